@@ -1,0 +1,41 @@
+# A fresh clone needs Python 3.11+, make and a package index; everything else is made here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8700
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint format clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+serve: $(VENV)/.run  ## install and start the server on 127.0.0.1:8700 (PORT=… for another port)
+	@exec $(BIN)/bargein serve --port $(PORT)
+
+# First the rooms whose every branch must be tested; then the rest, without a tracer, for it is timed.
+test: $(VENV)/.dev  ## every test
+	$(BIN)/python -m pytest tests/turns tests/audio --cov --cov-report=term:skip-covered --cov-fail-under=100
+	$(BIN)/python -m pytest --ignore=tests/turns --ignore=tests/audio
+
+lint: $(VENV)/.dev  ## style, types and the house's walls
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## let ruff format and fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage build dist

@@ -1,0 +1,133 @@
+"""What the callers of the capacity benchmark say: real recordings at one level, cut into frames beforehand."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bargein.audio.pcm import Int16Array, from_float, to_float
+from bargein.audio.resample import resample
+from bargein.client.clips import levels_db, load_clip, voice_span_ms
+
+RATE_HZ = 16_000
+FRAME_MS = 20
+_FRAME_SAMPLES = RATE_HZ * FRAME_MS // 1000
+
+CLIPS = 8
+_LEVEL_DBFS = -26.0
+_HOP_MS = 5
+_BELOW_PEAK_DB = 30.0
+
+_LONGEST_VOICE_MS = 2300
+_FIRM_MS = 400
+_FIRM_GAP_MS = 30
+_INNER_GAP_MS = 220
+_ONSETS_AGREE_MS = 20
+
+_SENTENCES = (
+    "Wait, hold on a second please.",
+    "Sorry, can I stop you right there?",
+    "No no no, that's not what I meant.",
+    "Hang on, I have another question.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One thing to say.
+
+    Attributes:
+        name: where it comes from.
+        frames: 20 ms of `pcm_s16le` at 16 kHz each.
+        onset_ms: where its voice begins, by energy.
+        voice_end_ms: where it ends.
+    """
+
+    name: str
+    frames: tuple[bytes, ...]
+    onset_ms: float
+    voice_end_ms: float
+
+
+def recorded(folder: Path, count: int = CLIPS) -> list[Utterance]:
+    """Spoken commands of the collection at `folder` (with a MANIFEST.tsv), the same ones each time.
+
+    They are chosen so that load, and not the clip, decides how soon the assistant yields: the voice sets in firmly,
+    where two ways of looking at it agree, and does not pause so long that it would be taken for two utterances. What a
+    detector makes of harder clips is another benchmark's question.
+
+    Raises:
+        FileNotFoundError: there is no such collection.
+    """
+    with (folder / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if _is_clear(row)]
+    chosen: list[Utterance] = []
+    for row in sorted(rows, key=lambda row: row["path"]):
+        pcm = load_clip(folder / row["path"], RATE_HZ).pcm
+        onset_ms = 1000 * float(row["energy_onset_s"])
+        if _is_firm(pcm, onset_ms):
+            chosen.append(_utterance(row["path"], pcm, onset_ms, 1000 * float(row["speech_offset_s"])))
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+async def synthesised() -> list[Utterance]:
+    """The same kind of thing, said by the embedded voice, for a machine without recordings."""
+    from bargein.providers.embedded.hibari import HibariVoice  # noqa: PLC0415  # loads a model: only when needed
+
+    voice = HibariVoice()
+    said: list[Utterance] = []
+    try:
+        for sentence in _SENTENCES:
+            chunks = [chunk async for chunk in voice.speak(sentence)]
+            pcm = resample(np.concatenate([chunk.pcm for chunk in chunks]), chunks[0].rate_hz, RATE_HZ)
+            onset_ms, end_ms = voice_span_ms(pcm, RATE_HZ) or (0.0, pcm.size * 1000 / RATE_HZ)
+            said.append(_utterance(sentence, pcm, onset_ms, end_ms))
+    finally:
+        voice.close()
+    return said
+
+
+def room_noise(frames: int = 50) -> tuple[bytes, ...]:
+    """A second of what a microphone gives in a quiet room: -72 dBFS."""
+    random = np.random.default_rng(0)
+    return tuple(
+        random.integers(-14, 14, _FRAME_SAMPLES, dtype=np.int16).astype("<i2").tobytes() for _ in range(frames)
+    )
+
+
+def _is_clear(row: dict[str, str]) -> bool:
+    if row["class"] != "interrupt.command":
+        return False
+    onset_s, start_s, end_s = (float(row[name]) for name in ("energy_onset_s", "speech_onset_s", "speech_offset_s"))
+    return abs(onset_s - start_s) * 1000 <= _ONSETS_AGREE_MS and (end_s - onset_s) * 1000 <= _LONGEST_VOICE_MS
+
+
+def _is_firm(pcm: Int16Array, onset_ms: float) -> bool:
+    levels = levels_db(pcm, RATE_HZ)
+    active = levels >= levels.max() - _BELOW_PEAK_DB
+    first = round(onset_ms / _HOP_MS)
+    last = int(np.flatnonzero(active)[-1])
+    return (
+        _longest_gap_ms(active[first : first + _FIRM_MS // _HOP_MS]) <= _FIRM_GAP_MS
+        and _longest_gap_ms(active[first : last + 1]) <= _INNER_GAP_MS
+    )
+
+
+def _longest_gap_ms(active: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+    edges = np.flatnonzero(np.diff(np.concatenate(([True], active, [True])).astype(np.int8)))
+    return 0.0 if edges.size == 0 else float((edges[1::2] - edges[::2]).max()) * _HOP_MS
+
+
+def _utterance(name: str, pcm: Int16Array, onset_ms: float, end_ms: float) -> Utterance:
+    levels = levels_db(pcm, RATE_HZ)
+    loud = levels[levels >= levels.max() - _BELOW_PEAK_DB]
+    active_dbfs = 10 * np.log10(np.mean(10 ** (loud / 10)))
+    level = from_float(to_float(pcm) * np.float32(10 ** ((_LEVEL_DBFS - active_dbfs) / 20)))
+    padded = np.zeros(-(-level.size // _FRAME_SAMPLES) * _FRAME_SAMPLES, dtype="<i2")
+    padded[: level.size] = level
+    frames = tuple(piece.tobytes() for piece in padded.reshape(-1, _FRAME_SAMPLES))
+    # What follows the voice is of no use to anyone: the transcriber waits for silence, and the room gives it.
+    return Utterance(name, frames[: int(end_ms // FRAME_MS) + 2], onset_ms, end_ms)

@@ -1,0 +1,114 @@
+"""A WebSocket client for load: no task, no queue and no copy for a frame, so that a core holds a hundred of them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import anyio
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+
+class LoadSocket(asyncio.Protocol):
+    """One open socket. What arrives is handed over on the spot.
+
+    Args:
+        url: ws:// only.
+        on_audio: takes each binary frame.
+        on_text: takes each text frame, as bytes.
+    """
+
+    def __init__(self, url: str, on_audio: Callable[[bytes], None], on_text: Callable[[bytes], None]) -> None:
+        self.opened = anyio.Event()
+        self.closed = anyio.Event()
+        self.why_closed = ""
+        self._websocket = ClientProtocol(parse_uri(url))
+        self._on_audio = on_audio
+        self._on_text = on_text
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def open(
+        cls, url: str, on_audio: Callable[[bytes], None], on_text: Callable[[bytes], None], *, within_s: float = 10.0
+    ) -> "LoadSocket":
+        """Connect and shake hands.
+
+        Raises:
+            OSError: nobody is there, or the server does not want it.
+            TimeoutError: it took too long.
+        """
+        target = parse_uri(url)
+        with anyio.fail_after(within_s):
+            _, socket = await asyncio.get_running_loop().create_connection(
+                lambda: cls(url, on_audio, on_text), target.host, target.port
+            )
+            await socket.opened.wait()
+        if socket.closed.is_set():
+            raise ConnectionRefusedError(f"the call's socket does not open: {socket.why_closed}")
+        return socket
+
+    def send_audio(self, frame: bytes) -> None:
+        """Send one binary frame; none when the socket is closing."""
+        if self._websocket.state is State.OPEN:
+            self._websocket.send_binary(frame)
+            self._flush()
+
+    def send_text(self, text: str) -> None:
+        """Send one text frame; none when the socket is closing."""
+        if self._websocket.state is State.OPEN:
+            self._websocket.send_text(text.encode())
+            self._flush()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._websocket.send_request(self._websocket.connect())
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self._websocket.receive_data(data)
+        for event in self._websocket.events_received():
+            if isinstance(event, Response):
+                self._shaken(event)
+            else:
+                self._take(cast("Frame", event))
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self.why_closed = self.why_closed or str(exc or "the connection was closed")
+        self.closed.set()
+        self.opened.set()
+
+    def _shaken(self, response: Response) -> None:
+        if self._websocket.handshake_exc is not None:
+            self.why_closed = f"HTTP status {response.status_code}"
+            self.closed.set()
+        self.opened.set()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.BINARY:
+            self._on_audio(bytes(frame.data))
+        elif frame.opcode is Opcode.TEXT:
+            self._on_text(bytes(frame.data))
+        elif frame.opcode is Opcode.CLOSE:
+            self.why_closed = f"close code {self._websocket.close_code} {self._websocket.close_reason}"
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        for data in self._websocket.data_to_send():
+            if data:
+                transport.write(data)
+            else:
+                transport.write_eof()

@@ -1,0 +1,48 @@
+"""Those who listen in on a live call (`monitor.listenUrl`)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from bargein.audio.pcm import to_bytes
+from bargein.ports import Pcm16
+
+AUDIENCE_RATE_HZ = 16_000
+"""What a listener hears: 16-bit little-endian samples at this rate, interleaved: the customer, then the assistant."""
+
+
+class Listener(NamedTuple):
+    """One who listens. Both take what comes and return at once.
+
+    Attributes:
+        audio: takes interleaved stereo samples as bytes.
+        text: takes the call's client messages.
+    """
+
+    audio: Callable[[bytes], None]
+    text: Callable[[str], None]
+
+
+class Audience:
+    """Hands a call's sound and messages to any number of listeners; costs next to nothing while there is none."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def join(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` everything from now on; call the result to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def hear(self, customer: Pcm16, assistant: Pcm16) -> None:
+        """Take the next stretch of both sides, equally long."""
+        if self._listeners:
+            both = to_bytes(np.stack((customer, assistant), axis=1))
+            for listener in tuple(self._listeners):
+                listener.audio(both)
+
+    def read(self, text: str) -> None:
+        """Take a message that the caller's client was sent."""
+        for listener in tuple(self._listeners):
+            listener.text(text)

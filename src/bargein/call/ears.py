@@ -1,0 +1,153 @@
+"""The assistant's ears: the caller's audio in, voice edges and words out."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bargein.audio.resample import StreamResampler
+from bargein.audio.voice import UtteranceGate, VoiceGate, Windower
+from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
+from bargein.turns.events import Event, VoiceStarted, VoiceStopped, Words
+
+UTTERANCE_HANG_MS = 300
+"""After so much silence the transcriber is asked for a final."""
+
+_MOST_AHEAD_MS = 60_000
+"""A recording may be sent faster than it sounds, but what waits to be judged must not fill the memory."""
+
+_SILENCE: Pcm16 = np.zeros(TRANSCRIBER_RATE_HZ, dtype=np.int16)
+_SILENCE.flags.writeable = False  # it is handed out
+_LONGEST_TAP_SAMPLES = TRANSCRIBER_RATE_HZ * 2
+
+
+class FloodError(Exception):
+    """Far more audio has come than time has gone by."""
+
+
+def _zeros(samples: int) -> Pcm16:
+    """Silence, to be read only: without a new array for each frame."""
+    return _SILENCE[:samples] if samples <= _SILENCE.size else np.zeros(samples, dtype=np.int16)
+
+
+class AssistantTap:
+    """What the caller hears, at the transcriber's rate, for transcribers that want to hear both sides."""
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+        self._resampler = StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
+        self._heard: Pcm16 = _zeros(0)
+
+    def overhear(self, frame: bytes) -> None:
+        """Take a frame that goes to the caller."""
+        pcm = self._resampler.push(self._leg.decode(frame))
+        self._heard = np.concatenate((self._heard, pcm))[-_LONGEST_TAP_SAMPLES:]
+
+    def take(self, samples: int) -> Pcm16:
+        """So many samples, silence where there was no speech."""
+        if not self._heard.size:
+            return _zeros(samples)
+        taken = np.zeros(samples, dtype=np.int16)
+        count = min(samples, self._heard.size)
+        taken[:count] = self._heard[:count]
+        self._heard = self._heard[count:]
+        return taken
+
+
+class Ears:
+    """One call's hearing.
+
+    Args:
+        leg: where the audio comes from.
+        detector: hears voices.
+        transcriber: understands words.
+        tap: the other side of the conversation.
+        now_ms: the time since the call began.
+        post: takes `VoiceStarted`, `VoiceStopped` and `Words`.
+        watch: gets each window's voice probability and when it ended.
+        overhear: gets both sides, equally long, at the transcriber's rate.
+    """
+
+    def __init__(
+        self,
+        leg: Leg,
+        *,
+        detector: VoiceDetector,
+        transcriber: Transcriber,
+        tap: AssistantTap,
+        now_ms: Callable[[], float],
+        post: Callable[[Event], None],
+        watch: Callable[[float, float], None],
+        overhear: Callable[[Pcm16, Pcm16], None],
+    ) -> None:
+        self._leg = leg
+        self._tap = tap
+        self._now_ms = now_ms
+        self._post = post
+        self._watch = watch
+        self._overhear = overhear
+        # A telephone's audio is judged as it is: bringing it to 16 kHz first would only cost time.
+        voice_rate_hz = 8_000 if leg.rate_hz == 8_000 else 16_000
+        self._to_voice = StreamResampler(leg.rate_hz, voice_rate_hz, "live")
+        self._to_words = (
+            self._to_voice
+            if voice_rate_hz == TRANSCRIBER_RATE_HZ
+            else StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
+        )
+        self._windower = Windower(voice_rate_hz)
+        self._gate = VoiceGate()
+        self._utterance = UtteranceGate(UTTERANCE_HANG_MS)
+        self._detecting = detector.open(voice_rate_hz, self._judged)
+        self._transcribing = transcriber.open(self._understood)
+        self._heard_ms = 0.0
+        self.muted = False
+
+    @property
+    def transcribing(self) -> TranscriberStream:
+        """The transcription, which somebody must `run`."""
+        return self._transcribing
+
+    def hear(self, data: bytes) -> None:
+        """Take what the far end sent.
+
+        Raises:
+            ValueError: it is no audio in the format that was agreed.
+            FloodError: it is more than a minute ahead of its time.
+        """
+        pcm = self._leg.decode(data)
+        arrival_ms = self._now_ms()
+        self._heard_ms = max(self._heard_ms, arrival_ms) + pcm.size * 1000 / self._leg.rate_hz
+        if self._heard_ms - arrival_ms > _MOST_AHEAD_MS:
+            raise FloodError("audio comes much faster than it sounds")
+        if self.muted:
+            pcm = _zeros(pcm.size)
+        for_voice = self._to_voice.push(pcm)
+        for_words = for_voice if self._to_words is self._to_voice else self._to_words.push(pcm)
+        if for_words.size:
+            from_assistant = self._tap.take(for_words.size)
+            self._transcribing.feed(for_words, from_assistant)
+            self._overhear(for_words, from_assistant)
+        for window, end_ms in self._windower.push(for_voice, arrival_ms):
+            self._detecting.push(window, end_ms)
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._detecting.close()
+
+    def _judged(self, probability: float, end_ms: float) -> None:
+        self._watch(probability, end_ms)
+        edge = self._gate.push(probability, end_ms)
+        utterance = self._utterance.push(edge, end_ms)
+        if utterance is not None:
+            if utterance.started:
+                self._transcribing.voice_started(round(self._now_ms()) - utterance.at_ms)
+            else:
+                self._transcribing.voice_stopped()
+        if edge is not None:
+            at_ms = int(self._now_ms())
+            if edge.voiced:
+                self._post(VoiceStarted(at_ms, min(edge.at_ms, at_ms), edge.probability))
+            else:
+                self._post(VoiceStopped(at_ms, min(edge.at_ms, at_ms), edge.probability))
+
+    def _understood(self, text: str, final: bool) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
+        self._post(Words(int(self._now_ms()), text, final))

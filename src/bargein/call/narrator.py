@@ -1,0 +1,167 @@
+"""Tells the client what happens, in Vapi's words, as far as `assistant.clientMessages` asks for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from bargein.turns import commands as told
+from bargein.wire import client_messages as wire
+from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, Assistant
+from bargein.wire.base import JsonObject
+from bargein.wire.redact import without_secrets
+
+_FINALS_ONLY = 'transcript[transcriptType="final"]'
+# Of a call's record, what a client is told with a message: not the assistant, which stands beside it, nor what is
+# long, nor the addresses with which others could steer the call.
+_OF_THE_CALL = (
+    "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
+    "transport", "assistantId", "phoneNumberId", "customerId",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who takes part in a call, as its messages tell it: without secrets."""
+
+    call: JsonObject
+    assistant: JsonObject
+    customer: JsonObject | None = None
+    phone_number: JsonObject | None = None
+
+    @classmethod
+    def of(cls, call: JsonObject, assistant: JsonObject) -> "Cast":
+        """From a call's record and the assistant it runs."""
+        return cls(
+            call=without_secrets({name: call[name] for name in _OF_THE_CALL if call.get(name) is not None}),
+            assistant=without_secrets(assistant),
+            customer=_part(call, "customer"),
+            phone_number=_part(call, "phoneNumber"),
+        )
+
+
+def _part(call: JsonObject, name: str) -> JsonObject | None:
+    value: object = call.get(name)
+    return without_secrets(cast("JsonObject", value)) if isinstance(value, dict) else None
+
+
+class Narrator:
+    """Writes the client messages of one call.
+
+    Args:
+        participants: what the envelope holds.
+        assistant: for its `clientMessages`.
+        epoch_ms: milliseconds since 1970 at which the call's time began.
+        now_epoch_ms: the time.
+        send: takes the text of a message.
+    """
+
+    def __init__(
+        self,
+        participants: Cast,
+        assistant: Assistant,
+        epoch_ms: int,
+        now_epoch_ms: Callable[[], int],
+        send: Callable[[str], None],
+    ) -> None:
+        self._cast = participants
+        asked = assistant.client_messages
+        self._wanted = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
+        self._epoch_ms = epoch_ms
+        self._now_epoch_ms = now_epoch_ms
+        self._send = send
+        self._custom_voice = assistant.voice is not None and assistant.voice.provider == "custom-voice"
+
+    def status(self, status: Literal["in-progress", "ended"], ended_reason: str | None = None) -> None:
+        """The call's status changed."""
+        self._cast.call["status"] = status
+        if ended_reason is not None:
+            self._cast.call["endedReason"] = ended_reason
+        if "status-update" in self._wanted:
+            self._say(wire.StatusUpdate(**self._envelope(), status=status, ended_reason=ended_reason))
+
+    def assistant_started(self) -> None:
+        """The assistant took up its work."""
+        if "assistant.started" in self._wanted:
+            self._say(wire.AssistantStarted(**self._envelope(), new_assistant=self._cast.assistant))
+
+    def conversation(self, history: tuple[told.Remember, ...]) -> None:
+        """The history has changed."""
+        if "conversation-update" not in self._wanted:
+            return
+        chat = [wire.ChatEntry(role=m.role, content=m.text) for m in history]
+        update = wire.ConversationUpdate(
+            **self._envelope(),
+            # Vapi's iOS client reads `conversation` and knows these three roles only.
+            conversation=[entry for entry in chat if entry.role in ("user", "assistant", "system")],
+            messages=history_messages(history, self._epoch_ms),
+            messages_openai_formatted=chat,
+        )
+        self._say(update)
+
+    def tell(self, message: told.Message) -> None:
+        """What the engine wants told."""
+        match message:
+            case told.ModelOutput(turn_id, text) if "model-output" in self._wanted:
+                self._say(wire.ModelOutput(timestamp=self._now_epoch_ms(), turn_id=turn_id, output=text))
+            case told.UserInterrupted(turn_id) if "user-interrupted" in self._wanted:
+                self._say(wire.UserInterrupted(**self._envelope(), turn_id=turn_id))
+            case told.SpeechUpdate(role, status, turn) if "speech-update" in self._wanted:
+                self._say(wire.SpeechUpdate(**self._envelope(), role=role, status=status, turn=turn))
+            case told.Transcript():
+                self._transcript(message)
+            case told.VoiceInput(text) if "voice-input" in self._wanted:
+                self._say(wire.VoiceInput(timestamp=self._now_epoch_ms(), input=text))
+            case told.SpeechProgress() if "assistant.speechStarted" in self._wanted:
+                self._progress(message)
+            case told.Hang() if "hang" in self._wanted:
+                self._say(wire.Hang(**self._envelope()))
+            case _:
+                pass
+
+    def _transcript(self, message: told.Transcript) -> None:
+        if "transcript" not in self._wanted and not (message.final and _FINALS_ONLY in self._wanted):
+            return
+        # Partials come many a second: they go without the envelope.
+        envelope: dict[str, Any] = self._envelope() if message.final else {"timestamp": self._now_epoch_ms()}
+        kind = "final" if message.final else "partial"
+        self._say(wire.Transcript(**envelope, role=message.role, transcript_type=kind, transcript=message.text))
+
+    def _progress(self, message: told.SpeechProgress) -> None:
+        timing = wire.WordProgress(words_spoken=message.words_spoken, total_words=message.total_words)
+        source = "custom-voice" if self._custom_voice and message.source == "model" else message.source
+        now = self._now_epoch_ms()
+        self._say(
+            wire.AssistantSpeech(timestamp=now, text=message.text, turn=message.turn, source=source, timing=timing)
+        )
+
+    def _envelope(self) -> dict[str, Any]:
+        return {
+            "timestamp": self._now_epoch_ms(),
+            "call": self._cast.call,
+            "assistant": self._cast.assistant,
+            "customer": self._cast.customer,
+            "phone_number": self._cast.phone_number,
+        }
+
+    def _say(self, message: wire.ClientMessage) -> None:
+        self._send(message.to_text())
+
+
+def history_messages(
+    history: tuple[told.Remember, ...], epoch_ms: int
+) -> list[wire.UserMessage | wire.BotMessage | wire.SystemMessage]:
+    """The history as Vapi's `messages`: absolute times in milliseconds, and seconds from the call's start."""
+    messages: list[wire.UserMessage | wire.BotMessage | wire.SystemMessage] = []
+    for entry in history:
+        times: dict[str, Any] = {"time": epoch_ms + entry.start_ms, "seconds_from_start": entry.start_ms / 1000}
+        spoken: dict[str, Any] = {"end_time": epoch_ms + entry.end_ms, "duration": entry.end_ms - entry.start_ms}
+        match entry.role:
+            case "user":
+                messages.append(wire.UserMessage(message=entry.text, **times, **spoken))
+            case "assistant":
+                messages.append(wire.BotMessage(message=entry.text, source=entry.source, **times, **spoken))
+            case "system":
+                messages.append(wire.SystemMessage(message=entry.text, **times))
+            case "tool":
+                pass  # a bare tool message has no call it answers, which Vapi's item for it requires
+    return messages

@@ -1,0 +1,99 @@
+"""A journal told to a person: what came in, what was decided, and why."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bargein.call.journal import JournalError, read
+from bargein.call.replay import Moment, replay
+from bargein.call.rules import with_stop_speaking
+from bargein.turns import commands as told
+from bargein.turns import events
+from bargein.wire.errors import WireError, parse_request
+from bargein.wire.plans import StopSpeakingPlan
+
+
+class RetellingError(ValueError):
+    """It cannot be told; the text says why."""
+
+
+def retell(lines: Iterable[str], stop_speaking: Any = None) -> Iterator[str]:
+    """Tell a journal line by line, optionally under another `stopSpeakingPlan` (JSON values).
+
+    Raises:
+        RetellingError: it is no journal, or no plan.
+    """
+    try:
+        head, happened = read(lines)
+        plan = head.plan
+        if stop_speaking is not None:
+            plan = with_stop_speaking(plan, parse_request(StopSpeakingPlan, stop_speaking))
+        other = " (under another plan)" if plan != head.plan else ""
+        yield f"call {head.call_id}, begun {head.started_at}{other}"
+        yield (
+            f"numWords {plan.num_words}, voiceSeconds {plan.voice_ms / 1000:g}, "
+            f"backoffSeconds {plan.backoff_ms / 1000:g}, waitSeconds {plan.wait_ms / 1000:g}"
+        )
+        for moment in replay(head, happened, plan):
+            yield from _moment(moment)
+    except WireError as error:
+        raise RetellingError("; ".join(map(str, error.messages))) from None
+    except JournalError as error:
+        raise RetellingError(str(error)) from None
+
+
+def _moment(moment: Moment) -> Iterator[str]:
+    at = f"{moment.at_ms / 1000:9.3f}  "
+    if (line := _event(moment.event)) is not None:
+        yield at + line
+    for command in moment.commands:
+        if (line := _command(command)) is not None:
+            yield at + line
+
+
+def _event(event: events.Event) -> str | None:
+    match event:
+        case events.VoiceStarted(at_ms, onset_ms, probability):
+            return f"  caller's voice began ({at_ms - onset_ms} ms ago, probability {probability:.2f})"
+        case events.VoiceStopped(at_ms, offset_ms):
+            return f"  caller's voice stopped ({at_ms - offset_ms} ms ago)"
+        case events.Words(_, text, final):
+            return f'  caller {"said" if final else "is saying"} "{text}"'
+        case events.Say(_, text):
+            return f'  told to say "{text}"'
+        case events.AddMessage(_, role, text):
+            return f'  given a {role} message "{text}"'
+        case events.Mute(_, side, on):
+            return f"  {side} {'muted' if on else 'unmuted'}"
+        case events.ReplyFailed(_, turn_id, reason, detail):
+            return f"  reply {_short(turn_id)} failed: {reason} ({detail})"
+        case events.HangUp(_, reason):
+            return f"  hung up: {reason}"
+        case events.Fail(_, reason, detail):
+            return f"  failed: {reason} ({detail})"
+        case _:
+            return None
+
+
+def _command(command: told.Command) -> str | None:
+    match command:
+        case told.Decide(what, why, turn_id):
+            about = "" if turn_id is None else f" [{_short(turn_id)}]"
+            return f"=> {what.upper()}{about}: {why}"
+        case told.StartReply(turn_id, text):
+            return f"   reply {_short(turn_id)} begun" + ("" if text is None else f': "{text}"')
+        case told.Play(turn_id):
+            return f"   reply {_short(turn_id)} sounds"
+        case told.CloseReply(turn_id, outcome):
+            return f"   reply {_short(turn_id)} over: {outcome}"
+        case told.Remember(role, text, interrupted=interrupted):
+            return f'   remembered, {role}{" (what was heard)" if interrupted else ""}: "{text}"'
+        case told.Send(told.UserInterrupted(turn_id)):
+            return f"   sent user-interrupted {'without a turn' if turn_id is None else _short(turn_id)}"
+        case told.EndCall(reason, detail):
+            return f"   call ended: {reason}" + (f" ({detail})" if detail else "")
+        case _:
+            return None
+
+
+def _short(turn_id: str) -> str:
+    return "#" + str(int(turn_id[-12:], 16))

@@ -1,0 +1,416 @@
+"""One live call: an inbox that feeds the engine, and hands that do what it says.
+
+Everything happens on the event loop's thread. `post` steps the engine and performs its commands before it returns,
+so that between the caller's voice and the silence there is no queue and no task switch.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import anyio
+import structlog
+
+from bargein.call import journal
+from bargein.call.audience import Audience
+from bargein.call.ears import AssistantTap, Ears
+from bargein.call.insight import Insight
+from bargein.call.mouth import Mouth
+from bargein.call.narrator import Cast, Narrator, history_messages
+from bargein.call.reply import Speaker
+from bargein.call.variables import Variables
+from bargein.clock import Clock, Timer, iso_from_epoch_ms
+from bargein.ports import (
+    CallRecords,
+    ChatMessage,
+    JournalSink,
+    Leg,
+    Model,
+    ProviderError,
+    Transcriber,
+    Voice,
+    VoiceDetector,
+)
+from bargein.turns import Plan, State, step, wake_at
+from bargein.turns.commands import (
+    CloseReply,
+    Command,
+    Decide,
+    EndCall,
+    Play,
+    Remember,
+    Send,
+    StartReply,
+    StopPlayback,
+)
+from bargein.turns.events import (
+    AddMessage,
+    CallStarted,
+    Event,
+    Fail,
+    HangUp,
+    Mute,
+    Played,
+    Say,
+    SayFirstMessage,
+    Tick,
+)
+from bargein.wire import inbound
+from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+_log = structlog.get_logger("bargein.call")
+
+_BROKEN = "call.in-progress.error-vapifault-worker-died"
+_MOST_REPLIES_WAITING = 100
+_RECORD_TIMEOUT_S = 5.0
+_RECORD_TRIES = 3
+_MUTES: dict[str, tuple[Any, bool]] = {
+    "mute-assistant": ("assistant", True),
+    "unmute-assistant": ("assistant", False),
+    "mute-customer": ("customer", True),
+    "unmute-customer": ("customer", False),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Who does the work of one call."""
+
+    detector: VoiceDetector
+    transcriber: Transcriber
+    model: Model
+    voice: Voice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a call begins with.
+
+    Attributes:
+        call: its record, as the store has it.
+        assistant: the assistant it runs, overrides applied.
+        assistant_json: the same as JSON.
+        plan: compiled from it.
+        instructions: the messages that stand before the conversation (`model.messages`).
+        variables: what the `{{…}}` in a `say` may name; the assistant's own texts have been filled in.
+    """
+
+    call: JsonObject
+    assistant: Assistant
+    assistant_json: JsonObject
+    plan: Plan
+    instructions: tuple[ChatMessage, ...] = ()
+    variables: Variables = field(default_factory=Variables)
+
+    @property
+    def call_id(self) -> str:
+        """The call's id."""
+        return str(self.call["id"])
+
+
+class _Request(NamedTuple):
+    turn_id: str
+    text: str | None
+    messages: tuple[ChatMessage, ...]
+
+
+class CallSession:
+    """A call from the moment its caller is connected until it is over. Run it once."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        providers: Providers,
+        leg: Leg,
+        *,
+        clock: Clock,
+        records: CallRecords,
+        sink: JournalSink,
+    ) -> None:
+        self.setting = setting
+        self.insight = Insight()
+        self.audience = Audience()
+        self._clock = clock
+        self._records = records
+        self._sink = sink
+        self._leg = leg
+        self._epoch_ms = clock.epoch_ms()
+        self._zero_ms = clock.monotonic_ms()
+        self._state = State(call_id=setting.call_id)
+        self._told = self._state.history
+        self._inbox: deque[Event] = deque()
+        self._stepping = False
+        self._timer: Timer | None = None
+        # Replies are begun by a task of the call's own: a timer's callback, where many of them are decided, has no task
+        # that could own them.
+        self._begun, self._to_begin = anyio.create_memory_object_stream[_Request](_MOST_REPLIES_WAITING)
+        self._replies: dict[str, anyio.CancelScope] = {}
+        self._ended = anyio.Event()
+        self._ended_reason = "worker-shutdown"
+        self._at_end: list[Callable[[], None]] = []
+        participants = Cast.of(setting.call, setting.assistant_json)
+        self._narrator = Narrator(participants, setting.assistant, self._epoch_ms, clock.epoch_ms, self._send)
+        self._tap = AssistantTap(leg)
+        self._mouth = Mouth(leg, clock, self._zero_ms, self.post, self._tap.overhear)
+        self._speaker = Speaker(
+            model=providers.model,
+            voice=providers.voice,
+            mouth=self._mouth,
+            rate_hz=leg.rate_hz,
+            failed_reason=setting.plan.model_failed_reason,
+            now_ms=self.now_ms,
+            post=self.post,
+        )
+        self._ears = Ears(
+            leg,
+            detector=providers.detector,
+            transcriber=providers.transcriber,
+            tap=self._tap,
+            now_ms=self.now_ms,
+            post=self.post,
+            watch=self.insight.voice,
+            overhear=self.audience.hear,
+        )
+
+    # What comes in.
+
+    def now_ms(self) -> float:
+        """Milliseconds since the call began."""
+        return self._clock.monotonic_ms() - self._zero_ms
+
+    def hear(self, data: bytes) -> None:
+        """Take audio from the caller.
+
+        Raises:
+            ValueError: it is no audio in the format that was agreed.
+            FloodError: it comes much faster than it sounds.
+        """
+        if not self._ended.is_set():
+            self._ears.hear(data)
+
+    def control(self, message: inbound.InboundMessage, *, by_caller: bool) -> None:
+        """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call."""
+        at_ms = int(self.now_ms())
+        match message:
+            case inbound.AddMessage():
+                text = message.message.content or ""
+                role = "assistant" if message.message.role == "function" else message.message.role
+                self.post(AddMessage(at_ms, role, text, respond=message.trigger_response_enabled))
+            case inbound.Say():
+                interruptible = message.interruptions_enabled is not False
+                interrupts, ends = message.interrupt_assistant_enabled, message.end_call_after_spoken
+                text = self.setting.variables.render(message.content, self._clock.epoch_ms())
+                self.post(Say(at_ms, text, interruptible, interrupts, ends))
+            case inbound.Control(control="say-first-message"):
+                self.post(SayFirstMessage(at_ms))
+            case inbound.Control():
+                side, on = _MUTES[message.control]
+                self._ears.muted = on if side == "customer" else self._ears.muted
+                self.post(Mute(at_ms, side, on))
+            case inbound.EndCall():
+                self.hang_up("customer-ended-call" if by_caller else "manually-canceled")
+
+    def reply_to_client(self, text: str) -> None:
+        """Send a text frame that is no message of the call: the answer to a message that was refused."""
+        self._leg.send_text(text)
+
+    def on_end(self, action: Callable[[], None]) -> None:
+        """Have something done when the call is over; at once if it is."""
+        if self._ended.is_set():
+            action()
+        else:
+            self._at_end.append(action)
+
+    def hang_up(self, reason: str) -> None:
+        """End the call, with an `endedReason` of Vapi's."""
+        self.post(HangUp(int(self.now_ms()), reason))
+
+    def post(self, event: Event) -> None:
+        """Tell the engine. Whatever it answers has been done when this returns, unless it is already at work."""
+        self._inbox.append(event)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._inbox:
+                self._step(self._inbox.popleft())
+            self._arm()
+        except Exception as error:  # noqa: BLE001  # a bug of ours must end this call in words, and no other call
+            _log.error("the call broke", call_id=self.setting.call_id, exc_info=error)
+            self._inbox.clear()
+            self._end(_BROKEN, "internal error")
+        finally:
+            self._stepping = False
+
+    # What goes on.
+
+    async def run(self) -> None:
+        """Hold the call; returns once it is over and recorded."""
+        setting = self.setting
+        started_at = iso_from_epoch_ms(self._epoch_ms)
+        self._sink.write(journal.head_line(journal.Head(setting.call_id, started_at, setting.plan)))
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._sink.run)
+                tasks.start_soon(self._direct, tasks)
+                tasks.start_soon(self._transcribe)
+                tasks.start_soon(self._record, {"status": "in-progress", "startedAt": started_at})
+                self._narrator.status("in-progress")
+                self._narrator.assistant_started()
+                self.post(CallStarted(0))
+                await self._ended.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            self._let_go()
+            with anyio.CancelScope(shield=True):
+                await self._sink.close()
+                await self._record(self._outcome())
+
+    def _step(self, event: Event) -> None:
+        # Where the playout stands decides what was heard; the engine must not judge by an old mark.
+        played = None if isinstance(event, Played) else self._mouth.played(int(self.now_ms()))
+        for one in (event,) if played is None else (played, event):
+            self._sink.write(journal.event_line(one))
+            self._state, commands = step(self._state, one, self.setting.plan)
+            for command in commands:
+                self._perform(command)
+            self._tell_conversation()
+
+    def _tell_conversation(self) -> None:
+        """After what it came of, so that `user-interrupted` goes before the history that it changed."""
+        if self._state.history is not self._told:
+            self._told = self._state.history
+            self._narrator.conversation(self._told)
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case StartReply(turn_id, text):
+                self._start_reply(turn_id, text)
+            case Play(turn_id):
+                self._mouth.play(turn_id)
+            case StopPlayback(turn_id):
+                self._mouth.stop(turn_id)
+            case CloseReply(turn_id):
+                if (scope := self._replies.pop(turn_id, None)) is not None:
+                    scope.cancel()
+            case Send(message):
+                self._narrator.tell(message)
+            case Decide(what, why, turn_id):
+                self.insight.decision(self._state.now_ms, what, why, turn_id)
+            case EndCall(reason, detail):
+                self._end(reason, detail)
+            case Remember():
+                pass  # told as a whole once the step is done
+
+    def _start_reply(self, turn_id: str, text: str | None) -> None:
+        self._mouth.open(turn_id)
+        messages = (*self.setting.instructions, *map(_as_chat, self._state.history))
+        self._begun.send_nowait(_Request(turn_id, text, messages))
+
+    async def _direct(self, tasks: "TaskGroup") -> None:
+        async with self._begun, self._to_begin:
+            async for request in self._to_begin:
+                tasks.start_soon(self._reply, request)
+
+    async def _reply(self, request: _Request) -> None:
+        turn_id = request.turn_id
+        if self._state.reply is None or self._state.reply.turn_id != turn_id:
+            return  # it was over before it began
+        with anyio.CancelScope() as scope:
+            self._replies[turn_id] = scope
+            try:
+                await self._speaker.run(turn_id, request.text, request.messages)
+            finally:
+                if self._replies.get(turn_id) is scope:
+                    del self._replies[turn_id]
+
+    async def _transcribe(self) -> None:
+        try:
+            await self._ears.transcribing.run()
+        except ProviderError as error:
+            self.post(Fail(int(self.now_ms()), error.ended_reason, str(error)))
+        except Exception as error:  # noqa: BLE001  # a transcriber's own bug must end the call in words, not hang it
+            _log.error("the transcriber broke", call_id=self.setting.call_id, exc_info=error)
+            self.post(Fail(int(self.now_ms()), "pipeline-error-custom-transcriber-failed", "internal error"))
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = wake_at(self._state, self.setting.plan)
+        if due is not None:
+            self._timer = self._clock.call_at(self._zero_ms + due, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        # A timer may fire a little early; the engine's milliseconds must not.
+        due = wake_at(self._state, self.setting.plan)
+        self.post(Tick(max(int(self.now_ms()), due or 0)))
+
+    def _send(self, text: str) -> None:
+        self._leg.send_text(text)
+        self.audience.read(text)
+
+    # How it ends.
+
+    def _end(self, reason: str, detail: str) -> None:
+        if self._ended.is_set():
+            return
+        self._ended_reason = reason
+        _log.info("call ended", call_id=self.setting.call_id, reason=reason, detail=detail or None)
+        self._mouth.close()
+        self._tell_conversation()
+        self._narrator.status("ended", reason)
+        self._leg.hang_up()
+        self._ended.set()
+        for action in self._at_end:
+            action()
+
+    def _let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._mouth.close()
+        self._ears.close()
+
+    def _outcome(self) -> dict[str, Any]:
+        messages = history_messages(self._state.history, self._epoch_ms)
+        chat = [{"role": m.role, "content": m.text} for m in self._state.history]
+        transcript = "".join(
+            f"{'AI' if m.role == 'assistant' else 'User'}: {m.text}\n"
+            for m in self._state.history
+            if m.role in ("assistant", "user")
+        )
+        as_json = [m.model_dump(by_alias=True, exclude_none=True) for m in messages]
+        return {
+            "status": "ended",
+            "endedReason": self._ended_reason,
+            "endedAt": iso_from_epoch_ms(self._clock.epoch_ms()),
+            "messages": as_json,
+            "artifact": {"messages": as_json, "messagesOpenAIFormatted": chat, "transcript": transcript},
+        }
+
+    async def _record(self, changes: dict[str, Any]) -> None:
+        """Write to the record. A store that fails never ends a call; it is asked again."""
+        for attempt in range(1, _RECORD_TRIES + 1):
+            try:
+                with anyio.fail_after(_RECORD_TIMEOUT_S):
+                    await self._records.update(self.setting.call_id, changes)
+                    return
+            except Exception as error:  # noqa: BLE001  # whatever a store raises: the caller must not notice
+                _log.warning(
+                    "the call's record could not be written",
+                    call_id=self.setting.call_id,
+                    attempt=attempt,
+                    reason=type(error).__name__,
+                )
+            await anyio.sleep(0.2 * attempt)
+
+
+def _as_chat(entry: Remember) -> ChatMessage:
+    return ChatMessage(entry.role, entry.text)

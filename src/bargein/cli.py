@@ -1,0 +1,190 @@
+"""The command line: `bargein serve`, `talk`, `replay`, `doctor`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bargein import __version__
+from bargein.settings import DEFAULT_PORT, Settings, SettingsError, from_environment
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="A voice-agent server that speaks Vapi's protocol and yields the floor the instant a person takes it.",
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _fail(message: str) -> typer.Exit:
+    typer.secho(f"bargein: {message}", fg=typer.colors.RED, err=True)
+    return typer.Exit(2)
+
+
+def _settings(host: str | None = None, port: int | None = None) -> Settings:
+    try:
+        return from_environment(host=host, port=port)
+    except SettingsError as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Start the server."""
+    settings = _settings(host, port)
+    from bargein.clock import LoopClock  # noqa: PLC0415  # only this command needs the server, which takes a second
+    from bargein.providers.embedded import Embedded  # noqa: PLC0415
+    from bargein.server import logs  # noqa: PLC0415
+    from bargein.server.app import create_app  # noqa: PLC0415
+    from bargein.server.serving import serve as run  # noqa: PLC0415
+
+    clock = LoopClock()
+    secrets = (settings.api_key, settings.public_key, settings.openai_api_key)
+    logs.configure(level=settings.log_level, clock=clock, secrets=secrets)
+    server = create_app(settings, clock=clock, embedded=Embedded(clock))
+    if not run(server, settings.host, settings.port, lambda bound: _welcome(settings, bound)):
+        raise _fail(f"cannot listen on {settings.host}:{settings.port}")
+
+
+def _welcome(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = settings.public_url or f"http://{host}:{port}"
+    typer.secho(f"\n  bargein {__version__}\n", bold=True)
+    typer.echo(f"  Talk to it:  {url}/")
+    if settings.open_to_loopback_only:
+        typer.echo("  No key is set, so it answers to this machine alone (set BARGEIN_API_KEY to change that).")
+    key = "" if settings.api_key is None else ' -H "Authorization: Bearer $BARGEIN_API_KEY"'
+    typer.echo("\n  Or make a call from code; connect a WebSocket to transport.websocketCallUrl of the answer:\n")
+    body = '{"assistant":{"firstMessage":"Hello!"},"transport":{"provider":"vapi.websocket"}}'
+    typer.echo(f"  curl -s {url}/call{key} -H 'Content-Type: application/json' -d '{body}'\n")
+    sys.stdout.flush()
+
+
+@app.command(
+    # typer has no options of two values that may be repeated: `--then SECONDS FILE` is read by hand.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="--then SECONDS FILE: what the caller says so long after the assistant begins to answer; may be repeated.",
+)
+def talk(
+    context: typer.Context,
+    wav: Annotated[Path, typer.Option(help="What the caller says first (wav or flac).")],
+    url: Annotated[str, typer.Option(help="The server; if none answers there, one is started.")] = (
+        f"http://127.0.0.1:{DEFAULT_PORT}"
+    ),
+    key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
+    assistant: Annotated[Path | None, typer.Option(help="A file with the assistant's JSON.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a stereo recording here: left caller, right assistant.")] = (
+        None
+    ),
+    seconds: Annotated[float, typer.Option(help="How long the call may last at most.")] = 90.0,
+    flush: Annotated[
+        bool,
+        typer.Option(help="Drop queued audio on user-interrupted, as bargein's page does and Vapi's clients do not."),
+    ] = True,
+) -> None:
+    """Call a server without a microphone: play recordings into a call and measure how it yields.
+
+    For example: bargein talk --wav question.wav --then 2.5 interrupt.wav
+    """
+    import anyio  # noqa: PLC0415  # only this command needs them
+
+    from bargein.client import ClientError  # noqa: PLC0415
+    from bargein.client.talk import TalkOptions  # noqa: PLC0415
+    from bargein.client.talk import talk as run  # noqa: PLC0415
+    from bargein.server.subprocess import NoServerError, start_server  # noqa: PLC0415
+
+    options = TalkOptions(
+        wav=wav,
+        then=_read_then(context.args),
+        url=url,
+        key=key,
+        assistant=assistant,
+        out=out,
+        seconds=seconds,
+        flush=flush,
+        colour=sys.stdout.isatty(),
+        start_server=start_server,
+    )
+    try:
+        result = anyio.run(run, options, typer.echo)
+    except (ClientError, NoServerError) as error:
+        raise _fail(str(error)) from None
+    raise typer.Exit(result.exit_code)
+
+
+def _read_then(words: list[str]) -> list[tuple[float, Path]]:
+    """Read `--then SECONDS FILE` as often as it stands there."""
+    said: list[tuple[float, Path]] = []
+    rest = list(words)
+    while rest:
+        if rest[0] != "--then":
+            raise _fail(f"talk has no option {rest[0]}")
+        try:
+            after_s, file = float(rest[1]), rest[2]
+        except (IndexError, ValueError):
+            raise _fail("--then takes two values: SECONDS FILE") from None
+        if not 0 <= after_s < 3600:
+            raise _fail("--then: the seconds lie between 0 and 3600")
+        said.append((after_s, Path(file)))
+        del rest[:3]
+    return said
+
+
+@app.command()
+def replay(
+    journal: Annotated[str, typer.Argument(help="A journal's file, or the id of a call of this server.")],
+    plan: Annotated[str | None, typer.Option(help="JSON of a stopSpeakingPlan to run the call under instead.")] = None,
+) -> None:
+    """Run a call again from its journal and show every decision with its reason."""
+    from bargein.call.retelling import RetellingError, retell  # noqa: PLC0415
+    from bargein.store.journals import journal_path  # noqa: PLC0415
+
+    path = Path(journal)
+    if not path.exists():
+        try:
+            path = journal_path(_settings().data_dir, journal)
+        except ValueError:
+            raise _fail(f"there is no file {journal}") from None
+    try:
+        asked = None if plan is None else json.loads(plan)
+        with path.open(encoding="utf-8") as lines:
+            for line in retell(lines, asked):
+                typer.echo(line)
+    except OSError as error:
+        raise _fail(f"cannot read {path}: {error.strerror}") from None
+    except (RetellingError, json.JSONDecodeError) as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which models load, which keys are set, and how to fix what is not."""
+    from bargein.server.doctor import examine  # noqa: PLC0415
+
+    findings = examine(_settings())
+    marks = {
+        True: typer.style("ok", fg=typer.colors.GREEN),
+        False: typer.style("no", fg=typer.colors.RED),
+        None: typer.style("--", fg=typer.colors.BRIGHT_BLACK),
+    }
+    for finding in findings:
+        typer.echo(f"  {marks[finding.ok]}  {finding.name:<24} {finding.detail}")
+        if finding.ok is False and finding.fix:
+            typer.echo(f"      {'':<24} fix: {finding.fix}")
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)

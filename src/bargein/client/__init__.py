@@ -1,0 +1,25 @@
+"""A client of Vapi's WebSocket transport: for bargein, and for any server of that protocol."""
+
+from bargein.client.connection import Audio, CallInfo, Connection, Message, Server, create_call, is_there, join
+from bargein.client.errors import ClientError, RefusedError, UnreachableError
+from bargein.client.playback import Interruption, InterruptionMeter, PlaybackModel
+from bargein.client.turns import Turn, Turns
+
+__all__ = [
+    "Audio",
+    "CallInfo",
+    "ClientError",
+    "Connection",
+    "Interruption",
+    "InterruptionMeter",
+    "Message",
+    "PlaybackModel",
+    "RefusedError",
+    "Server",
+    "Turn",
+    "Turns",
+    "UnreachableError",
+    "create_call",
+    "is_there",
+    "join",
+]

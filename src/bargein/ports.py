@@ -1,0 +1,232 @@
+"""What the rooms agree on: the seams between a call and everything that is replaceable.
+
+A call (`bargein.call`) knows these Protocols and nothing behind them. Providers implement `Transcriber`, `Model`,
+`Voice` and `VoiceDetector`; carriers implement `Leg`; the store implements `CallRecords` and `JournalSink`;
+`bargein.server` puts them together.
+
+All audio that crosses a seam is mono. PCM is `numpy.int16`, and its rate stands beside it in Hz.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Pcm16 = npt.NDArray[np.int16]
+Role = Literal["system", "user", "assistant", "tool"]
+
+TRANSCRIBER_RATE_HZ = 16_000
+"""Every transcriber is fed at this rate."""
+
+
+class BargeinError(Exception):
+    """The root of every error that bargein raises on purpose."""
+
+
+class ProviderError(BargeinError):
+    """A model, voice or transcriber failed. Its text may be shown to the owner of the call; it holds no secret.
+
+    Attributes:
+        ended_reason: the `endedReason` (one of Vapi's) with which a call ends that cannot go on without the provider.
+    """
+
+    def __init__(self, message: str, *, ended_reason: str) -> None:
+        super().__init__(message)
+        self.ended_reason = ended_reason
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of the conversation, as a model wants it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """When one word sounds, within the audio of one `Voice.speak`.
+
+    Attributes:
+        char_end: offset in the spoken text just after the word (and the punctuation that clings to it).
+        start_ms: where it begins, from the first sample of this `speak`.
+        end_ms: where it ends.
+    """
+
+    char_end: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """A piece of speech, in order.
+
+    Attributes:
+        pcm: the samples; may be empty when only timings come.
+        rate_hz: their rate; the same for all chunks of one `speak`.
+        words: timings that became known with this chunk; empty for a voice without timings.
+    """
+
+    pcm: Pcm16
+    rate_hz: int
+    words: tuple[SpokenWord, ...] = ()
+
+
+class Voice(Protocol):
+    """Text to speech."""
+
+    def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
+        """Say `text` (a sentence or so), yielding audio as it is made. Closing the iterator stops the work.
+
+        Raises:
+            ProviderError: the voice failed, also after some chunks.
+        """
+        ...
+
+
+class Model(Protocol):
+    """A language model."""
+
+    def reply(self, messages: Sequence[ChatMessage]) -> AsyncIterator[str]:
+        """Answer the conversation, yielding the text in pieces as they come. Closing the iterator stops the work.
+
+        Raises:
+            ProviderError: the model failed, also after some pieces.
+        """
+        ...
+
+
+Hear = Callable[[str, bool], None]
+"""`hear(text, final)`: what the caller said in the running utterance. A partial replaces the partial before it;
+a final closes the utterance (its text may be empty: there were no words)."""
+
+
+class TranscriberStream(Protocol):
+    """The transcription of one call.
+
+    Every method but `run` is called on the event loop's thread and returns at once.
+    """
+
+    def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
+        """Take the next stretch of both sides, equally long, at 16 kHz."""
+        ...
+
+    def voice_started(self, lead_ms: int) -> None:
+        """The caller began to speak `lead_ms` before the end of what was fed."""
+        ...
+
+    def voice_stopped(self) -> None:
+        """The caller fell silent: a final is wanted."""
+        ...
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        Raises:
+            ProviderError: the transcriber cannot go on.
+        """
+        ...
+
+
+class Transcriber(Protocol):
+    """Speech to text."""
+
+    def open(self, hear: Hear) -> TranscriberStream:
+        """Begin a call. `hear` is called on the event loop's thread, from `run`."""
+        ...
+
+
+class DetectorStream(Protocol):
+    """Voice detection in one call."""
+
+    def push(self, window: npt.NDArray[np.float32], end_ms: float) -> None:
+        """Take one window of samples in [-1, 1]; returns at once, the answer comes through `hear`, in order."""
+        ...
+
+    def close(self) -> None:
+        """Forget the stream; answers still under way are dropped."""
+        ...
+
+
+class VoiceDetector(Protocol):
+    """Voice activity detection: one for the process, shared by all calls."""
+
+    def open(self, rate_hz: int, hear: Callable[[float, float], None]) -> DetectorStream:
+        """Begin a call at 8000 or 16000 Hz (windows of 256 or 512 samples: 32 ms).
+
+        `hear(probability, end_ms)` gets each window's voice probability with the `end_ms` it was pushed with, on the
+        event loop's thread.
+        """
+        ...
+
+
+class Leg(Protocol):
+    """A caller's live connection, as the call sees it. Every method returns at once; the carrier does the waiting.
+
+    Attributes:
+        rate_hz: sample rate of the audio in both directions.
+        can_clear: whether the far end drops, on `clear`, the audio that was sent to it.
+    """
+
+    rate_hz: int
+    can_clear: bool
+
+    def encode(self, pcm: Pcm16) -> bytes:
+        """Turn samples at `rate_hz` into the carrier's bytes; called once per piece of speech, not per frame."""
+        ...
+
+    def decode(self, data: bytes) -> Pcm16:
+        """Read what the far end sent as samples at `rate_hz`.
+
+        Raises:
+            ValueError: it is no audio in the format that was agreed.
+        """
+        ...
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """How many encoded bytes make a sample."""
+        ...
+
+    def send_audio(self, frame: bytes) -> None:
+        """Put one encoded frame on its way."""
+        ...
+
+    def send_text(self, text: str) -> None:
+        """Put one message on its way, ahead of any audio that has not left yet."""
+        ...
+
+    def clear(self) -> None:
+        """Drop the audio that has not left yet and, where `can_clear`, what the far end still holds."""
+        ...
+
+    def hang_up(self) -> None:
+        """Send what is queued as text, then close the connection normally."""
+        ...
+
+
+class JournalSink(Protocol):
+    """Where a call's journal goes: one JSON value a line."""
+
+    def write(self, line: str) -> None:
+        """Take a line; returns at once."""
+        ...
+
+    async def run(self) -> None:
+        """Bring lines to rest until cancelled; at most a second's worth is ever unwritten."""
+        ...
+
+    async def close(self) -> None:
+        """Bring what is left to rest."""
+        ...
+
+
+class CallRecords(Protocol):
+    """Where a live call keeps what must outlast it."""
+
+    async def update(self, call_id: str, changes: dict[str, Any]) -> None:
+        """Replace the named top-level fields of the stored `Call` (Vapi's JSON)."""
+        ...

@@ -1,0 +1,169 @@
+"""Chat completions by OpenAI's streaming protocol: what every model with a compatible URL shares."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import anyio
+import httpx
+
+from bargein.ports import ChatMessage, ProviderError
+from bargein.providers.http import Endpoint, StreamError, as_object, json_object, sse_data
+
+DEFAULT_TIMEOUT_S = 20.0
+DEFAULT_TEMPERATURE = 0.5
+DEFAULT_MAX_TOKENS = 250
+
+_DRAIN_S = 0.2
+"""How long a finished reply waits for the end of its body, so that the connection can serve the next one."""
+
+_MAX_ERROR_BYTES = 16 * 1024
+
+_REASONS = {
+    400: "400-bad-request-validation-failed",
+    401: "401-unauthorized",
+    403: "403-model-access-denied",
+    429: "429-exceeded-quota",
+    500: "500-server-error",
+    503: "503-server-overloaded-error",
+}
+"""The ends of Vapi's `pipeline-error-<vendor>-…` reasons (`Call.endedReason`) by HTTP status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatServer:
+    """A server of chat completions, and how to ask it.
+
+    Attributes:
+        vendor: as `Call.endedReason` spells it: `custom-llm`, `openai`.
+        endpoint: the full URL of the chat completions, and the headers.
+        body: the top-level fields of each request beside `messages` and `stream`.
+        timeout_s: the longest wait for the first piece of text, and between two pieces.
+        reasons_by_code: ends of the reason for a status with a certain `error.code` in the body.
+    """
+
+    vendor: str
+    endpoint: Endpoint
+    body: Mapping[str, Any]
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    reasons_by_code: Mapping[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
+
+    def failure(self, what: str, *, status: int = 0, code: str = "") -> ProviderError:
+        """The error for a call that gets no answer; its text quotes nothing that the server sent."""
+        reason = self.reasons_by_code.get((status, code)) or _REASONS.get(status, "llm-failed")
+        return ProviderError(
+            f"the model's server {self.endpoint.name} {what}", ended_reason=f"pipeline-error-{self.vendor}-{reason}"
+        )
+
+
+def completions_url(base_url: str) -> str:
+    """Where the chat completions of an OpenAI-compatible server are, given its base URL or the full one."""
+    path, mark, query = base_url.partition("?")
+    path = path.rstrip("/")
+    if not path.endswith("/chat/completions"):
+        path += "/chat/completions"
+    return path + mark + query
+
+
+async def stream_chat(
+    client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage]
+) -> AsyncGenerator[str]:
+    """Ask for an answer and yield its text as it comes. Closing the generator closes the connection at once.
+
+    A limit of `server.timeout_s` runs until the first text and again between two pieces of text; only text counts, so
+    a server that keeps a line open with comments or empty deltas does not hold a caller in silence. Nothing is retried.
+
+    Raises:
+        ProviderError: the server cannot be reached, answers with an error, falls silent, sends something else than
+            a stream of chat completion chunks, or ends it without `finish_reason` or `[DONE]`.
+    """
+    pieces = _pieces(client, server, messages)
+    async with aclosing(pieces):
+        while True:
+            try:
+                with anyio.fail_after(server.timeout_s):
+                    piece = await anext(pieces, None)
+            except TimeoutError:
+                raise server.failure(f"sent no text for {server.timeout_s:g} s") from None
+            except httpx.HTTPError as error:
+                raise server.failure(f"could not be reached or broke off ({type(error).__name__})") from error
+            except StreamError as error:
+                raise server.failure(f"sent an unreadable answer: {error}") from error
+            if piece is None:
+                return
+            yield piece
+
+
+async def _pieces(
+    client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage]
+) -> AsyncGenerator[str]:
+    request = client.build_request(
+        "POST",
+        server.endpoint.url,
+        headers=server.endpoint.headers,
+        json={
+            **server.body,
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "stream": True,
+        },
+    )
+    response = await client.send(request, stream=True)
+    try:
+        if response.status_code != 200:
+            raise server.failure(
+                f"answered {response.status_code}", status=response.status_code, code=await _error_code(response)
+            )
+        events = sse_data(response.aiter_bytes())
+        async for event in events:
+            text, finished = _read_chunk(event)
+            if text:
+                yield text
+            if finished:
+                await _drain(events)
+                return
+        raise server.failure("ended its answer in mid-air")
+    finally:
+        # httpx closes the socket of a response that was not read to its end: this is what stops the model's work
+        await response.aclose()
+
+
+async def _drain(events: AsyncIterator[bytes]) -> None:
+    with anyio.move_on_after(_DRAIN_S):
+        try:
+            async for _ in events:
+                pass
+        except (httpx.HTTPError, StreamError):
+            return  # the answer is complete: what goes wrong after it costs the connection alone
+
+
+async def _error_code(response: httpx.Response) -> str:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _MAX_ERROR_BYTES:
+            return ""
+    try:
+        error = as_object(json_object(body).get("error"))
+    except StreamError:
+        return ""
+    return str(error.get("code") or "")
+
+
+def _read_chunk(event: bytes) -> tuple[str, bool]:
+    """Read one event: the text it brings, and whether it ends the answer."""
+    if event.strip() == b"[DONE]":
+        return "", True
+    chunk = json_object(event)
+    if chunk.get("error"):
+        raise StreamError("an event reports an error")
+    choices = chunk.get("choices")
+    if not isinstance(choices, list):
+        raise StreamError("an event is not a chunk of a chat completion")
+    if not choices:
+        return "", False  # the usage, or a content filter's report
+    choice = as_object(cast("list[object]", choices)[0])
+    content = as_object(choice.get("delta") or {}).get("content") or ""
+    if not isinstance(content, str):
+        raise StreamError("an event's content is not text")
+    return content, choice.get("finish_reason") is not None

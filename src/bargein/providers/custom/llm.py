@@ -1,0 +1,99 @@
+"""Vapi's `custom-llm`: the user's own model behind an OpenAI-compatible URL."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import httpx
+
+from bargein.ports import ChatMessage
+from bargein.providers.chat import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
+    DEFAULT_TIMEOUT_S,
+    ChatServer,
+    completions_url,
+    stream_chat,
+)
+from bargein.providers.http import endpoint
+
+MetadataSendMode = Literal["variable", "destructured", "off"]
+
+_ABOUT_THE_CALL = ("call", "phoneNumber", "customer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomLlmConfig:
+    """`CustomLLMModel` of Vapi's schema, settled.
+
+    Attributes:
+        url: base URL, to which `/chat/completions` is added where it is missing.
+        model: name of the model.
+        headers: sent with each request. Vapi ignores an `Authorization` here; we send it unless `api_key` is set,
+            because a server of one's own may have no credential store.
+        api_key: bearer key (Vapi's `custom-llm` credential).
+        timeout_s: `timeoutSeconds`: the longest wait for the first text, and between two pieces of text.
+        temperature: as the schema has it, 0 to 2.
+        max_tokens: `maxTokens`, the longest reply.
+        metadata_send_mode: `metadataSendMode`. `variable` adds `metadata`, `call`, `phoneNumber` and `customer` to the
+            request, `destructured` adds the fields of the metadata in place of `metadata`, `off` adds nothing.
+        context: what is known of the call: `metadata`, `call`, `phoneNumber`, `customer`, without secrets.
+    """
+
+    url: str
+    model: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    temperature: float = DEFAULT_TEMPERATURE
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    metadata_send_mode: MetadataSendMode = "variable"
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+class CustomLlm:
+    """A `bargein.ports.Model` at the user's URL, for one call.
+
+    Args:
+        config: see there.
+        client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
+
+    Raises:
+        ProviderError: the URL or a header is unusable.
+    """
+
+    def __init__(self, config: CustomLlmConfig, client: httpx.AsyncClient) -> None:
+        headers = dict(config.headers)
+        if config.api_key is not None:
+            headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            headers["Authorization"] = f"Bearer {config.api_key}"
+        self._client = client
+        self._server = ChatServer(
+            vendor="custom-llm",
+            endpoint=endpoint(
+                completions_url(config.url), headers, ended_reason="pipeline-error-custom-llm-llm-failed"
+            ),
+            body={
+                **_context_fields(config),  # first: the metadata's own names must not take over the request
+                "model": config.model,
+                "temperature": config.temperature,
+                "max_tokens": config.max_tokens,
+            },
+            timeout_s=config.timeout_s,
+        )
+
+    def reply(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[str]:
+        """See `bargein.ports.Model.reply`; the failures are those of `bargein.providers.chat.stream_chat`."""
+        return stream_chat(self._client, self._server, messages)
+
+
+def _context_fields(config: CustomLlmConfig) -> dict[str, Any]:
+    if config.metadata_send_mode == "off":
+        return {}
+    fields = {name: config.context[name] for name in _ABOUT_THE_CALL if config.context.get(name) is not None}
+    metadata: object = config.context.get("metadata")
+    if config.metadata_send_mode == "variable":
+        return fields if metadata is None else {"metadata": metadata, **fields}
+    if not isinstance(metadata, Mapping):
+        return fields
+    return {**cast("Mapping[str, Any]", metadata), **fields}

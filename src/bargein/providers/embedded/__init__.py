@@ -1,0 +1,77 @@
+"""The models inside the package: voice detection, transcription, a voice, a scripted model; one of each a process."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import anyio
+
+from bargein.clock import Clock
+from bargein.ports import ProviderError
+from bargein.providers.embedded.demo import DemoModel
+from bargein.providers.embedded.hibari import HibariVoice
+from bargein.providers.embedded.moonshine import MoonshineTranscriber
+from bargein.providers.embedded.silero import SileroDetector
+
+
+class Check(NamedTuple):
+    """Whether a part works.
+
+    Attributes:
+        name: what it is.
+        ok: whether it works.
+        detail: how long it took to load, or what is wrong and how to mend it.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Embedded:
+    """Holds the embedded providers, shared by all calls; nothing is loaded before it is used or warmed up.
+
+    Attributes:
+        detector: hears voices.
+        transcriber: understands words.
+        voice: speaks.
+        model: answers.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.detector = SileroDetector()
+        self.transcriber = MoonshineTranscriber()
+        self.voice = HibariVoice()
+        self.model = DemoModel()
+
+    async def warm_up(self) -> None:
+        """Load everything, off the event loop; takes a second or two.
+
+        Raises:
+            ProviderError: something is missing or broken; the rest may still be loaded later, by its use.
+        """
+        await anyio.to_thread.run_sync(self.detector.load)
+        await self.transcriber.warm_up()
+        await self.voice.warm_up()
+
+    def check(self) -> list[Check]:
+        """Load everything, and tell what works; blocks, for a command line."""
+        return [
+            self._check("voice detection (Silero)", self.detector.load),
+            self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
+            self._check("voice (hibari, English)", self.voice.load),
+        ]
+
+    def close(self) -> None:
+        """Stop the threads; calls that still use them fail."""
+        self.detector.close()
+        self.transcriber.close()
+        self.voice.close()
+
+    def _check(self, name: str, load: Callable[[], object]) -> Check:
+        began_ms = self._clock.monotonic_ms()
+        try:
+            load()
+        except ProviderError as error:
+            return Check(name, ok=False, detail=str(error))
+        return Check(name, ok=True, detail=f"loaded in {self._clock.monotonic_ms() - began_ms:.0f} ms")

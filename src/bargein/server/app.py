@@ -1,0 +1,107 @@
+"""The composition root: here the parts of the server meet."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+import anyio
+import structlog
+from fastapi import FastAPI
+
+from bargein import __version__
+from bargein.clock import Clock, LoopClock
+from bargein.ports import ProviderError
+from bargein.providers.embedded import Embedded
+from bargein.providers.http import new_client
+from bargein.server import errors, media, monitor, openapi, pages
+from bargein.server.auth import LoopbackGuard
+from bargein.server.casting import Casting
+from bargein.server.cors import Cors
+from bargein.server.desk import Desk
+from bargein.server.errors import log_unexpected
+from bargein.server.routes import assistants, calls, health, phone_numbers, tools, v2
+from bargein.server.services import Readiness, Services, Warmable
+from bargein.settings import Settings
+from bargein.store import Store
+
+__all__ = ["Services", "create_app"]
+
+_log = structlog.get_logger("bargein.server")
+
+DATABASE = "bargein.db"
+_EMBEDDED = "embedded providers"
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warmable | None = None) -> FastAPI:
+    """Put the server together. Nothing is opened before its lifespan begins.
+
+    Args:
+        settings: what a person has set.
+        clock: the one clock; the running loop's if not given.
+        embedded: the models inside the package; they are loaded while the server listens already.
+    """
+    app = FastAPI(
+        title="bargein",
+        version=__version__,
+        lifespan=_lifespan(settings, clock or LoopClock(), embedded),
+        docs_url=None,  # these pages load their code from elsewhere
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    # the last one added is the outermost
+    app.add_middleware(Cors, settings=settings)
+    errors.install(app)
+    if settings.open_to_loopback_only:
+        app.add_middleware(LoopbackGuard)
+    resources = (assistants, calls, phone_numbers, tools, v2)
+    for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
+        app.include_router(router)
+    pages.install(app)
+    openapi.install(app)
+    return app
+
+
+def _lifespan(
+    settings: Settings, clock: Clock, embedded: Warmable | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        readiness = Readiness()
+        async with AsyncExitStack() as stack:
+            store = await Store.open(settings.data_dir / DATABASE, clock)
+            stack.push_async_callback(_shielded, store.close)
+            client = await stack.enter_async_context(new_client())
+            providers = embedded or Embedded(clock)
+            stack.callback(providers.close)
+            desk = Desk(settings, clock, store, Casting(settings, clock, client, providers))
+            app.state.services = Services(
+                settings=settings, clock=clock, store=store, embedded=embedded, readiness=readiness, desk=desk
+            )
+            async with anyio.create_task_group() as tasks:
+                if embedded is not None:
+                    readiness.missing[_EMBEDDED] = "still loading"
+                    tasks.start_soon(_warm_up, embedded, readiness)
+                yield
+                tasks.cancel_scope.cancel()
+
+    return lifespan
+
+
+async def _shielded(close: Callable[[], Awaitable[None]]) -> None:
+    with anyio.CancelScope(shield=True):
+        await close()
+
+
+async def _warm_up(embedded: Warmable, readiness: Readiness) -> None:
+    try:
+        await embedded.warm_up()
+    except ProviderError as error:
+        # calls that bring their own providers still work; /ready and the log say what does not
+        readiness.missing[_EMBEDDED] = str(error)
+        _log.error("embedded providers failed to load", reason=str(error))
+    except Exception as error:  # noqa: BLE001  # whatever a model's library raises: the rest of the server goes on
+        readiness.missing[_EMBEDDED] = "failed to load"
+        log_unexpected(error, during="warm-up")
+    else:
+        del readiness.missing[_EMBEDDED]
+        _log.info("embedded providers are ready")

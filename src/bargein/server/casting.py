@@ -1,0 +1,186 @@
+"""Casting: from an assistant to the providers of one call."""
+
+from typing import Any, Protocol, cast
+
+import httpx
+
+from bargein.call.session import Providers
+from bargein.clock import Clock
+from bargein.ports import Model, ProviderError, Transcriber, Voice, VoiceDetector
+from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
+from bargein.providers.custom.transcriber import CustomTranscriber, CustomTranscriberConfig
+from bargein.providers.custom.voice import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
+from bargein.providers.openai import OpenAiConfig, OpenAiModel
+from bargein.settings import Settings
+from bargein.wire import providers as wire
+from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
+from bargein.wire.plans import Server
+from bargein.wire.redact import without_secrets
+
+# The `endedReason` of a call that needs what this server does not have.
+_NOT_HERE = "call.start.error-get-resources-validation"
+
+
+class EmbeddedProviders(Protocol):
+    """The models inside the package."""
+
+    @property
+    def detector(self) -> VoiceDetector:
+        """Hears voices."""
+        ...
+
+    @property
+    def transcriber(self) -> Transcriber:
+        """Understands words."""
+        ...
+
+    @property
+    def voice(self) -> Voice:
+        """Speaks."""
+        ...
+
+    @property
+    def model(self) -> Model:
+        """Answers."""
+        ...
+
+
+class Casting:
+    """Finds the providers of a call.
+
+    Args:
+        settings: for the keys of providers that this server has accounts with.
+        clock: the one clock.
+        client: the HTTP client that all calls share.
+        embedded: the models inside the package.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, client: httpx.AsyncClient, embedded: EmbeddedProviders
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._client = client
+        self._embedded = embedded
+
+    def providers(self, assistant: Assistant, call: JsonObject, rate_hz: int) -> Providers:
+        """The providers of a call whose audio has `rate_hz`.
+
+        Raises:
+            ProviderError: the assistant wants one that this server does not have; the text says what to do.
+        """
+        context = _context(assistant, call)
+        return Providers(
+            detector=self._embedded.detector,
+            transcriber=self._transcriber(assistant.transcriber),
+            model=self._model(assistant.model, context),
+            voice=self._voice(assistant.voice, context, rate_hz),
+        )
+
+    def _transcriber(self, asked: wire.AssistantTranscriber | None) -> Transcriber:
+        match asked:
+            case None | wire.EmbeddedTranscriber():
+                return self._embedded.transcriber
+            case wire.CustomTranscriber(server=server):
+                config = CustomTranscriberConfig(
+                    url=server.url or "", secret=server.secret, headers=_headers(server), **_timeout(server)
+                )
+                return CustomTranscriber(config, self._clock)
+            case _:
+                raise _absent("transcriber", asked.provider, "custom-transcriber or vapi")
+
+    def _model(self, asked: wire.AssistantModel | None, context: JsonObject) -> Model:
+        match asked:
+            case None | wire.EmbeddedModel():
+                return self._embedded.model
+            case wire.CustomLlm():
+                seconds = asked.timeout_seconds
+                timeout: dict[str, Any] = {"timeout_s": float(seconds)} if seconds else {}
+                config = CustomLlmConfig(
+                    url=asked.url,
+                    model=asked.model,
+                    headers={name: str(value) for name, value in (asked.headers or {}).items()},
+                    metadata_send_mode=asked.metadata_send_mode or "variable",
+                    context=context,
+                    **_sampling(asked),
+                    **timeout,
+                )
+                return CustomLlm(config, self._client)
+            case wire.OpenAiModel():
+                return self._openai(asked)
+            case _:
+                raise _absent("model", asked.provider, "custom-llm, openai or vapi")
+
+    def _openai(self, asked: wire.OpenAiModel) -> Model:
+        settings = self._settings
+        if settings.openai_api_key is None and settings.openai_base_url is None:
+            raise ProviderError(
+                "model provider openai needs OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server",
+                ended_reason=_NOT_HERE,
+            )
+        config = OpenAiConfig(
+            model=asked.model,
+            api_key=settings.openai_api_key,
+            base_url=settings.openai_base_url,
+            **_sampling(asked),
+        )
+        return OpenAiModel(config, self._client)
+
+    def _voice(self, asked: wire.AssistantVoice | None, context: JsonObject, rate_hz: int) -> Voice:
+        match asked:
+            case None | wire.EmbeddedVoice():
+                return self._embedded.voice
+            case wire.CustomVoice(server=server):
+                timeout = _timeout(server)
+                if timeout:  # who is given two seconds to begin gets no ten for the rest
+                    timeout["chunk_timeout_s"] = min(timeout["timeout_s"], DEFAULT_CHUNK_TIMEOUT_S)
+                config = CustomVoiceConfig(
+                    url=server.url or "",
+                    sample_rate_hz=rate_hz,
+                    secret=server.secret,
+                    headers=_headers(server),
+                    voice_id=asked.voice_id,
+                    context={name: value for name, value in context.items() if name != "metadata"},
+                    **timeout,
+                )
+                return CustomVoice(config, self._client, self._clock)
+            case _:
+                raise _absent("voice", asked.provider, "custom-voice or vapi")
+
+
+def _absent(part: str, provider: str, here: str) -> ProviderError:
+    return ProviderError(
+        f"{part} provider {provider} is not available on this server: use {here}", ended_reason=_NOT_HERE
+    )
+
+
+def _sampling(asked: wire.CustomLlm | wire.OpenAiModel) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if asked.temperature is not None:
+        given["temperature"] = float(asked.temperature)
+    if asked.max_tokens is not None:
+        given["max_tokens"] = int(asked.max_tokens)
+    return given
+
+
+def _timeout(server: Server) -> dict[str, Any]:
+    return {} if server.timeout_seconds is None else {"timeout_s": float(server.timeout_seconds)}
+
+
+def _headers(server: Server) -> dict[str, str]:
+    return {name: str(value) for name, value in (server.headers or {}).items()}
+
+
+def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
+    """What providers are told of the call: Vapi's fields, without secrets."""
+    metadata: object = assistant.metadata or call.get("metadata")
+    told: JsonObject = {
+        "call": without_secrets({n: v for n, v in call.items() if n not in ("assistant", "assistantOverrides")}),
+        "metadata": metadata,
+    }
+    for name in ("customer", "phoneNumber"):
+        value: object = call.get(name)
+        if isinstance(value, dict):
+            told[name] = without_secrets(cast("JsonObject", value))
+    return {name: value for name, value in told.items() if value is not None}

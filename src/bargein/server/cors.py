@@ -1,0 +1,33 @@
+"""Which pages of other origins may call."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bargein.settings import Settings
+
+_LOOPBACK_ORIGIN = r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?"
+_PUBLIC_PATHS = frozenset({"/call/web"})
+
+
+class Cors:
+    """With keys, any page may start a web call with the public key; without, pages of this machine may do all.
+
+    No cookies are involved: a page that calls must hold the key itself.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._everywhere = settings.open_to_loopback_only
+        self._allowed = CORSMiddleware(
+            app,
+            allow_origins=() if self._everywhere else ("*",),
+            allow_origin_regex=_LOOPBACK_ORIGIN if self._everywhere else None,
+            allow_methods=("GET", "POST", "PATCH", "DELETE") if self._everywhere else ("POST",),
+            allow_headers=("Authorization", "Content-Type"),
+            max_age=600,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, with or without leave for other origins."""
+        allowed = scope["type"] == "http" and (self._everywhere or scope["path"] in _PUBLIC_PATHS)
+        await (self._allowed if allowed else self._app)(scope, receive, send)

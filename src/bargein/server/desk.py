@@ -1,0 +1,207 @@
+"""The desk: knows every live call, lets a socket into its call, and clears up when the server stops."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from bargein.call.rules import RulesError, compile_plan
+from bargein.call.session import CallSession, Setting
+from bargein.call.variables import Variables, has_templates
+from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.ports import ChatMessage, Leg, ProviderError
+from bargein.server.casting import Casting
+from bargein.settings import Settings
+from bargein.store import Store
+from bargein.store.journals import JournalFile, journal_path
+from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
+from bargein.wire.call import effective_assistant
+from bargein.wire.errors import WireError, parse_request
+
+_log = structlog.get_logger("bargein.server")
+
+_DRAIN_S = 5.0
+_SERVICE_RESTART = 1012
+_CANNOT_START = "call.start.error-get-resources-validation"
+
+
+class RefusedError(Exception):
+    """A socket may not have this call; the text says why and may be shown.
+
+    Attributes:
+        close_code: with which to close it (RFC 6455 and IANA's registry): policy violation, or service restart.
+    """
+
+    def __init__(self, message: str, close_code: int = 1008) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class StartError(Exception):
+    """The call cannot begin; it has been recorded as ended.
+
+    Attributes:
+        ended_reason: with this `endedReason`.
+    """
+
+    def __init__(self, message: str, ended_reason: str) -> None:
+        super().__init__(message)
+        self.ended_reason = ended_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to be a call's one caller."""
+
+    call: JsonObject
+    assistant: JsonObject
+
+
+class Desk:
+    """The calls of this server.
+
+    Args:
+        settings: for the folder of the journals.
+        clock: the one clock.
+        store: where calls and assistants are.
+        casting: finds a call's providers.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, store: Store, casting: Casting) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._casting = casting
+        self._claimed: set[str] = set()
+        self._live: dict[str, CallSession] = {}
+        self._closing = False
+        self._all_gone = anyio.Event()
+
+    def session(self, call_id: str) -> CallSession | None:
+        """The live call of that id."""
+        return self._live.get(call_id)
+
+    @property
+    def live_calls(self) -> int:
+        """How many calls are going on."""
+        return len(self._live)
+
+    @contextmanager
+    def claim(self, call_id: str) -> Generator[None]:
+        """Take a call for one socket.
+
+        Raises:
+            RefusedError: another socket has it, or the server is stopping.
+        """
+        self._refuse_when_closing()
+        if call_id in self._claimed:
+            raise RefusedError("this call has a socket already")
+        self._claimed.add(call_id)
+        try:
+            yield
+        finally:
+            self._claimed.discard(call_id)
+            if not self._claimed:
+                self._all_gone.set()
+
+    async def find(self, call_id: str) -> Claim:
+        """A call that waits for its caller, and the assistant it will run.
+
+        Raises:
+            RefusedError: there is none of that id, or it is over.
+        """
+        call = await self._store.calls.get(call_id)
+        if call is None:
+            raise RefusedError("there is no such call")
+        if call.get("status") != "queued":
+            raise RefusedError("this call is over")
+        stored: JsonObject | None = None
+        assistant_id: object = call.get("assistantId")
+        if call.get("assistant") is None and isinstance(assistant_id, str):
+            stored = await self._store.assistants.get(assistant_id)
+            if stored is None:
+                await self._end_unstarted(call_id, "assistant-not-found", "the assistant has been deleted")
+                raise RefusedError("its assistant has been deleted")
+        return Claim(call, effective_assistant(call, stored))
+
+    async def open(self, claim: Claim, leg: Leg) -> CallSession:
+        """Make the live call.
+
+        Raises:
+            StartError: the assistant cannot be run here.
+            RefusedError: the server began to stop meanwhile; the call can still be had from the next one.
+        """
+        call, call_id = claim.call, str(claim.call["id"])
+        variables = Variables.of(call)
+        as_json = await self._filled_in(claim.assistant, variables)
+        self._refuse_when_closing()  # after the wait: from here to the seat there is none
+        try:
+            known = Assistant.wire_names()
+            assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known})
+            setting = Setting(
+                call=call,
+                assistant=assistant,
+                assistant_json=as_json,
+                plan=compile_plan(assistant),
+                instructions=_instructions(assistant),
+                variables=variables,
+            )
+            providers = self._casting.providers(assistant, call, leg.rate_hz)
+        except ProviderError as error:
+            await self._end_unstarted(call_id, error.ended_reason, str(error))
+            raise StartError(str(error), error.ended_reason) from None
+        except (WireError, RulesError) as error:
+            detail = "; ".join(map(str, error.messages)) if isinstance(error, WireError) else str(error)
+            await self._end_unstarted(call_id, _CANNOT_START, detail)
+            raise StartError(detail, _CANNOT_START) from None
+        sink = JournalFile(journal_path(self._settings.data_dir, call_id))
+        return CallSession(setting, providers, leg, clock=self._clock, records=self._store.calls, sink=sink)
+
+    @contextmanager
+    def seat(self, session: CallSession) -> Generator[None]:
+        """While this holds, the call can be reached by its id."""
+        call_id = session.setting.call_id
+        self._live[call_id] = session
+        try:
+            yield
+        finally:
+            del self._live[call_id]
+
+    async def close(self) -> None:
+        """End every call in words, and wait until they are recorded."""
+        self._closing = True
+        if not self._claimed:
+            return
+        self._all_gone = anyio.Event()
+        for session in tuple(self._live.values()):
+            session.hang_up("worker-shutdown")
+        with anyio.move_on_after(_DRAIN_S):
+            await self._all_gone.wait()
+
+    async def _filled_in(self, assistant: JsonObject, variables: Variables) -> JsonObject:
+        if not has_templates(assistant):
+            return assistant
+        # A large template may take a few hundred milliseconds, which other calls must not feel.
+        return await anyio.to_thread.run_sync(variables.render_assistant, assistant, self._clock.epoch_ms())
+
+    def _refuse_when_closing(self) -> None:
+        if self._closing:
+            raise RefusedError("the server is stopping", _SERVICE_RESTART)
+
+    async def _end_unstarted(self, call_id: str, reason: str, detail: str) -> None:
+        _log.warning("a call could not begin", call_id=call_id, reason=reason, detail=detail)
+        ended_at = iso_from_epoch_ms(self._clock.epoch_ms())
+        await self._store.calls.update(
+            call_id, {"status": "ended", "endedReason": reason, "endedMessage": detail, "endedAt": ended_at}
+        )
+
+
+def _instructions(assistant: Assistant) -> tuple[ChatMessage, ...]:
+    given = assistant.model.messages if assistant.model is not None else None
+    return tuple(
+        ChatMessage("assistant" if m.role == "function" else m.role, m.content or "") for m in given or () if m.content
+    )

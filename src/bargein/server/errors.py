@@ -1,0 +1,110 @@
+"""Every refusal in Vapi's shape, and one line in the log for each."""
+
+import re
+import traceback
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bargein.wire.errors import WireError, bad_request, phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bargein.wire.base import JsonObject
+
+_log = structlog.get_logger("bargein.server")
+
+_QUERY_TEXTS = {
+    "missing": "should not be null or undefined",
+    "int_parsing": "must be an integer number",
+    "greater_than_equal": "must not be less than {ge:g}",
+    "less_than_equal": "must not be greater than {le:g}",
+}
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception that a request can end in."""
+    app.add_exception_handler(WireError, _on_wire_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_middleware(ErrorBoundary)
+
+
+def _answer(request: Request, error: WireError, headers: dict[str, str] | None = None) -> Response:
+    _log.info(
+        "refused",
+        method=request.method,
+        path=_CONTROL_CHARACTERS.sub("?", request.url.path),
+        status=error.status,
+        reason=error.messages,
+    )
+    if error.status == 401:
+        headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
+    if error.status in (408, 413):
+        headers = {"Connection": "close", **(headers or {})}  # the rest of the body is not wanted
+    return JSONResponse(error.body(), error.status, headers)
+
+
+def _on_wire_error(request: Request, error: Exception) -> Response:
+    return _answer(request, cast("WireError", error))
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    found = cast("HTTPException", error)
+    message = str(found.detail)
+    if found.status_code in (404, 405) and message == phrase(found.status_code):
+        message = f"Cannot {request.method} {request.url.path}"
+    headers = dict(found.headers) if found.headers else None
+    return _answer(request, WireError(found.status_code, message), headers)
+
+
+def _on_validation_error(request: Request, error: Exception) -> Response:
+    found: list[str] = []
+    for detail in cast("Sequence[JsonObject]", cast("RequestValidationError", error).errors()):
+        context: dict[str, Any] = detail.get("ctx") or {}
+        name = str(detail["loc"][-1])
+        text = _QUERY_TEXTS.get(detail["type"])
+        found.append(f"{name} {text.format(**context) if text else 'is not valid'}")
+    return _answer(request, bad_request(*found))
+
+
+class ErrorBoundary:
+    """Answers 500 to whatever nobody else caught, and says where it happened, but not what it held."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:  # noqa: BLE001  # the outermost depth of a request: one broken request harms no other
+            log_unexpected(error, method=scope["method"], path=_CONTROL_CHARACTERS.sub("?", scope["path"]))
+            if begun:
+                return  # the client sees a cut answer, which is the truth
+            await JSONResponse(WireError(500, phrase(500)).body(), 500)(scope, receive, send)
+
+
+def log_unexpected(error: Exception, **where: str) -> None:
+    """Log an error that nobody foresaw: its kind and its place, not its text, which may hold what a client sent."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    _log.error("unexpected", error=type(error).__name__, at=places, **where)

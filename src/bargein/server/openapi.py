@@ -1,0 +1,121 @@
+"""The server's own OpenAPI: the bodies that routes read by hand are described from the wire types."""
+
+from typing import Any, cast
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.call import CreateCall, CreateWebCall, UpdateCall
+from bargein.wire.phone_number import (
+    ByoPhoneNumber,
+    TelnyxPhoneNumber,
+    TwilioPhoneNumber,
+    VapiPhoneNumber,
+    VonagePhoneNumber,
+)
+from bargein.wire.tools import TOOLS
+
+_BODIES: tuple[type[WireModel], ...] = (
+    Assistant, CreateCall, CreateWebCall, UpdateCall,
+    TwilioPhoneNumber, VonagePhoneNumber, TelnyxPhoneNumber, VapiPhoneNumber, ByoPhoneNumber,
+    *TOOLS.values(),
+)  # fmt: skip
+_REF = "#/components/schemas/{model}"
+
+_ERROR: JsonObject = {
+    "type": "object",
+    "required": ["message", "error", "statusCode"],
+    "properties": {
+        "message": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        "error": {"type": "string"},
+        "statusCode": {"type": "integer"},
+    },
+}
+_STORED: JsonObject = {
+    "type": "object",
+    "required": ["id", "orgId", "createdAt", "updatedAt"],
+    "properties": {
+        "id": {"type": "string"},
+        "orgId": {"type": "string"},
+        "createdAt": {"type": "string", "format": "date-time"},
+        "updatedAt": {"type": "string", "format": "date-time"},
+    },
+}
+_PAGE: JsonObject = {
+    "type": "object",
+    "required": ["results", "metadata"],
+    "properties": {
+        "results": {"type": "array", "items": {"$ref": _REF.format(model="Stored")}},
+        "metadata": {
+            "type": "object",
+            "required": ["itemsPerPage", "totalItems", "currentPage"],
+            "properties": {
+                "itemsPerPage": {"type": "integer"},
+                "totalItems": {"type": "integer"},
+                "currentPage": {"type": "integer"},
+                "totalPages": {"type": "integer"},
+                "hasNextPage": {"type": "boolean"},
+                "sortOrder": {"type": "string", "enum": ["ASC", "DESC"]},
+            },
+        },
+    },
+}
+
+
+def body_of(*models: type[WireModel], partial: bool = False) -> JsonObject:
+    """The `openapi_extra` of a route that reads its body by hand.
+
+    Args:
+        *models: what the body may be: with the fields of one of them, and no others.
+        partial: whether fields may be left out that a whole one must have.
+    """
+    choices = [_own_fields(model, partial=partial) for model in models]
+    schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _own_fields(model: type[WireModel], *, partial: bool) -> JsonObject:
+    schema = model.model_json_schema(by_alias=True, ref_template=_REF)
+    schema.pop("$defs", None)
+    schema["additionalProperties"] = False
+    if partial:
+        schema.pop("required", None)
+    return schema
+
+
+def answers(status: int, *refusals: int, many: bool = False, paged: bool = False) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: what it gives (one, many, or a page of them), and the errors it can end in."""
+    given: JsonObject = {"$ref": _REF.format(model="Page" if paged else "Stored")}
+    schema = {"type": "array", "items": given} if many else given
+    described: dict[int | str, dict[str, Any]] = {
+        status: {"description": "Done", "content": {"application/json": {"schema": schema}}}
+    }
+    for refusal in (401, 403, *refusals):
+        error: JsonObject = {"schema": {"$ref": _REF.format(model="Error")}}
+        described[refusal] = {"description": "Refused", "content": {"application/json": error}}
+    return described
+
+
+def install(app: FastAPI) -> None:
+    """Complete what FastAPI finds out by itself."""
+    found_by_itself = app.openapi
+
+    def complete() -> JsonObject:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        document = found_by_itself()
+        components = cast("JsonObject", document.setdefault("components", {}))
+        schemas = cast("JsonObject", components.setdefault("schemas", {}))
+        _, defined = models_json_schema([(model, "validation") for model in _BODIES], ref_template=_REF)
+        schemas |= defined["$defs"]
+        schemas |= {"Error": _ERROR, "Page": _PAGE, "Stored": _STORED}
+        components["schemas"] = schemas
+        for path in cast("JsonObject", document["paths"]).values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)  # a refused request is a 400 here
+        app.openapi_schema = document
+        return document
+
+    app.openapi = complete

@@ -1,0 +1,59 @@
+"""The filters of lists, as Vapi's `GET /assistant` and `GET /call` have them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi import Query as Parameter
+
+from bargein.store import Query
+from bargein.wire.errors import bad_request
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE = Parameter(json_schema_extra={"format": "date-time"})
+Date = Annotated[str | None, _DATE]
+
+
+def list_query(  # noqa: PLR0917  # one parameter for each of Vapi's filters; FastAPI passes them by name
+    limit: Annotated[int, Parameter(ge=0, le=1000)] = 100,
+    createdAtGt: Date = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
+    createdAtLt: Date = None,  # noqa: N803  # the same
+    createdAtGe: Date = None,  # noqa: N803  # the same
+    createdAtLe: Date = None,  # noqa: N803  # the same
+    updatedAtGt: Date = None,  # noqa: N803  # the same
+    updatedAtLt: Date = None,  # noqa: N803  # the same
+    updatedAtGe: Date = None,  # noqa: N803  # the same
+    updatedAtLe: Date = None,  # noqa: N803  # the same
+) -> Query:
+    """Read the filters that both lists have.
+
+    Raises:
+        WireError: 400 for what is no date.
+    """
+    return Query(
+        limit=limit,
+        created_at_gt=_epoch_ms("createdAtGt", createdAtGt),
+        created_at_lt=_epoch_ms("createdAtLt", createdAtLt),
+        created_at_ge=_epoch_ms("createdAtGe", createdAtGe),
+        created_at_le=_epoch_ms("createdAtLe", createdAtLe),
+        updated_at_gt=_epoch_ms("updatedAtGt", updatedAtGt),
+        updated_at_lt=_epoch_ms("updatedAtLt", updatedAtLt),
+        updated_at_ge=_epoch_ms("updatedAtGe", updatedAtGe),
+        updated_at_le=_epoch_ms("updatedAtLe", updatedAtLe),
+    )
+
+
+ListQuery = Annotated[Query, Depends(list_query)]
+
+
+def _epoch_ms(name: str, value: str | None) -> int | None:
+    """An ISO 8601 date in milliseconds since 1970; one without a zone is UTC."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip().replace(" ", "+"))  # a "+" that was not escaped arrives as " "
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise bad_request(f"{name} must be a valid ISO 8601 date string") from None

@@ -1,0 +1,186 @@
+"""`/call`: calls are made here and found again; the talking itself goes over the call's socket."""
+
+import re
+from dataclasses import replace
+from uuid import uuid4
+
+import anyio
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse
+
+from bargein.server.auth import BearerKey, require_private
+from bargein.server.bodies import read_request
+from bargein.server.checks import check_rules
+from bargein.server.openapi import answers, body_of
+from bargein.server.queries import ListQuery
+from bargein.server.services import Reach, Services
+from bargein.store.journals import journal_path
+from bargein.wire.assistant import Assistant, without_nulls
+from bargein.wire.base import JsonObject
+from bargein.wire.call import (
+    CallUrls,
+    CreateCall,
+    CreateWebCall,
+    UpdateCall,
+    WebsocketTransport,
+    effective_assistant,
+    new_web_call,
+    new_websocket_call,
+)
+from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.redact import without_secrets
+
+router = APIRouter(prefix="/call", tags=["calls"])
+_private = [Depends(require_private)]
+
+_BODY = (400, 408, 413, 415, 501)
+_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+END_SECONDS = 5.0
+"""How long a live call may take to end before its deletion is given up."""
+_LOOK_SECONDS = 0.02
+
+_PHONE = ("phone_number", "phone_number_id")
+_SOMEBODY_ELSE = ("squad_id", "squad", "workflow_id", "workflow")
+_OUTBOUND = ("customers", "schedule_plan")
+
+
+@router.post(
+    "", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateCall), dependencies=_private
+)
+async def create_call(request: Request, services: Reach) -> JSONResponse:
+    """Make a call over a WebSocket: it begins when its socket is opened."""
+    asked, body = await read_request(request, CreateCall)
+    _refuse_what_is_not_here(asked)
+    _check_transport(asked)
+    await _check_assistant(services, asked, body)
+    call_id = str(uuid4())
+    call = new_websocket_call(asked, body, CallUrls.of(base_url(services, request), call_id))
+    return JSONResponse(await services.store.calls.create(call, record_id=call_id), 201)
+
+
+@router.post("/web", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateWebCall))
+async def create_web_call(request: Request, key: BearerKey, services: Reach) -> JSONResponse:
+    """Make a call from a page; the one route that the public key opens."""
+    asked, body = await read_request(request, CreateWebCall)
+    _refuse_what_is_not_here(asked)
+    await _check_assistant(services, asked, body)
+    call_id = str(uuid4())
+    call = new_web_call(body, CallUrls.of(base_url(services, request), call_id))
+    made = await services.store.calls.create(call, record_id=call_id)
+    return JSONResponse(made if key == "private" else without_secrets(made), 201)
+
+
+@router.get("", responses=answers(200, 400, many=True), dependencies=_private)
+async def list_calls(
+    query: ListQuery,
+    services: Reach,
+    id: str | None = None,  # noqa: A002  # Vapi's name of the filter
+    assistantId: str | None = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
+    phoneNumberId: str | None = None,  # noqa: N803  # the same
+) -> JSONResponse:
+    """The calls, newest first."""
+    wanted = replace(query, id=id, assistant_id=assistantId, phone_number_id=phoneNumberId)
+    return JSONResponse(await services.store.calls.list(wanted))
+
+
+@router.get("/{call_id}", responses=answers(200, 404), dependencies=_private)
+async def get_call(call_id: str, services: Reach) -> JSONResponse:
+    """One call, with all it was made with and all that became of it."""
+    return _found(await services.store.calls.get(call_id), call_id)
+
+
+@router.patch(
+    "/{call_id}", responses=answers(200, 404, *_BODY), openapi_extra=body_of(UpdateCall), dependencies=_private
+)
+async def update_call(call_id: str, request: Request, services: Reach) -> JSONResponse:
+    """Rename a call."""
+    _, body = await read_request(request, UpdateCall)
+    return _found(await services.store.calls.patch(call_id, body), call_id)
+
+
+@router.delete("/{call_id}", responses=answers(200, 404, 503), dependencies=_private)
+async def delete_call(call_id: str, services: Reach) -> JSONResponse:
+    """Erase a call's record and its journal; one that is live is ended."""
+    await _end_if_live(services, call_id)
+    answer = _found(await services.store.calls.delete(call_id), call_id)
+    await anyio.Path(journal_path(services.settings.data_dir, call_id)).unlink(missing_ok=True)
+    return answer
+
+
+async def _end_if_live(services: Services, call_id: str) -> None:
+    """End a call and wait until it has written its last, so that nothing is written after it was erased."""
+    session = services.desk.session(call_id)
+    if session is None:
+        return
+    session.hang_up("manually-canceled")
+    with anyio.move_on_after(END_SECONDS):
+        while services.desk.session(call_id) is not None:  # noqa: ASYNC110  # a session tells of its end before its last write
+            await anyio.sleep(_LOOK_SECONDS)
+    if services.desk.session(call_id) is not None:
+        raise WireError(503, "The call could not be ended, and was not deleted. Try again.")
+
+
+def base_url(services: Services, request: Request) -> str:
+    """How the world reaches this server: as it was told, or else as this request did.
+
+    Raises:
+        WireError: 400 for a Host header that is none.
+    """
+    if services.settings.public_url is not None:
+        return services.settings.public_url
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        raise bad_request("the Host header is not valid")
+    return f"{request.url.scheme}://{host}"
+
+
+def _check_transport(asked: CreateCall) -> None:
+    given = [field for field in _PHONE if getattr(asked, field) is not None]
+    if isinstance(asked.transport, WebsocketTransport):
+        if given:
+            names = " and ".join(map(_wire_name, given))
+            raise bad_request(f"{names} is not permitted with transport.provider vapi.websocket")
+    elif asked.transport is None and not given and asked.customer is None and asked.customer_id is None:
+        raise bad_request("transport should not be null or undefined")
+    else:
+        raise WireError(501, "This server carries calls over transport.provider vapi.websocket and POST /call/web.")
+
+
+def _refuse_what_is_not_here(asked: CreateCall | CreateWebCall) -> None:
+    for field in (*_SOMEBODY_ELSE, *_OUTBOUND):
+        if getattr(asked, field, None) is not None:
+            raise WireError(501, f"{_wire_name(field)} is not supported by this server.")
+
+
+async def _check_assistant(services: Services, asked: CreateCall | CreateWebCall, body: JsonObject) -> None:
+    """See that the call will have an assistant, and that this is valid with its overrides laid over it."""
+    stored: JsonObject | None = None
+    if asked.assistant is None:
+        if asked.assistant_id is None:
+            raise WireError(400, "Need either `assistant` or `assistantId`.")
+        stored = await services.store.assistants.get(asked.assistant_id)
+        if stored is None:
+            raise WireError(400, f"There is no assistant with the id {asked.assistant_id[:80]}.")
+    if asked.assistant is not None:
+        check_rules(asked.assistant, "assistant.")
+    if asked.assistant_overrides is not None:
+        check_rules(asked.assistant_overrides, "assistantOverrides.")
+        parse_request(Assistant, _known_only(effective_assistant(body, stored)))
+
+
+def _known_only(assistant: JsonObject) -> JsonObject:
+    """Without the fields that only an inline assistant, as an object inside of a request, may bring along."""
+    known = Assistant.wire_names()
+    return {name: value for name, value in without_nulls(assistant).items() if name in known}
+
+
+def _found(call: JsonObject | None, call_id: str) -> JSONResponse:
+    if call is None:
+        raise WireError(404, f"There is no call with the id {call_id[:80]}.")
+    return JSONResponse(call)
+
+
+def _wire_name(field: str) -> str:
+    alias = CreateCall.model_fields[field].alias
+    return alias or field

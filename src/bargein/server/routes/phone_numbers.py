@@ -1,0 +1,128 @@
+"""`/phone-number`: the numbers that calls come in and go out by, with Vapi's semantics.
+
+What proves to a provider or a caller who one is (`twilioAuthToken`, `twilioApiSecret`, and `authentication` as a
+whole, whose password Vapi's schema would not let be left out alone) is kept for the calls and never given back, not
+even to the private key. A PATCH that does not name such a field leaves it as it is. `server` comes back as it was
+given, as it does with an assistant.
+"""
+
+from typing import cast
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse
+
+from bargein.server.auth import require_private
+from bargein.server.bodies import read_json
+from bargein.server.openapi import answers, body_of
+from bargein.server.queries import ListQuery
+from bargein.server.services import Reach, Services
+from bargein.wire.assistant import without_nulls
+from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.phone_number import (
+    ByoPhoneNumber,
+    TelnyxPhoneNumber,
+    TwilioPhoneNumber,
+    VapiPhoneNumber,
+    VonagePhoneNumber,
+    parse_phone_number,
+)
+
+router = APIRouter(prefix="/phone-number", tags=["phone numbers"], dependencies=[Depends(require_private)])
+
+_BODY = (400, 408, 413, 415)
+_KINDS: dict[str, type[WireModel]] = {
+    "byo-phone-number": ByoPhoneNumber,
+    "twilio": TwilioPhoneNumber,
+    "vonage": VonagePhoneNumber,
+    "vapi": VapiPhoneNumber,
+    "telnyx": TelnyxPhoneNumber,
+}
+_SECRET = frozenset({"twilioAuthToken", "twilioApiSecret", "authentication"})
+_ONLY_WHEN_MADE = "numberDesiredAreaCode"
+_STATUS = "status"
+
+
+@router.post("", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(*_KINDS.values()))
+async def create_phone_number(request: Request, services: Reach) -> JSONResponse:
+    """Keep a phone number. Its provider's secrets are kept and not given back."""
+    body = await _body(request)
+    _check(body)
+    number = without_nulls(body)
+    await _check_assistant(services, number)
+    made = await services.store.phone_numbers.create({**number, _STATUS: "active"})
+    return JSONResponse(shown(made), 201)
+
+
+@router.get("", responses=answers(200, 400, many=True))
+async def list_phone_numbers(query: ListQuery, services: Reach) -> JSONResponse:
+    """The phone numbers, newest first."""
+    return JSONResponse([shown(number) for number in await services.store.phone_numbers.list(query)])
+
+
+@router.get("/{phone_number_id}", responses=answers(200, 404))
+async def get_phone_number(phone_number_id: str, services: Reach) -> JSONResponse:
+    """One phone number."""
+    return _found(await services.store.phone_numbers.get(phone_number_id), phone_number_id)
+
+
+@router.patch(
+    "/{phone_number_id}", responses=answers(200, 404, *_BODY), openapi_extra=body_of(*_KINDS.values(), partial=True)
+)
+async def update_phone_number(phone_number_id: str, request: Request, services: Reach) -> JSONResponse:
+    """Replace the given top-level fields, each as a whole; one that is null is taken away. The provider stays."""
+    body = await _body(request)
+    given = without_nulls(body)
+
+    def check(before: JsonObject, after: JsonObject) -> None:
+        if _ONLY_WHEN_MADE in body:
+            raise bad_request(f"property {_ONLY_WHEN_MADE} should not exist")
+        model = _KINDS[before["provider"]]
+        given_by_client = {name: after[name] for name in after if name != _STATUS}
+        # a name that is unknown, or the server's own, is refused whatever it holds
+        unknown = dict.fromkeys(name for name in body if name not in model.wire_names())
+        parse_request(model, given_by_client | unknown)
+
+    await _check_assistant(services, given)
+    changes = {**dict.fromkeys(body), **given}
+    return _found(await services.store.phone_numbers.patch(phone_number_id, changes, check=check), phone_number_id)
+
+
+@router.delete("/{phone_number_id}", responses=answers(200, 404))
+async def delete_phone_number(phone_number_id: str, services: Reach) -> JSONResponse:
+    """Forget a phone number."""
+    return _found(await services.store.phone_numbers.delete(phone_number_id), phone_number_id)
+
+
+def shown(number: JsonObject) -> JsonObject:
+    """A stored phone number as anybody may see it: without its provider's secrets."""
+    return {name: value for name, value in number.items() if name not in _SECRET}
+
+
+async def _body(request: Request) -> JsonObject:
+    data = await read_json(request)
+    if not isinstance(data, dict):
+        raise bad_request("the body must be a JSON object")
+    return cast("JsonObject", data)
+
+
+def _check(number: JsonObject) -> None:
+    provider: object = number.get("provider")
+    if provider is None:
+        raise bad_request("provider should not be null or undefined")
+    if isinstance(provider, str) and provider in _KINDS:
+        parse_request(_KINDS[provider], number)
+    else:
+        parse_phone_number(number)  # says which providers there are
+
+
+async def _check_assistant(services: Services, number: JsonObject) -> None:
+    assistant_id: object = number.get("assistantId")
+    if isinstance(assistant_id, str) and await services.store.assistants.get(assistant_id) is None:
+        raise WireError(400, f"There is no assistant with the id {assistant_id[:80]}.")
+
+
+def _found(number: JsonObject | None, phone_number_id: str) -> JSONResponse:
+    if number is None:
+        raise WireError(404, f"There is no phone number with the id {phone_number_id[:80]}.")
+    return JSONResponse(shown(number))

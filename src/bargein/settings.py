@@ -1,0 +1,103 @@
+"""One frozen object, read once. Nothing else in the package reads the environment."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_PORT = 8700
+
+
+class SettingsError(ValueError):
+    """The settings contradict each other or open the server to strangers; the text says what to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person can set from outside.
+
+    Attributes:
+        host: address to listen on (`bargein serve --host`).
+        port: TCP port to listen on; 0 lets the system choose.
+        data_dir: folder for the database and the journals (`BARGEIN_DATA_DIR`).
+        api_key: the private bearer key (`BARGEIN_API_KEY`): opens everything.
+        public_key: the public bearer key (`BARGEIN_PUBLIC_KEY`): opens `POST /call/web` alone.
+        public_url: how the world reaches this server, when a proxy stands before it (`BARGEIN_PUBLIC_URL`).
+        openai_api_key: key for model provider `openai` (`OPENAI_API_KEY`).
+        openai_base_url: any OpenAI-compatible server (`OPENAI_BASE_URL`).
+        log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    data_dir: Path = Path(".bargein")
+    api_key: str | None = field(default=None, repr=False)
+    public_key: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    openai_api_key: str | None = field(default=None, repr=False)
+    openai_base_url: str | None = None
+    log_level: str = "info"
+
+    @property
+    def open_to_loopback_only(self) -> bool:
+        """With no key set, everyone on this machine may do everything, and nobody else anything."""
+        return self.api_key is None
+
+    def check(self) -> None:
+        """Refuse settings under which a stranger could use the server.
+
+        Raises:
+            SettingsError: the address is not loopback and there is no private key.
+        """
+        if not is_loopback(self.host) and self.api_key is None:
+            raise SettingsError(
+                f"{self.host} is not a loopback address: set BARGEIN_API_KEY (and BARGEIN_PUBLIC_KEY for browsers) "
+                "before listening there, or listen on 127.0.0.1"
+            )
+        if self.public_key is not None and self.public_key == self.api_key:
+            raise SettingsError(
+                "BARGEIN_PUBLIC_KEY must differ from BARGEIN_API_KEY: browsers get to see the public one"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def from_environment(
+    environ: Mapping[str, str] | None = None, *, host: str | None = None, port: int | None = None
+) -> Settings:
+    """Read the settings; `host` and `port` come from the command line and go before the environment."""
+    env = os.environ if environ is None else environ
+
+    def text(name: str) -> str | None:
+        return env.get(name, "").strip() or None
+
+    settings = Settings(
+        host=host or text("BARGEIN_HOST") or "127.0.0.1",
+        port=port if port is not None else _port(text("BARGEIN_PORT")),
+        data_dir=Path(text("BARGEIN_DATA_DIR") or ".bargein"),
+        api_key=text("BARGEIN_API_KEY"),
+        public_key=text("BARGEIN_PUBLIC_KEY"),
+        public_url=(text("BARGEIN_PUBLIC_URL") or "").rstrip("/") or None,
+        openai_api_key=text("OPENAI_API_KEY"),
+        openai_base_url=text("OPENAI_BASE_URL"),
+        log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
+    )
+    settings.check()
+    return settings
+
+
+def _port(value: str | None) -> int:
+    if value is None:
+        return DEFAULT_PORT
+    if not value.isdecimal() or int(value) > 65535:
+        raise SettingsError(f"BARGEIN_PORT must be a number from 0 to 65535, not {value!r}")
+    return int(value)

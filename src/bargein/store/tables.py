@@ -1,0 +1,60 @@
+"""The tables as the code sees them; `migrations/` makes them.
+
+A row holds Vapi's JSON document without `id`, `orgId`, `createdAt` and `updatedAt`, which are columns (or, `orgId`,
+the same for all), and beside it the fields of the document that lists are filtered by.
+"""
+
+from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+_DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
+
+assistants = Table(
+    "assistants",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    # no foreign key: a call outlives its assistant
+    Column("assistant_id", Text, nullable=True, index=True),
+    Column("phone_number_id", Text, nullable=True, index=True),
+    Column("status", String(32), nullable=True, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+phone_numbers = Table(
+    "phone_numbers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    # not unique: one number may be kept twice, for example under two providers while it is ported
+    Column("number", Text, nullable=True, index=True),
+    Column("sip_uri", Text, nullable=True, index=True),
+    Column("name", Text, nullable=True),
+    # no foreign key: a number outlives its assistant
+    Column("assistant_id", Text, nullable=True, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+tools = Table(
+    "tools",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))

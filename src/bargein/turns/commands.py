@@ -1,0 +1,153 @@
+"""What the engine tells the shell to do. The shell performs them in order, at once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bargein.turns.events import Role
+
+Outcome = Literal["spoken", "interrupted", "superseded", "replaced", "muted", "failed", "call-ended"]
+"""How a reply ended: heard to its end; cut by the caller; dropped unheard because the caller went on; cut by a `say`;
+cut by a mute; broken; cut by the end of the call."""
+
+Source = Literal["model", "force-say"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    """Begin a reply. With `text` None the model is asked with the history as it stands; else `text` is spoken."""
+
+    turn_id: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """The reply's audio may sound from now on."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Nothing more of this reply may sound: drop its audio wherever it is."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseReply:
+    """The reply is over; whatever of it still runs must be cancelled. Exactly one for each `StartReply`."""
+
+    turn_id: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """The conversation now ends with this. For an interrupted reply, `text` is what was heard of it.
+
+    Attributes:
+        start_ms: when it began to be said.
+        end_ms: when it was over.
+        source: where an assistant's text came from.
+    """
+
+    role: Role
+    text: str
+    start_ms: int
+    end_ms: int
+    turn_id: str | None = None
+    interrupted: bool = False
+    source: Source = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    """Vapi's `model-output`."""
+
+    turn_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserInterrupted:
+    """Vapi's `user-interrupted`. Without a turn id: a first message or a `say` was cut, which no model made."""
+
+    turn_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechUpdate:
+    """Vapi's `speech-update`; `turn` counts the turns of the conversation from 0."""
+
+    role: Literal["assistant", "user"]
+    status: Literal["started", "stopped"]
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Vapi's `transcript`."""
+
+    role: Literal["assistant", "user"]
+    final: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInput:
+    """Vapi's `voice-input`: the text that goes to the voice."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechProgress:
+    """Vapi's `assistant.speechStarted` with `word-progress` timing."""
+
+    turn: int
+    text: str
+    source: Source
+    words_spoken: int
+    total_words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Vapi's `hang`: the assistant is late."""
+
+
+Message = ModelOutput | UserInterrupted | SpeechUpdate | Transcript | VoiceInput | SpeechProgress | Hang
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Tell the client."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Why the engine did, or did not do, something: for people, never for machines.
+
+    Attributes:
+        what: one of a few words: stopped, ignored, superseded, recovered, answering, ending.
+        why: a sentence.
+        turn_id: the reply it is about.
+    """
+
+    what: str
+    why: str
+    turn_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """The call is over. `reason` is the `endedReason`; no command follows, ever."""
+
+    reason: str
+    detail: str = ""
+
+
+Command = StartReply | Play | StopPlayback | CloseReply | Remember | Send | Decide | EndCall

@@ -1,0 +1,211 @@
+"""What happens to a call, as the engine is told. Each event carries the time it became known."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The caller's connection is up and audio can flow both ways."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    """The detector began to hear a voice; `onset_ms` is when that voice began, at most `at_ms`."""
+
+    at_ms: int
+    onset_ms: int
+    probability: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped:
+    """The detector stopped hearing a voice; `offset_ms` is when it fell silent, at most `at_ms`."""
+
+    at_ms: int
+    offset_ms: int
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it."""
+
+    at_ms: int
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyToken:
+    """The model put out a piece of text."""
+
+    at_ms: int
+    turn_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequested:
+    """A piece of a reply's text went to the voice.
+
+    Attributes:
+        segment: 0, 1, 2, … within the reply.
+        char_start: offset of `text` in the reply's text.
+    """
+
+    at_ms: int
+    turn_id: str
+    segment: int
+    char_start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word's place in text (offset just after it) and in audio (from the segment's first sample)."""
+
+    char_end: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechQueued:
+    """Audio of a segment now stands ready to be played: `audio_ms` of it in all so far.
+
+    Attributes:
+        words: timings known in all so far; empty for a voice that gives none.
+        done: no more audio of this segment will come.
+    """
+
+    at_ms: int
+    turn_id: str
+    segment: int
+    audio_ms: int
+    words: tuple[TimedWord, ...] = ()
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """Model and voice are through with the reply: all its audio is queued."""
+
+    at_ms: int
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """Model or voice gave up. `reason` is the `endedReason` that fits, `detail` says more and holds no secret."""
+
+    at_ms: int
+    turn_id: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The caller has heard `position_ms` of the reply's audio, counted from its first sample.
+
+    Attributes:
+        drained: everything that was queued has been played.
+    """
+
+    at_ms: int
+    turn_id: str
+    position_ms: int
+    drained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Speak this text (Vapi's inbound `say`).
+
+    Attributes:
+        interruptible: `interruptionsEnabled`.
+        interrupts: `interruptAssistantEnabled`: replace what the assistant is saying instead of queueing behind it.
+        ends_call: `endCallAfterSpoken`.
+    """
+
+    at_ms: int
+    text: str
+    interruptible: bool = True
+    interrupts: bool = False
+    ends_call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddMessage:
+    """Put a message into the conversation (Vapi's inbound `add-message`); `respond` is `triggerResponseEnabled`."""
+
+    at_ms: int
+    role: Role
+    text: str
+    respond: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Vapi's inbound `control`: silence one side, or give it back its voice."""
+
+    at_ms: int
+    side: Literal["assistant", "customer"]
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SayFirstMessage:
+    """Vapi's inbound `control: say-first-message`."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Something the call cannot go on without is gone (the transcriber, say)."""
+
+    at_ms: int
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Somebody ended the call; `reason` is the `endedReason`."""
+
+    at_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; sent when `wake_at` has come."""
+
+    at_ms: int
+
+
+Event = (
+    CallStarted
+    | VoiceStarted
+    | VoiceStopped
+    | Words
+    | ReplyToken
+    | SpeechRequested
+    | SpeechQueued
+    | ReplyEnded
+    | ReplyFailed
+    | Played
+    | Say
+    | AddMessage
+    | Mute
+    | SayFirstMessage
+    | Fail
+    | HangUp
+    | Tick
+)

@@ -1,0 +1,192 @@
+"""Where a call stands. Frozen values: every change makes a new one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bargein.turns.commands import Remember
+from bargein.turns.events import Say, TimedWord
+
+ReplyKind = Literal["model", "resumed", "first", "say"]
+"""Asked of the model; the unheard rest of a reply that a false alarm cut; the first message; a `say`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A piece of a reply's text, and the audio that says it.
+
+    Attributes:
+        char_start: where `text` begins in the reply's text.
+        start_ms: where its audio begins in the reply's audio.
+        audio_ms: how much audio of it is queued so far.
+        words: its words' timings, as far as they are known.
+        done: all its audio is queued.
+        told: how many of its characters the last assistant `transcript` held; -1: its final has been sent.
+    """
+
+    char_start: int
+    text: str
+    start_ms: int
+    audio_ms: int = 0
+    words: tuple[TimedWord, ...] = ()
+    done: bool = False
+    told: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the assistant is about to say, is saying, or has just been saying. There is at most one.
+
+    Attributes:
+        turn: Vapi's `turn`, once it is audible.
+        text: all of its text so far.
+        interruptible: whether the caller's speech may cut it.
+        gate_ms: it may not sound before this.
+        begun_ms: when it was asked for.
+        alive_ms: when it last showed a sign of life.
+        audible_ms: when it began to sound; None: not yet.
+        told_client: a `model-output` of it was sent.
+        words_told: the last `wordsSpoken` that was sent.
+        ended: model and voice are through.
+        drained: everything queued has been played.
+        hang_sent: `hang` has been reported for the silence it is in.
+    """
+
+    turn_id: str
+    kind: ReplyKind
+    begun_ms: int
+    alive_ms: int
+    gate_ms: int
+    interruptible: bool = True
+    ends_call: bool = False
+    turn: int = -1
+    text: str = ""
+    segments: tuple[Segment, ...] = ()
+    audible_ms: int | None = None
+    played_ms: int = 0
+    told_client: bool = False
+    words_told: int = -1
+    ended: bool = False
+    drained: bool = False
+    hang_sent: bool = False
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a model made it, so that it has `model-output` and its `turnId` is known to clients."""
+        return self.kind in ("model", "resumed")
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio of it is queued so far."""
+        return sum(s.audio_ms for s in self.segments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What the person on the other side is doing.
+
+    Attributes:
+        voiced: the detector hears a voice now.
+        onset_ms: where the running (or last) run of voice began; short dips do not end a run.
+        offset_ms: where the voice last fell silent.
+        fired: this run has cut a reply already, and may not cut another by its length alone.
+        stuck: this run brings no words: background, which holds no floor.
+        speaking_turn: the turn for which `speech-update` has said started, and not yet stopped.
+        turn: Vapi's `turn` of the caller's open turn; None: no turn is open.
+        began_ms: where that turn began.
+        awaiting: there was a voice, and its words have not all come.
+        settled: the closed utterances of the open turn.
+        utterance: the text of the latest utterance.
+        utterance_closed: its final has come.
+        committed_words: its partial was answered before its final came: how many words that partial had.
+        words_at_ms: when words last came that were new.
+    """
+
+    voiced: bool = False
+    onset_ms: int = 0
+    offset_ms: int = 0
+    fired: bool = False
+    stuck: bool = False
+    speaking_turn: int | None = None
+    turn: int | None = None
+    began_ms: int = 0
+    awaiting: bool = False
+    settled: str = ""
+    utterance: str = ""
+    utterance_closed: bool = False
+    committed_words: int = 0
+    words_at_ms: int = 0
+
+    @property
+    def said(self) -> str:
+        """All the words of the open turn."""
+        return " ".join(filter(None, (self.settled, self.utterance)))
+
+    @property
+    def holds_floor(self) -> bool:
+        """Whether the assistant would talk over the caller if it began now."""
+        return (self.voiced and not self.stuck) or self.awaiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A reply was cut; the words that follow, or their absence, will tell whether that was right.
+
+    While it stands no other reply has begun.
+
+    Attributes:
+        kind: what the recovery would be.
+        asks: the reply was a question, so that even a "yes" answers it.
+        rest: what was not heard of it; None: the model had not finished, so it is asked again.
+        ends_call: as it was.
+    """
+
+    turn_id: str
+    kind: ReplyKind
+    asks: bool
+    rest: str | None
+    ends_call: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A call, between two events.
+
+    Attributes:
+        call_id: Vapi's id of the call, a UUID; turn ids are made from it.
+        now_ms: the latest time any event carried.
+        phase: new until `CallStarted`, ended after `EndCall`.
+        history: the conversation so far, as it was heard.
+        sayings: what is to be said once the floor is free.
+        owed: the assistant should speak as soon as it may, without waiting for the caller.
+        floor_ms: no assistant audio before this (`backoffSeconds`).
+        quiet_ms: since when nobody has been doing anything (`silenceTimeoutSeconds`).
+        replies: how many replies have been begun.
+        turns: how many turns the conversation has had.
+    """
+
+    call_id: str
+    now_ms: int = 0
+    started_ms: int = 0
+    phase: Literal["new", "live", "ended"] = "new"
+    history: tuple[Remember, ...] = ()
+    reply: Reply | None = None
+    caller: Caller = Caller()
+    alarm: Alarm | None = None
+    sayings: tuple[Say, ...] = ()
+    owed: bool = False
+    floor_ms: int = 0
+    quiet_ms: int = 0
+    assistant_muted: bool = False
+    customer_muted: bool = False
+    replies: int = 0
+    turns: int = 0
+
+    @property
+    def turn_id(self) -> str:
+        """The id of the next reply: unique, shaped as a UUID, and the same when the call is replayed."""
+        return f"{self.call_id[:24]}{self.replies:012x}"
+
+    @property
+    def last_assistant_text(self) -> str:
+        """What the assistant was last heard to say."""
+        return next((m.text for m in reversed(self.history) if m.role == "assistant"), "")

@@ -1,0 +1,263 @@
+"""The engine's two functions."""
+
+from dataclasses import replace
+
+from bargein.turns import replies
+from bargein.turns.agenda import AGENDA
+from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
+from bargein.turns.events import (
+    AddMessage,
+    CallStarted,
+    Event,
+    Fail,
+    HangUp,
+    Mute,
+    Played,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyToken,
+    Say,
+    SayFirstMessage,
+    SpeechQueued,
+    SpeechRequested,
+    Tick,
+    VoiceStarted,
+    VoiceStopped,
+    Words,
+)
+from bargein.turns.interruption import BRIDGED_DIP_MS
+from bargein.turns.phrases import count_words, is_made_of
+from bargein.turns.plan import Plan
+from bargein.turns.replies import Change
+from bargein.turns.state import Caller, State
+
+# More things than this never come due at once; if they do, two items of the agenda undo each other.
+_MOST_AT_ONCE = 50
+
+
+def step(state: State, event: Event, plan: Plan) -> tuple[State, tuple[Command, ...]]:
+    """Take one event: the next state, and what is to be done, in order."""
+    if state.phase == "ended" or (state.phase == "new" and not isinstance(event, CallStarted | HangUp)):
+        return state, ()
+    state = replace(state, now_ms=max(state.now_ms, event.at_ms))
+    state, commands = _take(state, event, plan)
+    for _ in range(_MOST_AT_ONCE):
+        item = next((i for i in AGENDA if _is_due(i.due_ms(state, plan), state)), None) if _live(state) else None
+        if item is None:
+            return state, tuple(commands)
+        state, more = item.act(state, plan)
+        commands.extend(more)
+    raise AssertionError("the agenda does not come to rest")
+
+
+def wake_at(state: State, plan: Plan) -> int | None:
+    """When the engine wants a `Tick`, if nothing else happens before; always later than the last event."""
+    if not _live(state):
+        return None
+    return min((due for item in AGENDA if (due := item.due_ms(state, plan)) is not None), default=None)
+
+
+def _live(state: State) -> bool:
+    return state.phase == "live"
+
+
+def _is_due(due_ms: int | None, state: State) -> bool:
+    return due_ms is not None and due_ms <= state.now_ms
+
+
+def _take(state: State, event: Event, plan: Plan) -> Change:
+    match event:
+        case VoiceStarted():
+            return _voice_started(state, event, plan)
+        case VoiceStopped():
+            return _voice_stopped(state, event, plan)
+        case Words():
+            return _words(state, event, plan)
+        case ReplyToken() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed():
+            return _about_reply(state, event, plan)
+        case Tick():
+            return state, []
+        case _:
+            return _control(state, event, plan)
+
+
+def _about_reply(
+    state: State,
+    event: ReplyToken | SpeechRequested | SpeechQueued | Played | ReplyEnded | ReplyFailed,
+    plan: Plan,
+) -> Change:
+    """The fence: what belongs to another turn than the one that runs is dropped here, by its id."""
+    reply = state.reply
+    if reply is None or event.turn_id != reply.turn_id:
+        return state, []
+    match event:
+        case ReplyToken():
+            return replies.put_out(state, reply, event)
+        case SpeechRequested():
+            return replies.request_speech(state, reply, event)
+        case SpeechQueued():
+            return replies.queue_speech(state, reply, event)
+        case Played():
+            return replies.hear_played(state, reply, event)
+        case ReplyEnded():
+            return replies.end(state, reply, event)
+        case _:  # ReplyFailed
+            state, commands = replies.cut(state, reply, "failed", plan)
+            return replies.end_call(state, event.reason, event.detail, plan, [*commands, Send(Hang())])
+
+
+def _control(
+    state: State, event: CallStarted | Say | AddMessage | Mute | SayFirstMessage | Fail | HangUp, plan: Plan
+) -> Change:
+    match event:
+        case CallStarted():
+            return _start(state, plan)
+        case Say():
+            return _say(state, event, plan)
+        case AddMessage():
+            entry = Remember(event.role, event.text, state.now_ms, state.now_ms)
+            owed = state.owed or event.respond
+            return replace(state, history=(*state.history, entry), owed=owed, quiet_ms=state.now_ms), [entry]
+        case Mute():
+            return _mute(state, event, plan)
+        case SayFirstMessage():
+            if not plan.first_message:
+                return state, []
+            saying = Say(event.at_ms, plan.first_message, interruptible=plan.first_message_interruptible)
+            return _say(state, saying, plan)
+        case Fail():
+            return replies.end_call(state, event.reason, event.detail, plan, [Send(Hang())])
+        case _:  # HangUp
+            return replies.end_call(state, event.reason, "", plan, [])
+
+
+def _start(state: State, plan: Plan) -> Change:
+    if state.phase != "new":
+        return state, []
+    state = replace(state, phase="live", started_ms=state.now_ms, quiet_ms=state.now_ms)
+    match plan.first_message_mode:
+        case "assistant-speaks-first" if plan.first_message:
+            return replies.begin(state, "first", plan.first_message, interruptible=plan.first_message_interruptible)
+        case "assistant-waits-for-user":
+            return state, []
+        case _:
+            return replies.begin(state, "model", interruptible=plan.first_message_interruptible)
+
+
+def _say(state: State, event: Say, plan: Plan) -> Change:
+    if not event.text.strip():
+        return state, []
+    commands: list[Command] = []
+    if event.interrupts and state.reply is not None:
+        state, commands = replies.cut(state, state.reply, "replaced", plan)
+    if event.interrupts:
+        state = replace(state, alarm=None)  # it replaces what a false alarm would bring back, too
+    sayings = (event, *state.sayings) if event.interrupts else (*state.sayings, event)
+    return replace(state, sayings=sayings), commands
+
+
+def _mute(state: State, event: Mute, plan: Plan) -> Change:
+    if event.side == "assistant":
+        commands: list[Command] = []
+        if event.on and state.reply is not None:
+            state, commands = replies.cut(state, state.reply, "muted", plan)
+        return replace(state, assistant_muted=event.on), commands
+    state = replace(state, customer_muted=event.on)
+    if event.on and state.caller.voiced:
+        caller = replace(state.caller, voiced=False, offset_ms=state.now_ms)
+        return replace(state, caller=caller), []
+    return state, []
+
+
+def _voice_started(state: State, event: VoiceStarted, plan: Plan) -> Change:
+    caller = state.caller
+    if state.customer_muted or caller.voiced:
+        return state, []
+    onset_ms = min(event.onset_ms, state.now_ms)
+    if caller.offset_ms and 0 <= onset_ms - caller.offset_ms <= BRIDGED_DIP_MS:
+        caller = replace(caller, voiced=True)
+    else:
+        caller = replace(
+            _close_utterance(state, caller, plan), voiced=True, onset_ms=onset_ms, fired=False, stuck=False
+        )
+    caller = replace(caller, awaiting=not caller.stuck, committed_words=0)
+    state, caller, turn = _open_turn(state, caller, onset_ms)
+    state = replace(state, quiet_ms=state.now_ms)
+    if caller.speaking_turn is not None:
+        return replace(state, caller=caller), []
+    started = Send(SpeechUpdate("user", "started", turn))
+    return replace(state, caller=replace(caller, speaking_turn=turn)), [started]
+
+
+def _voice_stopped(state: State, event: VoiceStopped, plan: Plan) -> Change:
+    caller = state.caller
+    if not caller.voiced:
+        return state, []
+    offset_ms = min(max(event.offset_ms, caller.onset_ms), state.now_ms)
+    # The detector may be later than a final that came after the last sound: then there is nothing to wait for.
+    told = caller.utterance_closed and caller.words_at_ms >= offset_ms
+    awaiting = caller.awaiting and not told
+    state = replace(state, caller=replace(caller, voiced=False, offset_ms=offset_ms, awaiting=awaiting))
+    reply = state.reply
+    if reply is None or reply.audible_ms is None or offset_ms - caller.onset_ms >= plan.voice_ms:
+        return state, []
+    why = f"{offset_ms - caller.onset_ms} ms of voice"
+    return state, [Decide("ignored", why, reply.turn_id)]
+
+
+def _words(state: State, event: Words, plan: Plan) -> Change:
+    caller = state.caller
+    if state.customer_muted:
+        return state, []
+    text = event.text.strip()
+    if not count_words(text):
+        return replace(state, caller=_take_back(caller) if event.final else caller), []
+    if caller.committed_words:
+        # Its partial has been answered. Only if much more was said than that is the rest news.
+        if count_words(text) <= caller.committed_words + 1:
+            late: list[Command] = [Send(Transcript("user", final=True, text=text))] if event.final else []
+            kept = 0 if event.final else caller.committed_words
+            return replace(state, caller=replace(caller, committed_words=kept)), late
+        caller = replace(caller, committed_words=0)
+    caller = _close_utterance(state, caller, plan)
+    began_ms = caller.onset_ms if caller.awaiting else state.now_ms
+    state, caller, _ = _open_turn(state, caller, began_ms)
+    news = event.final or text != caller.utterance
+    caller = replace(
+        caller,
+        utterance=text,
+        utterance_closed=event.final,
+        words_at_ms=state.now_ms if news else caller.words_at_ms,
+        stuck=caller.stuck and not news,
+    )
+    # A partial that is only repeated under a voice that is stuck gives it no floor.
+    caller = replace(caller, awaiting=not caller.stuck and (caller.voiced or not event.final))
+    state = replace(state, caller=caller, quiet_ms=state.now_ms)
+    return state, [Send(Transcript("user", final=event.final, text=text))]
+
+
+def _take_back(caller: Caller) -> Caller:
+    """The utterance was no speech after all: a partial of it that came before is void."""
+    caller = replace(caller, awaiting=caller.voiced and not caller.stuck, committed_words=0)
+    return caller if caller.utterance_closed else replace(caller, utterance="")
+
+
+def _close_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
+    """A closed utterance moves to the settled words, unless it was only listening aloud."""
+    if not caller.utterance_closed:
+        return caller
+    reply = state.reply
+    aloud = reply is not None and reply.audible_ms is not None
+    if aloud and is_made_of(caller.utterance, plan.acknowledgement_phrases):
+        return replace(caller, utterance="", utterance_closed=False)
+    return replace(caller, settled=caller.said, utterance="", utterance_closed=False)
+
+
+def _open_turn(state: State, caller: Caller, began_ms: int) -> tuple[State, Caller, int]:
+    """The caller's turn has a number from the first voice or word on; what brought no words did not begin it."""
+    if caller.turn is None:
+        return replace(state, turns=state.turns + 1), replace(caller, turn=state.turns, began_ms=began_ms), state.turns
+    turn = caller.turn
+    if not caller.said:
+        caller = replace(caller, began_ms=began_ms)
+    return state, caller, turn

@@ -1,0 +1,199 @@
+"""The call: how it is asked for and what is kept of it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bargein.wire.assistant import Assistant, AssistantOverrides, merge_overrides, without_nulls
+from bargein.wire.base import Integer, JsonObject, Name, WireModel
+from bargein.wire.customer import Customer
+
+AudioEncoding = Literal["pcm_s16le", "mulaw"]
+CallType = Literal["inboundPhoneCall", "outboundPhoneCall", "webCall", "vapi.websocketCall"]
+CallStatus = Literal[
+    "scheduled", "queued", "ringing", "in-progress", "forwarding", "ended", "not-found", "deletion-failed"
+]
+
+DEFAULT_RATE_HZ: dict[AudioEncoding, int] = {"pcm_s16le": 16_000, "mulaw": 8_000}
+"""Sample rate of a WebSocket call that names none."""
+
+
+class AudioFormat(WireModel):
+    """What the binary frames of a WebSocket call hold: mono, at a rate in Hz.
+
+    Vapi's schema takes any rate up to 192 kHz; this server converts between 8 and 48 kHz and refuses the rest.
+    """
+
+    format: AudioEncoding | None = None
+    container: Literal["raw"] | None = None
+    sample_rate: Annotated[Integer, Field(ge=8_000, le=48_000)] | None = None
+
+    def settled(self) -> "AudioFormat":
+        """The format with its defaults filled in: pcm_s16le, raw, 16 kHz (mulaw: 8 kHz)."""
+        encoding = self.format or "pcm_s16le"
+        rate_hz = self.sample_rate or DEFAULT_RATE_HZ[encoding]
+        return self.model_copy(update={"format": encoding, "container": "raw", "sample_rate": rate_hz})
+
+
+class WebsocketTransport(WireModel):
+    """A call over a WebSocket of the client's (Vapi's `VapiWebsocketTransport`)."""
+
+    provider: Literal["vapi.websocket"]
+    conversation_type: Literal["voice"] | None = None
+    audio_format: AudioFormat | None = None
+
+
+class OtherTransport(WireModel):
+    """A transport that bargein knows by name and does not carry calls over."""
+
+    provider: Literal["vonage", "twilio", "vapi.sip", "telnyx", "daily"]
+
+
+Transport = Annotated[WebsocketTransport | OtherTransport, Field(discriminator="provider")]
+
+
+class _Participants(WireModel):
+    assistant_id: str | None = None
+    assistant: Assistant | None = None
+    assistant_overrides: AssistantOverrides | None = None
+    assistant_version: str | None = None
+    squad_id: str | None = None
+    squad: JsonObject | None = None
+    squad_overrides: JsonObject | None = None
+    workflow_id: str | None = None
+    workflow: JsonObject | None = None
+    workflow_overrides: JsonObject | None = None
+    metadata: JsonObject | None = None
+
+
+class CreateCall(_Participants):
+    """What `POST /call` takes (Vapi's `CreateCallDTO`), and `metadata`, which Vapi's own clients send."""
+
+    name: Name | None = None
+    transport: Transport | None = None
+    schedule_plan: JsonObject | None = None
+    phone_number_id: str | None = None
+    phone_number: JsonObject | None = None
+    customer_id: str | None = None
+    customer: Customer | None = None
+    customers: list[Customer] | None = None
+
+
+class CreateWebCall(_Participants):
+    """What `POST /call/web` takes: it is in no schema, Vapi's web, mobile and Python clients send it."""
+
+    name: Name | None = None
+    room_delete_on_user_leave_enabled: bool | None = None
+
+
+class UpdateCall(WireModel):
+    """What `PATCH /call/{id}` takes."""
+
+    name: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallUrls:
+    """Where a call is reached.
+
+    Attributes:
+        transport: the media socket (ws or wss).
+        listen: the socket of those who listen in.
+        control: where control messages are posted (http or https).
+    """
+
+    transport: str
+    listen: str
+    control: str
+
+    @classmethod
+    def of(cls, base_url: str, call_id: str) -> "CallUrls":
+        """The addresses of one call below `base_url` (http or https, without a slash at its end)."""
+        socket_url = "ws" + base_url.removeprefix("http")
+        return cls(
+            transport=f"{socket_url}/{call_id}/transport",
+            listen=f"{socket_url}/{call_id}/listen",
+            control=f"{base_url}/{call_id}/control",
+        )
+
+    def monitor(self) -> JsonObject:
+        """The call's `monitor`."""
+        return {"listenUrl": self.listen, "controlUrl": self.control}
+
+
+def new_websocket_call(request: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
+    """The call that `POST /call` makes, but for what the store adds (id, orgId, times).
+
+    Args:
+        request: the body as types; its transport is a `WebsocketTransport`.
+        body: the same as it came; what it holds is kept.
+        urls: where the call will be.
+
+    Raises:
+        TypeError: the transport is another one.
+    """
+    transport = request.transport
+    if not isinstance(transport, WebsocketTransport):
+        raise TypeError("the request asks for another transport")
+    audio_format = (transport.audio_format or AudioFormat()).settled()
+    return {
+        **without_nulls(body),
+        "type": "vapi.websocketCall",
+        "status": "queued",
+        "cost": 0,
+        "monitor": urls.monitor(),
+        "transport": {
+            "conversationType": "voice",
+            **without_nulls(transport.to_json()),
+            "audioFormat": audio_format.to_json(),
+            "websocketCallUrl": urls.transport,
+        },
+    }
+
+
+def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
+    """The call that `POST /call/web` makes, but for what the store adds.
+
+    Vapi's clients read `webCallUrl`, `artifactPlan.videoRecordingEnabled`, `assistantOverrides`, `monitor` and the
+    transport's `callUrl` and `assistantVideoEnabled`; some of them fail where one is missing.
+    """
+    kept = without_nulls(body)
+    kept.pop("roomDeleteOnUserLeaveEnabled", None)
+    return {
+        "assistantOverrides": {},
+        **kept,
+        "type": "webCall",
+        "status": "queued",
+        "cost": 0,
+        "monitor": urls.monitor(),
+        "webCallUrl": urls.transport,
+        "artifactPlan": {"videoRecordingEnabled": False},
+        "transport": {
+            "conversationType": "voice",
+            "provider": "daily",
+            "callUrl": urls.transport,
+            "assistantVideoEnabled": False,
+        },
+    }
+
+
+def audio_format_of(call: JsonObject) -> AudioFormat:
+    """The audio on a stored call's socket; a web call's is 16 kHz pcm_s16le."""
+    transport: JsonObject = call.get("transport") or {}
+    given: JsonObject = transport.get("audioFormat") or {}
+    return AudioFormat.from_json(given).settled()
+
+
+def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObject:
+    """The assistant that a call runs: its own or the stored one, with its overrides laid over.
+
+    Args:
+        call: the call's JSON.
+        stored: the assistant named by `assistantId`, where the call brings none of its own.
+    """
+    base: JsonObject = call.get("assistant") or stored or {}
+    merged = merge_overrides(base, call.get("assistantOverrides"))
+    for name in ("id", "orgId", "createdAt", "updatedAt"):
+        merged.pop(name, None)
+    return without_nulls(merged)

@@ -1,0 +1,128 @@
+"""Models, voices and transcribers, told apart by `provider`.
+
+What bargein runs is typed. What only Vapi's cloud runs is taken loosely and kept, so that an assistant made for it
+can be stored and read back; a call that would need it fails at its start. Any other provider is refused.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bargein.wire.base import JsonObject, Number, WireModel
+from bargein.wire.plans import Server, Url
+
+MessageRole = Literal["assistant", "function", "user", "system", "tool"]
+
+
+class OpenAIMessage(WireModel):
+    """A message as OpenAI's chat API has it."""
+
+    role: MessageRole
+    content: str | None
+
+
+class _ModelBase(WireModel):
+    messages: list[OpenAIMessage] | None = None
+    tools: list[JsonObject] | None = None
+    tool_ids: list[str] | None = None
+    knowledge_base: JsonObject | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[Number, Field(ge=50, le=10_000)] | None = None
+
+
+class CustomLlm(_ModelBase):
+    """Any server that speaks OpenAI's chat completions; see Vapi's `CustomLLMModel`."""
+
+    provider: Literal["custom-llm"]
+    url: Url
+    model: str
+    metadata_send_mode: Literal["off", "variable", "destructured"] | None = None
+    headers: JsonObject | None = None
+    timeout_seconds: Annotated[Number, Field(ge=0, le=300)] | None = None
+
+
+class OpenAiModel(_ModelBase):
+    """OpenAI, or what answers at `OPENAI_BASE_URL`: so any model name goes."""
+
+    provider: Literal["openai"]
+    model: str
+
+
+class EmbeddedModel(_ModelBase):
+    """The scripted model inside bargein."""
+
+    provider: Literal["vapi"]
+    model: str | None = None
+
+
+class OtherModel(_ModelBase):
+    """A model that bargein keeps and does not run."""
+
+    provider: Literal[
+        "anthropic", "anthropic-bedrock", "anyscale", "cerebras", "deepinfra", "deep-seek", "google", "groq",
+        "inflection-ai", "minimax", "openrouter", "perplexity-ai", "together-ai", "xai",
+    ]  # fmt: skip
+    model: str | None = None
+
+
+AssistantModel = Annotated[CustomLlm | OpenAiModel | EmbeddedModel | OtherModel, Field(discriminator="provider")]
+
+
+class CustomVoice(WireModel):
+    """A server that turns text into raw PCM; see Vapi's `CustomVoice`."""
+
+    provider: Literal["custom-voice"]
+    server: Server
+    voice_id: str | None = None
+    caching_enabled: bool | None = None
+    chunk_plan: JsonObject | None = None
+    fallback_plan: JsonObject | None = None
+
+
+class EmbeddedVoice(WireModel):
+    """The voice inside bargein."""
+
+    provider: Literal["vapi"]
+    voice_id: str | None = None
+    speed: Annotated[Number, Field(ge=0.25, le=2)] | None = None
+    chunk_plan: JsonObject | None = None
+
+
+class OtherVoice(WireModel):
+    """A voice that bargein keeps and does not run."""
+
+    provider: Literal[
+        "azure", "cartesia", "deepgram", "11labs", "hume", "lmnt", "neuphonic", "openai", "playht", "wellsaid",
+        "rime-ai", "smallest-ai", "tavus", "sesame", "inworld", "minimax", "xai", "microsoft",
+    ]  # fmt: skip
+
+
+AssistantVoice = Annotated[CustomVoice | EmbeddedVoice | OtherVoice, Field(discriminator="provider")]
+
+
+class CustomTranscriber(WireModel):
+    """A server that turns two channels of PCM into text; see Vapi's `CustomTranscriber`."""
+
+    provider: Literal["custom-transcriber"]
+    server: Server
+    fallback_plan: JsonObject | None = None
+
+
+class EmbeddedTranscriber(WireModel):
+    """The transcriber inside bargein."""
+
+    provider: Literal["vapi"]
+
+
+class OtherTranscriber(WireModel):
+    """A transcriber that bargein keeps and does not run."""
+
+    provider: Literal[
+        "assembly-ai", "azure", "deepgram", "11labs", "gladia", "google", "speechmatics", "talkscriber", "openai",
+        "cartesia", "soniox", "xai",
+    ]  # fmt: skip
+
+
+AssistantTranscriber = Annotated[
+    CustomTranscriber | EmbeddedTranscriber | OtherTranscriber, Field(discriminator="provider")
+]

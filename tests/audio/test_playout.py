@@ -1,0 +1,204 @@
+"""Paced playout: just in time, never more than the lead ahead, and nothing lost."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from bargein.audio.playout import FRAME_MS, Playout
+
+RATE = 16_000  # bytes a second: 16 a millisecond, 320 a frame
+PER_MS = 16
+FRAME = 320
+LEAD_MS = 60
+
+
+def audio(ms: float) -> bytes:
+    """So much audio, of which no two pieces are alike."""
+    size = int(ms * PER_MS)
+    return (b"".join(n.to_bytes(4, "little") for n in range(size // 4 + 1)))[:size]
+
+
+def take(playout: Playout, now_ms: float) -> list[bytes]:
+    """All that may go out now."""
+    frames: list[bytes] = []
+    while (frame := playout.next_frame(now_ms)) is not None:
+        frames.append(frame)
+    return frames
+
+
+def playing(ms: float, lead_ms: int = LEAD_MS) -> Playout:
+    playout = Playout(RATE, lead_ms)
+    playout.queue(audio(ms))
+    return playout
+
+
+def test_a_lead_shorter_than_a_frame_could_send_nothing() -> None:
+    with pytest.raises(ValueError, match="a frame of 20 ms, not 19 ms"):
+        Playout(RATE, 19)
+    assert take(playing(100, lead_ms=20), 0) == [audio(20)]
+
+
+def test_at_first_the_lead_goes_out_and_then_a_frame_each_twenty_milliseconds() -> None:
+    playout = playing(200)
+    assert len(take(playout, 1000)) == 3
+    assert playout.next_ms(1000) == 1020
+    for now_ms in (1019.9, 1020, 1039, 1040):
+        assert len(take(playout, now_ms)) == (now_ms in (1020, 1040))
+
+
+def test_before_anything_was_sent_it_is_due_now() -> None:
+    assert playing(100).next_ms(777) == 777
+    assert Playout(RATE, LEAD_MS).next_ms(777) is None
+    assert Playout(RATE, LEAD_MS).next_frame(777) is None
+
+
+def test_a_late_timer_is_caught_up_with() -> None:
+    playout = playing(400)
+    take(playout, 0)
+    assert len(take(playout, 50)) == 2  # what was due at 20 and 40
+    assert playout.next_ms(50) == 60
+
+
+def test_a_timer_that_comes_after_the_far_end_has_run_dry_does_not_send_what_it_missed() -> None:
+    playout = playing(400)
+    take(playout, 0)
+    assert len(take(playout, 500)) == 3  # as at the beginning, not 25 frames at once
+    assert playout.position_ms(500) == 60
+    assert playout.position_ms(510) == 70
+
+
+def test_running_dry_to_the_millisecond_is_no_gap() -> None:
+    playout = playing(400)
+    take(playout, 0)
+    assert len(take(playout, 60)) == 3
+    assert playout.position_ms(70) == 70
+
+
+def test_audio_that_comes_after_it_ran_dry_starts_anew() -> None:
+    playout = playing(40)
+    assert len(take(playout, 0)) == 2
+    assert playout.drained(40)
+    playout.queue(audio(100))
+    assert not playout.drained(300)
+    assert playout.position_ms(300) == 40
+    assert len(take(playout, 300)) == 3
+    assert playout.position_ms(310) == 50
+
+
+def test_a_short_frame_goes_out_only_as_the_last() -> None:
+    playout = playing(30)
+    assert take(playout, 0) == [audio(30)[:FRAME]]
+    assert playout.next_ms(0) == 20
+    playout.complete()
+    assert take(playout, 0) == [audio(30)[FRAME:]]
+    assert playout.next_ms(0) == 30
+    assert not playout.drained(29)
+    assert playout.drained(30)
+    assert playout.next_ms(30) is None
+
+
+def test_the_beginning_of_a_frame_waits_for_its_rest() -> None:
+    playout = playing(30)
+    take(playout, 0)
+    assert not playout.drained(20)  # ten milliseconds of it have not been heard
+    assert playout.next_ms(20) is None
+    assert playout.waiting_ms == 10
+    playout.queue(audio(10))
+    assert len(take(playout, 20)) == 1
+    assert playout.drained(40)
+
+
+def test_what_is_short_of_a_frame_is_due_by_its_own_length() -> None:
+    playout = playing(LEAD_MS + 10)
+    take(playout, 0)
+    playout.complete()
+    assert playout.next_ms(0) == 10
+    assert take(playout, 9) == []
+    assert len(take(playout, 10)) == 1
+
+
+def test_how_much_was_sent_heard_and_waits() -> None:
+    playout = playing(100)
+    assert (playout.sent_ms, playout.waiting_ms, playout.position_ms(5)) == (0, 100, 0)
+    take(playout, 10)
+    assert (playout.sent_ms, playout.waiting_ms) == (60, 40)
+    assert [playout.position_ms(t) for t in (5, 10, 35, 70, 99)] == [0, 0, 25, 60, 60]
+
+
+def test_nothing_at_all_has_been_heard_whole() -> None:
+    assert Playout(RATE, LEAD_MS).drained(0)
+    assert not playing(20).drained(0)
+
+
+@pytest.mark.parametrize(("bytes_per_second", "size"), [(16_000, 320), (8_000, 160), (96_000, 1920), (22_050, 440)])
+def test_no_frame_ends_inside_a_sample(bytes_per_second: int, size: int) -> None:
+    playout = Playout(bytes_per_second, LEAD_MS)
+    playout.queue(bytes(bytes_per_second))
+    assert {len(f) for f in take(playout, 0)} == {size}
+
+
+def test_an_hour_of_audio_is_not_kept() -> None:
+    playout = Playout(RATE, LEAD_MS)
+    chunk, sent, now_ms = audio(10_000), 0, 0.0
+    for _ in range(20):
+        playout.queue(chunk)
+        got = bytearray()
+        while len(got) < len(chunk):
+            got += b"".join(take(playout, now_ms))
+            now_ms += FRAME_MS
+        sent += len(got)
+        assert bytes(got) == chunk
+        assert len(playout._audio) <= (1 << 20) + len(chunk)
+    assert playout.sent_ms == 200_000
+
+
+@given(
+    lateness=st.lists(st.sampled_from([0, 0, 0, 0.3, 1, 5, 19, 20, 59, 60, 61, 300]), min_size=1, max_size=60),
+    queued=st.lists(st.tuples(st.integers(0, 100), st.sampled_from([2, 30, 320, 640, 5000, 20_000])), max_size=12),
+    rate=st.sampled_from([8_000, 16_000, 22_050, 32_000, 88_200, 96_000]),
+    lead_ms=st.sampled_from([20, 40, 60, 200]),
+)
+@settings(deadline=None)
+def test_whatever_the_timer_does(lateness: list[float], queued: list[tuple[int, int]], rate: int, lead_ms: int) -> None:
+    """At no time is more than the lead out and unheard, positions only grow, and every byte arrives once, in order."""
+    playout, per_ms = Playout(rate, lead_ms), rate / 1000
+    put_in, came_out = bytearray(), bytearray()
+    far_end_is_dry_ms = heard_ms = now_ms = 0.0
+    moments = sorted(at_ms for at_ms, _ in queued)
+    sizes = [size for _, size in queued]
+
+    def pump() -> None:
+        nonlocal far_end_is_dry_ms, heard_ms
+        for frame in take(playout, now_ms):
+            came_out.extend(frame)
+            far_end_is_dry_ms = max(far_end_is_dry_ms, now_ms) + len(frame) / per_ms
+            assert far_end_is_dry_ms - now_ms <= lead_ms + 1e-6
+            assert rate < 16_000 or len(frame) % 2 == 0
+        # What the far end has really played, which it begins when it gets it.
+        really_ms = playout.sent_ms - max(0.0, far_end_is_dry_ms - now_ms)
+        assert playout.position_ms(now_ms) == pytest.approx(really_ms, abs=1e-6)
+        assert playout.position_ms(now_ms) >= heard_ms - 1e-6
+        heard_ms = playout.position_ms(now_ms)
+        assert bytes(put_in).startswith(bytes(came_out))
+        due = playout.next_ms(now_ms)
+        assert due is None or due > now_ms, "the timer spins"
+
+    for late_ms in lateness:
+        due = playout.next_ms(now_ms)
+        now_ms = (now_ms + 7 if due is None else due) + late_ms
+        while moments and moments[0] * 10 <= now_ms:
+            moments.pop(0)
+            piece = bytes((len(put_in) + n) % 251 for n in range(sizes.pop(0)))
+            put_in += piece
+            playout.queue(piece)
+        pump()
+    playout.complete()
+    for _ in range(10_000):
+        pump()
+        if playout.drained(now_ms):
+            break
+        due = playout.next_ms(now_ms)
+        assert due is not None
+        now_ms = due
+    assert came_out == put_in
+    assert playout.position_ms(now_ms) == pytest.approx(len(put_in) / per_ms)

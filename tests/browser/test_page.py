@@ -1,0 +1,199 @@
+"""The page in a real browser, on a real server: a person calls, listens, and cuts in."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import Page, browse, find_chromium
+from tests.browser.conftest import clip, serve, spoken, write_microphone
+
+CHROMIUM = find_chromium()
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"),
+]
+
+STOP = "interrupt/sc_stop_5f5eef60_nohash_1.flac"
+COMMAND = "interrupt/intent_505a930b.flac"
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "page.png"
+
+SESSION = "(await import('/page/app.js')).currentSession()"
+LIVE = "document.body.dataset.state === 'live'"
+TROUBLE = "document.querySelector('#trouble:not([hidden]) #trouble-title')?.textContent"
+
+
+def program() -> str:
+    assert CHROMIUM is not None, "Chromium is needed to test the page: install it (Debian: chromium)"
+    return CHROMIUM
+
+
+async def click(page: Page, element_id: str) -> None:
+    await page.evaluate(f"document.getElementById('{element_id}').click()")
+
+
+async def text_of(page: Page, selector: str) -> list[str]:
+    """The text of every such element, without what only a screen reader is told."""
+    return await page.evaluate(f"""[...document.querySelectorAll({selector!r})].map((one) => {{
+      const copy = one.cloneNode(true);
+      copy.querySelectorAll(".visually-hidden").forEach((hidden) => hidden.remove());
+      return copy.textContent;
+    }})""")
+
+
+async def inspect(page: Page, expression: str) -> Any:
+    """An expression over the page's running `session`."""
+    return await page.evaluate(f"(async () => {{ const session = {SESSION}; return {expression}; }})()")
+
+
+async def complaints(page: Page) -> list[str]:
+    return [*page.complaints, *await page.evaluate("globalThis.violations")]
+
+
+async def a_persons_microphone(path: Path, shared_dir: Path | None) -> Path:
+    """Asks for a story, stops it, has it go on, and cuts in with a wish; people's recordings where there are some."""
+    stop = clip(shared_dir / "speech" / STOP) if shared_dir else await spoken("Stop.")
+    wish = clip(shared_dir / "speech" / COMMAND) if shared_dir else await spoken("Can I have a small latte?")
+    story, more = await spoken("Please tell me a story."), await spoken("Please go on.")
+    return write_microphone(path, 4.0, story, 6.0, stop, 4.0, more, 6.0, wish)
+
+
+@pytest.mark.slow
+async def test_a_person_cuts_in(tmp_path: Path, shared_dir: Path | None) -> None:
+    microphone = await a_persons_microphone(tmp_path / "microphone.wav", shared_dir)
+    async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile", microphone) as page:
+        await page.look(1280, 860, scale=2)
+        await page.open(f"{server.url}/")
+        await page.evaluate("document.getElementById('first-message').value = 'Hi! Ask me for a story.'")
+        await click(page, "call")
+        await page.wait_for(LIVE, within_s=20)
+        await page.wait_for("document.querySelectorAll('.turn.interrupted .cut-mark').length === 2", within_s=60)
+        await page.wait_for("document.querySelectorAll('.marks .mark').length === 2")
+        # The answer to the wish sounds: the picture is taken in the middle of it.
+        await page.wait_for("document.querySelector('.turn:last-child.speaking .heard')?.textContent.length > 12", 20)
+
+        assert await inspect(page, "session.track.assistant.peak(0, 1e9)") > 0.02
+        assert await inspect(page, "session.track.voice.peak(0, 1e9)") > 0.9
+        assert await text_of(page, ".turn.user .text")
+        await check_struck_words(page)
+        await check_marks(page)
+        await take_pictures(page, tmp_path)
+        await check_messages(page)
+
+        await click(page, "call")
+        await page.wait_for("document.body.dataset.state === 'ended'")
+        assert (await text_of(page, ".turn.note"))[-1] == "You hung up"
+        assert await complaints(page) == []
+
+
+async def check_struck_words(page: Page) -> None:
+    """Each cut turn is split in two: what was heard and what was not; together they are what the model put out."""
+    turns = await inspect(page, "session.conversation.turns.filter((turn) => turn.state === 'interrupted')")
+    heard, unheard = await text_of(page, "del.heard"), await text_of(page, "del.unheard")
+    assert len(turns) == len(heard) == len(unheard) == 2
+    for turn, before, after in zip(turns, heard, unheard, strict=True):
+        assert turn["turnId"]
+        assert before == turn["text"][: turn["heard"]]
+        assert turn["text"][turn["heard"] :].strip().startswith(after.rstrip("…"))
+        assert 2 <= len(before.split()) < 60
+    looks = await page.evaluate("""["heard", "unheard"].map((name) => {
+      const style = getComputedStyle(document.querySelector(`del.${name}`));
+      return [style.textDecorationLine, style.color];
+    })""")
+    assert [line for line, _ in looks] == ["line-through", "line-through"]
+    assert looks[0][1] != looks[1][1]
+    # The history is what the server goes on with: it agrees with what the page shows as heard.
+    remembered = await inspect(page, "session.conversation.remembered")
+    assert remembered >= 4
+
+
+async def check_marks(page: Page) -> None:
+    """The timeline and the words give the same figures, and those are what a fast cut takes."""
+    marks = await page.evaluate("[...document.querySelectorAll('.marks .mark')].map((mark) => +mark.dataset.tookMs)")
+    assert await text_of(page, ".cut-mark") == [f"silent in {took_ms} ms" for took_ms in marks]
+    assert all(100 <= took_ms <= 900 for took_ms in marks), marks
+    assert "2 interruptions" in (await text_of(page, "#figures"))[0]
+
+
+async def check_messages(page: Page) -> None:
+    """The drawer has the message itself."""
+    await click(page, "open-messages")
+    await page.evaluate("""(() => {
+      const filter = document.getElementById("filter");
+      filter.value = "user-interrupted";
+      filter.dispatchEvent(new Event("input"));
+    })()""")
+    assert await text_of(page, ".message .type") == ["user-interrupted"] * 2
+    await page.evaluate("document.querySelector('.message summary').click()")
+    await page.wait_for("document.querySelector('.message pre')?.textContent.includes('\"turnId\"')")
+    await click(page, "close-messages")
+
+
+async def take_pictures(page: Page, tmp_path: Path) -> None:
+    """For the README when asked; the others are for whoever changes the page's looks."""
+    picture = PICTURE if os.environ.get("BARGEIN_WRITE_SCREENSHOT") else tmp_path / "page.png"
+    await page.screenshot(picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    await page.look(1280, 860, dark=True)
+    await page.screenshot(tmp_path / "dark.png")
+    await page.look(390, 844, scale=2)
+    await page.wait_for("innerWidth === 390")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.screenshot(tmp_path / "phone.png")
+
+
+async def test_a_key_is_asked_for_and_a_lost_server_is_told(tmp_path: Path) -> None:
+    keys = {"BARGEIN_API_KEY": "a-private-key", "BARGEIN_PUBLIC_KEY": "a-public-key"}
+    microphone = write_microphone(tmp_path / "silence.wav", 1.0)
+    async with serve(tmp_path / "data", **keys) as server, browse(program(), tmp_path / "p", microphone) as page:
+        await page.open(f"{server.url}/")
+        await click(page, "call")
+        await page.wait_for(f"{TROUBLE} === 'This server wants a key'")
+        await page.evaluate("""(() => {
+          document.getElementById("key").value = "a-public-key";
+          document.getElementById("key-form").requestSubmit();
+        })()""")
+        await page.wait_for(LIVE)
+        assert await page.evaluate("document.getElementById('trouble').hidden")
+        await click(page, "mute")
+        assert await page.evaluate("document.getElementById('mute').getAttribute('aria-pressed')") == "true"
+        assert await inspect(page, "session.muted") is True
+        server.process.kill()
+        await page.wait_for(f"{TROUBLE} === 'The connection was lost'")
+        await click(page, "again")
+        await page.wait_for(f"{TROUBLE} === 'The server does not answer'")
+        assert await page.evaluate("globalThis.violations") == []
+
+
+async def test_who_has_no_microphone_can_type(tmp_path: Path) -> None:
+    async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile") as page:
+        await page.open(f"{server.url}/")
+        await page.evaluate("""navigator.mediaDevices.getUserMedia = () =>
+          Promise.reject(new DOMException("denied", "NotAllowedError"))""")
+        await page.evaluate("document.getElementById('first-message').value = 'Hi!'")
+        await click(page, "call")
+        await page.wait_for(f"{TROUBLE} === 'Your microphone is off limits'")
+        await click(page, "silent")
+        await page.wait_for(LIVE, within_s=20)
+        await page.wait_for("document.querySelector('.turn.assistant.said')", within_s=20)
+        await submit_words(page, "What can you do?", "ask")
+        await page.wait_for("document.querySelector('.turn.assistant:last-child .heard')?.textContent.length > 12", 20)
+        assert await text_of(page, ".turn.user .text") == ["What can you do?"]
+        await submit_words(page, "These are my words.", "say")
+        await page.wait_for(
+            "document.querySelector('.turn.assistant:last-child .text').textContent.startsWith('These')"
+        )
+        # Its own say replaced the answer: that is no interruption by the caller.
+        assert await text_of(page, ".turn.cut .cut-mark") == ["stopped"]
+        assert await text_of(page, ".marks .mark") == []
+        assert await complaints(page) == []
+
+
+async def submit_words(page: Page, words: str, how: str) -> None:
+    await page.evaluate(f"""(() => {{
+      document.getElementById("words").value = {words!r};
+      document.querySelector("#type button[value={how}]").click();
+    }})()""")

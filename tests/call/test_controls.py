@@ -1,0 +1,229 @@
+"""What clients can tell a live call: over its socket, and from outside over its control URL."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+from bench.fakes import LlmScript, TimedReply, TranscriberScript
+
+from tests.call.harness import Caller, calling, ended, stored
+from tests.call.stage import Stage, passing, staged
+
+pytestmark = pytest.mark.anyio
+
+GREETING = "Hello, this is the front desk."
+SILENT = TranscriberScript()
+Steer = Callable[[Caller, dict[str, Any]], Awaitable[None]]
+
+
+async def by_socket(caller: Caller, message: dict[str, Any]) -> None:
+    await caller.send(message)
+
+
+async def by_url(caller: Caller, message: dict[str, Any]) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(caller.call["monitor"]["controlUrl"], json=message)
+    assert answer.status_code == 200, answer.text
+
+
+STEERS = pytest.mark.parametrize("steer", [by_socket, by_url], ids=["socket", "control URL"])
+
+
+def spoken(caller: Caller) -> list[str]:
+    """What the assistant said to its end, or as far as it came."""
+    return [m["transcript"] for m in caller.of("transcript", role="assistant", transcriptType="final")]
+
+
+async def until_spoken(caller: Caller, text: str, seconds: float = 10) -> None:
+    await caller.until(lambda: text in spoken(caller), seconds)
+
+
+def asked(stage: Stage) -> list[list[dict[str, str]]]:
+    """The messages of each request to the model."""
+    return [exchange.body["messages"] for exchange in stage.llm.exchanges]
+
+
+@STEERS
+async def test_say_is_said_after_what_is_being_said(tmp_path: Path, steer: Steer) -> None:
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.speaker(GREETING)) as caller,
+    ):
+        await caller.until(lambda: caller.audio)
+        await steer(caller, {"type": "say", "content": "And one thing more."})
+        await steer(caller, {"type": "say", "message": "Goodbye now.", "endCallAfterSpoken": True})
+        assert await caller.until_closed(10) == 1000
+        assert spoken(caller) == [GREETING, "And one thing more.", "Goodbye now."]
+        assert not caller.of("user-interrupted")
+        assert not caller.of("model-output")
+        assert caller.messages[-1][1]["endedReason"] == "assistant-ended-call-after-message-spoken"
+        assert await ended(stage.url, caller.id) == "assistant-ended-call-after-message-spoken"
+        heard_ms = sum(len(frame) for _, frame in caller.audio) / caller.sound.bytes_per_ms
+        words = sum(len(text.split()) for text in spoken(caller))
+        assert heard_ms == pytest.approx(words * 300, abs=40)
+        record = await stored(stage.url, caller.id)
+        assert [m["source"] for m in record["messages"]] == ["force-say"] * 3
+
+
+async def test_say_can_take_the_place_of_what_is_being_said(tmp_path: Path) -> None:
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.speaker()) as caller,
+    ):
+        await caller.until(lambda: len(caller.audio) > 40)
+        before, at = caller.last_sound(), caller.now()
+        await caller.send({"type": "say", "content": "Fire alarm.", "interruptAssistantEnabled": True})
+        await until_spoken(caller, "Fire alarm.")
+        assert [m["status"] for m in caller.of("speech-update", role="assistant")][:3] == [
+            "started",
+            "stopped",
+            "started",
+        ]
+        assert caller.when("speech-update", status="stopped")[0] - at < 100
+        assert before - at < 75
+        assert spoken(caller)[0].startswith("speech00 speech01")
+        assert len(spoken(caller)) == 2
+        assert not caller.of("user-interrupted")
+
+
+async def test_a_protected_say_is_not_cut(tmp_path: Path) -> None:
+    says = TranscriberScript(timed=[TimedReply(800, "stop", "partial"), TimedReply(1100, "Stop it.")])
+    text = "This must be heard to its end."
+    async with (
+        staged(tmp_path, transcriber=says) as stage,
+        calling(stage.url, stage.assistant()) as protected,
+        calling(stage.url, stage.assistant()) as unprotected,
+    ):
+        await protected.send({"type": "say", "content": text, "interruptionsEnabled": False})
+        await unprotected.send({"type": "say", "content": text})
+        await until_spoken(protected, text)
+        await unprotected.until(lambda: unprotected.of("user-interrupted"))
+        assert not protected.of("user-interrupted")
+        assert "turnId" not in unprotected.of("user-interrupted")[0]
+        assert text.startswith(spoken(unprotected)[0])
+        assert spoken(unprotected)[0] != text
+
+
+@STEERS
+async def test_an_added_message_never_cuts_and_is_answered(tmp_path: Path, steer: Steer) -> None:
+    answer = "You are Ada."
+    async with (
+        staged(tmp_path, transcriber=SILENT, llm=LlmScript(tokens=("You ", "are ", "Ada."))) as stage,
+        calling(stage.url, stage.speaker("Hello there.")) as caller,
+    ):
+        await caller.until(lambda: caller.audio)
+        told = {"role": "system", "content": "The customer is called Ada."}
+        await steer(caller, {"type": "add-message", "message": told, "triggerResponseEnabled": False})
+        await until_spoken(caller, "Hello there.")
+        # Nobody asked for an answer, so there is none…
+        assert await passing(0.5, lambda: not stage.llm.exchanges)
+        # …until somebody does; what was added is known by then.
+        await steer(caller, {"type": "add-message", "message": {"role": "user", "content": "Who am I?"}})
+        await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 2)
+        await steer(caller, {"type": "add-message", "message": {"role": "user", "content": "And who are you?"}})
+        await until_spoken(caller, answer)
+        await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 3)
+        assert not caller.of("user-interrupted")
+    contents = [[m["content"] for m in messages] for messages in asked(stage)]
+    assert contents[0] == [told["content"], "Hello there.", "Who am I?"]
+    assert contents[1] == [*contents[0], "And who are you?", answer]
+
+
+async def test_a_muted_assistant_is_silent(tmp_path: Path) -> None:
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.speaker()) as caller,
+    ):
+        await caller.until(lambda: len(caller.audio) > 40)
+        await caller.send({"type": "control", "control": "mute-assistant"})
+        await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
+        heard = len(caller.audio)
+        await caller.send({"type": "say", "content": "You cannot hear me."})
+        assert await passing(0.6, lambda: len(caller.audio) == heard)
+        assert not caller.of("user-interrupted")
+        await caller.send({"type": "control", "control": "unmute-assistant"})
+        await until_spoken(caller, "You cannot hear me.")
+
+
+async def test_a_muted_customer_is_not_heard(tmp_path: Path) -> None:
+    says = TranscriberScript(timed=[TimedReply(900, "Stop."), TimedReply(2000, "Stop now.")])
+    async with (
+        staged(tmp_path, transcriber=says) as stage,
+        calling(stage.url, stage.speaker(firstMessageInterruptionsEnabled=True)) as caller,
+    ):
+        await caller.say(np.full(16_000 * 3, 5_000, dtype="<i2"))
+        hearing = await stage.transcriber.hearing(0, heard_ms=300)
+        await caller.send({"type": "control", "control": "mute-customer"})
+        await stage.transcriber.hearing(0, heard_ms=1300)
+        assert not caller.of("transcript", role="user")
+        assert not caller.of("user-interrupted")
+        await caller.send({"type": "control", "control": "unmute-customer"})
+        await caller.until(lambda: caller.of("user-interrupted"))
+        assert [m["transcript"] for m in caller.of("transcript", role="user")] == ["Stop now."]
+    # The transcriber got silence for what was said under the mute.
+    loud = np.abs(hearing.samples[:, 0].reshape(-1, 320)[: 2000 // 20]).max(axis=1) > 1000
+    assert loud[5]
+    assert not loud[30:60].any()
+    assert loud[-1]
+
+
+async def test_the_first_message_is_said_when_it_is_asked_for(tmp_path: Path) -> None:
+    waiting = {"firstMessage": GREETING, "firstMessageMode": "assistant-waits-for-user"}
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.assistant(**waiting)) as caller,
+        calling(stage.url, stage.assistant()) as without,
+    ):
+        assert await passing(0.3, lambda: not caller.audio)
+        for one in (caller, without):
+            await one.send({"type": "control", "control": "say-first-message"})
+        await until_spoken(caller, GREETING)
+        assert not without.audio
+        assert not stage.llm.exchanges
+
+
+@pytest.mark.parametrize("kind", ["end-call", "hangup"])
+async def test_a_call_is_ended_by_its_caller_or_from_outside(tmp_path: Path, kind: str) -> None:
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.speaker()) as inside,
+        calling(stage.url, stage.speaker()) as outside,
+    ):
+        for caller in (inside, outside):
+            await caller.until(lambda c=caller: c.audio)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(by_socket, inside, {"type": kind})
+            tasks.start_soon(by_url, outside, {"message": {"type": kind}})
+        for caller, reason in ((inside, "customer-ended-call"), (outside, "manually-canceled")):
+            assert await caller.until_closed(5) == 1000
+            assert caller.messages[-1][1]["endedReason"] == reason
+            assert "hang" not in caller.kinds()
+            assert await ended(stage.url, caller.id) == reason
+
+
+async def test_an_assistant_may_forbid_control_or_want_a_key(tmp_path: Path) -> None:
+    async with (
+        staged(tmp_path, transcriber=SILENT, api_key="private-key-1234", public_key="public-key-5678") as stage,
+        calling(stage.url, stage.speaker(monitorPlan={"controlEnabled": False}), key="private-key-1234") as closed,
+        calling(
+            stage.url, stage.speaker(monitorPlan={"controlAuthenticationEnabled": True}), key="private-key-1234"
+        ) as keyed,
+        httpx.AsyncClient() as client,
+    ):
+
+        async def end(caller: Caller, key: str | None) -> int:
+            await caller.until(lambda: caller.audio)
+            headers = {"Authorization": f"Bearer {key}"} if key else {}
+            url = caller.call["monitor"]["controlUrl"]
+            return (await client.post(url, json={"type": "end-call"}, headers=headers)).status_code
+
+        assert await end(closed, "private-key-1234") == 403
+        assert await end(keyed, None) == 401
+        assert await end(keyed, "wrong") == 401
+        assert await end(keyed, "public-key-5678") == 200
+        assert await keyed.until_closed(5) == 1000
+        assert closed.closed is None

@@ -1,0 +1,153 @@
+"""Secrets are used where they belong, and get into no message, no log and no journal."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from bench.fakes import LlmScript, TimedReply, TranscriberScript
+
+from bargein.wire.client_messages import CLIENT_MESSAGES
+from tests.call.conftest import Log
+from tests.call.harness import Caller, bearing, create_call, ended, joining
+from tests.call.stage import STORY, Stage, staged
+
+pytestmark = pytest.mark.anyio
+
+HUSH = "hush"
+KEY, PUBLIC = f"{HUSH}-private-key", f"{HUSH}-public-key"
+
+
+def secret(name: str) -> str:
+    return f"{HUSH}-{name}"
+
+
+def server(url: str, name: str) -> dict[str, Any]:
+    """A server with every secret that one can hold."""
+    headers = {"X-Api-Key": secret(f"{name}-header"), "Authorization": f"Bearer {secret(name)}-bearer"}
+    address = url.replace("://", f"://user:{secret(name)}-password@") + f"?token={secret(name)}-query"
+    return {"url": address, "secret": secret(f"{name}-secret"), "headers": headers, "timeoutSeconds": 1}
+
+
+def full_of_secrets(stage: Stage) -> dict[str, Any]:
+    tool = {
+        "type": "function",
+        "function": {"name": "look_up", "description": "Looks something up."},
+        "server": server("https://example.org/tool", "tool"),
+    }
+    model = server(stage.llm.url, "model")
+    return {
+        **stage.assistant(),
+        "clientMessages": sorted(CLIENT_MESSAGES),
+        "model": {
+            "provider": "custom-llm",
+            "model": "scripted",
+            "url": f"{stage.llm.url}?token={secret('model')}-query",  # a password in it would take the bearer's place
+            "headers": model["headers"],
+            "tools": [tool],
+            "timeoutSeconds": 1,
+        },
+        "voice": {"provider": "custom-voice", "server": server(stage.voice.url, "voice")},
+        "transcriber": {"provider": "custom-transcriber", "server": server(stage.transcriber.url, "transcriber")},
+        "server": server("https://example.org/events", "server"),
+        "serverUrl": f"https://user:{secret('legacy')}@example.org/legacy",
+        "serverUrlSecret": secret("server-url-secret"),
+        "credentials": [
+            {"provider": "openai", "apiKey": secret("openai")},
+            {"provider": "twilio", "authToken": secret("twilio"), "accountSid": "AC0"},
+            {
+                "provider": "custom-llm",
+                "apiKey": secret("llm"),
+                "authenticationPlan": {"clientSecret": secret("oauth")},
+            },
+            {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": secret("webhook")}},
+        ],
+        "hooks": [{"on": "call.ending", "do": [{"type": "tool", "tool": tool}]}],
+        "transportConfigurations": [{"provider": "twilio", "authToken": secret("transport")}],
+        "observabilityPlan": {"provider": "langfuse", "secretKey": secret("langfuse"), "tags": []},
+        "metadata": {"apiToken": secret("metadata"), "plan": "gold"},
+    }
+
+
+CUSTOMER = {"number": "+15551234567"}
+# Said to interrupt, by words alone
+SAYS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(1500, "Stop that.")])
+
+
+async def test_no_secret_is_told_logged_or_kept_in_a_journal(tmp_path: Path, log: Log) -> None:
+    log.set_level("debug")
+    callers: list[Caller] = []
+    insights: list[str] = []
+    async with staged(tmp_path, transcriber=SAYS, llm=_tells_then_fails, api_key=KEY, public_key=PUBLIC) as stage:
+        given = full_of_secrets(stage)
+
+        async def call(assistant: dict[str, Any]) -> None:
+            record = await create_call(stage.url, assistant, key=KEY, customer=CUSTOMER)
+            async with joining(stage.url, record, key=PUBLIC) as caller, anyio.create_task_group() as tasks:
+                callers.append(caller)
+                if assistant is given:
+                    await caller.until(lambda: caller.messages)
+                    tasks.start_soon(_watch, caller, insights)
+                await caller.until_closed(12)
+            assert await ended(stage.url, record["id"], KEY)
+
+        away = "http://127.0.0.1:1"
+        broken = [
+            given,
+            given | {"model": given["model"] | {"url": server(away, "gone")["url"]}},
+            given | {"voice": {"provider": "custom-voice", "server": server(away, "gone")}, **_greeting()},
+            given | {"transcriber": {"provider": "custom-transcriber", "server": server(away, "gone")}},
+            given | {"voice": {"provider": "11labs", "voiceId": "sarah"}},
+            given | {"transcriber": {"provider": "custom-transcriber", "server": {"url": "ws://[::1]:1/?key=" + HUSH}}},
+        ]
+        async with anyio.create_task_group() as tasks:
+            for assistant in broken:
+                tasks.start_soon(call, assistant)
+        async with httpx.AsyncClient(base_url=stage.url) as client:
+            for wrong in (f"{HUSH}-wrong", None):
+                assert (await client.get(f"/call/{callers[0].id}", headers=bearing(wrong))).status_code == 401
+
+        _check_they_were_used(stage)
+    whole = next(c for c in callers if c.of("user-interrupted"))
+    assert set(whole.kinds()) >= set(CLIENT_MESSAGES) - {"speech-update"}
+    frames = json.dumps([caller.order for caller in callers], default=bytes.hex)
+    journals = [path.read_text() for path in (tmp_path / "journals").iterdir()]
+    assert len(journals) == len(broken) - 1  # the one that could not begin has none
+    assert ['"decision"' in told for told in insights] == [True]
+    basic = base64.b64encode(f"user:{secret('voice')}-password".encode()).decode()
+    for text in (frames, log.text, *journals, *insights):
+        assert basic not in text
+        assert HUSH not in text, text[max(0, text.index(HUSH) - 300) :][:600]
+    assert all(caller.reason.find(HUSH) < 0 for caller in callers)
+
+
+def _tells_then_fails(body: dict[str, Any]) -> LlmScript:
+    told = [m for m in body["messages"] if m["role"] == "user"]
+    return STORY if len(told) == 1 else LlmScript(status=401)
+
+
+def _greeting() -> dict[str, Any]:
+    return {"firstMessage": "Hello.", "firstMessageMode": "assistant-speaks-first"}
+
+
+async def _watch(caller: Caller, insights: list[str]) -> None:
+    async with (
+        httpx.AsyncClient() as client,
+        client.stream("GET", f"{caller.url}/{caller.id}/insight", headers=bearing(PUBLIC)) as answer,
+    ):
+        insights.append((await answer.aread()).decode())
+
+
+def _check_they_were_used(stage: Stage) -> None:
+    """What was taken out of the messages did reach those whom it was meant for, and nobody else's did."""
+    for exchange, name in ((stage.llm.exchanges[0], "model"), (stage.voice.exchanges[0], "voice")):
+        assert exchange.headers["x-api-key"] == secret(f"{name}-header")
+        assert exchange.path.endswith(f"?token={secret(name)}-query")
+        # The metadata is the owner's, for the owner's own model.
+        assert HUSH not in json.dumps({n: v for n, v in exchange.body.items() if n != "metadata"})
+    assert stage.voice.exchanges[0].headers["x-vapi-secret"] == secret("voice-secret")
+    assert stage.llm.exchanges[0].headers["authorization"] == f"Bearer {secret('model')}-bearer"
+    assert stage.transcriber.hearings[0].headers["x-vapi-secret"] == secret("transcriber-secret")

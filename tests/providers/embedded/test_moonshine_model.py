@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from bargein.providers.embedded import moonshine_model
+from bargein.providers.embedded.moonshine_model import MoonshineModel, _loop_length, _read_vocabulary, _spell
+
+
+def test_the_vocabulary_is_read_with_short_and_long_tokens():
+    long = b"x" * 300
+    assert _read_vocabulary(b"\x00\x02ab" + bytes([300 % 128 + 128, 300 // 128]) + long) == [b"", b"ab", long]
+
+
+def test_tokens_are_spelled():
+    vocabulary = [b"", "▁Caf".encode(), b"<0xC3>", b"<0xA9>", "▁au".encode()]
+    assert _spell(vocabulary, [1, 2, 3, 4]) == "Café au"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "length"),
+    [([1, 2, 3], 0), ([7, 7], 0), ([7, 7, 7], 1), ([9, 1, 2, 1, 2, 1, 2], 2), ([1, 2, 1, 2, 1], 0)],
+)
+def test_a_loop_is_noticed_the_third_time(tokens, length):
+    assert _loop_length(tokens) == length
+
+
+def test_short_audio_has_no_words_and_loads_nothing():
+    model = MoonshineModel()
+    assert model.transcribe(np.zeros(1000, np.float32)).text == ""
+    assert model._parts is None
+
+
+def test_more_than_nine_seconds_and_abandoned_work_are_survived():
+    model = MoonshineModel()
+    noise = np.random.default_rng(1).normal(0, 0.05, 16000 * 12).astype(np.float32)
+    assert model.transcribe(noise).log_probability <= 0
+    assert model.transcribe(noise, lambda: True).text == ""
+
+
+def test_what_the_decoder_says_over_and_over_is_said_once(monkeypatch):
+    """A stand-in for the decoder that never ends: the loop is left after the third round, and cut to one."""
+    model = MoonshineModel()
+    parts = model._loaded()
+    script = iter([11, 12, 11, 12, 11, 12, 11, 12])
+
+    class Looping:
+        def run(self, feeds, outputs=None):
+            logits = np.zeros((1, 1, 32768), np.float32)
+            logits[0, 0, next(script)] = 20
+            return [logits, *[parts.empty_cache] * len(parts.caches)]
+
+    looping = moonshine_model._Parts(parts.encoder, Looping(), parts.vocabulary, parts.caches, parts.empty_cache)
+    tokens, log_probability = moonshine_model._decode(looping, np.zeros((1, 32000), np.float32), lambda: False)
+    assert tokens == [11, 12]
+    assert log_probability == pytest.approx(0, abs=1e-3)

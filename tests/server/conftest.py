@@ -1,0 +1,49 @@
+"""A server for each test, spoken to without a network."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bargein.server.app import create_app
+from bargein.server.services import Warmable
+from bargein.settings import Settings
+
+PRIVATE = "private-key-1234"
+PUBLIC = "public-key-5678"
+OWNER = {"Authorization": f"Bearer {PRIVATE}"}
+VISITOR = {"Authorization": f"Bearer {PUBLIC}"}
+BASE = "http://127.0.0.1:8700"
+
+Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    """Runs a server: `async with serve(api_key=…) as client`."""
+
+    @asynccontextmanager
+    async def running(*, embedded: Warmable | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(Settings(data_dir=tmp_path, **settings), embedded=embedded)
+        transport = httpx.ASGITransport(app)
+        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            yield client
+
+    return running
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server without keys."""
+    async with serve() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def keyed(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server with both keys; it bears none by itself."""
+    async with serve(api_key=PRIVATE, public_key=PUBLIC) as opened:
+        yield opened

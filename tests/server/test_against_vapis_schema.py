@@ -1,0 +1,67 @@
+"""The server's answers against Vapi's own schema. Collected where the schema is (see `tests.vapi_schema`)."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.conftest import VISITOR
+from tests.vapi_schema import PRESENT, fill, problems
+
+__test__ = PRESENT
+
+pytestmark = pytest.mark.anyio
+
+SOCKET = {"transport": {"provider": "vapi.websocket", "audioFormat": {"format": "mulaw"}}}
+PHRASES = {"interruptionPhrases": ["stop"], "acknowledgementPhrases": None}
+ASSISTANT: dict[str, Any] = {
+    "name": "Ada",
+    "firstMessage": None,
+    "voice": {"provider": "vapi", "voiceId": "Elliot"},
+    "transcriber": {"provider": "vapi"},
+    "model": {"provider": "custom-llm", "url": "https://example.org", "model": "m"},
+    "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2, **PHRASES},
+    "startSpeakingPlan": {"smartEndpointingPlan": None, "waitSeconds": 0.4},
+    "clientMessages": ["user-interrupted", "model-output"],
+}
+
+
+async def test_assistants_are_vapis(client: httpx.AsyncClient, shared_dir: Path) -> None:
+    made = (await client.post("/assistant", json=ASSISTANT)).json()
+    assert problems(shared_dir, "Assistant", made) == []
+    (listed,) = (await client.get("/assistant")).json()
+    assert problems(shared_dir, "Assistant", listed) == []
+    patched = (await client.patch(f"/assistant/{made['id']}", json={"name": None, "stopSpeakingPlan": PHRASES})).json()
+    assert problems(shared_dir, "Assistant", patched) == []
+
+
+@pytest.mark.parametrize("branch", range(4))
+async def test_an_assistant_with_every_field_comes_back(
+    client: httpx.AsyncClient, shared_dir: Path, branch: int
+) -> None:
+    whole = fill(shared_dir, "CreateAssistantDTO", lambda _: False, "", branch=branch)
+    whole["server"]["url"] = "https://example.org"
+    for part in ("voice", "model", "transcriber", "startSpeakingPlan"):
+        whole.pop(part)
+    made = (await client.post("/assistant", json=whole)).json()
+    assert {name: made[name] for name in whole} == whole
+
+
+async def test_calls_are_vapis(client: httpx.AsyncClient, shared_dir: Path) -> None:
+    stored = (await client.post("/assistant", json=ASSISTANT)).json()["id"]
+    for body in ({"assistant": ASSISTANT, "customer": {"number": "+14155550123"}}, {"assistantId": stored}):
+        call = (await client.post("/call", json={**body, **SOCKET})).json()
+        assert problems(shared_dir, "Call", call) == []
+        assert problems(shared_dir, "Call", (await client.get(f"/call/{call['id']}")).json()) == []
+    web = (await client.post("/call/web", json={"assistantId": stored, "assistantOverrides": {"name": "Bob"}})).json()
+    assert problems(shared_dir, "Call", web) == []
+
+
+async def test_what_a_visitor_sees_is_still_a_call(keyed: httpx.AsyncClient, shared_dir: Path) -> None:
+    server = {"server": {"url": "https://u:p@example.org", "headers": {"a": "b"}, "secret": "s"}}
+    body = {"assistant": {**ASSISTANT, **server, "credentials": [{"provider": "openai", "apiKey": "k"}]}}
+    web = (await keyed.post("/call/web", json=body, headers=VISITOR)).json()
+    assert problems(shared_dir, "Call", web) == []
+    assert web["assistant"]["server"] == {"url": "https://example.org"}
+    assert "credentials" not in web["assistant"]

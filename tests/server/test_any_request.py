@@ -1,0 +1,66 @@
+"""Requests made up from the server's own OpenAPI: none breaks it, and every answer is one it told of."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from bargein.server.app import create_app
+from bargein.settings import Settings
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+SCHEMA = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+PATHS = "^/(assistant|call|phone-number|tool|v2)"
+OPERATIONS = [found.ok() for found in SCHEMA.include(path_regex=PATHS).get_all_operations()]
+
+
+# an id may be any text: a request that holds nothing else cannot be broken
+CASES = [(found, GenerationMode.POSITIVE) for found in OPERATIONS]
+CASES += [(found, GenerationMode.NEGATIVE) for found in OPERATIONS if list(found.body) or list(found.query)]
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # requests wait here until the server is up
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_there_is_something_to_try() -> None:
+    assert len(OPERATIONS) == 23
+    assert len(CASES) == 38
+
+
+@pytest.mark.parametrize(("operation", "mode"), CASES, ids=[f"{found.label} {mode.value}" for found, mode in CASES])
+@settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_request_is_answered_as_told(
+    base_url: str, operation: schemathesis.APIOperation, mode: GenerationMode, data: st.DataObject
+) -> None:
+    case = data.draw(operation.as_strategy(generation_mode=mode))
+    response = case.call(base_url=base_url, timeout=10)
+    if response.status_code == 501:
+        assert response.json()["error"] == "Not Implemented"  # the one kind of 5xx that is meant
+        case.validate_response(response, checks=CHECKS[1:])
+    else:
+        case.validate_response(response, checks=CHECKS)

@@ -1,0 +1,253 @@
+"""The store: what is kept, found again, changed by many at once, and still there after a restart."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from bargein.clock import Timer, iso_from_epoch_ms
+from bargein.store import Query, Store
+from bargein.store.tables import metadata
+
+if TYPE_CHECKING:
+    from bargein.ports import CallRecords
+
+pytestmark = pytest.mark.anyio
+
+START_MS = 1_763_900_000_000
+
+
+class HandClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now_ms = START_MS
+
+    def monotonic_ms(self) -> float:
+        return float(self.now_ms)
+
+    def epoch_ms(self) -> int:
+        return self.now_ms
+
+    def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> Timer:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: HandClock) -> AsyncIterator[Store]:
+    opened = await Store.open(tmp_path / "new" / "bargein.db", clock)
+    yield opened
+    await opened.close()
+
+
+async def test_a_document_comes_back_as_it_was_with_what_the_store_adds(store: Store) -> None:
+    document = {"name": "Ada", "metadata": {"n": [1, None, {"ü": "🦀"}]}, "odd": 1.5}
+    made = await store.assistants.create(document)
+    stamp = iso_from_epoch_ms(START_MS)
+    assert made == {**document, "id": made["id"], "orgId": store.org_id, "createdAt": stamp, "updatedAt": stamp}
+    assert await store.assistants.get(made["id"]) == made
+    assert await store.calls.get(made["id"]) is None
+
+
+async def test_everything_survives_a_restart(tmp_path: Path, clock: HandClock) -> None:
+    path = tmp_path / "bargein.db"
+    first = await Store.open(path, clock)
+    made = await first.calls.create({"status": "queued"}, record_id="a-call")
+    await first.close()
+
+    second = await Store.open(path, clock)
+    try:
+        assert second.org_id == first.org_id
+        assert await second.calls.get("a-call") == made
+        await second.ping()
+    finally:
+        await second.close()
+
+
+async def test_a_patch_replaces_top_level_fields_and_null_takes_one_away(store: Store, clock: HandClock) -> None:
+    made = await store.assistants.create(
+        {"name": "a", "model": {"provider": "openai", "model": "x"}, "firstMessage": "hi"}
+    )
+    clock.now_ms += 5
+    patched = await store.assistants.patch(made["id"], {"model": {"provider": "vapi"}, "firstMessage": None})
+    assert patched == {
+        "name": "a",
+        "model": {"provider": "vapi"},
+        "id": made["id"],
+        "orgId": store.org_id,
+        "createdAt": made["createdAt"],
+        "updatedAt": iso_from_epoch_ms(START_MS + 5),
+    }
+    assert await store.assistants.get(made["id"]) == patched
+
+
+async def test_nobody_sets_what_the_store_gives(store: Store) -> None:
+    made = await store.assistants.create({"id": "mine", "orgId": "o", "createdAt": "x"})
+    assert made["id"] != "mine"
+    assert await store.assistants.patch(made["id"], {"id": "other", "orgId": "o"}) == made
+
+
+async def test_updates_at_the_same_time_lose_nothing(store: Store) -> None:
+    records: CallRecords = store.calls
+    call = await store.calls.create({"status": "queued"})
+
+    async with anyio.create_task_group() as group:
+        for index in range(40):
+            group.start_soon(records.update, call["id"], {f"field{index}": index})
+
+    after = await store.calls.get(call["id"])
+    assert after is not None
+    assert {after[f"field{index}"] for index in range(40)} == set(range(40))
+
+
+async def test_two_processes_lose_nothing_of_one_another(tmp_path: Path, clock: HandClock) -> None:
+    path = tmp_path / "bargein.db"
+    one, two = await Store.open(path, clock), await Store.open(path, clock)
+    try:
+        assert one.org_id == two.org_id
+        call = await one.calls.create({})
+        async with anyio.create_task_group() as group:
+            for index in range(20):
+                group.start_soon((one if index % 2 else two).calls.update, call["id"], {f"field{index}": index})
+        after = await two.calls.get(call["id"])
+        assert after is not None
+        assert {after[f"field{index}"] for index in range(20)} == set(range(20))
+    finally:
+        await one.close()
+        await two.close()
+
+
+async def test_a_cancelled_writer_leaves_a_whole_record_and_a_working_store(store: Store) -> None:
+    call = await store.calls.create({})
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            for index in range(10):
+                group.start_soon(store.calls.update, call["id"], {"a": index, "b": index})
+            scope.cancel()
+    after = await store.calls.get(call["id"])
+    assert after is not None
+    assert after.get("a") == after.get("b")
+    await store.calls.update(call["id"], {"a": "end"})
+    assert (await store.calls.get(call["id"]) or {})["a"] == "end"
+
+
+async def test_a_deleted_call_stays_deleted(store: Store) -> None:
+    call = await store.calls.create({"name": "x"})
+    assert await store.calls.delete(call["id"]) == call
+    await store.calls.update(call["id"], {"status": "ended"})
+    assert await store.calls.get(call["id"]) is None
+    assert await store.calls.delete(call["id"]) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(), [4, 3, 2, 1, 0]),
+        (Query(limit=2), [4, 3]),
+        (Query(limit=0), []),
+        (Query(created_at_gt=START_MS + 20), [4, 3]),
+        (Query(created_at_ge=START_MS + 20), [4, 3, 2]),
+        (Query(created_at_lt=START_MS + 20), [1, 0]),
+        (Query(created_at_le=START_MS + 20), [2, 1, 0]),
+        (Query(created_at_gt=START_MS, created_at_lt=START_MS + 40), [3, 2, 1]),
+        (Query(updated_at_gt=START_MS + 40), [1]),
+        (Query(updated_at_le=START_MS + 30), [3, 2, 0]),
+        (Query(assistant_id="even"), [4, 2, 0]),
+        (Query(assistant_id="even", limit=1), [4]),
+        (Query(id="call-3"), [3]),
+        (Query(phone_number_id="none"), []),
+    ],
+)
+async def test_lists_are_newest_first_and_filtered(
+    store: Store, clock: HandClock, query: Query, expected: list[int]
+) -> None:
+    for index in range(5):
+        document: dict[str, Any] = {"n": index, "assistantId": "odd" if index % 2 else "even"}
+        await store.calls.create(document, record_id=f"call-{index}")
+        clock.now_ms += 10
+    await store.calls.update("call-1", {"x": 1})
+    assert [call["n"] for call in await store.calls.list(query)] == expected
+
+
+async def test_a_filter_follows_the_document(store: Store) -> None:
+    call = await store.calls.create({"assistantId": "a"})
+    await store.calls.update(call["id"], {"assistantId": "b"})
+    assert await store.calls.list(Query(assistant_id="a")) == []
+    assert [found["id"] for found in await store.calls.list(Query(assistant_id="b"))] == [call["id"]]
+
+
+async def test_the_file_is_set_up_for_many_readers(store: Store, tmp_path: Path) -> None:
+    await store.assistants.create({})
+    with sqlite3.connect(tmp_path / "new" / "bargein.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    async with store._database.reading() as reading:
+        assert (await reading.exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
+        assert (await reading.exec_driver_sql("PRAGMA busy_timeout")).scalar() == 5000
+
+
+async def test_the_migrations_make_the_tables_the_code_knows(store: Store) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with store._database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_an_error_of_the_database_holds_nothing_of_what_was_stored(store: Store) -> None:
+    await store.assistants.create({"x": 1}, record_id="same")
+    with pytest.raises(Exception, match="UNIQUE") as caught:  # whatever error it is, its text counts
+        await store.assistants.create({"server": {"secret": "hush-hush"}}, record_id="same")
+    assert "hush-hush" not in str(caught.value)
+
+
+async def test_a_page_is_a_part_of_the_list_and_knows_the_whole(store: Store, clock: HandClock) -> None:
+    for index in range(5):
+        await store.tools.create({"n": index})
+        clock.now_ms += 10
+
+    async def page(query: Query) -> tuple[list[int], int]:
+        found = await store.tools.page(query)
+        return [record["n"] for record in found.records], found.total
+
+    assert await page(Query(limit=2, offset=2)) == ([2, 1], 5)
+    assert await page(Query(limit=2, offset=2, oldest_first=True)) == ([2, 3], 5)
+    assert await page(Query(limit=2, offset=1 << 80)) == ([], 5)
+    assert await page(Query(limit=1, created_at_lt=START_MS + 20)) == ([1], 2)
+    assert await page(Query(search="no field of a tool is searched")) == ([], 0)
+
+
+async def test_a_search_finds_a_part_of_a_number_an_address_or_a_name(store: Store) -> None:
+    desk = await store.phone_numbers.create({"number": "+14155550100", "name": "Front Desk"})
+    door = await store.phone_numbers.create({"sipUri": "sip:door@example.org", "x": "desk"})
+    assert await store.phone_numbers.list(Query(search="dESK")) == [desk]
+    assert await store.phone_numbers.list(Query(search="door@")) == [door]
+    assert await store.phone_numbers.list(Query(search="%")) == []
+    assert await store.phone_numbers.list(Query(sip_uri="sip:door@example.org")) == [door]
+
+
+async def test_a_check_that_raises_leaves_a_document_as_it_was(store: Store) -> None:
+    made = await store.tools.create({"type": "endCall", "messages": []})
+    seen: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def refuse(before: dict[str, Any], after: dict[str, Any]) -> None:
+        seen.append((before, after))
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await store.tools.patch(made["id"], {"messages": None, "x": 1, "id": "mine"}, check=refuse)
+    assert seen == [({"type": "endCall", "messages": []}, {"type": "endCall", "x": 1})]
+    assert await store.tools.get(made["id"]) == made
+    assert await store.tools.patch("unknown", {}, check=refuse) is None
+    await store.tools.patch(made["id"], {"x": 2}, check=lambda _before, _after: None)
+    assert (await store.tools.get(made["id"]) or {})["x"] == 2

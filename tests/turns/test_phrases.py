@@ -1,0 +1,127 @@
+"""Words: how Vapi counts them, and which phrases always or never interrupt."""
+
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from bargein.turns.phrases import count_words, find_phrase, is_made_of, normalise, words_with_ends
+from bargein.turns.plan import ACKNOWLEDGEMENT_PHRASES, INTERRUPTION_PHRASES
+
+WORDS = st.sampled_from(["a", "b", "c"])
+UTTERANCES = st.lists(WORDS, max_size=8)
+PHRASES = st.lists(st.lists(WORDS, max_size=3), max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("   ", 0),
+        ("...", 0),
+        ("hello", 1),
+        ("Hello, there!", 2),
+        ("well ... yes - no", 3),
+        ("uh-huh", 1),
+        ("don't", 1),
+        ("it is 4 7", 4),
+        ("你好吗", 3),
+        ("我想要 coffee please", 5),
+        ("カフェ。", 3),
+    ],
+)
+def test_words_are_counted_as_vapi_counts_them(text: str, count: int) -> None:
+    assert count_words(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't, uh-huh!", ("dont", "uh", "huh")),
+        ("I\u2019m LISTENING", ("im", "listening")),
+        ("snake_case", ("snake", "case")),
+        ("你好 ok", ("你", "好", "ok")),
+        ("?!", ()),
+    ],
+)
+def test_words_are_compared_without_case_and_punctuation(text: str, words: tuple[str, ...]) -> None:
+    assert normalise(text) == words
+
+
+def test_a_word_ends_after_its_punctuation() -> None:
+    assert words_with_ends("  Hello, you.") == [(2, 8), (9, 13)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("no", "no"),
+        ("Oh no, not that", "not"),
+        ("DON'T you dare", "dont"),
+        ("Hold on!", "hold"),
+        ("I know nothing", None),
+        ("another button", None),
+        ("", None),
+    ],
+)
+def test_an_interruption_phrase_counts_as_a_whole_word_anywhere(text: str, found: str | None) -> None:
+    assert find_phrase(text, INTERRUPTION_PHRASES) == found
+
+
+def test_a_phrase_of_several_words_is_found_only_whole_and_in_order() -> None:
+    assert find_phrase("please hang on a bit", ("hang on",)) == "hang on"
+    assert find_phrase("hang it on", ("hang on",)) is None
+    assert find_phrase("on hang", ("hang on",)) is None
+    assert find_phrase("hang", ("hang on",)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "listening"),
+    [
+        ("Uh-huh.", True),
+        ("uh huh", True),
+        ("Yeah, okay.", True),
+        ("right right, I see", True),
+        ("I'm listening", True),
+        ("yeah but", False),
+        ("okay then", False),
+        ("I", False),
+        ("", False),
+        ("...", False),
+    ],
+)
+def test_an_acknowledgement_is_nothing_but_acknowledgement_phrases(text: str, listening: bool) -> None:
+    assert is_made_of(text, ACKNOWLEDGEMENT_PHRASES) is listening
+
+
+def test_a_phrase_without_words_is_no_phrase() -> None:
+    assert find_phrase("anything", ("...", "")) is None
+    assert not is_made_of("anything", ("...", ""))
+
+
+def composed(words: list[str], phrases: list[list[str]]) -> bool:
+    """The slow way: try each phrase in front."""
+    return not words or any(p and words[: len(p)] == p and composed(words[len(p) :], phrases) for p in phrases)
+
+
+@given(words=UTTERANCES, phrases=PHRASES)
+def test_is_made_of_agrees_with_trying_everything(words: list[str], phrases: list[list[str]]) -> None:
+    expected = bool(words) and composed(words, phrases)
+    assert is_made_of(" ".join(words), tuple(" ".join(p) for p in phrases)) is expected
+
+
+@given(words=UTTERANCES, phrases=PHRASES)
+def test_find_phrase_agrees_with_searching_the_text(words: list[str], phrases: list[list[str]]) -> None:
+    text = " " + " ".join(words) + " "
+    expected = next((" ".join(p) for p in phrases if p and f" {' '.join(p)} " in text), None)
+    assert find_phrase(text, tuple(" ".join(p) for p in phrases)) == expected
+
+
+@given(text=st.text(max_size=60))
+def test_every_word_lies_inside_the_text_in_order_and_nothing_else_does(text: str) -> None:
+    spans = words_with_ends(text)
+    assert all(start < end for start, end in spans)
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert "".join(text[start:end] for start, end in spans) == "".join(text.split())
+    assert count_words(text) <= len(spans)

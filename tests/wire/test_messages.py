@@ -1,0 +1,156 @@
+"""What goes over the socket, both ways."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bargein.wire import client_messages as m
+from bargein.wire.errors import WireError
+from bargein.wire.inbound import AddMessage, Control, EndCall, Say, parse_inbound
+from tests.vapi_schema import problems
+
+NOW = 1_763_925_000_123
+CALL = {"id": "c", "orgId": "o", "createdAt": "2026-01-01T00:00:00.000Z", "updatedAt": "2026-01-01T00:00:00.000Z"}
+AROUND: dict[str, Any] = {
+    "timestamp": NOW,
+    "call": CALL,
+    "assistant": {"name": "Ada"},
+    "customer": {"number": "+14155550123"},
+    "phone_number": {"provider": "vapi"},
+}
+USER = m.UserMessage(message="hi", time=NOW, end_time=NOW + 400, seconds_from_start=1.5, duration=400)
+BOT = m.BotMessage(message="hello", time=NOW, end_time=NOW + 400, seconds_from_start=2, duration=400)
+SYSTEM = m.SystemMessage(message="be kind", time=NOW, seconds_from_start=0)
+
+MESSAGES: list[tuple[str, m.ClientMessage]] = [
+    ("ServerMessageStatusUpdate", m.StatusUpdate(**AROUND, status="in-progress")),
+    ("ServerMessageStatusUpdate", m.StatusUpdate(**AROUND, status="ended", ended_reason="customer-ended-call")),
+    ("ClientMessageSpeechUpdate", m.SpeechUpdate(**AROUND, status="started", role="user", turn=3)),
+    ("ClientMessageTranscript", m.Transcript(**AROUND, role="user", transcript_type="partial", transcript="wai")),
+    ("ClientMessageVoiceInput", m.VoiceInput(**AROUND, input="Hello.")),
+    (
+        "ClientMessageConversationUpdate",
+        m.ConversationUpdate(
+            **AROUND,
+            conversation=[m.ChatEntry(role="user", content="hi")],
+            messages=[SYSTEM, USER, BOT],
+            messages_openai_formatted=[m.ChatEntry(role="assistant", content="hello")],
+        ),
+    ),
+    ("ClientMessageAssistantStarted", m.AssistantStarted(**AROUND, new_assistant={"name": "Ada"})),
+    (
+        "ClientMessageAssistantSpeech",
+        m.AssistantSpeech(
+            **AROUND, text="Hello.", turn=1, source="model", timing=m.WordProgress(words_spoken=1, total_words=4)
+        ),
+    ),
+    ("ClientMessageHang", m.Hang(**AROUND)),
+    ("ClientMessageUserInterrupted", m.UserInterrupted(**AROUND, turn_id="t")),
+    ("ClientMessageUserInterrupted", m.UserInterrupted(**AROUND)),
+]
+
+
+@pytest.mark.parametrize(("schema", "message"), MESSAGES, ids=[f"{n}-{s}" for n, (s, _) in enumerate(MESSAGES)])
+def test_client_messages_are_as_vapis_schema_says(
+    shared_dir: Path | None, schema: str, message: m.ClientMessage
+) -> None:
+    sent = json.loads(message.to_text())
+    assert "message" not in sent
+    assert sent["timestamp"] == NOW
+    assert sent["phoneNumber"] == {"provider": "vapi"}
+    assert m.CLIENT_MESSAGES[sent["type"]] is type(message)
+    assert m.CLIENT_MESSAGES[sent["type"]].from_json(sent) == message
+    if shared_dir is not None:
+        assert problems(shared_dir, schema, sent) == []
+
+
+def test_model_output_is_a_string_and_carries_its_turn() -> None:
+    # the schema calls `output` an object; Vapi's clients read a string
+    text = m.ModelOutput(timestamp=NOW, turn_id="t", output="Your ").to_text()
+    assert json.loads(text) == {"timestamp": NOW, "type": "model-output", "turnId": "t", "output": "Your "}
+
+
+def test_what_was_not_given_is_not_sent() -> None:
+    sent = json.loads(m.UserInterrupted(timestamp=NOW).to_text())
+    assert sent == {"timestamp": NOW, "type": "user-interrupted"}
+
+
+def test_a_null_inside_of_a_call_is_not_lost() -> None:
+    sent = json.loads(m.Hang(timestamp=NOW, call={**CALL, "metadata": {"a": None}}).to_text())
+    assert sent["call"]["metadata"] == {"a": None}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"type": "say", "content": "hi"}, Say(type="say", content="hi")),
+        (
+            {"type": "say", "message": "hi", "interruptionsEnabled": False, "endCallAfterSpoken": True},
+            Say(type="say", content="hi", interruptions_enabled=False, end_call_after_spoken=True),
+        ),
+        (
+            {"type": "say", "content": "hi", "interruptAssistantEnabled": True, "endCallAfterSpoken": None},
+            Say(type="say", content="hi", interrupt_assistant_enabled=True),
+        ),
+        ({"message": {"type": "say", "content": "hi"}}, Say(type="say", content="hi")),
+        ({"type": "control", "control": "mute-customer"}, Control(type="control", control="mute-customer")),
+        ({"type": "end-call"}, EndCall(type="end-call")),
+        ({"type": "hangup"}, EndCall(type="hangup")),
+        ({"message": {"type": "end-call"}}, EndCall(type="end-call")),
+    ],
+)
+def test_inbound_messages_are_read(data: dict[str, Any], message: object) -> None:
+    assert parse_inbound(data) == message
+
+
+def test_an_added_message_is_answered_unless_told_otherwise() -> None:
+    data = {"type": "add-message", "message": {"role": "system", "content": "be brief"}}
+    added = parse_inbound(data)
+    assert isinstance(added, AddMessage)
+    assert (added.message.role, added.message.content) == ("system", "be brief")
+    assert added.trigger_response_enabled is True
+    silent = parse_inbound({**data, "triggerResponseEnabled": False})
+    assert isinstance(silent, AddMessage)
+    assert silent.trigger_response_enabled is False
+
+
+def test_what_a_message_brings_along_is_kept() -> None:
+    data = {"type": "control", "control": "say-first-message", "videoRecordingStartDelaySeconds": 1}
+    assert parse_inbound(data).to_json() == data
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (None, "a message must be a JSON object"),
+        ([], "a message must be a JSON object"),
+        ({}, "type must be one of the following values: add-message, control, say, end-call, hangup"),
+        ({"type": ["say"]}, "type must be one of the following values: add-message, control, say, end-call, hangup"),
+        ({"type": "dance"}, "type must be one of the following values: add-message, control, say, end-call, hangup"),
+        ({"message": {"message": {"type": "end-call"}}}, "type must be one of the following values"),
+        ({"type": "say"}, "content should not be null or undefined"),
+        ({"type": "say", "content": ""}, "content must be longer than or equal to 1 characters"),
+        ({"type": "say", "message": 3}, "content must be a string"),
+        ({"type": "control", "control": "explode"}, "control must be one of the following values: mute-assistant, "),
+        ({"type": "add-message"}, "message should not be null or undefined"),
+        ({"type": "add-message", "message": {"role": "bot", "content": "x"}}, "message.role must be one of"),
+    ],
+)
+def test_what_is_no_message_is_refused(data: object, text: str) -> None:
+    with pytest.raises(WireError) as caught:
+        parse_inbound(data)
+    assert caught.value.status == 400
+    assert any(message.startswith(text) for message in caught.value.messages)
+
+
+@pytest.mark.parametrize("kind", ["transfer", "handoff", "send-transport-message"])
+def test_what_the_server_cannot_do_yet_is_said(kind: str) -> None:
+    with pytest.raises(WireError) as caught:
+        parse_inbound({"type": kind})
+    assert caught.value.body() == {
+        "message": f"{kind} is not supported by this server",
+        "error": "Not Implemented",
+        "statusCode": 501,
+    }
