@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bargein.wire.base import JsonObject
+
 Pcm16 = npt.NDArray[np.int16]
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -43,6 +45,96 @@ class ChatMessage:
 
     role: Role
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that a model wants run.
+
+    Attributes:
+        id: names this call of it; the result refers to it.
+        name: of the function, as the model was told it.
+        arguments: JSON text, as the model wrote it; it may be broken.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What became of a tool call.
+
+    Attributes:
+        text: what the model is told: the result, or what went wrong.
+        failed: whether it went wrong.
+        message: what the tool's own server wants said (`ToolCallResult.message` of Vapi's schema); None: nothing.
+        metadata: kept with the history, not told to the model.
+    """
+
+    text: str
+    failed: bool = False
+    message: JsonObject | None = None
+    metadata: JsonObject | None = None
+
+
+class ToolRunner(Protocol):
+    """Runs the tools of one call that reach outside it (`function`, `apiRequest`, `mcp`, `query`)."""
+
+    async def run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
+        """Run one call of `tool` (Vapi's JSON of it) once. What goes wrong is a result too: it raises nothing.
+
+        It has its own time limit (`tool.server.timeoutSeconds`), and can be cancelled.
+        """
+        ...
+
+
+class ServerError(BargeinError):
+    """The owner's server gave no usable answer. The text may be shown; it holds no secret and no address.
+
+    Attributes:
+        reason: a short word for it: timeout, unreachable, status, invalid, refused.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ServerLine(Protocol):
+    """The servers of a call's owner (`server.url`), as one call reaches them.
+
+    Whoever makes a line knows the call's envelope (call, assistant, customer, phoneNumber) and the order of precedence
+    tool > assistant > phone number > settings; a message is given bare, without envelope and timestamp.
+    """
+
+    def tell(self, message: JsonObject) -> None:
+        """Put a message on its way and return at once. Messages of a call arrive in order."""
+        ...
+
+    async def ask(
+        self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
+    ) -> JsonObject:
+        """Send a message that wants an answer, and give the answer's JSON.
+
+        Args:
+            message: bare.
+            server: goes before the call's own (`tool.server`).
+            timeout_s: goes before the server's `timeoutSeconds`.
+
+        Raises:
+            ServerError: there is no such server, or no usable answer.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """What proves to others who the owner is (Vapi's `credentialId`)."""
+
+    async def find(self, credential_id: str) -> JsonObject | None:
+        """A credential with its secrets in the clear; None if there is none of that id."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

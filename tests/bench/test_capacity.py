@@ -51,6 +51,7 @@ STEP = Step(
 def test_a_step_is_held_or_says_why_not() -> None:
     assert STEP.failing(215, _LIMITS) is None
     assert STEP.failing(None, _LIMITS) is None
+    assert replace(STEP, frames=360, late_frames=1).failing(215, _LIMITS) is None, "one stall of the machine"
     assert STEP.void is None
     assert not STEP.disturbed
     told = {
@@ -183,7 +184,7 @@ def test_one_core_holds_eight_calls(tmp_path: Path, shared_dir: Path | None) -> 
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(figures.read_text(encoding="utf-8"))
     assert report["held"] == 8
-    single, eight = report["steps"]
+    single, eight = report["steps"]  # the last try of each
     assert single["interruptions"] >= 2
     assert eight["interruptions"] >= 8
     assert eight["missed"] == 0
