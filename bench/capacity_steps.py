@@ -20,8 +20,8 @@ class Limits:
 
     Attributes:
         slower_ms: how much later than a single call's the p95 of onset to silence may be.
-        late_share: which share of the assistant's frames may keep a caller waiting in mid-speech; one always may, for in a
-            short step a single stall of a shared machine would be more than any share.
+        late_share: which share of the assistant's frames may keep a caller waiting in mid-speech; one always may, for
+            in a short step a single stall of a shared machine would be more than any share.
     """
 
     slower_ms: float = 50.0

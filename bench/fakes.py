@@ -14,7 +14,7 @@ import base64
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -60,6 +60,7 @@ class LlmScript:
         repeat: say the tokens again and again, without end.
         deaf: go on although the client is gone.
         redirect_to: answers 307 with this location.
+        calls: tools that it calls after the tokens: name and arguments, streamed in pieces as OpenAI does.
     """
 
     tokens: Sequence[str] = _STORY
@@ -72,6 +73,7 @@ class LlmScript:
     repeat: bool = False
     deaf: bool = False
     redirect_to: str | None = None
+    calls: Sequence[tuple[str, str]] = ()
 
 
 class FakeLlm(HttpPeer):
@@ -87,6 +89,7 @@ class FakeLlm(HttpPeer):
     ) -> None:
         super().__init__(self._reply, record=record)
         self.script = script or LlmScript()
+        self._called = 0
 
     @property
     def url(self) -> str:
@@ -96,6 +99,8 @@ class FakeLlm(HttpPeer):
     async def _reply(self, exchange: Exchange) -> None:
         script = self.script if isinstance(self.script, LlmScript) else self.script(exchange.body)
         exchange.deaf = script.deaf
+        if script.calls:
+            script = replace(script, tail=script.tail + self._call_events(script.calls))
         if script.redirect_to is not None:
             await exchange.respond(307, location=script.redirect_to)
         elif script.status != 200:
@@ -107,6 +112,17 @@ class FakeLlm(HttpPeer):
             await exchange.end()
         else:
             await _reply_slowly(exchange, script)
+
+    def _call_events(self, calls: Sequence[tuple[str, str]]) -> bytes:
+        events = b""
+        for index, (name, arguments) in enumerate(calls):
+            self._called += 1
+            head = {"index": index, "id": f"call_{self._called}", "type": "function"}
+            events += _calls_delta({**head, "function": {"name": name, "arguments": ""}})
+            half = len(arguments) // 2
+            for piece in (arguments[:half], arguments[half:]):
+                events += _calls_delta({"index": index, "function": {"arguments": piece}})
+        return events + _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
 
 
 async def _reply_slowly(exchange: Exchange, script: LlmScript) -> None:
@@ -129,6 +145,10 @@ async def _reply_slowly(exchange: Exchange, script: LlmScript) -> None:
                 {"done": _FINISH + _DONE, "finish": _FINISH, "bare-done": _DONE, "cut": b""}[script.ending]
             )
             await exchange.end()
+
+
+def _calls_delta(call: dict[str, object]) -> bytes:
+    return _event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}]})
 
 
 def _delta(text: str) -> bytes:

@@ -84,6 +84,8 @@ class Speaker:
             return
         async with aclosing(cast("Any", self._model.reply(messages))) as tokens:
             async for token in tokens:
+                if not isinstance(token, str):
+                    continue
                 self._post(ReplyToken(self._at(), turn_id, token))
                 for piece in sentences.push(token):
                     await pieces.send(piece)

@@ -3,13 +3,15 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, NamedTuple, cast
 
 import anyio
 import httpx
 
-from bargein.ports import ChatMessage, ProviderError
+from bargein.ports import ChatMessage, ProviderError, ToolCall
+from bargein.providers.chat_tools import CallCollector, chat_json
 from bargein.providers.http import Endpoint, StreamError, as_object, json_object, sse_data
+from bargein.wire.base import JsonObject
 
 DEFAULT_TIMEOUT_S = 20.0
 DEFAULT_TEMPERATURE = 0.5
@@ -19,6 +21,9 @@ _DRAIN_S = 0.2
 """How long a finished reply waits for the end of its body, so that the connection can serve the next one."""
 
 _MAX_ERROR_BYTES = 16 * 1024
+
+_END: Final = ""
+"""Stands for the end of an answer, whose pieces are never empty."""
 
 _REASONS = {
     400: "400-bad-request-validation-failed",
@@ -67,44 +72,48 @@ def completions_url(base_url: str) -> str:
 
 
 async def stream_chat(
-    client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage]
-) -> AsyncGenerator[str]:
-    """Ask for an answer and yield its text as it comes. Closing the generator closes the connection at once.
+    client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
+) -> AsyncGenerator[str | ToolCall]:
+    """Ask for an answer and yield its text as it comes, then the tools that it calls.
 
-    A limit of `server.timeout_s` runs until the first text and again between two pieces of text; only text counts, so
-    a server that keeps a line open with comments or empty deltas does not hold a caller in silence. Nothing is retried.
+    Closing the generator closes the connection at once. A limit of `server.timeout_s` runs until the first text and
+    again between two pieces; only text and the pieces of a tool call count, so a server that keeps a line open with
+    comments or empty deltas does not hold a caller in silence. Nothing is retried.
 
     Raises:
         ProviderError: the server cannot be reached, answers with an error, falls silent, sends something else than
             a stream of chat completion chunks, or ends it without `finish_reason` or `[DONE]`.
     """
-    pieces = _pieces(client, server, messages)
+    pieces = _pieces(client, server, messages, tools)
     async with aclosing(pieces):
         while True:
             try:
                 with anyio.fail_after(server.timeout_s):
-                    piece = await anext(pieces, None)
+                    piece = await anext(pieces, _END)
             except TimeoutError:
                 raise server.failure(f"sent no text for {server.timeout_s:g} s") from None
             except httpx.HTTPError as error:
                 raise server.failure(f"could not be reached or broke off ({type(error).__name__})") from error
             except StreamError as error:
                 raise server.failure(f"sent an unreadable answer: {error}") from error
-            if piece is None:
+            if piece == _END:
                 return
-            yield piece
+            if piece is not None:
+                yield piece
 
 
 async def _pieces(
-    client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage]
-) -> AsyncGenerator[str]:
+    client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]
+) -> AsyncGenerator[str | ToolCall | None]:
+    """The pieces of an answer; None: a piece of a tool call came."""
     request = client.build_request(
         "POST",
         server.endpoint.url,
         headers=server.endpoint.headers,
         json={
             **server.body,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": [chat_json(message) for message in messages],
+            **({"tools": list(tools)} if tools else {}),
             "stream": True,
         },
     )
@@ -115,11 +124,16 @@ async def _pieces(
                 f"answered {response.status_code}", status=response.status_code, code=await _error_code(response)
             )
         events = sse_data(response.aiter_bytes())
+        calls = CallCollector()
         async for event in events:
-            text, finished = _read_chunk(event)
+            text, finished, progress = _read_chunk(event, calls)
             if text:
                 yield text
+            elif progress:
+                yield None
             if finished:
+                for call in calls.complete():
+                    yield call
                 await _drain(events)
                 return
         raise server.failure("ended its answer in mid-air")
@@ -150,10 +164,18 @@ async def _error_code(response: httpx.Response) -> str:
     return str(error.get("code") or "")
 
 
-def _read_chunk(event: bytes) -> tuple[str, bool]:
-    """Read one event: the text it brings, and whether it ends the answer."""
+class _Read(NamedTuple):
+    """What one event brings: text, the end of the answer, a piece of a tool call."""
+
+    text: str = ""
+    finished: bool = False
+    progress: bool = False
+
+
+def _read_chunk(event: bytes, calls: CallCollector) -> _Read:
+    """Read one event; its pieces of tool calls go to `calls`."""
     if event.strip() == b"[DONE]":
-        return "", True
+        return _Read(finished=True)
     chunk = json_object(event)
     if chunk.get("error"):
         raise StreamError("an event reports an error")
@@ -161,9 +183,11 @@ def _read_chunk(event: bytes) -> tuple[str, bool]:
     if not isinstance(choices, list):
         raise StreamError("an event is not a chunk of a chat completion")
     if not choices:
-        return "", False  # the usage, or a content filter's report
+        return _Read()  # the usage, or a content filter's report
     choice = as_object(cast("list[object]", choices)[0])
-    content = as_object(choice.get("delta") or {}).get("content") or ""
+    delta = as_object(choice.get("delta") or {})
+    content = delta.get("content") or ""
     if not isinstance(content, str):
         raise StreamError("an event's content is not text")
-    return content, choice.get("finish_reason") is not None
+    progress = calls.push(delta.get("tool_calls") or ())
+    return _Read(content, choice.get("finish_reason") is not None, progress)

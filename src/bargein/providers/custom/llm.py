@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import httpx
 
-from bargein.ports import ChatMessage
+from bargein.ports import ChatMessage, ToolCall
 from bargein.providers.chat import (
     DEFAULT_MAX_TOKENS,
     DEFAULT_TEMPERATURE,
@@ -16,6 +16,7 @@ from bargein.providers.chat import (
     stream_chat,
 )
 from bargein.providers.http import endpoint
+from bargein.wire.base import JsonObject
 
 MetadataSendMode = Literal["variable", "destructured", "off"]
 
@@ -82,9 +83,11 @@ class CustomLlm:
             timeout_s=config.timeout_s,
         )
 
-    def reply(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[str]:
+    def reply(
+        self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
+    ) -> AsyncGenerator[str | ToolCall]:
         """See `bargein.ports.Model.reply`; the failures are those of `bargein.providers.chat.stream_chat`."""
-        return stream_chat(self._client, self._server, messages)
+        return stream_chat(self._client, self._server, messages, tools)
 
 
 def _context_fields(config: CustomLlmConfig) -> dict[str, Any]:

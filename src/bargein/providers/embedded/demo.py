@@ -12,6 +12,7 @@ import anyio
 
 from bargein.ports import ChatMessage
 from bargein.providers.embedded import script
+from bargein.wire.base import JsonObject
 
 _MOST_COUNTED = 100
 _QUOTED_WORDS = 16
@@ -22,8 +23,11 @@ _SENTENCE_BEGIN = re.compile(r"(?<=[.!?])\s+(?=\S)")
 class DemoModel:
     """The scripted model (see `bargein.ports.Model`)."""
 
-    async def reply(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[str, None]:
-        """See `bargein.ports.Model.reply`: the answer, word by word, as fast as it is taken."""
+    async def reply(
+        self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
+    ) -> AsyncGenerator[str, None]:
+        """See `bargein.ports.Model.reply`: the answer, word by word, as fast as it is taken. It calls no tools."""
+        del tools
         for token in _TOKEN.findall(answer(messages)):
             yield token
             await anyio.lowlevel.checkpoint()

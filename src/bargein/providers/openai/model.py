@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from bargein.ports import ChatMessage
+from bargein.ports import ChatMessage, ToolCall
 from bargein.providers.chat import (
     DEFAULT_MAX_TOKENS,
     DEFAULT_TEMPERATURE,
@@ -16,6 +16,7 @@ from bargein.providers.chat import (
     stream_chat,
 )
 from bargein.providers.http import endpoint
+from bargein.wire.base import JsonObject
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -82,6 +83,8 @@ class OpenAiModel:
             reasons_by_code=_REASONS_BY_CODE,
         )
 
-    def reply(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[str]:
+    def reply(
+        self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
+    ) -> AsyncGenerator[str | ToolCall]:
         """See `bargein.ports.Model.reply`; the failures are those of `bargein.providers.chat.stream_chat`."""
-        return stream_chat(self._client, self._server, messages)
+        return stream_chat(self._client, self._server, messages, tools)

@@ -1,0 +1,120 @@
+"""Tool calls in OpenAI's chat completions: how they are streamed, and how they stand in the conversation."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+from uuid import uuid4
+
+from bargein.ports import ChatMessage, ToolCall
+from bargein.providers.http import StreamError, as_object
+from bargein.wire.base import JsonObject
+
+MOST_CALLS = 64
+"""More tool calls than this in one answer are a model out of its mind."""
+MOST_ARGUMENT_CHARS = 256 * 1024
+"""Of the arguments of all calls of one answer."""
+_MOST_NAME_CHARS = 256
+
+
+def chat_json(message: ChatMessage) -> JsonObject:
+    """A message as OpenAI's API has it."""
+    told: JsonObject = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        told["content"] = message.content or None
+        told["tool_calls"] = [_call_json(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        told["tool_call_id"] = message.tool_call_id
+    return told
+
+
+def _call_json(call: ToolCall) -> JsonObject:
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments if _is_object(call.arguments) else "{}"},
+    }
+
+
+def _is_object(text: str) -> bool:
+    """Servers refuse a whole conversation for the broken arguments that their own model wrote before."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+@dataclass(slots=True)
+class _Call:
+    index: object
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class CallCollector:
+    """Puts the tool calls of one answer together from the pieces they are streamed in.
+
+    OpenAI sends `index` with every piece, and id and name with the first. Compatible servers leave out the index or the
+    id, send every call whole, under one index, or arguments as an object: all of that is taken.
+    """
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._chars = 0
+
+    def push(self, pieces: object) -> bool:
+        """Take the `tool_calls` of one delta; tells whether they brought anything.
+
+        Raises:
+            StreamError: they are not what OpenAI's protocol has there, or there are too many of them.
+        """
+        if not isinstance(pieces, Sequence) or isinstance(pieces, str):
+            raise StreamError("an event's tool_calls are no list")
+        news = False
+        for piece in cast("Sequence[object]", pieces):
+            news = self._push(as_object(piece)) or news
+        return news
+
+    def _push(self, piece: dict[str, object]) -> bool:
+        call_id, function = piece.get("id") or "", as_object(piece.get("function") or {})
+        name, arguments = function.get("name") or "", function.get("arguments") or ""
+        if isinstance(arguments, dict):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        if not isinstance(call_id, str) or not isinstance(name, str) or not isinstance(arguments, str):
+            raise StreamError("a tool call is not one of OpenAI's")
+        call = self._find(piece.get("index"), call_id, is_whole=bool(name and arguments))
+        if not call.name:
+            call.name = name[:_MOST_NAME_CHARS]
+        elif name != call.name and not call.arguments:
+            call.name = (call.name + name)[:_MOST_NAME_CHARS]
+        call.arguments += arguments
+        self._chars += len(arguments)
+        if self._chars > MOST_ARGUMENT_CHARS:
+            raise StreamError("the arguments of its tool calls are too long")
+        return bool(name or arguments)
+
+    def _find(self, index: object, call_id: str, *, is_whole: bool) -> _Call:
+        """The call that a piece belongs to: the last one of its index, unless it has another id.
+
+        Without ids, a piece with name and arguments begins another one where the last one's arguments are complete.
+        """
+        last = next((call for call in reversed(self._calls) if call.index == index), None)
+        if last is not None:
+            another = call_id != last.id if call_id and last.id else is_whole and _is_object(last.arguments)
+            if not another:
+                last.id = last.id or call_id
+                return last
+        if len(self._calls) == MOST_CALLS:
+            raise StreamError("it calls too many tools at once")
+        call = _Call(index, call_id)
+        self._calls.append(call)
+        return call
+
+    def complete(self) -> tuple[ToolCall, ...]:
+        """All calls, in the order in which they began. One without an id is given one, one without a name left out."""
+        return tuple(
+            ToolCall(call.id or f"call_{uuid4().hex[:24]}", call.name, call.arguments)
+            for call in self._calls
+            if call.name
+        )
