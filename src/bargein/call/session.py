@@ -17,7 +17,8 @@ from bargein.call.audience import Audience
 from bargein.call.ears import AssistantTap, Ears
 from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
-from bargein.call.narrator import Cast, Narrator, history_messages
+from bargein.call.narrator import Cast, Narrator
+from bargein.call.outcome import Told, record_of
 from bargein.call.reply import Speaker
 from bargein.call.variables import Variables
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
@@ -134,6 +135,7 @@ class CallSession:
     ) -> None:
         self.setting = setting
         self.insight = Insight()
+        self.told = Told()
         self.audience = Audience()
         self._clock = clock
         self._records = records
@@ -142,7 +144,7 @@ class CallSession:
         self._epoch_ms = clock.epoch_ms()
         self._zero_ms = clock.monotonic_ms()
         self._state = State(call_id=setting.call_id)
-        self._told = self._state.history
+        self._narrated = self._state.history
         self._inbox: deque[Event] = deque()
         self._stepping = False
         self._timer: Timer | None = None
@@ -277,15 +279,16 @@ class CallSession:
         for one in (event,) if played is None else (played, event):
             self._sink.write(journal.event_line(one))
             self._state, commands = step(self._state, one, self.setting.plan)
+            self.told.take(self._state, one, commands)
             for command in commands:
                 self._perform(command)
             self._tell_conversation()
 
     def _tell_conversation(self) -> None:
         """After what it came of, so that `user-interrupted` goes before the history that it changed."""
-        if self._state.history is not self._told:
-            self._told = self._state.history
-            self._narrator.conversation(self._told)
+        if self._state.history is not self._narrated:
+            self._narrated = self._state.history
+            self._narrator.conversation(self._narrated)
 
     def _perform(self, command: Command) -> None:
         match command:
@@ -379,21 +382,14 @@ class CallSession:
         self._ears.close()
 
     def _outcome(self) -> dict[str, Any]:
-        messages = history_messages(self._state.history, self._epoch_ms)
-        chat = [{"role": m.role, "content": m.text} for m in self._state.history]
-        transcript = "".join(
-            f"{'AI' if m.role == 'assistant' else 'User'}: {m.text}\n"
-            for m in self._state.history
-            if m.role in ("assistant", "user")
+        return record_of(
+            self.setting.call,
+            self.setting.assistant_json,
+            self.told,
+            epoch_ms=self._epoch_ms,
+            ended_at_ms=self._clock.epoch_ms(),
+            reason=self._ended_reason,
         )
-        as_json = [m.model_dump(by_alias=True, exclude_none=True) for m in messages]
-        return {
-            "status": "ended",
-            "endedReason": self._ended_reason,
-            "endedAt": iso_from_epoch_ms(self._clock.epoch_ms()),
-            "messages": as_json,
-            "artifact": {"messages": as_json, "messagesOpenAIFormatted": chat, "transcript": transcript},
-        }
 
     async def _record(self, changes: dict[str, Any]) -> None:
         """Write to the record. A store that fails never ends a call; it is asked again."""

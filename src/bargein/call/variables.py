@@ -58,9 +58,7 @@ class Variables:
             "call": _plain(call, "id", "type"),
             "transport": {"conversationType": "voice", **_plain(call.get("transport"), "conversationType", "callSid")},
         }
-        overrides: object = call.get("assistantOverrides")
-        given: object = cast("JsonObject", overrides).get("variableValues") if isinstance(overrides, dict) else None
-        for name, value in cast("JsonObject", given).items() if isinstance(given, dict) else ():
+        for name, value in given_values(call).items():
             default = values.get(name)
             both = isinstance(default, dict) and isinstance(value, dict)
             values[name] = {**cast("JsonObject", default), **cast("JsonObject", value)} if both else value
@@ -141,6 +139,13 @@ class _At:
             }
             self._all = {name: _as_liquid(value) for name, value in {**times, **self.values}.items()}
         return self._all
+
+
+def given_values(call: JsonObject) -> JsonObject:
+    """A call's `assistantOverrides.variableValues`."""
+    overrides: object = call.get("assistantOverrides")
+    given: object = cast("JsonObject", overrides).get("variableValues") if isinstance(overrides, dict) else None
+    return cast("JsonObject", given) if isinstance(given, dict) else {}
 
 
 def has_templates(assistant: JsonObject) -> bool:

@@ -186,6 +186,14 @@ class MonitorPlan(WireModel):
     monitor_ids: list[str] | None = None
 
 
+class TranscriptPlan(WireModel):
+    """How the transcript of a call is written (`assistant.artifactPlan.transcriptPlan`)."""
+
+    enabled: Bool | None = None
+    assistant_name: str | None = None
+    user_name: str | None = None
+
+
 class ArtifactPlan(WireModel):
     """What is kept of a call (`assistant.artifactPlan`)."""
 
@@ -195,4 +203,4 @@ class ArtifactPlan(WireModel):
     full_message_history_enabled: Bool | None = None
     pcap_enabled: Bool | None = None
     logging_enabled: Bool | None = None
-    transcript_plan: JsonObject | None = None
+    transcript_plan: TranscriptPlan | None = None

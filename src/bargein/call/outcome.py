@@ -1,0 +1,143 @@
+"""What a call came to: the record of its end and its artifact (Vapi's `Artifact`).
+
+All of it follows from the call's record, its assistant and its journal, so that a call which was killed gets the same
+as one that ended: `Told.of_journal` takes the place of the live account.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from bargein.call.journal import Head, read
+from bargein.call.measures import Measures
+from bargein.call.narrator import history_messages
+from bargein.call.replay import replay
+from bargein.call.variables import given_values
+from bargein.clock import iso_from_epoch_ms
+from bargein.turns.commands import Command, EndCall, Remember
+from bargein.turns.events import Event
+from bargein.turns.state import State
+from bargein.wire.base import JsonObject
+from bargein.wire.call import ArtifactUrls
+from bargein.wire.plans import ArtifactPlan, TranscriptPlan
+
+
+@dataclass(slots=True)
+class Told:
+    """The account of a call, kept while it goes on.
+
+    Attributes:
+        measures: its latencies and interruptions.
+        remembered: all that was ever said in it; the engine's history may be shortened, this is not.
+        history: the conversation as the engine has it.
+        now_ms: the time of the call's last event.
+        ended: why and how it ended; None while it goes on, or where it was killed.
+    """
+
+    measures: Measures = field(default_factory=Measures)
+    remembered: list[Remember] = field(default_factory=list[Remember])
+    history: tuple[Remember, ...] = ()
+    now_ms: int = 0
+    ended: EndCall | None = None
+
+    def take(self, state: State, event: Event, commands: tuple[Command, ...]) -> None:
+        """Take one step: the event, what the engine answered, and where it then stands."""
+        self.now_ms = state.now_ms
+        self.history = state.history
+        self.measures.take(state.now_ms, event, commands)
+        for command in commands:
+            match command:
+                case Remember():
+                    self.remembered.append(command)
+                case EndCall():
+                    self.ended = command
+                case _:
+                    pass
+
+    @classmethod
+    def of_journal(cls, lines: Iterable[str]) -> tuple[Head, "Told"]:
+        """The head of a journal, and the account of its call as far as it goes.
+
+        Raises:
+            JournalError: it is no journal.
+        """
+        head, events = read(lines)
+        account = cls()
+        for moment in replay(head, events):
+            account.take(moment.state, moment.event, moment.commands)
+        return head, account
+
+
+def record_of(
+    call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms: int, ended_at_ms: int, reason: str
+) -> dict[str, Any]:
+    """The fields that a call's record gets when the call is over.
+
+    Args:
+        call: the record as it is.
+        assistant: what it ran, with overrides.
+        told: its account.
+        epoch_ms: when its time began, in milliseconds since 1970.
+        ended_at_ms: when it ended, in milliseconds since 1970.
+        reason: the `endedReason`.
+    """
+    artifact = artifact_of(call, assistant, told, epoch_ms=epoch_ms)
+    return {
+        "status": "ended",
+        "endedReason": reason,
+        "endedAt": iso_from_epoch_ms(ended_at_ms),
+        "messages": artifact["messages"],
+        "artifact": artifact,
+    }
+
+
+def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms: int) -> JsonObject:
+    """A call's artifact, as far as the call's own account goes.
+
+    `assistant.artifactPlan` says what is in it. The addresses are of this server's own routes, and are there only if
+    the call's record tells where the server is reached.
+
+    Args:
+        call: the record.
+        assistant: what the call ran, with overrides.
+        told: the call's account.
+        epoch_ms: when the call's time began, in milliseconds since 1970.
+    """
+    plan = plan_of(assistant)
+    history = tuple(told.remembered) if plan.full_message_history_enabled else told.history
+    messages = [m.model_dump(by_alias=True, exclude_none=True) for m in history_messages(history, epoch_ms)]
+    artifact: JsonObject = {
+        "messages": messages,
+        "messagesOpenAIFormatted": [{"role": m.role, "content": m.text} for m in history],
+        "performanceMetrics": told.measures.to_json(),
+    }
+    transcript_plan = plan.transcript_plan or TranscriptPlan()
+    if transcript_plan.enabled is not False:
+        artifact["transcript"] = transcript_of(history, transcript_plan)
+    if values := given_values(call):
+        artifact["variableValues"] = values
+    return artifact | _addresses(call, plan)
+
+
+def transcript_of(history: Iterable[Remember], plan: TranscriptPlan) -> str:
+    """The conversation as text, a line for each message, by the names that the plan gives the two sides."""
+    names = {"assistant": plan.assistant_name or "AI", "user": plan.user_name or "User"}
+    return "".join(f"{names[m.role]}: {m.text}\n" for m in history if m.role in names)
+
+
+def plan_of(assistant: JsonObject) -> ArtifactPlan:
+    """An assistant's `artifactPlan`; the legacy field `recordingEnabled` counts where the plan says nothing."""
+    given: object = assistant.get("artifactPlan")
+    plan = ArtifactPlan.from_json(cast("JsonObject", given) if isinstance(given, dict) else {})
+    legacy: object = assistant.get("recordingEnabled")
+    if plan.recording_enabled is None and isinstance(legacy, bool):
+        return plan.model_copy(update={"recording_enabled": legacy})
+    return plan
+
+
+def _addresses(call: JsonObject, plan: ArtifactPlan) -> JsonObject:
+    urls = ArtifactUrls.of(call)
+    if urls is None:
+        return {}
+    recording = urls.recording() if plan.recording_enabled is not False else {}
+    return recording | (urls.logging() if plan.logging_enabled is not False else {})
