@@ -9,6 +9,7 @@ All audio that crosses a seam is mono. PCM is `numpy.int16`, and its rate stands
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -80,16 +81,29 @@ class ToolResult:
         failed: whether it went wrong.
         message: what the tool's own server wants said (`ToolCallResult.message` of Vapi's schema); None: nothing.
         metadata: kept with the history, not told to the model.
+        variables: what the tool's `variableExtractionPlan` took from its answer, by name; templates may use them from
+            here on, and they are kept in `artifact.variableValues`. The runner knows them already.
     """
 
     text: str
     failed: bool = False
     message: JsonObject | None = None
     metadata: JsonObject | None = None
+    variables: JsonObject | None = None
 
 
 class ToolRunner(Protocol):
     """Runs the tools of one call that reach outside it (`function`, `apiRequest`, `mcp`, `query`)."""
+
+    async def expand(self, tool: JsonObject) -> Sequence[JsonObject]:
+        """What the model may call of a tool: each with its `function` (name, description, parameters) filled in.
+
+        Most tools stand for themselves. One of type `mcp` stands for each tool of its server (none, if that does not
+        answer within a few seconds), with the messages that `toolMessages` has for it. What is given back is what `run`
+        takes. It raises nothing, and is told before the call's first reply; a tool of a type that this room does not
+        know comes back as it is.
+        """
+        ...
 
     async def run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
         """Run one call of `tool` (Vapi's JSON of it) once. What goes wrong is a result too: it raises nothing.
@@ -135,6 +149,31 @@ class ServerLine(Protocol):
         Raises:
             ServerError: there is no such server, or no usable answer.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that was uploaded (Vapi's `/file`).
+
+    Attributes:
+        id: its id.
+        name: as it was uploaded; models are told it.
+        mimetype: as it was uploaded; may be empty or wrong.
+        path: where its bytes are. They never change.
+    """
+
+    id: str
+    name: str
+    mimetype: str
+    path: Path
+
+
+class Files(Protocol):
+    """The uploaded files, as knowledge bases need them (`knowledgeBases[].fileIds`)."""
+
+    async def find(self, file_id: str) -> StoredFile | None:
+        """A file; None if there is none of that id."""
         ...
 
 
