@@ -354,6 +354,49 @@ class Leg(Protocol):
         ...
 
 
+class Recorder(Protocol):
+    """Where the sound of a call goes. All audio is at `TRANSCRIBER_RATE_HZ`; times are of the call."""
+
+    def customer(self, pcm: Pcm16, at_ms: float) -> None:
+        """Take what was heard of the caller, and when its first sample sounded; returns at once."""
+        ...
+
+    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
+        """Take what the caller hears of the assistant, and when its first sample sounds; returns at once."""
+        ...
+
+    def cut(self, at_ms: float) -> None:
+        """What was taken of the assistant is not heard from `at_ms` on."""
+        ...
+
+    async def run(self, now_ms: Callable[[], float]) -> None:
+        """Bring sound to rest until cancelled; at most two seconds' worth is ever unwritten."""
+        ...
+
+    async def close(self, end_ms: float) -> None:
+        """Bring the rest to rest: the call ended at `end_ms`."""
+        ...
+
+
+class Unrecorded:
+    """The `Recorder` of a call that is not recorded."""
+
+    def customer(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.customer`."""
+
+    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.assistant`."""
+
+    def cut(self, at_ms: float) -> None:
+        """See `Recorder.cut`."""
+
+    async def run(self, now_ms: Callable[[], float]) -> None:
+        """See `Recorder.run`."""
+
+    async def close(self, end_ms: float) -> None:
+        """See `Recorder.close`."""
+
+
 class JournalSink(Protocol):
     """Where a call's journal goes: one JSON value a line."""
 

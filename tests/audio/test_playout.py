@@ -202,3 +202,14 @@ def test_whatever_the_timer_does(lateness: list[float], queued: list[tuple[int, 
         now_ms = due
     assert came_out == put_in
     assert playout.position_ms(now_ms) == pytest.approx(len(put_in) / per_ms)
+
+
+def test_each_frame_begins_to_sound_where_the_one_before_it_ended() -> None:
+    playout, began = playing(100), list[float]()
+    for now_ms in (1000, 1020, 1040, 1060, 1080):
+        while playout.next_frame(now_ms) is not None:
+            began.append(playout.sounds_ms)
+    assert began == [1000, 1020, 1040, 1060, 1080]
+    playout.queue(audio(40))
+    playout.next_frame(1500)  # it has run dry meanwhile
+    assert playout.sounds_ms == 1500

@@ -29,6 +29,8 @@ class Playout:
         self._sent_bytes = 0
         self._origin_ms: float | None = None
         self._complete = False
+        self.sounds_ms = 0.0
+        """When the frame that was taken last begins to sound."""
 
     def queue(self, audio: bytes) -> None:
         """Add encoded audio at the end."""
@@ -56,6 +58,7 @@ class Playout:
         if self._origin_ms is None or now_ms - self._origin_ms > self.sent_ms:
             self._origin_ms = now_ms - self.sent_ms  # the far end has run dry, or never begun
         frame = bytes(self._audio[self._taken : self._taken + size])
+        self.sounds_ms = self._origin_ms + self.sent_ms
         self._taken += size
         self._sent_bytes += size
         if self._taken > _TRIM_BYTES:

@@ -30,16 +30,23 @@ def _zeros(samples: int) -> Pcm16:
 
 
 class AssistantTap:
-    """What the caller hears, at the transcriber's rate, for transcribers that want to hear both sides."""
+    """What the caller hears, at the transcriber's rate, for transcribers that want to hear both sides.
 
-    def __init__(self, leg: Leg) -> None:
+    Args:
+        leg: what the frames are encoded for.
+        record: gets the same audio, and when it begins to sound, in the call's time.
+    """
+
+    def __init__(self, leg: Leg, record: Callable[[Pcm16, float], None]) -> None:
         self._leg = leg
+        self._record = record
         self._resampler = StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
         self._heard: Pcm16 = _zeros(0)
 
-    def overhear(self, frame: bytes) -> None:
-        """Take a frame that goes to the caller."""
+    def overhear(self, frame: bytes, at_ms: float) -> None:
+        """Take a frame that goes to the caller, where it sounds at `at_ms`."""
         pcm = self._resampler.push(self._leg.decode(frame))
+        self._record(pcm, at_ms)
         self._heard = np.concatenate((self._heard, pcm))[-_LONGEST_TAP_SAMPLES:]
 
     def take(self, samples: int) -> Pcm16:
@@ -65,6 +72,7 @@ class Ears:
         post: takes `VoiceStarted`, `VoiceStopped` and `Words`.
         watch: gets each window's voice probability and when it ended.
         overhear: gets both sides, equally long, at the transcriber's rate.
+        record: gets what is heard of the caller at that rate, and when it began to sound.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class Ears:
         post: Callable[[Event], None],
         watch: Callable[[float, float], None],
         overhear: Callable[[Pcm16, Pcm16], None],
+        record: Callable[[Pcm16, float], None],
     ) -> None:
         self._leg = leg
         self._tap = tap
@@ -85,6 +94,7 @@ class Ears:
         self._post = post
         self._watch = watch
         self._overhear = overhear
+        self._record = record
         # A telephone's audio is judged as it is: bringing it to 16 kHz first would only cost time.
         voice_rate_hz = 8_000 if leg.rate_hz == 8_000 else 16_000
         self._to_voice = StreamResampler(leg.rate_hz, voice_rate_hz, "live")
@@ -126,6 +136,7 @@ class Ears:
             from_assistant = self._tap.take(for_words.size)
             self._transcribing.feed(for_words, from_assistant)
             self._overhear(for_words, from_assistant)
+            self._record(for_words, arrival_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
         for window, end_ms in self._windower.push(for_voice, arrival_ms):
             self._detecting.push(window, end_ms)
 

@@ -31,7 +31,8 @@ class Mouth:
         clock: the one clock.
         epoch_ms: the clock's reading at which the call's time began.
         post: takes the `Played` events.
-        overhear: gets each frame as it is sent.
+        overhear: gets each frame as it is sent, and when its sound begins, in the call's time.
+        silenced: is told from when on, in the call's time, nothing of what was overheard will sound.
     """
 
     def __init__(
@@ -40,13 +41,16 @@ class Mouth:
         clock: Clock,
         epoch_ms: float,
         post: Callable[[Event], None],
-        overhear: Callable[[bytes], None],
+        *,
+        overhear: Callable[[bytes, float], None],
+        silenced: Callable[[float], None],
     ) -> None:
         self._leg = leg
         self._clock = clock
         self._epoch_ms = epoch_ms
         self._post = post
         self._overhear = overhear
+        self._silenced = silenced
         self._turn_id: str | None = None
         self._playout: Playout | None = None
         self._playing = False
@@ -93,6 +97,8 @@ class Mouth:
         if turn_id == self._turn_id:
             self._drop()
             self._leg.clear()
+            if self._leg.can_clear:  # what was sent to another leg will be heard
+                self._silenced(self._clock.monotonic_ms() - self._epoch_ms)
 
     def close(self) -> None:
         """Nothing may sound any more."""
@@ -125,7 +131,7 @@ class Mouth:
         now_ms = self._clock.monotonic_ms()
         while (frame := playout.next_frame(now_ms)) is not None:
             self._leg.send_audio(frame)
-            self._overhear(frame)
+            self._overhear(frame, playout.sounds_ms - self._epoch_ms)
         self._room.set()
         drained = playout.drained(now_ms)
         # The next timer is set before the engine is told, for its answer may stop this very reply.

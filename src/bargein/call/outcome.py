@@ -135,6 +135,17 @@ def plan_of(assistant: JsonObject) -> ArtifactPlan:
     return plan
 
 
+def settled_plan(assistant: JsonObject) -> JsonObject:
+    """The `artifactPlan` that a call keeps: what its assistant asked for when it began, the defaults filled in."""
+    return {
+        "recordingEnabled": True,
+        "recordingFormat": "wav;l16",
+        "loggingEnabled": True,
+        **plan_of(assistant).model_dump(mode="json", by_alias=True, exclude_none=True),
+        "videoRecordingEnabled": False,  # there is no video here, and Vapi's iOS client wants this field
+    }
+
+
 def _addresses(call: JsonObject, plan: ArtifactPlan) -> JsonObject:
     urls = ArtifactUrls.of(call)
     if urls is None:

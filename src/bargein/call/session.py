@@ -18,7 +18,7 @@ from bargein.call.ears import AssistantTap, Ears
 from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
-from bargein.call.outcome import Told, record_of
+from bargein.call.outcome import Told, record_of, settled_plan
 from bargein.call.reply import Speaker
 from bargein.call.variables import Variables
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
@@ -29,7 +29,9 @@ from bargein.ports import (
     Leg,
     Model,
     ProviderError,
+    Recorder,
     Transcriber,
+    Unrecorded,
     Voice,
     VoiceDetector,
 )
@@ -132,6 +134,7 @@ class CallSession:
         clock: Clock,
         records: CallRecords,
         sink: JournalSink,
+        recorder: Recorder | None = None,
     ) -> None:
         self.setting = setting
         self.insight = Insight()
@@ -140,6 +143,7 @@ class CallSession:
         self._clock = clock
         self._records = records
         self._sink = sink
+        self._recorder = recorder or Unrecorded()
         self._leg = leg
         self._epoch_ms = clock.epoch_ms()
         self._zero_ms = clock.monotonic_ms()
@@ -154,11 +158,14 @@ class CallSession:
         self._replies: dict[str, anyio.CancelScope] = {}
         self._ended = anyio.Event()
         self._ended_reason = "worker-shutdown"
+        self._ended_ms: float | None = None
         self._at_end: list[Callable[[], None]] = []
         participants = Cast.of(setting.call, setting.assistant_json)
         self._narrator = Narrator(participants, setting.assistant, self._epoch_ms, clock.epoch_ms, self._send)
-        self._tap = AssistantTap(leg)
-        self._mouth = Mouth(leg, clock, self._zero_ms, self.post, self._tap.overhear)
+        self._tap = AssistantTap(leg, self._recorder.assistant)
+        self._mouth = Mouth(
+            leg, clock, self._zero_ms, self.post, overhear=self._tap.overhear, silenced=self._recorder.cut
+        )
         self._speaker = Speaker(
             model=providers.model,
             voice=providers.voice,
@@ -177,6 +184,7 @@ class CallSession:
             post=self.post,
             watch=self.insight.voice,
             overhear=self.audience.hear,
+            record=self._recorder.customer,
         )
 
     # What comes in.
@@ -259,9 +267,10 @@ class CallSession:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._sink.run)
+                tasks.start_soon(self._recorder.run, self.now_ms)
                 tasks.start_soon(self._direct, tasks)
                 tasks.start_soon(self._transcribe)
-                tasks.start_soon(self._record, {"status": "in-progress", "startedAt": started_at})
+                tasks.start_soon(self._record, self._beginning(started_at))
                 self._narrator.status("in-progress")
                 self._narrator.assistant_started()
                 self.post(CallStarted(0))
@@ -271,6 +280,7 @@ class CallSession:
             self._let_go()
             with anyio.CancelScope(shield=True):
                 await self._sink.close()
+                await self._recorder.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
                 await self._record(self._outcome())
 
     def _step(self, event: Event) -> None:
@@ -365,6 +375,7 @@ class CallSession:
         if self._ended.is_set():
             return
         self._ended_reason = reason
+        self._ended_ms = self.now_ms()
         _log.info("call ended", call_id=self.setting.call_id, reason=reason, detail=detail or None)
         self._mouth.close()
         self._tell_conversation()
@@ -380,6 +391,10 @@ class CallSession:
             self._timer = None
         self._mouth.close()
         self._ears.close()
+
+    def _beginning(self, started_at: str) -> dict[str, Any]:
+        plan = settled_plan(self.setting.assistant_json)
+        return {"status": "in-progress", "startedAt": started_at, "artifactPlan": plan}
 
     def _outcome(self) -> dict[str, Any]:
         return record_of(

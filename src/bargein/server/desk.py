@@ -8,6 +8,7 @@ import anyio
 import anyio.to_thread
 import structlog
 
+from bargein.call.outcome import plan_of
 from bargein.call.rules import RulesError, compile_plan
 from bargein.call.session import CallSession, Setting
 from bargein.call.variables import Variables, has_templates
@@ -17,6 +18,7 @@ from bargein.server.casting import Casting
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.journals import JournalFile, journal_path
+from bargein.store.recordings import RecordingFile, recording_path
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.call import effective_assistant
@@ -159,7 +161,11 @@ class Desk:
             await self._end_unstarted(call_id, _CANNOT_START, detail)
             raise StartError(detail, _CANNOT_START) from None
         sink = JournalFile(journal_path(self._settings.data_dir, call_id))
-        return CallSession(setting, providers, leg, clock=self._clock, records=self._store.calls, sink=sink)
+        recorded = plan_of(as_json).recording_enabled is not False
+        recorder = RecordingFile(recording_path(self._settings.data_dir, call_id)) if recorded else None
+        return CallSession(
+            setting, providers, leg, clock=self._clock, records=self._store.calls, sink=sink, recorder=recorder
+        )
 
     @contextmanager
     def seat(self, session: CallSession) -> Generator[None]:

@@ -63,6 +63,15 @@ def journal_path(data_dir: Path, call_id: str) -> Path:
     Raises:
         ValueError: that is no call id.
     """
+    return data_dir / "journals" / f"{check_call_id(call_id)}.jsonl"
+
+
+def check_call_id(call_id: str) -> str:
+    """The same id, if it can be a file's name.
+
+    Raises:
+        ValueError: it is no call id.
+    """
     if not _SAFE_ID.fullmatch(call_id):
         raise ValueError(f"{call_id!r} is no call id")
-    return data_dir / "journals" / f"{call_id}.jsonl"
+    return call_id

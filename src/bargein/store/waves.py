@@ -1,0 +1,118 @@
+"""What is made of a stereo recording when it is asked for: one side, both sides in one, any stretch of it, or mp3."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+
+from bargein.audio.pcm import Int16Array, from_bytes, to_bytes, to_float
+from bargein.ports import TRANSCRIBER_RATE_HZ
+
+Part = Literal["mono", "stereo", "customer", "assistant"]
+"""Both sides in one channel, in two, or one of them alone."""
+
+HEADER_BYTES = 44
+_FRAME_BYTES = 4
+_CHUNK_FRAMES = 32_768
+
+
+def wave_header(sound_bytes: int, channels: int) -> bytes:
+    """The header of a WAV file of 16-bit samples at `TRANSCRIBER_RATE_HZ` (RIFF, `WAVE_FORMAT_PCM`)."""
+    block = 2 * channels
+    return struct.pack(
+        "<4sI4s4sIHHIIHH4sI",
+        *(b"RIFF", 36 + sound_bytes, b"WAVE"),
+        *(b"fmt ", 16, 1, channels, TRANSCRIBER_RATE_HZ, TRANSCRIBER_RATE_HZ * block, block, 16),
+        *(b"data", sound_bytes),
+    )
+
+
+class Wave:
+    """A part of a recording as a WAV file that exists only while it is read.
+
+    It holds what the file held when this was made, though a live call may add to it.
+
+    Raises:
+        FileNotFoundError: there is no recording.
+    """
+
+    def __init__(self, path: Path, part: Part) -> None:
+        self._path = path
+        self._part: Part = part
+        size = path.stat().st_size
+        if size < HEADER_BYTES:
+            raise FileNotFoundError(path.name)
+        self._frames = (size - HEADER_BYTES) // _FRAME_BYTES
+        self.channels = 2 if part == "stereo" else 1
+        self._header = wave_header(self._frames * 2 * self.channels, self.channels)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return HEADER_BYTES + self._frames * 2 * self.channels
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` up to `end`, in pieces."""
+        if start < HEADER_BYTES:
+            yield self._header[start:end]
+        block = 2 * self.channels
+        first, last = max(0, start - HEADER_BYTES), end - HEADER_BYTES
+        frame = first // block
+        for samples in self._samples(frame, -(-last // block)):
+            data = to_bytes(samples)
+            offset = frame * block
+            frame += len(samples)
+            yield data[max(0, first - offset) : last - offset]
+
+    def samples(self) -> Iterator[Int16Array]:
+        """The sound, in pieces: of shape (samples, 2) for stereo, (samples,) otherwise."""
+        yield from self._samples(0, self._frames)
+
+    def _samples(self, frame: int, end: int) -> Iterator[Int16Array]:
+        with self._path.open("rb") as file:
+            file.seek(HEADER_BYTES + frame * _FRAME_BYTES)
+            while frame < end:
+                data = file.read(min(_CHUNK_FRAMES, end - frame) * _FRAME_BYTES)
+                if not data:
+                    return  # it was erased meanwhile
+                frame += len(data) // _FRAME_BYTES
+                yield _of(from_bytes(data).reshape(-1, 2), self._part)
+
+
+def _of(stereo: Int16Array, part: Part) -> Int16Array:
+    match part:
+        case "stereo":
+            return stereo
+        case "customer":
+            return stereo[:, 0]
+        case "assistant":
+            return stereo[:, 1]
+        case "mono":
+            # Each side as loud as it was: two who speak at once may be clipped, but nobody is ever halved.
+            return np.clip(stereo.sum(axis=1, dtype=np.int32), -32768, 32767).astype(np.int16)
+
+
+def write_mp3(wave: Wave, path: Path) -> None:
+    """Write a part of a recording as an mp3 file (by libsndfile). A second of stereo costs about 20 ms.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = path.with_suffix(".draft")
+    try:
+        with (
+            draft.open("wb") as file,
+            soundfile.SoundFile(
+                file, "w", TRANSCRIBER_RATE_HZ, wave.channels, format="MP3", subtype="MPEG_LAYER_III"
+            ) as mp3,
+        ):
+            for samples in wave.samples():
+                mp3.write(to_float(samples))  # given 16-bit stereo, libsndfile 1.2.2 writes noise
+        draft.replace(path)
+    except soundfile.SoundFileError as error:
+        raise OSError(str(error)) from error
+    finally:
+        draft.unlink(missing_ok=True)

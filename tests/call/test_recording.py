@@ -1,0 +1,176 @@
+"""The recording of a live call: what each side really heard, when it was heard, and it outlasts the server."""
+
+import os
+import re
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import IO, Any
+
+import anyio
+import anyio.to_thread
+import numpy as np
+import pytest
+from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, TimedReply, TranscriberScript
+
+from bargein.store.recordings import recording_path
+from tests.call.harness import Caller, Sound, assistant, calling, ended
+from tests.call.stage import LONG_SPEECH, passing, staged
+
+pytestmark = pytest.mark.anyio
+
+RATE = 16_000
+NOBODY = TranscriberScript()
+CUTS = TranscriberScript(timed=[TimedReply(900, "Stop it", "partial")])
+
+
+def tone(ms: int) -> np.ndarray:
+    return (9000 * np.sin(np.arange(ms * 16) * 2 * np.pi * 500 / RATE)).astype("<i2")
+
+
+def tracks(path: Path, call_id: str) -> tuple[np.ndarray, np.ndarray]:
+    with wave.open(str(recording_path(path, call_id))) as file:
+        stereo = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    return stereo[:, 0], stereo[:, 1]
+
+
+def began_at(caller: Caller) -> float:
+    """When the call's time began, by the caller's clock, to a few milliseconds."""
+    return caller.when("status-update", status="in-progress")[0]
+
+
+def heard(caller: Caller) -> np.ndarray:
+    return np.concatenate([caller.sound.decode(frame) for _, frame in caller.audio])
+
+
+def place(track: np.ndarray, sound: np.ndarray) -> int:
+    """Where in a track a sound is found, in samples."""
+    wanted = sound.astype(float)
+    found = np.correlate(track.astype(float), wanted, "valid")
+    return int(np.argmax(found))
+
+
+async def test_both_sides_are_recorded_where_they_sounded(tmp_path: Path) -> None:
+    async with staged(tmp_path, transcriber=NOBODY) as stage:
+        async with calling(stage.url, stage.assistant()) as caller:
+            await caller.until(lambda: caller.of("assistant.started"))
+            said_ms = await caller.say(tone(400))
+            await passing(0.7, lambda: True)
+            await caller.send({"type": "say", "content": "One two three four five."})
+            await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
+            await passing(0.3, lambda: True)
+            over_ms = caller.now()
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+        await ended(stage.url, caller.id)
+    customer, assistant = tracks(tmp_path, caller.id)
+    zero_ms = began_at(caller)
+    assert len(customer) / 16 == pytest.approx(over_ms - zero_ms, abs=100)
+    # The customer's sound is there whole, and not far from when it was said.
+    at = place(customer, tone(400))
+    assert np.array_equal(customer[at : at + 6400], tone(400))
+    assert at / 16 == pytest.approx(said_ms - zero_ms, abs=100)
+    # So is every sample that the customer got, from the moment on at which a player would play it.
+    sound = heard(caller)
+    at = place(assistant, sound)
+    assert np.array_equal(assistant[at : at + sound.size], sound)
+    assert at / 16 == pytest.approx(caller.audio[0][0] - zero_ms, abs=100)
+    assert not assistant[:at].any()
+    assert not assistant[at + sound.size :].any()
+
+
+async def test_what_was_cut_is_not_in_the_recording(tmp_path: Path) -> None:
+    async with staged(tmp_path, transcriber=CUTS) as stage:
+        speaker = stage.speaker(firstMessageInterruptionsEnabled=True)
+        async with calling(stage.url, speaker) as caller:
+            await caller.until(lambda: caller.of("user-interrupted"))
+            await passing(0.5, lambda: True)
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+        await ended(stage.url, caller.id)
+    _, assistant = tracks(tmp_path, caller.id)
+    sound = heard(caller)
+    assert 8_000 < sound.size < 32_000, "about a second of a speech of twenty-seven"
+    at = place(assistant, sound)
+    assert np.array_equal(assistant[at : at + sound.size], sound)
+    assert not assistant[at + sound.size :].any()
+
+
+async def test_a_telephones_sound_is_recorded_too(tmp_path: Path) -> None:
+    async with staged(tmp_path, transcriber=NOBODY) as stage:
+        async with calling(stage.url, stage.speaker("One two three."), sound=Sound(8_000, "mulaw", 160)) as caller:
+            await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
+            await caller.say(tone(400))
+            await passing(0.7, lambda: True)
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+        await ended(stage.url, caller.id)
+    customer, assistant = tracks(tmp_path, caller.id)
+    for track, least_ms in ((customer, 350), (assistant, 500)):
+        assert np.count_nonzero(np.abs(track) > 300) > least_ms * 4
+
+
+@pytest.mark.parametrize(
+    "off", [{"artifactPlan": {"recordingEnabled": False}}, {"recordingEnabled": False}], ids=["plan", "legacy"]
+)
+async def test_who_wants_no_recording_gets_none(tmp_path: Path, off: dict[str, Any]) -> None:
+    async with staged(tmp_path, transcriber=NOBODY) as stage:
+        async with calling(stage.url, stage.speaker("One two.", **off)) as caller:
+            await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+        await ended(stage.url, caller.id)
+    assert not recording_path(tmp_path, caller.id).exists()
+
+
+async def test_a_full_disk_never_costs_the_call(tmp_path: Path) -> None:
+    (tmp_path / "recordings").write_bytes(b"")
+    async with staged(tmp_path, transcriber=NOBODY) as stage:
+        async with calling(stage.url, stage.speaker()) as caller:
+            await caller.until(lambda: len(caller.audio) > 150)  # three seconds, well beyond its first write
+            assert caller.gaps().busy_ms < 100
+            await caller.send({"type": "end-call"})
+            assert await caller.until_closed() == 1000
+        assert await ended(stage.url, caller.id) == "customer-ended-call"
+
+
+async def test_a_recording_outlasts_a_server_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bargein", "serve", "--host", "127.0.0.1", "--port", "0"]
+    process = subprocess.Popen(  # noqa: ASYNC220  # starting takes a moment
+        command,
+        env={**os.environ, "BARGEIN_DATA_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = await anyio.to_thread.run_sync(_address_of, process.stdout)
+        async with FakeVoice() as voice, FakeLlm() as llm, FakeTranscriber(NOBODY) as transcriber:
+            speaker = assistant(
+                llm, voice, transcriber, firstMessage=LONG_SPEECH, firstMessageMode="assistant-speaks-first"
+            )
+            async with calling(url, speaker) as caller:
+                await caller.until(lambda: len(caller.audio) > 20)
+                await caller.say(tone(5000))
+                await passing(4, lambda: True)
+                lasted_ms = caller.now() - began_at(caller)
+                process.kill()
+                await caller.until_closed()
+    finally:
+        process.kill()
+        process.communicate()
+    customer, spoken = tracks(tmp_path, caller.id)
+    assert lasted_ms - 2500 < customer.size / 16 < lasted_ms
+    assert np.abs(customer[-8000:]).max() == np.abs(tone(100)).max()
+    sound = heard(caller)[: 16 * 500]
+    at = place(spoken, sound)
+    assert np.array_equal(spoken[at : at + sound.size], sound)
+
+
+def _address_of(output: IO[str]) -> str:
+    for line in output:
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found.group()
+    raise AssertionError("the server did not come up")
