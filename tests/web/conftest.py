@@ -1,0 +1,81 @@
+"""The npm package, installed and built once; pages that use it, on an origin of their own; and node to run it all."""
+
+import functools
+import hashlib
+import http.server
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "daily-js"
+INSTALL_S = 240.0
+RUN_S = 60.0
+
+
+@dataclass(frozen=True)
+class Package:
+    """`clients/daily-js`, built."""
+
+    folder: Path
+
+    def run(self, *command: str) -> str:
+        """Run one of its programs under node, and give what it printed."""
+        return _run(["node", *command], self.folder, RUN_S)
+
+
+@pytest.fixture(scope="session")
+def package() -> Package:
+    """The package with what it is tested with; npm is asked only if its lock has changed since."""
+    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
+    if missing and "CI" not in os.environ:
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    assert not missing, f"{' and '.join(missing)} needed to test clients/daily-js: install nodejs and npm"
+    _install(PACKAGE)
+    _run(["node", "build.mjs"], PACKAGE, RUN_S)
+    return Package(PACKAGE)
+
+
+def _install(folder: Path) -> None:
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules" / ".lock-sha256"
+    if stamp.is_file() and stamp.read_text() == lock:
+        return
+    _run(["npm", "ci", "--loglevel=error"], folder, INSTALL_S)
+    stamp.write_text(lock)
+
+
+def _run(command: list[str], folder: Path, limit_s: float) -> str:
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit_s, check=False)
+    assert ran.returncode == 0, f"{' '.join(command)}:\n{ran.stdout}{ran.stderr}"
+    return ran.stdout
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a web site with the test pages, bundled: another origin than the server's."""
+    folder = tmp_path_factory.mktemp("site")
+    package.run("test/pages/bundle.mjs", str(folder))
+    for name in ("sdk", "widget"):
+        page = f'<!doctype html><meta charset="utf-8"><title>{name}</title><body><script src="{name}.js"></script>'
+        (folder / f"{name}.html").write_text(page)
+    (folder / "favicon.ico").touch()
+    shutil.copy(package.folder / "dist" / "worklet.js", folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

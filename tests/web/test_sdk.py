@@ -1,0 +1,192 @@
+"""Vapi's web SDK, as it comes from npm, in a real browser, on a page of another origin than its server's."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as serve_sockets
+
+from tests.browser.chromium import Page, browse, find_chromium
+from tests.browser.conftest import RATE_HZ, clip, serve, spoken, write_microphone
+
+CHROMIUM = find_chromium()
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"),
+]
+
+KEYS = {"BARGEIN_API_KEY": "a-private-key", "BARGEIN_PUBLIC_KEY": "a-public-key"}
+STOP = "interrupt/sc_stop_5f5eef60_nohash_1.flac"
+FIRST = "Hi! Ask me for a story."
+
+LATEST_SOUND_MS = 250
+"""After the message of an interruption. Measured: 36 ms. What is not flushed goes on for much longer."""
+
+
+def program() -> str:
+    assert CHROMIUM is not None, "Chromium is needed to test the web SDK: install it (Debian: chromium)"
+    return CHROMIUM
+
+
+async def open_page(page: Page, site: str, server: str, config: dict[str, Any] | None = None) -> None:
+    await page.open(f"{site}/sdk.html")
+    given = ", ".join(map(json.dumps, ("a-public-key", server, config or {})))
+    await page.evaluate(f"globalThis.page = new TestPage({given}); 0")
+
+
+async def start(page: Page, assistant: dict[str, Any]) -> dict[str, Any]:
+    call = await page.evaluate(f"page.vapi.start({json.dumps(assistant)})")
+    assert call is not None, await page.evaluate("page.events('error')")
+    return call
+
+
+async def names(page: Page, *wanted: str) -> list[str]:
+    """Which of these the page has been told, in order."""
+    return await page.evaluate(
+        f"page.told.map(({{name}}) => name).filter((name) => {json.dumps(wanted)}.includes(name))"
+    )
+
+
+@pytest.mark.slow
+async def test_a_call_with_an_interruption_and_a_call_after_it(
+    tmp_path: Path, shared_dir: Path | None, site: str
+) -> None:
+    stop = clip(shared_dir / "speech" / STOP) if shared_dir else await spoken("Stop.")
+    microphone = write_microphone(tmp_path / "microphone.wav", 3.5, await spoken("Please tell me a story."), 5.0, stop)
+    async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p", microphone) as page:
+        await open_page(page, site, server.url)
+        call = await start(page, {"firstMessage": FIRST})
+        assert call["type"] == "webCall"
+        await check_the_beginning(page)
+        await page.wait_for("page.messages('user-interrupted').length === 1", within_s=30)
+        await check_the_interruption(page)
+        await check_controls(page)
+        await page.evaluate("page.vapi.end(); 0")
+        await page.wait_for("page.events('call-end').length === 1")
+        await page.wait_for("page.vapi.getDailyCallObject() === null")
+        assert await page.evaluate("document.querySelectorAll('audio').length") == 0
+        await check_the_record(server.url, call["id"], "customer-ended-call")
+
+        # the next call of the same page; this one is ended by the assistant, after its last word
+        again = await start(page, {"firstMessage": "Hello again."})
+        await page.wait_for("page.messages('transcript').some(({transcript}) => /Hello again/.test(transcript))")
+        await page.evaluate("page.vapi.say('Good bye!', true); 0")
+        await page.wait_for("page.events('call-end').length === 2", within_s=20)
+        assert (await page.evaluate("page.messages('status-update').at(-1)"))["status"] == "ended"
+        await check_the_record(server.url, again["id"], "assistant-ended-call-after-message-spoken")
+        assert await names(page, "error", "camera-error", "call-start-failed") == []
+        assert page.complaints == []
+
+
+async def check_the_beginning(page: Page) -> None:
+    await page.wait_for("page.events('speech-end').length > 0", within_s=20)
+    story = "call-start", "speech-start", "speech-end"
+    assert (await names(page, *story))[:3] == list(story)
+    assert (await names(page, "message", "call-start"))[0] == "call-start"
+    kinds = await page.evaluate("page.events('message').map(({value}) => value.type ?? null)")
+    assert kinds[:2] == ["status-update", "assistant.started"]  # none was lost before the SDK listened
+    first = await page.evaluate("page.messages('transcript').filter((m) => m.transcriptType === 'final')")
+    assert " ".join(message["transcript"] for message in first) == FIRST
+    assert await page.evaluate("Math.max(...page.events('volume-level').map(({value}) => value))") > 0.2
+    # the first sound of the first message was heard: nothing was said before the page could play it
+    heard_from = await page.evaluate("page.readings.find(({rms}) => rms > 0.01).at - page.readings[0].at")
+    assert heard_from >= 0
+
+
+async def check_the_interruption(page: Page) -> None:
+    interrupted = await page.evaluate("page.messages('user-interrupted')[0]")
+    outputs = await page.evaluate("page.messages('model-output')")
+    assert interrupted["turnId"]
+    assert interrupted["turnId"] in {output["turnId"] for output in outputs}
+    late = [out for out in outputs if out["turnId"] == interrupted["turnId"] and out["at"] > interrupted["at"]]
+    assert late == []
+    sounded = await page.evaluate(f"page.readings.some(({{at, rms}}) => rms > 0.01 && at > {interrupted['at']} - 200)")
+    assert sounded, "nothing sounded when the interruption came"
+    late_ms = await page.evaluate("new Promise((resolve) => setTimeout(() => resolve(page.lateSounds()[0]), 600))")
+    assert late_ms <= LATEST_SOUND_MS
+
+
+async def check_controls(page: Page) -> None:
+    """Mute, say, a message into the history, and the microphone's level."""
+    await page.evaluate("page.vapi.startLocalAudioLevelObserver(100)")
+    await page.evaluate("page.vapi.setMuted(true); 0")
+    assert await page.evaluate("page.vapi.isMuted()") is True
+    await page.wait_for("page.events('local-volume-level').at(-1)?.value === 0")
+    await page.evaluate("page.vapi.setMuted(false); 0")
+    assert await page.evaluate("page.vapi.isMuted()") is False
+    said = "(text) => page.messages('conversation-update').some((m) => JSON.stringify(m.conversation).includes(text))"
+    noted = {
+        "type": "add-message",
+        "message": {"role": "system", "content": "A note."},
+        "triggerResponseEnabled": False,
+    }
+    await page.evaluate(f"page.vapi.send({json.dumps(noted)}); 0")
+    await page.wait_for(f"({said})('A note.')")
+    await page.evaluate("page.vapi.say('These are my words.', false, true, true); 0")
+    await page.wait_for(f"({said})('These are my words.')", within_s=15)
+
+
+async def check_the_record(url: str, call_id: str, reason: str) -> None:
+    """The server has kept how the call ended."""
+    async with httpx.AsyncClient(headers={"Authorization": "Bearer a-private-key"}) as client:
+        with anyio.fail_after(5):
+            while (call := (await client.get(f"{url}/call/{call_id}")).json())["status"] != "ended":
+                await anyio.sleep(0.05)
+    assert call["endedReason"] == reason
+
+
+async def test_a_refused_microphone_and_a_wrong_key_are_told(tmp_path: Path, site: str) -> None:
+    async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p") as page:
+        await open_page(page, site, server.url, {"workletUrl": f"{site}/worklet.js"})
+        await page.evaluate("""navigator.mediaDevices.getUserMedia = () =>
+          Promise.reject(new DOMException("denied", "NotAllowedError"))""")
+        await start(page, {"firstMessage": "Hello."})
+        await page.wait_for("page.events('speech-start').length === 1")
+        [told] = await page.evaluate("page.events('camera-error')")
+        assert told["value"]["error"]["error"]["type"] == "permissions"
+        assert "NotAllowedError" in told["value"]["error"]["errorMsg"]["errorMsg"]
+        await page.evaluate("page.vapi.startRecording(); 0")
+        [told] = await page.evaluate("page.events('recording-error')")
+        assert "artifactPlan" in told["value"]["errorMsg"]
+        await page.evaluate("page.vapi.stop()")
+        await page.wait_for("page.events('call-end').length === 1")
+
+        await page.evaluate(f"globalThis.page = new TestPage('another-key', {json.dumps(server.url)}); 0")
+        assert await page.evaluate("page.vapi.start({})") is None
+        assert await names(page, "call-start-failed") == ["call-start-failed"]
+
+
+async def flood(socket: ServerConnection) -> None:
+    """Send five seconds of a tone at once; answer whatever is said with an interruption."""
+    tone = (8000 * np.sin(2 * np.pi * 300 * np.arange(5 * RATE_HZ) / RATE_HZ)).astype("<i2").tobytes()
+    for at in range(0, len(tone), 640):
+        await socket.send(tone[at : at + 640])
+    async for data in socket:
+        if isinstance(data, str):
+            await socket.send(json.dumps({"type": "user-interrupted", "turnId": "t"}))
+
+
+FAKE_CREATE = """globalThis.fetch = async () => new Response(
+  JSON.stringify({ id: "c", webCallUrl: %s }), { headers: { "Content-Type": "application/json" } })"""
+
+
+async def test_what_the_page_has_queued_is_flushed(tmp_path: Path, site: str) -> None:
+    """A network that held the audio back and then gave it all at once must not make the assistant talk on."""
+    async with serve_sockets(flood, "127.0.0.1", 0) as server, browse(program(), tmp_path / "p") as page:
+        port = next(iter(server.sockets)).getsockname()[1]
+        await open_page(page, site, "http://127.0.0.1:1")
+        await page.evaluate(FAKE_CREATE % json.dumps(f"ws://127.0.0.1:{port}/c/transport"))
+        await start(page, {})
+        await page.wait_for("page.readings.filter(({rms}) => rms > 0.1).length > 100")
+        await page.evaluate("page.vapi.say('anything'); 0")
+        await page.wait_for("page.messages('user-interrupted').length === 1")
+        late_ms = await page.evaluate("new Promise((resolve) => setTimeout(() => resolve(page.lateSounds()[0]), 600))")
+        assert 0 <= late_ms <= LATEST_SOUND_MS
