@@ -79,7 +79,7 @@ class _Filler:
     marker: str
     branch: int
 
-    def build(self, schema: dict[str, Any], depth: int, *, hidden: bool) -> Any:
+    def build(self, schema: dict[str, Any], depth: int, *, hidden: bool, name: str = "") -> Any:
         schema = self._resolve(schema)
         if schema.get("enum"):
             return schema["enum"][0]
@@ -89,8 +89,10 @@ class _Filler:
             return self._object(schema, depth, hidden=hidden)
         if kind == "array":
             return [self.build(schema.get("items", {}), depth - 1, hidden=hidden)] if depth > 0 else []
+        if kind == "string" and name == "on":
+            return "customer.speech.timeout"  # an event's name, which the schema leaves open
         if kind == "string":
-            return _text(schema, self.marker if hidden else "plain")
+            return _text(schema, self.marker if hidden else "PLAIN")
         return True if kind == "boolean" else schema.get("minimum", schema.get("default", 1))
 
     def _resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -105,14 +107,21 @@ class _Filler:
 
     def _object(self, schema: dict[str, Any], depth: int, *, hidden: bool) -> dict[str, Any]:
         made = {
-            key: self.build(value, depth - 1, hidden=hidden or self.secret(key))
+            key: self.build(value, depth - 1, hidden=hidden or self.secret(key), name=key)
             for key, value in schema.get("properties", {}).items()
             if depth > 0 or key in schema.get("required", ())
         }
         return made or ({"x-api-key": self.marker} if hidden else {})
 
 
+_FORMATTED = {
+    "date-time": "2026-01-02T03:04:05.678Z",
+    "uri": "https://example.org/sound.mp3",
+    "uuid": "7b1c0f9e-6d1f-4c55-9a43-0e6a4a6f4d11",
+}
+
+
 def _text(schema: dict[str, Any], text: str) -> str:
-    if schema.get("format") == "date-time":
-        return "2026-01-02T03:04:05.678Z"
+    if schema.get("format") in _FORMATTED:
+        return _FORMATTED[schema["format"]]
     return text.ljust(schema.get("minLength", 0), "-")[: schema.get("maxLength", 1000)]

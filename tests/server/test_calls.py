@@ -146,7 +146,7 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed
             ["phoneNumberId is not permitted with transport.provider vapi.websocket"],
         ),
         (
-            {"assistant": {}, "transport": SOCKET, "phoneNumber": {"twilioPhoneNumber": "1"}},
+            {"assistant": {}, "transport": SOCKET, "phoneNumber": {"twilioPhoneNumber": "1", "twilioAccountSid": "s"}},
             400,
             ["phoneNumber is not permitted with transport.provider vapi.websocket"],
         ),
@@ -165,8 +165,16 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed
         ({"assistant": {}, "phoneNumberId": "p", "customer": {"number": "+14155550123"}}, 501, None),
         ({"assistant": {}, "transport": SOCKET, "customers": []}, 501, "customers is not supported by this server."),
         ({"squadId": "s", "transport": SOCKET}, 501, "squadId is not supported by this server."),
-        ({"workflow": {}, "transport": SOCKET}, 501, "workflow is not supported by this server."),
-        ({"assistant": {}, "schedulePlan": {}}, 501, "schedulePlan is not supported by this server."),
+        (
+            {"workflow": {"name": "w", "nodes": [], "edges": []}, "transport": SOCKET},
+            501,
+            "workflow is not supported by this server.",
+        ),
+        (
+            {"assistant": {}, "schedulePlan": {"earliestAt": "2030-01-01T00:00:00Z"}},
+            501,
+            "schedulePlan is not supported by this server.",
+        ),
     ],
 )
 async def test_a_call_that_cannot_be_is_refused(

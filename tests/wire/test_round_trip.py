@@ -44,14 +44,17 @@ ASSISTANT = st.fixed_dictionaries(
         "firstMessage": st.text(),
         "stopSpeakingPlan": PLAN,
         "model": st.fixed_dictionaries(
-            {"provider": st.sampled_from(["anthropic", "vapi", "groq"])},
+            {"provider": st.sampled_from(["anthropic", "vapi", "groq"]), "model": st.text(max_size=8)},
             optional={"temperature": st.floats(0, 2), "new": JSON},
         ),
         "voice": st.fixed_dictionaries(
-            {"provider": st.sampled_from(["11labs", "vapi", "hume"])}, optional={"new": JSON}
+            {"provider": st.sampled_from(["11labs", "vapi", "hume"]), "voiceId": st.text(max_size=8)},
+            optional={"new": JSON},
         ),
         "metadata": st.dictionaries(st.text(max_size=8), JSON, max_size=3),
-        "hooks": st.lists(st.dictionaries(st.text(max_size=8), JSON, max_size=2), max_size=2),
+        "hooks": st.lists(
+            st.fixed_dictionaries({"on": st.just("call.ending"), "do": st.just([])}, optional={"new": JSON}), max_size=2
+        ),
     },
 )
 

@@ -143,7 +143,7 @@ class Desk:
         self._refuse_when_closing()  # after the wait: from here to the seat there is none
         try:
             known = Assistant.wire_names()
-            assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known})
+            assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known}, whole=False)
             setting = Setting(
                 call=call,
                 assistant=assistant,

@@ -1,6 +1,6 @@
 """The assistant, and the overrides that a call lays over it."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -66,6 +66,8 @@ class _LegacyAssistant(WireModel):
 class Assistant(_LegacyAssistant):
     """What a person talks to (Vapi's `CreateAssistantDTO`). A field that was not given is None."""
 
+    contract: ClassVar[str | None] = "CreateAssistantDTO"
+
     name: Name | None = None
     transcriber: AssistantTranscriber | None = None
     model: AssistantModel | None = None
@@ -101,6 +103,8 @@ class Assistant(_LegacyAssistant):
 
 class AssistantOverrides(Assistant):
     """What a call lays over its assistant (Vapi's `AssistantOverrides`)."""
+
+    contract: ClassVar[str | None] = "AssistantOverrides"
 
     variable_values: JsonObject | None = None
     tools_append: Annotated[

@@ -1,6 +1,6 @@
 """What every wire type is made of: camelCase names, unknown fields kept, numbers that are numbers."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
 from pydantic.alias_generators import to_camel
@@ -30,7 +30,14 @@ Name = Annotated[str, Field(max_length=40)]
 
 
 class WireModel(BaseModel):
-    """An object of Vapi's JSON. Fields it does not declare are kept and written back."""
+    """An object of Vapi's JSON. Fields it does not declare are kept and written back.
+
+    Attributes:
+        contract: the name of Vapi's own type, to which a request's body is held beyond what is declared here
+            (`bargein.wire.contract`); None where there is none.
+    """
+
+    contract: ClassVar[str | None] = None
 
     model_config = ConfigDict(
         alias_generator=to_camel,

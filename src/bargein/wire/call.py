@@ -1,7 +1,7 @@
 """The call: how it is asked for and what is kept of it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -70,6 +70,8 @@ class _Participants(WireModel):
 class CreateCall(_Participants):
     """What `POST /call` takes (Vapi's `CreateCallDTO`), and `metadata`, which Vapi's own clients send."""
 
+    contract: ClassVar[str | None] = "CreateCallDTO"
+
     name: Name | None = None
     transport: Transport | None = None
     schedule_plan: JsonObject | None = None
@@ -83,12 +85,16 @@ class CreateCall(_Participants):
 class CreateWebCall(_Participants):
     """What `POST /call/web` takes: it is in no schema, Vapi's web, mobile and Python clients send it."""
 
+    contract: ClassVar[str | None] = "CreateCallDTO"  # what the two have in common has the same types
+
     name: Name | None = None
     room_delete_on_user_leave_enabled: bool | None = None
 
 
 class UpdateCall(WireModel):
     """What `PATCH /call/{id}` takes."""
+
+    contract: ClassVar[str | None] = "UpdateCallDTO"
 
     name: Name | None = None
 

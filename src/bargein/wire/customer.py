@@ -1,6 +1,6 @@
 """The person on the line."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from bargein.wire.base import Bool, Name, WireModel
 
 class Customer(WireModel):
     """The person who calls or is called (Vapi's `CreateCustomerDTO`)."""
+
+    contract: ClassVar[str | None] = "CreateCustomerDTO"
 
     number: Annotated[str, Field(min_length=3, max_length=40)] | None = None
     number_e164_check_enabled: Annotated[

@@ -5,14 +5,16 @@ Vapi's API is a NestJS application: a refused request is answered by `{"message"
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bargein.wire import contract, words
 from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.words import one_of
 
 M = TypeVar("M", bound=WireModel)
 
@@ -55,8 +57,13 @@ def phrase(status: int) -> str:
     return _PHRASES.get(known, known.phrase)
 
 
-def parse_request(model: type[M], data: object) -> M:
+def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
     """Read a request's body: of its own fields only those that Vapi knows, and all of them valid.
+
+    Args:
+        model: what it is read as.
+        data: the body's JSON.
+        whole: whether to hold what the model does not look into to Vapi's own type (`WireModel.contract`).
 
     Raises:
         WireError: 400, with every finding.
@@ -65,26 +72,34 @@ def parse_request(model: type[M], data: object) -> M:
         raise bad_request("the body must be a JSON object")
     body = cast("JsonObject", data)
     known = model.wire_names()
-    found = [f"property {name} should not exist" for name in body if name not in known]
+    refused = [f"property {name} should not exist" for name in body if name not in known]
+    parsed: M | None = None
+    faults: dict[str, str] = {}
     try:
         parsed = model.from_json(body)
     except ValidationError as error:
-        found += findings(error, body)
-        raise bad_request(*found[:_MAX_MESSAGES]) from None
-    if found:
-        raise bad_request(*found[:_MAX_MESSAGES])
+        faults = _faults(error, body)
+    if whole and model.contract is not None:
+        faults = faults | contract.problems(model.contract, body) | faults  # the models say it better, and first
+    refused += [words.sentence(path, text) for path, text in faults.items()]
+    if parsed is None or refused:
+        raise bad_request(*refused[:_MAX_MESSAGES])
     return parsed
 
 
 def findings(error: ValidationError, data: object) -> list[str]:
     """What pydantic found wrong in `data`, in NestJS's words, one text for each path."""
+    return [words.sentence(path, text) for path, text in _faults(error, data).items()]
+
+
+def _faults(error: ValidationError, data: object) -> dict[str, str]:
     texts: dict[str, str] = {}
     for detail in error.errors(include_url=False, include_input=False):
         path = _path(detail, data)
         text = _text(detail)
         if text and path not in texts:
             texts[path] = text
-    return [_sentence(path, text) for path, text in texts.items()]
+    return texts
 
 
 def _path(detail: ErrorDetails, data: object) -> str:
@@ -105,20 +120,6 @@ def _path(detail: ErrorDetails, data: object) -> str:
     return ".".join(parts)
 
 
-def _sentence(path: str, text: str) -> str:
-    """NestJS names an array's member by "each value in"."""
-    *parents, name = path.split(".")
-    if name.isdecimal() and parents:
-        *parents, array = parents
-        return ".".join([*parents, f"each value in {array} {text}"])
-    return f"{path or 'the body'} {text}"
-
-
-def one_of(values: Iterable[object]) -> str:
-    """NestJS's text for a value out of a fixed set."""
-    return f"must be one of the following values: {', '.join(str(value) for value in values)}"
-
-
 def _choices(text: str) -> str:
     return one_of(_QUOTED.findall(text) or [text])
 
@@ -127,30 +128,28 @@ def _context(detail: ErrorDetails) -> dict[str, Any]:
     return detail.get("ctx") or {}
 
 
-_NUMBER = "must be a number conforming to the specified constraints"
-_OBJECT = "must be an object"
 _TEXTS: dict[str, str | Callable[[dict[str, Any]], str]] = {
-    "missing": "should not be null or undefined",
-    "string_type": "must be a string",
-    "string_unicode": "must be a string",
-    "string_too_long": lambda c: f"must be shorter than or equal to {c['max_length']} characters",
-    "string_too_short": lambda c: f"must be longer than or equal to {c['min_length']} characters",
-    "bool_type": "must be a boolean value",
-    "int_type": "must be an integer number",
-    "int_from_float": "must be an integer number",
-    "float_type": _NUMBER,
-    "finite_number": _NUMBER,
-    "greater_than_equal": lambda c: f"must not be less than {c['ge']:g}",
-    "less_than_equal": lambda c: f"must not be greater than {c['le']:g}",
-    "list_type": "must be an array",
-    "too_long": lambda c: f"must contain no more than {c['max_length']} elements",
-    "too_short": lambda c: f"must contain at least {c['min_length']} elements",
-    "dict_type": _OBJECT,
-    "model_type": _OBJECT,
-    "model_attributes_type": _OBJECT,
+    "missing": words.MISSING,
+    "string_type": words.STRING,
+    "string_unicode": words.STRING,
+    "string_too_long": lambda c: words.shorter(c["max_length"]),
+    "string_too_short": lambda c: words.longer(c["min_length"]),
+    "bool_type": words.BOOLEAN,
+    "int_type": words.INTEGER,
+    "int_from_float": words.INTEGER,
+    "float_type": words.NUMBER,
+    "finite_number": words.NUMBER,
+    "greater_than_equal": lambda c: words.at_least(c["ge"]),
+    "less_than_equal": lambda c: words.at_most(c["le"]),
+    "list_type": words.ARRAY,
+    "too_long": lambda c: words.fewer_elements(c["max_length"]),
+    "too_short": lambda c: words.more_elements(c["min_length"]),
+    "dict_type": words.OBJECT,
+    "model_type": words.OBJECT,
+    "model_attributes_type": words.OBJECT,
     "literal_error": lambda c: _choices(c["expected"]),
     "union_tag_invalid": lambda c: _choices(c["expected_tags"]),
-    "union_tag_not_found": "should not be null or undefined",
+    "union_tag_not_found": words.MISSING,
     "value_error": lambda c: str(c["error"]),
 }
 

@@ -1,6 +1,6 @@
 """The five kinds of phone number, told apart by `provider`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -22,6 +22,8 @@ class _PhoneNumberBase(WireModel):
 class TwilioPhoneNumber(_PhoneNumberBase):
     """A number at Twilio (`CreateTwilioPhoneNumberDTO`)."""
 
+    contract: ClassVar[str | None] = "CreateTwilioPhoneNumberDTO"
+
     provider: Literal["twilio"]
     number: str
     twilio_account_sid: str
@@ -34,6 +36,8 @@ class TwilioPhoneNumber(_PhoneNumberBase):
 class VonagePhoneNumber(_PhoneNumberBase):
     """A number at Vonage (`CreateVonagePhoneNumberDTO`)."""
 
+    contract: ClassVar[str | None] = "CreateVonagePhoneNumberDTO"
+
     provider: Literal["vonage"]
     number: str
     credential_id: str
@@ -41,6 +45,8 @@ class VonagePhoneNumber(_PhoneNumberBase):
 
 class TelnyxPhoneNumber(_PhoneNumberBase):
     """A number at Telnyx (`CreateTelnyxPhoneNumberDTO`)."""
+
+    contract: ClassVar[str | None] = "CreateTelnyxPhoneNumberDTO"
 
     provider: Literal["telnyx"]
     number: str
@@ -58,6 +64,8 @@ class SipAuthentication(WireModel):
 class VapiPhoneNumber(_PhoneNumberBase):
     """A number or SIP address of the server's own (`CreateVapiPhoneNumberDTO`)."""
 
+    contract: ClassVar[str | None] = "CreateVapiPhoneNumberDTO"
+
     provider: Literal["vapi"]
     number_desired_area_code: Annotated[str, Field(min_length=3, max_length=3)] | None = None
     sip_uri: str | None = None
@@ -66,6 +74,8 @@ class VapiPhoneNumber(_PhoneNumberBase):
 
 class ByoPhoneNumber(_PhoneNumberBase):
     """A number behind one's own SIP trunk (`CreateByoPhoneNumberDTO`)."""
+
+    contract: ClassVar[str | None] = "CreateByoPhoneNumberDTO"
 
     provider: Literal["byo-phone-number"]
     credential_id: str

@@ -4,7 +4,7 @@ What bargein itself reads of a tool is typed; what only its vendor reads is kept
 """
 
 import re
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, Field
 
@@ -106,6 +106,8 @@ class _Tool(WireModel):
 
     Vapi's schema names function, async and server for some types; its older clients send them for all.
     """
+
+    contract: ClassVar[str | None] = "CreateToolDTO"
 
     messages: list[ToolMessage] | None = None
     rejection_plan: JsonObject | None = None

@@ -1,0 +1,325 @@
+"""Makes `src/bargein/wire/contract.json` from Vapi's OpenAPI document: `python -m dev.contract vapi-openapi.json`.
+
+What is taken over is structure alone: names, types, ranges, enums, what is required, how unions are told apart, plain
+defaults. Sentences, titles and examples stay behind. OpenAPI 3.0 becomes JSON Schema 2020-12, and what that document
+says wrongly of its own wire is mended; each repair below says why.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+Schema = dict[str, Any]
+
+TARGET = Path(__file__).resolve().parents[1] / "src" / "bargein" / "wire" / "contract.json"
+OLD, NEW = "#/components/schemas/", "#/$defs/"
+
+ROOT_PREFIXES = ("ClientMessage", "ServerMessage", "ClientInboundMessage")
+ROOTS = (
+    "Assistant", "CreateAssistantDTO", "UpdateAssistantDTO", "Call", "CreateCallDTO", "UpdateCallDTO",
+    "CallBatchResponse", "CallPaginatedResponse", "Squad", "CreateSquadDTO", "UpdateSquadDTO", "Session",
+    "CreateSessionDTO", "UpdateSessionDTO", "SessionPaginatedResponse", "Chat", "CreateChatDTO", "CreateWebChatDTO",
+    "WebChat", "ChatPaginatedResponse", "OpenAIResponsesRequest", "ResponseObject", "File", "UpdateFileDTO",
+    "PhoneNumberPaginatedResponse",
+)  # fmt: skip
+UNIONS = {
+    "Tool": ("/tool", "post", "response"),
+    "CreateToolDTO": ("/tool", "post", "request"),
+    "UpdateToolDTO": ("/tool/{id}", "patch", "request"),
+    "PhoneNumber": ("/phone-number", "post", "response"),
+    "CreatePhoneNumberDTO": ("/phone-number", "post", "request"),
+    "UpdatePhoneNumberDTO": ("/phone-number/{id}", "patch", "request"),
+}
+"""Unions that stand in the paths of the document and have no name there."""
+
+KEPT = (
+    "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "format", "required", "default",
+)  # fmt: skip
+DISCRIMINATORS = ("type", "provider", "on", "role", "transport")
+
+NAMES_THAT_GO_ON_GROWING = re.compile(r"(Model|Voice|Transcriber|KnowledgeBase)$")
+_LONG = 300
+GROWING = ("model", "fallbackModels", "voiceId")
+"""A vendor brings out models and voices by the week; a list of their names is old when it is printed."""
+
+
+def main() -> None:
+    """Read the document that the first argument names and write the data file."""
+    document = json.loads(Path(sys.argv[1]).read_text())
+    TARGET.write_text(rendered(contract(document)))
+
+
+def rendered(definitions: dict[str, Schema]) -> str:
+    """The data file's text: one definition a line, so that a change can be read."""
+    lines = [f"{json.dumps(name)}:{json.dumps(body, separators=(',', ':'))}" for name, body in definitions.items()]
+    return '{"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def contract(document: Schema) -> dict[str, Schema]:
+    """The definitions by name, sorted."""
+    found: dict[str, Schema] = document["components"]["schemas"]
+    source = {name: plain(schema, name) for name, schema in found.items()}
+    for name, where in UNIONS.items():
+        source[name] = plain(_in_the_paths(document, *where), name)
+    repair(source)
+    for schema in source.values():
+        tell_apart(schema, source)
+    share_long_lists(source)
+    roots = [name for name in source if name.startswith(ROOT_PREFIXES)]
+    return dict(sorted((name, source[name]) for name in closure(source, [*roots, *ROOTS, *UNIONS])))
+
+
+def share_long_lists(definitions: dict[str, Schema]) -> None:
+    """Give a name to an enum of hundreds that stands in several places."""
+    shared: dict[str, str] = {}
+    for schema in [*definitions.values()]:
+        properties = schema.get("properties", {})
+        for name, value in properties.items():
+            if len(value.get("enum", ())) > _LONG and value.get("type") == "string":
+                title = shared.setdefault(json.dumps(value), name[0].upper() + name[1:] + str(len(shared) or ""))
+                definitions[title] = value
+                properties[name] = _ref(title)
+
+
+def _in_the_paths(document: Schema, path: str, method: str, side: str) -> Schema:
+    operation = document["paths"][path][method]
+    body = operation["requestBody"] if side == "request" else operation["responses"]["201"]
+    return body["content"]["application/json"]["schema"]
+
+
+def closure(definitions: dict[str, Schema], roots: list[str]) -> set[str]:
+    """The names that are reached from these."""
+    reached: set[str] = set()
+    left = list(roots)
+    while left:
+        name = left.pop()
+        if name not in reached:
+            reached.add(name)
+            left += references(definitions[name])
+    return reached
+
+
+def references(node: object) -> list[str]:
+    """The names of the definitions that a schema refers to."""
+    if isinstance(node, dict):
+        here = [node["$ref"].removeprefix(NEW)] if isinstance(node.get("$ref"), str) else []
+        return here + [name for value in node.values() for name in references(value)]
+    return [name for value in node for name in references(value)] if isinstance(node, list) else []
+
+
+def plain(schema: Schema, owner: str) -> Schema:
+    """One schema in JSON Schema 2020-12, without its texts."""
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"].replace(OLD, NEW)}
+    wrapped = schema.get("allOf")
+    if wrapped and len(wrapped) == 1:  # OpenAPI 3.0 hangs a description on a reference by wrapping it
+        return plain(wrapped[0], owner)
+    if "oneOf" in schema:
+        return _union([plain(member, owner) for member in schema["oneOf"]])
+    made = {key: schema[key] for key in KEPT if key in schema}
+    made |= _kind(schema)
+    if isinstance(made.get("default"), str) and " " in made["default"]:
+        del made["default"]  # a sentence
+    if isinstance(schema.get("pattern"), str):
+        # a literal of JavaScript, slashes, flags and all
+        made["pattern"] = re.sub(r"^/(.*)/[a-z]*$", r"\1", schema["pattern"])
+    if isinstance(schema.get("items"), dict):
+        made["items"] = plain(schema["items"], owner)
+    if "properties" in schema:
+        made["properties"] = {name: _property(name, value, owner) for name, value in schema["properties"].items()}
+    if isinstance(schema.get("additionalProperties"), dict):
+        made["additionalProperties"] = plain(schema["additionalProperties"], owner)
+    return made
+
+
+def _kind(schema: Schema) -> Schema:
+    kind, values = schema.get("type"), schema.get("enum")
+    if kind == "array":
+        values = None  # the generator repeats the members' enum on their array
+    elif values and kind == "object":
+        kind = "string"  # and calls some enums of strings objects
+    made: Schema = {"type": [kind, "null"] if schema.get("nullable") else kind} if kind else {}
+    return made | ({"enum": [*dict.fromkeys(values)]} if values else {})
+
+
+def _property(name: str, schema: Schema, owner: str) -> Schema:
+    made = plain(schema, owner)
+    if name in GROWING and NAMES_THAT_GO_ON_GROWING.search(owner):
+        made.pop("enum", None)
+        made.get("items", {}).pop("enum", None)
+    if "enum" in made:
+        made.pop("maxLength", None)
+    if made.get("type") == "array" and "maxLength" in made:
+        made["items"]["maxLength"] = made.pop("maxLength")  # the generator writes it on the array
+    return made
+
+
+def _union(members: list[Schema]) -> Schema:
+    """A union; what another member takes anyway is left out."""
+    for kind in ("string", "number"):
+        if {"type": kind} in members:
+            members = [one for one in members if one == {"type": kind} or one.get("type") != kind]
+    if len(members) > 1 and all(set(one) == {"type", "enum"} for one in members):
+        kinds = {
+            one["type"]: [*dict.fromkeys(v for m in members if m["type"] == one["type"] for v in m["enum"])]
+            for one in members
+        }
+        members = [{"type": kind, "enum": values} for kind, values in kinds.items()]
+    members = list({json.dumps(one): one for one in members}.values())
+    if {one.get("type") for one in members} >= {"string", "number", "boolean", "object", "array"}:
+        return {}
+    return members[0] if len(members) == 1 else {"oneOf": members}
+
+
+def tell_apart(node: object, definitions: dict[str, Schema]) -> None:
+    """Name, at each union of objects, the property that tells its members apart."""
+    if isinstance(node, list):
+        for value in node:
+            tell_apart(value, definitions)
+    if not isinstance(node, dict):
+        return
+    for value in list(node.values()):
+        tell_apart(value, definitions)
+    if not isinstance(node.get("oneOf"), list):
+        return
+    members = [definitions[one["$ref"].removeprefix(NEW)] for one in node["oneOf"] if "$ref" in one]
+    for name in DISCRIMINATORS:
+        unmarked = [one for one in members if name not in one.get("required", ())]
+        if len(members) > 1 and len(unmarked) <= 1 and all(_marks(one, name) for one in members):
+            node["discriminator"] = {"propertyName": name}
+            break
+    if not _exclusive(node, members):
+        node["anyOf"] = node.pop("oneOf")  # the document calls unions exclusive whose members overlap
+
+
+def _marks(member: Schema, name: str) -> list[str]:
+    mark = member.get("properties", {}).get(name, {})
+    return mark.get("enum") or ([mark["pattern"]] if "pattern" in mark else [])
+
+
+def _exclusive(union: Schema, members: list[Schema]) -> bool:
+    if len(members) < len(union["oneOf"]):
+        kinds = ["object" if "$ref" in one else str(one.get("type")) for one in union["oneOf"]]
+        return len(set(kinds)) == len(kinds)
+    marks = [mark for one in members for mark in _marks(one, union.get("discriminator", {}).get("propertyName", ""))]
+    return bool(marks) and len(set(marks)) == len(marks)
+
+
+def repair(definitions: dict[str, Schema]) -> None:
+    """Say rightly what the document says wrongly of Vapi's own wire."""
+    # Its documentation gives defaults for all of an audio format, and clients leave fields out.
+    definitions["AudioFormat"].pop("required")
+    # Each of these three is allowed the names of the other two.
+    for name, provider in (
+        ("VapiSmartEndpointingPlan", "vapi"),
+        ("LivekitSmartEndpointingPlan", "livekit"),
+        ("CustomEndpointingModelSmartEndpointingPlan", "custom-endpointing-model"),
+    ):
+        definitions[name]["properties"]["provider"]["enum"] = [provider]
+    # The voice that speaks here by itself has no name.
+    for name in ("VapiVoice", "FallbackVapiVoice"):
+        definitions[name]["required"].remove("voiceId")
+    # The messages of a history are told apart by a role that the document leaves open.
+    for name, role in (
+        ("UserMessage", "user"), ("SystemMessage", "system"), ("BotMessage", "bot"),
+        ("ToolCallMessage", "tool_calls"), ("ToolCallResultMessage", "tool_call_result"),
+    ):  # fmt: skip
+        definitions[name]["properties"]["role"]["enum"] = [role]
+    # The messages of a prompt are OpenAI's, not those of a history, which need times.
+    say = definitions["SayHookAction"]["properties"]
+    say["prompt"] = {"oneOf": [{"type": "string"}, {"type": "array", "items": _ref("OpenAIPromptMessage")}]}
+    definitions["OpenAIPromptMessage"] = {
+        "type": "object",
+        "properties": {
+            "role": {"type": "string", "enum": ["system", "user", "assistant", "tool", "developer"]},
+            "content": {"type": ["string", "array", "null"]},
+        },
+        "required": ["role"],
+    }
+    # A piece of a model's response is a string on the wire, or the tools that it calls.
+    for side in ("Client", "Server"):
+        definitions[f"{side}MessageModelOutput"]["properties"]["output"] = {"type": ["string", "array", "object"]}
+    _repair_hooks(definitions)
+    _repair_json_schema(definitions)
+    _add_messages(definitions)
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": NEW + name}
+
+
+def _repair_hooks(definitions: dict[str, Schema]) -> None:
+    """Three hooks of the documentation are in no union; two events are free text that takes a condition in brackets."""
+    for name, event in (
+        ("CallHookCustomerSpeechTimeout", "customer.speech.timeout"),
+        ("CallHookTranscriberEndpointedSpeechLowConfidence", "assistant.transcriber.endpointedSpeechLowConfidence"),
+    ):
+        pattern = rf"^{event.replace('.', chr(92) + '.')}(\[[^\[\]=]+=[^\[\]=]+\])?$"
+        definitions[name]["properties"]["on"] = {"type": "string", "pattern": pattern}
+    actions = definitions["CallHookAssistantSpeechInterrupted"]["properties"]["do"]
+    definitions["CallHookTimeElapsed"] = {
+        "type": "object",
+        "properties": {
+            "on": {"type": "string", "enum": ["call.timeElapsed"]},
+            "do": actions,
+            "options": {
+                "type": "object",
+                "properties": {"seconds": {"type": "number", "minimum": 1, "maximum": 43_200}},
+                "required": ["seconds"],
+            },
+            "name": {"type": "string", "maxLength": 1000},
+        },
+        "required": ["on", "do", "options"],
+    }
+    more = [
+        _ref(f"CallHook{name}")
+        for name in ("TranscriberEndpointedSpeechLowConfidence", "ModelResponseTimeout", "TimeElapsed")
+    ]
+    known = {one["$ref"] for one in definitions["CreateAssistantDTO"]["properties"]["hooks"]["items"]["oneOf"]}
+    for schema in definitions.values():
+        members = schema.get("properties", {}).get("hooks", {}).get("items", {}).get("oneOf", [])
+        if {one.get("$ref") for one in members} == known:
+            members += [one for one in more if one["$ref"] not in known]
+
+
+def _repair_json_schema(definitions: dict[str, Schema]) -> None:
+    """A tool's parameters are told to the model as they come: all of JSON Schema goes, not the part that is listed."""
+    schema = definitions["JsonSchema"]
+    schema.pop("required")
+    kinds = [*schema["properties"]["type"]["enum"], "null"]
+    one = {"type": "string", "enum": kinds}
+    schema["properties"] = {
+        "type": {"oneOf": [one, {"type": "array", "items": one}]},
+        "items": {"type": ["object", "array", "boolean"]},
+        "properties": {"type": "object", "additionalProperties": _ref("JsonSchema")},
+        "required": {"type": "array", "items": {"type": "string"}},
+        "enum": {"type": "array"},
+        "description": {"type": "string"},
+        "title": {"type": "string"},
+        "pattern": {"type": "string"},
+        "format": {"type": "string"},
+    }
+
+
+def _add_messages(definitions: dict[str, Schema]) -> None:
+    """Messages that clients are told by default and that the document describes on the server's side alone."""
+    server = definitions["ServerMessageStatusUpdate"]["properties"]
+    envelope = definitions["ClientMessageHang"]["properties"]
+    definitions["ClientMessageStatusUpdate"] = {
+        "type": "object",
+        "properties": {
+            **{name: value for name, value in envelope.items() if name != "type"},
+            **{name: server[name] for name in ("type", "status", "endedReason")},
+        },
+        "required": ["type", "status"],
+    }
+    for side in ("Client", "Server"):
+        update = definitions[f"{side}MessageConversationUpdate"]["properties"]
+        update["conversation"] = {"type": "array", "items": _ref("OpenAIMessage")}  # Vapi's iOS client reads it
+    definitions["ServerMessageAssistantStarted"] = definitions["ClientMessageAssistantStarted"]
+
+
+if __name__ == "__main__":
+    main()

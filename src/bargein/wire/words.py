@@ -1,0 +1,63 @@
+"""What class-validator, by which Vapi's API checks a body, says of a value that it refuses."""
+
+from collections.abc import Iterable
+
+NUMBER = "must be a number conforming to the specified constraints"
+INTEGER = "must be an integer number"
+STRING = "must be a string"
+BOOLEAN = "must be a boolean value"
+OBJECT = "must be an object"
+ARRAY = "must be an array"
+MISSING = "should not be null or undefined"
+DATE = "must be a valid ISO 8601 date string"
+ADDRESS = "must be a URL address"
+UUID = "must be a UUID"
+
+
+def one_of(values: Iterable[object]) -> str:
+    """Of a value out of a fixed set."""
+    return f"must be one of the following values: {', '.join(str(value) for value in values)}"
+
+
+def at_least(limit: float) -> str:
+    """Of a number."""
+    return f"must not be less than {limit:g}"
+
+
+def at_most(limit: float) -> str:
+    """Of a number."""
+    return f"must not be greater than {limit:g}"
+
+
+def longer(limit: int) -> str:
+    """Of a string that is too short."""
+    return f"must be longer than or equal to {limit} characters"
+
+
+def shorter(limit: int) -> str:
+    """Of a string that is too long."""
+    return f"must be shorter than or equal to {limit} characters"
+
+
+def more_elements(limit: int) -> str:
+    """Of an array that is too short."""
+    return f"must contain at least {limit} elements"
+
+
+def fewer_elements(limit: int) -> str:
+    """Of an array that is too long."""
+    return f"must contain no more than {limit} elements"
+
+
+def matching(pattern: str) -> str:
+    """Of a string that a regular expression does not match."""
+    return f"must match /{pattern}/ regular expression"
+
+
+def sentence(path: str, text: str) -> str:
+    """A finding: where, and what. An array's member is named by "each value in", as class-validator does."""
+    *parents, name = path.split(".")
+    if name.isdecimal() and parents:
+        *parents, array = parents
+        return ".".join([*parents, f"each value in {array} {text}"])
+    return f"{path or 'the body'} {text}"
