@@ -233,7 +233,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\$$", r"\\Z", python))
 
 
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
+    """Whether a text is a date of ISO 8601."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -241,7 +242,8 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is an address with a scheme and a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -249,7 +251,8 @@ def _is_address(text: str) -> bool:
     return bool(parts.scheme and parts.netloc)
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID."""
     try:
         UUID(text)
     except ValueError:
@@ -258,7 +261,7 @@ def _is_uuid(text: str) -> bool:
 
 
 _FORMATS: dict[str, tuple[Callable[[str], bool], str]] = {
-    "date-time": (_is_date, words.DATE),
-    "uri": (_is_address, words.ADDRESS),
-    "uuid": (_is_uuid, words.UUID),
+    "date-time": (is_date, words.DATE),
+    "uri": (is_address, words.ADDRESS),
+    "uuid": (is_uuid, words.UUID),
 }
