@@ -112,6 +112,10 @@ class ToolRunner(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """The call is over: let go of what its tools hold (connections to MCP servers); returns at once."""
+        ...
+
 
 class ServerError(BargeinError):
     """The owner's server gave no usable answer. The text may be shown; it holds no secret and no address.

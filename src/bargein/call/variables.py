@@ -70,6 +70,24 @@ class Variables:
             return text
         return self._rendered(text, self._at(epoch_ms), Budget(_SAY_BUDGET), "say")
 
+    def fill(self, text: str, epoch_ms: int, more: Mapping[str, object]) -> str:
+        """Fill in one text that is worth nothing unless it can be (an address, a header).
+
+        Args:
+            text: the template.
+            epoch_ms: a time of the clock.
+            more: goes before the call's own values.
+
+        Raises:
+            ValueError: it cannot be rendered.
+        """
+        try:
+            values = _At({**self.values, **more}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
+            return render_template(text, values.all_values(), values.now, Budget(_SAY_BUDGET))
+        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors on a stranger's text
+            # an error's words may hold values of the call
+            raise ValueError(type(error).__name__) from None
+
     def render_assistant(self, assistant: JsonObject, epoch_ms: int) -> JsonObject:
         """The assistant with its texts filled in at a time of the clock; the one given is not changed.
 

@@ -1,0 +1,109 @@
+"""Variables that are taken from a tool's answer (`variableExtractionPlan` of Vapi's schema)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+import anyio.to_thread
+
+from bargein.ports import ToolResult
+from bargein.tools.outcome import ToolError
+from bargein.tools.templates import Templates
+from bargein.wire.base import JsonObject
+
+_KEY = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,39}")
+_MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_QUOTED_OR_DOLLAR = re.compile(r"""("[^"]*"|'[^']*')|\$(?=[\s.\[|}%])""")
+_BODY = "tool_response_body"
+_DEEPEST = 30
+_MOST_ALIASES = 100
+
+
+async def with_variables(
+    result: ToolResult, tool: JsonObject, body: object, headers: Mapping[str, str], templates: Templates
+) -> ToolResult:
+    """A result with what the tool's plan takes from its answer; templates see it from now on.
+
+    Nothing is taken from an answer that is a failure. The arguments are those of `extracted`.
+    """
+    if result.failed or not isinstance(tool.get("variableExtractionPlan"), dict):
+        return result
+    # a large answer and many templates may take a few hundred milliseconds, which other calls must not feel
+    variables = await anyio.to_thread.run_sync(extracted, tool, body, headers, templates)
+    templates.extracted |= variables
+    return replace(result, variables=variables) if variables else result
+
+
+def extracted(tool: JsonObject, body: object, headers: Mapping[str, str], templates: Templates) -> JsonObject:
+    """What the tool's plan takes from an answer.
+
+    `schema` picks: the properties of an object by their names, an array under its title. `aliases` are templates over
+    the body's fields, `$` (the body), `tool.response.body` and `.headers`, what `schema` picked, and the call's
+    variables. What cannot be had is left out: a plan never makes an answer worthless.
+
+    Args:
+        tool: may have a plan.
+        body: of the answer, as JSON.
+        headers: of the answer, by their names in lower case.
+        templates: of the call.
+    """
+    plan: object = tool.get("variableExtractionPlan")
+    if not isinstance(plan, dict):
+        return {}
+    variables: JsonObject = {}
+    schema: object = cast("JsonObject", plan).get("schema")
+    if isinstance(schema, dict):
+        variables |= _picked(cast("JsonObject", schema), body)
+    fields = cast("JsonObject", body) if isinstance(body, dict) else {}
+    seen: JsonObject = {**fields, **variables, _BODY: body}
+    seen["tool"] = {"response": {"body": body, "headers": dict(headers)}}
+    aliases: object = cast("JsonObject", plan).get("aliases")
+    for alias in cast("list[object]", aliases)[:_MOST_ALIASES] if isinstance(aliases, list) else []:
+        made = _alias(alias, seen, templates)
+        seen |= made
+        variables |= made
+    return variables
+
+
+def _alias(alias: object, seen: JsonObject, templates: Templates) -> JsonObject:
+    given = cast("JsonObject", alias) if isinstance(alias, dict) else {}
+    key, template = given.get("key"), given.get("value")
+    if not isinstance(key, str) or not isinstance(template, str) or not _KEY.fullmatch(key):
+        return {}
+    try:
+        return {key: templates.text(_MARKUP.sub(_without_dollar, template), seen)}
+    except ToolError:
+        return {}
+
+
+def _without_dollar(markup: re.Match[str]) -> str:
+    return _QUOTED_OR_DOLLAR.sub(lambda found: found.group(1) or _BODY, markup.group(0))
+
+
+def _picked(schema: JsonObject, body: object) -> JsonObject:
+    kind = schema.get("type")
+    if kind == "object" and isinstance(body, dict):
+        picked = _fitting(schema, cast("JsonObject", body), 0)
+        return cast("JsonObject", picked)
+    name = schema.get("title") or schema.get("name")
+    if isinstance(name, str) and kind != "object":
+        return {name: _fitting(schema, body, 0)}
+    return {}
+
+
+def _fitting(schema: JsonObject, value: object, depth: int) -> object:
+    """The part of a value that a schema describes: properties that it does not name are left out."""
+    properties: object = schema.get("properties")
+    items: object = schema.get("items")
+    if depth < _DEEPEST and isinstance(value, dict) and isinstance(properties, dict):
+        given = cast("JsonObject", value)
+        parts = cast("dict[str, object]", properties).items()
+        return {
+            name: _fitting(cast("JsonObject", part), given[name], depth + 1) if isinstance(part, dict) else given[name]
+            for name, part in parts
+            if name in given
+        }
+    if depth < _DEEPEST and isinstance(value, list) and isinstance(items, dict):
+        return [_fitting(cast("JsonObject", items), one, depth + 1) for one in cast("list[object]", value)]
+    return cast("object", value)

@@ -1,0 +1,86 @@
+"""What the tests of tools share: the tools of one call, over real sockets, with scripted answers."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bargein.call.variables import Variables
+from bargein.ports import ServerError, StoredFile, ToolCall
+from bargein.providers.http import new_client
+from bargein.tools.runner import Tools, workshop
+from bargein.wire.base import JsonObject
+
+EPOCH_MS = 1_795_000_000_000
+
+
+@dataclass
+class Line:
+    """A line to an owner's server that answers as it is told."""
+
+    answer: JsonObject | ServerError = field(default_factory=dict)
+    asked: list[tuple[JsonObject, JsonObject | None]] = field(default_factory=list)
+
+    def tell(self, message: JsonObject) -> None:
+        raise AssertionError(message)
+
+    async def ask(
+        self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
+    ) -> JsonObject:
+        self.asked.append((message, server))
+        if isinstance(self.answer, ServerError):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Direct:
+    """Every address, no credentials."""
+
+    client: httpx.AsyncClient
+
+    async def authentication(self, server: JsonObject) -> httpx.Auth | None:
+        return None
+
+
+@dataclass
+class Shelf:
+    """Files in a folder."""
+
+    folder: Path
+    files: dict[str, StoredFile] = field(default_factory=dict)
+
+    def put(self, name: str, content: str | bytes, mimetype: str = "") -> str:
+        file_id = f"file-{len(self.files)}"
+        path = self.folder / file_id
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self.files[file_id] = StoredFile(file_id, name, mimetype, path)
+        return file_id
+
+    async def find(self, file_id: str) -> StoredFile | None:
+        return self.files.get(file_id)
+
+
+def render_with(variables: Mapping[str, Any]) -> Any:
+    def render(text: str, more: Mapping[str, object]) -> str:
+        return Variables("call-1", variables).fill(text, EPOCH_MS, more)
+
+    return render
+
+
+@asynccontextmanager
+async def tools(
+    line: Line | None = None, *, shelf: Shelf | None = None, headers: Mapping[str, str] | None = None, **variables: Any
+) -> AsyncIterator[Tools]:
+    """The tools of one call."""
+    async with new_client() as client, workshop(shelf or Shelf(Path()), Direct(client)) as shop:
+        runner = shop.tools(line or Line(), render_with(variables), headers=headers)
+        yield runner
+        runner.close()
+
+
+def call(name: str = "book", arguments: str = "{}", call_id: str = "call_1") -> ToolCall:
+    return ToolCall(call_id, name, arguments)

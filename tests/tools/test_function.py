@@ -1,0 +1,237 @@
+"""Functions of the owner's server: what it is asked, and what is made of its answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bargein.ports import ServerError, ToolResult
+from tests.tools.benchwork import Line, call, tools
+from tests.vapi_schema import problems
+
+pytestmark = pytest.mark.anyio
+
+BOOK: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "book", "parameters": {"type": "object", "properties": {"day": {"type": "string"}}}},
+    "server": {"url": "https://owner.test/tools", "secret": "hush", "headers": {"X-Key": "hush"}},
+}
+
+
+async def run(answer: Any, tool: dict[str, Any] = BOOK, arguments: str = '{"day": "Monday"}') -> ToolResult:
+    async with tools(Line(answer)) as runner:
+        return await runner.run(tool, call(arguments=arguments))
+
+
+async def test_the_owners_server_is_asked_in_vapis_words(shared_dir: Path | None) -> None:
+    line = Line({"results": [{"toolCallId": "call_1", "result": "booked"}]})
+    async with tools(line) as runner:
+        result = await runner.run(BOOK, call(arguments='{"day": "Monday"}'))
+    assert result == ToolResult("booked")
+    ((message, server),) = line.asked
+    assert server == BOOK["server"]
+    function = {"name": "book", "arguments": '{"day": "Monday"}'}
+    assert message["type"] == "tool-calls"
+    assert message["toolCallList"][0].items() >= {"id": "call_1", "type": "function", "function": function}.items()
+    assert message["toolCallList"][0]["parameters"] == {"day": "Monday"}
+    assert message["toolCalls"] == [
+        {"id": "call_1", "type": "function", "function": {"name": "book", "arguments": {"day": "Monday"}}}
+    ]
+    assert message["toolWithToolCallList"][0]["toolCall"]["function"] == function
+    assert message["toolWithToolCallList"][0]["function"] == BOOK["function"]
+    assert "hush" not in json.dumps(message)
+    if shared_dir is not None:
+        assert problems(shared_dir, "ServerMessageToolCalls", message) == []
+
+
+async def test_static_parameters_are_sent_along_filled_in() -> None:
+    line = Line({"results": [{"result": "ok"}]})
+    tool = {
+        **BOOK,
+        "parameters": [
+            {"key": "caller", "value": "{{ customer.number }}"},
+            {"key": "day", "value": "Tuesday"},
+            {"key": "list", "value": [1, {"said": "{{day}}"}]},
+        ],
+    }
+    async with tools(line, customer={"number": "+1555"}) as runner:
+        await runner.run(tool, call(arguments='{"day": "Monday"}'))
+    assert json.loads(line.asked[0][0]["toolCallList"][0]["function"]["arguments"]) == {
+        "day": "Tuesday",  # what the owner settles goes before what the model says
+        "caller": "+1555",
+        "list": [1, {"said": "Monday"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "failed"),
+    [
+        ({"results": [{"toolCallId": "call_1", "result": {"seats": 2}}]}, '{"seats": 2}', False),
+        ({"results": [{"toolCallId": "call_1", "result": None}]}, "null", False),
+        ({"results": [{"result": "without an id"}]}, "without an id", False),
+        (
+            {"results": [{"toolCallId": "other", "result": 1}, {"toolCallId": "call_1", "result": "mine"}]},
+            "mine",
+            False,
+        ),
+        (
+            {"results": [{"toolCallId": "call_1", "result": "first"}, {"toolCallId": "call_1", "result": "again"}]},
+            "first",
+            False,
+        ),
+        ({"results": [{"toolCallId": "call_1", "error": "no seats"}]}, "no seats", True),
+        ({"results": [{"toolCallId": "call_1", "error": {"code": 7}}]}, '{"code": 7}', True),
+        ({"result": "an older server's"}, "an older server's", False),
+        ({"error": "closed on Mondays"}, "closed on Mondays", True),
+        ({"results": [], "error": "closed"}, "closed", True),
+    ],
+)
+async def test_answers(answer: Any, text: str, failed: bool) -> None:
+    result = await run(answer)
+    assert (result.text, result.failed) == (text, failed)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"results": []},
+        {"results": [{"toolCallId": "other", "result": "x"}]},
+        {"results": [{"result": "a"}, {"result": "b"}]},
+        {"results": ["text", None]},
+        {"results": [{"toolCallId": "call_1"}]},
+        {"results": "text"},
+    ],
+)
+async def test_an_answer_without_a_result_is_a_failure_in_words(answer: Any) -> None:
+    result = await run(answer)
+    assert result.failed
+    assert result.text.startswith("The tool's server answered with")
+
+
+async def test_what_the_server_wants_said_is_passed_on() -> None:
+    message = {"type": "request-complete", "content": "Done!"}
+    answer = {"results": [{"toolCallId": "call_1", "result": "ok", "message": message, "metadata": {"seat": 3}}]}
+    result = await run(answer)
+    assert (result.message, result.metadata) == (message, {"seat": 3})
+    odd = await run({"results": [{"toolCallId": "call_1", "error": "no", "message": "text", "metadata": 3}]})
+    assert (odd.text, odd.message, odd.metadata) == ("no", None, None)
+
+
+async def test_a_server_that_fails_is_a_result() -> None:
+    result = await run(ServerError("it did not answer within 20 s", reason="timeout"))
+    assert result.failed
+    assert result.text == "The tool's server gave no usable answer: it did not answer within 20 s"
+
+
+async def test_a_result_too_long_for_a_model_is_a_failure() -> None:
+    result = await run({"results": [{"toolCallId": "call_1", "result": "x" * 200_000}]})
+    assert result.failed
+    assert result.text == "The tool answered with 200000 characters; at most 100000 are read."
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]", "null", '"day"', "[" * 100_000])
+async def test_broken_arguments_reach_no_server(arguments: str) -> None:
+    line = Line({"results": []})
+    async with tools(line) as runner:
+        result = await runner.run(BOOK, call(arguments=arguments))
+    assert result.failed
+    assert result.text == "Not run: its arguments are not a JSON object."
+    assert line.asked == []
+
+
+async def test_no_arguments_at_all_are_an_empty_object() -> None:
+    line = Line({"result": "ok"})
+    async with tools(line) as runner:
+        assert (await runner.run(BOOK, call(arguments=""))).text == "ok"
+    assert line.asked[0][0]["toolCalls"][0]["function"]["arguments"] == {}
+
+
+@pytest.mark.parametrize("value", ["{{ day", "{% for %}", "{{ 'x' | times: 'y' | date: 3 }}{% endfor %}"])
+async def test_a_broken_template_is_told(value: str) -> None:
+    result = await run({"result": "ok"}, {**BOOK, "parameters": [{"key": "k", "value": value}]})
+    assert result.failed
+    assert result.text == "Not run: a template of the tool's settings is broken."
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("code", "f"), ("bash", "bash"), ("computer", "computer"), ("textEditor", "str_replace_editor"), ("sms", "sms"),
+        ("google.calendar.event.create", "g"), ("slack.message.send", "s"), ("gohighlevel.contact.get", "c"),
+        ("made.up", "m"),
+    ],
+)  # fmt: skip
+async def test_what_is_not_here_says_so(kind: str, name: str) -> None:
+    async with tools() as runner:
+        result = await runner.run({"type": kind}, call(name))
+    assert result == ToolResult(
+        f"The tool {name} ({kind}) is not available on this server. Go on without it.", failed=True
+    )
+
+
+async def test_a_tool_of_a_vendor_with_a_server_of_its_own_goes_there() -> None:
+    line = Line({"result": "ran"})
+    async with tools(line) as runner:
+        result = await runner.run({"type": "bash", "server": {"url": "https://owner.test/"}}, call("bash"))
+    assert result.text == "ran"
+    assert line.asked[0][0]["toolWithToolCallList"][0]["type"] == "bash"
+
+
+async def test_what_the_model_is_told_of_tools() -> None:
+    async with tools() as runner:
+        assert await runner.expand(BOOK) == (BOOK,)
+        assert await runner.expand({"type": "endCall"}) == ({"type": "endCall"},)
+        (sms,) = await runner.expand({"type": "sms"})
+        assert sms["function"] == {"name": "sms", "parameters": {"type": "object", "properties": {}}}
+        (sheet,) = await runner.expand({"type": "google.sheets.row.append", "function": {"name": "row"}})
+        assert sheet["function"]["name"] == "row"
+        assert await runner.expand({"type": "apiRequest", "function": 7}) == ()
+
+
+class TestVariables:
+    async def test_aliases_and_schema_pick_from_the_answer(self) -> None:
+        plan = {
+            "schema": {"type": "object", "properties": {"seat": {"type": "object", "properties": {"row": {}}}}},
+            "aliases": [
+                {"key": "who", "value": "{{ name.first | upcase }} of {{ customer.name }}"},
+                {"key": "first", "value": "{{ $.list[0] }}/{{$.list | size}}"},
+                {"key": "row", "value": "{{ tool.response.body.seat.row }}"},
+                {"key": "chained", "value": "{{ who }}!"},
+                {"key": "price", "value": "$5 {{ '$.list' }}"},
+                {"key": "2bad", "value": "x"},
+                {"key": "broken", "value": "{{ x"},
+                {"key": "odd", "value": 7},
+                "odd",
+            ],
+        }
+        body = {"seat": {"row": 4, "secret": 9}, "name": {"first": "ann"}, "list": ["a", "b"]}
+        line = Line({"results": [{"result": json.dumps(body)}]})
+        async with tools(line, customer={"name": "Lee"}) as runner:
+            result = await runner.run({**BOOK, "variableExtractionPlan": plan}, call())
+            assert result.variables == {
+                "seat": {"row": 4},
+                "who": "ANN of Lee",
+                "first": "a/2",
+                "row": "4",
+                "chained": "ANN of Lee!",
+                "price": "$5 $.list",
+            }
+            again = {**BOOK, "parameters": [{"key": "k", "value": "{{ who }}, row {{ seat.row }}"}]}
+            await runner.run(again, call())
+        assert line.asked[1][0]["toolCalls"][0]["function"]["arguments"] == {"k": "ANN of Lee, row 4"}
+
+    async def test_an_array_is_kept_under_its_title(self) -> None:
+        schema = {"type": "array", "title": "people", "items": {"type": "object", "properties": {"name": {}}}}
+        answer = {"results": [{"result": [{"name": "A", "age": 1}, {"name": "B"}]}]}
+        aliases = [{"key": "second", "value": "{{ $[1].name }}{{people[0].name}}"}]
+        result = await run(answer, {**BOOK, "variableExtractionPlan": {"schema": schema, "aliases": aliases}})
+        assert result.variables == {"people": [{"name": "A"}, {"name": "B"}], "second": "BA"}
+
+    @pytest.mark.parametrize(
+        "plan", [7, {}, {"schema": 1, "aliases": 2}, {"schema": {"type": "object"}}, {"schema": {"type": "array"}}]
+    )
+    async def test_an_odd_plan_costs_no_answer(self, plan: Any) -> None:
+        result = await run({"result": "plain text"}, {**BOOK, "variableExtractionPlan": plan})
+        assert (result.text, result.failed, result.variables) == ("plain text", False, None)
