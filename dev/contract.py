@@ -218,6 +218,10 @@ def repair(definitions: dict[str, Schema]) -> None:
         ("CustomEndpointingModelSmartEndpointingPlan", "custom-endpointing-model"),
     ):
         definitions[name]["properties"]["provider"]["enum"] = [provider]
+    # A language's code and an HTTP status, or a span of these, are called objects.
+    for name in ("NeuphonicVoice", "FallbackNeuphonicVoice"):
+        definitions[name]["properties"]["language"] = {"type": "string"}
+    definitions["BackoffPlan"]["properties"]["excludedStatusCodes"]["items"] = {"type": ["number", "object"]}
     # The voice that speaks here by itself has no name.
     for name in ("VapiVoice", "FallbackVapiVoice"):
         definitions[name]["required"].remove("voiceId")

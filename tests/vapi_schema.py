@@ -25,7 +25,10 @@ PRESENT = (SHARED / "spec" / "vapi-openapi.json").is_file()
 def load(shared_dir: Path) -> dict[str, Any]:
     """The schema, with OpenAPI 3.0's `nullable` said as JSON Schema says it, and mended where it forbids itself."""
     document = json.loads((shared_dir / "spec" / "vapi-openapi.json").read_text())
-    _modernise(document["components"]["schemas"])
+    schemas = document["components"]["schemas"]
+    _modernise(schemas)
+    for name in ("NeuphonicVoice", "FallbackNeuphonicVoice"):
+        schemas[name]["properties"]["language"] = {"type": "string"}  # a code of two letters, called an object
     return document
 
 

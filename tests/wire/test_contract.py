@@ -306,6 +306,17 @@ def test_what_is_only_kept_is_refused_in_vapis_words_too(data: dict[str, Any], m
         {"hooks": [{"on": "call.timeElapsed", "options": {"seconds": 60}, "do": [{"type": "say", "exact": "a"}]}]},
         {"hooks": [{"on": "customer.speech.timeout[timeoutSeconds=10]", "do": []}]},
         {
+            "server": {
+                "url": "https://example.org",
+                "backoffPlan": {
+                    "type": "fixed",
+                    "maxRetries": 1,
+                    "baseDelaySeconds": 0,
+                    "excludedStatusCodes": [400, {"min": 500}],
+                },
+            }
+        },
+        {
             "hooks": [
                 {
                     "on": "assistant.transcriber.endpointedSpeechLowConfidence",

@@ -11,15 +11,13 @@ from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.custom.transcriber import CustomTranscriber, CustomTranscriberConfig
 from bargein.providers.custom.voice import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
+from bargein.server.absent import NOT_HERE, absent_model, absent_transcriber, absent_voice
 from bargein.settings import Settings
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.plans import Server
 from bargein.wire.redact import without_secrets
-
-# The `endedReason` of a call that needs what this server does not have.
-_NOT_HERE = "call.start.error-get-resources-validation"
 
 
 class EmbeddedProviders(Protocol):
@@ -88,7 +86,7 @@ class Casting:
                 )
                 return CustomTranscriber(config, self._clock)
             case _:
-                raise _absent("transcriber", asked.provider, "custom-transcriber or vapi")
+                raise absent_transcriber(asked.provider)
 
     def _model(self, asked: wire.AssistantModel | None, context: JsonObject) -> Model:
         match asked:
@@ -110,14 +108,14 @@ class Casting:
             case wire.OpenAiModel():
                 return self._openai(asked)
             case _:
-                raise _absent("model", asked.provider, "custom-llm, openai or vapi")
+                raise absent_model(asked.provider)
 
     def _openai(self, asked: wire.OpenAiModel) -> Model:
         settings = self._settings
         if settings.openai_api_key is None and settings.openai_base_url is None:
             raise ProviderError(
-                "model provider openai needs OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server",
-                ended_reason=_NOT_HERE,
+                "model provider openai needs a key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server",
+                ended_reason=NOT_HERE,
             )
         config = OpenAiConfig(
             model=asked.model,
@@ -146,13 +144,7 @@ class Casting:
                 )
                 return CustomVoice(config, self._client, self._clock)
             case _:
-                raise _absent("voice", asked.provider, "custom-voice or vapi")
-
-
-def _absent(part: str, provider: str, here: str) -> ProviderError:
-    return ProviderError(
-        f"{part} provider {provider} is not available on this server: use {here}", ended_reason=_NOT_HERE
-    )
+                raise absent_voice(asked.provider)
 
 
 def _sampling(asked: wire.CustomLlm | wire.OpenAiModel) -> dict[str, Any]:
