@@ -148,10 +148,32 @@ class ServerLine(Protocol):
         Args:
             message: bare.
             server: goes before the call's own (`tool.server`).
-            timeout_s: goes before the server's `timeoutSeconds`.
+            timeout_s: the longest wait, retries included; not given: the server's `timeoutSeconds` for each try.
 
         Raises:
             ServerError: there is no such server, or no usable answer.
+        """
+        ...
+
+    def assume(self, assistant: JsonObject) -> None:
+        """Another assistant took the call over: from here on it is its server, and it stands in the envelope.
+
+        Args:
+            assistant: overrides applied, with its secrets.
+        """
+        ...
+
+
+class Jobs(Protocol):
+    """Work that must be done even if this process dies."""
+
+    async def submit(self, kind: str, payload: JsonObject, *, key: str) -> None:
+        """Have something done, at least once. It is on record when this returns.
+
+        Args:
+            kind: what: `server-message` sends `payload["message"]` to the owner of the call `payload["callId"]`.
+            payload: JSON, without secrets.
+            key: the same work under the same key is taken once.
         """
         ...
 

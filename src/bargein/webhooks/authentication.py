@@ -1,0 +1,224 @@
+"""How a request to an owner's server proves who sends it: Vapi's `server` and the credential that it names.
+
+A credential is `httpx.Auth`, so that whoever sends a request (a webhook, an `apiRequest` tool, a custom voice) takes it
+the same way: it signs the body as it goes out, and comes again with a new token where the old one was refused.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from typing import cast
+from uuid import uuid4
+
+import httpx
+from pydantic import ValidationError
+
+from bargein.clock import Clock
+from bargein.ports import Credentials, ServerError
+from bargein.webhooks.oauth import Tokens
+from bargein.wire.authentication import BearerPlan, HmacPlan, OAuth2Plan, ServerCredential, server_credential
+from bargein.wire.base import JsonObject
+
+_UNAUTHORIZED = 401
+
+
+class BearerAuth(httpx.Auth):
+    """A fixed token in a header."""
+
+    def __init__(self, plan: BearerPlan) -> None:
+        self._name = plan.header_name or "Authorization"
+        self._value = plan.token if plan.bearer_prefix_enabled is False else f"Bearer {plan.token}"
+        _check_header(self._name, self._value)
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """See httpx: called once for a request."""
+        request.headers.setdefault(self._name, self._value)
+        yield request
+
+
+class HmacAuth(httpx.Auth):
+    """A signature over the request.
+
+    Args:
+        plan: as Vapi has it.
+        now_s: gives the time in seconds since 1970.
+    """
+
+    requires_request_body = True
+
+    def __init__(self, plan: HmacPlan, now_s: Callable[[], int]) -> None:
+        self._plan = plan
+        self._now_s = now_s
+        try:
+            self._key = (
+                base64.b64decode(plan.secret_key, validate=True) if plan.secret_is_base64 else plan.secret_key.encode()
+            )
+        except binascii.Error:
+            raise _unusable("its secretKey is not base64") from None
+        for name in (plan.signature_header, plan.timestamp_header, plan.message_id_header):
+            _check_header(name or "x", plan.signature_prefix or "x")
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        """See httpx: called once for a request."""
+        plan = self._plan
+        with_time = plan.include_timestamp is not False
+        now = str(self._now_s())
+        message_id = f"msg_{uuid4().hex}"
+        payload = plan.payload_format or ("{timestamp}.{body}" if with_time else "{body}")
+        signed = _filled(
+            payload,
+            {
+                "{body}": request.content,
+                "{timestamp}": now.encode(),
+                "{method}": request.method.encode(),
+                "{url}": str(request.url).encode(),
+                "{svix-id}": message_id.encode(),
+            },
+        )
+        digest = hmac.new(self._key, signed, plan.algorithm).digest()
+        signature = base64.b64encode(digest).decode() if plan.signature_encoding == "base64" else digest.hex()
+        request.headers[plan.signature_header or "x-signature"] = (plan.signature_prefix or "") + signature
+        if with_time:
+            request.headers[plan.timestamp_header or "x-timestamp"] = now
+        if plan.message_id_header:
+            request.headers[plan.message_id_header] = message_id
+        yield request
+
+
+class OAuth2Auth(httpx.Auth):
+    """A token that is fetched; a server that refuses it (401) is asked once more, with a new one."""
+
+    def __init__(self, plan: OAuth2Plan, tokens: Tokens) -> None:
+        self._plan = plan
+        self._tokens = tokens
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """See httpx: called once for a request.
+
+        Raises:
+            ServerError: there is no token to be had.
+        """
+        if "authorization" in request.headers:  # the owner's own header goes before a credential, as with Vapi
+            yield request
+            return
+        token = await self._tokens.get(self._plan)
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == _UNAUTHORIZED:
+            token = await self._tokens.get(self._plan, refused=token)
+            request.headers["Authorization"] = f"Bearer {token}"
+            yield request
+
+
+class Authentication:
+    """Finds what a request must carry.
+
+    Args:
+        credentials: the stored ones.
+        tokens: for OAuth2.
+        clock: for signatures.
+    """
+
+    def __init__(self, credentials: Credentials, tokens: Tokens, clock: Clock) -> None:
+        self._credentials = credentials
+        self._tokens = tokens
+        self._clock = clock
+
+    async def credential(self, credential_id: str, inline: Iterable[JsonObject] = ()) -> ServerCredential:
+        """The credential that a `credentialId` names.
+
+        Args:
+            credential_id: its id; of an inline one also its name, for these have no id.
+            inline: `assistant.credentials`, which go before the stored ones.
+
+        Raises:
+            ServerError: there is none, or it cannot be read.
+        """
+        named = (given for given in inline if credential_id in (given.get("id"), given.get("name")))
+        found = next(named, None) or await self._credentials.find(credential_id)
+        if found is None:
+            raise _unusable("there is none of that id")
+        try:
+            return server_credential(found)
+        except ValidationError:
+            raise _unusable("its plans cannot be read") from None
+
+    def auth(self, credential: ServerCredential | None) -> httpx.Auth | None:
+        """What signs the requests of a credential's owner; None: nothing does.
+
+        Raises:
+            ServerError: it holds what no header can carry.
+        """
+        match credential.authentication_plan if credential is not None else None:
+            case BearerPlan() as plan:
+                return BearerAuth(plan)
+            case HmacPlan() as plan:
+                return HmacAuth(plan, lambda: self._clock.epoch_ms() // 1000)
+            case OAuth2Plan() as plan:
+                return OAuth2Auth(plan, self._tokens)
+            case None:
+                return None
+
+    async def find(self, credential_id: str | None, inline: Iterable[JsonObject] = ()) -> httpx.Auth | None:
+        """What signs a request whose settings name this credential; None where they name none.
+
+        Raises:
+            ServerError: the credential cannot be had or used.
+        """
+        return self.auth(None if credential_id is None else await self.credential(credential_id, inline))
+
+
+async def handshake_headers(auth: httpx.Auth, url: str) -> dict[str, str]:
+    """The headers that prove who opens a WebSocket: those of a GET without a body.
+
+    Raises:
+        ServerError: there is no token to be had.
+    """
+    flow = auth.async_auth_flow(httpx.Request("GET", url))
+    try:
+        signed = await anext(flow)
+    finally:
+        await flow.aclose()
+    plain = httpx.Request("GET", url).headers
+    return {name: value for name, value in signed.headers.items() if name not in plain}
+
+
+def legacy_headers(server: JsonObject) -> dict[str, str]:
+    """`server.headers`, and `X-Vapi-Secret` for a `server.secret`.
+
+    Raises:
+        ServerError: one of them cannot stand in a request.
+    """
+    given: object = server.get("headers")
+    headers = {str(n): str(v) for n, v in cast("JsonObject", given).items()} if isinstance(given, dict) else {}
+    secret: object = server.get("secret")
+    if isinstance(secret, str) and secret:
+        headers = {name: value for name, value in headers.items() if name.lower() != "x-vapi-secret"}
+        headers["X-Vapi-Secret"] = secret
+    for name, value in headers.items():
+        _check_header(name, value, "server.headers")
+    return headers
+
+
+def _filled(pattern: str, values: dict[str, bytes]) -> bytes:
+    """Put values into a pattern, each once: what a value holds is never taken for a place."""
+    first, place = min(((pattern.find(p), p) for p in values if p in pattern), default=(-1, ""))
+    if first < 0:
+        return pattern.encode()
+    after = pattern[first + len(place) :]
+    return pattern[:first].encode() + values[place] + _filled(after, values)
+
+
+def _check_header(name: str, value: str, where: str = "its plan") -> None:
+    try:
+        httpx.Headers({name: value})
+        usable = name.isascii() and value.isascii() and not set("\r\n\0") & set(name + value) and name.strip() == name
+    except (ValueError, TypeError):
+        usable = False
+    if not usable or not name:
+        raise ServerError(f"{where} holds what cannot stand in a header", reason="invalid")
+
+
+def _unusable(what: str) -> ServerError:
+    return ServerError(f"the credential cannot be used: {what}", reason="invalid")

@@ -1,0 +1,47 @@
+"""What a test of the room sends with: a real client behind a guard."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from bargein.clock import LoopClock
+from bargein.webhooks.authentication import Authentication
+from bargein.webhooks.guard import AddressGuard
+from bargein.webhooks.oauth import Tokens
+from bargein.webhooks.sender import Sender
+
+
+class Kept:
+    """Credentials as the store would give them."""
+
+    def __init__(self, **credentials: dict[str, Any]) -> None:
+        self._credentials = credentials
+
+    async def find(self, credential_id: str) -> dict[str, Any] | None:
+        return self._credentials.get(credential_id)
+
+
+@dataclass
+class House:
+    sender: Sender
+    authentication: Authentication
+    client: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def house(*, allow_private: bool = True, **credentials: dict[str, Any]) -> AsyncIterator[House]:
+    guard = AddressGuard(allow_private=allow_private)
+    async with (
+        httpx.AsyncClient(transport=guard.transport(), timeout=30, trust_env=False) as client,
+        httpx.AsyncClient(transport=guard.transport(keep_alive=False), timeout=30, trust_env=False) as asking,
+    ):
+        clock = LoopClock()
+        authentication = Authentication(Kept(**credentials), Tokens(client, clock), clock)
+        yield House(Sender(client, asking, authentication), authentication, client)
+
+
+def plan(**fields: Any) -> dict[str, Any]:
+    return {"provider": "custom-credential", "authenticationPlan": fields}
