@@ -11,7 +11,8 @@ from bargein.store.journals import journal_path
 from bargein.turns import State
 from bargein.turns.commands import EndCall, Remember
 from bargein.turns.events import HangUp
-from bargein.wire.call import ArtifactUrls, CallUrls
+from bargein.wire.artifact_urls import ArtifactUrls
+from bargein.wire.call import CallUrls
 from tests.call.harness import stored
 from tests.call.stage import STORY, staged
 from tests.call.test_journal import SAYS, cut_call
@@ -88,7 +89,9 @@ def test_a_call_that_does_not_tell_where_it_is_has_no_addresses() -> None:
         assert ArtifactUrls.of({"id": "an-id", "monitor": monitor}) is None
         assert "recording" not in artifact(call={"id": "an-id", "monitor": monitor})
     listen = {"listenUrl": "ws://127.0.0.1:8700/an-id/listen"}
-    assert ArtifactUrls.of({"id": "an-id", "monitor": listen}) == ArtifactUrls("http://127.0.0.1:8700/call/an-id")
+    assert ArtifactUrls.of({"id": "an-id", "monitor": listen}) == ArtifactUrls(
+        "an-id", "http://127.0.0.1:8700/call/an-id"
+    )
 
 
 def test_a_shortened_history_is_told_in_full_only_if_asked_for() -> None:
@@ -126,7 +129,8 @@ async def test_a_journal_gives_the_artifact_of_the_live_call(tmp_path: Path) -> 
         ended_at_ms=0,
         reason=account.ended.reason,
     )
-    assert json.loads(json.dumps(again["artifact"])) == record["artifact"]
+    stored_of_it = {name: value for name, value in record["artifact"].items() if not name.startswith("presigned")}
+    assert json.loads(json.dumps(again["artifact"])) == stored_of_it
     assert head.started_at == record["startedAt"]
     metrics = record["artifact"]["performanceMetrics"]
     assert metrics["numAssistantInterrupted"] == len(caller.of("user-interrupted")) > 0

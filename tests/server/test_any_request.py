@@ -47,8 +47,8 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_there_is_something_to_try() -> None:
-    assert len(OPERATIONS) == 23
-    assert len(CASES) == 38
+    assert len(OPERATIONS) == 31
+    assert len(CASES) == 51
 
 
 @pytest.mark.parametrize(("operation", "mode"), CASES, ids=[f"{found.label} {mode.value}" for found, mode in CASES])

@@ -17,8 +17,8 @@ from bargein.clock import iso_from_epoch_ms
 from bargein.turns.commands import Command, EndCall, Remember
 from bargein.turns.events import Event
 from bargein.turns.state import State
+from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.base import JsonObject
-from bargein.wire.call import ArtifactUrls
 from bargein.wire.plans import ArtifactPlan, TranscriptPlan
 
 

@@ -43,14 +43,15 @@ def retell(lines: Iterable[str], stop_speaking: Any = None) -> Iterator[str]:
 
 def _moment(moment: Moment) -> Iterator[str]:
     at = f"{moment.at_ms / 1000:9.3f}  "
-    if (line := _event(moment.event)) is not None:
+    if (line := tell_event(moment.event)) is not None:
         yield at + line
     for command in moment.commands:
-        if (line := _command(command)) is not None:
+        if (line := tell_command(command)) is not None:
             yield at + line
 
 
-def _event(event: events.Event) -> str | None:
+def tell_event(event: events.Event) -> str | None:
+    """A line about something that came in, indented; None for what is told by what comes of it."""
     match event:
         case events.VoiceStarted(at_ms, onset_ms, probability):
             return f"  caller's voice began ({at_ms - onset_ms} ms ago, probability {probability:.2f})"
@@ -74,7 +75,8 @@ def _event(event: events.Event) -> str | None:
             return None
 
 
-def _command(command: told.Command) -> str | None:
+def tell_command(command: told.Command) -> str | None:
+    """A line about something that the engine answered, indented or marked; None for what is of no interest."""
     match command:
         case told.Decide(what, why, turn_id):
             about = "" if turn_id is None else f" [{_short(turn_id)}]"

@@ -14,6 +14,7 @@ import structlog
 
 from bargein.call import journal
 from bargein.call.audience import Audience
+from bargein.call.call_log import CallLog
 from bargein.call.ears import AssistantTap, Ears
 from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
@@ -135,6 +136,7 @@ class CallSession:
         records: CallRecords,
         sink: JournalSink,
         recorder: Recorder | None = None,
+        log: JournalSink | None = None,
     ) -> None:
         self.setting = setting
         self.insight = Insight()
@@ -147,6 +149,7 @@ class CallSession:
         self._leg = leg
         self._epoch_ms = clock.epoch_ms()
         self._zero_ms = clock.monotonic_ms()
+        self._log = None if log is None else CallLog(log, setting.call_id, self._epoch_ms)
         self._state = State(call_id=setting.call_id)
         self._narrated = self._state.history
         self._inbox: deque[Event] = deque()
@@ -268,6 +271,8 @@ class CallSession:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._sink.run)
                 tasks.start_soon(self._recorder.run, self.now_ms)
+                if self._log is not None:
+                    tasks.start_soon(self._log.sink.run)
                 tasks.start_soon(self._direct, tasks)
                 tasks.start_soon(self._transcribe)
                 tasks.start_soon(self._record, self._beginning(started_at))
@@ -282,6 +287,8 @@ class CallSession:
                 await self._sink.close()
                 await self._recorder.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
                 await self._record(self._outcome())
+                if self._log is not None:
+                    await self._log.sink.close()
 
     def _step(self, event: Event) -> None:
         # Where the playout stands decides what was heard; the engine must not judge by an old mark.
@@ -290,6 +297,8 @@ class CallSession:
             self._sink.write(journal.event_line(one))
             self._state, commands = step(self._state, one, self.setting.plan)
             self.told.take(self._state, one, commands)
+            if self._log is not None:
+                self._log.take(self._state.now_ms, one, commands)
             for command in commands:
                 self._perform(command)
             self._tell_conversation()

@@ -18,10 +18,11 @@ from bargein.server.casting import Casting
 from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.errors import log_unexpected
-from bargein.server.routes import assistants, calls, health, phone_numbers, tools, v2
+from bargein.server.routes import artifacts, assistants, calls, health, phone_numbers, tools, v2
 from bargein.server.services import Readiness, Services, Warmable
 from bargein.settings import Settings
 from bargein.store import Store
+from bargein.store.recordings import Recordings
 
 __all__ = ["Services", "create_app"]
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
     errors.install(app)
     if settings.open_to_loopback_only:
         app.add_middleware(LoopbackGuard)
-    resources = (assistants, calls, phone_numbers, tools, v2)
+    resources = (assistants, artifacts, calls, phone_numbers, tools, v2)
     for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
         app.include_router(router)
     pages.install(app)
@@ -73,9 +74,16 @@ def _lifespan(
             client = await stack.enter_async_context(new_client())
             providers = embedded or Embedded(clock)
             stack.callback(providers.close)
-            desk = Desk(settings, clock, store, Casting(settings, clock, client, providers))
+            recordings = Recordings(settings.data_dir)
+            desk = Desk(settings, clock, store, Casting(settings, clock, client, providers), recordings)
             app.state.services = Services(
-                settings=settings, clock=clock, store=store, embedded=embedded, readiness=readiness, desk=desk
+                settings=settings,
+                clock=clock,
+                store=store,
+                embedded=embedded,
+                readiness=readiness,
+                desk=desk,
+                recordings=recordings,
             )
             async with anyio.create_task_group() as tasks:
                 if embedded is not None:

@@ -15,10 +15,11 @@ from bargein.call.variables import Variables, has_templates
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
+from bargein.server.logs import CALL_LOGS
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.journals import JournalFile, journal_path
-from bargein.store.recordings import RecordingFile, recording_path
+from bargein.store.recordings import Recordings
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.call import effective_assistant
@@ -71,13 +72,17 @@ class Desk:
         clock: the one clock.
         store: where calls and assistants are.
         casting: finds a call's providers.
+        recordings: where they are recorded.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, store: Store, casting: Casting) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, store: Store, casting: Casting, recordings: Recordings
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._store = store
         self._casting = casting
+        self._recordings = recordings
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
         self._closing = False
@@ -161,10 +166,16 @@ class Desk:
             await self._end_unstarted(call_id, _CANNOT_START, detail)
             raise StartError(detail, _CANNOT_START) from None
         sink = JournalFile(journal_path(self._settings.data_dir, call_id))
-        recorded = plan_of(as_json).recording_enabled is not False
-        recorder = RecordingFile(recording_path(self._settings.data_dir, call_id)) if recorded else None
+        plan = plan_of(as_json)
         return CallSession(
-            setting, providers, leg, clock=self._clock, records=self._store.calls, sink=sink, recorder=recorder
+            setting,
+            providers,
+            leg,
+            clock=self._clock,
+            records=self._store.calls,
+            sink=sink,
+            recorder=None if plan.recording_enabled is False else self._recordings.record(call_id),
+            log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
         )
 
     @contextmanager
@@ -173,9 +184,12 @@ class Desk:
         call_id = session.setting.call_id
         self._live[call_id] = session
         try:
-            yield
+            # Whatever is logged by a task of the call says which call it is about.
+            with structlog.contextvars.bound_contextvars(call_id=call_id):
+                yield
         finally:
             del self._live[call_id]
+            CALL_LOGS.close(call_id)
 
     async def close(self) -> None:
         """End every call in words, and wait until they are recorded."""

@@ -1,15 +1,18 @@
 """The log: lines for a person on a terminal, JSON for everyone else, secrets for nobody."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.store.journals import JournalFile, call_log_path
 from bargein.wire.redact import MASK, without_secrets
 
 _BEARER = re.compile(r"(?i)\bbearer\s+[^\s,;\"']+")
@@ -45,6 +48,34 @@ class Redactor:
         return value
 
 
+class CallLogs:
+    """A step of the log that hands each line about a live call to that call's own log, too."""
+
+    def __init__(self) -> None:
+        self._sinks: dict[str, JournalFile] = {}
+
+    def open(self, data_dir: Path, call_id: str) -> JournalFile:
+        """Begin the log of a call; whoever holds the call writes it and closes it."""
+        sink = self._sinks[call_id] = JournalFile(call_log_path(data_dir, call_id), "log")
+        return sink
+
+    def close(self, call_id: str) -> None:
+        """Hand that call nothing any more."""
+        self._sinks.pop(call_id, None)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Pass a line on."""
+        sink = self._sinks.get(str(event.get("call_id")))
+        if sink is not None:
+            told = {name: value for name, value in event.items() if not name.startswith("_")}
+            sink.write(json.dumps(told, default=str, ensure_ascii=False))
+        return event
+
+
+CALL_LOGS = CallLogs()
+"""There is one log in a process, and so there is one of these."""
+
+
 def configure(*, level: str, clock: Clock, secrets: Iterable[str | None] = (), stream: TextIO | None = None) -> None:
     """Set the process's log up; also what libraries log by the standard library goes this way.
 
@@ -68,6 +99,7 @@ def configure(*, level: str, clock: Clock, secrets: Iterable[str | None] = (), s
         stamp,
         structlog.processors.format_exc_info,
         Redactor(secrets),
+        CALL_LOGS,
     ]
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(timestamp_key="time") if out.isatty() else structlog.processors.JSONRenderer()

@@ -92,10 +92,15 @@ def answers(status: int, *refusals: int, many: bool = False, paged: bool = False
     described: dict[int | str, dict[str, Any]] = {
         status: {"description": "Done", "content": {"application/json": {"schema": schema}}}
     }
-    for refusal in (401, 403, *refusals):
-        error: JsonObject = {"schema": {"$ref": _REF.format(model="Error")}}
-        described[refusal] = {"description": "Refused", "content": {"application/json": error}}
-    return described
+    return described | refusals_of(*refusals)
+
+
+def refusals_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route for which a key is needed can end in, as a part of its `responses`."""
+    error: JsonObject = {"schema": {"$ref": _REF.format(model="Error")}}
+    return {
+        status: {"description": "Refused", "content": {"application/json": error}} for status in (401, 403, *statuses)
+    }
 
 
 def install(app: FastAPI) -> None:

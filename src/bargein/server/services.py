@@ -11,6 +11,7 @@ from bargein.server.casting import EmbeddedProviders
 from bargein.server.desk import Desk
 from bargein.settings import Settings
 from bargein.store import Store
+from bargein.store.recordings import Recordings
 
 
 class Warmable(EmbeddedProviders, Protocol):
@@ -47,6 +48,7 @@ class Services:
         embedded: the models inside the package; None where the server was made without.
         readiness: what `/ready` tells.
         desk: the live calls.
+        recordings: what was recorded of calls.
     """
 
     settings: Settings
@@ -55,6 +57,7 @@ class Services:
     embedded: Warmable | None
     readiness: Readiness
     desk: Desk
+    recordings: Recordings
 
 
 def services_of(connection: HTTPConnection) -> Services:

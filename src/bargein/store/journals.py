@@ -1,4 +1,4 @@
-"""Journals as files: one a call, written while it runs, off the event loop's thread."""
+"""Journals and logs of calls as files: one a call, written while it runs, off the event loop's thread."""
 
 import re
 from pathlib import Path
@@ -17,10 +17,15 @@ class JournalFile:
     """A `bargein.ports.JournalSink`: lines gather in memory and are written twice a second.
 
     A disk that is full or gone is told to the log once; the call goes on without a journal.
+
+    Args:
+        path: of the file.
+        what: the lines are, for the log.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "journal") -> None:
         self._path = path
+        self._what = what
         self._lines: list[str] = []
         self._broken = False
 
@@ -49,7 +54,7 @@ class JournalFile:
                 await anyio.to_thread.run_sync(self._append, lines)
         except OSError as error:
             self._broken = True
-            _log.error("a call's journal cannot be written", file=self._path.name, reason=error.strerror)
+            _log.error(f"a call's {self._what} cannot be written", file=self._path.name, reason=error.strerror)
 
     def _append(self, lines: list[str]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,3 +80,12 @@ def check_call_id(call_id: str) -> str:
     if not _SAFE_ID.fullmatch(call_id):
         raise ValueError(f"{call_id!r} is no call id")
     return call_id
+
+
+def call_log_path(data_dir: Path, call_id: str) -> Path:
+    """Where the log of a call is.
+
+    Raises:
+        ValueError: that is no call id.
+    """
+    return data_dir / "logs" / f"{check_call_id(call_id)}.jsonl"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import anyio
 import anyio.to_thread
@@ -12,7 +13,7 @@ from bargein.audio.pcm import to_bytes
 from bargein.audio.timeline import Stereo
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16
 from bargein.store.journals import check_call_id
-from bargein.store.waves import HEADER_BYTES, wave_header
+from bargein.store.waves import HEADER_BYTES, Part, Wave, wave_header, write_mp3
 
 _FLUSH_S = 1.0
 _CHANGES_MS = 500.0
@@ -90,6 +91,51 @@ def _write(write: Callable[[bytes], int], data: bytes) -> None:
     """All of it: a disk that is nearly full takes a part, and says so only when it is asked again."""
     while data:
         data = data[write(data) :]
+
+
+class Recordings:
+    """The recordings that are kept, and the mp3 files that were made of them."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._encoding = anyio.Lock()
+
+    def record(self, call_id: str) -> RecordingFile:
+        """A recorder for a call that begins."""
+        return RecordingFile(recording_path(self._data_dir, call_id))
+
+    async def wave(self, call_id: str, part: Part) -> Wave:
+        """A part of a call's recording, as far as it goes.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        return await anyio.to_thread.run_sync(Wave, recording_path(self._data_dir, call_id), part)
+
+    async def mp3(self, call_id: str, part: Part) -> Path:
+        """The same as an mp3 file, for a call that is over: made when it is first asked for, one at a time.
+
+        Raises:
+            FileNotFoundError: there is no recording.
+            OSError: it cannot be written.
+        """
+        path = recording_path(self._data_dir, call_id).with_suffix(f".{part}.mp3")
+        async with self._encoding:
+            if not await anyio.Path(path).exists():
+                wave = await self.wave(call_id, part)
+                await anyio.to_thread.run_sync(write_mp3, wave, path)
+        return path
+
+    async def erase(self, call_id: str) -> None:
+        """Erase whatever there is of a call.
+
+        Raises:
+            OSError: it cannot be erased.
+        """
+        path = anyio.Path(recording_path(self._data_dir, call_id))
+        async with self._encoding:
+            for suffix in (".wav", *(f".{part}.mp3" for part in get_args(Part))):
+                await path.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def recording_path(data_dir: Path, call_id: str) -> Path:

@@ -1,7 +1,7 @@
 """The call: how it is asked for and what is kept of it."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -126,55 +126,6 @@ class CallUrls:
     def monitor(self) -> JsonObject:
         """The call's `monitor`."""
         return {"listenUrl": self.listen, "controlUrl": self.control}
-
-
-def _as_http(url: str) -> str:
-    """The same server's address for requests: ws becomes http, wss https."""
-    return f"http{url.removeprefix('ws')}" if url.startswith("ws") else url
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactUrls:
-    """Where what is kept of a call is fetched, below `/call/{id}`.
-
-    Attributes:
-        call: the address of the call itself.
-    """
-
-    call: str
-
-    @classmethod
-    def of(cls, call: JsonObject) -> "ArtifactUrls | None":
-        """From a call's record, by its `monitor`; None where that does not tell."""
-        call_id = str(call.get("id"))
-        monitor: object = call.get("monitor")
-        for name, path in (("controlUrl", "control"), ("listenUrl", "listen")) if isinstance(monitor, dict) else ():
-            url: object = cast("JsonObject", monitor).get(name)
-            if isinstance(url, str) and url.endswith(end := f"/{call_id}/{path}"):
-                base_url = url.removesuffix(end)
-                return cls(f"{_as_http(base_url)}/call/{call_id}")
-        return None
-
-    def recording(self) -> JsonObject:
-        """The fields of an `Artifact` that tell of its recordings: `recording`, and two that Vapi calls deprecated."""
-        mono, stereo = f"{self.call}/mono-recording", f"{self.call}/stereo-recording"
-        sides = {side: f"{self.call}/{side}-recording" for side in ("assistant", "customer")}
-        return {
-            "recordingUrl": mono,
-            "stereoRecordingUrl": stereo,
-            "recording": {
-                "stereoUrl": stereo,
-                "mono": {
-                    "combinedUrl": mono,
-                    "assistantUrl": sides["assistant"],
-                    "customerUrl": sides["customer"],
-                },
-            },
-        }
-
-    def logging(self) -> JsonObject:
-        """The field of an `Artifact` that tells of the call's logs."""
-        return {"logUrl": f"{self.call}/call-logs"}
 
 
 def new_websocket_call(request: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:

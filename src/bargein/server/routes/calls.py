@@ -13,8 +13,8 @@ from bargein.server.bodies import read_request
 from bargein.server.checks import check_rules
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
+from bargein.server.routes.artifacts import erase_artifacts, with_presigned
 from bargein.server.services import Reach, Services
-from bargein.store.journals import journal_path
 from bargein.wire.assistant import Assistant, without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import (
@@ -87,7 +87,8 @@ async def list_calls(
 @router.get("/{call_id}", responses=answers(200, 404), dependencies=_private)
 async def get_call(call_id: str, services: Reach) -> JSONResponse:
     """One call, with all it was made with and all that became of it."""
-    return _found(await services.store.calls.get(call_id), call_id)
+    call = await services.store.calls.get(call_id)
+    return _found(call and with_presigned(services, call), call_id)
 
 
 @router.patch(
@@ -101,11 +102,11 @@ async def update_call(call_id: str, request: Request, services: Reach) -> JSONRe
 
 @router.delete("/{call_id}", responses=answers(200, 404, 503), dependencies=_private)
 async def delete_call(call_id: str, services: Reach) -> JSONResponse:
-    """Erase a call's record and its journal; one that is live is ended."""
+    """Erase a call's record and all that is kept of it; one that is live is ended."""
     await _end_if_live(services, call_id)
-    answer = _found(await services.store.calls.delete(call_id), call_id)
-    await anyio.Path(journal_path(services.settings.data_dir, call_id)).unlink(missing_ok=True)
-    return answer
+    _found(await services.store.calls.get(call_id), call_id)
+    await erase_artifacts(services, call_id)  # first: without its record nobody could ask for that again
+    return _found(await services.store.calls.delete(call_id), call_id)
 
 
 async def _end_if_live(services: Services, call_id: str) -> None:
