@@ -37,25 +37,7 @@ REGISTRY = Registry().with_resource(
 )
 
 
-def closure(name: str) -> set[str]:
-    reached: set[str] = set()
-    left = [name]
-    while left:
-        here = left.pop()
-        if here not in reached:
-            reached.add(here)
-            left += references(contract.definitions()[here])
-    return reached
-
-
-def references(node: object) -> list[str]:
-    if isinstance(node, dict):
-        here = [node["$ref"].rpartition("/")[2]] if isinstance(node.get("$ref"), str) else []
-        return here + [name for value in node.values() for name in references(value)]
-    return [name for value in node for name in references(value)] if isinstance(node, list) else []
-
-
-CLOSURE = sorted(closure(SEED))
+CLOSURE = sorted(contract.reached(SEED))
 """All that the one message refers to."""
 
 

@@ -18,7 +18,7 @@ from bargein.server.casting import Casting
 from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.errors import log_unexpected
-from bargein.server.routes import artifacts, assistants, calls, health, phone_numbers, tools, v2
+from bargein.server.routes import artifacts, assistants, calls, health, phone_numbers, schemas, tools, v2
 from bargein.server.services import Readiness, Services, Warmable
 from bargein.settings import Settings
 from bargein.store import Store
@@ -54,7 +54,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
     errors.install(app)
     if settings.open_to_loopback_only:
         app.add_middleware(LoopbackGuard)
-    resources = (assistants, artifacts, calls, phone_numbers, tools, v2)
+    resources = (assistants, artifacts, calls, phone_numbers, tools, v2, schemas)
     for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
         app.include_router(router)
     pages.install(app)

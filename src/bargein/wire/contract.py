@@ -48,6 +48,57 @@ def problems(name: str, value: object) -> dict[str, str]:
     return search.found
 
 
+def without_nulls(name: str, value: object) -> object:
+    """The same value without the fields that are null and may not be, by the type of that name.
+
+    What the type does not name, and what its owner may fill freely, stays as it is.
+
+    Raises:
+        KeyError: there is no type of that name.
+    """
+    return _tidied(definitions()[name], value)
+
+
+def references(node: object) -> list[str]:
+    """The names of the types that a schema refers to."""
+    if isinstance(node, dict):
+        schema = cast("JsonObject", node)
+        here: object = schema.get("$ref")
+        found = [here.removeprefix(_REF)] if isinstance(here, str) else []
+        return found + [name for value in schema.values() for name in references(value)]
+    return (
+        [name for value in cast("list[object]", node) for name in references(value)] if isinstance(node, list) else []
+    )
+
+
+@cache
+def reached(name: str) -> frozenset[str]:
+    """The names of all types that this one is made of, itself among them."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        here = left.pop()
+        if here not in found:
+            found.add(here)
+            left += references(definitions()[here])
+    return frozenset(found)
+
+
+@cache
+def messages(prefix: str) -> dict[str, str]:
+    """The messages of one side: `type` on the wire -> name of its type.
+
+    Args:
+        prefix: `ClientMessage`, `ServerMessage` or `ClientInboundMessage`.
+    """
+    return {
+        kind: name
+        for name, schema in definitions().items()
+        if name.startswith(prefix)
+        for kind in schema.get("properties", {}).get("type", {}).get("enum", ())
+    }
+
+
 class _Search:
     """One search for faults."""
 
@@ -86,19 +137,17 @@ class _Search:
                 self.check(known, item, (*path, name))
 
     def _check_union(self, schema: JsonObject, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
-        able = [member for member in members if _takes_kind(member, value)]
-        if not able:
+        if not any(_takes_kind(member, value) for member in members):
             self._fault(path, _kinds(members))
             return
-        mark: str | None = schema.get("discriminator", {}).get("propertyName")
-        if mark is not None and isinstance(value, dict):
-            given: object = cast("JsonObject", value).get(mark)
-            able = [member for member in able if _is_marked(member, mark, given)]
-            if not able:
-                marks = dict.fromkeys(one for member in members for one in _marks(member, mark))
-                self._fault((*path, mark), words.MISSING if given is None else words.one_of(marks))
-                return
-        self._check_any(able, cast("object", value), path)
+        able = _able(schema, members, value)
+        if able:
+            self._check_any(able, value, path)
+            return
+        mark: str = schema["discriminator"]["propertyName"]
+        marks = dict.fromkeys(one for member in members for one in _marks(member, mark))
+        given: object = cast("JsonObject", value).get(mark)
+        self._fault((*path, mark), words.MISSING if given is None else words.one_of(marks))
 
     def _check_any(self, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
         """One of them must take the value; if none does, the one with the fewest faults is what was meant."""
@@ -122,6 +171,41 @@ def _resolved(schema: JsonObject) -> JsonObject:
 
 def _members(schema: JsonObject) -> list[JsonObject] | None:
     return schema.get("oneOf") or schema.get("anyOf")
+
+
+def _able(schema: JsonObject, members: list[JsonObject], value: object) -> list[JsonObject]:
+    """The members of a union that a value could be of, by its kind and its mark."""
+    able = [member for member in members if _takes_kind(member, value)]
+    mark: str | None = schema.get("discriminator", {}).get("propertyName")
+    if mark is None or not isinstance(value, dict):
+        return able
+    given: object = cast("JsonObject", value).get(mark)
+    return [member for member in able if _is_marked(member, mark, given)]
+
+
+def _tidied(schema: JsonObject, value: object) -> object:
+    schema = _resolved(schema)
+    members = _members(schema)
+    if members is not None:
+        able = _able(schema, members, value)
+        return _tidied(able[0], value) if able else value
+    if isinstance(value, list) and "items" in schema:
+        return [_tidied(schema["items"], item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return _without_its_nulls(schema, cast("JsonObject", value))
+    return cast("object", value)
+
+
+def _without_its_nulls(schema: JsonObject, value: JsonObject) -> JsonObject:
+    tidy: JsonObject = {}
+    properties = cast("Mapping[str, JsonObject]", schema.get("properties", {}))
+    for name, item in value.items():
+        known = properties.get(name)
+        if known is None:
+            tidy[name] = item
+        elif item is not None or _takes_kind(known, None):
+            tidy[name] = _tidied(known, item)
+    return tidy
 
 
 def _may_be_missing(schema: JsonObject, *, given: bool) -> bool:
