@@ -262,8 +262,8 @@ async def test_a_client_that_vanishes_ends_its_call(tmp_path: Path) -> None:
 class Deaf:
     """A client that opens a call's socket and never reads from it; its receive buffer is the smallest there is."""
 
-    def __init__(self, call: dict[str, Any]) -> None:
-        url = httpx.URL(call["transport"]["websocketCallUrl"])
+    def __init__(self, call: dict[str, Any], address: str | None = None) -> None:
+        url = httpx.URL(address or call["transport"]["websocketCallUrl"])
         self._raw = socket.socket()
         self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         self._raw.connect((url.host, url.port))

@@ -1,16 +1,22 @@
 """Listening in on a live call: both sides, its messages, any number of listeners, and never at the call's cost."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
+import httpx
 import numpy as np
 import pytest
 import websockets
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice
+from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
 
+from bargein.call.audience import Audience, Listener
 from bargein.carriers.websocket import WebsocketLeg
-from tests.call.harness import assistant, calling, serving
+from tests.call.harness import assistant, calling, eventually, serving
+from tests.call.stage import goes_on_smoothly, staged
+from tests.call.test_bad_input import Deaf
 
 pytestmark = pytest.mark.anyio
 
@@ -74,6 +80,58 @@ async def test_who_may_not_listen_is_told(
             with anyio.fail_after(5):
                 await listener.wait_closed()
             assert listener.close_code == code
+
+
+async def test_twenty_listeners_and_a_deaf_one_cost_the_call_nothing(tmp_path: Path) -> None:
+    quick = {"ws_ping_interval": 1, "ws_ping_timeout": 1}  # a second in place of twenty, so that the test is short
+    async with (
+        staged(tmp_path, config=quick, transcriber=TranscriberScript()) as stage,
+        calling(stage.url, stage.speaker()) as caller,
+        httpx.AsyncClient(base_url=stage.url) as client,
+        AsyncExitStack() as sockets,
+    ):
+        await caller.until(lambda: len(caller.audio) > 5)
+        address = caller.call["monitor"]["listenUrl"]
+        listeners = [await sockets.enter_async_context(websockets.connect(address)) for _ in range(20)]
+        deaf = await anyio.to_thread.run_sync(Deaf, caller.call, address)
+        sockets.callback(deaf.close)
+        heard = [0] * len(listeners)
+
+        async def listen(number: int) -> None:
+            async for frame in listeners[number]:
+                heard[number] += len(frame) if isinstance(frame, bytes) else 0
+
+        async def count() -> str:
+            text = (await client.get("/metrics")).text
+            return next(line for line in text.splitlines() if line.startswith("bargein_listeners "))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(len(listeners)):
+                tasks.start_soon(listen, number)
+            assert await count() == "bargein_listeners 21.0"
+            frames = len(caller.audio)
+            await caller.until(lambda: len(caller.audio) > frames + 250)  # five seconds
+            await eventually(count, lambda line: line == "bargein_listeners 20.0")
+            await caller.send({"type": "end-call"})
+            assert await caller.until_closed() == 1000
+        goes_on_smoothly(caller)
+    assert min(heard) > 64_000 * 3
+    assert max(heard) - min(heard) < 64_000, "each hears the same, from when it came"
+
+
+async def test_sound_that_the_last_listener_missed_is_not_played_to_the_next() -> None:
+    audience, first, second = Audience(), list[bytes](), list[bytes]()
+    one, other = np.full(320, 1, np.int16), np.full(320, 2, np.int16)
+    leave = audience.join(Listener(first.append, str))
+    audience.hear(one, one)
+    leave()
+    audience.hear(one, one)
+    audience.join(Listener(second.append, str))
+    for _ in range(5):
+        audience.hear(other, one)
+    assert not first
+    (frame,) = second
+    assert np.frombuffer(frame, "<i2").reshape(-1, 2).tolist() == [[2, 1]] * 1600
 
 
 class _Clogged:

@@ -11,6 +11,10 @@ from bargein.ports import Pcm16
 AUDIENCE_RATE_HZ = 16_000
 """What a listener hears: 16-bit little-endian samples at this rate, interleaved: the customer, then the assistant."""
 
+AUDIENCE_FRAME_MS = 100
+"""Sound goes to listeners in pieces of about this length: for them a frame each 20 ms would only cost more."""
+_FRAME_SAMPLES = AUDIENCE_RATE_HZ * AUDIENCE_FRAME_MS // 1000
+
 
 class Listener(NamedTuple):
     """One who listens. Both take what comes and return at once.
@@ -29,16 +33,25 @@ class Audience:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._heard: list[Pcm16] = []
+        self._samples = 0
 
     def join(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` everything from now on; call the result to stop it."""
+        if not self._listeners:
+            self._heard, self._samples = [], 0  # what the last one did not get is old
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def hear(self, customer: Pcm16, assistant: Pcm16) -> None:
         """Take the next stretch of both sides, equally long."""
-        if self._listeners:
-            both = to_bytes(np.stack((customer, assistant), axis=1))
+        if not self._listeners:
+            return
+        self._heard.append(np.stack((customer, assistant), axis=1))
+        self._samples += customer.size
+        if self._samples >= _FRAME_SAMPLES:
+            both = to_bytes(np.concatenate(self._heard))
+            self._heard, self._samples = [], 0
             for listener in tuple(self._listeners):
                 listener.audio(both)
 

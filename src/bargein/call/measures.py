@@ -72,14 +72,15 @@ class Measures:
         user_interrupted: how often the assistant began to sound while the caller was speaking already, which the
             detector heard only after that. This is Vapi's `numUserInterrupted`.
         recovered: how many of the cuts were false alarms, after which the assistant went on.
+        watch: is told of each of these as it happens.
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
+        self.watch = watch
         self.turns: list[TurnLatency] = []
         self.assistant_interrupted = 0
         self.user_interrupted = 0
         self.recovered = 0
-        self._watch = watch
         self._answer: _Answer | None = None
         self._words_ms = 0
         self._sounds_since_ms: int | None = None
@@ -143,8 +144,8 @@ class Measures:
         self._tell("turn", latency)
 
     def _tell(self, what: str, latency: TurnLatency | None = None) -> None:
-        if self._watch is not None:
-            self._watch(what, latency)
+        if self.watch is not None:
+            self.watch(what, latency)
 
     def to_json(self) -> JsonObject:
         """As Vapi's `PerformanceMetrics`; without averages where nothing was answered.

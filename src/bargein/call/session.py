@@ -232,6 +232,11 @@ class CallSession:
         """Send a text frame that is no message of the call: the answer to a message that was refused."""
         self._leg.send_text(text)
 
+    @property
+    def ended_reason(self) -> str:
+        """The call's `endedReason`, once it is over."""
+        return self._ended_reason
+
     def on_end(self, action: Callable[[], None]) -> None:
         """Have something done when the call is over; at once if it is."""
         if self._ended.is_set():

@@ -18,7 +18,8 @@ from bargein.server.casting import Casting
 from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.errors import log_unexpected
-from bargein.server.routes import artifacts, assistants, calls, health, phone_numbers, schemas, tools, v2
+from bargein.server.metrics import Metrics
+from bargein.server.routes import artifacts, assistants, calls, health, phone_numbers, prometheus, schemas, tools, v2
 from bargein.server.services import Readiness, Services, Warmable
 from bargein.settings import Settings
 from bargein.store import Store
@@ -54,7 +55,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
     errors.install(app)
     if settings.open_to_loopback_only:
         app.add_middleware(LoopbackGuard)
-    resources = (assistants, artifacts, calls, phone_numbers, tools, v2, schemas)
+    resources = (assistants, artifacts, calls, phone_numbers, tools, v2, schemas, prometheus)
     for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
         app.include_router(router)
     pages.install(app)
@@ -74,8 +75,9 @@ def _lifespan(
             client = await stack.enter_async_context(new_client())
             providers = embedded or Embedded(clock)
             stack.callback(providers.close)
-            recordings = Recordings(settings.data_dir)
-            desk = Desk(settings, clock, store, Casting(settings, clock, client, providers), recordings)
+            recordings, metrics = Recordings(settings.data_dir), Metrics()
+            casting = Casting(settings, clock, client, providers)
+            desk = Desk(settings, clock, store, casting, recordings=recordings, metrics=metrics)
             app.state.services = Services(
                 settings=settings,
                 clock=clock,
@@ -84,6 +86,7 @@ def _lifespan(
                 readiness=readiness,
                 desk=desk,
                 recordings=recordings,
+                metrics=metrics,
             )
             async with anyio.create_task_group() as tasks:
                 if embedded is not None:

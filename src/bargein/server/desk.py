@@ -16,6 +16,7 @@ from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
 from bargein.server.logs import CALL_LOGS
+from bargein.server.metrics import Metrics
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.journals import JournalFile, journal_path
@@ -73,16 +74,26 @@ class Desk:
         store: where calls and assistants are.
         casting: finds a call's providers.
         recordings: where they are recorded.
+        metrics: are told of what goes on in them.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: Store, casting: Casting, recordings: Recordings
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        casting: Casting,
+        *,
+        recordings: Recordings,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._store = store
         self._casting = casting
         self._recordings = recordings
+        self._metrics = metrics
+        metrics.count_live(lambda: len(self._live))
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
         self._closing = False
@@ -183,6 +194,8 @@ class Desk:
         """While this holds, the call can be reached by its id."""
         call_id = session.setting.call_id
         self._live[call_id] = session
+        session.told.measures.watch = self._metrics.watch
+        session.on_end(lambda: self._metrics.ended(session.ended_reason))
         try:
             # Whatever is logged by a task of the call says which call it is about.
             with structlog.contextvars.bound_contextvars(call_id=call_id):
@@ -214,6 +227,7 @@ class Desk:
 
     async def _end_unstarted(self, call_id: str, reason: str, detail: str) -> None:
         _log.warning("a call could not begin", call_id=call_id, reason=reason, detail=detail)
+        self._metrics.ended(reason)
         ended_at = iso_from_epoch_ms(self._clock.epoch_ms())
         await self._store.calls.update(
             call_id, {"status": "ended", "endedReason": reason, "endedMessage": detail, "endedAt": ended_at}

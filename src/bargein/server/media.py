@@ -105,6 +105,8 @@ async def _listen(socket: WebSocket, session: CallSession) -> None:
         except (WebSocketDisconnect, RuntimeError):
             break
         if frame["type"] != "websocket.receive":
+            if frame.get("code") in (PROTOCOL_ERROR, INVALID_PAYLOAD, TOO_BIG):
+                services_of(socket).metrics.refused(frame["code"])
             _log_broken(session.setting.call_id, frame)
             break
         count += 1
@@ -170,6 +172,7 @@ def _encoding(audio: AudioFormat) -> Any:
 async def refuse(socket: WebSocket, call_id: str, code: int, why: str) -> None:
     """Close a socket, and say why there and in the log."""
     _log.warning("closed a call's socket", call_id=call_id[:80], code=code, reason=why)
+    services_of(socket).metrics.refused(code)
     short = why.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
     with anyio.move_on_after(_SEND_TIMEOUT_S), suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
         await socket.close(code, short)

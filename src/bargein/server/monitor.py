@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 
-from bargein.call.audience import AUDIENCE_RATE_HZ, Listener
+from bargein.call.audience import AUDIENCE_FRAME_MS, AUDIENCE_RATE_HZ, Listener
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import WebsocketLeg
 from bargein.server.auth import key_of
@@ -24,6 +24,8 @@ from bargein.wire.plans import MonitorPlan
 
 router = APIRouter(tags=["live calls"])
 
+_LISTENER_BEHIND_MS = 3000
+"""A listener who is so far behind is let go."""
 _INSIGHT_BUFFER = 500
 _INSIGHT_BATCH_S = 0.1
 
@@ -54,15 +56,16 @@ async def listen(socket: WebSocket, call_id: str) -> None:
     except WireError as error:
         await refuse(socket, call_id, POLICY_VIOLATION, str(error.messages))
         return
-    leg = WebsocketLeg(CarrierSocket(socket), "pcm_s16le", AUDIENCE_RATE_HZ)
+    leg = WebsocketLeg(CarrierSocket(socket), "pcm_s16le", AUDIENCE_RATE_HZ, _LISTENER_BEHIND_MS // AUDIENCE_FRAME_MS)
     leave = session.audience.join(Listener(leg.send_audio, leg.send_text))
     session.on_end(leg.hang_up)
     try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_gone, socket, tasks.cancel_scope)
-            # A listener who takes too little is let go by the leg; the call never waits for one.
-            await leg.run(leave)
-            tasks.cancel_scope.cancel()
+        with services.metrics.listeners.track_inprogress():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_until_gone, socket, tasks.cancel_scope)
+                # A listener who takes too little is let go by the leg; the call never waits for one.
+                await leg.run(leave)
+                tasks.cancel_scope.cancel()
     finally:
         leave()
 

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from bargein.clock import Clock
 from bargein.server.casting import EmbeddedProviders
 from bargein.server.desk import Desk
+from bargein.server.metrics import Metrics
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.recordings import Recordings
@@ -49,6 +50,7 @@ class Services:
         readiness: what `/ready` tells.
         desk: the live calls.
         recordings: what was recorded of calls.
+        metrics: what Prometheus is told.
     """
 
     settings: Settings
@@ -58,6 +60,7 @@ class Services:
     readiness: Readiness
     desk: Desk
     recordings: Recordings
+    metrics: Metrics
 
 
 def services_of(connection: HTTPConnection) -> Services:

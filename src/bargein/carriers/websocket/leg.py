@@ -56,14 +56,21 @@ class WebsocketLeg:
 
     Attributes:
         done: all is said and the socket is closed, or it is gone.
+
+    Args:
+        socket: where to.
+        encoding: of the audio.
+        rate_hz: of the audio.
+        most_frames: so many frames may wait to be sent; a peer for which more do has stalled, and is let go.
     """
 
     can_clear = False
 
-    def __init__(self, socket: Socket, encoding: Encoding, rate_hz: int) -> None:
+    def __init__(self, socket: Socket, encoding: Encoding, rate_hz: int, most_frames: int = _MOST_FRAMES) -> None:
         self.rate_hz = rate_hz
         self._socket = socket
         self._encoding = encoding
+        self._most_frames = most_frames
         self._texts: deque[str] = deque()
         self._text_chars = 0
         self._frames: deque[bytes] = deque()
@@ -89,7 +96,7 @@ class WebsocketLeg:
         """See `Leg.send_audio`."""
         self._frames.append(frame)
         self._work.set()
-        if len(self._frames) > _MOST_FRAMES:
+        if len(self._frames) > self._most_frames:
             self._scope.cancel()
 
     def send_text(self, text: str) -> None:
