@@ -40,6 +40,18 @@ class ProviderError(BargeinError):
         self.ended_reason = ended_reason
 
 
+class StoreError(BargeinError):
+    """The store cannot do now what it was asked to. Its text may be shown; what was asked may be asked again."""
+
+
+class StoreAwayError(StoreError):
+    """The database does not answer, or not now."""
+
+
+class StoreFullError(StoreError):
+    """The disk is full or broken: nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A tool that a model wants run.

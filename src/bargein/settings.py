@@ -4,7 +4,9 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DEFAULT_PORT = 8700
 
@@ -21,6 +23,8 @@ class Settings:
         host: address to listen on (`bargein serve --host`).
         port: TCP port to listen on; 0 lets the system choose.
         data_dir: folder for the database and the journals (`BARGEIN_DATA_DIR`).
+        database_url: a Postgres database instead of a file in that folder (`BARGEIN_DATABASE_URL`,
+            `postgresql://user:password@host/name`, with `sslmode` and the like after a question mark).
         api_key: the private bearer key (`BARGEIN_API_KEY`): opens everything.
         public_key: the public bearer key (`BARGEIN_PUBLIC_KEY`): opens `POST /call/web` alone.
         public_url: how the world reaches this server, when a proxy stands before it (`BARGEIN_PUBLIC_URL`).
@@ -32,12 +36,18 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     data_dir: Path = Path(".bargein")
+    database_url: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
     public_key: str | None = field(default=None, repr=False)
     public_url: str | None = None
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str | None = None
     log_level: str = "info"
+
+    @property
+    def database_password(self) -> str | None:
+        """The password in `database_url`, which must not get into a log."""
+        return None if self.database_url is None else urlsplit(self.database_url).password
 
     @property
     def open_to_loopback_only(self) -> bool:
@@ -48,7 +58,7 @@ class Settings:
         """Refuse settings under which a stranger could use the server.
 
         Raises:
-            SettingsError: the address is not loopback and there is no private key.
+            SettingsError: the address is not loopback and there is no private key, or the database cannot be used.
         """
         if not is_loopback(self.host) and self.api_key is None:
             raise SettingsError(
@@ -59,6 +69,22 @@ class Settings:
             raise SettingsError(
                 "BARGEIN_PUBLIC_KEY must differ from BARGEIN_API_KEY: browsers get to see the public one"
             )
+
+
+def _database_url(value: str | None) -> str | None:
+    """A URL as libpq takes it; other tools' names for the same are taken too.
+
+    Raises:
+        SettingsError: it is none, or there is nothing installed to use it with. The text does not hold it.
+    """
+    if value is None:
+        return None
+    scheme, separator, rest = value.partition("://")
+    if scheme not in ("postgresql", "postgres", "postgresql+asyncpg") or not separator:
+        raise SettingsError("BARGEIN_DATABASE_URL must be like postgresql://user:password@host:5432/name")
+    if find_spec("asyncpg") is None:
+        raise SettingsError("BARGEIN_DATABASE_URL needs a driver: python -m pip install 'bargein[postgres]'")
+    return f"postgresql://{rest}"
 
 
 def is_loopback(host: str) -> bool:
@@ -84,6 +110,7 @@ def from_environment(
         host=host or text("BARGEIN_HOST") or "127.0.0.1",
         port=port if port is not None else _port(text("BARGEIN_PORT")),
         data_dir=Path(text("BARGEIN_DATA_DIR") or ".bargein"),
+        database_url=_database_url(text("BARGEIN_DATABASE_URL")),
         api_key=text("BARGEIN_API_KEY"),
         public_key=text("BARGEIN_PUBLIC_KEY"),
         public_url=(text("BARGEIN_PUBLIC_URL") or "").rstrip("/") or None,

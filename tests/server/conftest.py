@@ -11,6 +11,7 @@ import pytest
 from bargein.server.app import create_app
 from bargein.server.services import Warmable
 from bargein.settings import Settings
+from tests.conftest import BOTH
 
 PRIVATE = "private-key-1234"
 PUBLIC = "public-key-5678"
@@ -21,13 +22,23 @@ BASE = "http://127.0.0.1:8700"
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
+ON_BOTH = ("test_assistants", "test_calls", "test_phone_numbers", "test_tools", "test_outages")
+"""The modules whose tests run on both databases: what they ask for is stored and found again."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if "database_url" in metafunc.fixturenames and name in ON_BOTH:
+        metafunc.parametrize("database_url", BOTH, indirect=True)
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Serve:
+def serve(tmp_path: Path, database_url: str | None) -> Serve:
     """Runs a server: `async with serve(api_key=…) as client`."""
 
     @asynccontextmanager
     async def running(*, embedded: Warmable | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(Settings(data_dir=tmp_path, **settings), embedded=embedded)
+        app = create_app(Settings(data_dir=tmp_path, database_url=database_url, **settings), embedded=embedded)
         transport = httpx.ASGITransport(app)
         async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             yield client

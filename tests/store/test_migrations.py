@@ -1,19 +1,18 @@
 """Every step from the first tables to today's: what was stored before is there after."""
 
-import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anyio
 import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, inspect, text
 
 import bargein.store.database
 from bargein.clock import LoopClock
 from bargein.store import Query, Store
+from bargein.store.backends import postgres_engine, sqlite_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -26,40 +25,58 @@ def alembic() -> Config:
     return config
 
 
-def move(path: Path, revision: str, *, down: bool = False) -> None:
-    engine = create_engine(f"sqlite:///{path}")
-    try:
-        with engine.begin() as connection:
+class Steps:
+    """A database that is moved from step to step."""
+
+    def __init__(self, path: Path, url: str | None) -> None:
+        self.path = path
+        self.url = url
+        self._engine = sqlite_engine(path) if url is None else postgres_engine(url, 10)
+
+    async def move(self, revision: str, *, down: bool = False) -> None:
+        def run(connection: Connection) -> None:
             config = alembic()
             config.attributes["connection"] = connection
             (command.downgrade if down else command.upgrade)(config, revision)
-    finally:
-        engine.dispose()
+
+        async with self._engine.begin() as connection:
+            await connection.run_sync(run)
+
+    async def sql(self, *statements: str) -> list[tuple[object, ...]]:
+        async with self._engine.begin() as connection:
+            for statement in statements:
+                result = await connection.execute(text(statement.replace(":", "\\:")))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    async def tables(self) -> set[str]:
+        async with self._engine.connect() as connection:
+            return set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+
+    async def open(self) -> Store:
+        return await Store.open(self.path, LoopClock(), url=self.url)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
 
 
-def old_database(path: Path) -> None:
+@pytest.fixture
+async def steps(tmp_path: Path, database_url: str | None) -> AsyncIterator[Steps]:
     """A database as the first version left it, with something in it."""
-    move(path, "0001")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO meta VALUES ('org_id', 'the-org')")
-        connection.execute("""INSERT INTO assistants VALUES ('a', 1000, 2000, '{"name": "Ada"}')""")
-        connection.execute(
-            "INSERT INTO calls VALUES ('c', 1000, 2000, 'a', NULL, 'ended', "
-            """'{"assistantId": "a", "status": "ended", "endedReason": "customer-ended-call"}')"""
-        )
+    found = Steps(tmp_path / "bargein.db", database_url)
+    await found.move("0001")
+    await found.sql(
+        "INSERT INTO meta VALUES ('org_id', 'the-org')",
+        """INSERT INTO assistants VALUES ('a', 1000, 2000, '{"name": "Ada"}')""",
+        "INSERT INTO calls VALUES ('c', 1000, 2000, 'a', NULL, 'ended', "
+        """'{"assistantId": "a", "status": "ended", "endedReason": "customer-ended-call"}')""",
+    )
+    yield found
+    await found.close()
 
 
-def names(path: Path) -> set[str]:
-    with closing(sqlite3.connect(path)) as connection:
-        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
-async def test_a_database_of_the_first_version_opens_with_all_it_held(tmp_path: Path) -> None:
-    path = tmp_path / "bargein.db"
-    await anyio.to_thread.run_sync(old_database, path)
-    assert "tools" not in names(path)
-
-    store = await Store.open(path, LoopClock())
+async def test_a_database_of_the_first_version_opens_with_all_it_held(steps: Steps) -> None:
+    assert "tools" not in await steps.tables()
+    store = await steps.open()
     try:
         stamps = {"createdAt": "1970-01-01T00:00:01.000Z", "updatedAt": "1970-01-01T00:00:02.000Z"}
         assistant = {"id": "a", "orgId": "the-org", "name": "Ada", **stamps}
@@ -74,16 +91,16 @@ async def test_a_database_of_the_first_version_opens_with_all_it_held(tmp_path: 
         await store.close()
 
 
-def test_the_steps_go_back_as_well(tmp_path: Path) -> None:
-    path = tmp_path / "bargein.db"
-    old_database(path)
-    before = names(path)
-    move(path, "head")
-    assert names(path) == before | {"phone_numbers", "tools"}
-    move(path, "0001", down=True)
-    assert names(path) == before
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT id FROM calls").fetchall() == [("c",)]
+async def test_the_steps_go_back_as_well(steps: Steps) -> None:
+    before = await steps.tables()
+    await steps.move("head")
+    after = await steps.tables()
+    assert after >= before | {"phone_numbers", "tools"}
+    await steps.move("0001", down=True)
+    assert await steps.tables() == before
+    await steps.move("head")
+    assert await steps.tables() == after
+    assert await steps.sql("SELECT id FROM calls") == [("c",)]
 
 
 def test_the_steps_are_one_line() -> None:

@@ -70,7 +70,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         readiness = Readiness()
         async with AsyncExitStack() as stack:
-            store = await Store.open(settings.data_dir / DATABASE, clock)
+            store = await Store.open(settings.data_dir / DATABASE, clock, url=settings.database_url)
             stack.push_async_callback(_shielded, store.close)
             client = await stack.enter_async_context(new_client())
             providers = embedded or Embedded(clock)

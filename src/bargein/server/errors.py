@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bargein.ports import StoreError, StoreFullError
 from bargein.wire.errors import WireError, bad_request, phrase
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ _QUERY_TEXTS = {
     "greater_than_equal": "must not be less than {ge:g}",
     "less_than_equal": "must not be greater than {le:g}",
 }
+_RETRY_AFTER_S = "5"
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def install(app: FastAPI) -> None:
     """Answer every exception that a request can end in."""
     app.add_exception_handler(WireError, _on_wire_error)
+    app.add_exception_handler(StoreError, _on_store_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_middleware(ErrorBoundary)
@@ -55,6 +58,13 @@ def _answer(request: Request, error: WireError, headers: dict[str, str] | None =
 
 def _on_wire_error(request: Request, error: Exception) -> Response:
     return _answer(request, cast("WireError", error))
+
+
+def _on_store_error(request: Request, error: Exception) -> Response:
+    """The database cannot do it now: 507 where its disk is full (RFC 4918), else 503."""
+    if isinstance(error, StoreFullError):
+        return _answer(request, WireError(507, str(error)))
+    return _answer(request, WireError(503, str(error)), {"Retry-After": _RETRY_AFTER_S})
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:

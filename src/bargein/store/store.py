@@ -19,6 +19,8 @@ _OWN = ("id", "orgId", "createdAt", "updatedAt")
 _FARTHEST = (1 << 63) - 1
 """No database counts rows beyond this."""
 
+_LONGEST_KEY = 500
+
 Check = Callable[[JsonObject, JsonObject], None]
 """Gets a document as it is and as it would become, both without what the store gives; what it raises stops that."""
 
@@ -111,7 +113,7 @@ class Records:
     async def get(self, record_id: str) -> JsonObject | None:
         """The document of this id, or None."""
         async with self._database.reading() as connection:
-            result = await connection.execute(select(self._table).where(self._column("id") == record_id))
+            result = await connection.execute(select(self._table).where(self._column("id") == _key(record_id)))
             row = result.mappings().first()
         return None if row is None else self._view(row)
 
@@ -140,7 +142,7 @@ class Records:
             check: has the last word; what it raises goes through, and nothing is changed.
         """
         async with self._database.writing() as connection:
-            this = self._column("id") == record_id
+            this = self._column("id") == _key(record_id)
             # FOR UPDATE means nothing to SQLite, where the write lock does the same; other databases need it
             result = await connection.execute(select(self._table).where(this).with_for_update())
             row = result.mappings().first()
@@ -158,7 +160,7 @@ class Records:
     async def delete(self, record_id: str) -> JsonObject | None:
         """Forget a document and return what it was, or None if there was none."""
         async with self._database.writing() as connection:
-            this = self._column("id") == record_id
+            this = self._column("id") == _key(record_id)
             row = (await connection.execute(select(self._table).where(this).with_for_update())).mappings().first()
             if row is None:
                 return None
@@ -169,7 +171,7 @@ class Records:
         return self._table.c[name]
 
     def _columns(self, document: JsonObject) -> JsonObject:
-        copied = {column: document.get(field) for column, field in self._filtered.items()}
+        copied = {column: _key(document.get(field)) for column, field in self._filtered.items()}
         return {"document": {name: value for name, value in document.items() if name not in _OWN}, **copied}
 
     def _wanted(self, query: Query) -> Select[Any]:
@@ -190,10 +192,10 @@ class Records:
         for name in ("id", *self._filtered):
             value: object = getattr(query, name, None)
             if value is not None:
-                found.append(self._column(name) == value)
+                found.append(self._column(name) == _key(value))
         if query.search:
             columns = map(self._column, self._searched)
-            found.append(or_(False, *(column.icontains(query.search, autoescape=True) for column in columns)))  # noqa: FBT003  # SQL's FALSE
+            found.append(or_(False, *(column.icontains(_key(query.search), autoescape=True) for column in columns)))  # noqa: FBT003  # SQL's FALSE
         return found
 
     def _view(self, row: RowMapping | Mapping[str, Any]) -> JsonObject:
@@ -204,6 +206,14 @@ class Records:
             "createdAt": iso_from_epoch_ms(row["created_at"]),
             "updatedAt": iso_from_epoch_ms(row["updated_at"]),
         }
+
+
+def _key(value: Any) -> Any:
+    """A value as a column can hold it. The document itself keeps every letter of it.
+
+    Postgres' text knows no U+0000, and its indexes no value beyond some 2,700 bytes.
+    """
+    return value.replace("\0", "\ufffd")[:_LONGEST_KEY] if isinstance(value, str) else value
 
 
 class Calls(Records):
@@ -247,10 +257,14 @@ class Store:
         self.tools = Records(database, clock, org_id, tables.tools, {})
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock) -> "Store":
-        """Open the database file `path`, making it where there is none."""
-        database = await Database.open(path)
-        async with database.writing() as connection:
+    async def open(cls, path: Path, clock: Clock, *, url: str | None = None) -> "Store":
+        """Open the database file `path`, making it where there is none; with a `url`, that Postgres database instead.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        database = await Database.open(path, url)
+        async with database.alone() as connection:
             key = tables.meta.c.key == "org_id"
             org_id = (await connection.execute(select(tables.meta.c.value).where(key))).scalar_one_or_none()
             if org_id is None:
@@ -262,7 +276,7 @@ class Store:
         """Ask the database for nothing, to see that it answers.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: it does not.
+            StoreError: it does not.
         """
         async with self._database.reading() as connection:
             await connection.execute(text("SELECT 1"))

@@ -5,11 +5,11 @@ the same for all), and beside it the fields of the document that lists are filte
 """
 
 from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 
-_DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
+# on Postgres json, not jsonb: that keeps the order of fields, and refuses no letter that JSON can hold
+_DOCUMENT = JSON()
 
 assistants = Table(
     "assistants",

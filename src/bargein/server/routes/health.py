@@ -2,9 +2,9 @@
 
 import anyio
 from fastapi import APIRouter
-from sqlalchemy.exc import SQLAlchemyError
 
 from bargein import __version__
+from bargein.ports import StoreError
 from bargein.server.services import Reach
 from bargein.wire.errors import WireError
 
@@ -26,7 +26,7 @@ async def ready(services: Reach) -> dict[str, str]:
     try:
         with anyio.fail_after(_DATABASE_SECONDS):
             await services.store.ping()
-    except (SQLAlchemyError, TimeoutError):
+    except (StoreError, TimeoutError):
         missing.append("the database does not answer")
     if missing:
         raise WireError(503, missing)

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
 down_revision = None
@@ -10,7 +9,7 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
-    document = sa.JSON().with_variant(JSONB(), "postgresql")
+    document = sa.JSON()
     op.create_table(
         "meta", sa.Column("key", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
     )

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0002"
 down_revision = "0001"
@@ -10,7 +9,7 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Make the tables."""
-    document = sa.JSON().with_variant(JSONB(), "postgresql")
+    document = sa.JSON()
     op.create_table(
         "phone_numbers",
         sa.Column("id", sa.String(36), primary_key=True),

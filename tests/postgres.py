@@ -1,0 +1,129 @@
+"""A Postgres of the tests' own, on a socket in a temporary folder, with a new database for whoever asks."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_START_S = 20.0
+_OWNER = "nobody"  # Postgres refuses to run as root
+# nothing here must outlast a crash of the machine
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
+
+_MADE = ("-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+
+
+def binaries() -> Path | None:
+    """Where Postgres' programs are; the newest of several, None where it is not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
+
+
+POSTGRES = binaries()
+
+needs_postgres = pytest.mark.skipif(POSTGRES is None and "CI" not in os.environ, reason="Postgres is not installed")
+
+
+@dataclass
+class Cluster:
+    """A server of Postgres.
+
+    Attributes:
+        folder: with its data and its socket.
+    """
+
+    folder: Path
+    _bin: Path
+    _process: subprocess.Popen[bytes] | None = None
+    _made: Iterator[int] = field(default_factory=lambda: count(1))
+    _free: list[str] = field(default_factory=list[str])
+
+    def start(self) -> None:
+        """Start it; returns once it answers."""
+        options = [f"-c{option}" for option in (*_FAST, "listen_addresses=", f"unix_socket_directories={self.folder}")]
+        log = (self.folder / "log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", self.folder / "data", *options], stdout=log, stderr=log, **as_owner()
+            )
+        until = time.monotonic() + _START_S
+        while subprocess.run([self._bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode != 0:
+            over = self._process.poll() is not None or time.monotonic() > until
+            assert not over, (self.folder / "log").read_text()
+            time.sleep(0.02)  # it tells nobody
+
+    def stop(self) -> None:
+        """End it, and whatever is connected."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # its "fast shutdown"
+            self._process.wait(_START_S)
+            self._process = None
+
+    def url(self, name: str) -> str:
+        """The URL of a database."""
+        return f"postgresql://{_OWNER}@/{name}?host={self.folder}"
+
+    def sql(self, statement: str, name: str = "postgres") -> str:
+        """What `psql` prints for a statement."""
+        command = [self._bin / "psql", "-h", self.folder, "-U", _OWNER, "-qAtX", "-c", statement, name]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_START_S).stdout.strip()
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """An empty database, by its URL."""
+        if not self._free:
+            self._free.append(f"test_{next(self._made)}")
+            self.sql(f"CREATE DATABASE {self._free[-1]}")
+        name = self._free.pop()
+        yield self.url(name)
+        # much quicker than a new database
+        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        self._free.append(name)
+
+
+def as_owner() -> dict[str, Any]:
+    """How a program is run as somebody else than root."""
+    return {"user": _OWNER, "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A server that runs for a while."""
+    assert POSTGRES is not None, "Postgres is not installed (Debian: apt-get install postgresql)"
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 letters
+    try:
+        if os.getuid() == 0:
+            shutil.chown(folder, _OWNER)
+        made = [
+            POSTGRES / "initdb",
+            "-D",
+            folder / "data",
+            "-A",
+            "trust",
+            "-U",
+            _OWNER,
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        ]
+        subprocess.run(made, check=True, stdout=subprocess.DEVNULL, timeout=60, **as_owner())
+        server = Cluster(folder, POSTGRES)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
