@@ -1,0 +1,70 @@
+"""A database that fails: each request is answered in Vapi's shape, and nothing that was confirmed is lost."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from sqlalchemy import event
+
+from bargein.server.services import Services
+
+pytestmark = pytest.mark.anyio
+
+
+def services_of(client: httpx.AsyncClient) -> Services:
+    return client._transport.app.state.services  # type: ignore[attr-defined,no-any-return]  # httpx's ASGITransport
+
+
+async def test_patches_at_once_lose_nothing(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/assistant", json={"name": "Ada"})).json()
+    fields = [{"name": "Eve"}, {"firstMessage": "Hi"}, {"endCallMessage": "Bye"}, {"metadata": {"a": 1}}]
+    statuses: list[int] = []
+
+    async def patch(changes: dict[str, Any]) -> None:
+        statuses.append((await client.patch(f"/assistant/{made['id']}", json=changes)).status_code)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            for changes in fields:
+                group.start_soon(patch, changes)
+    assert statuses == [200] * 12
+    after = (await client.get(f"/assistant/{made['id']}")).json()
+    assert {name: after[name] for changes in fields for name in changes} == {
+        name: value for changes in fields for name, value in changes.items()
+    }
+
+
+@asynccontextmanager
+async def failing(services: Services, error: Exception) -> AsyncIterator[None]:
+    """Every statement of the database ends in an error of its driver."""
+    engine = services.store._database._engine.sync_engine
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    event.listen(engine, "before_cursor_execute", refuse)
+    yield
+    event.remove(engine, "before_cursor_execute", refuse)
+
+
+async def test_a_database_that_is_away_is_told_and_comes_back(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/assistant", json={"name": "Ada"})).json()
+    async with failing(services_of(client), OSError("no route to host 10.1.2.3")):
+        for answer in (
+            await client.get("/assistant"),
+            await client.post("/assistant", json={"name": "Eve"}),
+            await client.patch(f"/assistant/{made['id']}", json={"name": "Eve"}),
+            await client.delete(f"/assistant/{made['id']}"),
+            await client.post("/call", json={"assistantId": made["id"], "transport": {"provider": "vapi.websocket"}}),
+        ):
+            assert answer.status_code == 503
+            message = "The database cannot be reached. Try again."
+            assert answer.json() == {"message": message, "error": "Service Unavailable", "statusCode": 503}
+            assert answer.headers["retry-after"] == "5"
+        assert (await client.get("/ready")).json()["message"] == ["the database does not answer"]
+        assert (await client.get("/health")).status_code == 200
+    assert (await client.get("/assistant")).json() == [made]
+    assert (await client.get("/ready")).status_code == 200
