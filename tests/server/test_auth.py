@@ -152,14 +152,17 @@ async def preflight(client: httpx.AsyncClient, path: str, origin: str) -> httpx.
     headers = {
         "origin": origin,
         "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization,content-type",
+        "access-control-request-headers": "authorization,content-type,x-client-id",
     }
     return await client.options(path, headers=headers)
 
 
 async def test_with_keys_any_page_may_start_a_web_call(keyed: httpx.AsyncClient) -> None:
     origin = "https://shop.example"
-    assert (await preflight(keyed, "/call/web", origin)).headers["access-control-allow-origin"] == "*"
+    for path in ("/call/web", "/chat/web"):
+        allowed = await preflight(keyed, path, origin)
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == "*"
     answer = await keyed.post("/call/web", json={"assistant": {}}, headers={**VISITOR, "origin": origin})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers

@@ -6,11 +6,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bargein.settings import Settings
 
 _LOOPBACK_ORIGIN = r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?"
-_PUBLIC_PATHS = frozenset({"/call/web"})
+_PUBLIC_PATHS = frozenset({"/call/web", "/chat/web"})
+_HEADERS = ("Authorization", "Content-Type", "X-Client-ID")
+"""What a page may send beyond what every page may; the last comes from Vapi's React widget."""
 
 
 class Cors:
-    """With keys, any page may start a web call with the public key; without, pages of this machine may do all.
+    """With keys, any page may start a web call or chat with the public key; without, those of this machine may do all.
 
     No cookies are involved: a page that calls must hold the key itself.
     """
@@ -23,7 +25,7 @@ class Cors:
             allow_origins=() if self._everywhere else ("*",),
             allow_origin_regex=_LOOPBACK_ORIGIN if self._everywhere else None,
             allow_methods=("GET", "POST", "PATCH", "DELETE") if self._everywhere else ("POST",),
-            allow_headers=("Authorization", "Content-Type"),
+            allow_headers=_HEADERS,
             max_age=600,
         )
 

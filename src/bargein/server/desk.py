@@ -12,6 +12,7 @@ from bargein.call.outcome import plan_of
 from bargein.call.rules import RulesError, compile_plan
 from bargein.call.session import CallSession, Setting
 from bargein.call.variables import Variables, has_templates
+from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
@@ -96,6 +97,7 @@ class Desk:
         metrics.count_live(lambda: len(self._live))
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
+        self._rooms: dict[str, Room] = {}
         self._closing = False
         self._all_gone = anyio.Event()
 
@@ -189,13 +191,20 @@ class Desk:
             log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
         )
 
+    def rejoinable(self, call_id: str) -> tuple[CallSession, Room] | None:
+        """The live call of that id and its room, if its caller may leave and come back."""
+        session, room = self._live.get(call_id), self._rooms.get(call_id)
+        return (session, room) if session is not None and room is not None else None
+
     @contextmanager
-    def seat(self, session: CallSession) -> Generator[None]:
-        """While this holds, the call can be reached by its id."""
+    def seat(self, session: CallSession, room: Room | None = None) -> Generator[None]:
+        """While this holds, the call can be reached by its id; with a room, its caller may come back to it."""
         call_id = session.setting.call_id
         self._live[call_id] = session
         session.told.measures.watch = self._metrics.watch
         session.on_end(lambda: self._metrics.ended(session.ended_reason))
+        if room is not None:
+            self._rooms[call_id] = room
         try:
             # Whatever is logged by a task of the call says which call it is about.
             with structlog.contextvars.bound_contextvars(call_id=call_id):
@@ -203,6 +212,7 @@ class Desk:
         finally:
             del self._live[call_id]
             CALL_LOGS.close(call_id)
+            self._rooms.pop(call_id, None)
 
     async def close(self) -> None:
         """End every call in words, and wait until they are recorded."""

@@ -11,19 +11,21 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import numpy as np
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.datastructures import Headers
 
 from bargein.call.ears import FloodError
 from bargein.call.session import CallSession
-from bargein.carriers.websocket import WebsocketLeg
+from bargein.carriers.websocket import Room, WebsocketLeg
 from bargein.server.auth import bearer, key_of
 from bargein.server.bodies import parse_json
 from bargein.server.desk import Claim, RefusedError, StartError
 from bargein.server.services import Services, services_of
 from bargein.server.sockets import CarrierSocket
-from bargein.wire.call import AudioFormat, audio_format_of
+from bargein.wire.base import JsonObject
+from bargein.wire.call import audio_format_of, keeps_room
 from bargein.wire.client_messages import Hang, StatusUpdate
 from bargein.wire.errors import WireError
 from bargein.wire.inbound import InboundMessage, parse_inbound
@@ -46,6 +48,7 @@ _FRAMES_AT_FIRST = 5000
 _FRAMES_AT_ONCE = 16
 
 _SEND_TIMEOUT_S = 5.0
+_FAREWELL_MS = 1000
 _MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: what fits into a close frame beside the code
 
 _log = structlog.get_logger("bargein.server")
@@ -59,6 +62,10 @@ async def transport(socket: WebSocket, call_id: str) -> None:
     if wrong_key(services, socket.headers):
         await refuse(socket, call_id, POLICY_VIOLATION, "the bearer key is not valid")
         return
+    if (live := services.desk.rejoinable(call_id)) is not None:
+        session, room = live
+        await _stay(socket, _leg_of(socket, session.setting.call), session, room)
+        return
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(services.desk.claim(call_id))
@@ -69,18 +76,21 @@ async def transport(socket: WebSocket, call_id: str) -> None:
 
 
 async def _hold(services: Services, socket: WebSocket, claim: Claim) -> None:
-    audio = audio_format_of(claim.call)
-    leg = WebsocketLeg(CarrierSocket(socket), _encoding(audio), int(audio.sample_rate or 16_000))
+    leg = _leg_of(socket, claim.call)
+    room = Room(leg) if keeps_room(claim.call) else None
     try:
-        session = await services.desk.open(claim, leg)
+        session = await services.desk.open(claim, room or leg)
     except StartError as error:
         await _say_goodbye(services, socket, error)
         await refuse(socket, str(claim.call["id"]), INTERNAL_ERROR, str(error))
         return
     async with anyio.create_task_group() as tasks:
-        with services.desk.seat(session):
-            tasks.start_soon(leg.run, lambda: session.hang_up("customer-ended-call"))
-            tasks.start_soon(_listen, socket, session)
+        with services.desk.seat(session, room):
+            if room is None:
+                tasks.start_soon(leg.run, lambda: session.hang_up("customer-ended-call"))
+                tasks.start_soon(_hold_on, socket, session)
+            else:
+                tasks.start_soon(_stay, socket, leg, session, room)
             await session.run()
         with anyio.move_on_after(2):
             await leg.done.wait()
@@ -94,6 +104,27 @@ async def _say_goodbye(services: Services, socket: WebSocket, error: StartError)
     with anyio.move_on_after(_SEND_TIMEOUT_S), suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
         await socket.send_text(Hang(timestamp=now_ms).to_text())
         await socket.send_text(ended.to_text())
+
+
+async def _hold_on(socket: WebSocket, session: CallSession) -> None:
+    """Listen to the caller; the call ends when it goes."""
+    await _listen(socket, session)
+    session.hang_up("customer-ended-call")
+
+
+async def _stay(socket: WebSocket, leg: WebsocketLeg, session: CallSession, room: Room) -> None:
+    """Listen to the caller; the call goes on when it goes, and it may come back by another socket."""
+    async with anyio.create_task_group() as tasks:
+        room.enter(leg, tasks.cancel_scope.cancel)
+        tasks.start_soon(leg.run, tasks.cancel_scope.cancel)
+        await _listen(socket, session)
+        tasks.cancel_scope.cancel()
+    if room.leave(leg):
+        # so that what it was saying when it went is at an end
+        with suppress(FloodError):
+            session.hear(leg.encode(np.zeros(leg.rate_hz * _FAREWELL_MS // 1000, dtype=np.int16)))
+    else:
+        await refuse(socket, session.setting.call_id, POLICY_VIOLATION, "the call has been joined by another socket")
 
 
 async def _listen(socket: WebSocket, session: CallSession) -> None:
@@ -117,7 +148,6 @@ async def _listen(socket: WebSocket, session: CallSession) -> None:
             break
         if count % _FRAMES_AT_ONCE == 0:
             await anyio.lowlevel.checkpoint()  # frames that have come already are taken without one
-    session.hang_up("customer-ended-call")
 
 
 def _take(session: CallSession, frame: MutableMapping[str, Any], count: int) -> None:
@@ -165,8 +195,9 @@ def wrong_key(services: Services, headers: Headers) -> bool:
     return bearer(headers) is not None and key_of(services.settings, headers) is None
 
 
-def _encoding(audio: AudioFormat) -> Any:
-    return audio.format or "pcm_s16le"
+def _leg_of(socket: WebSocket, call: JsonObject) -> WebsocketLeg:
+    audio = audio_format_of(call)
+    return WebsocketLeg(CarrierSocket(socket), audio.format or "pcm_s16le", int(audio.sample_rate or 16_000))
 
 
 async def refuse(socket: WebSocket, call_id: str, code: int, why: str) -> None:

@@ -165,7 +165,7 @@ def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
     transport's `callUrl` and `assistantVideoEnabled`; some of them fail where one is missing.
     """
     kept = without_nulls(body)
-    kept.pop("roomDeleteOnUserLeaveEnabled", None)
+    ends_when_left = kept.pop("roomDeleteOnUserLeaveEnabled", True)
     return {
         "assistantOverrides": {},
         **kept,
@@ -180,8 +180,15 @@ def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
             "provider": "daily",
             "callUrl": urls.transport,
             "assistantVideoEnabled": False,
+            "roomDeleteOnUserLeaveEnabled": ends_when_left,
         },
     }
+
+
+def keeps_room(call: JsonObject) -> bool:
+    """Whether a call goes on when its caller leaves, so that it can come back."""
+    transport: JsonObject = call.get("transport") or {}
+    return transport.get("roomDeleteOnUserLeaveEnabled") is False
 
 
 def audio_format_of(call: JsonObject) -> AudioFormat:
