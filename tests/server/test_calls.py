@@ -122,6 +122,30 @@ async def test_a_web_call_has_what_vapis_clients_read(client: httpx.AsyncClient)
     assert {"id", "orgId", "createdAt", "updatedAt"} <= set(call)
 
 
+async def test_a_web_call_as_vapis_clients_ask_for_it(client: httpx.AsyncClient) -> None:
+    """What the web SDK, the React widget and the iOS SDK post, and what each of them must find in the answer."""
+    stored = (await client.post("/assistant", json={"name": "Ada"})).json()["id"]
+    overrides = {"variableValues": {"who": "Bob"}}
+    web = {"assistantId": stored, "assistantOverrides": overrides, "roomDeleteOnUserLeaveEnabled": True}
+    widget = {"assistant": {"assistantId": stored, "assistantOverrides": overrides}}
+    widget["roomDeleteOnUserLeaveEnabled"] = False
+    ios = {"assistantId": stored, "assistantOverrides": {}, "metadata": {}}
+    for body, given in ((web, overrides), (widget, overrides), (ios, {})):
+        answer = await client.post("/call/web", json=body)
+        assert answer.status_code == 201, answer.text
+        call = answer.json()
+        assert call["assistantId"] == stored
+        assert "assistant" not in call
+        assert call["assistantOverrides"] == given
+        room = call["transport"]["roomDeleteOnUserLeaveEnabled"]
+        assert room is body.get("roomDeleteOnUserLeaveEnabled", True)
+        assert isinstance(call["artifactPlan"]["videoRecordingEnabled"], bool)
+        assert all(isinstance(call["monitor"][name], str) for name in ("listenUrl", "controlUrl"))
+    nobody = await client.post("/call/web", json={"assistant": {"assistantId": "nobody"}})
+    assert nobody.status_code == 400
+    assert "There is no assistant" in nobody.text
+
+
 async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed: httpx.AsyncClient) -> None:
     by_visitor = await keyed.post("/call/web", json={"assistant": INLINE}, headers=VISITOR)
     assert by_visitor.status_code == 201

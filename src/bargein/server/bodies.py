@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
 import anyio
@@ -18,13 +19,17 @@ MAX_SECONDS = 10
 """A body that takes longer is given up."""
 
 
-async def read_request(request: Request, model: type[M]) -> tuple[M, JsonObject]:
-    """Read a body as `model`, and as it came.
+async def read_request(
+    request: Request, model: type[M], mend: Callable[[object], object] | None = None
+) -> tuple[M, JsonObject]:
+    """Read a body as `model`, and as it came; `mend` sets right, before that, what a known client gets wrong.
 
     Raises:
         WireError: 400, 408, 413 or 415.
     """
     data = await read_json(request)
+    if mend is not None:
+        data = mend(data)
     return parse_request(model, data), cast("JsonObject", data)
 
 

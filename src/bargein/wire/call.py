@@ -1,7 +1,7 @@
 """The call: how it is asked for and what is kept of it."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -156,6 +156,19 @@ def new_websocket_call(request: CreateCall, body: JsonObject, urls: CallUrls) ->
             "websocketCallUrl": urls.transport,
         },
     }
+
+
+def named_by_widget(body: object) -> object:
+    """Set right a body of Vapi's React widget, which puts a stored assistant's id and overrides in `assistant`.
+
+    Its 0.1.1 sends `{"assistant": {"assistantId", "assistantOverrides"}}` where it is given both.
+    """
+    whole = cast("JsonObject", body) if isinstance(body, dict) else {}
+    given: object = whole.get("assistant")
+    named = cast("JsonObject", given) if isinstance(given, dict) else {}
+    if "assistantId" not in named or set(named) - {"assistantId", "assistantOverrides"}:
+        return body
+    return {**{name: value for name, value in whole.items() if name != "assistant"}, **named}
 
 
 def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:

@@ -24,6 +24,7 @@ from bargein.wire.call import (
     UpdateCall,
     WebsocketTransport,
     effective_assistant,
+    named_by_widget,
     new_web_call,
     new_websocket_call,
 )
@@ -62,7 +63,7 @@ async def create_call(request: Request, services: Reach) -> JSONResponse:
 @router.post("/web", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateWebCall))
 async def create_web_call(request: Request, key: BearerKey, services: Reach) -> JSONResponse:
     """Make a call from a page; the one route that the public key opens."""
-    asked, body = await read_request(request, CreateWebCall)
+    asked, body = await read_request(request, CreateWebCall, named_by_widget)
     _refuse_what_is_not_here(asked)
     await _check_assistant(services, asked, body)
     call_id = str(uuid4())
