@@ -6,8 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.call.harness import stored
+from tests.call.stage import STORY, staged
+from tests.call.test_journal import SAYS, cut_call
 from tests.server.conftest import VISITOR
-from tests.vapi_schema import PRESENT, fill, problems
+from tests.vapi_schema import PRESENT, fill, load, problems
 
 __test__ = PRESENT
 
@@ -65,3 +68,21 @@ async def test_what_a_visitor_sees_is_still_a_call(keyed: httpx.AsyncClient, sha
     assert problems(shared_dir, "Call", web) == []
     assert web["assistant"]["server"] == {"url": "https://example.org"}
     assert "credentials" not in web["assistant"]
+
+
+def schema_of(shared_dir: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = load(shared_dir)["components"]["schemas"][name]
+    return found
+
+
+async def test_a_call_that_is_over_is_vapis(tmp_path: Path, shared_dir: Path) -> None:
+    async with staged(tmp_path, transcriber=SAYS, llm=STORY) as stage:
+        caller = await cut_call(stage, name="Ada")
+        record = await stored(stage.url, caller.id)
+    assert record["artifact"]["performanceMetrics"]["turnLatencies"]
+    assert problems(shared_dir, "Call", record) == []
+    assert problems(shared_dir, "Artifact", record["artifact"]) == []
+    known = set(schema_of(shared_dir, "Artifact")["properties"])
+    assert set(record["artifact"]) <= known
+    for field, name in (("performanceMetrics", "PerformanceMetrics"), ("recording", "Recording")):
+        assert set(record["artifact"][field]) <= set(schema_of(shared_dir, name)["properties"])

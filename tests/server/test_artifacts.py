@@ -249,6 +249,7 @@ async def test_a_call_that_is_deleted_leaves_nothing(tmp_path: Path, log: Log) -
     async with after_a_call(tmp_path) as (stage, caller), client_of(stage) as client:
         kept = [path(tmp_path, caller.id) for path in (journal_path, call_log_path, recording_path)]
         assert all(path.exists() for path in kept)
+        assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
         assert (await client.delete(f"/call/{caller.id}")).status_code == 200
         assert not any(path.exists() for path in kept)
         assert (await client.get(f"/call/{caller.id}/mono-recording")).status_code == 404

@@ -28,6 +28,28 @@ async def refusal(server: dict[str, Any], **more: Any) -> ServerError:
     return found.value
 
 
+async def test_whoever_watches_is_told_what_became_of_each_message() -> None:
+    told: list[tuple[str, str]] = []
+    async with Receiver([{}, as_json({}, 500), {}, as_json({}, 404)]) as receiver, house() as here:
+        here.sender.watch = lambda kind, outcome: told.append((kind, outcome))
+        server = {"url": receiver.url}
+        await here.sender.ask(server, MESSAGE)
+        with pytest.raises(ServerError):
+            await here.sender.ask(server, MESSAGE)
+        await here.sender.tell(server, {"type": "hang"})
+        with pytest.raises(ServerError):
+            await here.sender.tell(server, {"type": "hang"})
+        with pytest.raises(ServerError):
+            await here.sender.tell({"url": "ftp://here"}, {"type": "hang"})
+    assert told == [
+        ("tool-calls", "taken"),
+        ("tool-calls", "status"),
+        ("hang", "taken"),
+        ("hang", "status"),
+        ("hang", "invalid"),
+    ]
+
+
 async def test_a_message_is_wrapped_and_the_answer_given() -> None:
     async with Receiver([{"results": []}]) as receiver, house() as here:
         server = {"url": f"{receiver.url}?a=b", "secret": "hush", "headers": {"X-Team": "7", "x-vapi-secret": "old"}}

@@ -30,6 +30,7 @@ class Metrics:
         self._recovered = self._counter("false_alarms_recovered", "Cuts after which the assistant went on.")
         self._cut_caller = self._counter("customer_interruptions", "How often the assistant cut a caller.")
         self._refused = self._counter("refused_sockets", "Sockets that were closed for a reason.", "code")
+        self._deliveries = self._counter("webhook_deliveries", "What became of server messages.", "type", "outcome")
         self._latency = Histogram(
             "bargein_latency_seconds",
             "The parts of a turn, as in performanceMetrics: transcriber, endpointing, model, voice, turn.",
@@ -68,6 +69,10 @@ class Metrics:
     def refused(self, code: int) -> None:
         """A socket was closed with this code (RFC 6455)."""
         self._refused.labels(str(code)).inc()
+
+    def delivered(self, kind: str, outcome: str) -> None:
+        """A message to an owner's server was taken, or was not: see `bargein.webhooks.sender.Sender.watch`."""
+        self._deliveries.labels(kind, outcome).inc()
 
     def text(self) -> bytes:
         """All of them, in Prometheus's text format."""

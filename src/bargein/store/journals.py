@@ -1,5 +1,6 @@
 """Journals and logs of calls as files: one a call, written while it runs, off the event loop's thread."""
 
+import os
 import re
 from pathlib import Path
 
@@ -58,8 +59,13 @@ class JournalFile:
 
     def _append(self, lines: list[str]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        # What was said on the phone is nobody's business but the server's.
+        with open(self._path, "a", encoding="utf-8", opener=_private) as file:  # a Path takes no opener
             file.writelines(f"{line}\n" for line in lines)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def journal_path(data_dir: Path, call_id: str) -> Path:

@@ -1,7 +1,8 @@
 """Posts one message to an owner's server, and reads the answer with a bound on everything."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -57,12 +58,16 @@ class Sender:
         telling: for messages whose answer does not matter; guarded (`bargein.webhooks.guard`), without time limits.
         asking: for those whose answer does; the same, and it uses no connection twice.
         authentication: finds credentials.
+
+    Attributes:
+        watch: is told what became of each message: its type, and `taken` or the reason of the `ServerError`.
     """
 
     def __init__(self, telling: httpx.AsyncClient, asking: httpx.AsyncClient, authentication: Authentication) -> None:
         self._telling = telling
         self._asking = asking
         self._authentication = authentication
+        self.watch: Callable[[str, str], None] = lambda _type, _outcome: None
 
     async def ask(
         self,
@@ -83,12 +88,14 @@ class Sender:
         Raises:
             ServerError: there is no usable answer.
         """
-        try:
-            with anyio.fail_after(timeout_s):
-                letter = await self._letter(server, message, inline, timeout_s, None)
-                return _answer_of(await retried(letter.backoff, lambda: self._try(letter, read=True)))
-        except TimeoutError:
-            raise ServerError(f"the server did not answer within {timeout_s or 0:g} s", reason="timeout") from None
+        with self._watched(message):
+            try:
+                with anyio.fail_after(timeout_s):
+                    letter = await self._letter(server, message, inline, timeout_s, None)
+                    return _answer_of(await retried(letter.backoff, lambda: self._try(letter, read=True)))
+            except TimeoutError:
+                what = f"the server did not answer within {timeout_s or 0:g} s"
+                raise ServerError(what, reason="timeout") from None
 
     async def tell(
         self, server: JsonObject, message: JsonObject, *, inline: Sequence[JsonObject] = (), key: str | None = None
@@ -104,8 +111,19 @@ class Sender:
         Raises:
             ServerError: it was not taken.
         """
-        letter = await self._letter(server, message, inline, None, key)
-        await retried(letter.backoff, lambda: self._try(letter, read=False))
+        with self._watched(message):
+            letter = await self._letter(server, message, inline, None, key)
+            await retried(letter.backoff, lambda: self._try(letter, read=False))
+
+    @contextmanager
+    def _watched(self, message: JsonObject) -> Generator[None]:
+        kind = str(message.get("type"))
+        try:
+            yield
+        except ServerError as error:
+            self.watch(kind, error.reason)
+            raise
+        self.watch(kind, "taken")
 
     async def _letter(
         self,

@@ -1,0 +1,134 @@
+"""What is overheard of the mouth, and where: the times that recordings are made by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from bargein.call.mouth import Mouth
+
+RATE = 16_000
+
+
+@dataclass
+class HandClock:
+    """A clock that a test moves."""
+
+    now_ms: float = 50_000.0
+    due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def monotonic_ms(self) -> float:
+        return self.now_ms
+
+    def epoch_ms(self) -> int:
+        return int(self.now_ms)
+
+    def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> "HandTimer":
+        entry = (monotonic_ms, action)
+        self.due.append(entry)
+        return HandTimer(self, entry)
+
+    def until(self, now_ms: float) -> None:
+        while self.due and min(at for at, _ in self.due) <= now_ms:
+            entry = min(self.due, key=lambda one: one[0])
+            self.due.remove(entry)
+            self.now_ms = max(self.now_ms, entry[0])
+            entry[1]()
+        self.now_ms = now_ms
+
+
+@dataclass
+class HandTimer:
+    clock: HandClock
+    entry: tuple[float, Callable[[], None]]
+
+    def cancel(self) -> None:
+        if self.entry in self.clock.due:
+            self.clock.due.remove(self.entry)
+
+
+class Leg:
+    """A leg of a carrier that may drop what it was sent."""
+
+    rate_hz = RATE
+    bytes_per_sample = 2
+
+    def __init__(self, can_clear: bool) -> None:
+        self.can_clear = can_clear
+        self.cleared = 0
+
+    def encode(self, pcm: np.ndarray) -> bytes:
+        return pcm.tobytes()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return np.frombuffer(data, np.int16)
+
+    def send_audio(self, frame: bytes) -> None: ...
+
+    def send_text(self, text: str) -> None: ...
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+    def hang_up(self) -> None: ...
+
+
+class Overheard:
+    def __init__(self, can_clear: bool) -> None:
+        self.clock, self.leg = HandClock(), Leg(can_clear)
+        self.at: list[float] = []
+        self.silent_from: list[float] = []
+        self.mouth = Mouth(
+            self.leg,
+            self.clock,
+            50_000.0,
+            lambda _: None,
+            overhear=lambda _, at_ms: self.at.append(at_ms),
+            silenced=self.silent_from.append,
+        )
+
+    def say(self, turn_id: str, ms: int) -> None:
+        self.mouth.open(turn_id)
+        self.mouth.queue(turn_id, np.ones(ms * RATE // 1000, np.int16))
+        self.mouth.complete(turn_id)
+        self.mouth.play(turn_id)
+
+
+@pytest.mark.parametrize("can_clear", [False, True])
+def test_each_frame_is_overheard_where_it_sounds_however_early_it_is_sent(can_clear: bool) -> None:
+    overheard = Overheard(can_clear)
+    overheard.clock.until(51_000)
+    overheard.say("one", 100)
+    overheard.clock.until(52_000)
+    overheard.say("two", 40)
+    overheard.clock.until(53_000)
+    assert overheard.at == [1000, 1020, 1040, 1060, 1080, 2000, 2020]
+    assert not overheard.silent_from
+
+
+def test_what_a_leg_drops_is_silenced_from_then_on() -> None:
+    overheard = Overheard(can_clear=True)
+    overheard.say("one", 1000)
+    overheard.clock.until(50_310)
+    overheard.mouth.stop("one")
+    assert overheard.at[-1] > 400, "it was sent ahead"
+    assert overheard.silent_from == [310]
+    assert overheard.leg.cleared == 1
+
+
+def test_what_a_leg_cannot_take_back_will_be_heard() -> None:
+    overheard = Overheard(can_clear=False)
+    overheard.say("one", 1000)
+    overheard.clock.until(50_310)
+    overheard.mouth.stop("one")
+    assert 310 < overheard.at[-1] <= 340
+    assert not overheard.silent_from
+
+
+def test_stopping_another_reply_silences_nothing() -> None:
+    overheard = Overheard(can_clear=True)
+    overheard.say("one", 1000)
+    overheard.mouth.stop("other")
+    assert not overheard.silent_from
+    assert not overheard.leg.cleared
