@@ -54,7 +54,13 @@ def serve(
     from bargein.server.serving import serve as run  # noqa: PLC0415
 
     clock = LoopClock()
-    secrets = (settings.api_key, settings.public_key, settings.openai_api_key, settings.database_password)
+    secrets = (
+        settings.api_key,
+        settings.public_key,
+        settings.openai_api_key,
+        settings.database_password,
+        *settings.secret_keys,
+    )
     logs.configure(level=settings.log_level, clock=clock, secrets=secrets)
     server = create_app(settings, clock=clock, embedded=Embedded(clock))
     if not run(server, settings.host, settings.port, lambda bound: _welcome(settings, bound)):

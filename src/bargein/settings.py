@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 8700
+MIN_SECRET_KEY_CHARS = 32
 
 
 class SettingsError(ValueError):
@@ -30,6 +31,9 @@ class Settings:
         public_url: how the world reaches this server, when a proxy stands before it (`BARGEIN_PUBLIC_URL`).
         openai_api_key: key for model provider `openai` (`OPENAI_API_KEY`).
         openai_base_url: any OpenAI-compatible server (`OPENAI_BASE_URL`).
+        secret_keys: what credentials and other secrets are encrypted with at rest (`BARGEIN_SECRET_KEY`; several,
+            separated by commas: the first encrypts, all decrypt). With none set a key is kept in `secret.key` in the
+            data folder.
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -42,6 +46,7 @@ class Settings:
     public_url: str | None = None
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str | None = None
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
     log_level: str = "info"
 
     @property
@@ -58,13 +63,16 @@ class Settings:
         """Refuse settings under which a stranger could use the server.
 
         Raises:
-            SettingsError: the address is not loopback and there is no private key, or the database cannot be used.
+            SettingsError: the address is not loopback and there is no private key, the database cannot be used, or a
+                key is too short.
         """
         if not is_loopback(self.host) and self.api_key is None:
             raise SettingsError(
                 f"{self.host} is not a loopback address: set BARGEIN_API_KEY (and BARGEIN_PUBLIC_KEY for browsers) "
                 "before listening there, or listen on 127.0.0.1"
             )
+        if any(len(key) < MIN_SECRET_KEY_CHARS for key in self.secret_keys):
+            raise SettingsError(f"each key in BARGEIN_SECRET_KEY must have at least {MIN_SECRET_KEY_CHARS} characters")
         if self.public_key is not None and self.public_key == self.api_key:
             raise SettingsError(
                 "BARGEIN_PUBLIC_KEY must differ from BARGEIN_API_KEY: browsers get to see the public one"
@@ -116,6 +124,7 @@ def from_environment(
         public_url=(text("BARGEIN_PUBLIC_URL") or "").rstrip("/") or None,
         openai_api_key=text("OPENAI_API_KEY"),
         openai_base_url=text("OPENAI_BASE_URL"),
+        secret_keys=tuple(key.strip() for key in (text("BARGEIN_SECRET_KEY") or "").split(",") if key.strip()),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()

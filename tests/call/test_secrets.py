@@ -61,7 +61,12 @@ def full_of_secrets(stage: Stage) -> dict[str, Any]:
             {
                 "provider": "custom-llm",
                 "apiKey": secret("llm"),
-                "authenticationPlan": {"clientSecret": secret("oauth")},
+                "authenticationPlan": {
+                    "type": "oauth2",
+                    "url": "https://example.org/token",
+                    "clientId": "me",
+                    "clientSecret": secret("oauth"),
+                },
             },
             {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": secret("webhook")}},
         ],
@@ -149,5 +154,5 @@ def _check_they_were_used(stage: Stage) -> None:
         # The metadata is the owner's, for the owner's own model.
         assert HUSH not in json.dumps({n: v for n, v in exchange.body.items() if n != "metadata"})
     assert stage.voice.exchanges[0].headers["x-vapi-secret"] == secret("voice-secret")
-    assert stage.llm.exchanges[0].headers["authorization"] == f"Bearer {secret('model')}-bearer"
+    assert stage.llm.exchanges[0].headers["authorization"] == f"Bearer {secret('llm')}"  # the credential goes first
     assert stage.transcriber.hearings[0].headers["x-vapi-secret"] == secret("transcriber-secret")

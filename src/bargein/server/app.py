@@ -19,7 +19,18 @@ from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.errors import log_unexpected
 from bargein.server.metrics import Metrics
-from bargein.server.routes import artifacts, assistants, calls, health, phone_numbers, prometheus, schemas, tools, v2
+from bargein.server.routes import (
+    artifacts,
+    assistants,
+    calls,
+    credentials,
+    health,
+    phone_numbers,
+    prometheus,
+    schemas,
+    tools,
+    v2,
+)
 from bargein.server.services import Readiness, Services, Warmable
 from bargein.settings import Settings
 from bargein.store import Store
@@ -55,7 +66,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
     errors.install(app)
     if settings.open_to_loopback_only:
         app.add_middleware(LoopbackGuard)
-    resources = (assistants, artifacts, calls, phone_numbers, tools, v2, schemas, prometheus)
+    resources = (
+        assistants,
+        artifacts,
+        calls,
+        credentials,
+        phone_numbers,
+        tools,
+        v2,
+        schemas,
+        prometheus,
+    )
     for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
         app.include_router(router)
     pages.install(app)
@@ -70,7 +91,12 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         readiness = Readiness()
         async with AsyncExitStack() as stack:
-            store = await Store.open(settings.data_dir / DATABASE, clock, url=settings.database_url)
+            store = await Store.open(
+                settings.data_dir / DATABASE,
+                clock,
+                url=settings.database_url,
+                secret_keys=settings.secret_keys,
+            )
             stack.push_async_callback(_shielded, store.close)
             client = await stack.enter_async_context(new_client())
             providers = embedded or Embedded(clock)

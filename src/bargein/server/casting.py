@@ -1,5 +1,6 @@
 """Casting: from an assistant to the providers of one call."""
 
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import httpx
@@ -12,6 +13,7 @@ from bargein.providers.custom.transcriber import CustomTranscriber, CustomTransc
 from bargein.providers.custom.voice import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
 from bargein.server.absent import NOT_HERE, absent_model, absent_transcriber, absent_voice
+from bargein.server.keys import Keys, api_key
 from bargein.settings import Settings
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
@@ -62,8 +64,16 @@ class Casting:
         self._client = client
         self._embedded = embedded
 
-    def providers(self, assistant: Assistant, call: JsonObject, rate_hz: int) -> Providers:
+    def providers(
+        self, assistant: Assistant, call: JsonObject, rate_hz: int, keys: Keys = MappingProxyType({})
+    ) -> Providers:
         """The providers of a call whose audio has `rate_hz`.
+
+        Args:
+            assistant: the assistant.
+            call: the call's JSON.
+            rate_hz: of the audio in both directions.
+            keys: the owner's credentials for the assistant's providers.
 
         Raises:
             ProviderError: the assistant wants one that this server does not have; the text says what to do.
@@ -72,7 +82,7 @@ class Casting:
         return Providers(
             detector=self._embedded.detector,
             transcriber=self._transcriber(assistant.transcriber),
-            model=self._model(assistant.model, context),
+            model=self._model(assistant.model, context, keys),
             voice=self._voice(assistant.voice, context, rate_hz),
         )
 
@@ -88,7 +98,7 @@ class Casting:
             case _:
                 raise absent_transcriber(asked.provider)
 
-    def _model(self, asked: wire.AssistantModel | None, context: JsonObject) -> Model:
+    def _model(self, asked: wire.AssistantModel | None, context: JsonObject, keys: Keys) -> Model:
         match asked:
             case None | wire.EmbeddedModel():
                 return self._embedded.model
@@ -100,26 +110,29 @@ class Casting:
                     model=asked.model,
                     headers={name: str(value) for name, value in (asked.headers or {}).items()},
                     metadata_send_mode=asked.metadata_send_mode or "variable",
+                    api_key=api_key(keys, "custom-llm"),
                     context=context,
                     **_sampling(asked),
                     **timeout,
                 )
                 return CustomLlm(config, self._client)
             case wire.OpenAiModel():
-                return self._openai(asked)
+                return self._openai(asked, api_key(keys, "openai"))
             case _:
                 raise absent_model(asked.provider)
 
-    def _openai(self, asked: wire.OpenAiModel) -> Model:
+    def _openai(self, asked: wire.OpenAiModel, own_key: str | None) -> Model:
         settings = self._settings
-        if settings.openai_api_key is None and settings.openai_base_url is None:
+        key = own_key or settings.openai_api_key
+        if key is None and settings.openai_base_url is None:
             raise ProviderError(
-                "model provider openai needs a key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a compatible server",
+                "model provider openai needs a key: add a credential or set OPENAI_API_KEY, "
+                "or OPENAI_BASE_URL for a compatible server",
                 ended_reason=NOT_HERE,
             )
         config = OpenAiConfig(
             model=asked.model,
-            api_key=settings.openai_api_key,
+            api_key=key,
             base_url=settings.openai_base_url,
             **_sampling(asked),
         )

@@ -16,6 +16,7 @@ from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
+from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
 from bargein.settings import Settings
@@ -158,6 +159,7 @@ class Desk:
         call, call_id = claim.call, str(claim.call["id"])
         variables = Variables.of(call)
         as_json = await self._filled_in(claim.assistant, variables)
+        keys = await keys_of(as_json, self._store)
         self._refuse_when_closing()  # after the wait: from here to the seat there is none
         try:
             known = Assistant.wire_names()
@@ -170,7 +172,7 @@ class Desk:
                 instructions=_instructions(assistant),
                 variables=variables,
             )
-            providers = self._casting.providers(assistant, call, leg.rate_hz)
+            providers = self._casting.providers(assistant, call, leg.rate_hz, keys)
         except ProviderError as error:
             await self._end_unstarted(call_id, error.ended_reason, str(error))
             raise StartError(str(error), error.ended_reason) from None

@@ -76,6 +76,11 @@ def body_of(*models: type[WireModel], partial: bool = False) -> JsonObject:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+def body_like(schema: JsonObject, content_type: str = "application/json") -> JsonObject:
+    """The `openapi_extra` of a route that reads a body by hand of which there is no wire type."""
+    return {"requestBody": {"required": True, "content": {content_type: {"schema": schema}}}}
+
+
 def _own_fields(model: type[WireModel], *, partial: bool) -> JsonObject:
     schema = model.model_json_schema(by_alias=True, ref_template=_REF)
     schema.pop("$defs", None)

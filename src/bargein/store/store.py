@@ -1,17 +1,22 @@
-"""Assistants, calls, phone numbers and tools, kept as Vapi's JSON."""
+"""Assistants, calls and all other resources, kept as Vapi's JSON; the secrets in it encrypted."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+import anyio.to_thread
 from sqlalchemy import Column, ColumnElement, RowMapping, Select, Table, delete, func, insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.store import tables
 from bargein.store.database import Database
+from bargein.store.vault import IsSecret, Vault, VaultError, key_in
 from bargein.wire.base import JsonObject
+from bargein.wire.call import duration_ms
+from bargein.wire.redact import is_secret_name
 
 _OWN = ("id", "orgId", "createdAt", "updatedAt")
 """Fields that the store gives and nobody else sets."""
@@ -34,12 +39,16 @@ class Query:
         offset: how many of those that match to leave out first.
         oldest_first: turns the order around.
         search: a text that one of the record's searched fields holds somewhere, in whatever case.
+        order_by: the column to order by; records that are equal in it go by their age.
+        where: column -> the one value, or the values, that it may have.
     """
 
     limit: int = 100
     offset: int = 0
     oldest_first: bool = False
     search: str | None = None
+    order_by: str = "created_at"
+    where: Mapping[str, str | Sequence[str]] = field(default_factory=dict[str, "str | Sequence[str]"])
     created_at_gt: int | None = None
     created_at_lt: int | None = None
     created_at_ge: int | None = None
@@ -82,6 +91,7 @@ class Records:
         table: Table,
         filtered: Mapping[str, str],
         *,
+        vault: Vault,
         searched: Sequence[str] = (),
     ) -> None:
         """Set up the records of one table.
@@ -91,7 +101,8 @@ class Records:
             clock: gives createdAt and updatedAt.
             org_id: their orgId.
             table: the table.
-            filtered: column that lists are filtered by -> the document's field that it copies.
+            filtered: column that lists are filtered by -> the document's field that it copies (a dotted path).
+            vault: encrypts what is secret in the documents.
             searched: which of these columns `Query.search` looks into.
         """
         self._database = database
@@ -100,6 +111,8 @@ class Records:
         self._table = table
         self._filtered = filtered
         self._searched = searched
+        self._vault = vault
+        self._is_secret = secret_in(table)
 
     async def create(self, document: JsonObject, *, record_id: str | None = None) -> JsonObject:
         """Keep a document and return it with its id, orgId, createdAt and updatedAt."""
@@ -148,12 +161,12 @@ class Records:
             row = result.mappings().first()
             if row is None:
                 return None
-            before = cast("JsonObject", row["document"])
-            given = {name: value for name, value in (before | changes).items() if value is not None}
+            before = self._vault.open(row["document"])
+            given = _given_by_others({name: value for name, value in (before | changes).items() if value is not None})
+            if check is not None:
+                check(before, given)
             values: JsonObject = {"updated_at": max(self._clock.epoch_ms(), row["updated_at"])}
             values |= self._columns(given)
-            if check is not None:
-                check(before, values["document"])
             await connection.execute(update(self._table).where(this).values(values))
         return self._view(dict(row) | values)
 
@@ -171,11 +184,13 @@ class Records:
         return self._table.c[name]
 
     def _columns(self, document: JsonObject) -> JsonObject:
-        copied = {column: _key(document.get(field)) for column, field in self._filtered.items()}
-        return {"document": {name: value for name, value in document.items() if name not in _OWN}, **copied}
+        copied = {column: _key(_at(document, path)) for column, path in self._filtered.items()}
+        return {"document": self._vault.seal(_given_by_others(document), self._is_secret), **copied}
 
     def _wanted(self, query: Query) -> Select[Any]:
-        columns = (self._column("created_at"), self._column("id"))
+        columns = (func.coalesce(self._column(query.order_by), 0), self._column("created_at"), self._column("id"))
+        if query.order_by == "created_at":
+            columns = columns[1:]
         order = columns if query.oldest_first else tuple(column.desc() for column in columns)
         wanted = select(self._table).where(*self._conditions(query)).order_by(*order)
         return wanted.limit(query.limit).offset(min(query.offset, _FARTHEST))
@@ -193,6 +208,9 @@ class Records:
             value: object = getattr(query, name, None)
             if value is not None:
                 found.append(self._column(name) == _key(value))
+        for name, value in query.where.items():
+            column = self._column(name)
+            found.append(column == _key(value) if isinstance(value, str) else column.in_(map(_key, value)))
         if query.search:
             columns = map(self._column, self._searched)
             found.append(or_(False, *(column.icontains(_key(query.search), autoescape=True) for column in columns)))  # noqa: FBT003  # SQL's FALSE
@@ -200,7 +218,7 @@ class Records:
 
     def _view(self, row: RowMapping | Mapping[str, Any]) -> JsonObject:
         return {
-            **cast("JsonObject", row["document"]),
+            **self._vault.open(row["document"]),
             "id": row["id"],
             "orgId": self._org_id,
             "createdAt": iso_from_epoch_ms(row["created_at"]),
@@ -216,12 +234,105 @@ def _key(value: Any) -> Any:
     return value.replace("\0", "\ufffd")[:_LONGEST_KEY] if isinstance(value, str) else value
 
 
+def secret_in(table: Table) -> IsSecret:
+    """What is kept encrypted of a table's documents: of a credential all but what tells it from others."""
+    return _in_a_credential if table is tables.credentials else is_secret_name
+
+
+def _in_a_credential(name: str) -> bool:
+    return name not in ("provider", "name")
+
+
+def _given_by_others(document: JsonObject) -> JsonObject:
+    return {name: value for name, value in document.items() if name not in _OWN}
+
+
+def _at(document: JsonObject, path: str) -> str | None:
+    """The text at a dotted path; None where there is none."""
+    *parents, last = path.split(".")
+    for name in parents:
+        inner: object = document.get(name)
+        if not isinstance(inner, dict):
+            return None
+        document = cast("JsonObject", inner)
+    found: object = document.get(last)
+    return found if isinstance(found, str) else None
+
+
+class Credentials(Records):
+    """The credentials; also where webhooks and tools find them (`bargein.ports.Credentials`)."""
+
+    async def find(self, credential_id: str) -> JsonObject | None:
+        """See `bargein.ports.Credentials.find`."""
+        return await self.get(credential_id)
+
+
 class Calls(Records):
     """The calls; also what a live call writes its record with (`bargein.ports.CallRecords`)."""
+
+    def _columns(self, document: JsonObject) -> JsonObject:
+        return {**super()._columns(document), "duration_ms": duration_ms(document)}
 
     async def update(self, call_id: str, changes: dict[str, Any]) -> None:
         """See `CallRecords.update`. A call that was deleted while it was live stays deleted."""
         await self.patch(call_id, changes)
+
+
+_CALL_FILTERS = {"assistant_id": "assistantId", "phone_number_id": "phoneNumberId", "status": "status"}
+_NUMBER_FILTERS = {"number": "number", "sip_uri": "sipUri", "name": "name", "assistant_id": "assistantId"}
+_SESSION_FILTERS = {
+    "name": "name",
+    "assistant_id": "assistantId",
+    "squad_id": "squadId",
+    "workflow_id": "workflowId",
+    "phone_number_id": "phoneNumberId",
+    "customer_number": "customer.number",
+    "customer_sip_uri": "customer.sipUri",
+    "customer_name": "customer.name",
+    "customer_email": "customer.email",
+    "customer_external_id": "customer.externalId",
+}
+_CHAT_FILTERS = {
+    "assistant_id": "assistantId",
+    "squad_id": "squadId",
+    "session_id": "sessionId",
+    "previous_chat_id": "previousChatId",
+}
+
+
+async def _remembered(connection: AsyncConnection, name: str, first: Callable[[], str]) -> str:
+    """What the server knows of itself by that name; made where it is not known yet."""
+    known = (
+        await connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == name))
+    ).scalar_one_or_none()
+    if known is None:
+        known = first()
+        await connection.execute(insert(tables.meta).values(key=name, value=known))
+    return known
+
+
+async def _admit(connection: AsyncConnection, vault: Vault) -> None:
+    """See that the vault has the key of this database; bring all secrets under its first one."""
+    canary = tables.meta.c.key == "vault"
+    known = (await connection.execute(select(tables.meta.c.value).where(canary))).scalar_one_or_none()
+    if known is not None and vault.knows(known, first_key_only=True):
+        return
+    if known is not None and not vault.knows(known):
+        raise VaultError("the secrets in the database were encrypted with a key that is not in BARGEIN_SECRET_KEY")
+    for table in tables.metadata.sorted_tables:
+        if "document" in table.c:
+            await _reseal(connection, vault, table)
+    await connection.execute(delete(tables.meta).where(canary))
+    await connection.execute(insert(tables.meta).values(key="vault", value=vault.canary()))
+
+
+async def _reseal(connection: AsyncConnection, vault: Vault, table: Table) -> None:
+    for record_id in (await connection.execute(select(table.c.id))).scalars().all():
+        this = table.c.id == record_id
+        before = (await connection.execute(select(table.c.document).where(this))).scalar_one()
+        after = vault.seal(vault.open(before), secret_in(table))
+        if after != before:
+            await connection.execute(update(table).where(this).values(document=after))
 
 
 class Store:
@@ -233,44 +344,60 @@ class Store:
         calls: the calls, live and ended.
         phone_numbers: the phone numbers, with the secrets of their providers.
         tools: the stored tools.
+        credentials: what proves to others who the owner is.
+        squads: the stored squads.
+        files: what is known of the uploaded files.
+        sessions: the text conversations.
+        chats: their turns.
     """
 
-    def __init__(self, database: Database, clock: Clock, org_id: str) -> None:
+    def __init__(self, database: Database, clock: Clock, org_id: str, vault: Vault) -> None:
         self._database = database
         self.org_id = org_id
-        self.assistants = Records(database, clock, org_id, tables.assistants, {})
-        self.calls = Calls(
-            database,
-            clock,
-            org_id,
-            tables.calls,
-            {"assistant_id": "assistantId", "phone_number_id": "phoneNumberId", "status": "status"},
+
+        def records(table: Table, filtered: Mapping[str, str] | None = None, *searched: str) -> Records:
+            return Records(database, clock, org_id, table, filtered or {}, vault=vault, searched=searched)
+
+        self.assistants = records(tables.assistants)
+        self.calls = Calls(database, clock, org_id, tables.calls, _CALL_FILTERS, vault=vault)
+        self.phone_numbers = records(tables.phone_numbers, _NUMBER_FILTERS, "number", "sip_uri", "name")
+        self.tools = records(tables.tools)
+        self.credentials = Credentials(
+            database, clock, org_id, tables.credentials, {"provider": "provider"}, vault=vault
         )
-        self.phone_numbers = Records(
-            database,
-            clock,
-            org_id,
-            tables.phone_numbers,
-            {"number": "number", "sip_uri": "sipUri", "name": "name", "assistant_id": "assistantId"},
-            searched=("number", "sip_uri", "name"),
-        )
-        self.tools = Records(database, clock, org_id, tables.tools, {})
+        self.squads = records(tables.squads)
+        self.files = records(tables.files, {"purpose": "purpose"})
+        self.sessions = records(tables.sessions, _SESSION_FILTERS)
+        self.chats = records(tables.chats, _CHAT_FILTERS)
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock, *, url: str | None = None) -> "Store":
+    async def open(
+        cls, path: Path, clock: Clock, *, url: str | None = None, secret_keys: Sequence[str] = ()
+    ) -> "Store":
         """Open the database file `path`, making it where there is none; with a `url`, that Postgres database instead.
+
+        Args:
+            path: the file; without keys, the one with the key is beside it.
+            clock: the one clock.
+            url: of a Postgres database.
+            secret_keys: what secrets are encrypted with: the first encrypts, all decrypt. A new first key makes this
+                encrypt everything anew.
 
         Raises:
             StoreError: it cannot be opened.
+            VaultError: the secrets in the database were encrypted with none of these keys.
         """
         database = await Database.open(path, url)
-        async with database.alone() as connection:
-            key = tables.meta.c.key == "org_id"
-            org_id = (await connection.execute(select(tables.meta.c.value).where(key))).scalar_one_or_none()
-            if org_id is None:
-                org_id = str(uuid4())
-                await connection.execute(insert(tables.meta).values(key="org_id", value=org_id))
-        return cls(database, clock, org_id)
+        try:
+            await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+            vault = Vault(secret_keys or [await anyio.to_thread.run_sync(key_in, path.parent)])
+            async with database.alone() as connection:
+                org_id = await _remembered(connection, "org_id", lambda: str(uuid4()))
+                await _admit(connection, vault)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, clock, org_id, vault)
 
     async def ping(self) -> None:
         """Ask the database for nothing, to see that it answers.

@@ -30,6 +30,7 @@ calls = Table(
     Column("assistant_id", Text, nullable=True, index=True),
     Column("phone_number_id", Text, nullable=True, index=True),
     Column("status", String(32), nullable=True, index=True),
+    Column("duration_ms", BigInteger, nullable=True, index=True),
     Column("document", _DOCUMENT, nullable=False),
 )
 
@@ -54,6 +55,67 @@ tools = Table(
     Column("id", String(36), primary_key=True),
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("provider", Text, nullable=True, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+squads = Table(
+    "squads",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("purpose", Text, nullable=True, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("name", Text, nullable=True, index=True),
+    Column("assistant_id", Text, nullable=True, index=True),
+    Column("squad_id", Text, nullable=True, index=True),
+    Column("workflow_id", Text, nullable=True, index=True),
+    Column("phone_number_id", Text, nullable=True, index=True),
+    Column("customer_number", Text, nullable=True, index=True),
+    Column("customer_sip_uri", Text, nullable=True, index=True),
+    Column("customer_name", Text, nullable=True, index=True),
+    Column("customer_email", Text, nullable=True, index=True),
+    Column("customer_external_id", Text, nullable=True, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("assistant_id", Text, nullable=True, index=True),
+    Column("squad_id", Text, nullable=True, index=True),
+    Column("session_id", Text, nullable=True, index=True),
+    Column("previous_chat_id", Text, nullable=True, index=True),
     Column("document", _DOCUMENT, nullable=False),
 )
 

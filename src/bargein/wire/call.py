@@ -1,6 +1,7 @@
 """The call: how it is asked for and what is kept of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -223,3 +224,12 @@ def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObje
     for name in ("id", "orgId", "createdAt", "updatedAt"):
         merged.pop(name, None)
     return without_nulls(merged)
+
+
+def duration_ms(call: JsonObject) -> int | None:
+    """How long a call took by its record, in milliseconds; None for one that has not ended, or never began."""
+    try:
+        began, ended = (datetime.fromisoformat(str(call[name])) for name in ("startedAt", "endedAt"))
+        return max(0, round((ended - began).total_seconds() * 1000))
+    except (KeyError, ValueError, TypeError):
+        return None

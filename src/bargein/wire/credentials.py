@@ -1,0 +1,73 @@
+"""Credentials: what proves to others who the owner is, told apart by `provider`.
+
+Vapi's OpenAPI document has no `/credential`, though `credentialId` is everywhere in it; the kinds are those that it
+lists for an assistant's `credentials`. Telnyx, which its phone numbers need one for, is ours.
+"""
+
+from functools import cache
+from typing import cast
+
+from bargein.wire import contract, words
+from bargein.wire.assistant import without_nulls
+from bargein.wire.base import JsonObject
+from bargein.wire.errors import bad_request
+from bargein.wire.redact import is_secret_name
+
+_TELNYX = "telnyx"
+_LIKE_TELNYX = "openai"
+"""A credential that has the same fields: `apiKey` and `name`."""
+
+_MAX_MESSAGES = 50
+_ALSO_SECRET = frozenset({"webhookUrl", "email", "authorizationId"})
+"""Secret in a credential, though not everywhere: who has a Slack webhook's address may post there."""
+_HOLD_SECRETS = frozenset({"authenticationPlan", "bucketPlan"})
+"""Named like a secret, but only some of what they hold is one: the rest tells the owner what is set."""
+
+
+@cache
+def kinds() -> dict[str, str]:
+    """Every provider that a credential can be for -> the name of the type of such a credential."""
+    found: dict[str, str] = {}
+    for name, schema in contract.definitions().items():
+        if name.startswith("Create") and name.endswith("CredentialDTO"):
+            found[schema["properties"]["provider"]["enum"][0]] = name
+    return {**found, _TELNYX: found[_LIKE_TELNYX]}
+
+
+def fields_of(provider: str) -> frozenset[str]:
+    """The names of the fields that a credential for this provider may have."""
+    return frozenset(contract.definitions()[kinds()[provider]]["properties"])
+
+
+def parse_credential(data: object) -> JsonObject:
+    """Read a credential of any kind, without the fields that are null.
+
+    Raises:
+        WireError: 400, with every finding; for an unknown provider, with the list of providers.
+    """
+    if not isinstance(data, dict):
+        raise bad_request("the body must be a JSON object")
+    body = cast("JsonObject", data)
+    provider: object = body.get("provider")
+    if provider is None:
+        raise bad_request(words.sentence("provider", words.MISSING))
+    if not isinstance(provider, str) or provider not in kinds():
+        raise bad_request(words.sentence("provider", words.one_of(kinds())))
+    known = fields_of(provider)
+    found = [f"property {name} should not exist" for name in body if name not in known]
+    like = body | {"provider": _LIKE_TELNYX} if provider == _TELNYX else body
+    found += [words.sentence(path, text) for path, text in contract.problems(kinds()[provider], like).items()]
+    if found:
+        raise bad_request(*found[:_MAX_MESSAGES])
+    return without_nulls(body)
+
+
+def shown(credential: JsonObject) -> JsonObject:
+    """A credential as anybody may see it, its owner too: without its secrets."""
+    clean: JsonObject = {}
+    for name, value in credential.items():
+        if isinstance(value, dict) and name in _HOLD_SECRETS:
+            clean[name] = shown(cast("JsonObject", value))
+        elif not is_secret_name(name) and name not in _ALSO_SECRET:
+            clean[name] = value
+    return clean

@@ -1,0 +1,134 @@
+"""`/credential`: every kind is kept, none of its secrets ever comes back."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bargein.wire.credentials import fields_of, kinds
+from bargein.wire.redact import is_secret_name
+from tests.server.conftest import OWNER, VISITOR, Serve
+from tests.vapi_schema import PRESENT, SHARED, fill
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "the-secret-4711"
+WEBHOOK = {
+    "provider": "webhook",
+    "name": "mine",
+    "authenticationPlan": {"type": "bearer", "token": SECRET, "headerName": "X-Mine", "bearerPrefixEnabled": False},
+}
+
+
+def is_secret(name: str) -> bool:
+    return is_secret_name(name) and name != "authenticationPlan"  # in which there is more than the secret
+
+
+async def make(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post("/credential", json=body)
+    assert answer.status_code == 201, answer.text
+    assert SECRET not in answer.text
+    return answer.json()
+
+
+def refusal(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 400
+    assert (answer.json()["error"], answer.json()["statusCode"]) == ("Bad Request", 400)
+    return answer.json()["message"]
+
+
+async def test_a_credential_lives_its_life(client: httpx.AsyncClient) -> None:
+    made = await make(client, {"provider": "openai", "apiKey": SECRET, "name": "mine"})
+    assert set(made) == {"id", "orgId", "createdAt", "updatedAt", "provider", "name"}
+    path = f"/credential/{made['id']}"
+    assert (await client.get(path)).json() == made
+    assert (await client.get("/credential")).json() == [made]
+    assert (await client.get("/credential?provider=openai")).json() == [made]
+    assert (await client.get("/credential?provider=anthropic")).json() == []
+
+    renamed = await client.patch(path, json={"name": "other"})  # the key is not named, and stays
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "other")
+    keyless = refusal(await client.patch(path, json={"apiKey": None}))
+    assert keyless == ["apiKey should not be null or undefined"]
+    assert (await client.delete(path)).json() == renamed.json()
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = await client.request(method, path, json={} if method == "PATCH" else None)
+        assert answer.status_code == 404
+        assert answer.json()["message"] == f"There is no credential with the id {made['id']}."
+
+
+async def test_of_a_plan_all_but_its_secret_is_told(client: httpx.AsyncClient) -> None:
+    made = await make(client, WEBHOOK)
+    assert made["authenticationPlan"] == {"type": "bearer", "headerName": "X-Mine", "bearerPrefixEnabled": False}
+    hmac = {"type": "hmac", "secretKey": SECRET, "algorithm": "sha256"}
+    changed = await client.patch(f"/credential/{made['id']}", json={"authenticationPlan": hmac})
+    assert changed.json()["authenticationPlan"] == {"type": "hmac", "algorithm": "sha256"}
+
+
+def on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("bargein.db*"))
+
+
+async def test_they_are_kept_encrypted_and_survive_a_restart(serve: Serve, tmp_path: Path) -> None:
+    async with serve() as client:
+        made = await make(client, WEBHOOK)
+    assert SECRET.encode() not in on_disk(tmp_path)
+    async with serve() as client:
+        assert (await client.get(f"/credential/{made['id']}")).json() == made
+
+
+@pytest.mark.parametrize("provider", sorted(kinds()) if PRESENT else [])
+async def test_every_kind_is_kept(client: httpx.AsyncClient, provider: str) -> None:
+    body = fill(SHARED, kinds()[provider], is_secret, SECRET) | {"provider": provider}
+    made = await make(client, body)
+    assert (made["provider"], made["name"]) == (provider, body["name"])
+    assert set(made) <= fields_of(provider) | {"id", "orgId", "createdAt", "updatedAt"}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([], ["the body must be a JSON object"]),
+        ({}, ["provider should not be null or undefined"]),
+        ({"provider": "magic"}, [f"provider must be one of the following values: {', '.join(kinds())}"]),
+        ({"provider": []}, [f"provider must be one of the following values: {', '.join(kinds())}"]),
+        ({"provider": "openai"}, ["apiKey should not be null or undefined"]),
+        ({"provider": "telnyx", "apiKey": 1}, ["apiKey must be a string"]),
+        ({"provider": "openai", "apiKey": "x", "id": "y"}, ["property id should not exist"]),
+        (
+            {"provider": "webhook", "authenticationPlan": {"type": "hmac", "secretKey": "x", "algorithm": "md5"}},
+            ["authenticationPlan.algorithm must be one of the following values: sha256, sha512, sha1"],
+        ),
+        (
+            {"provider": "byo-sip-trunk", "gateways": [{"ip": "192.0.2.1", "port": 70000}]},
+            ["gateways.0.port must not be greater than 65535"],
+        ),
+    ],
+)
+async def test_a_bad_credential_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
+    assert refusal(await client.post("/credential", json=body)) == message
+    assert (await client.get("/credential")).json() == []
+
+
+async def test_a_bad_change_changes_nothing(client: httpx.AsyncClient) -> None:
+    made = await make(client, WEBHOOK)
+    path = f"/credential/{made['id']}"
+    for changes, message in (
+        ({"provider": "openai"}, "provider must be one of the following values: webhook"),
+        ({"magic": None}, "property magic should not exist"),
+        ({"id": "x"}, "property id should not exist"),
+        ([], "the body must be a JSON object"),
+    ):
+        assert refusal(await client.patch(path, json=changes)) == [message]
+    assert (await client.get(path)).json() == made
+
+
+async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None:
+    for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("PATCH", "/x"), ("DELETE", "/x")):
+        statuses = [
+            (await keyed.request(method, f"/credential{path}", headers=headers)).status_code
+            for headers in (OWNER, VISITOR, {})
+        ]
+        assert statuses[0] not in (401, 403)
+        assert statuses[1:] == [403, 401]

@@ -1,0 +1,122 @@
+"""Secrets at rest: nothing of them is in the database's files, and every key that was set still opens them."""
+
+import json
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bargein.clock import LoopClock
+from bargein.store import Query, Store
+from bargein.store.vault import KEY_FILE, Vault, VaultError, key_in
+from bargein.wire.redact import is_secret_name
+
+pytestmark = pytest.mark.anyio
+
+ONE, TWO = "1" * 32, "2" * 32
+SECRET = "the-secret-itself-4711"
+NUMBER = {"provider": "twilio", "number": "+14155550100", "twilioAccountSid": "AC1", "twilioAuthToken": SECRET}
+ASSISTANT = {"name": "Ada", "server": {"url": "https://example.org", "secret": SECRET}, "metadata": {"$sealed": "x"}}
+CREDENTIAL = {"provider": "email", "email": SECRET}
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text("ab€", max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["apiKey", "$sealed", "name", "server", "token", "url"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(st.dictionaries(st.sampled_from(["secret", "$sealed", "server", "list"]), JSON))
+def test_what_was_sealed_opens_to_what_it_was(document: dict[str, Any]) -> None:
+    vault = Vault([ONE])
+    sealed = vault.seal(document, is_secret_name)
+    assert Vault([TWO, ONE]).open(sealed) == document
+    if document.get("secret") is not None:
+        assert set(sealed["secret"]) == {"$sealed"}
+        with pytest.raises(VaultError):
+            Vault([TWO]).open(sealed)
+
+
+async def fill(store: Store) -> None:
+    await store.phone_numbers.create(NUMBER)
+    await store.assistants.create(ASSISTANT)
+    await store.credentials.create(CREDENTIAL)
+    await store.calls.create({"assistant": ASSISTANT})
+
+
+async def contents(store: Store) -> list[dict[str, Any]]:
+    found = []
+    for records in (store.phone_numbers, store.assistants, store.credentials, store.calls):
+        (record,) = await records.list(Query())
+        found.append({name: record[name] for name in record if name not in ("id", "orgId", "createdAt", "updatedAt")})
+    return found
+
+
+WHOLE = [NUMBER, ASSISTANT, CREDENTIAL, {"assistant": ASSISTANT}]
+
+
+def on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("bargein.db*")))
+
+
+async def test_no_secret_is_in_the_files(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path / "bargein.db", LoopClock())
+    await fill(store)
+    assert await contents(store) == WHOLE
+    await store.close()
+    assert b"+14155550100" in on_disk(tmp_path)
+    assert SECRET.encode() not in on_disk(tmp_path)
+    assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
+    store = await Store.open(tmp_path / "bargein.db", LoopClock())
+    assert await contents(store) == WHOLE
+    await store.close()
+
+
+async def test_keys_rotate_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bargein.db"
+    store = await Store.open(path, LoopClock(), secret_keys=[ONE])
+    await fill(store)
+    await store.close()
+    with pytest.raises(VaultError, match="BARGEIN_SECRET_KEY"):
+        await Store.open(path, LoopClock(), secret_keys=[TWO])
+    store = await Store.open(path, LoopClock(), secret_keys=[TWO, ONE])
+    await store.close()
+    store = await Store.open(path, LoopClock(), secret_keys=[TWO])  # all was encrypted anew: the old key may go
+    assert await contents(store) == WHOLE
+    await store.close()
+    with pytest.raises(VaultError):
+        await Store.open(path, LoopClock(), secret_keys=[ONE])
+    assert not (tmp_path / KEY_FILE).exists()
+
+
+async def test_what_an_older_version_left_in_the_clear_is_encrypted(tmp_path: Path) -> None:
+    path = tmp_path / "bargein.db"
+    store = await Store.open(path, LoopClock())
+    await fill(store)
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE key = 'vault'")
+        connection.execute("UPDATE phone_numbers SET document = ?", [json.dumps(NUMBER)])
+    store = await Store.open(path, LoopClock())
+    assert await contents(store) == WHOLE
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        ((document,),) = connection.execute("SELECT document FROM phone_numbers").fetchall()
+    assert SECRET not in document
+    assert json.loads(document)["number"] == NUMBER["number"]
+
+
+def test_the_key_file_is_made_once(tmp_path: Path) -> None:
+    assert key_in(tmp_path) == key_in(tmp_path)
+    (tmp_path / KEY_FILE).write_text("")
+    with pytest.raises(VaultError, match="empty"):
+        key_in(tmp_path)
