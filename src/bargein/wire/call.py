@@ -164,12 +164,15 @@ def named_by_widget(body: object) -> object:
 
     Its 0.1.1 sends `{"assistant": {"assistantId", "assistantOverrides"}}` where it is given both.
     """
-    whole = cast("JsonObject", body) if isinstance(body, dict) else {}
-    given: object = whole.get("assistant")
-    named = cast("JsonObject", given) if isinstance(given, dict) else {}
+    whole = _object_or_empty(body)
+    named = _object_or_empty(whole.get("assistant"))
     if "assistantId" not in named or set(named) - {"assistantId", "assistantOverrides"}:
         return body
     return {**{name: value for name, value in whole.items() if name != "assistant"}, **named}
+
+
+def _object_or_empty(value: object) -> JsonObject:
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
 
 
 def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
