@@ -22,7 +22,7 @@ from bargein.settings import Settings
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 SCHEMA = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
-PATHS = "^/(assistant|call|credential|phone-number|tool|v2)"
+PATHS = "^/(assistant|call|credential|file|squad|phone-number|tool|v2)"
 OPERATIONS = [found.ok() for found in SCHEMA.include(path_regex=PATHS).get_all_operations()]
 
 

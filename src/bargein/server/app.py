@@ -20,14 +20,17 @@ from bargein.server.desk import Desk
 from bargein.server.errors import log_unexpected
 from bargein.server.metrics import Metrics
 from bargein.server.routes import (
+    absent,
     artifacts,
     assistants,
     calls,
     credentials,
+    files,
     health,
     phone_numbers,
     prometheus,
     schemas,
+    squads,
     tools,
     v2,
 )
@@ -71,11 +74,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
         artifacts,
         calls,
         credentials,
+        files,
+        squads,
         phone_numbers,
         tools,
         v2,
         schemas,
         prometheus,
+        absent,
     )
     for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
         app.include_router(router)

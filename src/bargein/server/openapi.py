@@ -15,12 +15,13 @@ from bargein.wire.phone_number import (
     VapiPhoneNumber,
     VonagePhoneNumber,
 )
+from bargein.wire.squad import Squad
 from bargein.wire.tools import TOOLS
 
 _BODIES: tuple[type[WireModel], ...] = (
     Assistant, CreateCall, CreateWebCall, UpdateCall,
     TwilioPhoneNumber, VonagePhoneNumber, TelnyxPhoneNumber, VapiPhoneNumber, ByoPhoneNumber,
-    *TOOLS.values(),
+    *TOOLS.values(), Squad,
 )  # fmt: skip
 _REF = "#/components/schemas/{model}"
 

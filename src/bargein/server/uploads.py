@@ -1,0 +1,164 @@
+"""A file that is uploaded as a form (multipart/form-data, RFC 7578): to disk as it comes, never whole in memory."""
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import anyio
+import anyio.to_thread
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from bargein.wire.errors import WireError, bad_request
+
+MAX_FILE_BYTES = 50 * 1024 * 1024
+MAX_FIELD_BYTES = 16 * 1024
+_FORM_BYTES = 64 * 1024
+"""What a form may have beside its file."""
+_PATIENCE_S = 30
+"""A form whose next piece takes longer is given up."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """What a form held.
+
+    Attributes:
+        name: of the file, as its sender calls it, without folders.
+        mimetype: as its sender says; empty where it says nothing.
+        size: in bytes.
+        fields: the form's other fields.
+    """
+
+    name: str = ""
+    mimetype: str = ""
+    size: int = 0
+    fields: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class _Form:
+    """Gathers what the parser calls back with, part by part."""
+
+    def __init__(self) -> None:
+        self.upload: Upload | None = None
+        self.fields: dict[str, str] = {}
+        self.pending = bytearray()
+        self.complete = False
+        self._headers: dict[bytes, bytes] = {}
+        self._name, self._value = b"", b""
+        self._field: str | None = None
+        self._text = bytearray()
+
+    def on_part_begin(self) -> None:
+        self._headers, self._field = {}, None
+        self._text.clear()
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name, self._value = b"", b""
+
+    def on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        if b"filename" not in options:
+            self._field = name
+            return
+        if name != "file":
+            raise bad_request(f"property {name[:80]} should not exist")
+        if self.upload is not None:
+            raise bad_request("file must be one file")
+        given = options[b"filename"].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
+        kind = self._headers.get(b"content-type", b"").decode("ascii", "replace")
+        self.upload = Upload(name=given.replace("\0", "")[:255], mimetype=kind[:255])
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._field is None:
+            self.pending += data[start:end]
+        elif len(self._text) + end - start > MAX_FIELD_BYTES:
+            raise WireError(413, f"a field must not be larger than {MAX_FIELD_BYTES} bytes")
+        else:
+            self._text += data[start:end]
+
+    def on_part_end(self) -> None:
+        if self._field is not None:
+            self.fields[self._field] = self._text.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+    def on_end(self) -> None:
+        self.complete = True
+
+
+async def receive_file(request: Request, path: Path) -> Upload:
+    """Write the file of a form (its field `file`) to `path`; what was written of a refused one is gone.
+
+    Raises:
+        WireError: 400, 408, 413 or 415.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data":
+        raise WireError(415, "Content-Type must be multipart/form-data")
+    if not boundary:
+        raise bad_request("the form has no boundary")
+    try:
+        return await _receive(request, path, boundary)
+    except BaseException:
+        with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
+            await anyio.Path(path).unlink(missing_ok=True)
+        raise
+
+
+async def _receive(request: Request, path: Path, boundary: bytes) -> Upload:
+    form = _Form()
+    parser = MultipartParser(boundary, {
+        "on_part_begin": form.on_part_begin,
+        "on_part_data": form.on_part_data,
+        "on_part_end": form.on_part_end,
+        "on_header_field": form.on_header_field,
+        "on_header_value": form.on_header_value,
+        "on_header_end": form.on_header_end,
+        "on_headers_finished": form.on_headers_finished,
+        "on_end": form.on_end,
+    })  # fmt: skip
+    await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+    size = 0
+    with await anyio.to_thread.run_sync(path.open, "xb") as file:
+        try:
+            size = await _pour(request, parser, form, file)
+        except MultipartParseError:
+            raise bad_request("the body is not a valid form") from None
+        except TimeoutError:
+            raise WireError(408, f"nothing more came within {_PATIENCE_S} s") from None
+        except ClientDisconnect:
+            raise bad_request("the body was cut off") from None
+    if not form.complete:
+        raise bad_request("the form was cut off")
+    if form.upload is None:
+        raise bad_request("file should not be null or undefined")
+    form.upload.size, form.upload.fields = size, form.fields
+    return form.upload
+
+
+async def _pour(request: Request, parser: MultipartParser, form: _Form, file: IO[bytes]) -> int:
+    size = got = 0
+    stream = aiter(request.stream())
+    while True:
+        with anyio.fail_after(_PATIENCE_S):
+            chunk = await anext(stream, None)
+        if chunk is None:
+            return size
+        got += len(chunk)
+        parser.write(chunk)
+        size += len(form.pending)
+        if size > MAX_FILE_BYTES or got > MAX_FILE_BYTES + _FORM_BYTES:
+            raise WireError(413, f"the file must not be larger than {MAX_FILE_BYTES} bytes")
+        if form.pending:
+            await anyio.to_thread.run_sync(file.write, bytes(form.pending))
+            form.pending.clear()

@@ -1,0 +1,80 @@
+"""`/squad` as Vapi's clients know it."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.conftest import OWNER, VISITOR
+
+pytestmark = pytest.mark.anyio
+
+INLINE = {"assistant": {"name": "Ada", "firstMessage": "Hello."}}
+DESTINATION = {"type": "assistant", "assistantName": "Bob", "message": "One moment.", "description": "Knows."}
+
+
+def refusal(answer: httpx.Response) -> Any:
+    assert answer.status_code == 400
+    return answer.json()["message"]
+
+
+async def test_a_squad_lives_its_life(client: httpx.AsyncClient) -> None:
+    bob = (await client.post("/assistant", json={"name": "Bob"})).json()["id"]
+    body = {
+        "name": "both",
+        "members": [{**INLINE, "assistantDestinations": [DESTINATION]}, {"assistantId": bob}],
+        "membersOverrides": {"firstMessage": "Hi."},
+    }
+    answer = await client.post("/squad", json=body)
+    assert answer.status_code == 201, answer.text
+    squad = answer.json()
+    assert {name: squad[name] for name in body} == body
+    path = f"/squad/{squad['id']}"
+    assert (await client.get(path)).json() == squad
+    assert (await client.get("/squad")).json() == [squad]
+    assert (await client.get(f"/squad?idAny={squad['id']}&idAny=x")).json() == [squad]
+    assert (await client.get("/squad?idAny=x")).json() == []
+
+    changed = await client.patch(path, json={"members": [{"assistantId": bob}], "membersOverrides": None})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["members"] == [{"assistantId": bob}]
+    assert (changed.json()["name"], "membersOverrides" in changed.json()) == ("both", False)
+    assert (await client.delete(path)).json() == changed.json()
+    assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, ["members should not be null or undefined"]),
+        ({"members": []}, ["members must contain at least 1 elements"]),
+        ({"members": [{}]}, ["members.0 needs either assistantId or assistant"]),
+        ({"members": [{**INLINE, "assistantId": "x"}]}, ["members.0 needs either assistantId or assistant"]),
+        ({"members": [INLINE], "magic": 1}, ["property magic should not exist"]),
+        (
+            {"members": [{"assistant": {"stopSpeakingPlan": {"numWords": 11}}}]},
+            ["members.0.assistant.stopSpeakingPlan.numWords must not be greater than 10"],
+        ),
+    ],
+)
+async def test_a_bad_squad_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
+    assert refusal(await client.post("/squad", json=body)) == message
+    assert (await client.get("/squad")).json() == []
+
+
+async def test_a_member_must_be_there(client: httpx.AsyncClient) -> None:
+    nobody = {"members": [{"assistantId": "nobody"}]}
+    assert refusal(await client.post("/squad", json=nobody)) == "There is no assistant with the id nobody."
+    squad = (await client.post("/squad", json={"members": [INLINE]})).json()
+    path = f"/squad/{squad['id']}"
+    assert refusal(await client.patch(path, json=nobody)) == "There is no assistant with the id nobody."
+    assert refusal(await client.patch(path, json={"members": None})) == ["members should not be null or undefined"]
+    assert refusal(await client.patch(path, json={"id": "x"})) == ["property id should not exist"]
+    assert (await client.get(path)).json() == squad
+
+
+async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None:
+    for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("PATCH", "/x"), ("DELETE", "/x")):
+        answers = [await keyed.request(method, f"/squad{path}", headers=headers) for headers in (OWNER, VISITOR, {})]
+        assert answers[0].status_code not in (401, 403)
+        assert [answer.status_code for answer in answers[1:]] == [403, 401]
