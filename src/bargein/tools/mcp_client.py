@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import anyio
@@ -64,7 +65,7 @@ class Connection:
             timeout=httpx2.Timeout(self._timeout_s, read=None),
             trust_env=False,
         )
-        if self._sse:
+        if self._sse:  # which opens and closes the client by itself
             transport = sse_client(self._url, httpx_client_factory=lambda headers=None, timeout=None, auth=None: http)
         else:
             transport = streamable_http_client(self._url, http_client=http)
@@ -75,21 +76,15 @@ class Connection:
             client_info=types.Implementation(name="bargein", version=__version__),
             cache=None,
         )
-        opened = False
-        async with http:
-            try:
-                async with client:
-                    opened = True
-                    self._client = client
-                    self.ready.set()
-                    await self._closing.wait()
-                    # leaving tells the server that the session is over; one that does not answer is not waited for
-                    self._scope.deadline = anyio.current_time() + _CLOSING_S
-            except Exception:
-                if not opened:
-                    raise
-            finally:
-                self._client = None
+        async with AsyncExitStack() as stack:
+            if not self._sse:
+                await stack.enter_async_context(http)
+            await stack.enter_async_context(client)
+            self._client = client
+            self.ready.set()
+            await self._closing.wait()
+            # leaving tells the server that the session is over; one that does not answer is not waited for
+            self._scope.deadline = anyio.current_time() + _CLOSING_S
 
     def close(self) -> None:
         """Let it go; returns at once. One that is not open yet is given up."""
