@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from bargein.call.variables import Variables
-from bargein.ports import ServerError, StoredFile, ToolCall
-from bargein.providers.http import new_client
+from bargein.clock import LoopClock
+from bargein.ports import ServerError, ServerLine, StoredFile, ToolCall
+from bargein.tools.outbound import Outbound
 from bargein.tools.runner import Tools, workshop
+from bargein.webhooks.line import CallLine, Owner
 from bargein.wire.base import JsonObject
+from tests.webhooks.house import house
 
 EPOCH_MS = 1_795_000_000_000
 
@@ -27,6 +28,9 @@ class Line:
     def tell(self, message: JsonObject) -> None:
         raise AssertionError(message)
 
+    def assume(self, assistant: JsonObject) -> None:
+        raise AssertionError(assistant)
+
     async def ask(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:
@@ -34,16 +38,6 @@ class Line:
         if isinstance(self.answer, ServerError):
             raise self.answer
         return self.answer
-
-
-@dataclass
-class Direct:
-    """Every address, no credentials."""
-
-    client: httpx.AsyncClient
-
-    async def authentication(self, server: JsonObject) -> httpx.Auth | None:
-        return None
 
 
 @dataclass
@@ -73,13 +67,22 @@ def render_with(variables: Mapping[str, Any]) -> Any:
 
 @asynccontextmanager
 async def tools(
-    line: Line | None = None, *, shelf: Shelf | None = None, headers: Mapping[str, str] | None = None, **variables: Any
+    line: ServerLine | None = None,
+    *,
+    shelf: Shelf | None = None,
+    headers: Mapping[str, str] | None = None,
+    allow_private: bool = True,
+    credentials: Mapping[str, JsonObject] | None = None,
+    **variables: Any,
 ) -> AsyncIterator[Tools]:
-    """The tools of one call."""
-    async with new_client() as client, workshop(shelf or Shelf(Path()), Direct(client)) as shop:
-        runner = shop.tools(line or Line(), render_with(variables), headers=headers)
-        yield runner
-        runner.close()
+    """The tools of one call; without a line of its own, with a real one."""
+    async with house(allow_private=allow_private, **(credentials or {})) as opened:
+        outbound = Outbound(opened.client, opened.authentication)
+        async with workshop(shelf or Shelf(Path()), outbound) as shop:
+            real = CallLine(Owner(call={"id": "call-1"}), opened.sender, LoopClock())
+            runner = shop.tools(line or real, render_with(variables), headers=headers)
+            yield runner
+            runner.close()
 
 
 def call(name: str = "book", arguments: str = "{}", call_id: str = "call_1") -> ToolCall:

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from bargein.ports import ServerError, ToolResult
 from tests.tools.benchwork import Line, call, tools
 from tests.vapi_schema import problems
+from tests.webhooks.receiver import NEVER, Receiver, as_json, response
 
 pytestmark = pytest.mark.anyio
 
@@ -120,9 +122,9 @@ async def test_what_the_server_wants_said_is_passed_on() -> None:
 
 
 async def test_a_server_that_fails_is_a_result() -> None:
-    result = await run(ServerError("it did not answer within 20 s", reason="timeout"))
+    result = await run(ServerError("the server did not answer within 20 s", reason="timeout"))
     assert result.failed
-    assert result.text == "The tool's server gave no usable answer: it did not answer within 20 s"
+    assert result.text == "It failed: the server did not answer within 20 s."
 
 
 async def test_a_result_too_long_for_a_model_is_a_failure() -> None:
@@ -235,3 +237,79 @@ class TestVariables:
     async def test_an_odd_plan_costs_no_answer(self, plan: Any) -> None:
         result = await run({"result": "plain text"}, {**BOOK, "variableExtractionPlan": plan})
         assert (result.text, result.failed, result.variables) == ("plain text", False, None)
+
+
+class TestRealServers:
+    """The same over a real line to a real server."""
+
+    async def ask(self, *script: Any, **server: Any) -> tuple[ToolResult, Receiver]:
+        async with Receiver(list(script)) as owner, tools() as runner:
+            with anyio.fail_after(15):
+                asked = {**BOOK, "server": {"url": owner.url, **server}}
+                return await runner.run(asked, call(arguments='{"day": "Monday"}')), owner
+
+    async def test_it_answers(self) -> None:
+        answer = {"results": [{"toolCallId": "call_1", "result": "booked"}]}
+        result, owner = await self.ask(answer, secret="s3")
+        assert result == ToolResult("booked")
+        (got,) = owner.got
+        assert got.headers["x-vapi-secret"] == "s3"
+        assert got.message["toolCalls"][0]["function"] == {"name": "book", "arguments": {"day": "Monday"}}
+        assert got.message["call"] == {"id": "call-1"}
+
+    @pytest.mark.parametrize(
+        ("answer", "text"),
+        [
+            (NEVER, "It failed: the server did not answer within 1 s."),
+            (response(200, b"<html></html>", "text/html"), "It failed: the server's answer is not JSON."),
+            (response(200, b"[]"), "It failed: the server's answer is not a JSON object."),
+            (as_json({"result": "x" * 5_000_000}), "It failed: the server answered with more than 1048576 bytes."),
+            (as_json({"result": "x" * 500_000}), "The tool answered with 500000 characters; at most 100000 are read."),
+            (as_json({}, 500), "It failed: the server answered 500."),
+            (
+                response(302, b"", "text/plain", "location: http://169.254.169.254/"),
+                "It failed: the server answered 302.",
+            ),
+        ],
+    )
+    async def test_it_does_not(self, answer: Any, text: str) -> None:
+        result, owner = await self.ask(answer, timeoutSeconds=1)
+        assert result == ToolResult(text, failed=True)
+        assert len(owner.got) == 1
+
+    async def test_it_answers_late(self) -> None:
+        async def late(_: Any) -> Any:
+            await anyio.sleep(1.2)
+            return {"result": "too late"}
+
+        async with Receiver([late, {"result": "in time"}]) as owner, tools() as runner:
+            asked = {**BOOK, "server": {"url": owner.url, "timeoutSeconds": 1}}
+            first = await runner.run(asked, call())
+            assert first == ToolResult("It failed: the server did not answer within 1 s.", failed=True)
+            # the late answer is nobody's: the next call gets its own
+            assert await runner.run(asked, call(call_id="call_2")) == ToolResult("in time")
+
+    async def test_it_answers_twice(self) -> None:
+        twice = as_json({"result": "once"}) + as_json({"result": "again"})
+        async with Receiver([twice, {"result": "next"}]) as owner, tools() as runner:
+            asked = {**BOOK, "server": {"url": owner.url}}
+            assert await runner.run(asked, call()) == ToolResult("once")
+            assert await runner.run(asked, call()) == ToolResult("next")
+
+    async def test_it_fails_and_then_answers(self) -> None:
+        retry = {"type": "fixed", "maxRetries": 1, "baseDelaySeconds": 0}
+        result, owner = await self.ask(as_json({}, 500), {"result": "ok"}, backoffPlan=retry)
+        assert result == ToolResult("ok")
+        assert owner.got[0].message["toolCalls"] == owner.got[1].message["toolCalls"]
+
+    async def test_private_addresses_are_refused_where_the_settings_say_so(self) -> None:
+        async with Receiver() as owner, tools(allow_private=False) as runner:
+            result = await runner.run({**BOOK, "server": {"url": owner.url}}, call())
+        assert result.failed
+        assert "private" in result.text
+        assert owner.got == []
+
+    async def test_no_server_at_all(self) -> None:
+        async with tools() as runner:
+            result = await runner.run({"type": "function", "function": {"name": "book"}}, call())
+        assert result == ToolResult("It failed: there is no server to ask: no server.url is set.", failed=True)

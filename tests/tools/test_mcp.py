@@ -12,6 +12,7 @@ from bargein.ports import ToolResult
 from bargein.tools import mcp
 from tests.tools.benchwork import call, tools
 from tests.tools.mcp_peer import Transport, mcp_peer
+from tests.webhooks.house import plan
 
 pytestmark = pytest.mark.anyio
 
@@ -200,3 +201,23 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     heavy = "{'mcp', 'pypdf', 'docx'}"
     code = f"import sys, bargein.tools.runner; sys.exit(bool({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+async def test_private_addresses_are_refused_where_the_settings_say_so() -> None:
+    async with mcp_peer() as peer, tools(allow_private=False) as runner:
+        assert await runner.expand(tool(peer.url)) == ()
+        result = await runner.run(tool(peer.url), call("add"))
+    assert result.failed
+    assert "127.0.0.1" not in result.text
+    assert peer.requests == []
+
+
+async def test_a_credential_and_a_secret_prove_who_asks() -> None:
+    credentials = {"c": plan(type="bearer", token="t0p")}
+    async with mcp_peer() as peer, tools(credentials=credentials) as runner:
+        asked = tool(peer.url, credentialId="c", secret="s3")
+        assert (await runner.run(asked, call("add", '{"a": 1, "b": 1}'))).text == "2"
+        gone = await runner.run(tool(peer.url, credentialId="gone"), call("add"))
+    assert gone.failed
+    assert "credential" in gone.text
+    assert {(h.get("authorization"), h.get("x-vapi-secret")) for _, h in peer.requests} == {("Bearer t0p", "s3")}

@@ -16,7 +16,11 @@ from bargein.store.journals import JournalFile, call_log_path
 from bargein.wire.redact import MASK, without_secrets
 
 _BEARER = re.compile(r"(?i)\bbearer\s+[^\s,;\"']+")
-_CHATTY = ("uvicorn", "httpx", "httpcore", "openai", "alembic", "aiosqlite", "asyncio", "websockets", "sqlalchemy")
+_CHATTY = (
+    "uvicorn", "httpx", "httpcore", "httpx2", "httpcore2", "openai", "alembic", "aiosqlite", "asyncio", "websockets",
+    "sqlalchemy", "pypdf",
+)  # fmt: skip
+_TELLTALE = ("mcp",)
 
 
 class Redactor:
@@ -123,5 +127,7 @@ def configure(*, level: str, clock: Clock, secrets: Iterable[str | None] = (), s
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+    for name in _TELLTALE:  # its errors quote addresses, whose queries hold keys; what goes wrong is logged by us
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for name in _CHATTY:  # these write addresses, parameters or every frame below a warning
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

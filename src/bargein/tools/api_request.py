@@ -2,18 +2,22 @@
 
 import json
 import re
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 import anyio
 import httpx
 
-from bargein.ports import ToolCall, ToolResult
+from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed, parsed
 from bargein.tools.templates import Templates
+from bargein.webhooks.backoff import StatusError, retried
+from bargein.webhooks.guard import PrivateAddressError
+from bargein.webhooks.oauth import read_bounded
 from bargein.wire.base import JsonObject
+from bargein.wire.plans import BackoffPlan
 
 DEFAULT_NAME = "api_request"
 """What the model calls a tool that has no name."""
@@ -21,7 +25,6 @@ DEFAULT_TIMEOUT_S = 20.0
 MOST_ANSWER_BYTES = 1024 * 1024
 _MOST_ERROR_CHARS = 4_000
 _DEEPEST = 30
-_LONGEST_DELAY_S = 60.0
 
 _AUTHORITY = re.compile(r"((?:[^{/]|\{(?!\{))*//(?:\{\{.*?\}\}|\{%.*?%\}|[^/?#{]|\{(?![{%]))*)(.*)", re.DOTALL)
 _BARE = re.compile(r"\{\{-?\s*([A-Za-z_][\w-]*)\s*-?\}\}")
@@ -47,78 +50,50 @@ async def run_api_request(tool: JsonObject, call: ToolCall, outbound: Outbound, 
     """Send the request that a tool describes, again where its `backoffPlan` says so.
 
     Raises:
-        ToolError: it cannot be sent, or nobody answers.
+        ToolError: it cannot be made.
+        ServerError: it cannot be sent, or nobody answers.
     """
     arguments = arguments_of(call)
-    request = _request(tool, arguments, templates)
-    auth = await outbound.authentication(tool)
-    plan = Backoff.of(tool.get("backoffPlan"))
+    request = await _request(tool, arguments, outbound, templates)
+    auth = await outbound.auth(tool)
+    given: object = tool.get("backoffPlan")
+    plan = BackoffPlan.from_json(cast("JsonObject", given)) if isinstance(given, dict) else None
     seconds = float(tool.get("timeoutSeconds") or DEFAULT_TIMEOUT_S)
-    attempt = 0
-    while True:
-        delay_s = plan.delay_s(attempt)
-        try:
-            answer = await _sent(outbound.client, request, auth, seconds)
-        except ToolError:
-            if delay_s is None:
-                raise
-        else:
-            if answer.status_code < 300 or delay_s is None or answer.status_code in plan.excluded:
-                return await _result(answer, tool, templates)
-        await anyio.sleep(delay_s)
-        attempt += 1
+    answers: list[httpx.Response] = []
+
+    async def attempt() -> None:
+        answers[:] = [await _sent(outbound.client, request, auth, seconds)]
+        if not answers[0].is_success:
+            raise StatusError(f"the API answered {answers[0].status_code}", answers[0].status_code)
+
+    try:
+        await retried(plan, attempt)
+    except StatusError:
+        return _refusal(answers[0])
+    return await _result(answers[0], tool, templates)
 
 
-class Backoff:
-    """How a request is tried again (`BackoffPlan`)."""
-
-    def __init__(self, *, exponential: bool, most: int, base_s: float, excluded: frozenset[int]) -> None:
-        self._exponential = exponential
-        self._most = most
-        self._base_s = base_s
-        self.excluded = excluded
-
-    @classmethod
-    def of(cls, plan: object) -> "Backoff":
-        """Read Vapi's JSON; without a plan nothing is tried again."""
-        given = cast("JsonObject", plan) if isinstance(plan, dict) else {}
-        codes = cast("list[object]", given.get("excludedStatusCodes") or [])
-        return cls(
-            exponential=given.get("type") == "exponential",
-            most=int(given.get("maxRetries") or 0),
-            base_s=float(given.get("baseDelaySeconds") or 0),
-            excluded=frozenset(int(code) for code in codes if isinstance(code, int | float)),
-        )
-
-    def delay_s(self, attempt: int) -> float | None:
-        """How long to wait after this attempt (from 0); None: it was the last one."""
-        if attempt >= self._most:
-            return None
-        return min(_LONGEST_DELAY_S, self._base_s * (2**attempt if self._exponential else 1))
-
-
-def _request(tool: JsonObject, arguments: JsonObject, templates: Templates) -> httpx.Request:
+async def _request(tool: JsonObject, arguments: JsonObject, outbound: Outbound, templates: Templates) -> httpx.Request:
     method = str(tool.get("method") or "POST").upper()
-    url = _url(str(tool.get("url") or ""), arguments, templates)
+    template = str(tool.get("url") or "")
+    url = _url(template, arguments, templates)
+    body = dict(arguments)
     schema: object = tool.get("body")
-    body: object = dict(arguments)
     if isinstance(schema, dict):
-        body = _filled(cast("JsonObject", schema), body, templates, arguments)
-    static = templates.static_parameters(tool, arguments)
-    if isinstance(body, dict):
-        body = {**cast("JsonObject", body), **static}
+        body = cast("JsonObject", _filled(cast("JsonObject", schema), body, templates, arguments))
+    body = await outbound.sealed(tool, {**body, **templates.static_parameters(tool, arguments)})
     headers = _headers(tool.get("headers"), arguments, templates)
     try:
         if method == "GET":
-            named = {name for markup in _MARKUP.findall(str(tool.get("url"))) for name in _NAMED.findall(markup)}
-            left = {name: value for name, value in cast("JsonObject", body).items() if name not in named}
-            query = {name: as_text(value) for name, value in left.items() if value is not None}
-            return httpx.Request(method, httpx.URL(url).copy_merge_params(query), headers=headers)
-        content = json.dumps(body, ensure_ascii=False).encode()
+            named = {name for markup in _MARKUP.findall(template) for name in _NAMED.findall(markup)}
+            left = {name: as_text(value) for name, value in body.items() if name not in named and value is not None}
+            return outbound.client.build_request(method, httpx.URL(url).copy_merge_params(left), headers=headers)
         if method == "DELETE" and not body:
-            return httpx.Request(method, url, headers=headers)
-        kind = {} if any(name.lower() == "content-type" for name in headers) else {"Content-Type": "application/json"}
-        return httpx.Request(method, url, headers={**headers, **kind}, content=content)
+            return outbound.client.build_request(method, url, headers=headers)
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        typed = any(name.lower() == "content-type" for name in headers)
+        kind = {} if typed else {"Content-Type": "application/json"}
+        return outbound.client.build_request(method, url, headers={**headers, **kind}, content=content)
     except (httpx.InvalidURL, ValueError, TypeError):
         # the error's own words may quote a header
         raise ToolError("Not run: its URL or one of its headers cannot be used in a request.") from None
@@ -214,42 +189,43 @@ def _filled(schema: JsonObject, value: object, templates: Templates, arguments: 
 async def _sent(
     client: httpx.AsyncClient, request: httpx.Request, auth: httpx.Auth | None, seconds: float
 ) -> httpx.Response:
-    """Send a request once and read its answer, both within the time and the answer within the size that are allowed."""
-    chosen: Any = httpx.USE_CLIENT_DEFAULT if auth is None else auth
+    """Send a request once and read its answer, within the time and the size that are allowed."""
+    again = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
     try:
         with anyio.fail_after(seconds):
-            again = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
-            response = await client.send(again, auth=chosen, stream=True, follow_redirects=False)
+            response = await client.send(again, auth=auth, stream=True, follow_redirects=False)
             try:
-                return await _read(response)
+                content = await read_bounded(response, MOST_ANSWER_BYTES)
             finally:
                 await response.aclose()
     except TimeoutError:
-        raise ToolError(f"The API did not answer within {seconds:g} seconds.") from None
-    except httpx.HTTPError as error:
-        raise ToolError(f"The API cannot be reached ({type(error).__name__}).") from None
-
-
-async def _read(response: httpx.Response) -> httpx.Response:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > MOST_ANSWER_BYTES:
-            raise ToolError(f"The API's answer is longer than {MOST_ANSWER_BYTES} bytes.")
+        raise ServerError(f"the API did not answer within {seconds:g} s", reason="timeout") from None
+    except PrivateAddressError as error:
+        raise ServerError(f"the API was not asked: {error}", reason="refused") from None
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        what = f"the API could not be reached or broke off ({type(error).__name__})"
+        raise ServerError(what, reason="unreachable") from None
+    if content is None:
+        raise ServerError(f"the API answered with more than {MOST_ANSWER_BYTES} bytes", reason="invalid")
     kept = [(name, value) for name, value in response.headers.multi_items() if name.lower() != "content-encoding"]
-    return httpx.Response(response.status_code, headers=kept, content=bytes(content))
+    return httpx.Response(response.status_code, headers=kept, content=content)
+
+
+def _is_html(answer: httpx.Response) -> bool:
+    return answer.headers.get("content-type", "").lower().startswith("text/html")
+
+
+def _refusal(answer: httpx.Response) -> ToolResult:
+    """An answer that is no success, as the model can understand it."""
+    if answer.is_redirect or answer.has_redirect_location:
+        return failed(f"The API answered with a redirect (HTTP {answer.status_code}), which is not followed.")
+    said = "" if _is_html(answer) else answer.text[:_MOST_ERROR_CHARS].strip()
+    return failed(f"The API answered HTTP {answer.status_code}{f': {said}' if said else '.'}")
 
 
 async def _result(answer: httpx.Response, tool: JsonObject, templates: Templates) -> ToolResult:
-    text = answer.text
-    if 300 <= answer.status_code < 400:
-        return failed(f"The API answered with a redirect (HTTP {answer.status_code}), which is not followed.")
-    is_html = answer.headers.get("content-type", "").lower().startswith("text/html")
-    if answer.status_code >= 400:
-        said = "" if is_html else text[:_MOST_ERROR_CHARS].strip()
-        return failed(f"The API answered HTTP {answer.status_code}{f': {said}' if said else '.'}")
-    if is_html:
+    if _is_html(answer):
         return failed("The API answered with an HTML page instead of data.")
-    body = parsed(text)
+    text = answer.text
     result = done(text or f"HTTP {answer.status_code}")
-    return await with_variables(result, tool, body, dict(answer.headers), templates)
+    return await with_variables(result, tool, parsed(text), dict(answer.headers), templates)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from bargein.ports import ServerError, ServerLine, ToolCall, ToolResult
+from bargein.ports import ServerLine, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outcome import arguments_of, done, failed, parsed
 from bargein.tools.templates import Templates
@@ -17,16 +17,13 @@ async def run_function(tool: JsonObject, call: ToolCall, line: ServerLine, templ
 
     Raises:
         ToolError: the arguments or a template of the tool are broken.
+        ServerError: the server gave no usable answer.
     """
     arguments = arguments_of(call)
     arguments |= templates.static_parameters(tool, arguments)
     server: object = tool.get("server")
-    try:
-        answer = await line.ask(
-            message_of(tool, call, arguments), server=cast("JsonObject", server) if isinstance(server, dict) else None
-        )
-    except ServerError as error:
-        return failed(f"The tool's server gave no usable answer: {error}")
+    message = message_of(tool, call, arguments)
+    answer = await line.ask(message, server=cast("JsonObject", server) if isinstance(server, dict) else None)
     return await _result(answer, tool, call, templates)
 
 

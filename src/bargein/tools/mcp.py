@@ -15,10 +15,11 @@ import httpx
 import structlog
 from anyio.abc import TaskGroup
 
-from bargein.ports import ToolCall, ToolResult
+from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, done, failed
 from bargein.tools.templates import Templates
+from bargein.webhooks.authentication import legacy_headers
 from bargein.wire.base import JsonObject
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class McpTools:
             try:
                 connection = await self._connection(tool)
                 return self._declared(tool, await connection.list_tools())
-            except ToolError as error:
+            except (ToolError, ServerError) as error:
                 why = str(error)
             except Exception as error:  # noqa: BLE001  # whatever a stranger's server makes the library raise
                 why = type(error).__name__
@@ -115,7 +116,7 @@ class McpTools:
             try:
                 connection = await self._connection(tool)
                 text, is_error = await connection.call(name, arguments)
-            except ToolError:
+            except (ToolError, ServerError):
                 raise
             except Exception as error:  # noqa: BLE001  # as above; its words may hold an address
                 raise ToolError(f"The MCP server failed ({type(error).__name__}).") from None
@@ -188,9 +189,8 @@ class McpTools:
             raise ToolError(_NO_LIBRARY) from None
         server = cast("JsonObject", tool.get("server") or {})
         url = self._templates.text(_url(tool))
-        given = cast("JsonObject", server.get("headers") or {})
-        headers = {name: self._templates.text(str(value)) for name, value in given.items()}
-        auth = await self._outbound.authentication(server)
+        headers = {name: self._templates.text(value) for name, value in legacy_headers(server).items()}
+        auth = await self._outbound.auth(server)
         return module.Connection(
             url,
             sse=_sse(tool),

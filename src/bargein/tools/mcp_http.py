@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 import httpx
 import httpx2
 
+from bargein.ports import ServerError
+
 MOST_BODY_BYTES = 4 * 1024 * 1024
 """Of an answer that is no stream of events (the events of a stream are bounded by the library, each)."""
 
@@ -37,10 +39,9 @@ class Bridge(httpx2.AsyncBaseTransport):
             headers=[(name, value) for name, value in request.headers.raw if name.lower() != b"transfer-encoding"],
             content=await request.aread(),
         )
-        auth = httpx.USE_CLIENT_DEFAULT if self._auth is None else self._auth
         try:
-            response = await self._client.send(outgoing, auth=auth, stream=True, follow_redirects=False)
-        except httpx.HTTPError as error:
+            response = await self._client.send(outgoing, auth=self._auth, stream=True, follow_redirects=False)
+        except (httpx.HTTPError, ServerError) as error:
             # the error's own words may hold the address
             raise httpx2.TransportError(type(error).__name__) from None
         return httpx2.Response(

@@ -9,7 +9,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from bargein.ports import Files, ServerLine, ToolCall, ToolResult
+from bargein.ports import Files, ServerError, ServerLine, ToolCall, ToolResult
 from bargein.tools.api_request import expand_api_request, run_api_request
 from bargein.tools.function import run_function
 from bargein.tools.mcp import McpTools
@@ -106,6 +106,8 @@ class Tools:
             return await self._run(tool, call)
         except ToolError as error:
             return failed(str(error))
+        except ServerError as error:
+            return failed(f"It failed: {error}.")
         except Exception as error:  # noqa: BLE001  # a bug of ours must not keep the model waiting for its result
             _log.error("a tool broke", type=tool.get("type"), name=call.name, exc_info=error)
             return failed("The tool failed: internal error.")
