@@ -40,7 +40,7 @@ async def mcp_peer(transport: Transport = "shttp") -> AsyncIterator[McpPeer]:
             peer.requests.append((scope["method"], {k.decode(): v.decode() for k, v in scope["headers"]}))
         await app(scope, receive, send)
 
-    config = uvicorn.Config(watched, port=0, log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(watched, port=0, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     async with anyio.create_task_group() as tasks:
