@@ -347,6 +347,10 @@ class VoiceDetector(Protocol):
         ...
 
 
+class CarrierError(BargeinError):
+    """A carrier cannot do, or did not manage, what it was asked. The text may be shown, also to a model."""
+
+
 class Leg(Protocol):
     """A caller's live connection, as the call sees it. Every method returns at once; the carrier does the waiting.
 
@@ -389,6 +393,24 @@ class Leg(Protocol):
 
     def hang_up(self) -> None:
         """Send what is queued as text, then close the connection normally."""
+        ...
+
+    def press(self, keys: str) -> None:
+        """Press keys of the telephone, in order (0 to 9, *, #, A to D; w waits half a second, W one).
+
+        Raises:
+            CarrierError: this transport has no keys.
+        """
+        ...
+
+    async def transfer(self, destination: JsonObject) -> None:
+        """Give the caller to a number or SIP address (Vapi's `TransferDestinationNumber`, `TransferDestinationSip`).
+
+        Returns once the carrier has taken that over: then the call here is to end.
+
+        Raises:
+            CarrierError: this transport cannot transfer, or it failed; the caller is still here.
+        """
         ...
 
 

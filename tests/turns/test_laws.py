@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bargein.turns import Plan, State, step, wake_at
+from bargein.turns import Plan, State, step, tools, wake_at
 from bargein.turns.commands import (
     CloseReply,
     Command,
@@ -41,6 +41,8 @@ from bargein.turns.events import (
     SpeechRequested,
     Tick,
     TimedWord,
+    ToolReturned,
+    ToolsCalled,
     VoiceStarted,
     VoiceStopped,
     Words,
@@ -48,6 +50,7 @@ from bargein.turns.events import (
 from bargein.turns.interruption import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, find_phrase, is_made_of, words_with_ends
 from tests.turns.talking import CALL_ID, WAITING, Call
+from tests.turns.tool_watch import ANSWERS, CALLS, ToolWatch
 
 PLANS = st.builds(
     Plan,
@@ -113,6 +116,7 @@ class Conversation(RuleBasedStateMachine):
         self.played: dict[str, int] = {}
         self.protected: set[str] = set()
         self.ended = False
+        self.tools = ToolWatch()
         # What the caller has really done.
         self.voiced = False
         self.run_onset = 0
@@ -144,10 +148,14 @@ class Conversation(RuleBasedStateMachine):
     def apply(self, event: Event) -> None:
         before = self.state
         self.events.append(event)
+        self.tools.hears(event)
+        self.tools.now_ms = max(self.tools.now_ms, event.at_ms)
         self.state, commands = step(before, event, self.plan)
         self.log.extend(commands)
         for command in commands:
             self.observe(command, before, event)
+            self.tools.observe(command, event)
+        self.tools.check_time(self.state)
 
     @rule(gap=GAPS)
     def time_passes(self, gap: int) -> None:
@@ -307,6 +315,47 @@ class Conversation(RuleBasedStateMachine):
             self.played[turn] = max(position, self.played.get(turn, 0))
         self.feed(Played(at, turn, position, drained))
 
+    @rule(gap=GAPS, calls=st.lists(CALLS, min_size=1, max_size=3), data=st.data())
+    def model_calls_tools(self, gap: int, calls: list[dict[str, object]], data: st.DataObject) -> None:
+        turn = self.some_turn(data)
+        if turn is None:
+            return
+        again = data.draw(st.sampled_from([None, None, *self.tools.asked])) if self.tools.asked else None
+        self.feed(ToolsCalled(self.now + gap, turn, self.tools.new_calls(calls, again=again)))
+        if data.draw(st.booleans()):
+            self.feed(ReplyEnded(self.now, turn))
+
+    @rule(calls=st.lists(CALLS, min_size=1, max_size=3), answer=ANSWERS, before=st.booleans(), data=st.data())
+    def caller_cuts_in_while_tools_run(
+        self, calls: list[dict[str, object]], answer: dict[str, object], before: bool, data: st.DataObject
+    ) -> None:
+        """The assistant talks and calls tools, the caller takes the floor, and the model wants the same again."""
+        self.assistant_comes_to_talk(gap=0, text="Hello there.", piece="Your order ", n=6, timed=False, heard=30)
+        reply = self.state.reply
+        if reply is None or reply.kind != "model" or reply.audible_ms is None:
+            return
+        if before:
+            self.feed(ToolsCalled(self.now, reply.turn_id, self.tools.new_calls(calls, again=None)))
+            running = [t.call_id for t in self.state.tools if t.status == "running"]
+            if data.draw(st.booleans()) and running:
+                self.feed(ToolReturned(self.now, running[0], "It rains."))
+        self.caller_talks(0, data.draw(TEXTS), data, data.draw(st.sampled_from([150, 600, 1500])))
+        if not before:
+            self.feed(ToolsCalled(self.now, reply.turn_id, self.tools.new_calls(calls, again=None)))
+        self.feed(Tick(self.now + data.draw(GAPS)))
+        second = self.state.reply
+        if second is not None and data.draw(st.booleans()):
+            self.feed(ToolsCalled(self.now, second.turn_id, self.tools.new_calls(calls, again=None)))
+            self.feed(ReplyEnded(self.now, second.turn_id))
+        self.tool_returns(data.draw(GAPS), answer, data)
+
+    @rule(gap=GAPS, answer=ANSWERS, data=st.data())
+    @precondition(lambda self: self.tools.asked)
+    def tool_returns(self, gap: int, answer: dict[str, object], data: st.DataObject) -> None:
+        running = [t.call_id for t in self.state.tools if t.status == "running"]
+        call_id = data.draw(st.sampled_from([*running, *running, *running, *self.tools.asked, "call_of_nobody"]))
+        self.feed(ToolReturned(self.now + gap, call_id, **answer))  # type: ignore[arg-type]
+
     @rule(gap=GAPS, data=st.data())
     @precondition(lambda self: len(self.events) > 15)
     def reply_fails(self, gap: int, data: st.DataObject) -> None:
@@ -350,7 +399,7 @@ class Conversation(RuleBasedStateMachine):
                 self.observe_message(message, before, event)
             case Remember("user"):
                 self.settle_utterance()
-            case Remember("assistant") if command.turn_id is not None:
+            case Remember("assistant") if command.turn_id is not None and not command.tool_calls:
                 self.check_memory(command)
             case Decide("recovered" | "ignored", why) if "listening aloud" in why:
                 self.settle_utterance()
@@ -464,6 +513,10 @@ class Conversation(RuleBasedStateMachine):
             assert self.state.now_ms - caller.onset_ms < self.plan.voice_ms, "law 5: not later than the plan says"
 
     @invariant()
+    def history_is_a_conversation(self) -> None:
+        self.tools.check_history(self.state)
+
+    @invariant()
     def note_protection(self) -> None:
         reply = self.state.reply
         if reply is not None and not reply.interruptible:
@@ -487,6 +540,7 @@ class Conversation(RuleBasedStateMachine):
         whatever state it was left in: nothing owed, nobody unanswered, and at last it ends.
         """
         if self.state.phase != "live":
+            self.tools.check_end()
             return
         if self.state.assistant_muted:
             self.feed(Mute(self.now, "assistant", on=False))
@@ -501,13 +555,17 @@ class Conversation(RuleBasedStateMachine):
             assert due is not None, "law 7: no state waits for ever"
             self.feed(Tick(due))
         assert self.state.phase == "ended" or self.is_at_rest(), "law 7: the call moves on"
+        if self.state.phase != "ended":
+            self.tools.check_rest()
         self.feed(Tick(self.state.started_ms + self.plan.max_duration_ms))
         assert self.state.phase == "ended", "law 7: every call ends"
         assert sorted(self.started) == sorted(self.closed), "law 8: every reply ends"
+        self.tools.check_end()
 
     def is_at_rest(self) -> bool:
         s = self.state
-        return s.reply is None and not s.owed and not s.sayings and s.alarm is None and not s.caller.said
+        idle = s.reply is None and not s.owed and not s.sayings and s.alarm is None and not s.caller.said
+        return idle and not tools.awaits(s) and s.ending is None
 
     def answer_as_a_good_shell(self) -> None:
         reply = self.state.reply

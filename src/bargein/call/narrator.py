@@ -1,9 +1,13 @@
 """Tells the client what happens, in Vapi's words, as far as `assistant.clientMessages` asks for it."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from bargein.call.conversation import as_openai, call_json
+from bargein.call.toolwork import Work
+from bargein.ports import ToolCall
 from bargein.turns import commands as told
 from bargein.wire import client_messages as wire
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, Assistant
@@ -88,15 +92,50 @@ class Narrator:
         """The history has changed."""
         if "conversation-update" not in self._wanted:
             return
-        chat = [wire.ChatEntry(role=m.role, content=m.text) for m in history]
+        chat = [wire.ChatEntry.from_json(message) for message in as_openai(history)]
         update = wire.ConversationUpdate(
             **self._envelope(),
             # Vapi's iOS client reads `conversation` and knows these three roles only.
-            conversation=[entry for entry in chat if entry.role in ("user", "assistant", "system")],
+            conversation=[
+                wire.ChatEntry(role=entry.role, content=entry.content)
+                for entry in chat
+                if entry.role in ("user", "assistant", "system") and entry.content is not None
+            ],
             messages=history_messages(history, self._epoch_ms),
             messages_openai_formatted=chat,
         )
         self._say(update)
+
+    def tool_calls(self, works: Sequence[Work]) -> None:
+        """Tools are being run."""
+        if not works or "tool-calls" not in self._wanted:
+            return
+        calls = [call_json(work.call) for work in works]
+        self._say(
+            wire.ToolCalls(
+                **self._envelope(),
+                tool_calls=calls,
+                tool_call_list=calls,
+                tool_with_tool_call_list=[
+                    {**without_secrets(work.tool or {}), "toolCall": call}
+                    for work, call in zip(works, calls, strict=True)
+                ],
+            )
+        )
+
+    def tool_result(self, entry: told.Remember, work: Work | None) -> None:
+        """A tool call has its result."""
+        if work is None:
+            return
+        result: JsonObject = {"name": work.call.name, "toolCallId": work.call.id}
+        result["error" if entry.failed else "result"] = entry.text
+        if entry.metadata is not None:
+            result["metadata"] = json.loads(entry.metadata)
+        if "tool-calls-result" in self._wanted:
+            self._say(wire.ToolCallsResult(**self._envelope(), tool_call_result=result))
+        if "tool.completed" in self._wanted:
+            call = call_json(work.call)
+            self._say(wire.ToolCompleted(**self._envelope(), tool_call=call, tool_call_result=result))
 
     def tell(self, message: told.Message) -> None:
         """What the engine wants told."""
@@ -147,21 +186,37 @@ class Narrator:
         self._send(message.to_text())
 
 
-def history_messages(
-    history: tuple[told.Remember, ...], epoch_ms: int
-) -> list[wire.UserMessage | wire.BotMessage | wire.SystemMessage]:
+def history_messages(history: tuple[told.Remember, ...], epoch_ms: int) -> list[wire.HistoryMessage]:
     """The history as Vapi's `messages`: absolute times in milliseconds, and seconds from the call's start."""
-    messages: list[wire.UserMessage | wire.BotMessage | wire.SystemMessage] = []
+    messages: list[wire.HistoryMessage] = []
+    names = {called.id: called.name for entry in history for called in entry.tool_calls}
     for entry in history:
         times: dict[str, Any] = {"time": epoch_ms + entry.start_ms, "seconds_from_start": entry.start_ms / 1000}
         spoken: dict[str, Any] = {"end_time": epoch_ms + entry.end_ms, "duration": entry.end_ms - entry.start_ms}
         match entry.role:
             case "user":
                 messages.append(wire.UserMessage(message=entry.text, **times, **spoken))
+            case "assistant" if entry.tool_calls:
+                calls = [call_json(ToolCall(called.id, called.name, called.arguments)) for called in entry.tool_calls]
+                messages.append(wire.ToolCallMessage(tool_calls=calls, **times))
             case "assistant":
                 messages.append(wire.BotMessage(message=entry.text, source=entry.source, **times, **spoken))
             case "system":
                 messages.append(wire.SystemMessage(message=entry.text, **times))
+            case "tool" if entry.tool_call_id is not None:
+                messages.append(_result_message(entry, names.get(entry.tool_call_id, ""), epoch_ms))
             case "tool":
                 pass  # a bare tool message has no call it answers, which Vapi's item for it requires
     return messages
+
+
+def _result_message(entry: told.Remember, name: str, epoch_ms: int) -> wire.ToolCallResultMessage:
+    return wire.ToolCallResultMessage(
+        tool_call_id=entry.tool_call_id or "",
+        name=name,
+        result=entry.text,
+        # A result stands behind its call, wherever the conversation was when it came.
+        time=epoch_ms + entry.end_ms,
+        seconds_from_start=entry.end_ms / 1000,
+        metadata=None if entry.metadata is None else json.loads(entry.metadata),
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from bargein.call.conversation import as_openai
 from bargein.call.journal import Head, read
 from bargein.call.measures import Measures
 from bargein.call.narrator import history_messages
@@ -108,7 +109,7 @@ def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms
     messages = [m.model_dump(by_alias=True, exclude_none=True) for m in history_messages(history, epoch_ms)]
     artifact: JsonObject = {
         "messages": messages,
-        "messagesOpenAIFormatted": [{"role": m.role, "content": m.text} for m in history],
+        "messagesOpenAIFormatted": as_openai(history),
         "performanceMetrics": told.measures.to_json(),
     }
     transcript_plan = plan.transcript_plan or TranscriptPlan()
@@ -122,7 +123,7 @@ def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms
 def transcript_of(history: Iterable[Remember], plan: TranscriptPlan) -> str:
     """The conversation as text, a line for each message, by the names that the plan gives the two sides."""
     names = {"assistant": plan.assistant_name or "AI", "user": plan.user_name or "User"}
-    return "".join(f"{names[m.role]}: {m.text}\n" for m in history if m.role in names)
+    return "".join(f"{names[m.role]}: {m.text}\n" for m in history if m.role in names and m.text)
 
 
 def plan_of(assistant: JsonObject) -> ArtifactPlan:

@@ -11,7 +11,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from bargein.audio.resample import StreamResampler
 from bargein.call.mouth import AHEAD_MS, LONGEST_AHEAD_MS, Mouth
 from bargein.call.sentences import Piece, Sentences
-from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, Voice
+from bargein.call.toolbox import Toolbox
+from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice
 from bargein.turns.events import (
     Event,
     ReplyEnded,
@@ -36,6 +37,7 @@ class Speaker:
         failed_reason: the `endedReason` when one of them breaks in a way of its own.
         now_ms: the time since the call began.
         post: takes the reply's events.
+        call_tools: takes the tools that a reply calls, once the model is through, and whether it also spoke.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class Speaker:
         failed_reason: str,
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
+        call_tools: Callable[[str, Sequence[ToolCall], Toolbox, bool], None],
     ) -> None:
+        self._call_tools = call_tools
         self._model = model
         self._voice = voice
         self._mouth = mouth
@@ -57,14 +61,14 @@ class Speaker:
         self._now_ms = now_ms
         self._post = post
 
-    async def run(self, turn_id: str, text: str | None, messages: Sequence[ChatMessage]) -> None:
-        """Make a reply: of `text`, or of what the model answers to `messages`."""
+    async def run(self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], box: Toolbox) -> None:
+        """Make a reply: of `text`, or of what the model answers to `messages`; it may call what is in `box`."""
         pieces_in, pieces_out = anyio.create_memory_object_stream[Piece](max_buffer_size=1000)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._say, turn_id, pieces_out)
                 async with pieces_in:
-                    await self._put_out(turn_id, text, messages, pieces_in)
+                    await self._put_out(turn_id, text, messages, box, pieces_in)
             self._mouth.complete(turn_id)
             self._post(ReplyEnded(self._at(), turn_id))
         except* ProviderError as group:
@@ -75,20 +79,31 @@ class Speaker:
             self._post(ReplyFailed(self._at(), turn_id, self._failed_reason, "internal error"))
 
     async def _put_out(
-        self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], pieces: MemoryObjectSendStream[Piece]
+        self,
+        turn_id: str,
+        text: str | None,
+        messages: Sequence[ChatMessage],
+        box: Toolbox,
+        pieces: MemoryObjectSendStream[Piece],
     ) -> None:
         sentences = Sentences()
         if text is not None:
             for piece in (*sentences.push(text), *sentences.flush()):
                 await pieces.send(piece)
             return
-        async with aclosing(cast("Any", self._model.reply(messages))) as tokens:
+        calls: list[ToolCall] = []
+        spoke = False
+        async with aclosing(cast("Any", self._model.reply(messages, box.declarations))) as tokens:
             async for token in tokens:
                 if not isinstance(token, str):
+                    calls.append(token)
                     continue
+                spoke = spoke or bool(token.strip())
                 self._post(ReplyToken(self._at(), turn_id, token))
                 for piece in sentences.push(token):
                     await pieces.send(piece)
+        if calls:
+            self._call_tools(turn_id, calls, box, spoke)
         for piece in sentences.flush():
             await pieces.send(piece)
 

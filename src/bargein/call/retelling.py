@@ -11,6 +11,8 @@ from bargein.turns import events
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.plans import StopSpeakingPlan
 
+_MOST_SHOWN = 200
+
 
 class RetellingError(ValueError):
     """It cannot be told; the text says why."""
@@ -72,6 +74,17 @@ def tell_event(event: events.Event) -> str | None:
         case events.Fail(_, reason, detail):
             return f"  failed: {reason} ({detail})"
         case _:
+            return _about_tools(event)
+
+
+def _about_tools(event: events.Event) -> str | None:
+    match event:
+        case events.ToolsCalled(_, turn_id, calls):
+            asked = ", ".join(f"{call.name}({_cut(call.arguments)})" for call in calls)
+            return f"  reply {_short(turn_id)} calls {asked}"
+        case events.ToolReturned(_, call_id, text, failed):
+            return f'  tool {call_id} {"failed" if failed else "answered"} "{_cut(text)}"'
+        case _:
             return None
 
 
@@ -87,14 +100,20 @@ def tell_command(command: told.Command) -> str | None:
             return f"   reply {_short(turn_id)} sounds"
         case told.CloseReply(turn_id, outcome):
             return f"   reply {_short(turn_id)} over: {outcome}"
-        case told.Remember(role, text, interrupted=interrupted):
+        case told.Remember(role, text, interrupted=interrupted) if text and command.tool_call_id is None:
             return f'   remembered, {role}{" (what was heard)" if interrupted else ""}: "{text}"'
         case told.Send(told.UserInterrupted(turn_id)):
             return f"   sent user-interrupted {'without a turn' if turn_id is None else _short(turn_id)}"
         case told.EndCall(reason, detail):
             return f"   call ended: {reason}" + (f" ({detail})" if detail else "")
+        case told.RunTools(turn_id, call_ids):
+            return f"   reply {_short(turn_id)} has {', '.join(call_ids)} run"
         case _:
             return None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
 
 
 def _short(turn_id: str) -> str:

@@ -5,8 +5,7 @@ so that between the caller's voice and the silence there is no queue and no task
 """
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
@@ -15,28 +14,29 @@ import structlog
 from bargein.call import journal
 from bargein.call.audience import Audience
 from bargein.call.call_log import CallLog
+from bargein.call.conversation import for_model
 from bargein.call.ears import AssistantTap, Ears
+from bargein.call.inside import inside_tools
 from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
 from bargein.call.outcome import Told, record_of, settled_plan
 from bargein.call.reply import Speaker
-from bargein.call.variables import Variables
+from bargein.call.setting import Providers, Setting
+from bargein.call.toolbox import Toolbox
+from bargein.call.toolwork import ToolWork
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
 from bargein.ports import (
     CallRecords,
     ChatMessage,
     JournalSink,
     Leg,
-    Model,
     ProviderError,
     Recorder,
-    Transcriber,
+    ToolCall,
     Unrecorded,
-    Voice,
-    VoiceDetector,
 )
-from bargein.turns import Plan, State, step, wake_at
+from bargein.turns import State, step, wake_at
 from bargein.turns.commands import (
     CloseReply,
     Command,
@@ -44,9 +44,11 @@ from bargein.turns.commands import (
     EndCall,
     Play,
     Remember,
+    RunTools,
     Send,
     StartReply,
     StopPlayback,
+    StopTool,
 )
 from bargein.turns.events import (
     AddMessage,
@@ -61,7 +63,6 @@ from bargein.turns.events import (
     Tick,
 )
 from bargein.wire import inbound
-from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 
 if TYPE_CHECKING:
@@ -81,46 +82,11 @@ _MUTES: dict[str, tuple[Any, bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Providers:
-    """Who does the work of one call."""
-
-    detector: VoiceDetector
-    transcriber: Transcriber
-    model: Model
-    voice: Voice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What a call begins with.
-
-    Attributes:
-        call: its record, as the store has it.
-        assistant: the assistant it runs, overrides applied.
-        assistant_json: the same as JSON.
-        plan: compiled from it.
-        instructions: the messages that stand before the conversation (`model.messages`).
-        variables: what the `{{…}}` in a `say` may name; the assistant's own texts have been filled in.
-    """
-
-    call: JsonObject
-    assistant: Assistant
-    assistant_json: JsonObject
-    plan: Plan
-    instructions: tuple[ChatMessage, ...] = ()
-    variables: Variables = field(default_factory=Variables)
-
-    @property
-    def call_id(self) -> str:
-        """The call's id."""
-        return str(self.call["id"])
-
-
 class _Request(NamedTuple):
     turn_id: str
     text: str | None
     messages: tuple[ChatMessage, ...]
+    box: Toolbox
 
 
 class CallSession:
@@ -175,6 +141,16 @@ class CallSession:
             mouth=self._mouth,
             rate_hz=leg.rate_hz,
             failed_reason=setting.plan.model_failed_reason,
+            now_ms=self.now_ms,
+            post=self.post,
+            call_tools=self._call_tools,
+        )
+        self._box = Toolbox(setting.tools)
+        self._tools = ToolWork(
+            runner=providers.tools,
+            inside=inside_tools(leg, lambda: self.setting.assistant),
+            render=self._render,
+            history=lambda: self._state.history,
             now_ms=self.now_ms,
             post=self.post,
         )
@@ -279,12 +255,14 @@ class CallSession:
                 if self._log is not None:
                     tasks.start_soon(self._log.sink.run)
                 tasks.start_soon(self._direct, tasks)
+                tasks.start_soon(self._tools.direct, tasks)
                 tasks.start_soon(self._transcribe)
                 tasks.start_soon(self._record, self._beginning(started_at))
                 self._narrator.status("in-progress")
                 self._narrator.assistant_started()
                 self.post(CallStarted(0))
                 await self._ended.wait()
+                await self._tools.finish()
                 tasks.cancel_scope.cancel()
         finally:
             self._let_go()
@@ -316,8 +294,26 @@ class CallSession:
 
     def _perform(self, command: Command) -> None:
         match command:
-            case StartReply(turn_id, text):
-                self._start_reply(turn_id, text)
+            case StartReply() | Play() | StopPlayback() | CloseReply():
+                self._direct_reply(command)
+            case RunTools(call_ids=call_ids):
+                self._narrator.tool_calls(self._tools.run(call_ids))
+            case StopTool(call_id):
+                self._tools.stop(call_id)
+            case Send(message):
+                self._narrator.tell(message)
+            case Decide(what, why, turn_id):
+                self.insight.decision(self._state.now_ms, what, why, turn_id)
+            case EndCall(reason, detail):
+                self._end(reason, detail)
+            case Remember():  # told as a whole once the step is done
+                if command.tool_call_id is not None:
+                    self._narrator.tool_result(command, self._tools.find(command.tool_call_id))
+
+    def _direct_reply(self, command: StartReply | Play | StopPlayback | CloseReply) -> None:
+        match command:
+            case StartReply():
+                self._start_reply(command)
             case Play(turn_id):
                 self._mouth.play(turn_id)
             case StopPlayback(turn_id):
@@ -325,19 +321,18 @@ class CallSession:
             case CloseReply(turn_id):
                 if (scope := self._replies.pop(turn_id, None)) is not None:
                     scope.cancel()
-            case Send(message):
-                self._narrator.tell(message)
-            case Decide(what, why, turn_id):
-                self.insight.decision(self._state.now_ms, what, why, turn_id)
-            case EndCall(reason, detail):
-                self._end(reason, detail)
-            case Remember():
-                pass  # told as a whole once the step is done
 
-    def _start_reply(self, turn_id: str, text: str | None) -> None:
-        self._mouth.open(turn_id)
-        messages = (*self.setting.instructions, *map(_as_chat, self._state.history))
-        self._begun.send_nowait(_Request(turn_id, text, messages))
+    def _start_reply(self, start: StartReply) -> None:
+        self._mouth.open(start.turn_id)
+        messages = (*self.setting.instructions, *for_model(self._state.history))
+        box = self._box if start.tools else Toolbox(())
+        self._begun.send_nowait(_Request(start.turn_id, start.text, messages, box))
+
+    def _call_tools(self, turn_id: str, calls: Sequence[ToolCall], box: Toolbox, spoke: bool) -> None:  # noqa: FBT001  # the shape of `Speaker`'s callback
+        self._tools.ask(turn_id, calls, box, spoke=spoke)
+
+    def _render(self, text: str, values: JsonObject) -> str:
+        return self.setting.variables.render(text, self._clock.epoch_ms(), values)
 
     async def _direct(self, tasks: "TaskGroup") -> None:
         async with self._begun, self._to_begin:
@@ -351,7 +346,7 @@ class CallSession:
         with anyio.CancelScope() as scope:
             self._replies[turn_id] = scope
             try:
-                await self._speaker.run(turn_id, request.text, request.messages)
+                await self._speaker.run(turn_id, request.text, request.messages, request.box)
             finally:
                 if self._replies.get(turn_id) is scope:
                     del self._replies[turn_id]
@@ -435,7 +430,3 @@ class CallSession:
                     reason=type(error).__name__,
                 )
             await anyio.sleep(0.2 * attempt)
-
-
-def _as_chat(entry: Remember) -> ChatMessage:
-    return ChatMessage(entry.role, entry.text)

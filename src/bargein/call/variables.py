@@ -64,11 +64,16 @@ class Variables:
             values[name] = {**cast("JsonObject", default), **cast("JsonObject", value)} if both else value
         return cls(str(call.get("id", "")), values)
 
-    def render(self, text: str, epoch_ms: int) -> str:
-        """Fill in one text at a time of the clock (`say`); one that cannot be rendered comes back as it is."""
+    def render(self, text: str, epoch_ms: int, more: Mapping[str, object] | None = None) -> str:
+        """Fill in one text at a time of the clock (`say`); one that cannot be rendered comes back as it is.
+
+        `more` are further values that the text may use.
+        """
         if not worth_rendering(text):
             return text
-        return self._rendered(text, self._at(epoch_ms), Budget(_SAY_BUDGET), "say")
+        values = {**self.values, **more} if more else self.values
+        at = _At(values, datetime.fromtimestamp(epoch_ms / 1000, UTC))
+        return self._rendered(text, at, Budget(_SAY_BUDGET), "say")
 
     def fill(self, text: str, epoch_ms: int, more: Mapping[str, object]) -> str:
         """Fill in one text that is worth nothing unless it can be (an address, a header).

@@ -16,6 +16,7 @@ from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
+from bargein.server.gathering import gather_tools
 from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
@@ -160,10 +161,10 @@ class Desk:
         variables = Variables.of(call)
         as_json = await self._filled_in(claim.assistant, variables)
         keys = await keys_of(as_json, self._store)
-        self._refuse_when_closing()  # after the wait: from here to the seat there is none
         try:
             known = Assistant.wire_names()
             assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known}, whole=False)
+            providers = self._casting.providers(assistant, call, leg.rate_hz, keys)
             setting = Setting(
                 call=call,
                 assistant=assistant,
@@ -171,8 +172,8 @@ class Desk:
                 plan=compile_plan(assistant),
                 instructions=_instructions(assistant),
                 variables=variables,
+                tools=await gather_tools(as_json, self._store, providers.tools),
             )
-            providers = self._casting.providers(assistant, call, leg.rate_hz, keys)
         except ProviderError as error:
             await self._end_unstarted(call_id, error.ended_reason, str(error))
             raise StartError(str(error), error.ended_reason) from None
@@ -180,6 +181,7 @@ class Desk:
             detail = "; ".join(map(str, error.messages)) if isinstance(error, WireError) else str(error)
             await self._end_unstarted(call_id, _CANNOT_START, detail)
             raise StartError(detail, _CANNOT_START) from None
+        self._refuse_when_closing()  # after the wait: from here to the seat there is none
         sink = JournalFile(journal_path(self._settings.data_dir, call_id))
         plan = plan_of(as_json)
         return CallSession(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bargein.turns import replies
+from bargein.turns import replies, tools
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate
 from bargein.turns.endpointing import endpoint
 from bargein.turns.interruption import interruption, supersedes
@@ -69,13 +69,14 @@ def _interrupt(state: State, plan: Plan) -> Change:
 
 def _alarm(reply: Reply) -> Alarm:
     heard = replies.heard_chars(reply)
-    complete = reply.ended or reply.kind != "model"
+    complete = reply.ended or reply.called or reply.kind != "model"
     return Alarm(
         turn_id=reply.turn_id,
         kind="resumed" if reply.by_model else reply.kind,
         asks=reply.text.rstrip().endswith("?"),
         rest=reply.text[heard:].strip() if complete else None,
-        ends_call=reply.ends_call,
+        ends=reply.ends,
+        starts=reply.starts,
     )
 
 
@@ -150,9 +151,11 @@ def _recover(state: State, plan: Plan) -> Change:
     if alarm.rest is None:
         state, commands = replies.begin(state, "model")
     elif alarm.rest:
-        state, commands = replies.begin(state, alarm.kind, alarm.rest, ends_call=alarm.ends_call)
-    elif alarm.ends_call:
-        return replies.end_call(state, replies.SPOKEN_AND_ENDED, "", plan, [why])
+        state, commands = replies.begin(state, alarm.kind, alarm.rest, ends=alarm.ends, starts=alarm.starts)
+    elif alarm.ends is not None:
+        return replies.end_call(state, alarm.ends, "", plan, [why])
+    elif alarm.starts is not None:
+        state, commands = tools.run(state, alarm.starts)
     else:
         return state, [why]
     return state, [why, *commands]
@@ -190,7 +193,9 @@ def _saying_due(state: State, _plan: Plan) -> int | None:
 def _start_saying(state: State, _plan: Plan) -> Change:
     saying, *rest = state.sayings
     state = replace(state, sayings=tuple(rest))
-    return replies.begin(state, "say", saying.text, interruptible=saying.interruptible, ends_call=saying.ends_call)
+    return replies.begin(
+        state, "say", saying.text, interruptible=saying.interruptible, ends=saying.ends, starts=saying.starts
+    )
 
 
 def _endpoint_due(state: State, plan: Plan) -> int | None:
@@ -206,7 +211,8 @@ def _answer(state: State, plan: Plan) -> Change:
         raise AssertionError
     caller = state.caller
     entry = Remember("user", caller.said, caller.began_ms, max(caller.offset_ms, caller.began_ms))
-    state = replace(state, history=(*state.history, entry), caller=replies.forget_words(caller))
+    # Who is still talked to has not said goodbye: an end of the call that was on its way is off.
+    state = replace(state, history=(*state.history, entry), caller=replies.forget_words(caller), rounds=0, ending=None)
     # waitSeconds is the least time between the request to the model and the first sound of the answer.
     state, commands = replies.begin(state, "model", gate_ms=state.now_ms + plan.wait_ms)
     return state, [entry, Decide("answering", found.why), *commands]
@@ -251,8 +257,54 @@ def _end_stalled(state: State, plan: Plan) -> Change:
     return replies.end_call(state, reason, f"the reply showed no sign of life for {plan.stall_ms} ms", plan, [])
 
 
+def _late_tool_due(state: State, _plan: Plan) -> int | None:
+    return tools.late_due(state)
+
+
+def _give_up_tool(state: State, _plan: Plan) -> Change:
+    return tools.give_up(state)
+
+
+def _delayed_due(state: State, _plan: Plan) -> int | None:
+    return tools.delayed_due(state)
+
+
+def _say_delayed(state: State, _plan: Plan) -> Change:
+    return tools.say_delayed(state)
+
+
+def _orphan_due(state: State, _plan: Plan) -> int | None:
+    return tools.orphan_due(state)
+
+
+def _drop_orphan(state: State, _plan: Plan) -> Change:
+    return tools.drop_orphan(state)
+
+
+def _settled_due(state: State, _plan: Plan) -> int | None:
+    return tools.settled_due(state)
+
+
+def _settle(state: State, _plan: Plan) -> Change:
+    return tools.settle(state)
+
+
+def _ending_due(state: State, _plan: Plan) -> int | None:
+    if state.ending is None or state.reply is not None or state.alarm is not None:
+        return None
+    # What is still to be said has begun before this is looked at; only a muted assistant leaves it unsaid.
+    return None if state.caller.holds_floor or state.caller.said else state.now_ms
+
+
+def _end(state: State, plan: Plan) -> Change:
+    why: list[Command] = [Decide("ending", "a tool ends the call, and nothing is left to be said")]
+    return replies.end_call(state, state.ending or "", "", plan, why)
+
+
 def _quiet_due(state: State, plan: Plan) -> int | None:
     if state.reply is not None or state.sayings or (state.caller.voiced and not state.caller.stuck):
+        return None
+    if tools.awaits(state):  # which has a time limit of its own
         return None
     return state.quiet_ms + plan.silence_timeout_ms
 
@@ -271,8 +323,13 @@ AGENDA = (
     Item(_stuck_due, _get_stuck),
     Item(_finish_due, _finish),
     Item(_recovery_due, _recover),
+    Item(_late_tool_due, _give_up_tool),
+    Item(_delayed_due, _say_delayed),
     Item(_saying_due, _start_saying),
     Item(_endpoint_due, _answer),
+    Item(_ending_due, _end),
+    Item(_orphan_due, _drop_orphan),
+    Item(_settled_due, _settle),
     Item(_owed_due, _pay),
     Item(_play_due, _play),
     Item(_hang_due, _report_hang),

@@ -14,10 +14,14 @@ Source = Literal["model", "force-say"]
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Begin a reply. With `text` None the model is asked with the history as it stands; else `text` is spoken."""
+    """Begin a reply. With `text` None the model is asked with the history as it stands; else `text` is spoken.
+
+    `tools` tells whether the model may call tools.
+    """
 
     turn_id: str
     text: str | None
+    tools: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,43 @@ class CloseReply:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTools:
+    """Run these tool calls, each of them once. They go on when the reply that called them is cut."""
+
+    turn_id: str
+    call_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopTool:
+    """A tool took too long: its answer is no longer wanted."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A tool call, as the conversation has it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
-    """The conversation now ends with this. For an interrupted reply, `text` is what was heard of it.
+    """The conversation now holds this, as its last message or, for a tool's result, right after the call of the tool.
+
+    For an interrupted reply, `text` is what was heard of it.
 
     Attributes:
         start_ms: when it began to be said.
         end_ms: when it was over.
         source: where an assistant's text came from.
+        tool_calls: the tools that a reply called: a message of the assistant's own, after the text of that reply.
+        tool_call_id: of a tool's result: the call that it answers.
+        failed: of a tool's result: it is an error.
+        metadata: of a tool's result: JSON text for clients and the record.
     """
 
     role: Role
@@ -59,6 +93,10 @@ class Remember:
     turn_id: str | None = None
     interrupted: bool = False
     source: Source = "model"
+    tool_calls: tuple[CalledTool, ...] = ()
+    tool_call_id: str | None = None
+    failed: bool = False
+    metadata: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +188,4 @@ class EndCall:
     detail: str = ""
 
 
-Command = StartReply | Play | StopPlayback | CloseReply | Remember | Send | Decide | EndCall
+Command = RunTools | StopTool | StartReply | Play | StopPlayback | CloseReply | Remember | Send | Decide | EndCall

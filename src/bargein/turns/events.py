@@ -151,6 +151,70 @@ class AddMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Staged:
+    """Something to be said if a tool has not answered after so long (`request-response-delayed`)."""
+
+    after_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAsked:
+    """A tool call of a reply, with what the assistant has to say about it.
+
+    Attributes:
+        id: unique within the call.
+        name: of the function.
+        arguments: JSON text, as the model wrote it.
+        start: said when the tool is called (`request-start`); empty: nothing.
+        blocking: the tool runs once `start` has been heard.
+        delayed: said while it runs, in order of time.
+        is_async: nobody waits for the result.
+        timeout_ms: it is given up after so long.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    start: str = ""
+    blocking: bool = False
+    delayed: tuple[Staged, ...] = ()
+    is_async: bool = False
+    timeout_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsCalled:
+    """The model wants tools run: all that one reply calls."""
+
+    at_ms: int
+    turn_id: str
+    calls: tuple[ToolAsked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned:
+    """A tool has answered, or failed.
+
+    Attributes:
+        text: the result, as the model is told it.
+        say: said in place of an answer of the model's; empty: nothing is said; None: the model is asked.
+        tell: a system message for the model, after the result.
+        ends: the call ends with this `endedReason` once `say`, or what is being said, has been heard.
+        metadata: JSON text that is kept with the result, and is not told to the model.
+    """
+
+    at_ms: int
+    call_id: str
+    text: str
+    failed: bool = False
+    say: str | None = None
+    tell: str | None = None
+    ends: str | None = None
+    metadata: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     """Vapi's inbound `control`: silence one side, or give it back its voice."""
 
@@ -203,6 +267,8 @@ Event = (
     | Played
     | Say
     | AddMessage
+    | ToolsCalled
+    | ToolReturned
     | Mute
     | SayFirstMessage
     | Fail

@@ -6,6 +6,7 @@ id: what comes in for another turn is dropped by that id.
 
 from dataclasses import replace
 
+from bargein.turns import tools
 from bargein.turns.commands import (
     CloseReply,
     Command,
@@ -47,7 +48,8 @@ def begin(
     *,
     gate_ms: int = 0,
     interruptible: bool = True,
-    ends_call: bool = False,
+    ends: str | None = None,
+    starts: str | None = None,
 ) -> Change:
     """Begin a reply; there must be none. It settles an alarm; only one that is asked of the model pays what is owed."""
     reply = Reply(
@@ -57,12 +59,14 @@ def begin(
         alive_ms=state.now_ms,
         gate_ms=max(gate_ms, state.floor_ms),
         interruptible=interruptible,
-        ends_call=ends_call,
+        ends=ends,
+        starts=starts,
         text=text or "",
         told_client=kind == "resumed",
     )
     state = replace(state, reply=reply, alarm=None, replies=state.replies + 1, owed=state.owed and kind != "model")
-    commands: list[Command] = [StartReply(reply.turn_id, text)]
+    state = tools.told(state) if kind == "model" else state
+    commands: list[Command] = [StartReply(reply.turn_id, text, tools=state.rounds < tools.MOST_ROUNDS)]
     if kind == "resumed":
         commands.append(Send(ModelOutput(reply.turn_id, reply.text)))
     return state, commands
@@ -160,8 +164,11 @@ def finish(state: State, reply: Reply, plan: Plan) -> Change:
     """It has been heard to its end."""
     text = reply.text.strip() if plan.remember_model_output else heard_text(reply).strip()
     state, commands = _close(state, reply, "spoken", text, plan)
-    if reply.ends_call:
-        return end_call(state, SPOKEN_AND_ENDED, "", plan, commands)
+    if reply.starts is not None:
+        state, running = tools.run(state, reply.starts)
+        commands.extend(running)
+    if reply.ends is not None:
+        return end_call(state, reply.ends, "", plan, commands)
     if phrase := find_phrase(text, plan.end_call_phrases):
         commands.append(Decide("ending", f'the assistant said "{phrase}"', reply.turn_id))
         return end_call(state, "assistant-said-end-call-phrase", "", plan, commands)
@@ -212,8 +219,10 @@ def _close(state: State, reply: Reply, outcome: Outcome, text: str, plan: Plan) 
         entry = Remember(
             "assistant", text, start_ms, state.now_ms, reply.turn_id, interrupted=by_caller, source=_source(reply)
         )
-        state = replace(state, history=(*state.history, entry))
+        state = replace(state, history=tools.with_text(state.history, entry))
         commands.append(entry)
+    if by_caller and reply.by_model:
+        state = tools.drop_words(state, reply.turn_id)
     return replace(state, reply=None, quiet_ms=state.now_ms), commands
 
 
@@ -238,4 +247,6 @@ def end_call(state: State, reason: str, detail: str, plan: Plan, commands: list[
         entry = Remember("user", said, state.caller.began_ms, state.now_ms)
         state = replace(state, history=(*state.history, entry))
         commands = [*commands, entry]
-    return replace(state, phase="ended", caller=Caller(), sayings=(), alarm=None), [*commands, EndCall(reason, detail)]
+    state, closing = tools.close_all(state)
+    state = replace(state, phase="ended", caller=Caller(), sayings=(), alarm=None)
+    return state, [*commands, *closing, EndCall(reason, detail)]

@@ -4,10 +4,64 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bargein.turns.commands import Remember
-from bargein.turns.events import Say, TimedWord
+from bargein.turns.events import Staged, TimedWord
 
 ReplyKind = Literal["model", "resumed", "first", "say"]
 """Asked of the model; the unheard rest of a reply that a false alarm cut; the first message; a `say`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """Something that is to be said as it stands.
+
+    Attributes:
+        ends: the `endedReason` with which the call ends once it has been heard.
+        starts: the tool call that runs once it has been heard.
+        about: the tool call that it has to do with, and that has not answered yet.
+        of_turn: the reply that called that tool.
+        stale: it is not said any more once the tool has answered.
+    """
+
+    text: str
+    interruptible: bool = True
+    ends: str | None = None
+    starts: str | None = None
+    about: str | None = None
+    of_turn: str | None = None
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool call that somebody waits for, or that still runs.
+
+    Attributes:
+        turn_id: the reply that called it.
+        status: waiting for its start message to be heard; running; done, but the model has not been told.
+        is_async: nobody waits for it.
+        run_ms: since when it runs.
+        delayed: what is still to be said while it runs.
+        same_as: another reply had called the same with the same arguments before: this one runs not, and gets its
+            result.
+        answer: the model is to be asked once all the tools that the reply waits for are done.
+    """
+
+    call_id: str
+    turn_id: str
+    name: str
+    arguments: str
+    status: Literal["waiting", "running", "done"]
+    timeout_ms: int
+    is_async: bool = False
+    run_ms: int = 0
+    delayed: tuple[Staged, ...] = ()
+    same_as: str | None = None
+    answer: bool = False
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the assistant waits for it."""
+        return not self.is_async and self.status != "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +94,9 @@ class Reply:
         turn: Vapi's `turn`, once it is audible.
         text: all of its text so far.
         interruptible: whether the caller's speech may cut it.
+        ends: the `endedReason` with which the call ends once it has been heard.
+        starts: the tool call that runs once it has been heard.
+        called: it has called tools, so the model is through with it.
         gate_ms: it may not sound before this.
         begun_ms: when it was asked for.
         alive_ms: when it last showed a sign of life.
@@ -57,7 +114,9 @@ class Reply:
     alive_ms: int
     gate_ms: int
     interruptible: bool = True
-    ends_call: bool = False
+    ends: str | None = None
+    starts: str | None = None
+    called: bool = False
     turn: int = -1
     text: str = ""
     segments: tuple[Segment, ...] = ()
@@ -137,14 +196,16 @@ class Alarm:
         kind: what the recovery would be.
         asks: the reply was a question, so that even a "yes" answers it.
         rest: what was not heard of it; None: the model had not finished, so it is asked again.
-        ends_call: as it was.
+        ends: as it was.
+        starts: as it was.
     """
 
     turn_id: str
     kind: ReplyKind
     asks: bool
     rest: str | None
-    ends_call: bool
+    ends: str | None
+    starts: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +221,9 @@ class State:
         owed: the assistant should speak as soon as it may, without waiting for the caller.
         floor_ms: no assistant audio before this (`backoffSeconds`).
         quiet_ms: since when nobody has been doing anything (`silenceTimeoutSeconds`).
+        tools: the tool calls in flight.
+        rounds: how often the model has been asked because of tools since the caller last spoke.
+        ending: the call ends with this `endedReason` when nothing more is to be said.
         replies: how many replies have been begun.
         turns: how many turns the conversation has had.
     """
@@ -172,7 +236,10 @@ class State:
     reply: Reply | None = None
     caller: Caller = Caller()
     alarm: Alarm | None = None
-    sayings: tuple[Say, ...] = ()
+    sayings: tuple[Saying, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    rounds: int = 0
+    ending: str | None = None
     owed: bool = False
     floor_ms: int = 0
     quiet_ms: int = 0
@@ -189,4 +256,4 @@ class State:
     @property
     def last_assistant_text(self) -> str:
         """What the assistant was last heard to say."""
-        return next((m.text for m in reversed(self.history) if m.role == "assistant"), "")
+        return next((m.text for m in reversed(self.history) if m.role == "assistant" and m.text), "")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bargein.turns import replies
+from bargein.turns import replies, tools
 from bargein.turns.agenda import AGENDA
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
 from bargein.turns.events import (
@@ -21,6 +21,8 @@ from bargein.turns.events import (
     SpeechQueued,
     SpeechRequested,
     Tick,
+    ToolReturned,
+    ToolsCalled,
     VoiceStarted,
     VoiceStopped,
     Words,
@@ -29,7 +31,7 @@ from bargein.turns.interruption import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, is_made_of
 from bargein.turns.plan import Plan
 from bargein.turns.replies import Change
-from bargein.turns.state import Caller, State
+from bargein.turns.state import Caller, Saying, State
 
 # More things than this never come due at once; if they do, two items of the agenda undo each other.
 _MOST_AT_ONCE = 50
@@ -73,8 +75,12 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             return _voice_stopped(state, event, plan)
         case Words():
             return _words(state, event, plan)
-        case ReplyToken() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed():
+        case (
+            ReplyToken() | ToolsCalled() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed()
+        ):
             return _about_reply(state, event, plan)
+        case ToolReturned():
+            return tools.take(state, event)
         case Tick():
             return state, []
         case _:
@@ -83,7 +89,7 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
 
 def _about_reply(
     state: State,
-    event: ReplyToken | SpeechRequested | SpeechQueued | Played | ReplyEnded | ReplyFailed,
+    event: ReplyToken | ToolsCalled | SpeechRequested | SpeechQueued | Played | ReplyEnded | ReplyFailed,
     plan: Plan,
 ) -> Change:
     """The fence: what belongs to another turn than the one that runs is dropped here, by its id."""
@@ -93,6 +99,8 @@ def _about_reply(
     match event:
         case ReplyToken():
             return replies.put_out(state, reply, event)
+        case ToolsCalled():
+            return tools.call(state, reply, event)
         case SpeechRequested():
             return replies.request_speech(state, reply, event)
         case SpeechQueued():
@@ -116,8 +124,9 @@ def _control(
             return _say(state, event, plan)
         case AddMessage():
             entry = Remember(event.role, event.text, state.now_ms, state.now_ms)
-            owed = state.owed or event.respond
-            return replace(state, history=(*state.history, entry), owed=owed, quiet_ms=state.now_ms), [entry]
+            owed, rounds = state.owed or event.respond, 0 if event.respond else state.rounds
+            history = (*state.history, entry)
+            return replace(state, history=history, owed=owed, rounds=rounds, quiet_ms=state.now_ms), [entry]
         case Mute():
             return _mute(state, event, plan)
         case SayFirstMessage():
@@ -152,7 +161,9 @@ def _say(state: State, event: Say, plan: Plan) -> Change:
         state, commands = replies.cut(state, state.reply, "replaced", plan)
     if event.interrupts:
         state = replace(state, alarm=None)  # it replaces what a false alarm would bring back, too
-    sayings = (event, *state.sayings) if event.interrupts else (*state.sayings, event)
+    ends = replies.SPOKEN_AND_ENDED if event.ends_call else None
+    saying = Saying(text=event.text, interruptible=event.interruptible, ends=ends)
+    sayings = (saying, *state.sayings) if event.interrupts else (*state.sayings, saying)
     return replace(state, sayings=sayings), commands
 
 

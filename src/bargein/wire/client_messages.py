@@ -45,7 +45,31 @@ class SystemMessage(WireModel):
     seconds_from_start: Number
 
 
-HistoryMessage = Annotated[UserMessage | BotMessage | SystemMessage, Field(discriminator="role")]
+class ToolCallMessage(WireModel):
+    """Tools that the assistant called, in the history; each as OpenAI has it."""
+
+    role: Literal["tool_calls"] = "tool_calls"
+    tool_calls: list[JsonObject]
+    message: str = ""
+    time: Number
+    seconds_from_start: Number
+
+
+class ToolCallResultMessage(WireModel):
+    """What a tool has answered, in the history."""
+
+    role: Literal["tool_call_result"] = "tool_call_result"
+    tool_call_id: str
+    name: str
+    result: str
+    time: Number
+    seconds_from_start: Number
+    metadata: JsonObject | None = None
+
+
+HistoryMessage = Annotated[
+    UserMessage | BotMessage | SystemMessage | ToolCallMessage | ToolCallResultMessage, Field(discriminator="role")
+]
 
 
 class ChatEntry(WireModel):
@@ -53,6 +77,8 @@ class ChatEntry(WireModel):
 
     role: Literal["assistant", "function", "user", "system", "tool"]
     content: str | None
+    tool_calls: Annotated[list[JsonObject] | None, Field(serialization_alias="tool_calls")] = None
+    tool_call_id: Annotated[str | None, Field(serialization_alias="tool_call_id")] = None
 
 
 class ClientMessage(WireModel):
@@ -161,6 +187,36 @@ class Hang(ClientMessage):
     type: Literal["hang"] = "hang"
 
 
+class ToolCalls(ClientMessage):
+    """Tools are being run.
+
+    Attributes:
+        tool_calls: is in no schema: Vapi's clients of old read it.
+        tool_call_list: the calls as OpenAI has them.
+        tool_with_tool_call_list: the same beside their tools, without secrets.
+    """
+
+    type: Literal["tool-calls"] = "tool-calls"
+    tool_calls: list[JsonObject]
+    tool_call_list: list[JsonObject]
+    tool_with_tool_call_list: list[JsonObject]
+
+
+class ToolCallsResult(ClientMessage):
+    """A tool has answered: `tool_call_result` is Vapi's `ToolCallResult`."""
+
+    type: Literal["tool-calls-result"] = "tool-calls-result"
+    tool_call_result: JsonObject
+
+
+class ToolCompleted(ClientMessage):
+    """A tool is through. Vapi names this message and has no schema for it: it holds the call and its result."""
+
+    type: Literal["tool.completed"] = "tool.completed"
+    tool_call: JsonObject
+    tool_call_result: JsonObject
+
+
 class UserInterrupted(ClientMessage):
     """The caller cut the assistant off.
 
@@ -183,6 +239,9 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     "assistant.started": AssistantStarted,
     "assistant.speechStarted": AssistantSpeech,
     "hang": Hang,
+    "tool-calls": ToolCalls,
+    "tool-calls-result": ToolCallsResult,
+    "tool.completed": ToolCompleted,
     "user-interrupted": UserInterrupted,
 }
 """The type of each message that this server sends, by its `type` on the wire."""

@@ -14,7 +14,8 @@ import structlog
 
 from bargein.audio import g711
 from bargein.audio.pcm import from_bytes, to_bytes
-from bargein.ports import Pcm16
+from bargein.ports import CarrierError, Pcm16
+from bargein.wire.base import JsonObject
 
 Encoding = Literal["pcm_s16le", "mulaw"]
 
@@ -110,6 +111,14 @@ class WebsocketLeg:
     def clear(self) -> None:
         """See `Leg.clear`."""
         self._frames.clear()
+
+    def press(self, keys: str) -> None:
+        """See `bargein.ports.Leg.press`: a WebSocket has no telephone behind it."""
+        raise CarrierError("a call over a WebSocket has no telephone keys.")
+
+    async def transfer(self, destination: JsonObject) -> None:
+        """See `bargein.ports.Leg.transfer`: whoever holds a WebSocket cannot be passed on to a telephone."""
+        raise CarrierError("a call over a WebSocket cannot be transferred to a telephone.")
 
     def hang_up(self) -> None:
         """See `Leg.hang_up`."""

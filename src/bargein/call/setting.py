@@ -1,0 +1,54 @@
+"""What a call begins with."""
+
+from dataclasses import dataclass, field
+
+from bargein.call.variables import Variables
+from bargein.ports import ChatMessage, Model, ServerLine, ToolRunner, Transcriber, Voice, VoiceDetector
+from bargein.turns import Plan
+from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Providers:
+    """Who does the work of one call.
+
+    Attributes:
+        tools: runs the tools that reach outside of the call; None: nobody does.
+        line: the owner's servers; None: there is none.
+    """
+
+    detector: VoiceDetector
+    transcriber: Transcriber
+    model: Model
+    voice: Voice
+    tools: ToolRunner | None = None
+    line: ServerLine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a call begins with.
+
+    Attributes:
+        call: its record, as the store has it.
+        assistant: the assistant it runs, overrides applied.
+        assistant_json: the same as JSON.
+        plan: compiled from it.
+        instructions: the messages that stand before the conversation (`model.messages`).
+        variables: what the `{{…}}` in a `say` may name; the assistant's own texts have been filled in.
+        tools: what its model may call: Vapi's JSON of each, resolved and expanded.
+    """
+
+    call: JsonObject
+    assistant: Assistant
+    assistant_json: JsonObject
+    plan: Plan
+    instructions: tuple[ChatMessage, ...] = ()
+    variables: Variables = field(default_factory=Variables)
+    tools: tuple[JsonObject, ...] = ()
+
+    @property
+    def call_id(self) -> str:
+        """The call's id."""
+        return str(self.call["id"])

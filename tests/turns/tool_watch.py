@@ -1,0 +1,157 @@
+"""An observer of the tools of a random call, who believes nothing the engine says of itself."""
+
+from collections import Counter
+
+import hypothesis.strategies as st
+
+from bargein.turns import State
+from bargein.turns.commands import CloseReply, Command, Decide, Remember, RunTools, Send, StartReply, StopTool
+from bargein.turns.commands import UserInterrupted as Interrupted
+from bargein.turns.events import AddMessage, Event, Staged, ToolAsked, ToolReturned, ToolsCalled
+
+CALLS = st.fixed_dictionaries({
+    "name": st.sampled_from(["weather", "book", "endCall"]),
+    "arguments": st.sampled_from(["{}", '{"city": "Berlin"}', "{broken"]),
+    "start": st.booleans(),
+    "blocking": st.booleans(),
+    "delayed": st.sampled_from([(), (Staged(500, "Still at it."),), (Staged(3000, "b"), Staged(1000, "a"))]),
+    "is_async": st.sampled_from([False, False, True]),
+    "timeout_ms": st.sampled_from([1000, 20_000, 60_000]),
+})  # fmt: skip
+ANSWERS = st.fixed_dictionaries({
+    "text": st.just("It rains."),
+    "failed": st.booleans(),
+    "say": st.sampled_from([None, None, None, "", "Done."]),
+    "tell": st.sampled_from([None, None, "Be brief."]),
+    "ends": st.sampled_from([None] * 5 + ["assistant-ended-call"]),
+})  # fmt: skip
+
+
+class ToolWatch:
+    """Holds the laws of tools against everything that happens in a call."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, ToolAsked] = {}
+        self.turn_of: dict[str, str] = {}
+        self.ran: dict[str, int] = {}
+        self.results: Counter[str] = Counter()
+        self.interrupted: set[str] = set()
+        self.spoken: list[str] = []
+        self.texts: dict[str, str] = {}
+        self.unseen: set[str] = set()
+        self.owed = False
+        self.unanswered: set[str] = set()
+        self.now_ms = 0
+        self.explained = True  # the first reply needs no reason
+
+    def new_calls(self, drawn: list[dict[str, object]], *, again: str | None) -> tuple[ToolAsked, ...]:
+        """Calls with ids of their own, but for one that the model gives a second time."""
+        calls: list[ToolAsked] = []
+        for number, one in enumerate(drawn):
+            call_id = again if again is not None and number == 0 else f"call_{len(self.asked) + number}"
+            start = f"About {call_id}, please." if one["start"] else ""
+            calls.append(ToolAsked(**{**one, "id": call_id, "start": start}))  # type: ignore[arg-type]
+        return tuple(calls)
+
+    def hears(self, event: Event) -> None:
+        """An event is about to be taken."""
+        if isinstance(event, AddMessage) and event.respond:
+            self.owed = True
+
+    def observe(self, command: Command, event: Event) -> None:
+        match command:
+            case RunTools(turn_id, call_ids):
+                for call_id in call_ids:
+                    self.check_run(turn_id, call_id)
+            case StopTool(call_id):
+                assert call_id in self.ran
+                assert not self.results[call_id], "a tool that has answered is not stopped"
+            case Remember():
+                self.observe_memory(command, event)
+            case Send(Interrupted(turn_id)):
+                self.interrupted.update([turn_id] if turn_id else [])
+            case StartReply(turn_id, text):
+                self.check_reply(turn_id, text)
+            case CloseReply(turn_id, "spoken"):
+                self.spoken.append(self.texts.get(turn_id, ""))
+            case Decide("answering" | "recovered"):
+                self.explained = True
+            case _:
+                pass
+
+    def observe_memory(self, entry: Remember, event: Event) -> None:
+        if entry.tool_call_id is not None:
+            self.check_result(entry.tool_call_id, entry, event)
+        for called in entry.tool_calls:
+            assert entry.turn_id is not None
+            assert entry.turn_id not in self.interrupted, "law 9: an interrupted reply calls no tool"
+            assert called.id not in self.turn_of
+            assert isinstance(event, ToolsCalled)
+            assert event.turn_id == entry.turn_id
+            self.asked[called.id] = next(asked for asked in event.calls if asked.id == called.id)
+            self.turn_of[called.id] = entry.turn_id
+            self.unseen.update([called.id] if self.asked[called.id].is_async else [])
+
+    def check_run(self, turn_id: str, call_id: str) -> None:
+        asked = self.asked[call_id]
+        assert self.turn_of[call_id] == turn_id
+        assert turn_id not in self.interrupted, "law 9: after user-interrupted(T) no tool is started by T"
+        assert call_id not in self.ran, "law 10: a tool runs once"
+        assert not self.results[call_id], "law 10: what has its result does not run"
+        if asked.blocking and asked.start:
+            heard = any(text and asked.start.endswith(text.strip()) for text in self.spoken)
+            assert heard or self.explained, "a blocking tool runs when its message has been heard"
+        for other in self.ran:
+            same = (self.asked[other].name, self.asked[other].arguments) == (asked.name, asked.arguments)
+            if same and self.turn_of[other] != turn_id:
+                assert self.results[other], "law 10: no other reply runs again what still runs"
+        self.ran[call_id] = self.now_ms
+
+    def check_result(self, call_id: str, entry: Remember, event: Event) -> None:
+        self.results[call_id] += 1
+        assert self.results[call_id] == 1, "law 11: exactly one result"
+        if isinstance(event, ToolReturned) and event.call_id == call_id:
+            assert call_id in self.ran
+            assert (entry.text, entry.failed) == (event.text, event.failed)
+            if event.say is None and event.ends is None and not self.asked[call_id].is_async:
+                self.unanswered.add(call_id)
+                self.unseen.add(call_id)
+        elif not isinstance(event, ToolReturned):
+            self.unseen.add(call_id)
+            if "no answer within" in entry.text and not self.asked[call_id].is_async:
+                self.unanswered.add(call_id)
+
+    def check_reply(self, turn_id: str, text: str | None) -> None:
+        if text is not None:
+            self.texts[turn_id] = text
+            return
+        assert self.explained or self.owed or self.unseen, "law 12: a result triggers one model reply at most"
+        self.explained = self.owed = False
+        self.unseen.clear()
+        self.unanswered.clear()
+
+    def check_time(self, state: State) -> None:
+        self.now_ms = state.now_ms
+        for call_id, since_ms in self.ran.items():
+            if not self.results[call_id] and state.phase == "live":
+                late_ms = state.now_ms - since_ms - self.asked[call_id].timeout_ms
+                assert late_ms < 0, "law 7: no tool is waited for longer than it may take"
+
+    def check_history(self, state: State) -> None:
+        """What a chat model accepts: each call's results right behind it, in no other place."""
+        wanted: set[str] = set()
+        for entry in state.history:
+            if entry.tool_calls:
+                wanted = {called.id for called in entry.tool_calls}
+            elif entry.tool_call_id is not None:
+                assert entry.tool_call_id in wanted, "law 11: a result stands behind its call"
+                wanted.discard(entry.tool_call_id)
+            else:
+                wanted = set()
+
+    def check_rest(self) -> None:
+        assert not self.unanswered, "law 12: what a tool has said is told to the model"
+
+    def check_end(self) -> None:
+        for call_id in self.turn_of:
+            assert self.results[call_id] == 1, "law 11: every call has its result when the call is over"
