@@ -10,7 +10,7 @@ from bargein.call.outcome import Told, artifact_of, plan_of, record_of
 from bargein.store.journals import journal_path
 from bargein.turns import State
 from bargein.turns.commands import EndCall, Remember
-from bargein.turns.events import HangUp
+from bargein.turns.events import HangUp, Tick
 from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.call import CallUrls
 from tests.call.harness import stored
@@ -28,8 +28,9 @@ HISTORY = (
 
 def told(history: tuple[Remember, ...] = HISTORY) -> Told:
     account = Told()
+    account.take(State(call_id="an-id", now_ms=3500, history=HISTORY), Tick(3500), HISTORY)
     state = State(call_id="an-id", now_ms=4000, history=history)
-    account.take(state, HangUp(4000, "customer-ended-call"), (*HISTORY, EndCall("customer-ended-call")))
+    account.take(state, HangUp(4000, "customer-ended-call"), (EndCall("customer-ended-call"),))
     return account
 
 
@@ -96,7 +97,9 @@ def test_a_call_that_does_not_tell_where_it_is_has_no_addresses() -> None:
 
 def test_a_shortened_history_is_told_in_full_only_if_asked_for() -> None:
     assert len(artifact(history=HISTORY[1:])["messages"]) == 1
-    assert len(artifact({"fullMessageHistoryEnabled": True}, history=HISTORY[1:])["messages"]) == 2
+    whole = artifact({"fullMessageHistoryEnabled": True}, history=HISTORY[1:])
+    assert [message["role"] for message in whole["messages"]] == ["user", "bot"]
+    assert whole["transcript"].startswith("User: What time is it?")
 
 
 def test_the_values_of_the_call() -> None:

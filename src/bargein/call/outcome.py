@@ -29,31 +29,36 @@ class Told:
 
     Attributes:
         measures: its latencies and interruptions.
-        remembered: all that was ever said in it; the engine's history may be shortened, this is not.
         history: the conversation as the engine has it.
+        left: what was in the history once and was taken out, by a handoff.
         now_ms: the time of the call's last event.
         ended: why and how it ended; None while it goes on, or where it was killed.
     """
 
     measures: Measures = field(default_factory=Measures)
-    remembered: list[Remember] = field(default_factory=list[Remember])
     history: tuple[Remember, ...] = ()
+    left: list[Remember] = field(default_factory=list[Remember])
     now_ms: int = 0
     ended: EndCall | None = None
 
     def take(self, state: State, event: Event, commands: tuple[Command, ...]) -> None:
         """Take one step: the event, what the engine answered, and where it then stands."""
         self.now_ms = state.now_ms
-        self.history = state.history
+        if state.history is not self.history:
+            kept = set(map(id, state.history))
+            self.left += [entry for entry in self.history if id(entry) not in kept]
+            self.history = state.history
         self.measures.take(state.now_ms, event, commands)
         for command in commands:
-            match command:
-                case Remember():
-                    self.remembered.append(command)
-                case EndCall():
-                    self.ended = command
-                case _:
-                    pass
+            if isinstance(command, EndCall):
+                self.ended = command
+
+    @property
+    def all_said(self) -> tuple[Remember, ...]:
+        """All that was ever said, also what the history no longer holds."""
+        if not self.left:
+            return self.history
+        return tuple(sorted((*self.left, *self.history), key=lambda entry: entry.start_ms))
 
     @classmethod
     def of_journal(cls, lines: Iterable[str]) -> tuple[Head, "Told"]:
@@ -105,7 +110,7 @@ def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms
         epoch_ms: when the call's time began, in milliseconds since 1970.
     """
     plan = plan_of(assistant)
-    history = tuple(told.remembered) if plan.full_message_history_enabled else told.history
+    history = told.all_said if plan.full_message_history_enabled else told.history
     messages = [m.model_dump(by_alias=True, exclude_none=True) for m in history_messages(history, epoch_ms)]
     artifact: JsonObject = {
         "messages": messages,

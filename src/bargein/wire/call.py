@@ -167,7 +167,7 @@ def named_by_widget(body: object) -> object:
     whole = _object_or_empty(body)
     named = _object_or_empty(whole.get("assistant"))
     if "assistantId" not in named or set(named) - {"assistantId", "assistantOverrides"}:
-        return cast("object", body)
+        return body
     return {**{name: value for name, value in whole.items() if name != "assistant"}, **named}
 
 
