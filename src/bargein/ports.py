@@ -148,6 +148,11 @@ class ServerLine(Protocol):
     tool > assistant > phone number > settings; a message is given bare, without envelope and timestamp.
     """
 
+    @property
+    def reaches_somebody(self) -> bool:
+        """Whether there is a server that `tell` tells; it may change with `assume`."""
+        ...
+
     def tell(self, message: JsonObject) -> None:
         """Put a message on its way and return at once. Messages of a call arrive in order."""
         ...

@@ -34,6 +34,12 @@ class Settings:
         secret_keys: what credentials and other secrets are encrypted with at rest (`BARGEIN_SECRET_KEY`; several,
             separated by commas: the first encrypts, all decrypt). With none set a key is kept in `secret.key` in the
             data folder.
+        server_url: where server messages go of calls whose assistant and phone number name no server
+            (`BARGEIN_SERVER_URL`; Vapi's org server).
+        server_secret: sent there as `X-Vapi-Secret` (`BARGEIN_SERVER_SECRET`).
+        allow_private_addresses: whether an assistant, a tool or a phone number may name URLs in private networks and on
+            this machine (`BARGEIN_ALLOW_PRIVATE_ADDRESSES`, 1 or 0). Not set: yes while the server is open to loopback
+            only, and no otherwise.
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -47,12 +53,30 @@ class Settings:
     openai_api_key: str | None = field(default=None, repr=False)
     openai_base_url: str | None = None
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    server_url: str | None = None
+    server_secret: str | None = field(default=None, repr=False)
+    allow_private_addresses: bool | None = None
     log_level: str = "info"
 
     @property
     def database_password(self) -> str | None:
         """The password in `database_url`, which must not get into a log."""
         return None if self.database_url is None else urlsplit(self.database_url).password
+
+    @property
+    def private_addresses_allowed(self) -> bool:
+        """Whether requests that others' JSON causes may go to addresses that are not the internet's."""
+        if self.allow_private_addresses is None:
+            return self.open_to_loopback_only
+        return self.allow_private_addresses
+
+    @property
+    def server(self) -> dict[str, str] | None:
+        """The server of the whole installation, as Vapi's JSON has one."""
+        if self.server_url is None:
+            return None
+        secret = {} if self.server_secret is None else {"secret": self.server_secret}
+        return {"url": self.server_url, **secret}
 
     @property
     def open_to_loopback_only(self) -> bool:
@@ -73,6 +97,8 @@ class Settings:
             )
         if any(len(key) < MIN_SECRET_KEY_CHARS for key in self.secret_keys):
             raise SettingsError(f"each key in BARGEIN_SECRET_KEY must have at least {MIN_SECRET_KEY_CHARS} characters")
+        if self.server_url is not None and not self.server_url.lower().startswith(("http://", "https://")):
+            raise SettingsError("BARGEIN_SERVER_URL must be an http or https URL")
         if self.public_key is not None and self.public_key == self.api_key:
             raise SettingsError(
                 "BARGEIN_PUBLIC_KEY must differ from BARGEIN_API_KEY: browsers get to see the public one"
@@ -125,10 +151,23 @@ def from_environment(
         openai_api_key=text("OPENAI_API_KEY"),
         openai_base_url=text("OPENAI_BASE_URL"),
         secret_keys=tuple(key.strip() for key in (text("BARGEIN_SECRET_KEY") or "").split(",") if key.strip()),
+        server_url=text("BARGEIN_SERVER_URL"),
+        server_secret=text("BARGEIN_SERVER_SECRET"),
+        allow_private_addresses=_switch("BARGEIN_ALLOW_PRIVATE_ADDRESSES", text("BARGEIN_ALLOW_PRIVATE_ADDRESSES")),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()
     return settings
+
+
+def _switch(name: str, value: str | None) -> bool | None:
+    if value is None:
+        return None
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("0", "false", "no", "off"):
+        return False
+    raise SettingsError(f"{name} must be 1 or 0, not {value!r}")
 
 
 def _port(value: str | None) -> int:

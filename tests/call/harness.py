@@ -97,6 +97,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Run a server; `config` goes to uvicorn."""
     embedded = embedded or OnlyEars()
+    settings = {"allow_private_addresses": True, **settings}  # the fakes are on loopback
     app = create_app(Settings(data_dir=tmp_path, **settings), embedded=embedded)
     bound: list[int] = []
     listening, over = anyio.Event(), anyio.Event()

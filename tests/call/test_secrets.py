@@ -14,6 +14,7 @@ from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.conftest import Log
 from tests.call.harness import Caller, bearing, create_call, ended, joining
 from tests.call.stage import STORY, Stage, staged
+from tests.webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 
@@ -32,11 +33,11 @@ def server(url: str, name: str) -> dict[str, Any]:
     return {"url": address, "secret": secret(f"{name}-secret"), "headers": headers, "timeoutSeconds": 1}
 
 
-def full_of_secrets(stage: Stage) -> dict[str, Any]:
+def full_of_secrets(stage: Stage, hook: Receiver) -> dict[str, Any]:
     tool = {
         "type": "function",
         "function": {"name": "look_up", "description": "Looks something up."},
-        "server": server("https://example.org/tool", "tool"),
+        "server": server("http://127.0.0.1:1/tool", "tool"),
     }
     model = server(stage.llm.url, "model")
     return {
@@ -52,8 +53,9 @@ def full_of_secrets(stage: Stage) -> dict[str, Any]:
         },
         "voice": {"provider": "custom-voice", "server": server(stage.voice.url, "voice")},
         "transcriber": {"provider": "custom-transcriber", "server": server(stage.transcriber.url, "transcriber")},
-        "server": server("https://example.org/events", "server"),
-        "serverUrl": f"https://user:{secret('legacy')}@example.org/legacy",
+        "server": server(hook.url, "server"),
+        "serverMessages": [*sorted(CLIENT_MESSAGES), "end-of-call-report"],
+        "serverUrl": f"http://user:{secret('legacy')}@127.0.0.1:1/legacy",
         "serverUrlSecret": secret("server-url-secret"),
         "credentials": [
             {"provider": "openai", "apiKey": secret("openai")},
@@ -63,7 +65,7 @@ def full_of_secrets(stage: Stage) -> dict[str, Any]:
                 "apiKey": secret("llm"),
                 "authenticationPlan": {
                     "type": "oauth2",
-                    "url": "https://example.org/token",
+                    "url": "http://127.0.0.1:1/token",
                     "clientId": "me",
                     "clientSecret": secret("oauth"),
                 },
@@ -86,8 +88,11 @@ async def test_no_secret_is_told_logged_or_kept_in_a_journal(tmp_path: Path, log
     log.set_level("debug")
     callers: list[Caller] = []
     insights: list[str] = []
-    async with staged(tmp_path, transcriber=SAYS, llm=_tells_then_fails, api_key=KEY, public_key=PUBLIC) as stage:
-        given = full_of_secrets(stage)
+    async with (
+        Receiver() as hook,
+        staged(tmp_path, transcriber=SAYS, llm=_tells_then_fails, api_key=KEY, public_key=PUBLIC) as stage,
+    ):
+        given = full_of_secrets(stage, hook)
 
         async def call(assistant: dict[str, Any]) -> None:
             record = await create_call(stage.url, assistant, key=KEY, customer=CUSTOMER)
@@ -116,6 +121,12 @@ async def test_no_secret_is_told_logged_or_kept_in_a_journal(tmp_path: Path, log
                 assert (await client.get(f"/call/{callers[0].id}", headers=bearing(wrong))).status_code == 401
 
         _check_they_were_used(stage)
+        await hook.until(lambda: len(hook.of("end-of-call-report")) == len(broken))
+    assert set(hook.kinds) >= {*CLIENT_MESSAGES, "end-of-call-report"} - {"speech-update"}
+    assert {got.headers["x-vapi-secret"] for got in hook.got} == {secret("server-secret")}
+    assert {got.headers["x-api-key"] for got in hook.got} == {secret("server-header")}
+    posted = b"".join(got.body for got in hook.got)
+    assert HUSH.encode() not in posted, posted[max(0, posted.index(HUSH.encode()) - 300) :][:600]
     whole = next(c for c in callers if c.of("user-interrupted"))
     assert set(whole.kinds()) >= set(CLIENT_MESSAGES) - {"speech-update"}
     frames = json.dumps([caller.order for caller in callers], default=bytes.hex)

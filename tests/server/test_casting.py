@@ -1,7 +1,8 @@
 """A provider that this server does not have is told by name, with what to do instead."""
 
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
@@ -10,9 +11,13 @@ from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.server.casting import Casting, EmbeddedProviders
 from bargein.settings import Settings
+from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant
 from bargein.wire.errors import parse_request
+
+if TYPE_CHECKING:
+    from bargein.server.outside import Outside
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +63,8 @@ PARTS = parts()
 
 def casting(tmp_path: Path, client: httpx.AsyncClient, **settings: Any) -> Casting:
     embedded = cast("EmbeddedProviders", Nobody())
-    return Casting(Settings(data_dir=tmp_path, **settings), LoopClock(), client, embedded)
+    outside = cast("Outside", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
+    return Casting(Settings(data_dir=tmp_path, **settings), LoopClock(), client, embedded, outside)
 
 
 def test_every_provider_of_vapis_is_tried() -> None:

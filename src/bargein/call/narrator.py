@@ -7,14 +7,13 @@ from typing import Any, Literal, cast
 
 from bargein.call.conversation import as_openai, call_json
 from bargein.call.toolwork import Work
-from bargein.ports import ToolCall
+from bargein.ports import ServerLine, ToolCall
 from bargein.turns import commands as told
 from bargein.wire import client_messages as wire
-from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, Assistant
+from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, FINALS_ONLY, Assistant, server_messages_of
 from bargein.wire.base import JsonObject
 from bargein.wire.redact import without_secrets
 
-_FINALS_ONLY = 'transcript[transcriptType="final"]'
 # Of a call's record, what a client is told with a message: not the assistant, which stands beside it, nor what is
 # long, nor the addresses with which others could steer the call.
 _OF_THE_CALL = (
@@ -56,7 +55,8 @@ class Narrator:
         assistant: for its `clientMessages`.
         epoch_ms: milliseconds since 1970 at which the call's time began.
         now_epoch_ms: the time.
-        send: takes the text of a message.
+        send: takes the text of a message to the client.
+        line: takes what `serverMessages` asks for; None: nobody does.
     """
 
     def __init__(
@@ -66,10 +66,16 @@ class Narrator:
         epoch_ms: int,
         now_epoch_ms: Callable[[], int],
         send: Callable[[str], None],
+        *,
+        line: ServerLine | None = None,
     ) -> None:
         self._cast = participants
         asked = assistant.client_messages
-        self._wanted = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
+        self._for_client = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
+        self._line = line
+        told = line is not None and line.reaches_somebody
+        self._for_server = server_messages_of(assistant) if told else frozenset[str]()
+        self._wanted = self._for_client | self._for_server
         self._epoch_ms = epoch_ms
         self._now_epoch_ms = now_epoch_ms
         self._send = send
@@ -158,7 +164,7 @@ class Narrator:
                 pass
 
     def _transcript(self, message: told.Transcript) -> None:
-        if "transcript" not in self._wanted and not (message.final and _FINALS_ONLY in self._wanted):
+        if "transcript" not in self._wanted and not (message.final and FINALS_ONLY in self._wanted):
             return
         # Partials come many a second: they go without the envelope.
         envelope: dict[str, Any] = self._envelope() if message.final else {"timestamp": self._now_epoch_ms()}
@@ -183,7 +189,18 @@ class Narrator:
         }
 
     def _say(self, message: wire.ClientMessage) -> None:
-        self._send(message.to_text())
+        kind = str(getattr(message, "type", ""))
+        final = isinstance(message, wire.Transcript) and message.transcript_type == "final"
+        if kind in self._for_client or (final and FINALS_ONLY in self._for_client):
+            self._send(message.to_text())
+        if self._line is None or not self._for_server:
+            return
+        if isinstance(message, wire.StatusUpdate) and message.status == "ended":
+            return  # a server gets this with what became of the call, once that is on record
+        if kind in self._for_server:
+            self._line.tell(message.bare())
+        elif final and FINALS_ONLY in self._for_server:
+            self._line.tell({**message.bare(), "type": FINALS_ONLY})  # by this name servers know it
 
 
 def history_messages(history: tuple[told.Remember, ...], epoch_ms: int) -> list[wire.HistoryMessage]:

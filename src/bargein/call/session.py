@@ -20,7 +20,7 @@ from bargein.call.inside import inside_tools
 from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
-from bargein.call.outcome import Told, record_of, settled_plan
+from bargein.call.outcome import Told, artifact_of, record_of, settled_plan
 from bargein.call.reply import Speaker
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolbox import Toolbox
@@ -130,7 +130,9 @@ class CallSession:
         self._ended_ms: float | None = None
         self._at_end: list[Callable[[], None]] = []
         participants = Cast.of(setting.call, setting.assistant_json)
-        self._narrator = Narrator(participants, setting.assistant, self._epoch_ms, clock.epoch_ms, self._send)
+        self._narrator = Narrator(
+            participants, setting.assistant, self._epoch_ms, clock.epoch_ms, self._send, line=providers.line
+        )
         self._tap = AssistantTap(leg, self._recorder.assistant)
         self._mouth = Mouth(
             leg, clock, self._zero_ms, self.post, overhear=self._tap.overhear, silenced=self._recorder.cut
@@ -212,6 +214,11 @@ class CallSession:
     def ended_reason(self) -> str:
         """The call's `endedReason`, once it is over."""
         return self._ended_reason
+
+    def artifact(self) -> JsonObject:
+        """The call's artifact as it stands now."""
+        setting = self.setting
+        return artifact_of(setting.call, setting.assistant_json, self.told, epoch_ms=self._epoch_ms)
 
     def on_end(self, action: Callable[[], None]) -> None:
         """Have something done when the call is over; at once if it is."""

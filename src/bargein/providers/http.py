@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import cast
+from typing import Protocol, cast
 
 import httpx
 
@@ -73,8 +73,40 @@ def with_secret(headers: Mapping[str, str], secret: str | None) -> dict[str, str
     return {**kept, "X-Vapi-Secret": secret}
 
 
-def new_client() -> httpx.AsyncClient:
-    """Make the client that all calls of a process share; its owner closes it.
+class Addresses(Protocol):
+    """Says where a host may be connected to."""
+
+    async def address(self, host: str, port: int) -> str:
+        """An address of a host.
+
+        Raises:
+            OSError: there is none, or it may not be connected to.
+        """
+        ...
+
+
+async def handshake_headers(auth: httpx.Auth | None, url: str) -> dict[str, str]:
+    """The headers with which `auth` proves who opens a WebSocket: those of a GET without a body.
+
+    Raises:
+        ServerError: what it takes for that cannot be had.
+    """
+    if auth is None:
+        return {}
+    flow = auth.async_auth_flow(httpx.Request("GET", url))
+    try:
+        signed = await anext(flow)
+    finally:
+        await flow.aclose()
+    plain = httpx.Request("GET", url).headers
+    return {name: value for name, value in signed.headers.items() if name not in plain}
+
+
+def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """Make a client that all calls of a process share; its owner closes it.
+
+    Args:
+        transport: how it connects; httpx's own way if not given.
 
     It has no time limits of its own (every provider puts its own around each await), keeps no cookies, follows no
     redirects and reads nothing from the environment.
@@ -82,6 +114,7 @@ def new_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         timeout=None,  # noqa: S113 - each await of a provider has its own limit, tighter than one for all
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30),
+        transport=transport,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": "bargein"},
         follow_redirects=False,

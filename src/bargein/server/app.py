@@ -18,7 +18,10 @@ from bargein.server.casting import Casting
 from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.errors import log_unexpected
+from bargein.server.jobs import LocalJobs
 from bargein.server.metrics import Metrics
+from bargein.server.outside import outside
+from bargein.server.reporting import SERVER_MESSAGE, Reporting
 from bargein.server.routes import (
     absent,
     artifacts,
@@ -45,6 +48,7 @@ _log = structlog.get_logger("bargein.server")
 
 DATABASE = "bargein.db"
 _EMBEDDED = "embedded providers"
+_SETTLE_S = 3.0
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warmable | None = None) -> FastAPI:
@@ -108,23 +112,36 @@ def _lifespan(
             providers = embedded or Embedded(clock)
             stack.callback(providers.close)
             recordings, metrics = Recordings(settings.data_dir), Metrics()
-            casting = Casting(settings, clock, client, providers)
-            desk = Desk(settings, clock, store, casting, recordings=recordings, metrics=metrics)
-            app.state.services = Services(
-                settings=settings,
-                clock=clock,
-                store=store,
-                embedded=embedded,
-                readiness=readiness,
-                desk=desk,
-                recordings=recordings,
-                metrics=metrics,
-            )
+            way_out = await stack.enter_async_context(outside(settings, clock, store.credentials))
+            reporting = Reporting(store, way_out.switchboard, clock, settings.api_key)
             async with anyio.create_task_group() as tasks:
+                jobs = LocalJobs(tasks, {SERVER_MESSAGE: reporting.deliver})
+                desk = Desk(
+                    settings,
+                    clock,
+                    store,
+                    Casting(settings, clock, client, providers, way_out),
+                    recordings=recordings,
+                    metrics=metrics,
+                    outside=way_out,
+                    reporting=reporting,
+                    jobs=jobs,
+                )
+                app.state.services = Services(
+                    settings=settings,
+                    clock=clock,
+                    store=store,
+                    embedded=embedded,
+                    readiness=readiness,
+                    desk=desk,
+                    recordings=recordings,
+                    metrics=metrics,
+                )
                 if embedded is not None:
                     readiness.missing[_EMBEDDED] = "still loading"
                     tasks.start_soon(_warm_up, embedded, readiness)
                 yield
+                await jobs.settle(_SETTLE_S)
                 tasks.cancel_scope.cancel()
 
     return lifespan

@@ -14,6 +14,7 @@ from bargein.providers.custom.voice import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice,
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
 from bargein.server.absent import NOT_HERE, absent_model, absent_transcriber, absent_voice
 from bargein.server.keys import Keys, api_key
+from bargein.server.outside import UNSIGNED, Outside, Signatures
 from bargein.settings import Settings
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
@@ -52,20 +53,32 @@ class Casting:
     Args:
         settings: for the keys of providers that this server has accounts with.
         clock: the one clock.
-        client: the HTTP client that all calls share.
+        client: the HTTP client that all calls share, for servers that the operator has named.
         embedded: the models inside the package.
+        outside: the way to servers that assistants name.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, client: httpx.AsyncClient, embedded: EmbeddedProviders
+        self,
+        settings: Settings,
+        clock: Clock,
+        client: httpx.AsyncClient,
+        embedded: EmbeddedProviders,
+        outside: Outside,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._client = client
         self._embedded = embedded
+        self._outside = outside
 
     def providers(
-        self, assistant: Assistant, call: JsonObject, rate_hz: int, keys: Keys = MappingProxyType({})
+        self,
+        assistant: Assistant,
+        call: JsonObject,
+        rate_hz: int,
+        keys: Keys = MappingProxyType({}),
+        signed: Signatures = UNSIGNED,
     ) -> Providers:
         """The providers of a call whose audio has `rate_hz`.
 
@@ -74,6 +87,7 @@ class Casting:
             call: the call's JSON.
             rate_hz: of the audio in both directions.
             keys: the owner's credentials for the assistant's providers.
+            signed: proves to servers that the assistant names who asks.
 
         Raises:
             ProviderError: the assistant wants one that this server does not have; the text says what to do.
@@ -81,12 +95,12 @@ class Casting:
         context = _context(assistant, call)
         return Providers(
             detector=self._embedded.detector,
-            transcriber=self._transcriber(assistant.transcriber),
+            transcriber=self._transcriber(assistant.transcriber, signed),
             model=self._model(assistant.model, context, keys),
-            voice=self._voice(assistant.voice, context, rate_hz),
+            voice=self._voice(assistant.voice, context, rate_hz, signed),
         )
 
-    def _transcriber(self, asked: wire.AssistantTranscriber | None) -> Transcriber:
+    def _transcriber(self, asked: wire.AssistantTranscriber | None, signed: Signatures) -> Transcriber:
         match asked:
             case None | wire.EmbeddedTranscriber():
                 return self._embedded.transcriber
@@ -94,7 +108,7 @@ class Casting:
                 config = CustomTranscriberConfig(
                     url=server.url or "", secret=server.secret, headers=_headers(server), **_timeout(server)
                 )
-                return CustomTranscriber(config, self._clock)
+                return CustomTranscriber(config, self._clock, self._outside.guard, signed.transcriber)
             case _:
                 raise absent_transcriber(asked.provider)
 
@@ -115,7 +129,7 @@ class Casting:
                     **_sampling(asked),
                     **timeout,
                 )
-                return CustomLlm(config, self._client)
+                return CustomLlm(config, self._outside.client)
             case wire.OpenAiModel():
                 return self._openai(asked, api_key(keys, "openai"))
             case _:
@@ -138,7 +152,7 @@ class Casting:
         )
         return OpenAiModel(config, self._client)
 
-    def _voice(self, asked: wire.AssistantVoice | None, context: JsonObject, rate_hz: int) -> Voice:
+    def _voice(self, asked: wire.AssistantVoice | None, context: JsonObject, rate_hz: int, signed: Signatures) -> Voice:
         match asked:
             case None | wire.EmbeddedVoice():
                 return self._embedded.voice
@@ -155,7 +169,7 @@ class Casting:
                     context={name: value for name, value in context.items() if name != "metadata"},
                     **timeout,
                 )
-                return CustomVoice(config, self._client, self._clock)
+                return CustomVoice(config, self._outside.client, self._clock, signed.voice)
             case _:
                 raise absent_voice(asked.provider)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -14,12 +15,14 @@ from bargein.call.session import CallSession, Setting
 from bargein.call.variables import Variables, has_templates
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
-from bargein.ports import ChatMessage, Leg, ProviderError
+from bargein.ports import ChatMessage, Jobs, Leg, ProviderError
 from bargein.server.casting import Casting
 from bargein.server.gathering import gather_tools
 from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
+from bargein.server.outside import Outside, Signatures
+from bargein.server.reporting import Reporting
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.journals import JournalFile, journal_path
@@ -29,9 +32,13 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import effective_assistant
 from bargein.wire.errors import WireError, parse_request
 
+if TYPE_CHECKING:
+    from bargein.webhooks.line import CallLine
+
 _log = structlog.get_logger("bargein.server")
 
 _DRAIN_S = 5.0
+_REPORT_S = 10.0
 _SERVICE_RESTART = 1012
 _CANNOT_START = "call.start.error-get-resources-validation"
 
@@ -78,6 +85,9 @@ class Desk:
         casting: finds a call's providers.
         recordings: where they are recorded.
         metrics: are told of what goes on in them.
+        outside: the way to the servers of calls' owners.
+        reporting: tells these how a call ended.
+        jobs: where what must be told is put on record.
     """
 
     def __init__(
@@ -89,6 +99,9 @@ class Desk:
         *,
         recordings: Recordings,
         metrics: Metrics,
+        outside: Outside,
+        reporting: Reporting,
+        jobs: Jobs,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -97,6 +110,10 @@ class Desk:
         self._recordings = recordings
         self._metrics = metrics
         metrics.count_live(lambda: len(self._live))
+        self._outside = outside
+        self._reporting = reporting
+        self._jobs = jobs
+        self._lines: dict[str, CallLine] = {}
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
         self._rooms: dict[str, Room] = {}
@@ -161,10 +178,13 @@ class Desk:
         variables = Variables.of(call)
         as_json = await self._filled_in(claim.assistant, variables)
         keys = await keys_of(as_json, self._store)
+        line = self._outside.switchboard.line(call, as_json, await self._reporting.phone_number(call))
+        signed = await self._signatures(call_id, as_json)
         try:
             known = Assistant.wire_names()
             assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known}, whole=False)
-            providers = self._casting.providers(assistant, call, leg.rate_hz, keys)
+            made = self._casting.providers(assistant, call, leg.rate_hz, keys, signed)
+            providers = replace(made, line=line)
             setting = Setting(
                 call=call,
                 assistant=assistant,
@@ -184,7 +204,7 @@ class Desk:
         self._refuse_when_closing()  # after the wait: from here to the seat there is none
         sink = JournalFile(journal_path(self._settings.data_dir, call_id))
         plan = plan_of(as_json)
-        return CallSession(
+        session = CallSession(
             setting,
             providers,
             leg,
@@ -194,6 +214,9 @@ class Desk:
             recorder=None if plan.recording_enabled is False else self._recordings.record(call_id),
             log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
         )
+        line.artifact = session.artifact
+        self._lines[call_id] = line
+        return session
 
     def rejoinable(self, call_id: str) -> tuple[CallSession, Room] | None:
         """The live call of that id and its room, if its caller may leave and come back."""
@@ -209,14 +232,33 @@ class Desk:
         session.on_end(lambda: self._metrics.ended(session.ended_reason))
         if room is not None:
             self._rooms[call_id] = room
+        line = self._lines.pop(call_id)
+        self._outside.switchboard.open(line)
         try:
             # Whatever is logged by a task of the call says which call it is about.
             with structlog.contextvars.bound_contextvars(call_id=call_id):
                 yield
         finally:
+            line.close()
             del self._live[call_id]
             CALL_LOGS.close(call_id)
             self._rooms.pop(call_id, None)
+
+    async def run(self, session: CallSession) -> None:
+        """Hold a call; returns once it is over, and on record what its owner is to be told of that."""
+        try:
+            await session.run()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._report(session.setting.call_id)
+
+    async def _report(self, call_id: str) -> None:
+        """Put on record what the owner of a call that is over is to be told. It raises nothing."""
+        try:
+            with anyio.fail_after(_REPORT_S):
+                await self._reporting.submit(self._jobs, call_id)
+        except Exception as error:  # noqa: BLE001  # whatever a store raises: the call is over all the same
+            _log.error("the end of a call could not be reported", call_id=call_id, exc_info=error)
 
     async def close(self) -> None:
         """End every call in words, and wait until they are recorded."""
@@ -228,6 +270,13 @@ class Desk:
             session.hang_up("worker-shutdown")
         with anyio.move_on_after(_DRAIN_S):
             await self._all_gone.wait()
+
+    async def _signatures(self, call_id: str, assistant: JsonObject) -> Signatures:
+        try:
+            return await self._outside.signatures(assistant)
+        except ProviderError as error:
+            await self._end_unstarted(call_id, error.ended_reason, str(error))
+            raise StartError(str(error), error.ended_reason) from None
 
     async def _filled_in(self, assistant: JsonObject, variables: Variables) -> JsonObject:
         if not has_templates(assistant):
@@ -246,6 +295,7 @@ class Desk:
         await self._store.calls.update(
             call_id, {"status": "ended", "endedReason": reason, "endedMessage": detail, "endedAt": ended_at}
         )
+        await self._report(call_id)
 
 
 def _instructions(assistant: Assistant) -> tuple[ChatMessage, ...]:

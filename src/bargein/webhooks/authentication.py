@@ -169,21 +169,6 @@ class Authentication:
         return self.auth(None if credential_id is None else await self.credential(credential_id, inline))
 
 
-async def handshake_headers(auth: httpx.Auth, url: str) -> dict[str, str]:
-    """The headers that prove who opens a WebSocket: those of a GET without a body.
-
-    Raises:
-        ServerError: there is no token to be had.
-    """
-    flow = auth.async_auth_flow(httpx.Request("GET", url))
-    try:
-        signed = await anext(flow)
-    finally:
-        await flow.aclose()
-    plain = httpx.Request("GET", url).headers
-    return {name: value for name, value in signed.headers.items() if name not in plain}
-
-
 def legacy_headers(server: JsonObject) -> dict[str, str]:
     """`server.headers`, and `X-Vapi-Secret` for a `server.secret`.
 

@@ -53,6 +53,13 @@ def server_of(*owners: JsonObject | None) -> JsonObject | None:
     return None
 
 
+def credentials_of(assistant: JsonObject) -> Sequence[JsonObject]:
+    """The credentials that an assistant brings along (`assistant.credentials`)."""
+    given: object = assistant.get("credentials")
+    found = cast("Sequence[object]", given) if isinstance(given, list) else ()
+    return [cast("JsonObject", one) for one in found if isinstance(one, dict)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """What a line knows of its call.
@@ -77,9 +84,7 @@ class Owner:
     @property
     def credentials(self) -> Sequence[JsonObject]:
         """`assistant.credentials`."""
-        given: object = (self.assistant or {}).get("credentials")
-        found = cast("Sequence[object]", given) if isinstance(given, list) else ()
-        return [cast("JsonObject", one) for one in found if isinstance(one, dict)]
+        return credentials_of(self.assistant or {})
 
     def envelope(self) -> JsonObject:
         """What a message bears besides its own fields, without secrets."""
@@ -114,6 +119,7 @@ class CallLine:
         self._closed = False
         self._dropped = 0
         self.artifact: Callable[[], JsonObject] | None = None
+        self.done = anyio.Event()
 
     @property
     def call_id(self) -> str:
@@ -256,9 +262,16 @@ class Switchboard:
         try:
             await line.run()
         finally:
+            line.done.set()
             self._open.discard(line)
             if not self._open:
                 self._idle.set()
+
+    async def drained(self, call_id: str) -> None:
+        """Wait until what a call has told its owner has been sent or given up; at once where it tells nothing."""
+        for line in tuple(self._open):
+            if line.call_id == call_id:
+                await line.done.wait()
 
     async def close(self, seconds: float) -> None:
         """Take no more of anybody, and wait so long for what is under way."""

@@ -38,6 +38,11 @@ DEFAULT_SERVER_MESSAGES: frozenset[str] = frozenset({
 })  # fmt: skip
 """What a server URL gets when `serverMessages` is not given."""
 
+_REQUESTS = frozenset({"tool-calls", "transfer-destination-request", "handoff-destination-request"})
+
+FINALS_ONLY = 'transcript[transcriptType="final"]'
+"""Subscribes to final transcripts alone."""
+
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
 ]
@@ -99,6 +104,13 @@ class Assistant(_LegacyAssistant):
     credential_ids: list[str] | None = None
     server: Server | None = None
     metadata: JsonObject | None = None
+
+
+def server_messages_of(assistant: Assistant) -> frozenset[str]:
+    """What an assistant's server is told of its own accord. The requests that want an answer are made in any case."""
+    asked = assistant.server_messages
+    wanted = DEFAULT_SERVER_MESSAGES if asked is None else frozenset(map(str, asked))
+    return wanted - _REQUESTS
 
 
 class AssistantOverrides(Assistant):

@@ -81,6 +81,9 @@ class ChatEntry(WireModel):
     tool_call_id: Annotated[str | None, Field(serialization_alias="tool_call_id")] = None
 
 
+_ENVELOPE = {"timestamp", "call", "assistant", "customer", "phone_number"}
+
+
 class ClientMessage(WireModel):
     """What all client messages share.
 
@@ -101,6 +104,10 @@ class ClientMessage(WireModel):
     def to_text(self) -> str:
         """The text frame: what was not given is left out."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+    def bare(self) -> JsonObject:
+        """The message's own fields, without what stands around them: whoever posts it to a server puts that there."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_ENVELOPE)
 
 
 class StatusUpdate(ClientMessage):

@@ -9,14 +9,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import anyio
+import httpx
 import numpy as np
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from bargein.audio.pcm import to_bytes
-from bargein.ports import TRANSCRIBER_RATE_HZ, Hear, Pcm16, ProviderError
-from bargein.providers.http import StreamError, endpoint, json_object, with_secret
+from bargein.ports import TRANSCRIBER_RATE_HZ, Hear, Pcm16, ProviderError, ServerError
+from bargein.providers.http import (
+    Addresses,
+    Endpoint,
+    StreamError,
+    endpoint,
+    handshake_headers,
+    json_object,
+    with_secret,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -76,12 +85,20 @@ class CustomTranscriber:
     Args:
         config: see there.
         clock: to tell a connection that fell at once from one that lasted.
+        addresses: says where to connect to; the system's resolver if not given.
+        auth: proves who connects (`server.credentialId`).
 
     Raises:
         ProviderError: the URL or a header is unusable.
     """
 
-    def __init__(self, config: CustomTranscriberConfig, clock: "Clock") -> None:
+    def __init__(
+        self,
+        config: CustomTranscriberConfig,
+        clock: "Clock",
+        addresses: Addresses | None = None,
+        auth: httpx.Auth | None = None,
+    ) -> None:
         url = config.url
         for scheme, http in (("wss://", "https://"), ("ws://", "http://")):
             if url.lower().startswith(scheme):
@@ -89,20 +106,11 @@ class CustomTranscriber:
         checked = endpoint(url, with_secret(config.headers, config.secret), ended_reason=FAILED)
         self._config = config
         self._clock = clock
-        self._target = _Target("ws" + str(checked.url).removeprefix("http"), dict(checked.headers), checked.name)
+        self._target = _Target(checked, addresses, auth)
 
     def open(self, hear: Hear) -> "CustomTranscriberStream":
         """See `bargein.ports.Transcriber.open`."""
         return CustomTranscriberStream(self._config, self._target, hear, self._clock)
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where to connect to, with which headers, and what may be told of it."""
-
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    name: str
 
 
 class _Connect(connect):
@@ -110,6 +118,38 @@ class _Connect(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where to connect to, and what proves who does."""
+
+    endpoint: Endpoint
+    addresses: Addresses | None
+    auth: httpx.Auth | None
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.name
+
+    async def connect(self) -> ClientConnection:
+        """Open the socket; a name is looked up once, and what was looked at is connected to."""
+        url = self.endpoint.url
+        port = url.port or (443 if url.scheme == "https" else 80)
+        host = url.host if self.addresses is None else await self.addresses.address(url.host, port)
+        proof = await handshake_headers(self.auth, str(url))
+        return await _Connect(
+            "ws" + str(url).removeprefix("http"),
+            additional_headers={**proof, **self.endpoint.headers},
+            open_timeout=None,  # the scope around it
+            ping_interval=None,  # our own, which tells a stall from a loss
+            close_timeout=0.5,
+            compression=None,  # noise does not compress, and time is dear
+            max_size=256 * 1024,
+            proxy=None,
+            host=host,  # where to; the name in the handshake and in TLS stays the URL's
+            port=port,
+        )
 
 
 class CustomTranscriberStream:
@@ -171,21 +211,14 @@ class CustomTranscriberStream:
     async def _connected(self, limit_s: float) -> "AsyncGenerator[ClientConnection]":
         try:
             with anyio.fail_after(limit_s):
-                socket = await _Connect(
-                    self._target.url,
-                    additional_headers=self._target.headers,
-                    open_timeout=None,  # the scope around it
-                    ping_interval=None,  # our own, which tells a stall from a loss
-                    close_timeout=0.5,
-                    compression=None,  # noise does not compress, and time is dear
-                    max_size=256 * 1024,
-                    proxy=None,
-                )
+                socket = await self._target.connect()
                 await socket.send(_START)
         except TimeoutError:
             raise self._failure(f"could not be reached within {limit_s:g} s") from None
         except InvalidStatus as error:
             raise self._failure(f"answered {error.response.status_code}") from None
+        except ServerError as error:
+            raise self._failure(f"cannot be asked: {error}") from None
         except (OSError, WebSocketException) as error:
             raise self._failure(f"could not be reached ({type(error).__name__})") from error
         try:

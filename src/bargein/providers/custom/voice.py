@@ -9,7 +9,7 @@ import anyio
 import httpx
 
 from bargein.clock import Clock
-from bargein.ports import ProviderError, SpeechChunk
+from bargein.ports import ProviderError, ServerError, SpeechChunk
 from bargein.providers.custom.frames import json_chunks, raw_chunks
 from bargein.providers.http import StreamError, endpoint, lines, sse_data, with_secret
 
@@ -73,15 +73,19 @@ class CustomVoice:
         config: see there.
         client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
         clock: for the request's `timestamp`.
+        auth: proves who asks (`server.credentialId`).
 
     Raises:
         ProviderError: the URL or a header is unusable.
     """
 
-    def __init__(self, config: CustomVoiceConfig, client: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(
+        self, config: CustomVoiceConfig, client: httpx.AsyncClient, clock: Clock, auth: httpx.Auth | None = None
+    ) -> None:
         self._config = config
         self._client = client
         self._clock = clock
+        self._auth = auth
         self._endpoint = endpoint(config.url, with_secret(config.headers, config.secret), ended_reason=FAILED)
 
     async def speak(self, text: str) -> AsyncGenerator[SpeechChunk]:
@@ -104,6 +108,8 @@ class CustomVoice:
             raise self._failure(f"sent no audio for {limit_s:g} s") from None
         except httpx.HTTPError as error:
             raise self._failure(f"could not be reached or broke off ({type(error).__name__})") from error
+        except ServerError as error:
+            raise self._failure(f"cannot be asked: {error}") from None
         except StreamError as error:
             raise self._failure(f"sent an unreadable answer: {error}") from error
 
@@ -114,7 +120,7 @@ class CustomVoice:
             headers={"Accept-Encoding": "identity", **self._endpoint.headers},
             json={"message": self._message(text)},
         )
-        response = await self._client.send(request, stream=True)
+        response = await self._client.send(request, stream=True, auth=self._auth)
         try:
             if response.status_code != 200:
                 raise self._failure(f"answered {response.status_code}")

@@ -1,0 +1,97 @@
+"""What a call's owner is told when the call is over: put on record, and delivered from there."""
+
+from typing import cast
+
+import structlog
+
+from bargein.call.variables import Variables, has_templates
+from bargein.clock import Clock
+from bargein.ports import Jobs, ServerError
+from bargein.store import Store
+from bargein.webhooks.line import CallLine, Switchboard
+from bargein.wire.artifact_urls import presigned
+from bargein.wire.assistant import Assistant, server_messages_of
+from bargein.wire.base import JsonObject
+from bargein.wire.call import effective_assistant
+from bargein.wire.server_messages import ended_messages
+
+SERVER_MESSAGE = "server-message"
+"""The kind of job that sends `payload["message"]` to the owner of the call `payload["callId"]`."""
+
+_FOR_GOOD = frozenset({"invalid", "refused"})
+
+_log = structlog.get_logger("bargein.server")
+
+
+class Reporting:
+    """Reports the ends of calls.
+
+    Args:
+        store: where calls, assistants and phone numbers are.
+        switchboard: opens lines.
+        clock: for the times in templates and presigned addresses.
+        key: presigns addresses; None: nothing needs to be signed.
+    """
+
+    def __init__(self, store: Store, switchboard: Switchboard, clock: Clock, key: str | None) -> None:
+        self._key = key
+        self._store = store
+        self._switchboard = switchboard
+        self._clock = clock
+
+    async def phone_number(self, call: JsonObject) -> JsonObject | None:
+        """The stored number that a call came in by, with its secrets."""
+        number_id: object = call.get("phoneNumberId")
+        return await self._store.phone_numbers.get(number_id) if isinstance(number_id, str) else None
+
+    async def line(self, call: JsonObject) -> tuple[CallLine, JsonObject]:
+        """A line to a stored call's owner, and the assistant that the call runs; both from the records alone."""
+        stored: JsonObject | None = None
+        assistant_id: object = call.get("assistantId")
+        if call.get("assistant") is None and isinstance(assistant_id, str):
+            stored = await self._store.assistants.get(assistant_id)
+        assistant = effective_assistant(call, stored)
+        if has_templates(assistant):
+            assistant = Variables.of(call).render_assistant(assistant, self._clock.epoch_ms())
+        return self._switchboard.line(call, assistant, await self.phone_number(call)), assistant
+
+    async def submit(self, jobs: Jobs, call_id: str) -> None:
+        """Put on record what the owner of a call that has ended is to be told."""
+        call = await self._store.calls.get(call_id)
+        if call is None:
+            return
+        line, assistant = await self.line(call)
+        if not line.reaches_somebody:
+            return
+        asked: object = assistant.get("serverMessages")
+        wanted = server_messages_of(Assistant.from_json({"serverMessages": asked} if asked is not None else {}))
+        for message in ended_messages(call, wanted):
+            payload: JsonObject = {"callId": call_id, "message": message}
+            await jobs.submit(SERVER_MESSAGE, payload, key=f"{call_id}:{message['type']}")
+
+    async def deliver(self, payload: JsonObject, key: str) -> None:
+        """Do a job of the kind `SERVER_MESSAGE`. Returning means that it need not be done again.
+
+        Raises:
+            ServerError: the owner's server did not take it; it may later.
+        """
+        call_id = str(payload.get("callId"))
+        call = await self._store.calls.get(call_id)
+        if call is None:
+            return
+        line, _ = await self.line(call)
+        await self._switchboard.drained(call_id)  # what was told during the call goes first
+        try:
+            await line.deliver(self._presigned(payload["message"], call), key=key)
+        except ServerError as error:
+            if error.reason not in _FOR_GOOD:
+                raise
+            _log.error("a server message cannot be delivered", call_id=call_id, key=key, detail=str(error))
+
+    def _presigned(self, message: JsonObject, call: JsonObject) -> JsonObject:
+        """The message with addresses at which its artifact can be had for some time from now on."""
+        artifact: object = message.get("artifact")
+        if not isinstance(artifact, dict):
+            return message
+        signed = presigned(call, self._key, self._clock.epoch_ms() // 1000)
+        return {**message, "artifact": {**cast("JsonObject", artifact), **signed}}
