@@ -23,6 +23,7 @@ from bargein.providers.embedded.silero import SileroDetector
 from bargein.server.app import create_app
 from bargein.server.serving import Server, config_of, give_up_stuck_peers
 from bargein.settings import Settings
+from tests.published import conforms
 
 RATE_HZ = 16_000
 FRAME = RATE_HZ // 50
@@ -388,6 +389,8 @@ async def joining(
             yield caller
             await socket.close()
             tasks.cancel_scope.cancel()
+    for _, message in caller.messages:
+        conforms(message)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import anyio
 from starlette.requests import ClientDisconnect, Request
 
+from bargein.wire import contract
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import WireError, bad_request, parse_request
 
@@ -22,7 +23,12 @@ MAX_SECONDS = 10
 async def read_request(
     request: Request, model: type[M], mend: Callable[[object], object] | None = None
 ) -> tuple[M, JsonObject]:
-    """Read a body as `model`, and as it came; `mend` sets right, before that, what a known client gets wrong.
+    """Read a body as `model`, and as it came but for the fields inside of its objects that are null and may not be.
+
+    Args:
+        request: the request.
+        model: what its body is read as.
+        mend: sets right, before that, what a known client gets wrong.
 
     Raises:
         WireError: 400, 408, 413 or 415.
@@ -30,7 +36,11 @@ async def read_request(
     data = await read_json(request)
     if mend is not None:
         data = mend(data)
-    return parse_request(model, data), cast("JsonObject", data)
+    parsed, body = parse_request(model, data), cast("JsonObject", data)
+    if model.contract is None:
+        return parsed, body
+    # a field of the body itself that is null is taken away by a PATCH
+    return parsed, dict.fromkeys(body) | cast("JsonObject", contract.without_nulls(model.contract, body))
 
 
 async def read_json(request: Request) -> object:

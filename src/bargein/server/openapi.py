@@ -1,29 +1,13 @@
-"""The server's own OpenAPI: the bodies that routes read by hand are described from the wire types."""
+"""The server's own OpenAPI: the bodies that routes read by hand and their answers are described by Vapi's types."""
 
 from typing import Any, cast
 
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from bargein.wire.assistant import Assistant
+from bargein.server.components import OWN, REF, body_schemas, referred_to, type_answers
+from bargein.server.components import components as vapis_types
 from bargein.wire.base import JsonObject, WireModel
-from bargein.wire.call import CreateCall, CreateWebCall, UpdateCall
-from bargein.wire.phone_number import (
-    ByoPhoneNumber,
-    TelnyxPhoneNumber,
-    TwilioPhoneNumber,
-    VapiPhoneNumber,
-    VonagePhoneNumber,
-)
-from bargein.wire.squad import Squad
-from bargein.wire.tools import TOOLS
-
-_BODIES: tuple[type[WireModel], ...] = (
-    Assistant, CreateCall, CreateWebCall, UpdateCall,
-    TwilioPhoneNumber, VonagePhoneNumber, TelnyxPhoneNumber, VapiPhoneNumber, ByoPhoneNumber,
-    *TOOLS.values(), Squad,
-)  # fmt: skip
-_REF = "#/components/schemas/{model}"
 
 _ERROR: JsonObject = {
     "type": "object",
@@ -48,7 +32,7 @@ _PAGE: JsonObject = {
     "type": "object",
     "required": ["results", "metadata"],
     "properties": {
-        "results": {"type": "array", "items": {"$ref": _REF.format(model="Stored")}},
+        "results": {"type": "array", "items": {"$ref": f"{REF}Stored"}},
         "metadata": {
             "type": "object",
             "required": ["itemsPerPage", "totalItems", "currentPage"],
@@ -72,9 +56,14 @@ def body_of(*models: type[WireModel], partial: bool = False) -> JsonObject:
         *models: what the body may be: with the fields of one of them, and no others.
         partial: whether fields may be left out that a whole one must have.
     """
-    choices = [_own_fields(model, partial=partial) for model in models]
+    choices = [schema for model in dict.fromkeys(models) for schema in body_schemas(model, partial=partial)]
     schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    _own.update({model.__name__: model for model in models if model.contract is None})
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_own: dict[str, type[WireModel]] = {}
+"""The models of bodies that are no type of Vapi's."""
 
 
 def body_like(schema: JsonObject, content_type: str = "application/json") -> JsonObject:
@@ -82,18 +71,9 @@ def body_like(schema: JsonObject, content_type: str = "application/json") -> Jso
     return {"requestBody": {"required": True, "content": {content_type: {"schema": schema}}}}
 
 
-def _own_fields(model: type[WireModel], *, partial: bool) -> JsonObject:
-    schema = model.model_json_schema(by_alias=True, ref_template=_REF)
-    schema.pop("$defs", None)
-    schema["additionalProperties"] = False
-    if partial:
-        schema.pop("required", None)
-    return schema
-
-
 def answers(status: int, *refusals: int, many: bool = False, paged: bool = False) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: what it gives (one, many, or a page of them), and the errors it can end in."""
-    given: JsonObject = {"$ref": _REF.format(model="Page" if paged else "Stored")}
+    given: JsonObject = {"$ref": REF + ("Page" if paged else "Stored")}
     schema = {"type": "array", "items": given} if many else given
     described: dict[int | str, dict[str, Any]] = {
         status: {"description": "Done", "content": {"application/json": {"schema": schema}}}
@@ -103,7 +83,7 @@ def answers(status: int, *refusals: int, many: bool = False, paged: bool = False
 
 def refusals_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors that a route for which a key is needed can end in, as a part of its `responses`."""
-    error: JsonObject = {"schema": {"$ref": _REF.format(model="Error")}}
+    error: JsonObject = {"schema": {"$ref": f"{REF}Error"}}
     return {
         status: {"description": "Refused", "content": {"application/json": error}} for status in (401, 403, *statuses)
     }
@@ -119,10 +99,12 @@ def install(app: FastAPI) -> None:
         document = found_by_itself()
         components = cast("JsonObject", document.setdefault("components", {}))
         schemas = cast("JsonObject", components.setdefault("schemas", {}))
-        _, defined = models_json_schema([(model, "validation") for model in _BODIES], ref_template=_REF)
-        schemas |= defined["$defs"]
+        _, own = models_json_schema([(model, "validation") for model in _own.values()], ref_template=OWN)
+        schemas |= {f"Own.{name}": schema for name, schema in own.get("$defs", {}).items()}
         schemas |= {"Error": _ERROR, "Page": _PAGE, "Stored": _STORED}
         components["schemas"] = schemas
+        type_answers(document)
+        components["schemas"] = schemas | referred_to(document, vapis_types())
         for path in cast("JsonObject", document["paths"]).values():
             for operation in path.values():
                 operation["responses"].pop("422", None)  # a refused request is a 400 here

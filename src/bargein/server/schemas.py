@@ -38,14 +38,14 @@ def schema_text(name: str) -> str:
     """
     if name not in names():
         raise KeyError(name)
-    own = cast("dict[str, Any]", _portable(contract.definitions()[name]))
+    own = cast("dict[str, Any]", portable(contract.definitions()[name]))
     parts = contract.reached(name)
     if not any(name in contract.references(contract.definitions()[part]) for part in parts):
         parts -= {name}  # only a type that is made of its own kind is needed twice
     head: dict[str, Any] = {"$schema": DIALECT, "$id": f"urn:bargein:schema:{name}", "title": name}
     if description := _descriptions().get(name):
         head["description"] = description
-    defined = {part: _portable(contract.definitions()[part]) for part in sorted(parts)}
+    defined = {part: portable(contract.definitions()[part]) for part in sorted(parts)}
     return json.dumps({**head, **own, "$defs": defined}, separators=(",", ":"))
 
 
@@ -59,9 +59,10 @@ def _descriptions() -> dict[str, str]:
     }
 
 
-def _portable(node: object) -> object:
+def portable(node: object) -> object:
+    """A schema with its patterns as every reader of patterns can read them."""
     if isinstance(node, dict):
-        made = {key: _portable(value) for key, value in cast("dict[str, Any]", node).items()}
+        made = {key: portable(value) for key, value in cast("dict[str, Any]", node).items()}
         pattern: object = made.get("pattern")
         return made | ({"pattern": _PORTABLE[pattern]} if isinstance(pattern, str) and pattern in _PORTABLE else {})
-    return [_portable(value) for value in cast("list[object]", node)] if isinstance(node, list) else node
+    return [portable(value) for value in cast("list[object]", node)] if isinstance(node, list) else node

@@ -16,6 +16,7 @@ from bargein.server.bodies import read_json
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
 from bargein.server.services import Reach, Services
+from bargein.wire import contract
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import WireError, bad_request, parse_request
@@ -96,7 +97,8 @@ async def delete_phone_number(phone_number_id: str, services: Reach) -> JSONResp
 
 def shown(number: JsonObject) -> JsonObject:
     """A stored phone number as anybody may see it: without its provider's secrets."""
-    return {name: value for name, value in number.items() if name not in _SECRET}
+    tidy = cast("JsonObject", contract.without_nulls("PhoneNumber", number))
+    return {name: value for name, value in tidy.items() if name not in _SECRET}
 
 
 async def _body(request: Request) -> JsonObject:

@@ -10,6 +10,7 @@ from bargein.server.bodies import read_json
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
 from bargein.server.services import Reach
+from bargein.wire import contract
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, bad_request, one_of, parse_request
 from bargein.wire.tools import TOOLS, parse_tool, tidied
@@ -25,13 +26,13 @@ async def create_tool(request: Request, services: Reach) -> JSONResponse:
     """Keep a tool."""
     body = await read_json(request)
     parse_tool(body)
-    return JSONResponse(await services.store.tools.create(tidied(cast("JsonObject", body))), 201)
+    return JSONResponse(_shown(await services.store.tools.create(tidied(cast("JsonObject", body)))), 201)
 
 
 @router.get("", responses=answers(200, 400, many=True))
 async def list_tools(query: ListQuery, services: Reach) -> JSONResponse:
     """The tools, newest first."""
-    return JSONResponse(await services.store.tools.list(query))
+    return JSONResponse([_shown(tool) for tool in await services.store.tools.list(query)])
 
 
 @router.get("/{tool_id}", responses=answers(200, 404))
@@ -70,4 +71,9 @@ async def delete_tool(tool_id: str, services: Reach) -> JSONResponse:
 def _found(tool: JsonObject | None, tool_id: str) -> JSONResponse:
     if tool is None:
         raise WireError(404, f"There is no tool with the id {tool_id[:80]}.")
-    return JSONResponse(tool)
+    return JSONResponse(_shown(tool))
+
+
+def _shown(tool: JsonObject) -> object:
+    """A stored tool without the fields that were given as null and may not be."""
+    return contract.without_nulls("Tool", tool)

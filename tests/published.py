@@ -1,0 +1,28 @@
+"""Whether a message is of the type that the server publishes for it."""
+
+import json
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from bargein.server.schemas import schema_text
+from bargein.wire import contract
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """A validator for a published type, made of what anybody can fetch."""
+    return Draft202012Validator(json.loads(schema_text(name)))
+
+
+def conforms(message: dict[str, Any], side: str = "ClientMessage") -> None:
+    """See that a message is as published; quick enough for every message of every test.
+
+    Args:
+        message: bare.
+        side: `ClientMessage` or `ServerMessage`.
+    """
+    name = contract.messages(side)[message["type"]]
+    assert contract.problems(name, message) == {}, message
+    assert contract.without_nulls(name, message) == message, "a field that must not be null is"
