@@ -245,6 +245,10 @@ def repair(definitions: dict[str, Schema]) -> None:
     # A piece of a model's response is a string on the wire, or the tools that it calls.
     for side in ("Client", "Server"):
         definitions[f"{side}MessageModelOutput"]["properties"]["output"] = {"type": ["string", "array", "object"]}
+    # The finals alone can be had by servers there, and by clients here.
+    for schema in definitions.values():
+        for name in {"clientMessages"} & schema.get("properties", {}).keys():
+            schema["properties"][name]["items"]["enum"].append('transcript[transcriptType="final"]')
     _repair_hooks(definitions)
     _repair_json_schema(definitions)
     _add_messages(definitions)

@@ -13,11 +13,13 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.clips import Clip, ask, commands
 from tests.call.harness import Caller, calling
 from tests.call.stage import STORY, Stage, staged
+from tests.published import validator
 from tests.vapi_schema import PRESENT, SHARED, URI, load, problems
 
 __test__ = PRESENT  # these need real speech and the schema, which lie beside the repository
@@ -58,6 +60,8 @@ def requirement() -> Draft202012Validator:
 def check(message: dict[str, Any]) -> None:
     """A message is valid by its type."""
     kind = message["type"]
+    published = validator(contract.messages("ClientMessage")[kind])
+    assert [error.message for error in published.iter_errors(message)] == []
     # The finals alone can be had by Vapi's server list; this server's client list takes them too.
     message = json.loads(json.dumps(message).replace(json.dumps(FINALS)[1:-1], "transcript"))
     if kind == "user-interrupted":

@@ -287,6 +287,7 @@ def test_what_is_only_kept_is_refused_in_vapis_words_too(data: dict[str, Any], m
         {"transcriber": {"provider": "deepgram", "model": "nova-99"}},
         {"hooks": [{"on": "call.timeElapsed", "options": {"seconds": 60}, "do": [{"type": "say", "exact": "a"}]}]},
         {"hooks": [{"on": "customer.speech.timeout[timeoutSeconds=10]", "do": []}]},
+        {"clientMessages": ['transcript[transcriptType="final"]']},
         {
             "server": {
                 "url": "https://example.org",
