@@ -323,6 +323,16 @@ def _add_messages(definitions: dict[str, Schema]) -> None:
         },
         "required": ["type", "status"],
     }
+    definitions["ClientMessageToolCompleted"] = {  # which can be subscribed to, and has no description at all
+        "type": "object",
+        "properties": {
+            **{name: value for name, value in envelope.items() if name != "type"},
+            "type": {"type": "string", "enum": ["tool.completed"]},
+            "toolCall": _ref("ToolCall"),
+            "toolCallResult": {"type": "object"},
+        },
+        "required": ["type", "toolCall", "toolCallResult"],
+    }
     for side in ("Client", "Server"):
         update = definitions[f"{side}MessageConversationUpdate"]["properties"]
         update["conversation"] = {"type": "array", "items": _ref("OpenAIMessage")}  # Vapi's iOS client reads it

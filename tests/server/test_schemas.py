@@ -10,6 +10,7 @@ from jsonschema.exceptions import ValidationError
 
 from bargein.server.schemas import names, schema_text
 from bargein.wire import contract
+from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.server.conftest import VISITOR
 from tests.structure import Difference, differences
 from tests.vapi_schema import PRESENT, SHARED
@@ -150,6 +151,10 @@ def test_each_message_is_published_under_its_type(prefix: str) -> None:
     for kind, name in contract.messages(prefix).items():
         assert name in names()
         assert kind in json.loads(schema_text(name))["properties"]["type"]["enum"]
+
+
+def test_each_message_that_is_sent_to_clients_is_published() -> None:
+    assert set(CLIENT_MESSAGES) <= set(contract.messages("ClientMessage"))
 
 
 def test_a_description_is_of_our_own_words() -> None:
