@@ -344,9 +344,9 @@ def test_a_large_assistant_is_checked_in_a_few_milliseconds() -> None:
     assert contract.problems("CreateAssistantDTO", assistant) == {}
     fastest = math.inf
     for _ in range(10):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         contract.problems("CreateAssistantDTO", assistant)
-        fastest = min(fastest, time.perf_counter() - begun)
+        fastest = min(fastest, time.thread_time() - begun)
     assert fastest < 0.02
 
 
