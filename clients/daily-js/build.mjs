@@ -1,7 +1,7 @@
 /** Builds dist/: the worklets, the package as a module and as CommonJS, and its type declarations. */
 
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -34,6 +34,7 @@ const entry = join(HERE, "src/index.ts");
 await build({ ...common, entryPoints: [entry], format: "esm", outfile: join(DIST, "index.mjs") });
 await build({ ...common, entryPoints: [entry], format: "cjs", outfile: join(DIST, "index.js") });
 writeFileSync(join(DIST, "worklet.js"), code);
+for (const name of ["vapi.mjs", "vapi.d.mts"]) copyFileSync(join(HERE, "src", name), join(DIST, name));
 
 // node refuses to run its own child as "tsc": the package's script is asked for by path
 const { bin } = JSON.parse(readFileSync(join(HERE, "node_modules/typescript/package.json"), "utf8"));

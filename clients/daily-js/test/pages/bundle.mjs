@@ -13,6 +13,9 @@ const common = { bundle: true, format: "iife", outdir, logLevel: "warning", defi
 const alias = { "@daily-co/daily-js": join(PACKAGE, "dist/index.mjs") };
 
 await build({ ...common, alias, entryPoints: [join(HERE, "sdk.ts")] });
-// The widget imports the SDK in a way that fits the SDK's sources, and not its CommonJS under node's own rules.
-const sources = { "@vapi-ai/web": join(PACKAGE, "node_modules/@vapi-ai/web/vapi.ts") };
-await build({ ...common, alias: { ...alias, ...sources }, entryPoints: [join(HERE, "widget.tsx")], jsx: "automatic" });
+// esbuild keeps to node's rules here, under which the widget's import of the SDK misses the class.
+const sdk = {
+  name: "sdk",
+  setup: ({ onResolve }) => onResolve({ filter: /^@vapi-ai\/web$/ }, () => ({ path: join(PACKAGE, "dist/vapi.mjs") })),
+};
+await build({ ...common, alias, plugins: [sdk], entryPoints: [join(HERE, "widget.tsx")], jsx: "automatic" });
