@@ -26,8 +26,9 @@ export async function devicesInUse(microphone: MediaStreamTrack | null, speakerI
  * @throws Error if the browser cannot choose one, or knows none of that id
  */
 export async function playOn(speakerId: string, track: MediaStreamTrack): Promise<void> {
+  // By its id: a browser may give out another object for the same track.
   const elements = [...document.querySelectorAll("audio")].filter(
-    ({ srcObject }) => srcObject instanceof MediaStream && srcObject.getAudioTracks().includes(track),
+    ({ srcObject }) => srcObject instanceof MediaStream && srcObject.getTrackById(track.id) !== null,
   );
   for (const element of elements as Sink[]) {
     if (!element.setSinkId) throw new Error("this browser cannot choose a loudspeaker");

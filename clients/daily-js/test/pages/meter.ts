@@ -23,8 +23,11 @@ export function measure(player: HTMLAudioElement): Reading[] {
   return readings;
 }
 
+/** Whether a person would hear it. */
+export const isLoud = ({ rms }: Reading): boolean => rms > LOUD;
+
 /** How long after a moment it went on sounding, in milliseconds; 0 if it was silent. Judged over the next half second. */
 export function soundedAfter(readings: Reading[], at: number): number {
-  const loud = readings.filter((reading) => reading.at >= at && reading.at < at + 500 && reading.rms > LOUD);
+  const loud = readings.filter((reading) => reading.at >= at && reading.at < at + 500 && isLoud(reading));
   return loud.length ? loud[loud.length - 1]!.at - at : 0;
 }

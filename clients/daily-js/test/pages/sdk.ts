@@ -2,7 +2,7 @@
 
 import Vapi from "@vapi-ai/web";
 
-import { measure, type Reading, soundedAfter } from "./meter.js";
+import { isLoud, measure, type Reading, soundedAfter } from "./meter.js";
 
 interface Told {
   name: string;
@@ -46,9 +46,11 @@ class TestPage {
     return this.events("message").flatMap(({ at, value }) => (value.type === type ? [{ ...value, at }] : []));
   }
 
-  /** For each interruption, how long the page went on sounding after its message, in milliseconds. */
-  lateSounds(): number[] {
-    return this.messages("user-interrupted").map(({ at }) => soundedAfter(this.readings, at));
+  /** The interruptions of what could be heard, and for how long it still could after the message, in milliseconds. */
+  cuts(): { turnId: string; at: number; soundedMs: number }[] {
+    return this.messages("user-interrupted")
+      .filter(({ at }) => this.readings.some((reading) => reading.at < at && reading.at > at - 1500 && isLoud(reading)))
+      .map(({ turnId, at }) => ({ turnId, at, soundedMs: soundedAfter(this.readings, at) }));
   }
 }
 
