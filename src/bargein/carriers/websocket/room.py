@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bargein.carriers.websocket.leg import WebsocketLeg
 from bargein.ports import Pcm16
+from bargein.wire.base import JsonObject
 
 
 class Room:
@@ -73,3 +74,11 @@ class Room:
         """See `Leg.hang_up`."""
         if self._leg is not None:
             self._leg.hang_up()
+
+    def press(self, keys: str) -> None:
+        """See `Leg.press`: a page has no keys."""
+        self._format.press(keys)
+
+    async def transfer(self, destination: JsonObject) -> None:
+        """See `Leg.transfer`: a page cannot be given to a number."""
+        await self._format.transfer(destination)
