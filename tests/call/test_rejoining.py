@@ -36,6 +36,9 @@ async def test_who_comes_back_hears_the_rest(tmp_path: Path) -> None:
             assert not again.of("speech-update", status="started")  # it has not begun anew
             await again.send({"type": "end-call"})
             assert await again.until_closed() == 1000
+        # its record may not be written yet: a call that is over lets nobody in all the same
+        async with joining(stage.url, call) as at_once:
+            assert await at_once.until_closed() == 1008
         assert await ended(stage.url, call["id"]) == "customer-ended-call"
         async with joining(stage.url, call) as late:
             assert await late.until_closed() == 1008

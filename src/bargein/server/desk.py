@@ -221,7 +221,7 @@ class Desk:
     def rejoinable(self, call_id: str) -> tuple[CallSession, Room] | None:
         """The live call of that id and its room, if its caller may leave and come back."""
         session, room = self._live.get(call_id), self._rooms.get(call_id)
-        return (session, room) if session is not None and room is not None else None
+        return (session, room) if session is not None and room is not None and not room.over else None
 
     @contextmanager
     def seat(self, session: CallSession, room: Room | None = None) -> Generator[None]:

@@ -14,20 +14,19 @@ class Room:
 
     Args:
         first: the leg of the socket that the call begins with. All later ones speak its format.
+
+    Attributes:
+        over: the call has hung up; nobody may come in any more.
     """
 
     can_clear = False
 
     def __init__(self, first: WebsocketLeg) -> None:
         self.rate_hz = first.rate_hz
+        self.over = False
         self._format = first
         self._leg: WebsocketLeg | None = None
         self._put_out: Callable[[], None] | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether nobody is in it."""
-        return self._leg is None
 
     def enter(self, leg: WebsocketLeg, put_out: Callable[[], None]) -> None:
         """Let a caller in, and put out whoever is in it: a page loaded anew may come before its old socket goes."""
@@ -72,6 +71,7 @@ class Room:
 
     def hang_up(self) -> None:
         """See `Leg.hang_up`."""
+        self.over = True
         if self._leg is not None:
             self._leg.hang_up()
 
