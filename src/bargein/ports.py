@@ -10,7 +10,7 @@ All audio that crosses a seam is mono. PCM is `numpy.int16`, and its rate stands
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -193,6 +193,27 @@ class Jobs(Protocol):
             key: the same work under the same key is taken once.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that was submitted, taken to be done.
+
+    Attributes:
+        id: its number; later ones are greater.
+        kind: see `Jobs.submit`.
+        payload: see `Jobs.submit`.
+        key: see `Jobs.submit`; the same at each try, so that who is told twice can know it.
+        attempts: how often it has failed.
+        age_ms: since it was submitted.
+    """
+
+    id: int
+    kind: str
+    payload: JsonObject
+    key: str
+    attempts: int
+    age_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,8 +500,23 @@ class JournalSink(Protocol):
 
 
 class CallRecords(Protocol):
-    """Where a live call keeps what must outlast it."""
+    """Where a live call keeps what must outlast it.
 
-    async def update(self, call_id: str, changes: dict[str, Any]) -> None:
-        """Replace the named top-level fields of the stored `Call` (Vapi's JSON)."""
+    Each method returns once it is written, or after a few seconds where that cannot be done now; it is then written as
+    soon as it can be. None raises.
+    """
+
+    async def begin(self, call_id: str, changes: JsonObject) -> None:
+        """The call goes live here: replace the named top-level fields of the stored `Call` (Vapi's JSON)."""
+        ...
+
+    async def update(self, call_id: str, changes: JsonObject) -> None:
+        """Replace the named top-level fields."""
+        ...
+
+    async def finish(self, call_id: str, changes: JsonObject) -> None:
+        """The call is over: replace the named top-level fields, and put on record that its owner is to be told.
+
+        All of it is one transaction.
+        """
         ...

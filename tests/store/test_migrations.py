@@ -105,5 +105,5 @@ async def test_the_steps_go_back_as_well(steps: Steps) -> None:
 
 def test_the_steps_are_one_line() -> None:
     steps = [step.revision for step in ScriptDirectory.from_config(alembic()).walk_revisions()]
-    assert steps[-3:] == ["0003", "0002", "0001"]
+    assert steps[-4:] == ["0004", "0003", "0002", "0001"]
     assert len(ScriptDirectory.from_config(alembic()).get_heads()) == 1

@@ -72,8 +72,6 @@ _log = structlog.get_logger("bargein.call")
 
 _BROKEN = "call.in-progress.error-vapifault-worker-died"
 _MOST_REPLIES_WAITING = 100
-_RECORD_TIMEOUT_S = 5.0
-_RECORD_TRIES = 3
 _MUTES: dict[str, tuple[Any, bool]] = {
     "mute-assistant": ("assistant", True),
     "unmute-assistant": ("assistant", False),
@@ -264,7 +262,7 @@ class CallSession:
                 tasks.start_soon(self._direct, tasks)
                 tasks.start_soon(self._tools.direct, tasks)
                 tasks.start_soon(self._transcribe)
-                tasks.start_soon(self._record, self._beginning(started_at))
+                tasks.start_soon(self._records.begin, setting.call_id, self._beginning(started_at))
                 self._narrator.status("in-progress")
                 self._narrator.assistant_started()
                 self.post(CallStarted(0))
@@ -276,7 +274,7 @@ class CallSession:
             with anyio.CancelScope(shield=True):
                 await self._sink.close()
                 await self._recorder.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
-                await self._record(self._outcome())
+                await self._records.finish(setting.call_id, self._outcome())
                 if self._log is not None:
                     await self._log.sink.close()
 
@@ -421,19 +419,3 @@ class CallSession:
             ended_at_ms=self._clock.epoch_ms(),
             reason=self._ended_reason,
         )
-
-    async def _record(self, changes: dict[str, Any]) -> None:
-        """Write to the record. A store that fails never ends a call; it is asked again."""
-        for attempt in range(1, _RECORD_TRIES + 1):
-            try:
-                with anyio.fail_after(_RECORD_TIMEOUT_S):
-                    await self._records.update(self.setting.call_id, changes)
-                    return
-            except Exception as error:  # noqa: BLE001  # whatever a store raises: the caller must not notice
-                _log.warning(
-                    "the call's record could not be written",
-                    call_id=self.setting.call_id,
-                    attempt=attempt,
-                    reason=type(error).__name__,
-                )
-            await anyio.sleep(0.2 * attempt)

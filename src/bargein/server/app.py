@@ -17,8 +17,8 @@ from bargein.server.auth import LoopbackGuard
 from bargein.server.casting import Casting
 from bargein.server.cors import Cors
 from bargein.server.desk import Desk
+from bargein.server.durable import CALL_ENDED, Durable
 from bargein.server.errors import log_unexpected
-from bargein.server.jobs import LocalJobs
 from bargein.server.metrics import Metrics
 from bargein.server.outside import outside
 from bargein.server.reporting import SERVER_MESSAGE, Reporting
@@ -114,8 +114,10 @@ def _lifespan(
             recordings, metrics = Recordings(settings.data_dir), Metrics()
             way_out = await stack.enter_async_context(outside(settings, clock, store.credentials))
             reporting = Reporting(store, way_out.switchboard, clock, settings.api_key)
+            durable = await Durable.open(store, settings, clock)
+            stack.push_async_callback(durable.close)
             async with anyio.create_task_group() as tasks:
-                jobs = LocalJobs(tasks, {SERVER_MESSAGE: reporting.deliver})
+                durable.start(tasks, {CALL_ENDED: reporting.begin, SERVER_MESSAGE: reporting.deliver})
                 desk = Desk(
                     settings,
                     clock,
@@ -125,7 +127,7 @@ def _lifespan(
                     metrics=metrics,
                     outside=way_out,
                     reporting=reporting,
-                    jobs=jobs,
+                    records=durable.ledger,
                 )
                 app.state.services = Services(
                     settings=settings,
@@ -141,7 +143,7 @@ def _lifespan(
                     readiness.missing[_EMBEDDED] = "still loading"
                     tasks.start_soon(_warm_up, embedded, readiness)
                 yield
-                await jobs.settle(_SETTLE_S)
+                await durable.settle(_SETTLE_S)
                 tasks.cancel_scope.cancel()
 
     return lifespan

@@ -15,7 +15,7 @@ from bargein.call.session import CallSession, Setting
 from bargein.call.variables import Variables, has_templates
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
-from bargein.ports import ChatMessage, Jobs, Leg, ProviderError
+from bargein.ports import CallRecords, ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
 from bargein.server.gathering import gather_tools
 from bargein.server.keys import keys_of
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("bargein.server")
 
 _DRAIN_S = 5.0
-_REPORT_S = 10.0
 _SERVICE_RESTART = 1012
 _CANNOT_START = "call.start.error-get-resources-validation"
 
@@ -86,8 +85,8 @@ class Desk:
         recordings: where they are recorded.
         metrics: are told of what goes on in them.
         outside: the way to the servers of calls' owners.
-        reporting: tells these how a call ended.
-        jobs: where what must be told is put on record.
+        reporting: knows the phone numbers of calls.
+        records: where live calls keep what must outlast them.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class Desk:
         metrics: Metrics,
         outside: Outside,
         reporting: Reporting,
-        jobs: Jobs,
+        records: CallRecords,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -112,7 +111,7 @@ class Desk:
         metrics.count_live(lambda: len(self._live))
         self._outside = outside
         self._reporting = reporting
-        self._jobs = jobs
+        self._records = records
         self._lines: dict[str, CallLine] = {}
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
@@ -209,7 +208,7 @@ class Desk:
             providers,
             leg,
             clock=self._clock,
-            records=self._store.calls,
+            records=self._records,
             sink=sink,
             recorder=None if plan.recording_enabled is False else self._recordings.record(call_id),
             log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
@@ -244,22 +243,6 @@ class Desk:
             CALL_LOGS.close(call_id)
             self._rooms.pop(call_id, None)
 
-    async def run(self, session: CallSession) -> None:
-        """Hold a call; returns once it is over, and on record what its owner is to be told of that."""
-        try:
-            await session.run()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._report(session.setting.call_id)
-
-    async def _report(self, call_id: str) -> None:
-        """Put on record what the owner of a call that is over is to be told. It raises nothing."""
-        try:
-            with anyio.fail_after(_REPORT_S):
-                await self._reporting.submit(self._jobs, call_id)
-        except Exception as error:  # noqa: BLE001  # whatever a store raises: the call is over all the same
-            _log.error("the end of a call could not be reported", call_id=call_id, exc_info=error)
-
     async def close(self) -> None:
         """End every call in words, and wait until they are recorded."""
         self._closing = True
@@ -292,10 +275,9 @@ class Desk:
         _log.warning("a call could not begin", call_id=call_id, reason=reason, detail=detail)
         self._metrics.ended(reason)
         ended_at = iso_from_epoch_ms(self._clock.epoch_ms())
-        await self._store.calls.update(
+        await self._records.finish(
             call_id, {"status": "ended", "endedReason": reason, "endedMessage": detail, "endedAt": ended_at}
         )
-        await self._report(call_id)
 
 
 def _instructions(assistant: Assistant) -> tuple[ChatMessage, ...]:

@@ -91,7 +91,7 @@ async def _hold(services: Services, socket: WebSocket, claim: Claim) -> None:
                 tasks.start_soon(_hold_on, socket, session)
             else:
                 tasks.start_soon(_stay, socket, leg, session, room)
-            await services.desk.run(session)
+            await session.run()
         with anyio.move_on_after(2):
             await leg.done.wait()
         tasks.cancel_scope.cancel()

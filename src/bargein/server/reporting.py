@@ -6,7 +6,7 @@ import structlog
 
 from bargein.call.variables import Variables, has_templates
 from bargein.clock import Clock
-from bargein.ports import Jobs, ServerError
+from bargein.ports import ServerError
 from bargein.store import Store
 from bargein.webhooks.line import CallLine, Switchboard
 from bargein.wire.artifact_urls import presigned
@@ -55,8 +55,9 @@ class Reporting:
             assistant = Variables.of(call).render_assistant(assistant, self._clock.epoch_ms())
         return self._switchboard.line(call, assistant, await self.phone_number(call)), assistant
 
-    async def submit(self, jobs: Jobs, call_id: str) -> None:
-        """Put on record what the owner of a call that has ended is to be told."""
+    async def begin(self, payload: JsonObject, key: str) -> None:
+        """Do the job that follows from a call's end: submit, in their order, what its owner is to be told."""
+        call_id = str(payload.get("callId"))
         call = await self._store.calls.get(call_id)
         if call is None:
             return
@@ -66,8 +67,8 @@ class Reporting:
         asked: object = assistant.get("serverMessages")
         wanted = server_messages_of(Assistant.from_json({"serverMessages": asked} if asked is not None else {}))
         for message in ended_messages(call, wanted):
-            payload: JsonObject = {"callId": call_id, "message": message}
-            await jobs.submit(SERVER_MESSAGE, payload, key=f"{call_id}:{message['type']}")
+            told: JsonObject = {"callId": call_id, "message": message}
+            await self._store.jobs.submit(SERVER_MESSAGE, told, key=f"{call_id}:{message['type']}")
 
     async def deliver(self, payload: JsonObject, key: str) -> None:
         """Do a job of the kind `SERVER_MESSAGE`. Returning means that it need not be done again.

@@ -23,11 +23,14 @@ class Database:
 
     Reads run side by side, and each sees one state. On SQLite writes come one after the other; on Postgres those of one
     row do.
+
+    Attributes:
+        is_sqlite: which of the two it is.
     """
 
     def __init__(self, engine: AsyncEngine, *, is_sqlite: bool) -> None:
         self._engine = engine
-        self._is_sqlite = is_sqlite
+        self.is_sqlite = is_sqlite
         self._writing = anyio.Lock()
 
     @classmethod
@@ -69,7 +72,7 @@ class Database:
         """
         with told_apart():
             async with self._engine.connect() as connection:
-                if not self._is_sqlite:
+                if not self.is_sqlite:
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 yield connection
 
@@ -95,12 +98,12 @@ class Database:
     async def alone(self) -> AsyncGenerator[AsyncConnection]:
         """As `writing`, while nobody else, in whatever process, does anything under this same lock."""
         async with self.writing() as connection:
-            if not self._is_sqlite:
+            if not self.is_sqlite:
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ALONE})"))
             yield connection
 
     def _turn(self) -> AbstractAsyncContextManager[None]:
-        return self._writing if self._is_sqlite else nullcontext()
+        return self._writing if self.is_sqlite else nullcontext()
 
     async def _migrate(self) -> None:
         try:

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.store import tables
 from bargein.store.database import Database
+from bargein.store.jobs import JobTable, NewJob
+from bargein.store.nodes import NodeTable, hold, let_go
 from bargein.store.vault import IsSecret, Vault, VaultError, key_in
 from bargein.wire.base import JsonObject
 from bargein.wire.call import duration_ms
@@ -155,20 +157,26 @@ class Records:
             check: has the last word; what it raises goes through, and nothing is changed.
         """
         async with self._database.writing() as connection:
-            this = self._column("id") == _key(record_id)
-            # FOR UPDATE means nothing to SQLite, where the write lock does the same; other databases need it
-            result = await connection.execute(select(self._table).where(this).with_for_update())
-            row = result.mappings().first()
-            if row is None:
-                return None
-            before = self._vault.open(row["document"])
-            given = _given_by_others({name: value for name, value in (before | changes).items() if value is not None})
-            if check is not None:
-                check(before, given)
-            values: JsonObject = {"updated_at": max(self._clock.epoch_ms(), row["updated_at"])}
-            values |= self._columns(given)
-            await connection.execute(update(self._table).where(this).values(values))
-        return self._view(dict(row) | values)
+            row = await self._locked(connection, record_id)
+            return None if row is None else self._view(await self._change(connection, row, changes, check))
+
+    async def _locked(self, connection: AsyncConnection, record_id: str) -> RowMapping | None:
+        """A row that nobody else changes until the transaction ends."""
+        # FOR UPDATE means nothing to SQLite, where the write lock does the same; other databases need it
+        wanted = select(self._table).where(self._column("id") == _key(record_id)).with_for_update()
+        return (await connection.execute(wanted)).mappings().first()
+
+    async def _change(
+        self, connection: AsyncConnection, row: RowMapping, changes: JsonObject, check: Check | None = None
+    ) -> JsonObject:
+        before = self._vault.open(row["document"])
+        given = _given_by_others({name: value for name, value in (before | changes).items() if value is not None})
+        if check is not None:
+            check(before, given)
+        values: JsonObject = {"updated_at": max(self._clock.epoch_ms(), row["updated_at"])}
+        values |= self._columns(given)
+        await connection.execute(update(self._table).where(self._column("id") == row["id"]).values(values))
+        return dict(row) | values
 
     async def delete(self, record_id: str) -> JsonObject | None:
         """Forget a document and return what it was, or None if there was none."""
@@ -268,14 +276,55 @@ class Credentials(Records):
 
 
 class Calls(Records):
-    """The calls; also what a live call writes its record with (`bargein.ports.CallRecords`)."""
+    """The calls, and what their beginning and end mean for the whole fleet.
+
+    Attributes:
+        jobs: where the jobs go that follow from a call's end.
+    """
+
+    jobs: JobTable
 
     def _columns(self, document: JsonObject) -> JsonObject:
         return {**super()._columns(document), "duration_ms": duration_ms(document)}
 
-    async def update(self, call_id: str, changes: dict[str, Any]) -> None:
-        """See `CallRecords.update`. A call that was deleted while it was live stays deleted."""
+    async def update(self, call_id: str, changes: JsonObject) -> None:
+        """Change a call's record. A call that was deleted while it was live stays deleted."""
         await self.patch(call_id, changes)
+
+    async def begin(self, call_id: str, changes: JsonObject, node_id: str) -> None:
+        """Change a call's record, and note at which server it is live; one that is deleted or over stays so."""
+        async with self._database.writing() as connection:
+            if await self._change_unended(connection, call_id, changes):
+                await hold(connection, call_id, node_id)
+
+    async def finish(self, call_id: str, changes: JsonObject, jobs: Sequence[NewJob]) -> bool:
+        """Write the end of a call: its record, that it is live nowhere, and the jobs that follow; all or nothing.
+
+        A call that is deleted or over stays so.
+
+        Args:
+            call_id: which.
+            changes: what its record becomes.
+            jobs: what is to be done after it.
+
+        Returns:
+            Whether this was its end.
+        """
+        async with self._database.writing() as connection:
+            await let_go(connection, call_id)
+            ended = await self._change_unended(connection, call_id, changes)
+            for job in jobs if ended else ():
+                await self.jobs.put(connection, job)
+        if ended:
+            self.jobs.on_news()
+        return ended
+
+    async def _change_unended(self, connection: AsyncConnection, call_id: str, changes: JsonObject) -> bool:
+        current = await self._locked(connection, call_id)
+        if current is None or current["document"].get("status") == "ended":
+            return False
+        await self._change(connection, current, changes)
+        return True
 
 
 _CALL_FILTERS = {"assistant_id": "assistantId", "phone_number_id": "phoneNumberId", "status": "status"}
@@ -349,17 +398,22 @@ class Store:
         files: what is known of the uploaded files.
         sessions: the text conversations.
         chats: their turns.
+        jobs: what is still to be done.
+        nodes: the servers of this database.
     """
 
     def __init__(self, database: Database, clock: Clock, org_id: str, vault: Vault) -> None:
         self._database = database
         self.org_id = org_id
+        self.jobs = JobTable(database, clock)
+        self.nodes = NodeTable(database, clock)
 
         def records(table: Table, filtered: Mapping[str, str] | None = None, *searched: str) -> Records:
             return Records(database, clock, org_id, table, filtered or {}, vault=vault, searched=searched)
 
         self.assistants = records(tables.assistants)
         self.calls = Calls(database, clock, org_id, tables.calls, _CALL_FILTERS, vault=vault)
+        self.calls.jobs = self.jobs
         self.phone_numbers = records(tables.phone_numbers, _NUMBER_FILTERS, "number", "sip_uri", "name")
         self.tools = records(tables.tools)
         self.credentials = Credentials(

@@ -4,7 +4,7 @@ A row holds Vapi's JSON document without `id`, `orgId`, `createdAt` and `updated
 the same for all), and beside it the fields of the document that lists are filtered by.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -120,3 +120,37 @@ chats = Table(
 )
 
 meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+# SQLite gives numbers of its own to a column of this very type only
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    # those of one lane are done one after the other
+    Column("lane", Text, nullable=False, index=True),
+    Column("kind", String(64), nullable=False),
+    Column("payload", _DOCUMENT, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False, index=True),
+    Column("leased_by", String(36), nullable=True, index=True),
+    Column("leased_until", BigInteger, nullable=True),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("seen_at", BigInteger, nullable=False),
+)
+
+live_calls = Table(
+    "live_calls",
+    metadata,
+    Column("call_id", String(36), primary_key=True),
+    # no foreign key: a server may take a call before its first sign of life is written
+    Column("node_id", String(36), nullable=False, index=True),
+)

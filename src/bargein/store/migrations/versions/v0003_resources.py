@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
 
 from bargein.wire.call import duration_ms
 
@@ -33,7 +32,7 @@ def upgrade() -> None:
             sa.Column("created_at", sa.BigInteger, nullable=False),
             sa.Column("updated_at", sa.BigInteger, nullable=False),
             *(sa.Column(column, sa.Text, nullable=True) for column in columns),
-            sa.Column("document", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+            sa.Column("document", sa.JSON(), nullable=False),
         )
         for column in ("created_at", "updated_at", *columns):
             op.create_index(f"ix_{table}_{column}", table, [column])

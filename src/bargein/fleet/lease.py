@@ -1,0 +1,133 @@
+"""Which servers live, and who ends the calls of one that does not."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import anyio
+import structlog
+
+from bargein.clock import Clock
+from bargein.ports import StoreError
+
+_log = structlog.get_logger("bargein.fleet")
+
+BEAT_S = 5.0
+SILENT_MS = 30_000
+"""A server that gave no sign of life for so long has lost its calls."""
+
+PATIENCE_MS = 300_000
+"""For so long the calls of a dead server are left to it, where only its own disk has their journals."""
+
+
+class Registry(Protocol):
+    """Where signs of life are left; see `bargein.store.nodes.NodeTable`."""
+
+    async def beat(self, node_id: str) -> None:
+        """Give a sign of life."""
+        ...
+
+    async def calls_of(self, node_id: str) -> Sequence[str]:
+        """The live calls of a server."""
+        ...
+
+    async def calls_of_the_dead(self, silent_ms: int) -> Sequence[str]:
+        """The live calls of servers that gave no sign of life for so long."""
+        ...
+
+    async def take_over(self, call_id: str, node_id: str, silent_ms: int) -> bool:
+        """Make such a call one's own."""
+        ...
+
+
+class Keeper:
+    """Gives signs of life, and ends what nobody holds any more.
+
+    Args:
+        registry: where signs of life are left.
+        node_id: this server.
+        clock: tells how long this server itself has been able to give signs of life.
+        recover: ends a call that died with its server.
+        has_journal: whether this server's disk has the journal of a call.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        node_id: str,
+        clock: Clock,
+        recover: Callable[[str], Awaitable[None]],
+        has_journal: Callable[[str], bool],
+    ) -> None:
+        self._registry = registry
+        self._node_id = node_id
+        self._clock = clock
+        self._recover = recover
+        self._has_journal = has_journal
+        self._orphans: deque[str] = deque()
+        self._steady_since_ms: float | None = None
+
+    async def claim(self) -> None:
+        """Give the first sign of life, and find this server's calls of before its restart, which `run` will end.
+
+        To be awaited before any call can begin.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        await self._registry.beat(self._node_id)
+        self._orphans.extend(await self._registry.calls_of(self._node_id))
+
+    def leave_to_its_journal(self, call_id: str) -> None:
+        """Have `run` end a call of this server as if it had died with it."""
+        self._orphans.append(call_id)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._beat)
+            while True:
+                while self._orphans:
+                    await self._end(self._orphans.popleft())
+                await anyio.sleep(BEAT_S)
+                try:
+                    await self.look()
+                except StoreError:
+                    self._steady_since_ms = None
+
+    async def look(self) -> None:
+        """End the calls of servers that are dead.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        # While the database was away nobody could give a sign of life: for as long all others are believed to live.
+        if self._steady_since_ms is None or self._clock.monotonic_ms() - self._steady_since_ms < SILENT_MS:
+            return
+        for call_id in await self._registry.calls_of_the_dead(SILENT_MS):
+            if self._has_journal(call_id) and await self._registry.take_over(call_id, self._node_id, SILENT_MS):
+                await self._end(call_id)
+        for call_id in await self._registry.calls_of_the_dead(PATIENCE_MS):
+            if await self._registry.take_over(call_id, self._node_id, PATIENCE_MS):
+                await self._end(call_id)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._registry.beat(self._node_id)
+            except StoreError:
+                self._steady_since_ms = None
+            else:
+                if self._steady_since_ms is None:
+                    self._steady_since_ms = self._clock.monotonic_ms()
+            await anyio.sleep(BEAT_S)
+
+    async def _end(self, call_id: str) -> None:
+        while True:
+            try:
+                return await self._recover(call_id)
+            except StoreError:
+                await anyio.sleep(BEAT_S)
+            except Exception as error:  # noqa: BLE001  # one call that cannot be ended must not keep others from it
+                _log.error("a call that died with its server could not be ended", call_id=call_id, exc_info=error)
+                return None

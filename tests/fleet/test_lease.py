@@ -1,0 +1,151 @@
+"""Who ends whose calls: each server its own after a restart, the others only those of a server that is dead."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import pytest
+from sqlalchemy import select, update
+
+from bargein.fleet import lease
+from bargein.fleet.lease import Keeper
+from bargein.store import Store
+from bargein.store.nodes import NodeId
+from bargein.store.tables import live_calls, nodes
+from tests.store.test_store import HandClock
+
+pytestmark = pytest.mark.anyio
+
+ENDED = {"status": "ended", "endedReason": "x"}
+
+
+class Node:
+    """One server's keeper, and what it ended."""
+
+    def __init__(self, store: Store, name: str, clock: HandClock, journals: tuple[str, ...] = ()) -> None:
+        self.ended: list[str] = []
+        self._store = store
+        self.name = name
+        self.keeper = Keeper(store.nodes, name, clock, self._recover, journals.__contains__)
+        self.keeper._steady_since_ms = clock.monotonic_ms() - lease.SILENT_MS
+
+    async def _recover(self, call_id: str) -> None:
+        self.ended.append(call_id)
+        await self._store.calls.finish(call_id, ENDED, [])
+
+    async def has(self, *call_ids: str) -> None:
+        for call_id in call_ids:
+            await self._store.calls.create({"status": "queued"}, record_id=call_id)
+            await self._store.calls.begin(call_id, {"status": "in-progress"}, self.name)
+
+
+async def be_silent(store: Store, name: str, ms: int) -> None:
+    async with store._database.writing() as connection:
+        this = nodes.c.id == name
+        await connection.execute(update(nodes).where(this).values(seen_at=nodes.c.seen_at - ms))
+
+
+async def run_until(node: Node, true: Callable[[], Awaitable[bool] | bool]) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(node.keeper.run)
+        with anyio.fail_after(5):
+            while not true():  # it tells nobody
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_server_that_comes_back_ends_its_own_calls_at_once(store: Store, clock: HandClock) -> None:
+    before, other = Node(store, "a", clock), Node(store, "b", clock)
+    await before.keeper.claim()
+    await other.keeper.claim()
+    await before.has("one", "two")
+    await other.has("three")
+
+    again = Node(store, "a", clock)
+    await again.keeper.claim()
+    await again.has("new")  # a call that begins meanwhile is not one of them
+    await run_until(again, lambda: len(again.ended) == 2)
+    assert sorted(again.ended) == ["one", "two"]
+    assert {c["id"]: c["status"] for name in ("three", "new") if (c := await store.calls.get(name))} == {
+        "three": "in-progress",
+        "new": "in-progress",
+    }
+
+
+async def test_nobody_ends_the_calls_of_a_server_that_lives(store: Store, clock: HandClock) -> None:
+    one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("x",))
+    await one.keeper.claim()
+    await two.keeper.claim()
+    await one.has("x")
+    await be_silent(store, "a", lease.SILENT_MS - 5000)
+    await two.keeper.look()
+    assert two.ended == []
+
+
+async def test_the_calls_of_a_dead_server_are_ended_by_who_has_their_journals(store: Store, clock: HandClock) -> None:
+    one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("here",))
+    await one.keeper.claim()
+    await two.keeper.claim()
+    await one.has("here", "there")
+    await be_silent(store, "a", lease.SILENT_MS + 1000)
+    await two.keeper.look()
+    assert two.ended == ["here"]
+    # a journal that is on the dead server's disk alone is waited for, but not for ever
+    await be_silent(store, "a", lease.PATIENCE_MS)
+    await two.keeper.look()
+    assert two.ended == ["here", "there"]
+    async with store._database.reading() as connection:
+        assert (await connection.execute(select(live_calls))).all() == []
+
+
+async def test_while_the_database_was_away_everybody_is_believed_to_live(store: Store, clock: HandClock) -> None:
+    one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("x",))
+    await one.keeper.claim()
+    await two.keeper.claim()
+    await one.has("x")
+    await be_silent(store, "a", lease.SILENT_MS + 1000)
+    two.keeper._steady_since_ms = clock.monotonic_ms() - lease.SILENT_MS + 1
+    await two.keeper.look()
+    assert two.ended == []
+    clock.now_ms += 1
+    await two.keeper.look()
+    assert two.ended == ["x"]
+
+
+async def test_one_of_two_takes_a_call_over(store: Store, clock: HandClock) -> None:
+    dead = Node(store, "dead", clock)
+    await dead.keeper.claim()
+    await dead.has("x")
+    await be_silent(store, "dead", lease.SILENT_MS + 1000)
+    rivals = [Node(store, name, clock, journals=("x",)) for name in ("a", "b", "c")]
+    for rival in rivals:
+        await rival.keeper.claim()
+    async with anyio.create_task_group() as tasks:
+        for rival in rivals:
+            tasks.start_soon(rival.keeper.look)
+    assert [call_id for rival in rivals for call_id in rival.ended] == ["x"]
+
+
+async def test_a_call_has_one_end(store: Store, clock: HandClock) -> None:
+    node = Node(store, "a", clock)
+    await node.has("x")
+    assert await store.calls.finish("x", {"status": "ended", "endedReason": "first"}, [])
+    assert not await store.calls.finish("x", {"status": "ended", "endedReason": "second"}, [])
+    await store.calls.begin("x", {"status": "in-progress"}, "a")
+    assert (await store.calls.get("x") or {})["endedReason"] == "first"
+    assert await store.nodes.calls_of("a") == []
+
+
+def test_a_server_is_the_same_after_a_restart_and_two_are_never_the_same(tmp_path: Path) -> None:
+    first = NodeId(tmp_path)
+    beside = NodeId(tmp_path)
+    assert first.id != beside.id
+    first.close()
+    beside.close()
+    again = NodeId(tmp_path)
+    assert again.id == first.id
+    again.close()
+    (tmp_path / "node").write_text("broken")
+    mended = NodeId(tmp_path)
+    assert mended.id not in ("broken", first.id)
+    mended.close()

@@ -1,0 +1,130 @@
+"""The ledger: what calls write while the database is away is written when it is back, in bounded memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from structlog.testing import capture_logs
+
+from bargein.fleet import ledger as fleet_ledger
+from bargein.fleet.ledger import Ledger
+from bargein.ports import StoreAwayError
+from tests.call.harness import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+class Book:
+    """Keeps what is written, when it is there."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.written: list[tuple[str, str, dict[str, Any]]] = []
+
+    async def _write(self, step: str, call_id: str, changes: dict[str, Any]) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self.away:
+            raise StoreAwayError("away")
+        if call_id == "bad":
+            raise ValueError("no database takes this")
+        self.written.append((step, call_id, changes))
+
+    async def begin(self, call_id: str, changes: dict[str, Any]) -> None:
+        await self._write("begin", call_id, changes)
+
+    async def update(self, call_id: str, changes: dict[str, Any]) -> None:
+        await self._write("update", call_id, changes)
+
+    async def finish(self, call_id: str, changes: dict[str, Any]) -> None:
+        await self._write("finish", call_id, changes)
+
+
+@asynccontextmanager
+async def keeping(book: Book) -> AsyncIterator[tuple[Ledger, list[str]]]:
+    forgotten: list[str] = []
+    ledger = Ledger(book, forgotten.append)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ledger.run)
+        yield ledger, forgotten
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_can_be_written_is_written_before_it_returns() -> None:
+    book = Book()
+    async with keeping(book) as (ledger, _):
+        await ledger.begin("a", {"status": "in-progress"})
+        await ledger.update("a", {"x": 1})
+        await ledger.finish("a", {"status": "ended"})
+        assert book.written == [
+            ("begin", "a", {"status": "in-progress"}),
+            ("update", "a", {"x": 1}),
+            ("finish", "a", {"status": "ended"}),
+        ]
+        assert ledger.owed == 0
+
+
+async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.05)
+    book = Book()
+    book.away = True
+    async with keeping(book) as (ledger, _):
+        await ledger.begin("a", {"status": "in-progress", "startedAt": "t"})
+        await ledger.begin("b", {"status": "in-progress"})
+        await ledger.finish("a", {"status": "ended"})
+        assert (book.written, ledger.owed) == ([], 2)
+        book.away = False
+
+        async def look() -> int:
+            return ledger.owed
+
+        await eventually(look, lambda owed: owed == 0)
+        assert sorted(book.written) == [
+            ("begin", "b", {"status": "in-progress"}),
+            ("finish", "a", {"status": "ended", "startedAt": "t"}),
+        ]
+
+
+async def test_a_record_that_no_database_takes_holds_up_no_other() -> None:
+    book = Book()
+    with capture_logs() as lines:
+        async with keeping(book) as (ledger, _):
+            await ledger.finish("bad", {"status": "ended"})
+            await ledger.finish("good", {"status": "ended"})
+    assert book.written == [("finish", "good", {"status": "ended"})]
+    assert [line["call_id"] for line in lines] == ["bad"]
+
+
+async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(fleet_ledger, "MOST_OWED", 3)
+    book = Book()
+    async with keeping(book) as (ledger, forgotten):
+        for name in "abcde":
+            await ledger.begin(name, {})
+            await ledger.settle()
+        book.away = True
+        for name in "abcde":
+            await ledger.finish(name, {"status": "ended"})
+        assert ledger.owed == 3
+        assert forgotten == ["a", "b"]
+        # one whose beginning is not on record is never left: nobody would look for it
+        await ledger.begin("new", {})
+        await ledger.finish("new", {"status": "ended"})
+        book.away = False
+        await ledger.settle()
+    assert [call_id for step, call_id, _ in book.written if step == "finish"] == ["d", "e", "new"]
+
+
+async def test_who_is_cancelled_while_waiting_owes_all_the_same() -> None:
+    book = Book()
+    book.away = True
+    ledger = Ledger(book, lambda _: None)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await ledger.finish("a", {"status": "ended"})
+    book.away = False
+    assert await ledger.settle()
+    assert book.written == [("finish", "a", {"status": "ended"})]
