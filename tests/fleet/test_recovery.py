@@ -1,0 +1,235 @@
+"""A server that is killed in mid-call: the next one ends the call from its journal, and its owner is told."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
+from sqlalchemy import select
+
+from bargein.call.journal import Head, event_line, head_line
+from bargein.clock import LoopClock
+from bargein.server.recovery import WORKER_DIED, read_account
+from bargein.store import Store
+from bargein.store.journals import journal_path
+from bargein.store.nodes import NodeId
+from bargein.store.tables import jobs
+from bargein.turns import Plan
+from bargein.turns.events import CallStarted, Tick
+from tests.browser.conftest import Served, serve
+from tests.call.harness import Caller, assistant, calling, create_call, ended, joining, running, stored
+from tests.call.stage import staged
+from tests.postgres import Cluster, needs_postgres
+from tests.webhooks.receiver import Receiver, response
+
+pytestmark = pytest.mark.anyio
+
+CLOCK = LoopClock()
+STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
+ASKS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(1500, "Stop, please stop.")])
+REPORTS = {"serverMessages": ["status-update", "end-of-call-report", "user-interrupted"]}
+
+
+@dataclass
+class Peers:
+    """What calls need besides the server."""
+
+    llm: FakeLlm
+    voice: FakeVoice
+    transcriber: FakeTranscriber
+    hook: Receiver
+
+    def assistant(self, **more: Any) -> dict[str, Any]:
+        server = {"url": self.hook.url, "secret": "hush-hush", "headers": {"X-Mine": "hush-too"}}
+        return assistant(self.llm, self.voice, self.transcriber, server=server, **REPORTS, **more)
+
+
+@asynccontextmanager
+async def peers() -> AsyncIterator[Peers]:
+    async with FakeLlm(STORY) as llm, FakeVoice() as voice, FakeTranscriber(ASKS) as transcriber, Receiver() as hook:
+        yield Peers(llm, voice, transcriber, hook)
+
+
+def epoch_ms(iso: str) -> float:
+    return datetime.fromisoformat(iso).timestamp() * 1000
+
+
+async def talk_and_kill(served: Served, beside: Peers) -> tuple[Caller, int]:
+    """A call in which the caller interrupts, whose server is killed a good second later; gives when."""
+    async with calling(served.url, beside.assistant(), customer={"number": "+15551234567"}) as caller:
+        await caller.until(lambda: caller.of("user-interrupted"))
+        await beside.hook.until(lambda: beside.hook.of("user-interrupted"))
+        await anyio.sleep(1.2)  # nothing is waited for: the call goes on for a while
+        served.process.kill()
+        killed_ms = CLOCK.epoch_ms()
+        await caller.until_closed()
+    return caller, killed_ms
+
+
+async def payloads(tmp_path: Path, database_url: str | None) -> str:
+    """What the jobs hold that are still to be done."""
+    store = await Store.open(tmp_path / "bargein.db", CLOCK, url=database_url)
+    async with store._database.reading() as connection:
+        found = (await connection.execute(select(jobs.c.payload))).scalars().all()
+    await store.close()
+    return json.dumps(found)
+
+
+async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, database_url: str | None) -> None:
+    keys = {} if database_url is None else {"BARGEIN_DATABASE_URL": database_url}
+    async with peers() as beside:
+        hook = beside.hook
+        async with serve(tmp_path, **keys) as served:
+            waiting = await create_call(served.url, beside.assistant())
+            caller, killed_ms = await talk_and_kill(served, beside)
+        account = read_account(journal_path(tmp_path, caller.id))
+        assert account is not None
+        assert killed_ms - 1_500 < account.epoch_ms + account.told.now_ms <= killed_ms
+
+        # The owner's server is down when ours comes back.
+        hook.got.clear()
+        hook.script[:] = [response(503)]
+        async with serve(tmp_path, **keys) as served:
+            assert await ended(served.url, caller.id) == WORKER_DIED
+            record = await stored(served.url, caller.id)
+            check_the_record(record, killed_ms)
+            async with joining(served.url, caller.call, pump=False) as late:
+                assert (await late.until_closed(), late.reason) == (1008, "this call is over")
+            await hook.until(lambda: len(hook.got) >= 2)
+            pending = await payloads(tmp_path, database_url)
+            assert "end-of-call-report" in pending
+            assert "hush" not in pending
+            hook.script[:] = [{}]
+            await hook.until(lambda: hook.of("end-of-call-report"), 20)
+            check_what_was_told(hook, record)
+            # one that had not begun can still be had
+            async with joining(served.url, waiting) as other:
+                await other.until(lambda: other.of("status-update", status="in-progress"))
+
+
+def check_the_record(record: dict[str, Any], killed_ms: int) -> None:
+    """It holds all that was said, up to the last second."""
+    assert killed_ms - 1_500 < epoch_ms(record["endedAt"]) <= killed_ms
+    user, bot, *_ = record["messages"]
+    assert (user["role"], user["message"]) == ("user", "Tell me a story.")
+    assert bot["role"] == "bot"
+    assert bot["message"].startswith("word00")
+    assert record["artifact"]["messages"] == record["messages"]
+    assert record["artifact"]["transcript"].startswith("User: Tell me a story.\nAI: word00")
+    assert record["artifact"]["performanceMetrics"]["numAssistantInterrupted"] == 1
+
+
+def check_what_was_told(hook: Receiver, record: dict[str, Any]) -> None:
+    """The end first, until it was taken, always by one name, so that who is told twice can know it; then the report."""
+    *updates, report = hook.got
+    assert {got.message["type"] for got in updates} == {"status-update"}
+    assert {got.message["status"] for got in updates} == {"ended"}
+    assert len(updates) > 1
+    assert len({got.headers["idempotency-key"] for got in updates}) == 1
+    assert report.headers["idempotency-key"] != updates[0].headers["idempotency-key"]
+    assert report.headers["x-vapi-secret"] == "hush-hush"
+    assert report.headers["x-mine"] == "hush-too"
+    assert report.message["endedReason"] == WORKER_DIED
+    assert report.message["artifact"]["transcript"] == record["artifact"]["transcript"]
+    assert report.message["call"]["id"] == record["id"]
+    assert report.message["customer"] == {"number": "+15551234567"}
+
+
+async def test_a_call_that_ended_just_before_the_kill_keeps_its_reason(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    """Its journal has its end; only its record was not written any more."""
+    async with staged(tmp_path, database_url=database_url) as stage:
+        async with calling(stage.url, stage.assistant()) as caller:
+            await caller.until(lambda: caller.of("transcript", role="user", transcriptType="final"))
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+        before = await stored(stage.url, caller.id, until=lambda call: call["status"] == "ended")
+    store = await Store.open(tmp_path / "bargein.db", CLOCK, url=database_url)
+    gone = dict.fromkeys(("endedReason", "endedAt", "messages", "artifact"))
+    await store.calls.update(caller.id, {"status": "in-progress", **gone})
+    await store.calls.begin(caller.id, {}, (tmp_path / "node").read_text())
+    await store.close()
+    async with running(tmp_path, database_url=database_url) as again:
+        after = await stored(again.url, caller.id, until=lambda call: call["status"] == "ended")
+    assert after["endedReason"] == before["endedReason"] == "customer-ended-call"
+    assert after["messages"] == before["messages"]
+    assert abs(epoch_ms(after["endedAt"]) - epoch_ms(before["endedAt"])) < 100
+    assert plain(after["artifact"]) == plain(before["artifact"])
+
+
+def plain(artifact: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in artifact.items() if not name.startswith("presigned")}
+
+
+@pytest.mark.parametrize("left", [None, "", "no journal\n", '{"journal": "bargein", "version": 99}\n'])
+async def test_a_call_without_a_journal_is_ended_all_the_same(
+    tmp_path: Path, database_url: str | None, left: str | None
+) -> None:
+    store = await Store.open(tmp_path / "bargein.db", CLOCK, url=database_url)
+    node = NodeId(tmp_path)
+    started_at = "2026-01-02T03:04:05.678Z"
+    await store.calls.create({"status": "queued"}, record_id="a-call")
+    await store.calls.begin("a-call", {"status": "in-progress", "startedAt": started_at}, node.id)
+    await store.close()
+    node.close()
+    if left is not None:
+        path = journal_path(tmp_path, "a-call")
+        path.parent.mkdir()
+        path.write_text(left)
+    async with running(tmp_path, database_url=database_url) as server:
+        call = await stored(server.url, "a-call", until=lambda call: call["status"] == "ended")
+    assert (call["endedReason"], call["endedAt"], call["messages"]) == (WORKER_DIED, started_at, [])
+
+
+def test_a_journal_counts_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    head = head_line(Head("a", "2026-01-02T03:04:05.678Z", Plan()))
+    events = [event_line(event) for event in (CallStarted(0), Tick(1000), Tick(2000))]
+    whole = "\n".join([head, *events, ""])
+    for text, last_ms in (
+        (whole, 2000),
+        (whole[:-5], 1000),
+        (whole + "garbage\n" + event_line(Tick(3000)) + "\n", 2000),
+        (head + "\n", 0),
+    ):
+        path.write_text(text)
+        account = read_account(path)
+        assert account is not None
+        assert (account.epoch_ms, account.told.now_ms) == (1767323045678, last_ms)
+
+
+@needs_postgres
+async def test_a_database_that_goes_away_in_mid_call_costs_nothing(tmp_path: Path, cluster: Cluster) -> None:
+    with cluster.database() as url:
+        async with Receiver() as hook, staged(tmp_path, database_url=url) as stage:
+            mine = stage.assistant(server={"url": hook.url}, **REPORTS)
+            async with calling(stage.url, mine) as caller, calling(stage.url, mine) as other:
+                await caller.until(lambda: caller.of("speech-update", role="assistant", status="started"))
+                await other.until(lambda: other.of("speech-update", role="assistant", status="started"))
+                cluster.stop()
+                try:
+                    async with httpx.AsyncClient() as client:
+                        assert (await client.get(f"{stage.url}/call/{caller.id}")).status_code == 503
+                    heard = len(caller.audio)
+                    await caller.until(lambda: len(caller.audio) > heard + 20)
+                    await caller.send({"type": "end-call"})
+                    await caller.until_closed()
+                finally:
+                    cluster.start()
+                heard = len(other.audio)
+                await other.until(lambda: len(other.audio) > heard + 5)
+            # once it has been written, and once the call that outlasted the outage has been as well
+            await hook.until(lambda: len(hook.of("end-of-call-report")) == 2, 20)
+            for call in (caller, other):
+                assert await ended(stage.url, call.id) == "customer-ended-call"
+                record = await stored(stage.url, call.id)
+                assert record["messages"][0]["message"] == "Tell me a story."
+                assert record["startedAt"] < record["endedAt"]
