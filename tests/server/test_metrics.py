@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.call.harness import bearing, calling, create_call, eventually, stored
 from tests.call.stage import STORY, staged
 from tests.call.test_journal import SAYS, cut_call
+from tests.webhooks.receiver import Receiver, response
 
 pytestmark = pytest.mark.anyio
 
@@ -18,7 +19,7 @@ Values = dict[tuple[str, ...], float]
 
 
 async def scraped(url: str) -> Values:
-    """By name and label values."""
+    """By name and label values, in the order of the labels' names."""
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{url}/metrics")
     assert answer.status_code == 200
@@ -82,3 +83,20 @@ async def test_only_the_owner_may_see_them(tmp_path: Path) -> None:
     async with staged(tmp_path, api_key="some-key", public_key="other-key") as stage, httpx.AsyncClient() as client:
         for key, status in ((None, 401), ("wrong", 401), ("other-key", 403), ("some-key", 200)):
             assert (await client.get(f"{stage.url}/metrics", headers=bearing(key))).status_code == status
+
+
+async def test_messages_to_an_owners_server_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    async with Receiver([{}, response(500), {}]) as receiver, staged(tmp_path) as stage:
+        told = stage.speaker("One two.", server={"url": receiver.url}, serverMessages=["status-update"])
+        async with calling(stage.url, told) as caller:
+            await caller.until(lambda: caller.audio)
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+
+        async def look() -> Values:
+            return await scraped(stage.url)
+
+        failed = ("bargein_webhook_deliveries_total", "status", "status-update")
+        values = await eventually(look, lambda found: failed in found)
+    assert values[failed] == 1
+    assert values["bargein_webhook_deliveries_total", "taken", "status-update"] >= 1

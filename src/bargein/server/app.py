@@ -112,7 +112,7 @@ def _lifespan(
             providers = embedded or Embedded(clock)
             stack.callback(providers.close)
             recordings, metrics = Recordings(settings.data_dir), Metrics()
-            way_out = await stack.enter_async_context(outside(settings, clock, store.credentials))
+            way_out = await stack.enter_async_context(outside(settings, clock, store.credentials, metrics.delivered))
             reporting = Reporting(store, way_out.switchboard, clock, settings.api_key)
             durable = await Durable.open(store, settings, clock)
             stack.push_async_callback(durable.close)

@@ -1,6 +1,6 @@
 """How this server reaches what its owner's JSON names: servers, custom models, voices and transcribers."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -73,8 +73,20 @@ def _object(value: object) -> JsonObject:
 
 
 @asynccontextmanager
-async def outside(settings: Settings, clock: Clock, credentials: Credentials) -> AsyncGenerator[Outside]:
-    """Open the way out for a server; at its end what calls were told is still sent, for some seconds."""
+async def outside(
+    settings: Settings,
+    clock: Clock,
+    credentials: Credentials,
+    delivered: Callable[[str, str], None] | None = None,
+) -> AsyncGenerator[Outside]:
+    """Open the way out for a server; at its end what calls were told is still sent, for some seconds.
+
+    Args:
+        settings: whether private addresses may be reached, and Vapi's org server.
+        clock: the one clock.
+        credentials: what proves to others who the owner is.
+        delivered: see `Sender.watch`.
+    """
     guard = AddressGuard(allow_private=settings.private_addresses_allowed)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(new_client(guard.transport()))
@@ -82,7 +94,9 @@ async def outside(settings: Settings, clock: Clock, credentials: Credentials) ->
         authentication = Authentication(credentials, Tokens(client, clock), clock)
         async with anyio.create_task_group() as tasks:
             server = cast("JsonObject | None", settings.server)
-            switchboard = Switchboard(tasks, Sender(client, asking, authentication), clock, server)
+            sender = Sender(client, asking, authentication)
+            sender.watch = delivered or sender.watch
+            switchboard = Switchboard(tasks, sender, clock, server)
             yield Outside(guard=guard, client=client, authentication=authentication, switchboard=switchboard)
             with anyio.CancelScope(shield=True):
                 await switchboard.close(_DRAIN_S)
