@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bargein.clock import Clock
 from bargein.server.app import create_app
 from bargein.server.services import Warmable
 from bargein.settings import Settings
@@ -37,8 +38,12 @@ def serve(tmp_path: Path, database_url: str | None) -> Serve:
     """Runs a server: `async with serve(api_key=…) as client`."""
 
     @asynccontextmanager
-    async def running(*, embedded: Warmable | None = None, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-        app = create_app(Settings(data_dir=tmp_path, database_url=database_url, **settings), embedded=embedded)
+    async def running(
+        *, embedded: Warmable | None = None, clock: Clock | None = None, **settings: Any
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(
+            Settings(data_dir=tmp_path, database_url=database_url, **settings), embedded=embedded, clock=clock
+        )
         transport = httpx.ASGITransport(app)
         async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             yield client

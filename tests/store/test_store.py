@@ -301,3 +301,14 @@ async def test_a_check_that_raises_leaves_a_document_as_it_was(store: Store) -> 
     assert await store.tools.patch("unknown", {}, check=refuse) is None
     await store.tools.patch(made["id"], {"x": 2}, check=lambda _before, _after: None)
     assert (await store.tools.get(made["id"]) or {})["x"] == 2
+
+
+async def test_calls_go_by_how_long_they_took(store: Store) -> None:
+    for name, seconds in (("long", 30), ("short", 12), ("none", None)):
+        stamps = {"startedAt": "2026-01-01T00:00:00.000Z", "endedAt": f"2026-01-01T00:00:{seconds}.500Z"}
+        made = await store.calls.create({"name": name})
+        await store.calls.update(made["id"], {} if seconds is None else stamps)
+    page = await store.calls.page(Query(order_by="duration_ms"))
+    assert [call["name"] for call in page.records] == ["long", "short", "none"]
+    page = await store.calls.page(Query(order_by="duration_ms", oldest_first=True, limit=2))
+    assert ([call["name"] for call in page.records], page.total) == (["none", "short"], 3)

@@ -15,6 +15,7 @@ from bargein.providers.http import new_client
 from bargein.server import errors, media, monitor, openapi, pages
 from bargein.server.auth import LoopbackGuard
 from bargein.server.casting import Casting
+from bargein.server.chatting import Chats
 from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.durable import CALL_ENDED, Durable
@@ -27,12 +28,14 @@ from bargein.server.routes import (
     artifacts,
     assistants,
     calls,
+    chats,
     credentials,
     files,
     health,
     phone_numbers,
     prometheus,
     schemas,
+    sessions,
     squads,
     tools,
     v2,
@@ -77,8 +80,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
         assistants,
         artifacts,
         calls,
+        chats,
         credentials,
         files,
+        sessions,
         squads,
         phone_numbers,
         tools,
@@ -116,13 +121,14 @@ def _lifespan(
             reporting = Reporting(store, way_out.switchboard, clock, settings.api_key)
             durable = await Durable.open(store, settings, clock)
             stack.push_async_callback(durable.close)
+            casting = Casting(settings, clock, client, providers, way_out)
             async with anyio.create_task_group() as tasks:
                 durable.start(tasks, {CALL_ENDED: reporting.begin, SERVER_MESSAGE: reporting.deliver})
                 desk = Desk(
                     settings,
                     clock,
                     store,
-                    Casting(settings, clock, client, providers, way_out),
+                    casting,
                     recordings=recordings,
                     metrics=metrics,
                     outside=way_out,
@@ -136,6 +142,7 @@ def _lifespan(
                     embedded=embedded,
                     readiness=readiness,
                     desk=desk,
+                    chats=Chats(clock, store, casting),
                     recordings=recordings,
                     metrics=metrics,
                 )

@@ -56,7 +56,7 @@ def require_private(connection: HTTPConnection) -> None:
         WireError: 401 for no key or a wrong one, 403 for the public key.
     """
     if require_any(connection) != "private":
-        raise WireError(403, "The public key opens POST /call/web alone: this needs the private key.")
+        raise WireError(403, "The public key opens POST /call/web and /chat/web alone: this needs the private key.")
 
 
 def require_any(connection: HTTPConnection) -> Key:

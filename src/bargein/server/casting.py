@@ -100,6 +100,14 @@ class Casting:
             voice=self._voice(assistant.voice, context, rate_hz, signed),
         )
 
+    def model(self, assistant: Assistant, call: JsonObject, keys: Keys) -> Model:
+        """The model of a conversation in text alone; see `providers`.
+
+        Raises:
+            ProviderError: the assistant wants one that this server does not have; the text says what to do.
+        """
+        return self._model(assistant.model, _context(assistant, call), keys)
+
     def _transcriber(self, asked: wire.AssistantTranscriber | None, signed: Signatures) -> Transcriber:
         match asked:
             case None | wire.EmbeddedTranscriber():

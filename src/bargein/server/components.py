@@ -15,9 +15,10 @@ OWN = f"{REF}Own.{{model}}"
 
 _ONE = {
     "assistant": "Assistant", "call": "Call", "phone-number": "PhoneNumber", "tool": "Tool", "squad": "Squad",
-    "session": "Session", "file": "File", "chat": "Chat",
+    "file": "File",
 }  # fmt: skip
-"""What a resource's routes answer, by the first part of their path."""
+"""What a resource's routes answer, by the first part of their path. Chats and sessions also hold messages in OpenAI's
+shape, which Vapi's clients send and its own type of a chat does not have."""
 _PAGES = {"call": "CallPaginatedResponse", "phone-number": "PhoneNumberPaginatedResponse"}
 _OF_OURS = {"Function": "OpenAIFunction"}
 """Vapi's name of a type that has another one here."""

@@ -1,5 +1,6 @@
 """The filters of lists, as Vapi's `GET /assistant` and `GET /call` have them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -41,6 +42,18 @@ def list_query(  # noqa: PLR0917  # one parameter for each of Vapi's filters; Fa
         updated_at_ge=_epoch_ms("updatedAtGe", updatedAtGe),
         updated_at_le=_epoch_ms("updatedAtLe", updatedAtLe),
     )
+
+
+def where(*, one: Mapping[str, str | None], any_of: Mapping[str, str | None]) -> dict[str, str | Sequence[str]]:
+    """The conditions of a list's further filters.
+
+    Args:
+        one: column -> its one value; None: any.
+        any_of: column -> its values with commas between them; goes before `one`.
+    """
+    found: dict[str, str | Sequence[str]] = {name: value for name, value in one.items() if value is not None}
+    found.update({name: values.split(",") for name, values in any_of.items() if values is not None})
+    return found
 
 
 ListQuery = Annotated[Query, Depends(list_query)]

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from bargein.clock import Clock
 from bargein.server.casting import EmbeddedProviders
+from bargein.server.chatting import Chats
 from bargein.server.desk import Desk
 from bargein.server.metrics import Metrics
 from bargein.settings import Settings
@@ -49,6 +50,7 @@ class Services:
         embedded: the models inside the package; None where the server was made without.
         readiness: what `/ready` tells.
         desk: the live calls.
+        chats: the text conversations.
         recordings: what was recorded of calls.
         metrics: what Prometheus is told.
     """
@@ -59,6 +61,7 @@ class Services:
     embedded: Warmable | None
     readiness: Readiness
     desk: Desk
+    chats: Chats
     recordings: Recordings
     metrics: Metrics
 
