@@ -69,14 +69,6 @@ class Room:
         if self._leg is not None:
             self._leg.clear()
 
-    def press(self, keys: str) -> None:
-        """See `Leg.press`."""
-        self._format.press(keys)
-
-    async def transfer(self, destination: JsonObject) -> None:
-        """See `Leg.transfer`."""
-        await self._format.transfer(destination)
-
     def hang_up(self) -> None:
         """See `Leg.hang_up`."""
         self.over = True
