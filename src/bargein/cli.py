@@ -94,6 +94,10 @@ def talk(
     ),
     key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
     assistant: Annotated[Path | None, typer.Option(help="A file with the assistant's JSON.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Call this stored phone number, by its id or itself, instead of an assistant.")
+    ] = None,
+    caller: Annotated[str | None, typer.Option(help="The number that a call with --to comes from.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write a stereo recording here: left caller, right assistant.")] = (
         None
     ),
@@ -114,12 +118,16 @@ def talk(
     from bargein.client.talk import talk as run  # noqa: PLC0415
     from bargein.server.subprocess import NoServerError, start_server  # noqa: PLC0415
 
+    if to is not None and assistant is not None:
+        raise _fail("--to and --assistant exclude each other: the number says who takes the call")
     options = TalkOptions(
         wav=wav,
         then=_read_then(context.args),
         url=url,
         key=key,
         assistant=assistant,
+        to=to,
+        caller=caller,
         out=out,
         seconds=seconds,
         flush=flush,

@@ -24,7 +24,7 @@ from bargein.call.outcome import Told, artifact_of, record_of, settled_plan
 from bargein.call.reply import Speaker
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolbox import Toolbox
-from bargein.call.toolwork import ToolWork
+from bargein.call.toolwork import SPOKEN_AND_ENDED, ToolWork
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
 from bargein.ports import (
     CallRecords,
@@ -266,6 +266,8 @@ class CallSession:
                 self._narrator.status("in-progress")
                 self._narrator.assistant_started()
                 self.post(CallStarted(0))
+                if setting.rejection is not None:
+                    self.post(Say(0, setting.rejection.text, interruptible=False, ends_call=True))
                 await self._ended.wait()
                 await self._tools.finish()
                 tasks.cancel_scope.cancel()
@@ -388,6 +390,9 @@ class CallSession:
     def _end(self, reason: str, detail: str) -> None:
         if self._ended.is_set():
             return
+        rejection = self.setting.rejection
+        if rejection is not None and reason == SPOKEN_AND_ENDED:
+            reason = rejection.reason
         self._ended_reason = reason
         self._ended_ms = self.now_ms()
         _log.info("call ended", call_id=self.setting.call_id, reason=reason, detail=detail or None)

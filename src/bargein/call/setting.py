@@ -26,6 +26,24 @@ class Providers:
     line: ServerLine | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The caller is told something, and the call ends.
+
+    Attributes:
+        text: what is said.
+        reason: the `endedReason` once it has been said.
+    """
+
+    text: str
+    reason: str
+
+    @classmethod
+    def of(cls, text: str | None, reason: str) -> "Rejection | None":
+        """One with this text, if there is any."""
+        return None if text is None else cls(text, reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What a call begins with.
@@ -37,6 +55,7 @@ class Setting:
         plan: compiled from it.
         instructions: the messages that stand before the conversation (`model.messages`).
         variables: what the `{{…}}` in a `say` may name; the assistant's own texts have been filled in.
+        rejection: nobody takes the call: this is said instead of anything that the assistant would say.
         tools: what its model may call: Vapi's JSON of each, resolved and expanded.
     """
 
@@ -46,6 +65,7 @@ class Setting:
     plan: Plan
     instructions: tuple[ChatMessage, ...] = ()
     variables: Variables = field(default_factory=Variables)
+    rejection: Rejection | None = None
     tools: tuple[JsonObject, ...] = ()
 
     @property

@@ -12,9 +12,9 @@ Nothing here is bargein's own, so it works against any server of that protocol:
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import anyio
 import httpx
@@ -27,6 +27,9 @@ from bargein.settings import is_loopback
 from bargein.wire.base import JsonObject
 
 Encoding = Literal["pcm_s16le", "mulaw"]
+
+_ASSISTANT_REQUEST_S = 7.5
+"""So long a server may have to ask the owner of a number which assistant takes a call."""
 
 _MAX_MESSAGE_BYTES = 8 << 20
 """A long call's `conversation-update` holds all that was said."""
@@ -122,13 +125,45 @@ async def create_call(
         RefusedError: the server does not want it; the text is the server's own.
         ClientError: the answer makes no sense.
     """
-    audio_format = {"format": encoding, "container": "raw", "sampleRate": rate_hz}
-    body: JsonObject = {"transport": {"provider": "vapi.websocket", "audioFormat": audio_format}}
+    body = _over_a_socket(encoding, rate_hz)
     given = {"assistant": assistant, "assistantId": assistant_id, "assistantOverrides": assistant_overrides}
     body |= {name: value for name, value in given.items() if value is not None}
+    return await _made(server, "/call", body, encoding, rate_hz)
+
+
+async def ring(
+    server: Server,
+    to: str,
+    *,
+    customer: JsonObject | None = None,
+    encoding: Encoding = "pcm_s16le",
+    rate_hz: int = 16_000,
+) -> CallInfo:
+    """Call a stored phone number of bargein's (`POST /phone-number/{id}/ring`), by its id or by the number itself.
+
+    Raises:
+        UnreachableError: nothing answers.
+        RefusedError: the server does not want it; the text is the server's own.
+        ClientError: the answer makes no sense, or nobody takes the call.
+    """
+    body = _over_a_socket(encoding, rate_hz) | ({} if customer is None else {"customer": customer})
+    patient = replace(server, timeout_s=server.timeout_s + _ASSISTANT_REQUEST_S)
+    call = await _made(patient, f"/phone-number/{quote(to, safe='')}/ring", body, encoding, rate_hz)
+    if call.json.get("status") == "ended":
+        reason, why = call.json.get("endedReason"), call.json.get("endedMessage")
+        raise ClientError(f"nobody takes the call: {reason} ({why})")
+    return call
+
+
+def _over_a_socket(encoding: Encoding, rate_hz: int) -> JsonObject:
+    audio_format = {"format": encoding, "container": "raw", "sampleRate": rate_hz}
+    return {"transport": {"provider": "vapi.websocket", "audioFormat": audio_format}}
+
+
+async def _made(server: Server, path: str, body: JsonObject, encoding: Encoding, rate_hz: int) -> CallInfo:
     try:
         async with _http(server, server.timeout_s) as http:
-            response = await http.post("/call", json=body)
+            response = await http.post(path, json=body)
     except httpx.TransportError as error:
         raise UnreachableError(f"no answer from {server.url} ({type(error).__name__})") from None
     if not response.is_success:
@@ -136,7 +171,7 @@ async def create_call(
     try:
         return _call_info(response.json(), encoding, rate_hz)
     except (ValueError, KeyError, TypeError):
-        raise ClientError(f"{server.url} answered POST /call without a transport.websocketCallUrl") from None
+        raise ClientError(f"{server.url} answered POST {path} without a transport.websocketCallUrl") from None
 
 
 def _call_info(call: JsonObject, encoding: Encoding, rate_hz: int) -> CallInfo:

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from bargein.audio import pcm
 from bargein.client.clips import Clip, load_clip, write_stereo
-from bargein.client.connection import Connection, Message, Server, create_call, is_there, join
+from bargein.client.connection import Connection, Message, Server, create_call, is_there, join, ring
 from bargein.client.errors import ClientError, UnreachableError
 from bargein.client.narration import Narration
 from bargein.client.pacing import Lateness, PacedSender
@@ -38,6 +38,8 @@ class TalkOptions:
         url: where the server is.
         key: its private bearer key.
         assistant: a file with the assistant's JSON; None is the server's own default.
+        to: a stored phone number, by its id or itself, that is called instead of an assistant.
+        caller: the number that the call then comes from.
         out: where to write the stereo recording (left the caller, right the assistant).
         seconds: how long the call may last at most.
         flush: whether to drop queued audio on `user-interrupted`, as bargein's page does and Vapi's clients do not.
@@ -50,6 +52,8 @@ class TalkOptions:
     url: str = "http://127.0.0.1:8700"
     key: str | None = field(default=None, repr=False)
     assistant: Path | None = None
+    to: str | None = None
+    caller: str | None = None
     out: Path | None = None
     seconds: float = 90.0
     flush: bool = True
@@ -94,7 +98,11 @@ async def talk(options: TalkOptions, out: Callable[[str], None], clock: Clock | 
     assistant = await _load_assistant(options.assistant)
     narration = Narration(out, colour=options.colour)
     async with _server(options, narration) as server:
-        call = await create_call(server, assistant=assistant, rate_hz=RATE_HZ)
+        if options.to is None:
+            call = await create_call(server, assistant=assistant, rate_hz=RATE_HZ)
+        else:
+            customer = None if options.caller is None else {"number": options.caller}
+            call = await ring(server, options.to, customer=customer, rate_hz=RATE_HZ)
         if (call.encoding, call.rate_hz) != ("pcm_s16le", RATE_HZ):
             raise ClientError(f"the server settled on {call.encoding} at {call.rate_hz} Hz, which talk does not speak")
         narration.call_made(call, server.url)

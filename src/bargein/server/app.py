@@ -20,6 +20,7 @@ from bargein.server.cors import Cors
 from bargein.server.desk import Desk
 from bargein.server.durable import CALL_ENDED, Durable
 from bargein.server.errors import log_unexpected
+from bargein.server.inbound import Reception
 from bargein.server.metrics import Metrics
 from bargein.server.outside import outside
 from bargein.server.reporting import SERVER_MESSAGE, Reporting
@@ -134,6 +135,7 @@ def _lifespan(
                     outside=way_out,
                     reporting=reporting,
                     records=durable.ledger,
+                    reception=Reception(store, way_out.switchboard, clock),
                 )
                 app.state.services = Services(
                     settings=settings,

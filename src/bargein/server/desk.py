@@ -12,12 +12,14 @@ import structlog
 from bargein.call.outcome import plan_of
 from bargein.call.rules import RulesError, compile_plan
 from bargein.call.session import CallSession, Setting
+from bargein.call.setting import Rejection
 from bargein.call.variables import Variables, has_templates
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import CallRecords, ChatMessage, Leg, ProviderError
 from bargein.server.casting import Casting
 from bargein.server.gathering import gather_tools
+from bargein.server.inbound import REJECTED, Reception
 from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
@@ -29,8 +31,9 @@ from bargein.store.journals import JournalFile, journal_path
 from bargein.store.recordings import Recordings
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
-from bargein.wire.call import effective_assistant
+from bargein.wire.call import effective_assistant, rejection_of
 from bargein.wire.errors import WireError, parse_request
+from bargein.wire.redact import without_secrets
 
 if TYPE_CHECKING:
     from bargein.webhooks.line import CallLine
@@ -87,6 +90,7 @@ class Desk:
         outside: the way to the servers of calls' owners.
         reporting: knows the phone numbers of calls.
         records: where live calls keep what must outlast them.
+        reception: finds out who takes a call that came in.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Desk:
         outside: Outside,
         reporting: Reporting,
         records: CallRecords,
+        reception: Reception,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -112,6 +117,7 @@ class Desk:
         self._outside = outside
         self._reporting = reporting
         self._records = records
+        self._reception = reception
         self._lines: dict[str, CallLine] = {}
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
@@ -157,6 +163,8 @@ class Desk:
             raise RefusedError("there is no such call")
         if call.get("status") != "queued":
             raise RefusedError("this call is over")
+        if rejection_of(call) is not None:
+            return Claim(call, {"firstMessageMode": "assistant-waits-for-user"})
         stored: JsonObject | None = None
         assistant_id: object = call.get("assistantId")
         if call.get("assistant") is None and isinstance(assistant_id, str):
@@ -177,7 +185,10 @@ class Desk:
         variables = Variables.of(call)
         as_json = await self._filled_in(claim.assistant, variables)
         keys = await keys_of(as_json, self._store)
-        line = self._outside.switchboard.line(call, as_json, await self._reporting.phone_number(call))
+        number = await self._reporting.phone_number(call)
+        line = self._outside.switchboard.line(call, as_json, number)
+        if number is not None:
+            call = {"phoneNumber": without_secrets(number), **call}
         signed = await self._signatures(call_id, as_json)
         try:
             known = Assistant.wire_names()
@@ -191,6 +202,7 @@ class Desk:
                 plan=compile_plan(assistant),
                 instructions=_instructions(assistant),
                 variables=variables,
+                rejection=Rejection.of(rejection_of(call), REJECTED),
                 tools=await gather_tools(as_json, self._store, providers.tools),
             )
         except ProviderError as error:
@@ -242,6 +254,20 @@ class Desk:
             del self._live[call_id]
             CALL_LOGS.close(call_id)
             self._rooms.pop(call_id, None)
+
+    async def receive(self, call: JsonObject, number: JsonObject) -> None:
+        """Find out who takes a call that came in on a stored number, and put it on record.
+
+        Args:
+            call: its record; it rings.
+            number: the phone number, with its secrets.
+        """
+        changes = await self._reception.settle(call, number)
+        if changes["status"] == "ended":
+            self._metrics.ended(str(changes["endedReason"]))
+            await self._records.finish(str(call["id"]), changes)
+        else:
+            await self._records.update(str(call["id"]), changes)
 
     async def close(self) -> None:
         """End every call in words, and wait until they are recorded."""

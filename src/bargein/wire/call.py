@@ -236,3 +236,70 @@ def duration_ms(call: JsonObject) -> int | None:
         return max(0, round((ended - began).total_seconds() * 1000))
     except (KeyError, ValueError, TypeError):
         return None
+
+
+class RingTransport(WireModel):
+    """The socket over which the call will be held."""
+
+    provider: Literal["vapi.websocket"] | None = None
+    conversation_type: Literal["voice"] | None = None
+    audio_format: AudioFormat | None = None
+
+
+class Ring(WireModel):
+    """What `POST /phone-number/{id}/ring` takes: bargein's own way to call a number without a telephone."""
+
+    name: Name | None = None
+    customer: Customer | None = None
+    transport: RingTransport | None = None
+
+
+class AssistantRequestAnswer(_Participants):
+    """The answer to an `assistant-request` (Vapi's `ServerMessageResponseAssistantRequest`).
+
+    Attributes:
+        destination: where the call goes at once, instead of to an assistant.
+        error: what the caller is told before the call ends.
+    """
+
+    destination: JsonObject | None = None
+    error: str | None = None
+
+
+_OF_AN_ANSWER = (
+    "assistantId", "assistant", "assistantOverrides", "squadId", "squad", "squadOverrides",
+)  # fmt: skip
+
+
+def participants_of(answer: JsonObject) -> JsonObject:
+    """The fields of an `assistant-request`'s answer that say who takes the call."""
+    return {name: answer[name] for name in _OF_AN_ANSWER if answer.get(name) is not None}
+
+
+def new_inbound_call(request: Ring, phone_number_id: str, urls: CallUrls) -> JsonObject:
+    """A call that comes in on a stored number over a socket, but for what the store adds; nobody has it yet."""
+    transport = request.transport or RingTransport()
+    audio_format = (transport.audio_format or AudioFormat()).settled()
+    customer = None if request.customer is None else without_nulls(request.customer.to_json())
+    given = {"name": request.name, "customer": customer}
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        "type": "inboundPhoneCall",
+        "status": "ringing",
+        "cost": 0,
+        "phoneNumberId": phone_number_id,
+        "monitor": urls.monitor(),
+        "transport": {
+            "conversationType": "voice",
+            "provider": "vapi.websocket",
+            "audioFormat": audio_format.to_json(),
+            "websocketCallUrl": urls.transport,
+        },
+    }
+
+
+def rejection_of(call: JsonObject) -> str | None:
+    """What the caller of an inbound call is told before it ends: the `error` of an `assistant-request`'s answer."""
+    found: object = call.get("inboundPhoneCallDebuggingArtifacts")
+    error: object = cast("JsonObject", found).get("assistantRequestError") if isinstance(found, dict) else None
+    return error if isinstance(error, str) else None

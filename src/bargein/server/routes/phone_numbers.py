@@ -7,18 +7,22 @@ given, as it does with an assistant.
 """
 
 from typing import cast
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
 from bargein.server.auth import require_private
-from bargein.server.bodies import read_json
+from bargein.server.bodies import read_json, read_request
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
+from bargein.server.routes.calls import base_url
 from bargein.server.services import Reach, Services
+from bargein.store import Query
 from bargein.wire import contract
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.call import CallUrls, Ring, new_inbound_call
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.phone_number import (
     ByoPhoneNumber,
@@ -99,6 +103,39 @@ def shown(number: JsonObject) -> JsonObject:
     """A stored phone number as anybody may see it: without its provider's secrets."""
     tidy = cast("JsonObject", contract.without_nulls("PhoneNumber", number))
     return {name: value for name, value in tidy.items() if name not in _SECRET}
+
+
+@router.post(
+    "/{phone_number_id}/ring", status_code=201, responses=answers(201, 404, *_BODY), openapi_extra=body_of(Ring)
+)
+async def ring(phone_number_id: str, request: Request, services: Reach) -> JSONResponse:
+    """Call a stored number without a telephone: a call comes in on it, to be joined over a WebSocket.
+
+    The number is named by its id or by itself. The call is answered once it is known who takes it, which takes as long
+    as the owner's server needs to answer an `assistant-request`; where nobody takes it, it comes back ended.
+    """
+    asked, _ = await read_request(request, Ring)
+    number = await _named(services, phone_number_id)
+    call_id = str(uuid4())
+    new = new_inbound_call(asked, str(number["id"]), CallUrls.of(base_url(services, request), call_id))
+    call = await services.store.calls.create(new, record_id=call_id)
+    await services.desk.receive(call, number)
+    return JSONResponse(await services.store.calls.get(call_id), 201)
+
+
+async def _named(services: Services, name: str) -> JsonObject:
+    """A phone number by its id or, where that is none, by the number itself or its SIP address.
+
+    Raises:
+        WireError: 404.
+    """
+    found = await services.store.phone_numbers.get(name)
+    if found is not None:
+        return found
+    for number in await services.store.phone_numbers.list(Query(limit=1000)):
+        if name in (number.get("number"), number.get("sipUri")):
+            return number
+    raise WireError(404, f"There is no phone number with the id {name[:80]}.")
 
 
 async def _body(request: Request) -> JsonObject:
