@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from bargein.call.journal import read
 from bargein.call.replay import replay
 from bargein.call.toolwork import MOST_RESULT_CHARS
 from bargein.ports import ToolCall, ToolResult
-from bargein.server.casting import Casting
+from bargein.server.toolroom import Toolroom
 from bargein.store.journals import journal_path
 from bargein.turns.tools import MOST_IN_FLIGHT
 from tests.call.harness import Caller, calling, stored
@@ -39,6 +39,10 @@ class Runner:
     answer: ToolResult = field(default_factory=lambda: ToolResult("It rains."))
     ran: list[ToolCall] = field(default_factory=list)
     release: anyio.Event | None = None
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
 
     async def expand(self, tool: dict[str, Any]) -> Sequence[dict[str, Any]]:
         return (tool,)
@@ -54,10 +58,11 @@ class Runner:
 @contextmanager
 def hired(monkeypatch: pytest.MonkeyPatch, runner: Runner) -> Iterator[Runner]:
     """Every call has its tools run by `runner`."""
-    cast = Casting.providers
-    monkeypatch.setattr(Casting, "providers", lambda *given: replace(cast(*given), tools=runner))
+    real = Toolroom.tools
+    monkeypatch.setattr(Toolroom, "tools", lambda *_: runner)
     yield runner
-    monkeypatch.setattr(Casting, "providers", cast)
+    monkeypatch.setattr(Toolroom, "tools", real)
+    assert runner.closed
 
 
 Body = dict[str, Any]
@@ -215,14 +220,12 @@ async def test_twenty_tools_at_once_are_bounded(tmp_path: Path, monkeypatch: pyt
     assert sum("Not run" in text for text in results) == 20 - MOST_IN_FLIGHT
 
 
-async def test_without_anybody_to_run_it_a_tool_fails_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cast = Casting.providers
-    monkeypatch.setattr(Casting, "providers", lambda *given: replace(cast(*given), tools=None))
+async def test_without_anybody_to_run_it_a_tool_fails_in_words(tmp_path: Path) -> None:
     async with staged(tmp_path, llm=asked_then([("weather", CITY)])) as stage:
         async with calling(stage.url, tooled(stage, WEATHER)) as caller:
             await said(caller, "So that is that.")
         body = (await stage.llm.exchange(1)).body
-    assert body["messages"][-1]["content"] == "This server cannot run tools of that type."
+    assert body["messages"][-1]["content"] == "It failed: there is no server to ask: no server.url is set."
 
 
 async def test_end_call_ends_the_call_once_the_goodbye_has_been_heard(tmp_path: Path) -> None:

@@ -42,8 +42,10 @@ from bargein.server.routes import (
     v2,
 )
 from bargein.server.services import Readiness, Services, Warmable
+from bargein.server.toolroom import toolroom
 from bargein.settings import Settings
 from bargein.store import Store
+from bargein.store.files import UploadedFiles
 from bargein.store.recordings import Recordings
 
 __all__ = ["Services", "create_app"]
@@ -119,6 +121,8 @@ def _lifespan(
             stack.callback(providers.close)
             recordings, metrics = Recordings(settings.data_dir), Metrics()
             way_out = await stack.enter_async_context(outside(settings, clock, store.credentials, metrics.delivered))
+            files = UploadedFiles(store.files, settings.data_dir)
+            room = await stack.enter_async_context(toolroom(files, way_out, clock))
             reporting = Reporting(store, way_out.switchboard, clock, settings.api_key)
             durable = await Durable.open(store, settings, clock)
             stack.push_async_callback(durable.close)
@@ -136,6 +140,7 @@ def _lifespan(
                     reporting=reporting,
                     records=durable.ledger,
                     reception=Reception(store, way_out.switchboard, clock),
+                    toolroom=room,
                 )
                 app.state.services = Services(
                     settings=settings,

@@ -25,6 +25,7 @@ from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
 from bargein.server.outside import Outside, Signatures
 from bargein.server.reporting import Reporting
+from bargein.server.toolroom import Toolroom
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.journals import JournalFile, journal_path
@@ -36,6 +37,7 @@ from bargein.wire.errors import WireError, parse_request
 from bargein.wire.redact import without_secrets
 
 if TYPE_CHECKING:
+    from bargein.tools.runner import Tools
     from bargein.webhooks.line import CallLine
 
 _log = structlog.get_logger("bargein.server")
@@ -91,6 +93,7 @@ class Desk:
         reporting: knows the phone numbers of calls.
         records: where live calls keep what must outlast them.
         reception: finds out who takes a call that came in.
+        toolroom: gives calls their tools.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Desk:
         reporting: Reporting,
         records: CallRecords,
         reception: Reception,
+        toolroom: Toolroom,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -118,7 +122,9 @@ class Desk:
         self._reporting = reporting
         self._records = records
         self._reception = reception
+        self._toolroom = toolroom
         self._lines: dict[str, CallLine] = {}
+        self._tools: dict[str, Tools] = {}
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
         self._rooms: dict[str, Room] = {}
@@ -190,11 +196,12 @@ class Desk:
         if number is not None:
             call = {"phoneNumber": without_secrets(number), **call}
         signed = await self._signatures(call_id, as_json)
+        tools = self._toolroom.tools(call, as_json, line, variables)
         try:
             known = Assistant.wire_names()
             assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known}, whole=False)
             made = self._casting.providers(assistant, call, leg.rate_hz, keys, signed)
-            providers = replace(made, line=line)
+            providers = replace(made, line=line, tools=tools)
             setting = Setting(
                 call=call,
                 assistant=assistant,
@@ -206,9 +213,11 @@ class Desk:
                 tools=await gather_tools(as_json, self._store, providers.tools),
             )
         except ProviderError as error:
+            tools.close()
             await self._end_unstarted(call_id, error.ended_reason, str(error))
             raise StartError(str(error), error.ended_reason) from None
         except (WireError, RulesError) as error:
+            tools.close()
             detail = "; ".join(map(str, error.messages)) if isinstance(error, WireError) else str(error)
             await self._end_unstarted(call_id, _CANNOT_START, detail)
             raise StartError(detail, _CANNOT_START) from None
@@ -227,6 +236,7 @@ class Desk:
         )
         line.artifact = session.artifact
         self._lines[call_id] = line
+        self._tools[call_id] = tools
         return session
 
     def rejoinable(self, call_id: str) -> tuple[CallSession, Room] | None:
@@ -243,13 +253,14 @@ class Desk:
         session.on_end(lambda: self._metrics.ended(session.ended_reason))
         if room is not None:
             self._rooms[call_id] = room
-        line = self._lines.pop(call_id)
+        line, tools = self._lines.pop(call_id), self._tools.pop(call_id)
         self._outside.switchboard.open(line)
         try:
             # Whatever is logged by a task of the call says which call it is about.
             with structlog.contextvars.bound_contextvars(call_id=call_id):
                 yield
         finally:
+            tools.close()
             line.close()
             del self._live[call_id]
             CALL_LOGS.close(call_id)

@@ -1,0 +1,56 @@
+"""The tool room: what the tools of all calls share, and the tools of each call."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from bargein.call.variables import Variables
+from bargein.clock import Clock
+from bargein.ports import Files, ServerLine
+from bargein.server.outside import Outside
+from bargein.tools.outbound import Outbound
+from bargein.tools.runner import Tools, Workshop, workshop
+from bargein.webhooks.line import credentials_of
+from bargein.wire.base import JsonObject
+
+
+class Toolroom:
+    """Equips calls. `toolroom` opens it.
+
+    Args:
+        shop: what they share.
+        clock: for the time that templates may name.
+    """
+
+    def __init__(self, shop: Workshop, clock: Clock) -> None:
+        self._shop = shop
+        self._clock = clock
+
+    def tools(self, call: JsonObject, assistant: JsonObject, line: ServerLine, variables: Variables) -> Tools:
+        """What runs the tools of one call; to be closed when it is over.
+
+        Args:
+            call: its record.
+            assistant: what it runs; its own credentials go before the stored ones.
+            line: to the owner's servers.
+            variables: what the templates of tools may name.
+        """
+
+        def render(text: str, more: Mapping[str, object]) -> str:
+            return variables.fill(text, self._clock.epoch_ms(), more)
+
+        outbound = replace(self._shop.outbound, inline=credentials_of(assistant))
+        return self._shop.tools(line, render, outbound, {"X-Call-Id": str(call.get("id"))})
+
+
+@asynccontextmanager
+async def toolroom(files: Files, outside: Outside, clock: Clock) -> AsyncGenerator[Toolroom]:
+    """Open the tool room of a server.
+
+    Args:
+        files: the uploaded ones.
+        outside: the way out.
+        clock: the one clock.
+    """
+    async with workshop(files, Outbound(outside.client, outside.authentication)) as shop:
+        yield Toolroom(shop, clock)
