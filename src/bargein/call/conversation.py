@@ -43,7 +43,6 @@ def as_openai(history: Sequence[Remember]) -> list[JsonObject]:
     for message in for_model(history):
         told: JsonObject = {"role": message.role, "content": message.content}
         if message.tool_calls:
-            told["content"] = message.content or None
             told["tool_calls"] = [call_json(call) for call in message.tool_calls]
         if message.tool_call_id is not None:
             if message.content is STILL_RUNNING:
