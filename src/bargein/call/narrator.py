@@ -13,6 +13,7 @@ from bargein.wire import client_messages as wire
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, FINALS_ONLY, Assistant, server_messages_of
 from bargein.wire.base import JsonObject
 from bargein.wire.redact import without_secrets
+from bargein.wire.tools import tool_with_call
 
 # Of a call's record, what a client is told with a message: not the assistant, which stands beside it, nor what is
 # long, nor the addresses with which others could steer the call.
@@ -123,7 +124,7 @@ class Narrator:
                 tool_calls=calls,
                 tool_call_list=calls,
                 tool_with_tool_call_list=[
-                    {**without_secrets(work.tool or {}), "toolCall": call}
+                    tool_with_call(without_secrets(work.tool or {}), call)
                     for work, call in zip(works, calls, strict=True)
                 ],
             )

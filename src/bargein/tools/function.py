@@ -10,6 +10,7 @@ from bargein.tools.outcome import arguments_of, done, failed, parsed
 from bargein.tools.templates import Templates
 from bargein.wire.base import JsonObject
 from bargein.wire.redact import without_secrets
+from bargein.wire.tools import tool_with_call
 
 
 async def run_function(tool: JsonObject, call: ToolCall, line: ServerLine, templates: Templates) -> ToolResult:
@@ -41,7 +42,7 @@ def message_of(tool: JsonObject, call: ToolCall, arguments: JsonObject) -> JsonO
         "type": "tool-calls",
         "toolCallList": [listed],
         "toolCalls": [by_object],
-        "toolWithToolCallList": [{**without_secrets(tool), "toolCall": as_openai}],
+        "toolWithToolCallList": [tool_with_call(without_secrets(tool), as_openai)],
     }
 
 

@@ -292,3 +292,24 @@ def tidied(tool: JsonObject) -> JsonObject:
         if parameters is not None:
             tidy["function"]["parameters"] = parameters
     return tidy
+
+
+_TOLD_AS_THEY_ARE = frozenset({
+    "function", "ghl", "make", "bash", "computer", "textEditor", "google.calendar.event.create",
+})  # fmt: skip
+_OF_A_FUNCTION = ("messages", "async", "server", "function", "rejectionPlan")
+
+
+def tool_with_call(tool: JsonObject, call: JsonObject) -> JsonObject:
+    """A tool and a call of it, as `toolWithToolCallList` has them.
+
+    Vapi's schema has no member for `apiRequest`, `mcp`, `query` and others there: such a tool is told as the function
+    that the model took it for.
+
+    Args:
+        tool: expanded, without secrets.
+        call: as OpenAI has it.
+    """
+    if tool.get("type") in _TOLD_AS_THEY_ARE:
+        return {**tool, "toolCall": call}
+    return {"type": "function", **{n: tool[n] for n in _OF_A_FUNCTION if n in tool}, "toolCall": call}
