@@ -40,11 +40,6 @@ def tracks(path: Path, call_id: str) -> tuple[np.ndarray, np.ndarray]:
     return stereo[:, 0], stereo[:, 1]
 
 
-def began_at(caller: Caller) -> float:
-    """When the call's time began, by the caller's clock, to a few milliseconds."""
-    return caller.when("status-update", status="in-progress")[0]
-
-
 def happened(path: Path, call_id: str) -> tuple[float, list[float]]:
     """How long a call lasted and when the assistant began to sound in it, as its journal has it."""
     head, events = read(journal_path(path, call_id).read_text().splitlines(keepends=True))
@@ -169,13 +164,15 @@ async def test_a_recording_outlasts_a_server_that_is_killed(tmp_path: Path) -> N
                 await caller.until(lambda: len(caller.audio) > 20)
                 await caller.say(tone(5000))
                 await passing(4, lambda: True)
-                lasted_ms = caller.now() - began_at(caller)
+                killed_at_ms = CLOCK.epoch_ms()
                 process.kill()
                 await caller.until_closed()
     finally:
         process.kill()
         process.communicate()
     customer, spoken = tracks(tmp_path, caller.id)
+    head, _ = read(journal_path(tmp_path, caller.id).read_text().splitlines(keepends=True))
+    lasted_ms = killed_at_ms - datetime.fromisoformat(head.started_at).timestamp() * 1000
     assert lasted_ms - 2500 < customer.size / 16 < lasted_ms
     assert np.abs(customer[-8000:]).max() == np.abs(tone(100)).max()
     sound = heard(caller)[: 16 * 500]
