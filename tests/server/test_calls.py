@@ -187,7 +187,7 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed
         ),
         ({"assistant": {}, "transport": {"provider": "twilio"}}, 501, None),
         ({"assistant": {}, "phoneNumberId": "p", "customer": {"number": "+14155550123"}}, 501, None),
-        ({"assistant": {}, "transport": SOCKET, "customers": []}, 501, "customers is not supported by this server."),
+        ({"assistant": {}, "transport": SOCKET, "customers": []}, 400, ["customers must contain 1 to 1000 elements"]),
         ({"squadId": "s", "transport": SOCKET}, 501, "squadId is not supported by this server."),
         (
             {"workflow": {"name": "w", "nodes": [], "edges": []}, "transport": SOCKET},
@@ -314,3 +314,38 @@ async def test_what_the_engine_cannot_run_is_refused_before_anyone_calls(client:
         assert answer.status_code == 400
         (message,) = answer.json()["message"]
         assert message.startswith(start)
+
+
+async def test_a_batch_makes_a_call_for_each_customer(client: httpx.AsyncClient) -> None:
+    model = {"provider": "vapi", "temperature": 1}
+    customers = [
+        {"number": "+14155550100", "assistantOverrides": {"variableValues": {"name": "Ada"}, "firstMessage": "Hi."}},
+        {"number": "+14155550101", "assistantOverrides": {"stopSpeakingPlan": {"numWords": 1}}},
+    ]
+    body = {
+        "assistant": {"model": model},
+        "assistantOverrides": {"variableValues": {"name": "you", "day": "Monday"}},
+        "transport": SOCKET,
+        "customers": customers,
+    }
+    answer = await client.post("/call", json=body)
+    assert answer.status_code == 201, answer.text
+    batch = answer.json()
+    assert batch["errors"] == []
+    assert [call["customer"] for call in batch["results"]] == customers
+    assert batch["results"][0]["assistantOverrides"] == {
+        "variableValues": {"name": "Ada", "day": "Monday"},
+        "firstMessage": "Hi.",
+    }
+    assert len({call["transport"]["websocketCallUrl"] for call in batch["results"]}) == 2
+    assert len((await client.get("/call")).json()) == 2
+
+    gone = {**body, "assistantId": "gone"}
+    del gone["assistant"]
+    failed = (await client.post("/call", json=gone)).json()
+    assert failed["results"] == []
+    assert failed["errors"] == [
+        {"customer": customer, "error": "There is no assistant with the id gone."} for customer in customers
+    ]
+    both = await client.post("/call", json={**body, "customer": customers[0]})
+    assert both.json()["message"] == ["customer and customers must not be given together"]

@@ -175,6 +175,15 @@ def _object_or_empty(value: object) -> JsonObject:
     return cast("JsonObject", value) if isinstance(value, dict) else {}
 
 
+def for_customer(body: JsonObject, customer: JsonObject) -> JsonObject:
+    """What one of the `customers` of a `POST /call` is called with: their own overrides lie over the call's."""
+    one = {name: value for name, value in body.items() if name != "customers"}
+    old, new = (cast("JsonObject", each.get("assistantOverrides") or {}) for each in (body, customer))
+    values: JsonObject = {**(old.get("variableValues") or {}), **(new.get("variableValues") or {})}
+    laid = merge_overrides(old, new) | ({"variableValues": values} if values else {})
+    return {**one, "customer": customer, **({"assistantOverrides": laid} if laid else {})}
+
+
 def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
     """The call that `POST /call/web` makes, but for what the store adds.
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import anyio
@@ -24,6 +25,7 @@ from bargein.wire.call import (
     UpdateCall,
     WebsocketTransport,
     effective_assistant,
+    for_customer,
     named_by_widget,
     new_web_call,
     new_websocket_call,
@@ -41,23 +43,73 @@ END_SECONDS = 5.0
 """How long a live call may take to end before its deletion is given up."""
 _LOOK_SECONDS = 0.02
 
+_MADE: JsonObject = {
+    "anyOf": [
+        {"$ref": "#/components/schemas/Call"},
+        {
+            "type": "object",
+            "required": ["results", "errors"],
+            "properties": {
+                "results": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}},
+                "errors": {"type": "array", "items": {"type": "object", "required": ["customer", "error"]}},
+            },
+        },
+    ]
+}
 _PHONE = ("phone_number", "phone_number_id")
 _SOMEBODY_ELSE = ("squad_id", "squad", "workflow_id", "workflow")
-_OUTBOUND = ("customers", "schedule_plan")
+_OUTBOUND = ("schedule_plan",)
+_MOST_CUSTOMERS = 1000
 
 
 @router.post(
-    "", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateCall), dependencies=_private
+    "",
+    status_code=201,
+    responses={
+        **answers(201, *_BODY),
+        201: {"description": "Done", "content": {"application/json": {"schema": _MADE}}},
+    },
+    openapi_extra=body_of(CreateCall),
+    dependencies=_private,
 )
 async def create_call(request: Request, services: Reach) -> JSONResponse:
     """Make a call over a WebSocket: it begins when its socket is opened."""
     asked, body = await read_request(request, CreateCall)
     _refuse_what_is_not_here(asked)
     _check_transport(asked)
+    url = base_url(services, request)
+    if asked.customers is not None:
+        return JSONResponse(await _batch(services, asked, body, url), 201)
+    return JSONResponse(await _make(services, asked, body, url), 201)
+
+
+async def _make(services: Services, asked: CreateCall, body: JsonObject, url: str) -> JsonObject:
     await _check_assistant(services, asked, body)
     call_id = str(uuid4())
-    call = new_websocket_call(asked, body, CallUrls.of(base_url(services, request), call_id))
-    return JSONResponse(await services.store.calls.create(call, record_id=call_id), 201)
+    call = new_websocket_call(asked, body, CallUrls.of(url, call_id))
+    return await services.store.calls.create(call, record_id=call_id)
+
+
+async def _batch(services: Services, asked: CreateCall, body: JsonObject, url: str) -> JsonObject:
+    """A call for each of the customers, and who gets none, and why (Vapi's `CallBatchResponse`).
+
+    Raises:
+        WireError: 400: there are none, or too many, or `customer` is given too.
+    """
+    customers = cast("list[JsonObject]", body["customers"])
+    if asked.customer is not None or asked.customer_id is not None:
+        raise bad_request("customer and customers must not be given together")
+    if not 1 <= len(customers) <= _MOST_CUSTOMERS:
+        raise bad_request(f"customers must contain 1 to {_MOST_CUSTOMERS} elements")
+    results: list[JsonObject] = []
+    errors: list[JsonObject] = []
+    for customer in customers:
+        one = for_customer(body, customer)
+        try:
+            results.append(await _make(services, parse_request(CreateCall, one), one, url))
+        except WireError as error:
+            errors.append({"customer": customer, "error": str(error)})
+    return {"results": results, "errors": errors}
 
 
 @router.post("/web", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateWebCall))
@@ -143,10 +195,17 @@ def _check_transport(asked: CreateCall) -> None:
         if given:
             names = " and ".join(map(_wire_name, given))
             raise bad_request(f"{names} is not permitted with transport.provider vapi.websocket")
-    elif asked.transport is None and not given and asked.customer is None and asked.customer_id is None:
+    elif asked.transport is None and not given and not _called(asked):
         raise bad_request("transport should not be null or undefined")
     else:
-        raise WireError(501, "This server carries calls over transport.provider vapi.websocket and POST /call/web.")
+        raise WireError(
+            501,
+            "This server carries calls over transport.provider vapi.websocket and POST /call/web.",
+        )
+
+
+def _called(asked: CreateCall) -> bool:
+    return any(one is not None for one in (asked.customer, asked.customer_id, asked.customers))
 
 
 def _refuse_what_is_not_here(asked: CreateCall | CreateWebCall) -> None:
