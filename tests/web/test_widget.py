@@ -87,3 +87,19 @@ async def test_a_call_goes_on_after_the_page_was_loaded_anew(tmp_path: Path, sit
         await page.wait_for("told.includes('end')")
         await check_the_record(server.url, call["id"], "manually-canceled")
         assert not await page.evaluate("told.filter((one) => one.startsWith('error'))")
+
+
+async def test_a_chat(tmp_path: Path, site: str) -> None:
+    async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p") as page:
+        assistant_id = await made(server.url, {"name": "Baker"})
+        await open_widget(page, site, server.url, mode="chat", assistantId=assistant_id)
+        await click(page, "Talk")
+        field = "document.querySelector('input[type=text]')"
+        await page.wait_for(f"{field} !== null")
+        await page.evaluate(f"{field}.focus()")
+        await page.call("Input.insertText", text="What can you do?")
+        await page.wait_for(f"{field}.value === 'What can you do?'")
+        await page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", text="\r")
+        said = "document.body.innerText.split('What can you do?')[1]?.trim() ?? ''"
+        await page.wait_for(f"({said}).length > 20", within_s=20)
+        assert page.complaints == []
