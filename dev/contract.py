@@ -41,6 +41,7 @@ DISCRIMINATORS = ("type", "provider", "on", "role", "transport")
 
 NAMES_THAT_GO_ON_GROWING = re.compile(r"(Model|Voice|Transcriber|KnowledgeBase)$")
 _LONG = 300
+METHODS = ("get", "post", "put", "patch", "delete")
 GROWING = ("model", "fallbackModels", "voiceId")
 """A vendor brings out models and voices by the week; a list of their names is old when it is printed."""
 
@@ -48,13 +49,21 @@ GROWING = ("model", "fallbackModels", "voiceId")
 def main() -> None:
     """Read the document that the first argument names and write the data file."""
     document = json.loads(Path(sys.argv[1]).read_text())
-    TARGET.write_text(rendered(contract(document)))
+    TARGET.write_text(rendered(contract(document), endpoints(document)))
 
 
-def rendered(definitions: dict[str, Schema]) -> str:
+def endpoints(document: Schema) -> dict[str, list[str]]:
+    """Every path of Vapi's API with its methods; what is a parameter is called id."""
+    return {
+        re.sub(r"\{\w+\}", "{id}", path): [method.upper() for method in METHODS if method in operations]
+        for path, operations in sorted(document["paths"].items())
+    }
+
+
+def rendered(definitions: dict[str, Schema], paths: dict[str, list[str]]) -> str:
     """The data file's text: one definition a line, so that a change can be read."""
     lines = [f"{json.dumps(name)}:{json.dumps(body, separators=(',', ':'))}" for name, body in definitions.items()]
-    return '{"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
+    return '{"paths":' + json.dumps(paths, separators=(",", ":")) + ',\n"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
 def contract(document: Schema) -> dict[str, Schema]:
@@ -333,10 +342,27 @@ def _add_messages(definitions: dict[str, Schema]) -> None:
         },
         "required": ["type", "toolCall", "toolCallResult"],
     }
+    _add_tools_with_calls(definitions)
     for side in ("Client", "Server"):
         update = definitions[f"{side}MessageConversationUpdate"]["properties"]
         update["conversation"] = {"type": "array", "items": _ref("OpenAIMessage")}  # Vapi's iOS client reads it
     definitions["ServerMessageAssistantStarted"] = definitions["ClientMessageAssistantStarted"]
+
+
+def _add_tools_with_calls(definitions: dict[str, Schema]) -> None:
+    """A call of any tool is told, not only of the seven kinds that are listed."""
+    listed = definitions["ClientMessageToolCalls"]["properties"]["toolWithToolCallList"]["items"]["oneOf"]
+    marks = {mark for one in listed for mark in _marks(definitions[one["$ref"].removeprefix(NEW)], "type")}
+    tools = [definitions[one["$ref"].removeprefix(NEW)] for one in definitions["CreateToolDTO"]["oneOf"]]
+    others = [mark for tool in tools for mark in _marks(tool, "type") if mark not in marks]
+    definitions["OtherToolWithToolCall"] = {
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": others}, "toolCall": _ref("ToolCall")},
+        "required": ["type", "toolCall"],
+    }
+    for side in ("Client", "Server"):
+        calls = definitions[f"{side}MessageToolCalls"]["properties"]["toolWithToolCallList"]
+        calls["items"] = {"oneOf": [*listed, _ref("OtherToolWithToolCall")]}
 
 
 if __name__ == "__main__":

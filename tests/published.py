@@ -24,5 +24,6 @@ def conforms(message: dict[str, Any], side: str = "ClientMessage") -> None:
         side: `ClientMessage` or `ServerMessage`.
     """
     name = contract.messages(side)[message["type"]]
-    assert contract.problems(name, message) == {}, message
+    found = contract.problems(name, message)
+    assert not found, (name, found)
     assert contract.without_nulls(name, message) == message, "a field that must not be null is"

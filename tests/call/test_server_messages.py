@@ -9,9 +9,11 @@ import httpx
 import pytest
 from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
+from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_SERVER_MESSAGES, FINALS_ONLY
 from tests.call.harness import Caller, calling, create_call, ended, joining, stored
 from tests.call.stage import STORY, Stage, staged
+from tests.published import validator
 from tests.vapi_schema import PRESENT, SHARED, load, problems
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
 
@@ -46,6 +48,8 @@ def schema_names() -> dict[str, str]:
 def check(message: dict[str, Any]) -> None:
     """A message is valid by its type."""
     kind = message["type"]
+    published = validator(contract.messages("ServerMessage")[kind])
+    assert [error.message for error in published.iter_errors(message)] == []
     if kind == "assistant.started":
         return  # it can be subscribed to, and has no schema among the server's
     if kind == "model-output":

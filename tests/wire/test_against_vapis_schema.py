@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from dev.contract import TARGET, contract, rendered
+from dev.contract import TARGET, contract, endpoints, rendered
 
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, DEFAULT_SERVER_MESSAGES, Assistant, AssistantOverrides
 from bargein.wire.call import CreateCall
@@ -112,4 +112,4 @@ def test_no_secret_survives_and_the_rest_is_still_valid(shared_dir: Path, schema
 
 def test_the_data_file_is_what_the_script_makes_of_vapis_document(shared_dir: Path) -> None:
     document = json.loads((shared_dir / "spec" / "vapi-openapi.json").read_text())
-    assert rendered(contract(document)) == TARGET.read_text()
+    assert rendered(contract(document), endpoints(document)) == TARGET.read_text()

@@ -5,7 +5,7 @@ On a socket a message is one bare JSON object in a text frame.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.call import CallStatus
@@ -73,12 +73,16 @@ HistoryMessage = Annotated[
 
 
 class ChatEntry(WireModel):
-    """A message as OpenAI's chat API has it."""
+    """A message as OpenAI's chat API has it. One that only calls tools has a `content` of null, which is sent."""
 
     role: Literal["assistant", "function", "user", "system", "tool"]
     content: str | None
     tool_calls: Annotated[list[JsonObject] | None, Field(serialization_alias="tool_calls")] = None
     tool_call_id: Annotated[str | None, Field(serialization_alias="tool_call_id")] = None
+
+    @model_serializer(mode="wrap")
+    def _with_content(self, as_usual: SerializerFunctionWrapHandler) -> JsonObject:
+        return {"content": None, **as_usual(self)}
 
 
 _ENVELOPE = {"timestamp", "call", "assistant", "customer", "phone_number"}

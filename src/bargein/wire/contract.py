@@ -29,9 +29,18 @@ _FILE = Path(__file__).with_name("contract.json")
 
 
 @cache
+def _data() -> JsonObject:
+    return json.loads(_FILE.read_text(encoding="utf-8"))
+
+
 def definitions() -> dict[str, JsonObject]:
     """All types by name, as JSON Schema. They are shared: not to be changed."""
-    return json.loads(_FILE.read_text(encoding="utf-8"))["$defs"]
+    return _data()["$defs"]
+
+
+def endpoints() -> dict[str, list[str]]:
+    """Every path of Vapi's API -> its methods. A parameter is written `{id}`."""
+    return _data()["paths"]
 
 
 def problems(name: str, value: object) -> dict[str, str]:

@@ -1,0 +1,242 @@
+"""Makes `docs/compatibility.md` from the code: `python -m dev.compatibility`, or `make compatibility`.
+
+What is said there follows from what the server does: from the types of its messages, its routes, its table of what it
+leaves to Vapi's cloud, the providers that it can cast, the tools that it runs and the fields of an assistant that its
+code reads. A message counts as working only with a test that causes it (`EVIDENCE`).
+"""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import httpx
+
+from bargein.call.toolbox import INSIDE
+from bargein.clock import LoopClock
+from bargein.ports import ProviderError
+from bargein.server.app import create_app
+from bargein.server.casting import Casting, EmbeddedProviders
+from bargein.server.routes.absent import ABSENT
+from bargein.settings import Settings
+from bargein.wire import contract
+from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
+from bargein.wire.client_messages import CLIENT_MESSAGES
+from bargein.wire.errors import WireError, parse_request
+from bargein.wire.inbound import parse_inbound
+from bargein.wire.server_messages import SERVER_MESSAGES
+from bargein.wire.tools import TOOLS
+from dev import evidence
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "compatibility.md"
+FINALS = 'transcript[transcriptType="final"]'
+
+HEAD = """# Compatibility
+
+What of Vapi's API this server does. This page is generated from the code by `make compatibility`, and
+a test sees that it is current.
+
+- **works**: it is done. For a message, the test that causes it is named.
+- **kept**: it is checked, stored and given back, and has no effect on a call.
+- **501**: the server answers `501 Not Implemented`, in Vapi's error shape.
+- **no**: it is not there.
+"""
+
+Table = list[tuple[str, ...]]
+
+
+def main() -> None:
+    """Write the page."""
+    TARGET.write_text(page())
+
+
+def page() -> str:
+    """The page's text."""
+    parts = [HEAD]
+    for title, head, rows in (
+        ("Messages to clients", ("message", "", "test"), client_messages()),
+        ("Messages to servers", ("message", "", "test"), server_messages()),
+        ("Messages from clients", ("message", "", "test"), inbound_messages()),
+        ("Endpoints", ("path", "works", "501", "no"), endpoint_rows()),
+        ("Fields of an assistant", ("field", ""), assistant_fields()),
+        ("Providers", ("part", "works", "kept"), providers()),
+        ("Tools", ("type", "", "test"), tools()),
+    ):
+        parts.append(f"## {title}\n\n{_table(head, rows)}\n")
+    return "\n".join(parts)
+
+
+def _table(head: tuple[str, ...], rows: Table) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def client_messages() -> Table:
+    """Every message that Vapi sends a client, or lets one subscribe to."""
+    asked = {*get_args(ClientMessageType)}
+    known = {*contract.messages("ClientMessage"), *asked, *CLIENT_MESSAGES} - {FINALS}
+    sent = {*CLIENT_MESSAGES}
+    return [_message(kind, sent, asked, evidence.CLIENT) for kind in sorted(known)]
+
+
+def server_messages() -> Table:
+    """Every message that Vapi sends a server."""
+    asked = {*get_args(ServerMessageType)}
+    known = {*contract.messages("ServerMessage"), *asked, *SERVER_MESSAGES} - {FINALS}
+    sent = {*SERVER_MESSAGES} | ({*CLIENT_MESSAGES} & known) | {"tool-calls"}
+    return [_message(kind, sent, asked, evidence.SERVER) for kind in sorted(known)]
+
+
+def _message(kind: str, sent: set[str], asked: set[str], tests: dict[str, str]) -> tuple[str, str, str]:
+    if kind in sent and kind in tests:
+        return f"`{kind}`", "works", f"`{tests[kind]}`"
+    return f"`{kind}`", "kept" if kind in asked else "no", ""
+
+
+def inbound_messages() -> Table:
+    """Every message that Vapi takes from a client."""
+    kinds = {*contract.messages("ClientInboundMessage"), "handoff", "hangup"}
+    return [(f"`{kind}`", *_inbound(kind)) for kind in sorted(kinds)]
+
+
+def _inbound(kind: str) -> tuple[str, str]:
+    try:
+        parse_inbound({"type": kind})
+    except WireError as error:
+        if error.status == 501:
+            return "501", ""
+        if any(text.startswith("type ") for text in error.messages):
+            return "no", ""
+    return ("works", f"`{evidence.INBOUND[kind]}`") if kind in evidence.INBOUND else ("taken, without a test", "")
+
+
+def endpoint_rows() -> Table:
+    """Every path of Vapi's API, and those of its clients that are in no document of it."""
+    here = _here()
+    absent = {_plain(path): {*methods} for path, methods in ABSENT.items()}
+    rows: Table = []
+    beside = {path: [*here[path]] for path in ("/call/web", "/credential", "/credential/{id}") if path in here}
+    for path, methods in sorted({**beside, **contract.endpoints()}.items()):
+        works = [method for method in methods if method in here.get(path, ())]
+        refused = [method for method in methods if method not in works and method in absent.get(path, ())]
+        missing = [method for method in methods if method not in works and method not in refused]
+        rows.append((f"`{path}`", " ".join(sorted(works)), " ".join(refused), " ".join(missing)))
+    return rows
+
+
+@cache
+def _here() -> dict[str, set[str]]:
+    paths = create_app(Settings()).openapi()["paths"]
+    found: dict[str, set[str]] = {}
+    for path, operations in paths.items():
+        found.setdefault(_plain(path), set()).update(method.upper() for method in operations)
+    return found
+
+
+def _plain(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{id}", path)
+
+
+def assistant_fields() -> Table:
+    """Every field of an assistant, and whether any code of a call reads it."""
+    read = _fields_read()
+    names = {name: field.alias or name for name, field in Assistant.model_fields.items()}
+    return [(f"`{names[name]}`", "works" if names[name] in read else "kept") for name in names]
+
+
+@cache
+def _fields_read() -> frozenset[str]:
+    aliases = {name: field.alias or name for name, field in Assistant.model_fields.items()}
+    found: set[str] = set()
+    for path in sorted((ROOT / "src" / "bargein").rglob("*.py")):
+        room = path.relative_to(ROOT / "src" / "bargein").parts[0]
+        if room in ("wire", "client") or path.name in ("variables.py", "gathering.py"):
+            continue  # what only carries or fills in a field does not act on it
+        for node in ast.walk(ast.parse(path.read_text())):
+            found |= {aliases[name] for name in _attributes(node) if name in aliases}
+            found |= {name for name in _strings(node) if name in aliases.values()}
+    return frozenset(found)
+
+
+def _attributes(node: ast.AST) -> list[str]:
+    """`assistant.first_message`."""
+    return [node.attr] if isinstance(node, ast.Attribute) and _is_assistant(node.value) else []
+
+
+def _strings(node: ast.AST) -> list[str]:
+    """`assistant.get("hooks")`, `assistant["hooks"]`, and any name that is nothing but a field of an assistant."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_assistant(node.func.value):
+        return [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    if isinstance(node, ast.Subscript) and _is_assistant(node.value) and isinstance(node.slice, ast.Constant):
+        return [str(node.slice.value)]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value != node.value.lower():
+        return [node.value]
+    return []
+
+
+def _is_assistant(node: ast.expr) -> bool:
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return "assistant" in name
+
+
+class _Nobody:
+    """Stands for the embedded models, none of which is used here."""
+
+    detector = transcriber = voice = model = None
+
+
+def providers() -> Table:
+    """Every provider that an assistant may name, and whether a call with it can begin."""
+    casting = Casting(
+        Settings(openai_api_key="any"), LoopClock(), httpx.AsyncClient(), cast("EmbeddedProviders", _Nobody())
+    )
+    rows: Table = []
+    for part in ("transcriber", "model", "voice"):
+        names: dict[bool, list[str]] = {True: [], False: []}
+        for provider, least in sorted(parts(part).items()):
+            names[_casts(casting, part, least)].append(f"`{provider}`")
+        rows.append((part, ", ".join(names[True]), ", ".join(names[False])))
+    return rows
+
+
+def _casts(casting: Casting, part: str, least: dict[str, Any]) -> bool:
+    try:
+        casting.providers(parse_request(Assistant, {part: least}), {}, 16_000)
+    except ProviderError:
+        return False
+    return True
+
+
+def parts(part: str) -> dict[str, dict[str, Any]]:
+    """By provider, the least that an assistant's transcriber, model or voice takes."""
+    found: dict[str, dict[str, Any]] = {}
+    for member in contract.definitions()["CreateAssistantDTO"]["properties"][part]["oneOf"]:
+        schema = contract.definitions()[member["$ref"].rpartition("/")[2]]
+        (provider,) = schema["properties"]["provider"]["enum"]
+        found[provider] = {name: _least(schema["properties"][name]) for name in schema["required"]}
+    return found
+
+
+def _least(schema: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        return {"url": "https://example.org"}
+    return schema["enum"][0] if "enum" in schema else [] if schema["type"] == "array" else "https://example.org"
+
+
+def tools() -> Table:
+    """Every type of tool."""
+    return [(f"`{kind}`", *_tool(kind)) for kind in TOOLS]
+
+
+def _tool(kind: str) -> tuple[str, str]:
+    if kind in evidence.TOOLS:
+        return "works", f"`{evidence.TOOLS[kind]}`"
+    if kind in INSIDE:
+        return "kept; a call of it fails in words", ""
+    return "kept; a call of it goes to its `server`, or fails in words", ""
+
+
+if __name__ == "__main__":
+    main()

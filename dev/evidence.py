@@ -1,0 +1,49 @@
+"""By which test each message and tool is known to work. A test sees that each is there and names what it proves."""
+
+_ALL = "tests/call/test_messages.py::test_every_message_is_valid_and_only_what_was_asked_for_is_sent"
+_TOOL = "tests/call/test_tools.py::test_a_tool_is_run_and_its_result_is_answered"
+_TOLD = "tests/call/test_server_messages.py::test_everything_that_is_asked_for_comes_whole_and_in_order"
+_CONTROLS = "tests/call/test_controls.py"
+
+CLIENT = {
+    **dict.fromkeys(
+        (
+            "assistant.speechStarted", "assistant.started", "conversation-update", "hang", "model-output",
+            "speech-update", "status-update", "transcript", "user-interrupted", "voice-input",
+        ),
+        _ALL,
+    ),
+    "tool-calls": _TOOL,
+    "tool-calls-result": _TOOL,
+    "tool.completed": _TOOL,
+}  # fmt: skip
+
+SERVER = {
+    **dict.fromkeys(
+        (
+            "assistant.speechStarted", "assistant.started", "conversation-update", "end-of-call-report", "hang",
+            "model-output", "speech-update", "status-update", "transcript", "user-interrupted", "voice-input",
+        ),
+        _TOLD,
+    ),
+    "tool-calls": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
+}  # fmt: skip
+
+INBOUND = {
+    "add-message": f"{_CONTROLS}::test_an_added_message_never_cuts_and_is_answered",
+    "control": f"{_CONTROLS}::test_a_muted_assistant_is_silent",
+    "say": f"{_CONTROLS}::test_say_is_said_after_what_is_being_said",
+    "end-call": f"{_CONTROLS}::test_a_call_is_ended_by_its_caller_or_from_outside",
+    "hangup": f"{_CONTROLS}::test_a_call_is_ended_by_its_caller_or_from_outside",
+}
+
+TOOLS = {
+    "function": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
+    "apiRequest": "tests/tools/test_api_request.py::test_the_models_arguments_are_the_body",
+    "mcp": "tests/tools/test_mcp.py::test_a_servers_tools_are_declared_and_called",
+    "query": "tests/tools/test_query.py::test_the_passage_that_answers_comes_first_with_its_file",
+    "endCall": "tests/call/test_tools.py::test_end_call_ends_the_call_once_the_goodbye_has_been_heard",
+}
+
+LISTS = {"EVERYTHING": _TOLD, "CLIENT_MESSAGES": _ALL}
+"""Tests that name what they see through a list of their module or of the product, and assert that all of it came."""
