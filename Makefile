@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint format clean
+.PHONY: compatibility help serve test lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev  ## style, types and the house's walls
 format: $(VENV)/.dev  ## let ruff format and fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+compatibility: $(VENV)/.dev  ## write docs/compatibility.md anew from the code
+	$(BIN)/python -m dev.compatibility
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage build dist

@@ -9,6 +9,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast, get_args
 
 import httpx
@@ -18,8 +19,10 @@ from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.server.app import create_app
 from bargein.server.casting import Casting, EmbeddedProviders
+from bargein.server.outside import Outside
 from bargein.server.routes.absent import ABSENT
 from bargein.settings import Settings
+from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
 from bargein.wire.client_messages import CLIENT_MESSAGES
@@ -41,7 +44,7 @@ a test sees that it is current.
 - **works**: it is done. For a message, the test that causes it is named.
 - **kept**: it is checked, stored and given back, and has no effect on a call.
 - **501**: the server answers `501 Not Implemented`, in Vapi's error shape.
-- **no**: it is not there.
+- **no**: it is not there; a path without an answer of its own gives 404.
 """
 
 Table = list[tuple[str, ...]]
@@ -117,7 +120,7 @@ def endpoint_rows() -> Table:
     here = _here()
     absent = {_plain(path): {*methods} for path, methods in ABSENT.items()}
     rows: Table = []
-    beside = {path: [*here[path]] for path in ("/call/web", "/credential", "/credential/{id}") if path in here}
+    beside = {path: [*here[path]] for path in ("/call/web", "/chat/web", "/credential", "/credential/{id}", "/v2/call") if path in here}
     for path, methods in sorted({**beside, **contract.endpoints()}.items()):
         works = [method for method in methods if method in here.get(path, ())]
         refused = [method for method in methods if method not in works and method in absent.get(path, ())]
@@ -131,7 +134,8 @@ def _here() -> dict[str, set[str]]:
     paths = create_app(Settings()).openapi()["paths"]
     found: dict[str, set[str]] = {}
     for path, operations in paths.items():
-        found.setdefault(_plain(path), set()).update(method.upper() for method in operations)
+        done = {method for method, told in operations.items() if any(code.startswith("2") for code in told["responses"])}
+        found.setdefault(_plain(path), set()).update(method.upper() for method in done)
     return found
 
 
@@ -152,7 +156,7 @@ def _fields_read() -> frozenset[str]:
     found: set[str] = set()
     for path in sorted((ROOT / "src" / "bargein").rglob("*.py")):
         room = path.relative_to(ROOT / "src" / "bargein").parts[0]
-        if room in ("wire", "client") or path.name in ("variables.py", "gathering.py"):
+        if room in ("wire", "client") or path.name == "variables.py":
             continue  # what only carries or fills in a field does not act on it
         for node in ast.walk(ast.parse(path.read_text())):
             found |= {aliases[name] for name in _attributes(node) if name in aliases}
@@ -167,7 +171,7 @@ def _attributes(node: ast.AST) -> list[str]:
 
 def _strings(node: ast.AST) -> list[str]:
     """`assistant.get("hooks")`, `assistant["hooks"]`, and any name that is nothing but a field of an assistant."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_assistant(node.func.value):
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_assistant(node.func):
         return [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
     if isinstance(node, ast.Subscript) and _is_assistant(node.value) and isinstance(node.slice, ast.Constant):
         return [str(node.slice.value)]
@@ -177,21 +181,21 @@ def _strings(node: ast.AST) -> list[str]:
 
 
 def _is_assistant(node: ast.expr) -> bool:
+    """Whether an expression is called an assistant, or the owner of a server, which an assistant is too."""
+    if isinstance(node, ast.Attribute) and node.attr == "get":
+        node = node.value
+    if isinstance(node, ast.BoolOp):
+        node = node.values[0]
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-    return "assistant" in name
-
-
-class _Nobody:
-    """Stands for the embedded models, none of which is used here."""
-
-    detector = transcriber = voice = model = None
+    return "assistant" in name or name == "owner"
 
 
 def providers() -> Table:
     """Every provider that an assistant may name, and whether a call with it can begin."""
-    casting = Casting(
-        Settings(openai_api_key="any"), LoopClock(), httpx.AsyncClient(), cast("EmbeddedProviders", _Nobody())
-    )
+    client = httpx.AsyncClient()
+    outside = cast("Outside", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
+    nobody = cast("EmbeddedProviders", SimpleNamespace(detector=None, transcriber=None, voice=None, model=None))
+    casting = Casting(Settings(openai_api_key="any"), LoopClock(), client, nobody, outside)
     rows: Table = []
     for part in ("transcriber", "model", "voice"):
         names: dict[bool, list[str]] = {True: [], False: []}

@@ -39,9 +39,9 @@ INBOUND = {
 
 TOOLS = {
     "function": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
-    "apiRequest": "tests/tools/test_api_request.py::test_the_models_arguments_are_the_body",
+    "apiRequest": "tests/tools/test_api_request.py::TestRequest::test_the_models_arguments_are_the_body",
     "mcp": "tests/tools/test_mcp.py::test_a_servers_tools_are_declared_and_called",
-    "query": "tests/tools/test_query.py::test_the_passage_that_answers_comes_first_with_its_file",
+    "query": "tests/tools/test_query.py::TestFinding::test_the_passage_that_answers_comes_first_with_its_file",
     "endCall": "tests/call/test_tools.py::test_end_call_ends_the_call_once_the_goodbye_has_been_heard",
 }
 

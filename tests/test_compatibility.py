@@ -1,0 +1,61 @@
+"""`docs/compatibility.md` is what the code says of itself, and each test that it names is there and proves its row."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bargein.wire.client_messages import CLIENT_MESSAGES
+from dev import evidence
+from dev.compatibility import ROOT, TARGET, page
+
+NAMED = [
+    (kind, test)
+    for table in (evidence.CLIENT, evidence.SERVER, evidence.INBOUND, evidence.TOOLS)
+    for kind, test in table.items()
+]
+
+
+def test_the_page_is_current() -> None:
+    assert TARGET.read_text() == page(), "run `make compatibility`"
+
+
+def test_each_message_that_is_sent_to_clients_has_its_test() -> None:
+    assert set(CLIENT_MESSAGES) <= set(evidence.CLIENT)
+
+
+@cache
+def module(path: Path) -> tuple[str, ast.Module]:
+    text = path.read_text()
+    return text, ast.parse(text)
+
+
+def source(test: str) -> str:
+    """What a test does: its own text with its decorators, and the texts of what it uses of its module."""
+    file, *names = test.split("::")
+    text, tree = module(ROOT / file)
+    body: list[ast.stmt] = tree.body
+    found: ast.stmt = ast.Pass()
+    for name in names:
+        found = next(node for node in body if getattr(node, "name", None) == name)
+        body = getattr(found, "body", [])
+    decorators = " ".join(ast.get_source_segment(text, one) or "" for one in getattr(found, "decorator_list", []))
+    used = {node.id for node in ast.walk(found) if isinstance(node, ast.Name)}
+    helpers = [
+        ast.get_source_segment(text, node) or ""
+        for node in tree.body
+        if used & {getattr(node, "name", ""), *(getattr(target, "id", "") for target in getattr(node, "targets", ()))}
+    ]
+    return "\n".join([decorators, ast.get_source_segment(text, found) or "", *helpers])
+
+
+@pytest.mark.parametrize(("kind", "test"), NAMED, ids=[f"{kind} {test.rpartition('::')[2]}" for kind, test in NAMED])
+def test_a_row_names_a_test_that_is_there_and_that_names_it(kind: str, test: str) -> None:
+    text = source(test)
+    assert "assert" in text
+    through = [name for name, of in evidence.LISTS.items() if of == test and f"set({name})" in text.replace("{*", "set(")]
+    if through:
+        assert kind in CLIENT_MESSAGES or f'"{kind}"' in text
+        return
+    assert f'"{kind}"' in text, f"{test} does not name {kind}"
