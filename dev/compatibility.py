@@ -10,7 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import httpx
 
@@ -19,7 +19,6 @@ from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.server.app import create_app
 from bargein.server.casting import Casting, EmbeddedProviders
-from bargein.server.outside import Outside
 from bargein.server.routes.absent import ABSENT
 from bargein.settings import Settings
 from bargein.webhooks.guard import AddressGuard
@@ -31,6 +30,9 @@ from bargein.wire.inbound import parse_inbound
 from bargein.wire.server_messages import SERVER_MESSAGES
 from bargein.wire.tools import TOOLS
 from dev import evidence
+
+if TYPE_CHECKING:
+    from bargein.server.outside import Outside
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "compatibility.md"
@@ -120,7 +122,11 @@ def endpoint_rows() -> Table:
     here = _here()
     absent = {_plain(path): {*methods} for path, methods in ABSENT.items()}
     rows: Table = []
-    beside = {path: [*here[path]] for path in ("/call/web", "/chat/web", "/credential", "/credential/{id}", "/v2/call") if path in here}
+    beside = {
+        path: [*here[path]]
+        for path in ("/call/web", "/chat/web", "/credential", "/credential/{id}", "/v2/call")
+        if path in here
+    }
     for path, methods in sorted({**beside, **contract.endpoints()}.items()):
         works = [method for method in methods if method in here.get(path, ())]
         refused = [method for method in methods if method not in works and method in absent.get(path, ())]
@@ -134,7 +140,9 @@ def _here() -> dict[str, set[str]]:
     paths = create_app(Settings()).openapi()["paths"]
     found: dict[str, set[str]] = {}
     for path, operations in paths.items():
-        done = {method for method, told in operations.items() if any(code.startswith("2") for code in told["responses"])}
+        done = {
+            method for method, told in operations.items() if any(code.startswith("2") for code in told["responses"])
+        }
         found.setdefault(_plain(path), set()).update(method.upper() for method in done)
     return found
 

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
-from bargein.wire.client_messages import CLIENT_MESSAGES
 from dev import evidence
 from dev.compatibility import ROOT, TARGET, page
+
+from bargein.wire.client_messages import CLIENT_MESSAGES
 
 NAMED = [
     (kind, test)
@@ -54,7 +54,9 @@ def source(test: str) -> str:
 def test_a_row_names_a_test_that_is_there_and_that_names_it(kind: str, test: str) -> None:
     text = source(test)
     assert "assert" in text
-    through = [name for name, of in evidence.LISTS.items() if of == test and f"set({name})" in text.replace("{*", "set(")]
+    through = [
+        name for name, of in evidence.LISTS.items() if of == test and f"set({name})" in text.replace("{*", "set(")
+    ]
     if through:
         assert kind in CLIENT_MESSAGES or f'"{kind}"' in text
         return

@@ -111,14 +111,14 @@ async def journal(call_id: str, request: Request, services: Reach) -> Response:
     return download(request, content, media_type=_LINES, filename=f"{call_id}.jsonl", finished=finished)
 
 
-@router.get("/{call_id}/video-recording", responses=refusals_of(404), dependencies=_private)
+@router.get("/{call_id}/video-recording", status_code=404, responses=refusals_of(404), dependencies=_private)
 async def video_recording(call_id: str, services: Reach) -> Response:
     """There is never one: bargein carries sound."""
     await _call(services, call_id)
     raise WireError(404, "There is no video recording of this call: this server carries sound alone.")
 
 
-@router.get("/{call_id}/pcap", responses=refusals_of(404), dependencies=_private)
+@router.get("/{call_id}/pcap", status_code=404, responses=refusals_of(404), dependencies=_private)
 async def pcap(call_id: str, services: Reach) -> Response:
     """There is never one: bargein captures no packets."""
     await _call(services, call_id)
