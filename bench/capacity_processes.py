@@ -68,7 +68,14 @@ class ServerProcess:
 @asynccontextmanager
 async def providers(cores: Cores) -> AsyncGenerator[Mapping[str, str]]:
     """Run `bench.capacity_peers`; gives the URLs of `llm`, `voice` and `transcriber`."""
-    command = [sys.executable, "-m", "bench.capacity_peers"]
+    async with peers(cores, "bench.capacity_peers") as urls:
+        yield urls
+
+
+@asynccontextmanager
+async def peers(cores: Cores, module: str, *arguments: str) -> AsyncGenerator[Mapping[str, str]]:
+    """Run a module that prints the URLs of its servers as one line of JSON and ends with its standard input."""
+    command = [sys.executable, "-m", module, *arguments]
     async with _running(command, cores.others, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         if process.stdout is None:
             raise RuntimeError("the providers have no output")

@@ -373,6 +373,50 @@ class VoiceDetector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """A voice that cuts in while the assistant speaks, as far as it has been heard.
+
+    Attributes:
+        onset_ms: where the detector heard it begin; names it.
+        age_ms: how much of it has been heard since.
+        caller: the caller's side at 16 kHz, from a little before the onset on.
+        assistant: what was played meanwhile, and some time before; it ends with `caller`.
+        voice: the detector's probabilities since the onset.
+    """
+
+    onset_ms: int
+    age_ms: int
+    caller: Pcm16
+    assistant: Pcm16
+    voice: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a voice that cuts in is.
+
+    Attributes:
+        floor: the probability that it takes the floor; else it only listens aloud, or is no speech.
+        echo: how sure it is that it is the assistant's own voice come back, from 0 to 1.
+    """
+
+    floor: float
+    echo: float
+
+
+class FloorJudge(Protocol):
+    """Tells voices that take the floor from those that do not: one for the process, shared by all calls."""
+
+    async def judge(self, overlap: Overlap) -> Verdict:
+        """Judge what has been heard of a voice.
+
+        Raises:
+            ProviderError: it cannot.
+        """
+        ...
+
+
 class CarrierError(BargeinError):
     """A carrier cannot do, or did not manage, what it was asked. The text may be shown, also to a model."""
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from bargein.audio.resample import StreamResampler
 from bargein.audio.voice import UtteranceGate, VoiceGate, Windower
+from bargein.call.overlap import Overlaps
 from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped, Words
 
@@ -73,6 +74,7 @@ class Ears:
         watch: gets each window's voice probability and when it ended.
         overhear: gets both sides, equally long, at the transcriber's rate.
         record: gets what is heard of the caller at that rate, and when it began to sound.
+        overlaps: has voices judged that cut in; None where nobody wants to know.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Ears:
         watch: Callable[[float, float], None],
         overhear: Callable[[Pcm16, Pcm16], None],
         record: Callable[[Pcm16, float], None],
+        overlaps: Overlaps | None = None,
     ) -> None:
         self._leg = leg
         self._tap = tap
@@ -95,6 +98,7 @@ class Ears:
         self._watch = watch
         self._overhear = overhear
         self._record = record
+        self._overlaps = overlaps
         # A telephone's audio is judged as it is: bringing it to 16 kHz first would only cost time.
         voice_rate_hz = 8_000 if leg.rate_hz == 8_000 else 16_000
         self._to_voice = StreamResampler(leg.rate_hz, voice_rate_hz, "live")
@@ -136,6 +140,8 @@ class Ears:
             from_assistant = self._tap.take(for_words.size)
             self._transcribing.feed(for_words, from_assistant)
             self._overhear(for_words, from_assistant)
+            if self._overlaps is not None:
+                self._overlaps.feed(for_words, from_assistant, arrival_ms)
             self._record(for_words, arrival_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
         for window, end_ms in self._windower.push(for_voice, arrival_ms):
             self._detecting.push(window, end_ms)
@@ -159,6 +165,8 @@ class Ears:
                 self._post(VoiceStarted(at_ms, min(edge.at_ms, at_ms), edge.probability))
             else:
                 self._post(VoiceStopped(at_ms, min(edge.at_ms, at_ms), edge.probability))
+        if self._overlaps is not None:
+            self._overlaps.window(probability, end_ms, edge)
 
     def _understood(self, text: str, final: bool) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
         self._post(Words(int(self._now_ms()), text, final))

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import anyio
 
+from bargein.audio.ducking import Ducking
 from bargein.audio.playout import Playout
 from bargein.clock import Clock, Timer
 from bargein.ports import Leg, Pcm16
+from bargein.turns.commands import Duck, Play, StopPlayback, Unduck
 from bargein.turns.events import Event, Played
 
 LEAD_MS = 40
@@ -54,6 +56,7 @@ class Mouth:
         self._turn_id: str | None = None
         self._playout: Playout | None = None
         self._playing = False
+        self._ducking = Ducking(leg.rate_hz)
         self._timer: Timer | None = None
         self._reported_ms = 0.0
         self._room = anyio.Event()
@@ -61,6 +64,7 @@ class Mouth:
     def open(self, turn_id: str) -> None:
         """A reply begins; its audio is held until `play`."""
         self._drop()
+        self._ducking.reset()
         self._turn_id = turn_id
         lead_ms = CLEARABLE_LEAD_MS if self._leg.can_clear else LEAD_MS
         self._playout = Playout(self._leg.rate_hz * self._leg.bytes_per_sample, lead_ms)
@@ -84,6 +88,20 @@ class Mouth:
         while turn_id == self._turn_id and self._playout is not None and self._playout.waiting_ms > ahead_ms:
             self._room = anyio.Event()
             await self._room.wait()
+
+    def perform(self, command: Play | Duck | Unduck | StopPlayback) -> None:
+        """Do what the engine says of a reply that sounds, or shall; of another than the open one, nothing."""
+        match command:
+            case Play(turn_id):
+                self.play(turn_id)
+            case StopPlayback(turn_id):
+                self.stop(turn_id)
+            case Duck(turn_id) if turn_id == self._turn_id:
+                self._ducking.duck()
+            case Unduck(turn_id) if turn_id == self._turn_id:
+                self._ducking.ease()
+            case _:
+                pass
 
     def play(self, turn_id: str) -> None:
         """Let it sound."""
@@ -130,6 +148,7 @@ class Mouth:
             return
         now_ms = self._clock.monotonic_ms()
         while (frame := playout.next_frame(now_ms)) is not None:
+            frame = frame if self._ducking.idle else self._leg.encode(self._ducking.apply(self._leg.decode(frame)))
             self._leg.send_audio(frame)
             self._overhear(frame, playout.sounds_ms - self._epoch_ms)
         self._room.set()

@@ -27,7 +27,8 @@ class RulesError(ValueError):
 def compile_plan(assistant: Assistant) -> Plan:
     """Compile `startSpeakingPlan`, `stopSpeakingPlan` and what else of an assistant concerns turns.
 
-    What the assistant leaves open keeps the engine's default, which is Vapi's.
+    What the assistant leaves open keeps the engine's default, which is Vapi's; but an assistant that gives neither
+    `numWords` nor `voiceSeconds` leaves it to the evidence when it yields (`Plan.by_evidence`).
 
     Raises:
         RulesError: a `waitFunction` that cannot be parsed.
@@ -43,6 +44,7 @@ def compile_plan(assistant: Assistant) -> Plan:
             max_duration_ms=_ms(assistant.max_duration_seconds),
             silence_timeout_ms=_ms(assistant.silence_timeout_seconds),
             num_words=assistant.num_words_to_interrupt_assistant,
+            by_evidence=assistant.num_words_to_interrupt_assistant is None,
             model_failed_reason=f"pipeline-error-{assistant.model.provider}-llm-failed" if assistant.model else None,
             voice_failed_reason=_voice_failed_reason(assistant),
         ),
@@ -62,6 +64,7 @@ def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:
         **_given(
             num_words=None if stop.num_words is None else int(stop.num_words),
             voice_ms=_ms(stop.voice_seconds),
+            by_evidence=None if stop.num_words is None and stop.voice_seconds is None else False,
             backoff_ms=_ms(stop.backoff_seconds),
             acknowledgement_phrases=_tuple(stop.acknowledgement_phrases),
             interruption_phrases=_tuple(stop.interruption_phrases),

@@ -21,6 +21,7 @@ from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
 from bargein.call.outcome import Told, artifact_of, record_of, settled_plan
+from bargein.call.overlap import Overlaps
 from bargein.call.reply import Speaker
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolbox import Toolbox
@@ -41,6 +42,7 @@ from bargein.turns.commands import (
     CloseReply,
     Command,
     Decide,
+    Duck,
     EndCall,
     Play,
     Remember,
@@ -49,6 +51,7 @@ from bargein.turns.commands import (
     StartReply,
     StopPlayback,
     StopTool,
+    Unduck,
 )
 from bargein.turns.events import (
     AddMessage,
@@ -154,6 +157,11 @@ class CallSession:
             now_ms=self.now_ms,
             post=self.post,
         )
+        self._overlaps = (
+            Overlaps(providers.judge, wanted=self._may_be_cut, now_ms=self.now_ms, post=self.post)
+            if providers.judge is not None and setting.plan.by_evidence
+            else None
+        )
         self._ears = Ears(
             leg,
             detector=providers.detector,
@@ -164,6 +172,7 @@ class CallSession:
             watch=self.insight.voice,
             overhear=self.audience.hear,
             record=self._recorder.customer,
+            overlaps=self._overlaps,
         )
 
     # What comes in.
@@ -262,6 +271,8 @@ class CallSession:
                 tasks.start_soon(self._direct, tasks)
                 tasks.start_soon(self._tools.direct, tasks)
                 tasks.start_soon(self._transcribe)
+                if self._overlaps is not None:
+                    tasks.start_soon(self._overlaps.run)
                 tasks.start_soon(self._records.begin, setting.call_id, self._beginning(started_at))
                 self._narrator.status("in-progress")
                 self._narrator.assistant_started()
@@ -301,7 +312,7 @@ class CallSession:
 
     def _perform(self, command: Command) -> None:
         match command:
-            case StartReply() | Play() | StopPlayback() | CloseReply():
+            case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
                 self._direct_reply(command)
             case RunTools(call_ids=call_ids):
                 self._narrator.tool_calls(self._tools.run(call_ids))
@@ -317,14 +328,12 @@ class CallSession:
                 if command.tool_call_id is not None:
                     self._narrator.tool_result(command, self._tools.find(command.tool_call_id))
 
-    def _direct_reply(self, command: StartReply | Play | StopPlayback | CloseReply) -> None:
+    def _direct_reply(self, command: StartReply | Play | Duck | Unduck | StopPlayback | CloseReply) -> None:
         match command:
             case StartReply():
                 self._start_reply(command)
-            case Play(turn_id):
-                self._mouth.play(turn_id)
-            case StopPlayback(turn_id):
-                self._mouth.stop(turn_id)
+            case Play() | Duck() | Unduck() | StopPlayback():
+                self._mouth.perform(command)
             case CloseReply(turn_id):
                 if (scope := self._replies.pop(turn_id, None)) is not None:
                     scope.cancel()
@@ -366,6 +375,10 @@ class CallSession:
         except Exception as error:  # noqa: BLE001  # a transcriber's own bug must end the call in words, not hang it
             _log.error("the transcriber broke", call_id=self.setting.call_id, exc_info=error)
             self.post(Fail(int(self.now_ms()), "pipeline-error-custom-transcriber-failed", "internal error"))
+
+    def _may_be_cut(self) -> bool:
+        reply = self._state.reply
+        return reply is not None and reply.audible_ms is not None and reply.interruptible
 
     def _arm(self) -> None:
         if self._timer is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bargein.call.variables import Variables
-from bargein.ports import ChatMessage, Model, ServerLine, ToolRunner, Transcriber, Voice, VoiceDetector
+from bargein.ports import ChatMessage, FloorJudge, Model, ServerLine, ToolRunner, Transcriber, Voice, VoiceDetector
 from bargein.turns import Plan
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
@@ -14,6 +14,7 @@ class Providers:
     """Who does the work of one call.
 
     Attributes:
+        judge: tells voices that take the floor from those that do not; None: a voice's length decides.
         tools: runs the tools that reach outside of the call; None: nobody does.
         line: the owner's servers; None: there is none.
     """
@@ -22,6 +23,7 @@ class Providers:
     transcriber: Transcriber
     model: Model
     voice: Voice
+    judge: FloorJudge | None = None
     tools: ToolRunner | None = None
     line: ServerLine | None = None
 

@@ -7,7 +7,7 @@ import httpx
 
 from bargein.call.session import Providers
 from bargein.clock import Clock
-from bargein.ports import Model, ProviderError, Transcriber, Voice, VoiceDetector
+from bargein.ports import FloorJudge, Model, ProviderError, Transcriber, Voice, VoiceDetector
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.custom.transcriber import CustomTranscriber, CustomTranscriberConfig
 from bargein.providers.custom.voice import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
@@ -44,6 +44,11 @@ class EmbeddedProviders(Protocol):
     @property
     def model(self) -> Model:
         """Answers."""
+        ...
+
+    @property
+    def judge(self) -> FloorJudge | None:
+        """Tells voices that take the floor from those that do not; None: a voice's length decides."""
         ...
 
 
@@ -98,6 +103,7 @@ class Casting:
             transcriber=self._transcriber(assistant.transcriber, signed),
             model=self._model(assistant.model, context, keys),
             voice=self._voice(assistant.voice, context, rate_hz, signed),
+            judge=self._embedded.judge,
         )
 
     def model(self, assistant: Assistant, call: JsonObject, keys: Keys) -> Model:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bargein.turns import replies, tools
-from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate
+from bargein.turns.commands import Command, Decide, Duck, Hang, Remember, Send, SpeechUpdate, Unduck
 from bargein.turns.endpointing import endpoint
+from bargein.turns.evidence import ducks, eases, listens_aloud
 from bargein.turns.interruption import interruption, supersedes
-from bargein.turns.phrases import is_made_of
 from bargein.turns.plan import Plan
 from bargein.turns.replies import Change
 from bargein.turns.state import Alarm, Reply, State
@@ -80,6 +80,37 @@ def _alarm(reply: Reply) -> Alarm:
     )
 
 
+def _duck_due(state: State, plan: Plan) -> int | None:
+    reply = state.reply
+    if reply is None or reply.audible_ms is None or reply.ducked:
+        return None
+    return state.now_ms if ducks(reply, state.caller, plan) else None
+
+
+def _duck(state: State, _plan: Plan) -> Change:
+    reply = replace(_reply_of(state), ducked=True)
+    return replace(state, reply=reply), [Duck(reply.turn_id)]
+
+
+def _ease_due(state: State, plan: Plan) -> int | None:
+    reply = state.reply
+    return None if reply is None or not reply.ducked else eases(state.caller, plan, state.now_ms)
+
+
+def _ease(state: State, _plan: Plan) -> Change:
+    reply, caller = replace(_reply_of(state), ducked=False), state.caller
+    judged = caller.judged
+    sure = (
+        ""
+        if judged is None
+        else f", {100 * judged.floor:.0f} % sure to take the floor, {judged.echo:.0%} of it our own"
+    )
+    lasted_ms = (state.now_ms if caller.voiced else caller.offset_ms) - caller.onset_ms
+    why = f"{lasted_ms} ms of voice{sure}: the assistant goes on"
+    state = replace(state, reply=reply, caller=replace(caller, eased=True))
+    return state, [Unduck(reply.turn_id), Decide("eased", why, reply.turn_id)]
+
+
 def _superseding_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
     return state.now_ms if reply is not None and supersedes(reply, state.caller, plan) else None
@@ -135,7 +166,7 @@ def _recovery_due(state: State, plan: Plan) -> int | None:
     caller, alarm = state.caller, state.alarm
     if alarm is None or caller.holds_floor or state.assistant_muted:
         return None
-    if caller.said and (alarm.asks or not is_made_of(caller.said, plan.acknowledgement_phrases)):
+    if caller.said and (alarm.asks or not listens_aloud(caller.said, plan)):
         return None
     return state.now_ms
 
@@ -317,6 +348,8 @@ def _end_quiet(state: State, plan: Plan) -> Change:
 AGENDA = (
     Item(_longest_due, _end_longest),
     Item(_interruption_due, _interrupt),
+    Item(_duck_due, _duck),
+    Item(_ease_due, _ease),
     Item(_superseding_due, _supersede),
     Item(_silence_due, _fall_silent),
     Item(_grace_due, _end_grace),

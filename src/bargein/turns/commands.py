@@ -32,6 +32,20 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """Lower the reply's voice: the caller may be about to take the floor."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unduck:
+    """Bring the reply's voice back to its full level."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopPlayback:
     """Nothing more of this reply may sound: drop its audio wherever it is."""
 
@@ -188,4 +202,17 @@ class EndCall:
     detail: str = ""
 
 
-Command = RunTools | StopTool | StartReply | Play | StopPlayback | CloseReply | Remember | Send | Decide | EndCall
+Command = (
+    RunTools
+    | StopTool
+    | StartReply
+    | Play
+    | Duck
+    | Unduck
+    | StopPlayback
+    | CloseReply
+    | Remember
+    | Send
+    | Decide
+    | EndCall
+)

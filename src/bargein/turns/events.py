@@ -32,6 +32,24 @@ class VoiceStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the sound of a running voice says so far: does it take the floor?
+
+    Attributes:
+        onset_ms: names the run of voice: where it began.
+        age_ms: how much of it was judged, from its onset on.
+        floor: the probability that it takes the floor; else it is only listening aloud, or no speech at all.
+        echo: how much of it is the assistant's own voice come back, from 0 to 1.
+    """
+
+    at_ms: int
+    onset_ms: int
+    age_ms: int
+    floor: float
+    echo: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it."""
 
@@ -258,6 +276,7 @@ Event = (
     CallStarted
     | VoiceStarted
     | VoiceStopped
+    | Judged
     | Words
     | ReplyToken
     | SpeechRequested

@@ -1,11 +1,13 @@
 """Whether the caller takes the floor.
 
 The order of Vapi's `stopSpeakingPlan`: an interruption phrase stops at once; an acknowledgement never stops; else
-`numWords` words, or, where that is 0, `voiceSeconds` of voice or any word.
+`numWords` words, or, where that is 0, `voiceSeconds` of voice or any word. An assistant that gives neither leaves it to
+`bargein.turns.evidence`.
 """
 
 from typing import NamedTuple
 
+from bargein.turns.evidence import listens_aloud, takes_floor
 from bargein.turns.phrases import count_words, find_phrase, is_made_of
 from bargein.turns.plan import Plan
 from bargein.turns.state import Caller, Reply, State
@@ -26,9 +28,12 @@ def interruption(state: State, plan: Plan) -> Interruption | None:
     reply, caller = state.reply, state.caller
     if reply is None or reply.audible_ms is None or not reply.interruptible:
         return None
-    said = caller.utterance
     # What was said before the reply sounded is no reaction to it.
-    if count_words(said) and caller.words_at_ms > reply.audible_ms:
+    said = caller.utterance if count_words(caller.utterance) and caller.words_at_ms > reply.audible_ms else ""
+    if plan.by_evidence:
+        found = takes_floor(caller, plan, said, state.now_ms)
+        return None if found is None else Interruption(*found)
+    if said:
         if phrase := find_phrase(said, plan.interruption_phrases):
             return Interruption(state.now_ms, f'"{phrase}" is an interruption phrase')
         if is_made_of(said, plan.acknowledgement_phrases):
@@ -58,5 +63,5 @@ def supersedes(reply: Reply, caller: Caller, plan: Plan) -> bool:
         and reply.by_model
         and reply.interruptible
         and bool(caller.said)
-        and not is_made_of(caller.said, plan.acknowledgement_phrases)
+        and not listens_aloud(caller.said, plan)
     )

@@ -50,6 +50,8 @@ class Plan:
     Attributes:
         num_words: `stopSpeakingPlan.numWords`; 0: the voice alone decides, or a word, whichever is first.
         voice_ms: `stopSpeakingPlan.voiceSeconds`.
+        by_evidence: the assistant gives neither `numWords` nor `voiceSeconds`, so `bargein.turns.evidence` decides.
+        ease_ms: how long a voice must be silent for a ducked reply to come back.
         backoff_ms: `stopSpeakingPlan.backoffSeconds`: no assistant audio for this long after an interruption.
         acknowledgement_phrases: never interrupt.
         interruption_phrases: always interrupt.
@@ -77,6 +79,8 @@ class Plan:
 
     num_words: int = 0
     voice_ms: int = 200
+    by_evidence: bool = False
+    ease_ms: int = 250
     backoff_ms: int = 1000
     acknowledgement_phrases: tuple[str, ...] = ACKNOWLEDGEMENT_PHRASES
     interruption_phrases: tuple[str, ...] = INTERRUPTION_PHRASES

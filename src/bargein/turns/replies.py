@@ -27,8 +27,9 @@ from bargein.turns.commands import (
     VoiceInput,
 )
 from bargein.turns.events import Played, ReplyEnded, ReplyToken, SpeechQueued, SpeechRequested
+from bargein.turns.evidence import listens_aloud
 from bargein.turns.history import chars_heard, heard_chars, heard_text
-from bargein.turns.phrases import count_words, find_phrase, is_made_of
+from bargein.turns.phrases import count_words, find_phrase
 from bargein.turns.plan import Plan
 from bargein.turns.state import Caller, Reply, ReplyKind, Segment, State
 
@@ -174,7 +175,7 @@ def finish(state: State, reply: Reply, plan: Plan) -> Change:
         return end_call(state, "assistant-said-end-call-phrase", "", plan, commands)
     caller = state.caller
     if (
-        is_made_of(caller.said, plan.acknowledgement_phrases)
+        listens_aloud(caller.said, plan)
         and state.now_ms - caller.words_at_ms > _ANSWER_BEFORE_END_MS
         and not text.endswith("?")
     ):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bargein.turns.commands import Remember
-from bargein.turns.events import Staged, TimedWord
+from bargein.turns.events import Judged, Staged, TimedWord
 
 ReplyKind = Literal["model", "resumed", "first", "say"]
 """Asked of the model; the unheard rest of a reply that a false alarm cut; the first message; a `say`."""
@@ -106,6 +106,7 @@ class Reply:
         ended: model and voice are through.
         drained: everything queued has been played.
         hang_sent: `hang` has been reported for the silence it is in.
+        ducked: it sounds at a lower level now.
     """
 
     turn_id: str
@@ -127,6 +128,7 @@ class Reply:
     ended: bool = False
     drained: bool = False
     hang_sent: bool = False
+    ducked: bool = False
 
     @property
     def by_model(self) -> bool:
@@ -149,6 +151,8 @@ class Caller:
         offset_ms: where the voice last fell silent.
         fired: this run has cut a reply already, and may not cut another by its length alone.
         stuck: this run brings no words: background, which holds no floor.
+        judged: what the sound of this run said last; None: nothing yet.
+        eased: the reply was ducked for this run and has come back: it is not ducked for it again.
         speaking_turn: the turn for which `speech-update` has said started, and not yet stopped.
         turn: Vapi's `turn` of the caller's open turn; None: no turn is open.
         began_ms: where that turn began.
@@ -165,6 +169,8 @@ class Caller:
     offset_ms: int = 0
     fired: bool = False
     stuck: bool = False
+    judged: Judged | None = None
+    eased: bool = False
     speaking_turn: int | None = None
     turn: int | None = None
     began_ms: int = 0

@@ -11,6 +11,7 @@ from bargein.turns.events import (
     Event,
     Fail,
     HangUp,
+    Judged,
     Mute,
     Played,
     ReplyEnded,
@@ -27,8 +28,9 @@ from bargein.turns.events import (
     VoiceStopped,
     Words,
 )
+from bargein.turns.evidence import listens_aloud
 from bargein.turns.interruption import BRIDGED_DIP_MS
-from bargein.turns.phrases import count_words, is_made_of
+from bargein.turns.phrases import count_words
 from bargein.turns.plan import Plan
 from bargein.turns.replies import Change
 from bargein.turns.state import Caller, Saying, State
@@ -73,6 +75,8 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             return _voice_started(state, event, plan)
         case VoiceStopped():
             return _voice_stopped(state, event, plan)
+        case Judged():
+            return _judged(state, event)
         case Words():
             return _words(state, event, plan)
         case (
@@ -189,7 +193,13 @@ def _voice_started(state: State, event: VoiceStarted, plan: Plan) -> Change:
         caller = replace(caller, voiced=True)
     else:
         caller = replace(
-            _close_utterance(state, caller, plan), voiced=True, onset_ms=onset_ms, fired=False, stuck=False
+            _close_utterance(state, caller, plan),
+            voiced=True,
+            onset_ms=onset_ms,
+            fired=False,
+            stuck=False,
+            judged=None,
+            eased=False,
         )
     caller = replace(caller, awaiting=not caller.stuck, committed_words=0)
     state, caller, turn = _open_turn(state, caller, onset_ms)
@@ -210,10 +220,19 @@ def _voice_stopped(state: State, event: VoiceStopped, plan: Plan) -> Change:
     awaiting = caller.awaiting and not told
     state = replace(state, caller=replace(caller, voiced=False, offset_ms=offset_ms, awaiting=awaiting))
     reply = state.reply
-    if reply is None or reply.audible_ms is None or offset_ms - caller.onset_ms >= plan.voice_ms:
+    if reply is None or reply.audible_ms is None or plan.by_evidence or offset_ms - caller.onset_ms >= plan.voice_ms:
         return state, []
     why = f"{offset_ms - caller.onset_ms} ms of voice"
     return state, [Decide("ignored", why, reply.turn_id)]
+
+
+def _judged(state: State, event: Judged) -> Change:
+    """What is said of another run of voice than the latest comes too late, and is dropped by its onset."""
+    caller = state.caller
+    younger = caller.judged is not None and event.age_ms < caller.judged.age_ms
+    if state.customer_muted or event.onset_ms != caller.onset_ms or younger:
+        return state, []
+    return replace(state, caller=replace(caller, judged=event)), []
 
 
 def _words(state: State, event: Words, plan: Plan) -> Change:
@@ -259,7 +278,7 @@ def _close_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
         return caller
     reply = state.reply
     aloud = reply is not None and reply.audible_ms is not None
-    if aloud and is_made_of(caller.utterance, plan.acknowledgement_phrases):
+    if aloud and listens_aloud(caller.utterance, plan):
         return replace(caller, utterance="", utterance_closed=False)
     return replace(caller, settled=caller.said, utterance="", utterance_closed=False)
 

@@ -39,6 +39,7 @@ def test_the_check_tells_what_works():
         ("voice", True),
         ("transcription", True),
         ("voice", True),
+        ("interruptions", True),
     ]
     assert all(c.detail.startswith("loaded in ") for c in embedded.check())
     embedded.close()

@@ -8,6 +8,7 @@ import anyio
 from bargein.clock import Clock
 from bargein.ports import ProviderError
 from bargein.providers.embedded.demo import DemoModel
+from bargein.providers.embedded.floor import EmbeddedJudge
 from bargein.providers.embedded.hibari import HibariVoice
 from bargein.providers.embedded.moonshine import MoonshineTranscriber
 from bargein.providers.embedded.silero import SileroDetector
@@ -35,6 +36,7 @@ class Embedded:
         transcriber: understands words.
         voice: speaks.
         model: answers.
+        judge: tells voices that take the floor from those that do not.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -43,6 +45,7 @@ class Embedded:
         self.transcriber = MoonshineTranscriber()
         self.voice = HibariVoice()
         self.model = DemoModel()
+        self.judge = EmbeddedJudge(self.transcriber.model)
 
     async def warm_up(self) -> None:
         """Load everything, off the event loop; takes a second or two.
@@ -53,6 +56,7 @@ class Embedded:
         await anyio.to_thread.run_sync(self.detector.load)
         await self.transcriber.warm_up()
         await self.voice.warm_up()
+        await anyio.to_thread.run_sync(self.judge.load)
 
     def check(self) -> list[Check]:
         """Load everything, and tell what works; blocks, for a command line."""
@@ -60,6 +64,7 @@ class Embedded:
             self._check("voice detection (Silero)", self.detector.load),
             self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
             self._check("voice (hibari, English)", self.voice.load),
+            self._check("interruptions (floor judge)", self.judge.load),
         ]
 
     def close(self) -> None:

@@ -74,6 +74,17 @@ class MoonshineModel:
         tokens, log_probability = _decode(parts, samples.astype(np.float32, copy=False)[np.newaxis], abandoned)
         return Transcript(_spell(parts.vocabulary, tokens), log_probability)
 
+    def encode(self, samples: Float32Array) -> Float32Array:
+        """What the encoder makes of `samples`, 288 values for each 24 ms: what the words are read from.
+
+        Raises:
+            ProviderError: the model is missing or broken.
+        """
+        batch = samples.astype(np.float32, copy=False)[np.newaxis]
+        mask = np.ones(batch.shape, dtype=np.int64)
+        (hidden,) = self._loaded().encoder.run({"input_values": batch, "attention_mask": mask})
+        return hidden[0]
+
     def _loaded(self) -> "_Parts":
         with self._loading:
             if self._parts is None:

@@ -1,0 +1,140 @@
+"""Whether a voice that cuts in takes the floor, judged by its sound.
+
+The transcriber's encoder, which has heard much speech, says what sounds there are; a network of a few thousand weights
+says what they mean: somebody takes the floor, somebody only listens aloud ("uh-huh"), or it is no speech at all. It is
+trained by `python -m bench.floor` (`docs/interruption.md` is its model card); its weights lie beside this file.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import numpy as np
+import numpy.typing as npt
+
+from bargein.audio import pcm
+from bargein.audio.echo import echo_share
+from bargein.ports import Overlap, ProviderError, Verdict
+from bargein.providers.embedded.moonshine_model import MoonshineModel
+from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED
+
+WEIGHTS = Path(__file__).with_name("floor.npz")
+
+FLOOR, LISTENING, NO_SPEECH = 0, 1, 2
+"""What a voice may be: the network's outputs, in order."""
+
+_FRAME = 256
+_OLDEST_MS = 800.0
+_MOST_AT_ONCE = 2
+
+Float32Array = npt.NDArray[np.float32]
+
+
+def features(model: MoonshineModel, caller: Float32Array, voice: tuple[float, ...], age_ms: int) -> Float32Array:
+    """What is judged of a voice.
+
+    Args:
+        model: whose encoder hears it.
+        caller: its samples at 16 kHz, from 160 ms before its onset on.
+        voice: the detector's probabilities since the onset.
+        age_ms: how much of it has been heard.
+
+    Returns:
+        The mean of the encoder's values, then how sure the detector was, how loud it is, and how old.
+    """
+    sounds = model.encode(caller).mean(axis=0)
+    sure = np.array(voice, dtype=np.float32)
+    frames = caller[: caller.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    loud_db = 20.0 * np.log10(np.sqrt(np.mean(np.square(frames), axis=1)) + 1e-5)
+    age = age_ms / _OLDEST_MS
+    rest = (
+        sure.mean(), sure.min(), sure[-1], sure[-3:].mean(), (sure >= 0.5).mean(),
+        loud_db.max() / 20, loud_db[-4:].mean() / 20, loud_db.mean() / 20, loud_db.std() / 10,
+        age, age * age,
+    )  # fmt: skip
+    return np.concatenate((sounds, np.array(rest, dtype=np.float32)))
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One hidden layer of rectifiers, three outputs.
+
+    Attributes:
+        mean: of each feature.
+        scale: of each feature: its standard deviation.
+        hidden: weights, then biases as a last row.
+        output: the same.
+    """
+
+    mean: Float32Array
+    scale: Float32Array
+    hidden: Float32Array
+    output: Float32Array
+
+    def probabilities(self, rows: Float32Array) -> Float32Array:
+        """For each row of features, how probable each of the three is."""
+        inside = np.maximum(((rows - self.mean) / self.scale) @ self.hidden[:-1] + self.hidden[-1], 0.0)
+        scores = inside @ self.output[:-1] + self.output[-1]
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write it, at half precision."""
+        arrays = {name: getattr(self, name).astype(np.float16) for name in ("mean", "scale", "hidden", "output")}
+        np.savez_compressed(path, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Network":
+        """Read what `save` wrote.
+
+        Raises:
+            OSError, ValueError, KeyError: there is no such file, or it holds something else.
+        """
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(**{name: arrays[name].astype(np.float32) for name in ("mean", "scale", "hidden", "output")})
+
+
+class EmbeddedJudge:
+    """See `bargein.ports.FloorJudge`; it thinks on two threads of its own, some 5 ms each time.
+
+    Args:
+        model: the transcriber's, shared with it.
+    """
+
+    def __init__(self, model: MoonshineModel) -> None:
+        self._model = model
+        self._loading = threading.Lock()
+        self._network: Network | None = None
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    def load(self) -> Network:
+        """Load the weights, and the encoder, if they are not loaded yet; blocks.
+
+        Raises:
+            ProviderError: they are missing or broken.
+        """
+        self._model.load()
+        with self._loading:
+            if self._network is None:
+                try:
+                    self._network = Network.load(WEIGHTS)
+                except (OSError, ValueError, KeyError) as error:
+                    raise ProviderError(
+                        f"the floor judge's weights cannot be read ({type(error).__name__}): install bargein again",
+                        ended_reason=TRANSCRIBER_FAILED,
+                    ) from error
+            return self._network
+
+    async def judge(self, overlap: Overlap) -> Verdict:
+        """See `bargein.ports.FloorJudge.judge`."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
+        return await anyio.to_thread.run_sync(self._judge, overlap, limiter=self._limiter, abandon_on_cancel=True)
+
+    def _judge(self, overlap: Overlap) -> Verdict:
+        network = self.load()
+        caller = pcm.to_float(overlap.caller)
+        row = features(self._model, caller, overlap.voice, overlap.age_ms)
+        floor = float(network.probabilities(row[np.newaxis])[0, FLOOR])
+        return Verdict(floor, echo_share(caller, pcm.to_float(overlap.assistant)))

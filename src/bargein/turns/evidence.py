@@ -1,0 +1,122 @@
+"""Whether the caller takes the floor, where the assistant leaves that to us: decided on growing evidence.
+
+`Plan.by_evidence` is the policy of an assistant whose `stopSpeakingPlan` gives neither `numWords` nor `voiceSeconds`.
+At a voice's onset the assistant is ducked, which costs nothing if it was a cough. Then its sound is judged again and
+again (`Judged`), and the longer it has been heard, the less it takes to believe it. Words help where they come in time.
+"""
+
+from bargein.turns.events import Judged
+from bargein.turns.phrases import count_words, find_phrase, is_made_of
+from bargein.turns.plan import Plan
+from bargein.turns.state import Caller, Reply
+
+THRESHOLDS = (
+    (160, 0.91), (224, 0.86), (288, 0.85), (352, 0.79), (416, 0.73), (480, 0.70), (544, 0.64), (608, 0.57), (704, 0.57),
+    (800, 0.51),
+)  # fmt: skip
+"""From this much of a voice on (ms), this probability suffices. Found by cross-validation (`docs/interruption.md`)."""
+
+ECHO = 0.4
+"""A voice that is so likely our own come back is not the caller's."""
+
+UNJUDGED_MS = 700
+"""Where nothing judges voices, one that lasts so long takes the floor: most listening aloud is shorter."""
+
+LONG_MS = 1400
+"""A voice that lasts so long takes the floor, unless its sound speaks plainly against it."""
+
+DOUBT = 0.3
+"""Below this the sound speaks plainly against it."""
+
+MANY_WORDS = 3
+"""So many words are no listening aloud, whatever they sounded like."""
+
+LISTENING = (
+    "absolutely", "aha", "alright then", "cool", "exactly", "gosh", "great", "good", "go on", "huh", "hm",
+    "hmm", "indeed", "mm", "mmm", "mhm", "mm hmm", "nice", "of course", "oh", "really", "true", "uh", "uh huh",
+    "um", "wow", "yep", "yup",
+)  # fmt: skip
+"""Listening aloud that Vapi's default `acknowledgementPhrases` lack. They hold under this policy only."""
+
+
+def threshold(age_ms: int) -> float:
+    """The probability that suffices for a voice of this age; more than 1 for one that is too young to tell."""
+    return next((least for from_ms, least in reversed(THRESHOLDS) if age_ms >= from_ms), 2.0)
+
+
+def listens_aloud(said: str, plan: Plan) -> bool:
+    """Whether words only say that the caller is listening."""
+    if plan.by_evidence:
+        return is_made_of(said, plan.acknowledgement_phrases + LISTENING)
+    return is_made_of(said, plan.acknowledgement_phrases)
+
+
+def takes_floor(caller: Caller, plan: Plan, said: str, now_ms: int) -> tuple[int, str] | None:
+    """When the voice that is heard takes the floor if it goes on, and why; None: not as things stand.
+
+    Args:
+        caller: the person.
+        plan: the call's.
+        said: the words of the running utterance that came while the reply sounded.
+        now_ms: the time.
+    """
+    if phrase := find_phrase(said, plan.interruption_phrases):
+        return now_ms, f'"{phrase}" is an interruption phrase'
+    if said and listens_aloud(said, plan):
+        return None
+    judged = caller.judged
+    if judged is not None and judged.echo >= ECHO:
+        return None
+    words = count_words(said)
+    if words >= MANY_WORDS:
+        return now_ms, f"{words} words"
+    if judged is None:
+        return _unjudged(caller, words, now_ms)
+    if words and judged.floor >= DOUBT:
+        return now_ms, f"{words} words, and the voice is {_percent(judged)} sure to take the floor"
+    return _by_sound(caller, judged, now_ms)
+
+
+def _unjudged(caller: Caller, words: int, now_ms: int) -> tuple[int, str] | None:
+    if words:
+        return now_ms, f"{words} words, and nothing has judged the voice"
+    if not caller.voiced or caller.fired:
+        return None
+    return caller.onset_ms + UNJUDGED_MS, f"{UNJUDGED_MS} ms of voice, and nothing has judged it"
+
+
+def _by_sound(caller: Caller, judged: Judged, now_ms: int) -> tuple[int, str] | None:
+    if caller.fired:
+        return None
+    if judged.floor >= threshold(judged.age_ms):
+        return now_ms, f"{judged.age_ms} ms of voice are {_percent(judged)} sure to take the floor"
+    if caller.voiced and judged.floor >= DOUBT:
+        return caller.onset_ms + LONG_MS, f"{LONG_MS} ms of voice, {_percent(judged)} sure to take the floor"
+    return None
+
+
+def ducks(reply: Reply, caller: Caller, plan: Plan) -> bool:
+    """Whether the reply should sound at a lower level now."""
+    if not plan.by_evidence or not reply.interruptible or caller.eased or caller.fired or caller.stuck:
+        return False
+    return caller.voiced and not _speaks_against(caller)
+
+
+def eases(caller: Caller, plan: Plan, now_ms: int) -> int | None:
+    """When a ducked reply comes back to its full level; None: not as things stand."""
+    if _speaks_against(caller) or caller.stuck or listens_aloud(caller.utterance, plan):
+        return now_ms
+    return None if caller.voiced else caller.offset_ms + plan.ease_ms
+
+
+def _speaks_against(caller: Caller) -> bool:
+    judged = caller.judged
+    return judged is not None and (judged.echo >= ECHO or (judged.age_ms >= LATE_MS and judged.floor < DOUBT))
+
+
+LATE_MS = 480
+"""By this age of a voice its sound has said most of what it can say."""
+
+
+def _percent(judged: Judged) -> str:
+    return f"{100 * judged.floor:.0f} %"

@@ -1,0 +1,128 @@
+"""Voices that cut in are cut out of what is heard at the right places, and judged no more often than asked."""
+
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+
+from bargein.audio.voice import VoiceEdge
+from bargein.call.overlap import AGES_MS, LEAD_MS, Overlaps
+from bargein.ports import Overlap, ProviderError, Verdict
+from bargein.turns.events import Event, Judged
+
+pytestmark = pytest.mark.anyio
+
+FRAME_MS = 32
+PER_MS = 16
+
+
+@dataclass
+class Judge:
+    """Remembers what it was asked."""
+
+    asked: list[Overlap] = field(default_factory=list)
+    broken: bool = False
+
+    async def judge(self, overlap: Overlap) -> Verdict:
+        self.asked.append(overlap)
+        if self.broken:
+            raise ProviderError("no model", ended_reason="pipeline-error-vapi-transcriber-failed")
+        return Verdict(floor=overlap.age_ms / 1000, echo=0.25)
+
+
+class Call:
+    """What a call would feed: the n-th millisecond of the caller's side is n, of the assistant's -n."""
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self.judge = Judge()
+        self.posted: list[Event] = []
+        self.wanted = wanted
+        self.now_ms = 0.0
+        self.overlaps = Overlaps(
+            self.judge, wanted=lambda: self.wanted, now_ms=lambda: self.now_ms, post=self.posted.append
+        )
+
+    async def hear(self, windows: int, voice: float = 0.9, edge: VoiceEdge | None = None) -> None:
+        for number in range(windows):
+            samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16)
+            self.now_ms += FRAME_MS
+            self.overlaps.feed(samples, -samples, self.now_ms)
+            self.overlaps.window(voice, self.now_ms, edge if number == 0 else None)
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
+
+    def starts(self) -> VoiceEdge:
+        return VoiceEdge(voiced=True, at_ms=int(self.now_ms), probability=0.9)
+
+    def stops(self) -> VoiceEdge:
+        return VoiceEdge(voiced=False, at_ms=int(self.now_ms), probability=0.1)
+
+
+async def test_a_voice_is_judged_at_every_age_with_what_was_heard_from_just_before_its_onset() -> None:
+    call = Call()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.overlaps.run)
+        await call.hear(100, 0.0)
+        await call.hear(30, 0.9, call.starts())
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    assert [overlap.age_ms for overlap in call.judge.asked] == list(AGES_MS)
+    for overlap in call.judge.asked:
+        assert overlap.onset_ms == 3200
+        heard = overlap.caller[::PER_MS]
+        assert heard[0] == 3200 - LEAD_MS
+        assert heard[-1] == 3200 + overlap.age_ms - 1
+        assert heard.size == LEAD_MS + overlap.age_ms
+        assert overlap.assistant[-1] == -heard[-1]
+        assert overlap.assistant.size >= overlap.caller.size + 400 * PER_MS
+        assert overlap.voice == (0.9,) * (overlap.age_ms // 32)
+    assert [(e.onset_ms, e.age_ms, e.floor, e.echo) for e in call.posted if isinstance(e, Judged)] == [
+        (3200, age_ms, age_ms / 1000, 0.25) for age_ms in AGES_MS
+    ]
+
+
+async def test_nothing_is_judged_that_nobody_asks_about() -> None:
+    call = Call(wanted=False)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.overlaps.run)
+        await call.hear(10, 0.9, call.starts())
+        call.wanted = True
+        await call.hear(2)
+        await call.hear(40, 0.0, call.stops())
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    assert [overlap.age_ms for overlap in call.judge.asked] == [age_ms for age_ms in AGES_MS if age_ms > 320]
+
+
+async def test_a_short_dip_does_not_begin_a_voice_anew_but_a_longer_one_does() -> None:
+    call = Call()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.overlaps.run)
+        await call.hear(10, 0.0)
+        await call.hear(5, 0.9, call.starts())
+        await call.hear(2, 0.1, call.stops())
+        await call.hear(5, 0.9, call.starts())
+        first = {overlap.onset_ms for overlap in call.judge.asked}
+        await call.hear(6, 0.1, call.stops())
+        onset_ms = int(call.now_ms)
+        await call.hear(8, 0.9, call.starts())
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    assert first == {320}
+    assert {overlap.onset_ms for overlap in call.judge.asked} == {320, onset_ms}
+    assert call.judge.asked[-1].voice == (0.9,) * 7
+
+
+async def test_a_judge_that_fails_is_done_without() -> None:
+    call = Call()
+    call.judge.broken = True
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.overlaps.run)
+        await call.hear(10, 0.0)
+        await call.hear(30, 0.9, call.starts())
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    assert len(call.judge.asked) == len(AGES_MS)
+    assert call.posted == []

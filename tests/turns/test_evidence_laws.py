@@ -1,0 +1,124 @@
+"""The laws hold, too, where evidence decides when the assistant yields, and so do those of ducking."""
+
+from dataclasses import replace
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import initialize, invariant, rule
+
+from bargein.turns import Plan, State, wake_at
+from bargein.turns.commands import Command, Duck, Unduck
+from bargein.turns.events import Event, Judged
+from bargein.turns.evidence import DOUBT, ECHO, LONG_MS, MANY_WORDS, THRESHOLDS, UNJUDGED_MS, listens_aloud, threshold
+from bargein.turns.interruption import BRIDGED_DIP_MS
+from bargein.turns.phrases import count_words, find_phrase
+from tests.turns import test_laws
+
+AGES = [age_ms for age_ms, _ in THRESHOLDS]
+
+
+class Overhearing(test_laws.Conversation):
+    """A call whose voices are judged by their sound, rightly or not, late or never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.verdict: Judged | None = None
+        self.ducked: str | None = None
+
+    @initialize(plan=test_laws.PLANS)
+    def begin(self, plan: Plan) -> None:
+        super().begin(replace(plan, by_evidence=True))
+
+    @rule(gap=test_laws.GAPS, early=st.sampled_from([0, 10, 32]))
+    def voice_starts(self, gap: int, early: int) -> None:
+        onset_ms = max(self.now + gap - early, self.last_offset or 0, 0)
+        fresh = self.last_offset is None or onset_ms - self.last_offset > BRIDGED_DIP_MS
+        if fresh and not self.voiced and not self.deaf:
+            self.tick_until(self.now + gap)  # until then it is the run before that counts
+            self.verdict = None
+        super().voice_starts(gap, early)
+
+    @rule(
+        gap=st.sampled_from([0, 5, 20, 64]),
+        age_ms=st.sampled_from(AGES),
+        floor=st.sampled_from([0.0, 0.1, 0.29, 0.3, 0.5, 0.6, 0.75, 0.95, 1.0]),
+        echo=st.sampled_from([0.0, 0.0, 0.0, 0.2, 0.9]),
+        stale=st.sampled_from([False] * 5 + [True]),
+    )
+    def voice_is_judged(self, *, gap: int, age_ms: int, floor: float, echo: float, stale: bool) -> None:
+        at_ms = self.now + gap
+        self.tick_until(at_ms)
+        event = Judged(at_ms, self.run_onset + (1 if stale else 0), age_ms, floor, echo)
+        if not stale and not self.deaf and (self.verdict is None or age_ms >= self.verdict.age_ms):
+            self.verdict = event
+        self.feed(event)
+
+    def observe(self, command: Command, before: State, event: Event) -> None:
+        super().observe(command, before, event)
+        match command:
+            case Duck(turn):
+                assert turn in self.playing
+                assert turn not in self.closed, "only what sounds is ducked"
+                assert self.ducked != turn, "it is not ducked twice"
+                assert turn not in self.protected, "protected speech is not ducked"
+                assert self.voiced, "it is ducked for a voice"
+                self.ducked = turn
+            case Unduck(turn):
+                assert self.ducked == turn, "only what is ducked comes back"
+                self.ducked = None
+            case _:
+                pass
+
+    def check_threshold(self, before: State) -> None:
+        """Laws 5 and 6: each cut has a reason in what was really heard."""
+        assert before.reply is not None
+        assert before.reply.interruptible, "law 6: protected speech is never cut"
+        said = self.utterance if self.said_at > self.audible_at else ""
+        words, judged = count_words(said), self.verdict
+        if words and find_phrase(said, self.plan.interruption_phrases):
+            return
+        assert not (words and listens_aloud(said, self.plan)), "law 6: listening aloud never interrupts"
+        assert judged is None or judged.echo < ECHO, "our own voice never interrupts"
+        lasted_ms = self.now - self.run_onset if self.voiced else 0
+        assert (
+            words >= MANY_WORDS
+            or (words and (judged is None or judged.floor >= DOUBT))
+            or (judged is None and lasted_ms >= UNJUDGED_MS)
+            or (judged is not None and judged.floor >= threshold(judged.age_ms))
+            or (judged is not None and judged.floor >= DOUBT and lasted_ms >= LONG_MS)
+        ), "law 5: never earlier than the evidence allows"
+
+    @invariant()
+    def interrupts_in_time(self) -> None:
+        """Law 5, the other half: evidence that suffices has cut what could be cut."""
+        reply, caller = self.state.reply, self.state.caller
+        if reply is None or reply.audible_ms is None or not reply.interruptible or caller.fired:
+            return
+        if count_words(caller.utterance):
+            return
+        judged = self.verdict
+        if judged is None:
+            late = caller.voiced and not caller.stuck and self.state.now_ms - caller.onset_ms >= UNJUDGED_MS
+        else:
+            late = judged.echo < ECHO and judged.floor >= threshold(judged.age_ms)
+        assert not late, "law 5: not later than the evidence says"
+
+    @invariant()
+    def what_is_ducked_comes_back(self) -> None:
+        reply = self.state.reply
+        if reply is None or not reply.ducked:
+            return
+        assert self.ducked == reply.turn_id
+        if not self.state.caller.voiced:
+            due = wake_at(self.state, self.plan)
+            assert due is not None
+            assert due <= self.state.caller.offset_ms + self.plan.ease_ms
+
+
+Overhearing.TestCase.settings = settings(
+    max_examples=250,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestLawsByEvidence = Overhearing.TestCase
