@@ -63,8 +63,8 @@ def serve(
     )
     logs.configure(level=settings.log_level, clock=clock, secrets=secrets)
     server = create_app(settings, clock=clock, embedded=Embedded(clock))
-    if not run(server, settings.host, settings.port, lambda bound: _welcome(settings, bound)):
-        raise _fail(f"cannot listen on {settings.host}:{settings.port}")
+    if problem := run(server, settings.host, settings.port, lambda bound: _welcome(settings, bound)):
+        raise _fail(problem)
 
 
 def _welcome(settings: Settings, port: int) -> None:

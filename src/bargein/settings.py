@@ -26,6 +26,7 @@ class Settings:
         data_dir: folder for the database and the journals (`BARGEIN_DATA_DIR`).
         database_url: a Postgres database instead of a file in that folder (`BARGEIN_DATABASE_URL`,
             `postgresql://user:password@host/name`, with `sslmode` and the like after a question mark).
+        database_wait_s: how long a database that cannot be reached is waited for when the server starts.
         api_key: the private bearer key (`BARGEIN_API_KEY`): opens everything.
         public_key: the public bearer key (`BARGEIN_PUBLIC_KEY`): opens `POST /call/web` alone.
         public_url: how the world reaches this server, when a proxy stands before it (`BARGEIN_PUBLIC_URL`).
@@ -47,6 +48,7 @@ class Settings:
     port: int = DEFAULT_PORT
     data_dir: Path = Path(".bargein")
     database_url: str | None = field(default=None, repr=False)
+    database_wait_s: float = 30.0
     api_key: str | None = field(default=None, repr=False)
     public_key: str | None = field(default=None, repr=False)
     public_url: str | None = None

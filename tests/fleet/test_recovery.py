@@ -211,6 +211,7 @@ async def test_a_database_that_goes_away_in_mid_call_costs_nothing(tmp_path: Pat
     with cluster.database() as url:
         async with Receiver() as hook, staged(tmp_path, database_url=url) as stage:
             mine = stage.assistant(server={"url": hook.url}, **REPORTS)
+            waiting = await create_call(stage.url, mine)
             async with calling(stage.url, mine) as caller, calling(stage.url, mine) as other:
                 await caller.until(lambda: caller.of("speech-update", role="assistant", status="started"))
                 await other.until(lambda: other.of("speech-update", role="assistant", status="started"))
@@ -218,6 +219,8 @@ async def test_a_database_that_goes_away_in_mid_call_costs_nothing(tmp_path: Pat
                 try:
                     async with httpx.AsyncClient() as client:
                         assert (await client.get(f"{stage.url}/call/{caller.id}")).status_code == 503
+                    async with joining(stage.url, waiting, pump=False) as early:
+                        assert await early.until_closed() == 1013
                     heard = len(caller.audio)
                     await caller.until(lambda: len(caller.audio) > heard + 20)
                     await caller.send({"type": "end-call"})

@@ -1,15 +1,22 @@
 """A database that fails: each request is answered in Vapi's shape, and nothing that was confirmed is lost."""
 
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
+from bargein.ports import StoreAwayError
+from bargein.server.app import create_app
 from bargein.server.services import Services
+from bargein.settings import Settings
+from tests.postgres import Cluster, needs_postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -68,3 +75,39 @@ async def test_a_database_that_is_away_is_told_and_comes_back(client: httpx.Asyn
         assert (await client.get("/health")).status_code == 200
     assert (await client.get("/assistant")).json() == [made]
     assert (await client.get("/ready")).status_code == 200
+
+
+@needs_postgres
+async def test_a_server_waits_for_a_database_that_starts_beside_it(cluster: Cluster, tmp_path: Path) -> None:
+    with cluster.database() as url:
+        app = create_app(Settings(data_dir=tmp_path, database_url=url))
+        ready = anyio.Event()
+
+        async def start() -> None:
+            async with app.router.lifespan_context(app):
+                ready.set()
+
+        cluster.stop()
+        with capture_logs() as lines:
+            async with anyio.create_task_group() as tasks:
+                try:
+                    tasks.start_soon(start)
+                    with anyio.fail_after(10):
+                        while not lines:
+                            await anyio.sleep(0.01)
+                    assert not ready.is_set()
+                finally:
+                    cluster.start()
+        assert ready.is_set()
+        assert lines[0]["event"] == "waiting for the database"
+
+
+@needs_postgres
+async def test_a_server_whose_database_does_not_come_says_so(tmp_path: Path) -> None:
+    nowhere = f"postgresql://ada:hush-hush@/x?host={tmp_path}"
+    app = create_app(Settings(data_dir=tmp_path, database_url=nowhere, database_wait_s=0))
+    with pytest.raises(StoreAwayError) as caught:
+        async with app.router.lifespan_context(app):
+            pass
+    assert app.state.start_error == "The database cannot be reached. Try again."
+    assert "hush-hush" not in "".join(traceback.format_exception(caught.value))

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bargein.clock import LoopClock
 from bargein.ports import StoreAwayError
-from bargein.store import Query, Store
+from bargein.store import Query, Store, journals
 from tests.postgres import Cluster, needs_postgres
 
 pytestmark = pytest.mark.anyio
@@ -101,3 +102,56 @@ async def test_a_connection_that_postgres_closes_costs_at_most_what_it_was_doing
             assert await store.tools.get(made["id"]) == made
         finally:
             await store.close()
+
+
+# the journal's file may grow to 4,000 bytes: the write at the limit is cut short, those after it fail
+_FILLS_ITS_JOURNAL = """
+import json, resource, signal, sys
+from pathlib import Path
+import anyio
+from bargein.store.journals import JournalFile
+
+async def main(path):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    journal, n = JournalFile(Path(path)), 0
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+    for _ in range(10):
+        for _ in range(10):
+            journal.write(json.dumps({"n": n, "x": "ü" * 40}, ensure_ascii=False))
+            n += 1
+        await journal.close()
+    size = Path(path).stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await journal.close()
+    print(json.dumps({"lines": n, "size_when_full": size}))
+
+anyio.run(main, sys.argv[1])
+"""
+
+
+async def test_a_journal_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "journals" / "a.jsonl"
+    ran = subprocess.run(  # noqa: ASYNC221  # it ends within a second
+        [sys.executable, "-c", _FILLS_ITS_JOURNAL, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    *log, told = ran.stdout.splitlines()
+    told = json.loads(told)
+    assert 3000 < told["size_when_full"] <= 4000
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == list(range(told["lines"]))
+    assert sum("cannot be written" in line for line in log) == 1
+    assert sum("is written again" in line for line in log) == 1
+
+
+async def test_a_journal_that_cannot_be_written_for_too_long_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "_MOST_CHARS", 1000)
+    (tmp_path / "journals").write_text("a file where the folder should be")
+    journal = journals.JournalFile(journals.journal_path(tmp_path, "a"))
+    with capture_logs() as lines:
+        for n in range(100):
+            journal.write(f"line {n:03d} " + "x" * 20)
+        await journal.close()
+    assert [line["event"] for line in lines] == ["a call's journal breaks off: it could not be written for too long"]
+    assert journal._lines == []

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from bargein import __version__
 from bargein.clock import Clock, LoopClock
-from bargein.ports import ProviderError
+from bargein.ports import ProviderError, StoreError, StoreFullError
 from bargein.providers.embedded import Embedded
 from bargein.providers.http import new_client
 from bargein.server import errors, media, monitor, openapi, pages
@@ -109,12 +109,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         readiness = Readiness()
         async with AsyncExitStack() as stack:
-            store = await Store.open(
-                settings.data_dir / DATABASE,
-                clock,
-                url=settings.database_url,
-                secret_keys=settings.secret_keys,
-            )
+            store = await _opened(app, settings, clock)
             stack.push_async_callback(_shielded, store.close)
             client = await stack.enter_async_context(new_client())
             providers = embedded or Embedded(clock)
@@ -161,6 +156,21 @@ def _lifespan(
                 tasks.cancel_scope.cancel()
 
     return lifespan
+
+
+async def _opened(app: FastAPI, settings: Settings, clock: Clock) -> Store:
+    """Open the store; a database that starts beside this server is waited for."""
+    path = settings.data_dir / DATABASE
+    until_ms = clock.monotonic_ms() + settings.database_wait_s * 1000
+    while True:
+        try:
+            return await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+        except StoreError as error:
+            if isinstance(error, StoreFullError) or clock.monotonic_ms() > until_ms:
+                app.state.start_error = str(error)
+                raise
+            _log.warning("waiting for the database", reason=str(error))
+            await anyio.sleep(1)
 
 
 async def _shielded(close: Callable[[], Awaitable[None]]) -> None:

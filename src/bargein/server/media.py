@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 from bargein.call.ears import FloodError
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import Room, WebsocketLeg
+from bargein.ports import StoreError
 from bargein.server.auth import bearer, key_of
 from bargein.server.bodies import parse_json
 from bargein.server.desk import Claim, RefusedError, StartError
@@ -38,6 +39,7 @@ INVALID_PAYLOAD = 1007
 POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013  # IANA's registry of close codes
 
 MAX_TEXT_CHARS = 128 * 1024
 """No control message needs to be longer. The worst that JSON of this size can do is to hold up all calls for 20 ms."""
@@ -73,6 +75,8 @@ async def transport(socket: WebSocket, call_id: str) -> None:
             await _hold(services, socket, claim)
     except RefusedError as error:
         await refuse(socket, call_id, error.close_code, str(error))
+    except StoreError as error:
+        await refuse(socket, call_id, TRY_AGAIN_LATER, str(error))
 
 
 async def _hold(services: Services, socket: WebSocket, claim: Claim) -> None:

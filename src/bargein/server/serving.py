@@ -78,8 +78,8 @@ def config_of(app: FastAPI, host: str, port: int, **changes: Any) -> uvicorn.Con
     return uvicorn.Config(app, host=host, port=port, **(settings | changes))
 
 
-def serve(app: FastAPI, host: str, port: int, listening: Callable[[int], None]) -> bool:
-    """Serve until told to stop (SIGINT, SIGTERM); False if the server could not start."""
+def serve(app: FastAPI, host: str, port: int, listening: Callable[[int], None]) -> str | None:
+    """Serve until told to stop (SIGINT, SIGTERM); gives why the server could not start, or None."""
     server = Server(config_of(app, host, port), listening)
     server.run()
-    return server.started
+    return None if server.started else getattr(app.state, "start_error", f"cannot listen on {host}:{port}")
