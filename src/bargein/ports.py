@@ -427,10 +427,12 @@ class Leg(Protocol):
     Attributes:
         rate_hz: sample rate of the audio in both directions.
         can_clear: whether the far end drops, on `clear`, the audio that was sent to it.
+        can_transfer: whether the caller can be given to a telephone number or SIP address (`transfer`).
     """
 
     rate_hz: int
     can_clear: bool
+    can_transfer: bool
 
     def encode(self, pcm: Pcm16) -> bytes:
         """Turn samples at `rate_hz` into the carrier's bytes; called once per piece of speech, not per frame."""

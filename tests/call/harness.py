@@ -363,7 +363,7 @@ def bearing(key: str | None) -> dict[str, str]:
 
 
 async def create_call(
-    url: str, assistant: dict[str, Any], *, sound: Sound | None = None, key: str | None = "some-key", **body: Any
+    url: str, assistant: dict[str, Any] | None, *, sound: Sound | None = None, key: str | None = "some-key", **body: Any
 ) -> dict[str, Any]:
     """Make a call, which then waits for its caller."""
     transport = {"provider": "vapi.websocket"} if sound is None else sound.as_transport()
@@ -391,7 +391,8 @@ async def joining(
             await socket.close()
             tasks.cancel_scope.cancel()
     for _, message in caller.messages:
-        conforms(message)
+        if "statusCode" not in message:  # the answer to a message that was refused is none of the call's
+            conforms(message)
 
 
 @asynccontextmanager

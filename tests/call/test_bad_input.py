@@ -31,7 +31,7 @@ BAD_TEXTS = {
     "nested a little too deeply": ('{"a":' * 100 + "1" + "}" * 100, 400),
     "without what it needs": ('{"type": "say"}', 400),
     "of a wrong kind": ('{"type": "control", "control": "dance"}', 400),
-    "what only Vapi does": ('{"type": "transfer"}', 501),
+    "what only Vapi does": ('{"type": "send-transport-message"}', 501),
     "larger than a message needs to be": (json.dumps({"type": "say", "content": "a" * 300_000}), 413),
 }
 

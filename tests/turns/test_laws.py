@@ -22,6 +22,7 @@ from bargein.turns.commands import (
     SpeechProgress,
     StartReply,
     StopPlayback,
+    TakeOver,
     UserInterrupted,
     VoiceInput,
 )
@@ -29,6 +30,7 @@ from bargein.turns.events import (
     AddMessage,
     CallStarted,
     Event,
+    HandedOff,
     HangUp,
     Mute,
     Played,
@@ -97,7 +99,7 @@ class Conversation(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.plan = Plan()
+        self.plan = self.first_plan = Plan()
         self.state = State(call_id=CALL_ID)
         self.now = 0
         self.events: list[Event] = []
@@ -117,6 +119,8 @@ class Conversation(RuleBasedStateMachine):
         self.protected: set[str] = set()
         self.ended = False
         self.tools = ToolWatch()
+        self.successors: list[Plan] = []
+        self.taken_over: list[int] = []
         # What the caller has really done.
         self.voiced = False
         self.run_onset = 0
@@ -130,7 +134,7 @@ class Conversation(RuleBasedStateMachine):
 
     @initialize(plan=PLANS)
     def begin(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan = self.first_plan = plan
         self.feed(CallStarted(0))
 
     # The world.
@@ -379,6 +383,18 @@ class Conversation(RuleBasedStateMachine):
             self.voiced, self.last_offset = False, at
         self.feed(Mute(at, side, on))  # pyright: ignore[reportArgumentType]
 
+    @rule(
+        gap=GAPS,
+        plan=PLANS,
+        context=st.sampled_from(["all", "none", "lastNMessages", "userAndAssistantMessages"]),
+        most=st.integers(0, 4),
+    )
+    def assistant_hands_off(self, gap: int, plan: Plan, context: str, most: int) -> None:
+        at = self.now + gap
+        self.tick_until(at)
+        self.successors.append(plan)
+        self.feed(HandedOff(at, len(self.successors) - 1, plan, context, most))  # type: ignore[arg-type]
+
     @rule(gap=GAPS)
     def operator_greets(self, gap: int) -> None:
         self.feed(SayFirstMessage(self.now + gap))
@@ -403,6 +419,13 @@ class Conversation(RuleBasedStateMachine):
                 self.check_memory(command)
             case Decide("recovered" | "ignored", why) if "listening aloud" in why:
                 self.settle_utterance()
+            case TakeOver(successor):
+                assert set(self.started) == set(self.closed), "nobody takes over amid a reply"
+                assert successor not in self.taken_over, "who takes over does so once"
+                assert successor == len(self.successors) - 1, "the last one who was named takes over"
+                self.taken_over.append(successor)
+                self.plan = self.successors[successor]
+                self.tools.explained = True
             case EndCall():
                 self.ended = True
             case _:
@@ -530,7 +553,7 @@ class Conversation(RuleBasedStateMachine):
         """Law 1: the same inputs give the same commands."""
         state, log = State(call_id=CALL_ID), []
         for event in self.events:
-            state, commands = step(state, event, self.plan)
+            state, commands = step(state, event, self.first_plan)
             log.extend(commands)
         assert log == self.log, "law 1: a journal replays to the same call"
         assert state == self.state
@@ -565,7 +588,7 @@ class Conversation(RuleBasedStateMachine):
     def is_at_rest(self) -> bool:
         s = self.state
         idle = s.reply is None and not s.owed and not s.sayings and s.alarm is None and not s.caller.said
-        return idle and not tools.awaits(s) and s.ending is None
+        return idle and not tools.awaits(s) and s.ending is None and s.handoff is None
 
     def answer_as_a_good_shell(self) -> None:
         reply = self.state.reply

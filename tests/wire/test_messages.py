@@ -8,7 +8,7 @@ import pytest
 
 from bargein.wire import client_messages as m
 from bargein.wire.errors import WireError
-from bargein.wire.inbound import AddMessage, Control, EndCall, Say, parse_inbound
+from bargein.wire.inbound import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_inbound
 from tests.vapi_schema import problems
 
 NOW = 1_763_925_000_123
@@ -97,6 +97,14 @@ def test_a_null_inside_of_a_call_is_not_lost() -> None:
         ({"message": {"type": "say", "content": "hi"}}, Say(type="say", content="hi")),
         ({"type": "control", "control": "mute-customer"}, Control(type="control", control="mute-customer")),
         ({"type": "end-call"}, EndCall(type="end-call")),
+        (
+            {"type": "transfer", "destination": {"type": "number", "number": "+1"}, "content": "Bye."},
+            Transfer(type="transfer", destination={"type": "number", "number": "+1"}, content="Bye."),
+        ),
+        (
+            {"type": "handoff", "destination": {"type": "assistant", "assistantName": "Bea"}},
+            Handoff(type="handoff", destination={"type": "assistant", "assistantName": "Bea"}),
+        ),
         ({"type": "hangup"}, EndCall(type="hangup")),
         ({"message": {"type": "end-call"}}, EndCall(type="end-call")),
     ],
@@ -145,7 +153,7 @@ def test_what_is_no_message_is_refused(data: object, text: str) -> None:
     assert any(message.startswith(text) for message in caught.value.messages)
 
 
-@pytest.mark.parametrize("kind", ["transfer", "handoff", "send-transport-message"])
+@pytest.mark.parametrize("kind", ["send-transport-message"])
 def test_what_the_server_cannot_do_yet_is_said(kind: str) -> None:
     with pytest.raises(WireError) as caught:
         parse_inbound({"type": kind})

@@ -111,7 +111,9 @@ class Ears:
         self._gate = VoiceGate()
         self._utterance = UtteranceGate(UTTERANCE_HANG_MS)
         self._detecting = detector.open(voice_rate_hz, self._judged)
-        self._transcribing = transcriber.open(self._understood)
+        self._listener = 0
+        self._transcribing = self._opened(transcriber)
+        self._speaking = False
         self._heard_ms = 0.0
         self.muted = False
 
@@ -155,6 +157,7 @@ class Ears:
         edge = self._gate.push(probability, end_ms)
         utterance = self._utterance.push(edge, end_ms)
         if utterance is not None:
+            self._speaking = utterance.started
             if utterance.started:
                 self._transcribing.voice_started(round(self._now_ms()) - utterance.at_ms)
             else:
@@ -168,5 +171,18 @@ class Ears:
         if self._overlaps is not None:
             self._overlaps.window(probability, end_ms, edge)
 
-    def _understood(self, text: str, final: bool) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
-        self._post(Words(int(self._now_ms()), text, final))
+    def _opened(self, transcriber: Transcriber) -> TranscriberStream:
+        self._listener += 1
+        listener = self._listener
+
+        def understood(text: str, final: bool) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
+            if listener == self._listener:  # what a transcriber that was replaced still has to say is said by another
+                self._post(Words(int(self._now_ms()), text, final))
+
+        return transcriber.open(understood)
+
+    def listen_with(self, transcriber: Transcriber) -> None:
+        """From here on another transcriber understands; somebody must run it. What is being said goes on into it."""
+        self._transcribing = self._opened(transcriber)
+        if self._speaking:
+            self._transcribing.voice_started(0)

@@ -1,7 +1,8 @@
-"""Tools that the call itself carries out: endCall, dtmf, voicemail."""
+"""Tools that the call itself carries out."""
 
 from collections.abc import Callable
 
+from bargein.call.passing import Passing
 from bargein.call.toolwork import Answer, Inside
 from bargein.ports import CarrierError, Leg, ToolCall, ToolResult
 from bargein.wire.assistant import Assistant
@@ -11,12 +12,13 @@ _MOST_KEYS = 100
 _KEYS = frozenset("0123456789*#ABCDabcdwW,")
 
 
-def inside_tools(leg: Leg, assistant: Callable[[], Assistant]) -> dict[str, Inside]:
+def inside_tools(leg: Leg, assistant: Callable[[], Assistant], passing: Passing) -> dict[str, Inside]:
     """What carries out each type.
 
     Args:
         leg: the caller's connection.
         assistant: who has the call now.
+        passing: passes the caller on.
     """
 
     async def end_call(_tool: JsonObject, _call: ToolCall, _arguments: JsonObject) -> Answer:
@@ -38,4 +40,10 @@ def inside_tools(leg: Leg, assistant: Callable[[], Assistant]) -> dict[str, Insi
             return Answer(ToolResult(f"Not pressed: {error}", failed=True))
         return Answer(ToolResult("Pressed."))
 
-    return {"endCall": end_call, "voicemail": voicemail, "dtmf": dtmf}
+    return {
+        "endCall": end_call,
+        "voicemail": voicemail,
+        "dtmf": dtmf,
+        "handoff": passing.handoff,
+        "transferCall": passing.transfer_call,
+    }

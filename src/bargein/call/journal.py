@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
 
 from bargein.turns import Plan
-from bargein.turns.events import Event, SpeechQueued, Staged, TimedWord, ToolAsked, ToolsCalled
+from bargein.turns.events import Event, HandedOff, SpeechQueued, Staged, TimedWord, ToolAsked, ToolsCalled
 
 VERSION = 1
 _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in get_args(Event)}
@@ -91,6 +91,9 @@ def _events(numbered: Iterator[tuple[int, str]]) -> Iterator[Event]:
 
 def _event(value: dict[str, Any]) -> Event:
     kind = _EVENTS[value.pop("event")]
+    if kind is HandedOff:
+        plan = Plan.from_json(value.pop("plan"))
+        return HandedOff(**value, plan=plan)
     if kind is ToolsCalled:
         calls = tuple(_asked(call) for call in cast("list[dict[str, Any]]", value.pop("calls")))
         return ToolsCalled(**value, calls=calls)

@@ -48,6 +48,10 @@ def _part(call: JsonObject, name: str) -> JsonObject | None:
     return without_secrets(cast("JsonObject", value)) if isinstance(value, dict) else None
 
 
+_TOLD_DESTINATIONS = ("assistant", "number", "sip")
+"""Those that Vapi's message has a schema for."""
+
+
 class Narrator:
     """Writes the client messages of one call.
 
@@ -70,24 +74,46 @@ class Narrator:
         *,
         line: ServerLine | None = None,
     ) -> None:
-        self._cast = participants
-        asked = assistant.client_messages
-        self._for_client = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
         self._line = line
-        told = line is not None and line.reaches_somebody
-        self._for_server = server_messages_of(assistant) if told else frozenset[str]()
-        self._wanted = self._for_client | self._for_server
         self._epoch_ms = epoch_ms
         self._now_epoch_ms = now_epoch_ms
         self._send = send
+        self.recast(participants, assistant)
+
+    def recast(self, participants: Cast, assistant: Assistant) -> None:
+        """From here on these are who the messages are about, and what they want told."""
+        self._cast = participants
+        asked = assistant.client_messages
+        self._for_client = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
+        told = self._line is not None and self._line.reaches_somebody
+        self._for_server = server_messages_of(assistant) if told else frozenset[str]()
+        self._wanted = self._for_client | self._for_server
         self._custom_voice = assistant.voice is not None and assistant.voice.provider == "custom-voice"
 
-    def status(self, status: Literal["in-progress", "ended"], ended_reason: str | None = None) -> None:
-        """The call's status changed."""
+    def transfer_update(self, destination: JsonObject, to_assistant: JsonObject | None = None) -> None:
+        """The call goes somewhere else: to an assistant, or to a telephone."""
+        if "transfer-update" not in self._wanted:
+            return
+        assistants: dict[str, Any] = {}
+        if to_assistant is not None:
+            assistants = {"to_assistant": without_secrets(to_assistant), "from_assistant": self._cast.assistant}
+        told_of = without_secrets(destination) if destination.get("type") in _TOLD_DESTINATIONS else None
+        if told_of is not None and told_of.get("type") == "assistant":
+            told_of.setdefault("assistantName", str((to_assistant or {}).get("name") or ""))
+        self._say(wire.TransferUpdate(**self._envelope(), destination=told_of, **assistants))
+
+    def status(
+        self,
+        status: Literal["in-progress", "forwarding", "ended"],
+        ended_reason: str | None = None,
+        *,
+        tell: bool = True,
+    ) -> None:
+        """The call's status changed; without `tell` the messages to come say so, and no message of its own does."""
         self._cast.call["status"] = status
         if ended_reason is not None:
             self._cast.call["endedReason"] = ended_reason
-        if "status-update" in self._wanted:
+        if tell and "status-update" in self._wanted:
             self._say(wire.StatusUpdate(**self._envelope(), status=status, ended_reason=ended_reason))
 
     def assistant_started(self) -> None:

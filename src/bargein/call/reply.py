@@ -61,6 +61,10 @@ class Speaker:
         self._now_ms = now_ms
         self._post = post
 
+    def recast(self, model: Model, voice: Voice, failed_reason: str) -> None:
+        """From the next reply on, others answer and speak."""
+        self._model, self._voice, self._failed_reason = model, voice, failed_reason
+
     async def run(self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], box: Toolbox) -> None:
         """Make a reply: of `text`, or of what the model answers to `messages`; it may call what is in `box`."""
         pieces_in, pieces_out = anyio.create_memory_object_stream[Piece](max_buffer_size=1000)

@@ -4,8 +4,10 @@ Everything happens on the event loop's thread. `post` steps the engine and perfo
 so that between the caller's voice and the silence there is no queue and no task switch.
 """
 
+import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
@@ -22,6 +24,7 @@ from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
 from bargein.call.outcome import Told, artifact_of, record_of, settled_plan
 from bargein.call.overlap import Overlaps
+from bargein.call.passing import FORWARDED, HandoffError, Part, Passing, Relay
 from bargein.call.reply import Speaker
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolbox import Toolbox
@@ -29,12 +32,14 @@ from bargein.call.toolwork import SPOKEN_AND_ENDED, ToolWork
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
 from bargein.ports import (
     CallRecords,
+    CarrierError,
     ChatMessage,
     JournalSink,
     Leg,
     ProviderError,
     Recorder,
     ToolCall,
+    TranscriberStream,
     Unrecorded,
 )
 from bargein.turns import State, step, wake_at
@@ -51,6 +56,7 @@ from bargein.turns.commands import (
     StartReply,
     StopPlayback,
     StopTool,
+    TakeOver,
     Unduck,
 )
 from bargein.turns.events import (
@@ -67,6 +73,7 @@ from bargein.turns.events import (
 )
 from bargein.wire import inbound
 from bargein.wire.base import JsonObject
+from bargein.wire.errors import WireError
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -90,6 +97,9 @@ class _Request(NamedTuple):
     box: Toolbox
 
 
+_Errand = Callable[[], Coroutine[Any, Any, None]]
+
+
 class CallSession:
     """A call from the moment its caller is connected until it is over. Run it once."""
 
@@ -104,6 +114,7 @@ class CallSession:
         sink: JournalSink,
         recorder: Recorder | None = None,
         log: JournalSink | None = None,
+        relay: Relay | None = None,
     ) -> None:
         self.setting = setting
         self.insight = Insight()
@@ -124,7 +135,7 @@ class CallSession:
         self._timer: Timer | None = None
         # Replies are begun by a task of the call's own: a timer's callback, where many of them are decided, has no task
         # that could own them.
-        self._begun, self._to_begin = anyio.create_memory_object_stream[_Request](_MOST_REPLIES_WAITING)
+        self._begun, self._to_begin = anyio.create_memory_object_stream[_Errand](_MOST_REPLIES_WAITING)
         self._replies: dict[str, anyio.CancelScope] = {}
         self._ended = anyio.Event()
         self._ended_reason = "worker-shutdown"
@@ -149,9 +160,21 @@ class CallSession:
             call_tools=self._call_tools,
         )
         self._box = Toolbox(setting.tools)
+        self._moved = anyio.Event()
+        self._hearing = anyio.CancelScope()
+        self._passing = Passing(
+            leg=leg,
+            line=providers.line,
+            relay=relay,
+            runner=providers.tools,
+            delegated=lambda: "phone-call-control" in (self.setting.assistant.server_messages or ()),
+            forwarding=self._forwarding,
+            now_ms=self.now_ms,
+            post=self.post,
+        )
         self._tools = ToolWork(
             runner=providers.tools,
-            inside=inside_tools(leg, lambda: self.setting.assistant),
+            inside=inside_tools(leg, lambda: self.setting.assistant, self._passing),
             render=self._render,
             history=lambda: self._state.history,
             now_ms=self.now_ms,
@@ -210,6 +233,8 @@ class CallSession:
                 side, on = _MUTES[message.control]
                 self._ears.muted = on if side == "customer" else self._ears.muted
                 self.post(Mute(at_ms, side, on))
+            case inbound.Transfer() | inbound.Handoff():
+                self._pass_on(message)
             case inbound.EndCall():
                 self.hang_up("customer-ended-call" if by_caller else "manually-canceled")
 
@@ -303,6 +328,8 @@ class CallSession:
             for command in commands:
                 self._perform(command)
             self._tell_conversation()
+        self._moved.set()
+        self._moved = anyio.Event()
 
     def _tell_conversation(self) -> None:
         """After what it came of, so that `user-interrupted` goes before the history that it changed."""
@@ -318,6 +345,8 @@ class CallSession:
                 self._narrator.tool_calls(self._tools.run(call_ids))
             case StopTool(call_id):
                 self._tools.stop(call_id)
+            case TakeOver(successor):
+                self._take_over(self._passing.parts[successor])
             case Send(message):
                 self._narrator.tell(message)
             case Decide(what, why, turn_id):
@@ -342,7 +371,7 @@ class CallSession:
         self._mouth.open(start.turn_id)
         messages = (*self.setting.instructions, *for_model(self._state.history))
         box = self._box if start.tools else Toolbox(())
-        self._begun.send_nowait(_Request(start.turn_id, start.text, messages, box))
+        self._begun.send_nowait(partial(self._reply, _Request(start.turn_id, start.text, messages, box)))
 
     def _call_tools(self, turn_id: str, calls: Sequence[ToolCall], box: Toolbox, spoke: bool) -> None:  # noqa: FBT001  # the shape of `Speaker`'s callback
         self._tools.ask(turn_id, calls, box, spoke=spoke)
@@ -352,8 +381,8 @@ class CallSession:
 
     async def _direct(self, tasks: "TaskGroup") -> None:
         async with self._begun, self._to_begin:
-            async for request in self._to_begin:
-                tasks.start_soon(self._reply, request)
+            async for errand in self._to_begin:
+                tasks.start_soon(errand)
 
     async def _reply(self, request: _Request) -> None:
         turn_id = request.turn_id
@@ -368,8 +397,15 @@ class CallSession:
                     del self._replies[turn_id]
 
     async def _transcribe(self) -> None:
+        stream = None
+        while stream is not self._ears.transcribing:
+            stream = self._ears.transcribing
+            with anyio.CancelScope() as self._hearing:
+                await self._run_transcriber(stream)
+
+    async def _run_transcriber(self, stream: TranscriberStream) -> None:
         try:
-            await self._ears.transcribing.run()
+            await stream.run()
         except ProviderError as error:
             self.post(Fail(int(self.now_ms()), error.ended_reason, str(error)))
         except Exception as error:  # noqa: BLE001  # a transcriber's own bug must end the call in words, not hang it
@@ -379,6 +415,47 @@ class CallSession:
     def _may_be_cut(self) -> bool:
         reply = self._state.reply
         return reply is not None and reply.audible_ms is not None and reply.interruptible
+
+    # Passing the caller on.
+
+    def _take_over(self, part: Part) -> None:
+        """Another assistant has the call: everything of the old one's is replaced, but for the connection."""
+        before, self.setting = self.setting, part.setting
+        providers = part.providers
+        self._narrator.transfer_update(part.destination, part.setting.assistant_json)
+        self._narrator.recast(Cast.of(part.setting.call, part.setting.assistant_json), part.setting.assistant)
+        self._narrator.status("in-progress", tell=False)
+        self._narrator.assistant_started()
+        self._box = Toolbox(part.setting.tools)
+        self._speaker.recast(providers.model, providers.voice, part.setting.plan.model_failed_reason)
+        if before.assistant_json.get("transcriber") != part.setting.assistant_json.get("transcriber"):
+            self._ears.listen_with(providers.transcriber)
+            self._hearing.cancel()
+
+    def _forwarding(self, destination: JsonObject) -> None:
+        self._narrator.transfer_update(destination)
+        self._narrator.status("forwarding")
+
+    def _pass_on(self, message: inbound.Transfer | inbound.Handoff) -> None:
+        to_phone = isinstance(message, inbound.Transfer) and message.destination.get("type") != "assistant"
+        if to_phone and not self._passing.can_transfer:
+            raise WireError(501, "this call cannot be transferred to a telephone: its transport has none")
+        if message.content:
+            self.post(Say(int(self.now_ms()), self._render(message.content, {})))
+        self._begun.send_nowait(partial(self._passed_on, message.destination, to_phone=to_phone))
+
+    async def _passed_on(self, destination: JsonObject, *, to_phone: bool) -> None:
+        try:
+            if not to_phone:
+                await self._passing.hand_over(destination)
+                return
+            while self._state.reply is not None or self._state.sayings:
+                await self._moved.wait()
+            await self._passing.transfer(destination)
+            self.hang_up(FORWARDED)
+        except (HandoffError, CarrierError) as error:
+            _log.warning("a caller could not be passed on", call_id=self.setting.call_id, reason=str(error))
+            self.reply_to_client(json.dumps(WireError(400, str(error)).body()))
 
     def _arm(self) -> None:
         if self._timer is not None:

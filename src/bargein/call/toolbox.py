@@ -29,6 +29,7 @@ _DESCRIPTIONS = {
     "endCall": "End the phone call. Use it when the conversation is over.",
     "dtmf": "Press keys on the telephone's keypad.",
     "transferCall": "Transfer the call.",
+    "handoff": "Hand the call to another assistant, when your instructions or the caller's wish call for it.",
     "voicemail": "Leave a message when an answering machine has taken the call.",
 }
 _KEYS: JsonObject = {
@@ -73,6 +74,9 @@ def name_of(tool: JsonObject) -> str:
         if isinstance(name, str) and name:
             return name[:64]
     kind = str(tool.get("type"))
+    if kind == "handoff":
+        first = next(map(label_of, destinations_of(tool)), "assistant")
+        return _BAD_NAME.sub("_", f"handoff_to_{first}")[:64]
     return "leave_voicemail" if kind == "voicemail" else _BAD_NAME.sub("_", kind)[:64]
 
 
@@ -98,7 +102,7 @@ def _parameters(tool: JsonObject) -> JsonObject:
     match tool.get("type"):
         case "dtmf":
             return _KEYS
-        case "transferCall":
+        case "transferCall" | "handoff":
             return _destinations(tool)
         case _:
             return _NOTHING
@@ -178,10 +182,25 @@ def start_of(tool: JsonObject, arguments: JsonObject, count: int) -> Start | Non
         end = None if message is None else _end(message)
         return Start(end.say or "") if end is not None else None
     given = [m for m in _messages(tool) if m.get("type") == "request-start"]
+    if not given and tool.get("type") == "transferCall":
+        return _before_transfer(tool, arguments)
     message = _pick(_eligible(tool, "request-start", arguments), count)
     if message is None:
         return Start() if given else None
     return Start(_text(message), message.get("blocking") is True)
+
+
+def _before_transfer(tool: JsonObject, arguments: JsonObject) -> Start | None:
+    """What the caller hears before being put through (`destination.message`); an assistant is put on without a word."""
+    known = destinations_of(tool)
+    wanted: object = arguments.get("destination")
+    chosen = next((one for one in known if label_of(one) == wanted), known[0] if len(known) == 1 else None)
+    if chosen is None or chosen.get("message") is None:
+        return None
+    message: object = chosen["message"]
+    if isinstance(message, dict):
+        return Start(_text(cast("JsonObject", message)), blocking=True)
+    return Start(str(message).strip(), blocking=True)
 
 
 def delayed_of(tool: JsonObject, arguments: JsonObject, count: int) -> tuple[Staged, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,13 +10,14 @@ import anyio.to_thread
 import structlog
 
 from bargein.call.outcome import plan_of
+from bargein.call.passing import HandoffError
 from bargein.call.rules import RulesError, compile_plan
 from bargein.call.session import CallSession, Setting
 from bargein.call.setting import Rejection
 from bargein.call.variables import Variables, has_templates
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
-from bargein.ports import CallRecords, ChatMessage, Leg, ProviderError
+from bargein.ports import CallRecords, Leg, ProviderError
 from bargein.server.casting import Casting
 from bargein.server.gathering import gather_tools
 from bargein.server.inbound import REJECTED, Reception
@@ -24,6 +25,7 @@ from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
 from bargein.server.outside import Outside, Signatures
+from bargein.server.relay import CallRelay, instructions_of, members_of, squad_of, variables_of
 from bargein.server.reporting import Reporting
 from bargein.server.toolroom import Toolroom
 from bargein.settings import Settings
@@ -77,6 +79,8 @@ class Claim:
 
     call: JsonObject
     assistant: JsonObject
+    values: JsonObject = field(default_factory=JsonObject)
+    """Variables beside those of the call: of a squad's member."""
 
 
 class Desk:
@@ -171,6 +175,14 @@ class Desk:
             raise RefusedError("this call is over")
         if rejection_of(call) is not None:
             return Claim(call, {"firstMessageMode": "assistant-waits-for-user"})
+        try:
+            squad = await squad_of(call, self._store)
+            if squad is not None:
+                first, *_ = await members_of(squad, self._store, call.get("squadOverrides"))
+                return Claim(call, first.assistant, first.values)
+        except HandoffError as error:
+            await self._end_unstarted(call_id, "assistant-not-found", str(error))
+            raise RefusedError(str(error)) from None
         stored: JsonObject | None = None
         assistant_id: object = call.get("assistantId")
         if call.get("assistant") is None and isinstance(assistant_id, str):
@@ -188,7 +200,7 @@ class Desk:
             RefusedError: the server began to stop meanwhile; the call can still be had from the next one.
         """
         call, call_id = claim.call, str(claim.call["id"])
-        variables = Variables.of(call)
+        variables = variables_of(call, claim.values)
         as_json = await self._filled_in(claim.assistant, variables)
         keys = await keys_of(as_json, self._store)
         number = await self._reporting.phone_number(call)
@@ -207,7 +219,7 @@ class Desk:
                 assistant=assistant,
                 assistant_json=as_json,
                 plan=compile_plan(assistant),
-                instructions=_instructions(assistant),
+                instructions=instructions_of(assistant),
                 variables=variables,
                 rejection=Rejection.of(rejection_of(call), REJECTED),
                 tools=await gather_tools(as_json, self._store, providers.tools),
@@ -233,6 +245,7 @@ class Desk:
             sink=sink,
             recorder=None if plan.recording_enabled is False else self._recordings.record(call_id),
             log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
+            relay=CallRelay(call, leg.rate_hz, self._store, self._casting, self._clock),
         )
         line.artifact = session.artifact
         self._lines[call_id] = line
@@ -315,10 +328,3 @@ class Desk:
         await self._records.finish(
             call_id, {"status": "ended", "endedReason": reason, "endedMessage": detail, "endedAt": ended_at}
         )
-
-
-def _instructions(assistant: Assistant) -> tuple[ChatMessage, ...]:
-    given = assistant.model.messages if assistant.model is not None else None
-    return tuple(
-        ChatMessage("assistant" if m.role == "function" else m.role, m.content or "") for m in given or () if m.content
-    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bargein.turns import replies, tools
+from bargein.turns import handoff, replies, tools
 from bargein.turns.commands import Command, Decide, Duck, Hang, Remember, Send, SpeechUpdate, Unduck
 from bargein.turns.endpointing import endpoint
 from bargein.turns.evidence import ducks, eases, listens_aloud
@@ -288,6 +288,14 @@ def _end_stalled(state: State, plan: Plan) -> Change:
     return replies.end_call(state, reason, f"the reply showed no sign of life for {plan.stall_ms} ms", plan, [])
 
 
+def _handoff_due(state: State, _plan: Plan) -> int | None:
+    return handoff.due(state)
+
+
+def _hand_over(state: State, _plan: Plan) -> Change:
+    return handoff.take_over(state)
+
+
 def _late_tool_due(state: State, _plan: Plan) -> int | None:
     return tools.late_due(state)
 
@@ -359,6 +367,7 @@ AGENDA = (
     Item(_late_tool_due, _give_up_tool),
     Item(_delayed_due, _say_delayed),
     Item(_saying_due, _start_saying),
+    Item(_handoff_due, _hand_over),
     Item(_endpoint_due, _answer),
     Item(_ending_due, _end),
     Item(_orphan_due, _drop_orphan),

@@ -76,6 +76,13 @@ class StopTool:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Another assistant has the call from here on: its model, voice and transcriber."""
+
+    successor: int
+
+
+@dataclass(frozen=True, slots=True)
 class CalledTool:
     """A tool call, as the conversation has it."""
 
@@ -205,6 +212,7 @@ class EndCall:
 Command = (
     RunTools
     | StopTool
+    | TakeOver
     | StartReply
     | Play
     | Duck

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bargein.turns.plan import Plan
+
 Role = Literal["system", "user", "assistant", "tool"]
+Context = Literal["all", "none", "lastNMessages", "userAndAssistantMessages"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,24 @@ class ToolReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOff:
+    """Another assistant is to take over, once what is being said has been heard.
+
+    Attributes:
+        successor: which one, by the shell's count.
+        plan: what it goes by.
+        context: what it is told of the conversation (Vapi's `contextEngineeringPlan.type`).
+        most: of `lastNMessages`: how many.
+    """
+
+    at_ms: int
+    successor: int
+    plan: Plan
+    context: Context = "all"
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     """Vapi's inbound `control`: silence one side, or give it back its voice."""
 
@@ -288,6 +309,7 @@ Event = (
     | AddMessage
     | ToolsCalled
     | ToolReturned
+    | HandedOff
     | Mute
     | SayFirstMessage
     | Fail

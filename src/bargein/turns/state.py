@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bargein.turns.commands import Remember
-from bargein.turns.events import Judged, Staged, TimedWord
+from bargein.turns.events import HandedOff, Judged, Staged, TimedWord
+from bargein.turns.plan import Plan
 
 ReplyKind = Literal["model", "resumed", "first", "say"]
 """Asked of the model; the unheard rest of a reply that a false alarm cut; the first message; a `say`."""
@@ -227,8 +228,11 @@ class State:
         owed: the assistant should speak as soon as it may, without waiting for the caller.
         floor_ms: no assistant audio before this (`backoffSeconds`).
         quiet_ms: since when nobody has been doing anything (`silenceTimeoutSeconds`).
+        called: the ids of all tool calls there have been.
         tools: the tool calls in flight.
         rounds: how often the model has been asked because of tools since the caller last spoke.
+        handoff: who takes over once what is being said has been heard.
+        plan: what the call goes by since another assistant took over; None: none has.
         ending: the call ends with this `endedReason` when nothing more is to be said.
         replies: how many replies have been begun.
         turns: how many turns the conversation has had.
@@ -243,9 +247,12 @@ class State:
     caller: Caller = Caller()
     alarm: Alarm | None = None
     sayings: tuple[Saying, ...] = ()
+    called: frozenset[str] = frozenset()
     tools: tuple[Tool, ...] = ()
     rounds: int = 0
     ending: str | None = None
+    handoff: HandedOff | None = None
+    plan: Plan | None = None
     owed: bool = False
     floor_ms: int = 0
     quiet_ms: int = 0

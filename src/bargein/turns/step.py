@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bargein.turns import replies, tools
+from bargein.turns import handoff, replies, tools
 from bargein.turns.agenda import AGENDA
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
 from bargein.turns.events import (
@@ -10,6 +10,7 @@ from bargein.turns.events import (
     CallStarted,
     Event,
     Fail,
+    HandedOff,
     HangUp,
     Judged,
     Mute,
@@ -40,16 +41,20 @@ _MOST_AT_ONCE = 50
 
 
 def step(state: State, event: Event, plan: Plan) -> tuple[State, tuple[Command, ...]]:
-    """Take one event: the next state, and what is to be done, in order."""
+    """Take one event: the next state, and what is to be done, in order.
+
+    `plan` is what the call began with; who took over since goes by a plan of its own, which came with an event.
+    """
     if state.phase == "ended" or (state.phase == "new" and not isinstance(event, CallStarted | HangUp)):
         return state, ()
     state = replace(state, now_ms=max(state.now_ms, event.at_ms))
-    state, commands = _take(state, event, plan)
+    state, commands = _take(state, event, state.plan or plan)
     for _ in range(_MOST_AT_ONCE):
-        item = next((i for i in AGENDA if _is_due(i.due_ms(state, plan), state)), None) if _live(state) else None
+        now = state.plan or plan  # an item may change it
+        item = next((i for i in AGENDA if _is_due(i.due_ms(state, now), state)), None) if _live(state) else None
         if item is None:
             return state, tuple(commands)
-        state, more = item.act(state, plan)
+        state, more = item.act(state, now)
         commands.extend(more)
     raise AssertionError("the agenda does not come to rest")
 
@@ -58,7 +63,8 @@ def wake_at(state: State, plan: Plan) -> int | None:
     """When the engine wants a `Tick`, if nothing else happens before; always later than the last event."""
     if not _live(state):
         return None
-    return min((due for item in AGENDA if (due := item.due_ms(state, plan)) is not None), default=None)
+    now = state.plan or plan
+    return min((due for item in AGENDA if (due := item.due_ms(state, now)) is not None), default=None)
 
 
 def _live(state: State) -> bool:
@@ -85,6 +91,8 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             return _about_reply(state, event, plan)
         case ToolReturned():
             return tools.take(state, event)
+        case HandedOff():
+            return replace(state, handoff=event), []
         case Tick():
             return state, []
         case _:
@@ -148,13 +156,7 @@ def _start(state: State, plan: Plan) -> Change:
     if state.phase != "new":
         return state, []
     state = replace(state, phase="live", started_ms=state.now_ms, quiet_ms=state.now_ms)
-    match plan.first_message_mode:
-        case "assistant-speaks-first" if plan.first_message:
-            return replies.begin(state, "first", plan.first_message, interruptible=plan.first_message_interruptible)
-        case "assistant-waits-for-user":
-            return state, []
-        case _:
-            return replies.begin(state, "model", interruptible=plan.first_message_interruptible)
+    return handoff.greet(state, plan)
 
 
 def _say(state: State, event: Say, plan: Plan) -> Change:

@@ -28,7 +28,7 @@ _CALL_OVER = "The call ended before the tool had answered."
 
 def call(state: State, reply: Reply, event: ToolsCalled) -> Change:
     """The running reply calls tools."""
-    known = {called.id for entry in state.history for called in entry.tool_calls}
+    known = set(state.called)
     calls: list[ToolAsked] = []
     for asked in event.calls:
         if asked.id not in known:
@@ -39,7 +39,7 @@ def call(state: State, reply: Reply, event: ToolsCalled) -> Change:
     reply = replace(reply, called=True, alive_ms=state.now_ms, hang_sent=False)
     called = tuple(CalledTool(asked.id, asked.name, asked.arguments) for asked in calls)
     entry = Remember("assistant", "", state.now_ms, state.now_ms, reply.turn_id, tool_calls=called)
-    state = replace(state, reply=reply, history=(*state.history, entry), quiet_ms=state.now_ms)
+    state = replace(state, reply=reply, history=(*state.history, entry), called=frozenset(known), quiet_ms=state.now_ms)
     commands: list[Command] = [entry]
     run: list[str] = []
     for asked in calls:
@@ -272,7 +272,10 @@ def _running(state: State) -> list[Tool]:
 
 def with_result(history: tuple[Remember, ...], entry: Remember) -> tuple[Remember, ...]:
     """Put a tool's result where a chat model wants it: after the call, and after the results of its neighbours."""
-    at = 1 + next(i for i, one in enumerate(history) if any(c.id == entry.tool_call_id for c in one.tool_calls))
+    found = (i for i, one in enumerate(history) if any(c.id == entry.tool_call_id for c in one.tool_calls))
+    at = 1 + next(found, -1)
+    if at == 0:  # the assistant that has the call now was not told of it
+        return history
     ids = {called.id for called in history[at - 1].tool_calls}
     while at < len(history) and history[at].tool_call_id in ids:
         at += 1

@@ -213,6 +213,15 @@ class ToolCalls(ClientMessage):
     tool_with_tool_call_list: list[JsonObject]
 
 
+class TransferUpdate(ClientMessage):
+    """The call goes to somebody else; the assistants, without secrets, where it goes from one to another."""
+
+    type: Literal["transfer-update"] = "transfer-update"
+    destination: JsonObject | None = None
+    to_assistant: JsonObject | None = None
+    from_assistant: JsonObject | None = None
+
+
 class ToolCallsResult(ClientMessage):
     """A tool has answered: `tool_call_result` is Vapi's `ToolCallResult`."""
 
@@ -251,6 +260,7 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     "assistant.speechStarted": AssistantSpeech,
     "hang": Hang,
     "tool-calls": ToolCalls,
+    "transfer-update": TransferUpdate,
     "tool-calls-result": ToolCallsResult,
     "tool.completed": ToolCompleted,
     "user-interrupted": UserInterrupted,

@@ -47,13 +47,29 @@ class EndCall(WireModel):
     type: Literal["end-call", "hangup"]
 
 
-InboundMessage = AddMessage | Control | Say | EndCall
+class Transfer(WireModel):
+    """Gives the caller to a number or SIP address; `content` is said before."""
+
+    type: Literal["transfer"]
+    destination: JsonObject
+    content: str | None = None
+
+
+class Handoff(WireModel):
+    """Gives the call to another assistant (documented by Vapi, in no schema); `content` is said before."""
+
+    type: Literal["handoff"]
+    destination: JsonObject
+    content: str | None = None
+
+
+InboundMessage = AddMessage | Control | Say | EndCall | Transfer | Handoff
 
 _INBOUND: TypeAdapter[InboundMessage] = TypeAdapter(
-    Annotated[AddMessage | Control | Say | EndCall, Field(discriminator="type")]
+    Annotated[AddMessage | Control | Say | EndCall | Transfer | Handoff, Field(discriminator="type")]
 )
-_TYPES = ("add-message", "control", "say", "end-call", "hangup")
-_NOT_YET = ("transfer", "handoff", "send-transport-message")
+_TYPES = ("add-message", "control", "say", "end-call", "hangup", "transfer", "handoff")
+_NOT_YET = ("send-transport-message",)
 
 
 def parse_inbound(data: object) -> InboundMessage:

@@ -66,6 +66,7 @@ class WebsocketLeg:
     """
 
     can_clear = False
+    can_transfer = False
 
     def __init__(self, socket: Socket, encoding: Encoding, rate_hz: int, most_frames: int = _MOST_FRAMES) -> None:
         self.rate_hz = rate_hz

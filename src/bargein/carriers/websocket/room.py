@@ -20,6 +20,7 @@ class Room:
     """
 
     can_clear = False
+    can_transfer = False
 
     def __init__(self, first: WebsocketLeg) -> None:
         self.rate_hz = first.rate_hz

@@ -15,6 +15,7 @@ from bargein.server.checks import check_rules
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
 from bargein.server.routes.artifacts import erase_artifacts, with_presigned
+from bargein.server.routes.squads import check_squad
 from bargein.server.services import Reach, Services
 from bargein.wire.assistant import Assistant, without_nulls
 from bargein.wire.base import JsonObject
@@ -32,6 +33,7 @@ from bargein.wire.call import (
 )
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.redact import without_secrets
+from bargein.wire.squad import Squad
 
 router = APIRouter(prefix="/call", tags=["calls"])
 _private = [Depends(require_private)]
@@ -57,7 +59,7 @@ _MADE: JsonObject = {
     ]
 }
 _PHONE = ("phone_number", "phone_number_id")
-_SOMEBODY_ELSE = ("squad_id", "squad", "workflow_id", "workflow")
+_SOMEBODY_ELSE = ("workflow_id", "workflow")
 _OUTBOUND = ("schedule_plan",)
 _MOST_CUSTOMERS = 1000
 
@@ -217,6 +219,9 @@ def _refuse_what_is_not_here(asked: CreateCall | CreateWebCall) -> None:
 async def _check_assistant(services: Services, asked: CreateCall | CreateWebCall, body: JsonObject) -> None:
     """See that the call will have an assistant, and that this is valid with its overrides laid over it."""
     stored: JsonObject | None = None
+    if asked.squad is not None or asked.squad_id is not None:
+        await _check_squad(services, asked)
+        return
     if asked.assistant is None:
         if asked.assistant_id is None:
             raise WireError(400, "Need either `assistant` or `assistantId`.")
@@ -228,6 +233,15 @@ async def _check_assistant(services: Services, asked: CreateCall | CreateWebCall
     if asked.assistant_overrides is not None:
         check_rules(asked.assistant_overrides, "assistantOverrides.")
         parse_request(Assistant, _known_only(effective_assistant(body, stored)))
+
+
+async def _check_squad(services: Services, asked: CreateCall | CreateWebCall) -> None:
+    if asked.assistant is not None or asked.assistant_id is not None:
+        raise WireError(400, "Need either an assistant or a squad, not both.")
+    if asked.squad is not None:
+        await check_squad(services, parse_request(Squad, asked.squad))
+    elif await services.store.squads.get(str(asked.squad_id)) is None:
+        raise WireError(400, f"There is no squad with the id {str(asked.squad_id)[:80]}.")
 
 
 def _known_only(assistant: JsonObject) -> JsonObject:

@@ -1,0 +1,107 @@
+"""One assistant hands the call to another."""
+
+import pytest
+
+from bargein.turns import Plan
+from bargein.turns.commands import StartReply, TakeOver
+from bargein.turns.events import HandedOff, Mute, ReplyEnded, Say, ToolAsked, ToolReturned, ToolsCalled
+from tests.turns.talking import Call, waiting
+
+BEA = Plan(first_message="Bea here.", voice_ms=500)
+
+
+def taken_over(call: Call) -> list[int]:
+    return [c.successor for c in call.commands(TakeOver)]
+
+
+def replies(call: Call) -> list[str | None]:
+    return [c.text for c in call.commands(StartReply)]
+
+
+def test_the_new_one_begins_when_the_old_one_has_been_heard() -> None:
+    call = Call()
+    began = call.talking("I pass you on to Bea.", 2000)
+    call.feed(HandedOff(began + 100, 0, BEA))
+    assert taken_over(call) == []
+    call.spoken(began + 2000)
+    assert taken_over(call) == [0]
+    assert replies(call) == [None, "Bea here."]
+    assert call.state.plan == BEA
+
+
+def test_it_goes_by_a_plan_of_its_own() -> None:
+    call = Call(waiting(silence_timeout_ms=20_000)).start()
+    call.feed(HandedOff(1000, 0, waiting(silence_timeout_ms=10_000)))
+    assert replies(call) == []
+    call.until(12_000)
+    assert call.ended_reason() == "silence-timed-out"
+
+
+def test_what_is_to_be_said_is_said_before() -> None:
+    call = Call().start()
+    call.feed(Say(100, "One moment."))
+    call.feed(HandedOff(100, 0, BEA))
+    assert taken_over(call) == []
+    call.model_says(200, "One moment.", 300)
+    call.until(300)
+    call.spoken(700)
+    assert replies(call) == ["One moment.", "Bea here."]
+
+
+def test_a_caller_who_took_the_floor_is_answered_by_the_new_one() -> None:
+    call = Call()
+    began = call.talking("I pass you on to Bea, who knows all of that.", 3000)
+    call.feed(HandedOff(began + 100, 0, BEA))
+    call.hear(began + 1000, 1000)
+    call.user_says(began + 1000, "Wait, who?", 900)
+    call.until(began + 6000)
+    assert len(call.cuts()) == 1
+    assert taken_over(call) == [0]
+    assert replies(call) == [None, None], "it answers, and does not greet"
+
+
+def test_a_muted_one_takes_over_in_silence() -> None:
+    call = Call().start()
+    call.feed(Mute(50, "assistant", on=True))
+    call.feed(Say(100, "One moment."))
+    call.feed(HandedOff(200, 0, BEA))
+    assert taken_over(call) == [0]
+    assert replies(call) == []
+
+
+@pytest.mark.parametrize(
+    ("context", "most", "kept"),
+    [
+        ("all", 0, ["user", "assistant", "calls", "tool"]),
+        ("none", 0, []),
+        ("userAndAssistantMessages", 0, ["user", "assistant"]),
+        ("lastNMessages", 0, []),
+        ("lastNMessages", 1, []),
+        ("lastNMessages", 2, ["calls", "tool"]),
+        ("lastNMessages", 9, ["user", "assistant", "calls", "tool"]),
+    ],
+)
+def test_the_new_one_is_told_what_the_plan_says(context: str, most: int, kept: list[str]) -> None:
+    call = Call().start()
+    at_ms = call.settle(call.user_says(100, "Hello there."))
+    turn = call.model_says(at_ms, "One moment.", 600, ended=False)
+    call.feed(ToolsCalled(at_ms, turn, (ToolAsked("a", "handoff", "{}"),)))
+    call.feed(ReplyEnded(at_ms, turn))
+    call.feed(ToolReturned(at_ms + 10, "a", "Handed over.", say=""))
+    call.until(at_ms + 1000)
+    call.feed(HandedOff(at_ms + 1000, 0, waiting(), context, most))  # type: ignore[arg-type]
+    call.spoken(at_ms + 1200)
+    assert taken_over(call) == [0]
+    assert ["calls" if m.tool_calls else m.role for m in call.state.history] == kept
+
+
+def test_a_result_for_an_assistant_that_has_left_goes_nowhere() -> None:
+    call = Call().start()
+    at_ms = call.settle(call.user_says(100, "Hello there."))
+    turn = call.reply()
+    call.feed(ToolsCalled(at_ms, turn, (ToolAsked("a", "weather", "{}"),)))
+    call.feed(ReplyEnded(at_ms, turn))
+    call.feed(HandedOff(at_ms, 0, waiting(), "none"))
+    call.feed(ToolReturned(at_ms + 100, "a", "Rain."))
+    assert call.state.history == ()
+    assert replies(call) == [None, None], "whoever has the call goes on"
