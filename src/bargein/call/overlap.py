@@ -76,10 +76,14 @@ class Overlaps:
         self._offset_ms = -BRIDGED_DIP_MS - 1
         self._next = 0
         self._probabilities: list[float] = []
+        self.on = True
+        """Whether anybody goes by the verdicts; while nobody does, nothing is kept and nothing asked."""
         self._asked, self._to_judge = anyio.create_memory_object_stream[Overlap](_MOST_WAITING)
 
     def feed(self, customer: Pcm16, assistant: Pcm16, until_ms: float) -> None:
         """Take the next stretch of both sides, equally long; it ends at `until_ms`."""
+        if not self.on:
+            return
         self._caller.feed(customer)
         self._assistant.feed(assistant)
         self._fed_until_ms = until_ms
@@ -95,7 +99,7 @@ class Overlaps:
             return
         age_ms = AGES_MS[self._next]
         self._next += 1
-        if self._wanted():
+        if self.on and self._wanted():
             self._ask(self._onset_ms, age_ms, end_ms)
         if self._next == len(AGES_MS):
             self._onset_ms = None

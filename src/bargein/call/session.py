@@ -42,7 +42,7 @@ from bargein.ports import (
     TranscriberStream,
     Unrecorded,
 )
-from bargein.turns import State, step, wake_at
+from bargein.turns import Plan, State, step, wake_at
 from bargein.turns.commands import (
     CloseReply,
     Command,
@@ -182,9 +182,10 @@ class CallSession:
         )
         self._overlaps = (
             Overlaps(providers.judge, wanted=self._may_be_cut, now_ms=self.now_ms, post=self.post)
-            if providers.judge is not None and setting.plan.by_evidence
+            if providers.judge is not None
             else None
         )
+        self._judge_if(setting.plan)
         self._ears = Ears(
             leg,
             detector=providers.detector,
@@ -412,6 +413,10 @@ class CallSession:
             _log.error("the transcriber broke", call_id=self.setting.call_id, exc_info=error)
             self.post(Fail(int(self.now_ms()), "pipeline-error-custom-transcriber-failed", "internal error"))
 
+    def _judge_if(self, plan: Plan) -> None:
+        if self._overlaps is not None:
+            self._overlaps.on = plan.by_evidence
+
     def _may_be_cut(self) -> bool:
         reply = self._state.reply
         return reply is not None and reply.audible_ms is not None and reply.interruptible
@@ -427,6 +432,7 @@ class CallSession:
         self._narrator.status("in-progress", tell=False)
         self._narrator.assistant_started()
         self._box = Toolbox(part.setting.tools)
+        self._judge_if(part.setting.plan)
         self._speaker.recast(providers.model, providers.voice, part.setting.plan.model_failed_reason)
         if before.assistant_json.get("transcriber") != part.setting.assistant_json.get("transcriber"):
             self._ears.listen_with(providers.transcriber)
