@@ -10,6 +10,7 @@ from bargein.wire.assistant import Assistant
 from bargein.wire.plans import (
     AssistantRule,
     BothRule,
+    CustomEndpointing,
     CustomerRule,
     LivekitEndpointing,
     RegexOption,
@@ -18,6 +19,9 @@ from bargein.wire.plans import (
     VapiEndpointing,
     compile_regex,
 )
+
+_DEFAULT_ASK_MS = 1000
+_LONGEST_ASK_MS = 5000
 
 
 class RulesError(ValueError):
@@ -88,6 +92,7 @@ def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
             on_no_punctuation_ms=_ms(by_words.on_no_punctuation_seconds) if by_words else None,
             on_number_ms=_ms(by_words.on_number_seconds) if by_words else None,
             wait_function=_wait_function(start),
+            ask_ms=_ask_ms(start),
             rules=None if rules is None else tuple(_rule(rule) for rule in rules),
         ),
     )
@@ -108,6 +113,15 @@ def _wait_function(start: StartSpeakingPlan) -> str | None:
     if isinstance(smart, VapiEndpointing | LivekitEndpointing) or (smart is None and start.smart_endpointing_enabled):
         return WAIT_FUNCTION
     return None
+
+
+def _ask_ms(start: StartSpeakingPlan) -> int | None:
+    """How long the owner's endpointing model may take (`server.timeoutSeconds`); None where none is asked."""
+    smart = start.smart_endpointing_plan
+    if not isinstance(smart, CustomEndpointing):
+        return None
+    seconds = smart.server.timeout_seconds if smart.server is not None else None
+    return _DEFAULT_ASK_MS if seconds is None else min(_LONGEST_ASK_MS, int(seconds * 1000))
 
 
 def _rule(rule: AssistantRule | CustomerRule | BothRule) -> Rule:

@@ -16,6 +16,7 @@ import structlog
 from bargein.call import journal
 from bargein.call.audience import Audience
 from bargein.call.call_log import CallLog
+from bargein.call.consulting import Consulting
 from bargein.call.conversation import for_model
 from bargein.call.ears import AssistantTap, Ears
 from bargein.call.inside import inside_tools
@@ -44,6 +45,7 @@ from bargein.ports import (
 )
 from bargein.turns import Plan, State, step, wake_at
 from bargein.turns.commands import (
+    AskEndpointing,
     CloseReply,
     Command,
     Decide,
@@ -74,6 +76,7 @@ from bargein.turns.events import (
 from bargein.wire import inbound
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
+from bargein.wire.plans import CustomEndpointing
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -186,6 +189,13 @@ class CallSession:
             else None
         )
         self._judge_if(setting.plan)
+        self._consulting = Consulting(
+            providers.line,
+            lambda: _endpointing_server(self.setting),
+            lambda: (self.setting.plan.ask_ms or 0) / 1000,
+            self.now_ms,
+            self.post,
+        )
         self._ears = Ears(
             leg,
             detector=providers.detector,
@@ -296,6 +306,7 @@ class CallSession:
                     tasks.start_soon(self._log.sink.run)
                 tasks.start_soon(self._direct, tasks)
                 tasks.start_soon(self._tools.direct, tasks)
+                tasks.start_soon(self._consulting.direct, tasks)
                 tasks.start_soon(self._transcribe)
                 if self._overlaps is not None:
                     tasks.start_soon(self._overlaps.run)
@@ -348,6 +359,8 @@ class CallSession:
                 self._tools.stop(call_id)
             case TakeOver(successor):
                 self._take_over(self._passing.parts[successor])
+            case AskEndpointing():
+                self._consulting.ask(command, self._state.history)
             case Send(message):
                 self._narrator.tell(message)
             case Decide(what, why, turn_id):
@@ -520,3 +533,10 @@ class CallSession:
             ended_at_ms=self._clock.epoch_ms(),
             reason=self._ended_reason,
         )
+
+
+def _endpointing_server(setting: Setting) -> JsonObject | None:
+    start = setting.assistant.start_speaking_plan
+    smart = start.smart_endpointing_plan if start is not None else None
+    server = smart.server if isinstance(smart, CustomEndpointing) else None
+    return None if server is None else server.to_json()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bargein.turns import handoff, replies, tools
+from bargein.turns import asking, handoff, replies, tools
 from bargein.turns.commands import Command, Decide, Duck, Hang, Remember, Send, SpeechUpdate, Unduck
 from bargein.turns.endpointing import endpoint
 from bargein.turns.evidence import ducks, eases, listens_aloud
@@ -368,6 +368,7 @@ AGENDA = (
     Item(_delayed_due, _say_delayed),
     Item(_saying_due, _start_saying),
     Item(_handoff_due, _hand_over),
+    Item(asking.asking_due, asking.ask),
     Item(_endpoint_due, _answer),
     Item(_ending_due, _end),
     Item(_orphan_due, _drop_orphan),

@@ -209,8 +209,22 @@ class EndCall:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AskEndpointing:
+    """Ask the owner's endpointing model how long to wait for more; the answer comes as `EndpointingAnswered`.
+
+    Attributes:
+        number: comes back with the answer.
+        said: the words of the caller's open turn.
+    """
+
+    number: int
+    said: str
+
+
 Command = (
-    RunTools
+    AskEndpointing
+    | RunTools
     | StopTool
     | TakeOver
     | StartReply

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from bargein.turns.asking import open_question
 from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan, Rule
 from bargein.turns.state import State
@@ -51,13 +52,20 @@ def endpoint(state: State, plan: Plan) -> Endpoint | None:
         if _matches(rule, state.last_assistant_text, said):
             at_ms = max(silent_since + rule.timeout_ms, caller.words_at_ms)
             return Endpoint(at_ms, f"a custom endpointing rule waits {rule.timeout_ms} ms")
+    question = open_question(state)
+    if question is not None and question.pause_ms is not None:
+        at_ms = max(silent_since + question.pause_ms, caller.words_at_ms)
+        return Endpoint(at_ms, f"the owner's endpointing model waits {question.pause_ms} ms")
     if plan.wait_function is not None:
         likely = unfinished(said)
         pause_ms = wait_ms(plan.wait_function, likely)
         at_ms = max(silent_since + pause_ms, caller.words_at_ms)
         return Endpoint(at_ms, f"{likely:.2f} likely unfinished: the wait function gives {pause_ms} ms")
     pause_ms, what = _transcription_pause(said, plan)
-    return Endpoint(max(silent_since, caller.words_at_ms) + pause_ms, f"{what}: {pause_ms} ms")
+    at_ms = max(silent_since, caller.words_at_ms) + pause_ms
+    if question is not None and not question.answered and plan.ask_ms is not None:
+        at_ms = max(at_ms, question.asked_ms + plan.ask_ms)  # it may still come
+    return Endpoint(at_ms, f"{what}: {pause_ms} ms")
 
 
 def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:

@@ -293,8 +293,23 @@ class Tick:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointingAnswered:
+    """The owner's endpointing model has answered, or has not.
+
+    Attributes:
+        number: of the question (`AskEndpointing`).
+        pause_ms: how long after the end of the voice the turn is over; None: no usable answer.
+    """
+
+    at_ms: int
+    number: int
+    pause_ms: int | None = None
+
+
 Event = (
     CallStarted
+    | EndpointingAnswered
     | VoiceStarted
     | VoiceStopped
     | Judged

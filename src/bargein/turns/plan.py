@@ -60,6 +60,7 @@ class Plan:
         on_no_punctuation_ms: `transcriptionEndpointingPlan.onNoPunctuationSeconds`.
         on_number_ms: `transcriptionEndpointingPlan.onNumberSeconds`.
         wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing.
+        ask_ms: how long an endpointing model of the owner's may take to say how long to wait; None: there is none.
         rules: `customEndpointingRules`, in order; the first that matches counts.
         first_message: `firstMessage`.
         first_message_mode: `firstMessageMode`.
@@ -89,6 +90,7 @@ class Plan:
     on_no_punctuation_ms: int = 1500
     on_number_ms: int = 500
     wait_function: str | None = None
+    ask_ms: int | None = None
     rules: tuple[Rule, ...] = ()
     first_message: str | None = None
     first_message_mode: FirstMessageMode = "assistant-speaks-first"

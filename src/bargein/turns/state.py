@@ -216,6 +216,27 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What somebody's own endpointing model was asked last: whether the caller has finished.
+
+    Attributes:
+        number: tells it from the questions before it.
+        said: the words of the turn when it was asked.
+        offset_ms: where the voice had fallen silent.
+        asked_ms: when it was asked.
+        answered: the answer has come, or it is known that none will.
+        pause_ms: the answer: how long to wait after the voice; None: there is none.
+    """
+
+    number: int
+    said: str
+    offset_ms: int
+    asked_ms: int
+    answered: bool = False
+    pause_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """A call, between two events.
 
@@ -230,6 +251,7 @@ class State:
         quiet_ms: since when nobody has been doing anything (`silenceTimeoutSeconds`).
         called: the ids of all tool calls there have been.
         tools: the tool calls in flight.
+        question: what an endpointing model of the owner's was asked last.
         rounds: how often the model has been asked because of tools since the caller last spoke.
         handoff: who takes over once what is being said has been heard.
         plan: what the call goes by since another assistant took over; None: none has.
@@ -249,6 +271,7 @@ class State:
     sayings: tuple[Saying, ...] = ()
     called: frozenset[str] = frozenset()
     tools: tuple[Tool, ...] = ()
+    question: Question | None = None
     rounds: int = 0
     ending: str | None = None
     handoff: HandedOff | None = None

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from bargein.turns import handoff, replies, tools
+from bargein.turns import asking, handoff, replies, tools
 from bargein.turns.agenda import AGENDA
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
 from bargein.turns.events import (
     AddMessage,
     CallStarted,
+    EndpointingAnswered,
     Event,
     Fail,
     HandedOff,
@@ -93,6 +94,8 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             return tools.take(state, event)
         case HandedOff():
             return replace(state, handoff=event), []
+        case EndpointingAnswered():
+            return asking.take(state, event), []
         case Tick():
             return state, []
         case _:
