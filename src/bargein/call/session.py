@@ -189,6 +189,7 @@ class CallSession:
             else None
         )
         self._judge_if(setting.plan)
+        self._line = providers.line
         self._consulting = Consulting(
             providers.line,
             lambda: _endpointing_server(self.setting),
@@ -353,14 +354,10 @@ class CallSession:
         match command:
             case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
                 self._direct_reply(command)
-            case RunTools(call_ids=call_ids):
-                self._narrator.tool_calls(self._tools.run(call_ids))
-            case StopTool(call_id):
-                self._tools.stop(call_id)
+            case RunTools() | StopTool() | AskEndpointing():
+                self._reach_out(command)
             case TakeOver(successor):
                 self._take_over(self._passing.parts[successor])
-            case AskEndpointing():
-                self._consulting.ask(command, self._state.history)
             case Send(message):
                 self._narrator.tell(message)
             case Decide(what, why, turn_id):
@@ -370,6 +367,15 @@ class CallSession:
             case Remember():  # told as a whole once the step is done
                 if command.tool_call_id is not None:
                     self._narrator.tool_result(command, self._tools.find(command.tool_call_id))
+
+    def _reach_out(self, command: RunTools | StopTool | AskEndpointing) -> None:
+        match command:
+            case RunTools(call_ids=call_ids):
+                self._narrator.tool_calls(self._tools.run(call_ids))
+            case StopTool(call_id):
+                self._tools.stop(call_id)
+            case AskEndpointing():
+                self._consulting.ask(command, self._state.history)
 
     def _direct_reply(self, command: StartReply | Play | Duck | Unduck | StopPlayback | CloseReply) -> None:
         match command:
@@ -441,6 +447,8 @@ class CallSession:
         before, self.setting = self.setting, part.setting
         providers = part.providers
         self._narrator.transfer_update(part.destination, part.setting.assistant_json)
+        if self._line is not None:
+            self._line.assume(part.setting.assistant_json)
         self._narrator.recast(Cast.of(part.setting.call, part.setting.assistant_json), part.setting.assistant)
         self._narrator.status("in-progress", tell=False)
         self._narrator.assistant_started()

@@ -114,7 +114,7 @@ class CallLine:
         self._clock = clock
         self._envelope = owner.envelope()
         self._server = owner.server
-        self._waiting: deque[JsonObject] = deque()
+        self._waiting: deque[tuple[JsonObject, Sequence[JsonObject], JsonObject]] = deque()
         self._news = anyio.Event()
         self._closed = False
         self._dropped = 0
@@ -159,7 +159,8 @@ class CallLine:
             self._dropped += 1
             if self._dropped == 1:
                 _log.warning("a server does not keep up: the oldest messages are dropped", call_id=self.call_id)
-        self._waiting.append(self.enveloped(message))
+        # Whose it is is settled now: another assistant may have taken over before it is sent.
+        self._waiting.append((self._server, self._owner.credentials, self.enveloped(message)))
         self._news.set()
 
     async def ask(
@@ -207,11 +208,9 @@ class CallLine:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            message, server = self._waiting.popleft(), self._server
-            if server is None:
-                return
+            server, credentials, message = self._waiting.popleft()
             try:
-                await self._sender.tell(server, message, inline=self._owner.credentials)
+                await self._sender.tell(server, message, inline=credentials)
             except ServerError as error:
                 _log.warning(
                     "a server message was not taken",
