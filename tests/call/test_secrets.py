@@ -3,18 +3,22 @@
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import httpx
 import pytest
 from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
+from bargein.wire.assistant import ServerMessageType
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.conftest import Log
 from tests.call.harness import Caller, bearing, create_call, ended, joining
 from tests.call.stage import STORY, Stage, staged
 from tests.webhooks.receiver import Receiver
+
+TOLD = ({*CLIENT_MESSAGES} & {*get_args(ServerMessageType)}) - {"tool-calls"}
+"""What both sides are told of a call whose tools are not called."""
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +58,7 @@ def full_of_secrets(stage: Stage, hook: Receiver) -> dict[str, Any]:
         "voice": {"provider": "custom-voice", "server": server(stage.voice.url, "voice")},
         "transcriber": {"provider": "custom-transcriber", "server": server(stage.transcriber.url, "transcriber")},
         "server": server(hook.url, "server"),
-        "serverMessages": [*sorted(CLIENT_MESSAGES), "end-of-call-report"],
+        "serverMessages": [*sorted(TOLD), "end-of-call-report"],
         "serverUrl": f"http://user:{secret('legacy')}@127.0.0.1:1/legacy",
         "serverUrlSecret": secret("server-url-secret"),
         "credentials": [
@@ -122,13 +126,13 @@ async def test_no_secret_is_told_logged_or_kept_in_a_journal(tmp_path: Path, log
 
         _check_they_were_used(stage)
         await hook.until(lambda: len(hook.of("end-of-call-report")) == len(broken))
-    assert set(hook.kinds) >= {*CLIENT_MESSAGES, "end-of-call-report"} - {"speech-update"}
+    assert set(hook.kinds) >= {*TOLD, "end-of-call-report"} - {"speech-update"}
     assert {got.headers["x-vapi-secret"] for got in hook.got} == {secret("server-secret")}
     assert {got.headers["x-api-key"] for got in hook.got} == {secret("server-header")}
     posted = b"".join(got.body for got in hook.got)
     assert HUSH.encode() not in posted, posted[max(0, posted.index(HUSH.encode()) - 300) :][:600]
     whole = next(c for c in callers if c.of("user-interrupted"))
-    assert set(whole.kinds()) >= set(CLIENT_MESSAGES) - {"speech-update"}
+    assert set(whole.kinds()) >= TOLD - {"speech-update"}
     frames = json.dumps([caller.order for caller in callers], default=bytes.hex)
     journals = [path.read_text() for path in (tmp_path / "journals").iterdir()]
     assert len(journals) == len(broken) - 1  # the one that could not begin has none
