@@ -90,13 +90,22 @@ def server_messages() -> Table:
     """Every message that Vapi sends a server."""
     asked = {*get_args(ServerMessageType)}
     known = {*contract.messages("ServerMessage"), *asked, *SERVER_MESSAGES} - {FINALS}
-    sent = {*SERVER_MESSAGES} | ({*CLIENT_MESSAGES} & known) | {"tool-calls"}
+    used = "".join(path.read_text() for path in _code() if path.parts[-2] != "wire")
+    sent = {kind for kind in known if f'"{kind}"' in used or kind in CLIENT_MESSAGES}
+    sent |= {kind for kind, model in SERVER_MESSAGES.items() if model.__name__ in used}
+    sent |= {"end-of-call-report"}  # which a record makes by itself: `ended_messages`
     return [_message(kind, sent, asked, evidence.SERVER) for kind in sorted(known)]
+
+
+def _code() -> list[Path]:
+    return sorted((ROOT / "src" / "bargein").rglob("*.py"))
 
 
 def _message(kind: str, sent: set[str], asked: set[str], tests: dict[str, str]) -> tuple[str, str, str]:
     if kind in sent and kind in tests:
         return f"`{kind}`", "works", f"`{tests[kind]}`"
+    if kind in sent:
+        return f"`{kind}`", "sent, without a test of its own", ""
     return f"`{kind}`", "kept" if kind in asked else "no", ""
 
 
@@ -114,7 +123,11 @@ def _inbound(kind: str) -> tuple[str, str]:
             return "501", ""
         if any(text.startswith("type ") for text in error.messages):
             return "no", ""
-    return ("works", f"`{evidence.INBOUND[kind]}`") if kind in evidence.INBOUND else ("taken, without a test", "")
+    return (
+        (evidence.NOTES.get(kind, "works"), f"`{evidence.INBOUND[kind]}`")
+        if kind in evidence.INBOUND
+        else ("taken, without a test", "")
+    )
 
 
 def endpoint_rows() -> Table:
@@ -162,7 +175,7 @@ def assistant_fields() -> Table:
 def _fields_read() -> frozenset[str]:
     aliases = {name: field.alias or name for name, field in Assistant.model_fields.items()}
     found: set[str] = set()
-    for path in sorted((ROOT / "src" / "bargein").rglob("*.py")):
+    for path in _code():
         room = path.relative_to(ROOT / "src" / "bargein").parts[0]
         if room in ("wire", "client") or path.name == "variables.py":
             continue  # what only carries or fills in a field does not act on it
@@ -198,11 +211,18 @@ def _is_assistant(node: ast.expr) -> bool:
     return "assistant" in name or name == "owner"
 
 
+class _Nobody:
+    """Stands for the embedded models, none of which is used here."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
 def providers() -> Table:
     """Every provider that an assistant may name, and whether a call with it can begin."""
     client = httpx.AsyncClient()
     outside = cast("Outside", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
-    nobody = cast("EmbeddedProviders", SimpleNamespace(detector=None, transcriber=None, voice=None, model=None))
+    nobody = cast("EmbeddedProviders", _Nobody())
     casting = Casting(Settings(openai_api_key="any"), LoopClock(), client, nobody, outside)
     rows: Table = []
     for part in ("transcriber", "model", "voice"):
@@ -244,7 +264,7 @@ def tools() -> Table:
 
 def _tool(kind: str) -> tuple[str, str]:
     if kind in evidence.TOOLS:
-        return "works", f"`{evidence.TOOLS[kind]}`"
+        return evidence.NOTES.get(kind, "works"), f"`{evidence.TOOLS[kind]}`"
     if kind in INSIDE:
         return "kept; a call of it fails in words", ""
     return "kept; a call of it goes to its `server`, or fails in words", ""

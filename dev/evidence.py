@@ -3,6 +3,7 @@
 _ALL = "tests/call/test_messages.py::test_every_message_is_valid_and_only_what_was_asked_for_is_sent"
 _TOOL = "tests/call/test_tools.py::test_a_tool_is_run_and_its_result_is_answered"
 _TOLD = "tests/call/test_server_messages.py::test_everything_that_is_asked_for_comes_whole_and_in_order"
+_HANDOFF = "tests/call/test_handoff.py"
 _CONTROLS = "tests/call/test_controls.py"
 
 CLIENT = {
@@ -16,6 +17,7 @@ CLIENT = {
     "tool-calls": _TOOL,
     "tool-calls-result": _TOOL,
     "tool.completed": _TOOL,
+    "transfer-update": f"{_HANDOFF}::test_a_squads_member_hands_over_to_another_which_hears_and_can_be_interrupted",
 }  # fmt: skip
 
 SERVER = {
@@ -27,12 +29,17 @@ SERVER = {
         _TOLD,
     ),
     "tool-calls": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
+    "assistant-request": "tests/call/test_inbound.py::test_a_public_receiver_names_a_transient_assistant",
+    "handoff-destination-request": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
+    "transfer-destination-request": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
 }  # fmt: skip
 
 INBOUND = {
     "add-message": f"{_CONTROLS}::test_an_added_message_never_cuts_and_is_answered",
     "control": f"{_CONTROLS}::test_a_muted_assistant_is_silent",
     "say": f"{_CONTROLS}::test_say_is_said_after_what_is_being_said",
+    "handoff": f"{_HANDOFF}::test_a_client_hands_the_call_over_without_its_history",
+    "transfer": f"{_HANDOFF}::test_a_socket_cannot_be_transferred_and_everybody_is_told",
     "end-call": f"{_CONTROLS}::test_a_call_is_ended_by_its_caller_or_from_outside",
     "hangup": f"{_CONTROLS}::test_a_call_is_ended_by_its_caller_or_from_outside",
 }
@@ -42,8 +49,16 @@ TOOLS = {
     "apiRequest": "tests/tools/test_api_request.py::TestRequest::test_the_models_arguments_are_the_body",
     "mcp": "tests/tools/test_mcp.py::test_a_servers_tools_are_declared_and_called",
     "query": "tests/tools/test_query.py::TestFinding::test_the_passage_that_answers_comes_first_with_its_file",
+    "handoff": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
+    "transferCall": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
     "endCall": "tests/call/test_tools.py::test_end_call_ends_the_call_once_the_goodbye_has_been_heard",
 }
+
+NOTES = {
+    "transfer": "works where the carrier can transfer; over a WebSocket it is refused with 501",
+    "transferCall": "works where the carrier can transfer or the owner's server forwards; else it fails in words",
+}
+"""What is said in place of "works"."""
 
 LISTS = {"EVERYTHING": _TOLD, "CLIENT_MESSAGES": _ALL}
 """Tests that name what they see through a list of their module or of the product, and assert that all of it came."""

@@ -26,8 +26,8 @@ __test__ = PRESENT  # these need real speech and the schema, which lie beside th
 pytestmark = pytest.mark.anyio
 
 EVERYTHING = sorted(CLIENT_MESSAGES)
-OF_TOOLS = {"tool-calls", "tool-calls-result", "tool.completed"}
-"""These need a tool, and are caused in `test_tools`."""
+OF_TOOLS = {"tool-calls", "tool-calls-result", "tool.completed", "transfer-update"}
+"""These need a tool, and are caused in `test_tools` and `test_handoff`."""
 FINALS = 'transcript[transcriptType="final"]'
 CUSTOMER = {"number": "+15551234567", "name": "Ada Lovelace"}
 SAYS = ["Tell me a story.", "Hold on, which one?"]

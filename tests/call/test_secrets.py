@@ -17,8 +17,8 @@ from tests.call.harness import Caller, bearing, create_call, ended, joining
 from tests.call.stage import STORY, Stage, staged
 from tests.webhooks.receiver import Receiver
 
-TOLD = ({*CLIENT_MESSAGES} & {*get_args(ServerMessageType)}) - {"tool-calls"}
-"""What both sides are told of a call whose tools are not called."""
+TOLD = ({*CLIENT_MESSAGES} & {*get_args(ServerMessageType)}) - {"tool-calls", "transfer-update"}
+"""What both sides are told of a call that runs no tool and is handed to nobody."""
 
 pytestmark = pytest.mark.anyio
 

@@ -36,7 +36,8 @@ INSTEAD = {
 class Nobody:
     """Stands where the embedded models would; none of them is used."""
 
-    detector = transcriber = voice = model = None
+    def __getattr__(self, name: str) -> None:
+        return None
 
 
 def parts() -> dict[tuple[str, str], dict[str, Any]]:
