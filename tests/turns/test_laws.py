@@ -4,6 +4,8 @@ The machine plays the shell and the world at once: it answers the engine's comma
 shells, models and carriers do: late tokens, marks of dead turns, words out of nowhere, ticks too many.
 """
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -391,6 +393,7 @@ class Conversation(RuleBasedStateMachine):
     )
     def assistant_hands_off(self, gap: int, plan: Plan, context: str, most: int) -> None:
         at = self.now + gap
+        plan = replace(plan, by_evidence=self.first_plan.by_evidence)
         self.tick_until(at)
         self.successors.append(plan)
         self.feed(HandedOff(at, len(self.successors) - 1, plan, context, most))  # type: ignore[arg-type]
