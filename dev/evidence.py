@@ -30,6 +30,7 @@ SERVER = {
     ),
     "tool-calls": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
     "assistant-request": "tests/call/test_inbound.py::test_a_public_receiver_names_a_transient_assistant",
+    "voice-request": "tests/providers/test_custom_voice.py::test_the_request_is_vapis",
     "handoff-destination-request": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
     "transfer-destination-request": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
 }  # fmt: skip
