@@ -23,7 +23,7 @@ BASE = "http://127.0.0.1:8700"
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
-ON_BOTH = ("test_assistants", "test_calls", "test_tools", "test_outages")
+ON_BOTH = ("test_assistants", "test_calls", "test_scheduled_calls", "test_tools", "test_outages")
 """The modules whose tests run on both databases: what they ask for is stored and found again."""
 
 

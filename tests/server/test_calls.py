@@ -188,16 +188,11 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed
         ({"assistant": {}, "transport": {"provider": "twilio"}}, 501, None),
         ({"assistant": {}, "phoneNumberId": "p", "customer": {"number": "+14155550123"}}, 501, None),
         ({"assistant": {}, "transport": SOCKET, "customers": []}, 400, ["customers must contain 1 to 1000 elements"]),
-        ({"squadId": "s", "transport": SOCKET}, 501, "squadId is not supported by this server."),
+        ({"squadId": "s", "transport": SOCKET}, 400, "There is no squad with the id s."),
         (
             {"workflow": {"name": "w", "nodes": [], "edges": []}, "transport": SOCKET},
             501,
             "workflow is not supported by this server.",
-        ),
-        (
-            {"assistant": {}, "schedulePlan": {"earliestAt": "2030-01-01T00:00:00Z"}},
-            501,
-            "schedulePlan is not supported by this server.",
         ),
     ],
 )

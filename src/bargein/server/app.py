@@ -23,7 +23,7 @@ from bargein.server.errors import log_unexpected
 from bargein.server.inbound import Reception
 from bargein.server.metrics import Metrics
 from bargein.server.outside import outside
-from bargein.server.reporting import SERVER_MESSAGE, Reporting
+from bargein.server.reporting import CALL_QUEUED, SERVER_MESSAGE, Reporting
 from bargein.server.routes import (
     absent,
     artifacts,
@@ -41,6 +41,7 @@ from bargein.server.routes import (
     tools,
     v2,
 )
+from bargein.server.scheduling import Scheduler
 from bargein.server.services import Readiness, Services, Warmable
 from bargein.server.toolroom import toolroom
 from bargein.settings import Settings
@@ -123,7 +124,14 @@ def _lifespan(
             stack.push_async_callback(durable.close)
             casting = Casting(settings, clock, client, providers, way_out)
             async with anyio.create_task_group() as tasks:
-                durable.start(tasks, {CALL_ENDED: reporting.begin, SERVER_MESSAGE: reporting.deliver})
+                handlers = {
+                    CALL_ENDED: reporting.begin,
+                    CALL_QUEUED: reporting.queued,
+                    SERVER_MESSAGE: reporting.deliver,
+                }
+                durable.start(tasks, handlers)
+                scheduler = Scheduler(store, clock, metrics)
+                tasks.start_soon(scheduler.run)
                 desk = Desk(
                     settings,
                     clock,
@@ -145,6 +153,7 @@ def _lifespan(
                     readiness=readiness,
                     desk=desk,
                     chats=Chats(clock, store, casting),
+                    scheduler=scheduler,
                     recordings=recordings,
                     metrics=metrics,
                 )

@@ -37,6 +37,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import effective_assistant, rejection_of
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.redact import without_secrets
+from bargein.wire.schedule import why_not_now
 
 if TYPE_CHECKING:
     from bargein.tools.runner import Tools
@@ -166,13 +167,15 @@ class Desk:
         """A call that waits for its caller, and the assistant it will run.
 
         Raises:
-            RefusedError: there is none of that id, or it is over.
+            RefusedError: there is none of that id, it is over, or this is not its time.
         """
         call = await self._store.calls.get(call_id)
         if call is None:
             raise RefusedError("there is no such call")
-        if call.get("status") != "queued":
+        if call.get("status") not in ("queued", "scheduled"):
             raise RefusedError("this call is over")
+        if (why := why_not_now(call, self._clock.epoch_ms())) is not None:
+            raise RefusedError(why)
         if rejection_of(call) is not None:
             return Claim(call, {"firstMessageMode": "assistant-waits-for-user"})
         try:

@@ -13,10 +13,13 @@ from bargein.wire.artifact_urls import presigned
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
 from bargein.wire.call import effective_assistant
-from bargein.wire.server_messages import ended_messages
+from bargein.wire.server_messages import QueuedUpdate, ended_messages
 
 SERVER_MESSAGE = "server-message"
 """The kind of job that sends `payload["message"]` to the owner of the call `payload["callId"]`."""
+
+CALL_QUEUED = "call-queued"
+"""The kind of job that tells the owner of the call `payload["callId"]` that it may be joined now."""
 
 _FOR_GOOD = frozenset({"invalid", "refused"})
 
@@ -64,11 +67,22 @@ class Reporting:
         line, assistant = await self.line(call)
         if not line.reaches_somebody:
             return
-        asked: object = assistant.get("serverMessages")
-        wanted = server_messages_of(Assistant.from_json({"serverMessages": asked} if asked is not None else {}))
-        for message in ended_messages(call, wanted):
+        for message in ended_messages(call, wanted_by(assistant)):
             told: JsonObject = {"callId": call_id, "message": message}
             await self._store.jobs.submit(SERVER_MESSAGE, told, key=f"{call_id}:{message['type']}")
+
+    async def queued(self, payload: JsonObject, key: str) -> None:
+        """Do a job of the kind `CALL_QUEUED`: tell of it, unless somebody has joined already.
+
+        Raises:
+            ServerError: the owner's server did not take it; it may later.
+        """
+        call = await self._store.calls.get(str(payload.get("callId")))
+        if call is None or call.get("status") != "queued":
+            return
+        line, assistant = await self.line(call)
+        if "status-update" in wanted_by(assistant):
+            await self._delivered(line, QueuedUpdate().bare(), str(call["id"]), key)
 
     async def deliver(self, payload: JsonObject, key: str) -> None:
         """Do a job of the kind `SERVER_MESSAGE`. Returning means that it need not be done again.
@@ -82,8 +96,11 @@ class Reporting:
             return
         line, _ = await self.line(call)
         await self._switchboard.drained(call_id)  # what was told during the call goes first
+        await self._delivered(line, self._presigned(payload["message"], call), call_id, key)
+
+    async def _delivered(self, line: CallLine, message: JsonObject, call_id: str, key: str) -> None:
         try:
-            await line.deliver(self._presigned(payload["message"], call), key=key)
+            await line.deliver(message, key=key)
         except ServerError as error:
             if error.reason not in _FOR_GOOD:
                 raise
@@ -96,3 +113,9 @@ class Reporting:
             return message
         signed = presigned(call, self._key, self._clock.epoch_ms() // 1000)
         return {**message, "artifact": {**cast("JsonObject", artifact), **signed}}
+
+
+def wanted_by(assistant: JsonObject) -> frozenset[str]:
+    """The server messages that an assistant asks for (`serverMessages`), or Vapi's defaults."""
+    asked: object = assistant.get("serverMessages")
+    return server_messages_of(Assistant.from_json({"serverMessages": asked} if asked is not None else {}))

@@ -11,6 +11,7 @@ from bargein.server.casting import EmbeddedProviders
 from bargein.server.chatting import Chats
 from bargein.server.desk import Desk
 from bargein.server.metrics import Metrics
+from bargein.server.scheduling import Scheduler
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.recordings import Recordings
@@ -51,6 +52,7 @@ class Services:
         readiness: what `/ready` tells.
         desk: the live calls.
         chats: the text conversations.
+        scheduler: queues calls when their time has come.
         recordings: what was recorded of calls.
         metrics: what Prometheus is told.
     """
@@ -62,6 +64,7 @@ class Services:
     readiness: Readiness
     desk: Desk
     chats: Chats
+    scheduler: Scheduler
     recordings: Recordings
     metrics: Metrics
 

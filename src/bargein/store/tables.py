@@ -31,6 +31,8 @@ calls = Table(
     Column("phone_number_id", Text, nullable=True, index=True),
     Column("status", String(32), nullable=True, index=True),
     Column("duration_ms", BigInteger, nullable=True, index=True),
+    # when a call that waits has to be looked at again (`bargein.wire.schedule.due_ms`)
+    Column("due_at", BigInteger, nullable=True, index=True),
     Column("document", _DOCUMENT, nullable=False),
 )
 

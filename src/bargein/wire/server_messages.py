@@ -41,6 +41,13 @@ class EndpointingRequest(ServerMessage):
     messages_openai_formatted: _Formatted
 
 
+class QueuedUpdate(ServerMessage):
+    """A scheduled call's time has come: it may be joined."""
+
+    type: Literal["status-update"] = "status-update"
+    status: CallStatus = "queued"
+
+
 class EndedUpdate(ServerMessage):
     """The call's last status, with what became of it."""
 

@@ -33,6 +33,7 @@ from bargein.wire.call import (
 )
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.redact import without_secrets
+from bargein.wire.schedule import check_schedule, first_status
 from bargein.wire.squad import Squad
 
 router = APIRouter(prefix="/call", tags=["calls"])
@@ -60,7 +61,6 @@ _MADE: JsonObject = {
 }
 _PHONE = ("phone_number", "phone_number_id")
 _SOMEBODY_ELSE = ("workflow_id", "workflow")
-_OUTBOUND = ("schedule_plan",)
 _MOST_CUSTOMERS = 1000
 
 
@@ -75,7 +75,7 @@ _MOST_CUSTOMERS = 1000
     dependencies=_private,
 )
 async def create_call(request: Request, services: Reach) -> JSONResponse:
-    """Make a call over a WebSocket: it begins when its socket is opened."""
+    """Make a call over a WebSocket: it begins when its socket is opened, and with a `schedulePlan` not before that."""
     asked, body = await read_request(request, CreateCall)
     _refuse_what_is_not_here(asked)
     _check_transport(asked)
@@ -89,7 +89,11 @@ async def _make(services: Services, asked: CreateCall, body: JsonObject, url: st
     await _check_assistant(services, asked, body)
     call_id = str(uuid4())
     call = new_websocket_call(asked, body, CallUrls.of(url, call_id))
-    return await services.store.calls.create(call, record_id=call_id)
+    now_ms = services.clock.epoch_ms()
+    check_schedule(call, now_ms)
+    made = await services.store.calls.create({**call, "status": first_status(call, now_ms)}, record_id=call_id)
+    services.scheduler.wake()
+    return made
 
 
 async def _batch(services: Services, asked: CreateCall, body: JsonObject, url: str) -> JsonObject:
@@ -211,7 +215,7 @@ def _called(asked: CreateCall) -> bool:
 
 
 def _refuse_what_is_not_here(asked: CreateCall | CreateWebCall) -> None:
-    for field in (*_SOMEBODY_ELSE, *_OUTBOUND):
+    for field in _SOMEBODY_ELSE:
         if getattr(asked, field, None) is not None:
             raise WireError(501, f"{_wire_name(field)} is not supported by this server.")
 
