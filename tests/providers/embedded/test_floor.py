@@ -1,0 +1,64 @@
+"""The floor judge on real voices: recordings of people, where there are any, and its own failings."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench.floor.corpus import Circumstances, Clip, read
+from bench.floor.voices import runs
+
+from bargein.call.overlap import AGES_MS
+from bargein.ports import Overlap, ProviderError
+from bargein.providers.embedded import floor
+from bargein.providers.embedded.floor import FLOOR, EmbeddedJudge
+from bargein.providers.embedded.moonshine_model import MoonshineModel
+from bargein.providers.embedded.silero import SileroDetector
+from bargein.turns.evidence import threshold
+
+
+@pytest.mark.anyio
+async def test_a_voice_gets_a_verdict_and_our_own_is_known_again() -> None:
+    judge = EmbeddedJudge(MoonshineModel())
+    numbers = np.random.default_rng(1)
+    noise = (numbers.normal(0, 1, 16_000) * 3000).astype(np.int16)
+    heard = Overlap(
+        onset_ms=0, age_ms=352, caller=noise[:8192], assistant=np.zeros(16_000, np.int16), voice=(0.6,) * 11
+    )
+    verdict = await judge.judge(heard)
+    assert 0 <= verdict.floor <= 1
+    assert verdict.echo == 0
+    own = Overlap(onset_ms=0, age_ms=352, caller=noise[4000:12_192] // 4, assistant=noise[:14_000], voice=(0.6,) * 11)
+    assert (await judge.judge(own)).echo > 0.5
+
+
+@pytest.mark.anyio
+async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(floor, "WEIGHTS", tmp_path / "gone.npz")
+    with pytest.raises(ProviderError, match="install bargein again"):
+        EmbeddedJudge(MoonshineModel()).load()
+
+
+def test_commands_take_the_floor_and_backchannels_and_noise_do_not(shared_dir: Path | None) -> None:
+    if shared_dir is None:
+        return  # the recordings lie beside the repository; whoever has none has the other tests
+    data = shared_dir / "speech"
+    judge, model, silero = EmbeddedJudge(MoonshineModel()), MoonshineModel(), SileroDetector().load()
+    network = judge.load()
+    with (data / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    circumstances = Circumstances(data, seed=11)
+
+    def stopped(kind: str, every: int) -> float:
+        found: list[bool] = []
+        for row in [row for row in rows if row["class"] == kind][::every]:
+            clip = Clip(kind, 0, "", read(data / row["path"])[: 5 * 16_000])
+            for run in runs(silero, model, circumstances.heard(clip, 0)[0], 1):
+                sure = network.probabilities(run.rows)[:, FLOOR]
+                found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
+        assert len(found) >= 6
+        return sum(found) / len(found)
+
+    assert stopped("interrupt.command", 16) >= 0.9
+    assert stopped("backchannel.tts", 10) <= 0.2
+    assert stopped("noise.person_sneeze", 2) <= 0.1
