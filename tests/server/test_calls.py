@@ -190,6 +190,12 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed
         ({"assistant": {}, "transport": SOCKET, "customers": []}, 400, ["customers must contain 1 to 1000 elements"]),
         ({"squadId": "s", "transport": SOCKET}, 400, "There is no squad with the id s."),
         (
+            {"squadId": "s", "assistant": {}, "transport": SOCKET},
+            400,
+            "Need either an assistant or a squad, not both.",
+        ),
+        ({"squad": {"members": [{}]}, "transport": SOCKET}, 400, None),
+        (
             {"workflow": {"name": "w", "nodes": [], "edges": []}, "transport": SOCKET},
             501,
             "workflow is not supported by this server.",

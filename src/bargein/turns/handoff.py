@@ -59,7 +59,7 @@ def in_context(history: tuple[Remember, ...], handoff: HandedOff) -> tuple[Remem
             kept = history[-handoff.most :] if handoff.most else ()
         case "userAndAssistantMessages":
             kept = tuple(m for m in history if m.role in ("user", "assistant") and m.text)
-        case "all":
+        case _:  # all
             return history
     calls = {called.id for m in kept for called in m.tool_calls}
     return tuple(m for m in kept if m.tool_call_id is None or m.tool_call_id in calls)
