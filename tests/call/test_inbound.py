@@ -9,7 +9,7 @@ import anyio
 import httpx
 import numpy as np
 import pytest
-from bench.fakes import TimedReply, TranscriberScript
+from bench.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 
 from bargein.ports import SpeechChunk
 from bargein.server import inbound
@@ -22,6 +22,11 @@ pytestmark = pytest.mark.anyio
 CUSTOMER = {"number": "+15551234567", "name": "Ada"}
 NUMBER = {"provider": "twilio", "number": "+15550001111", "twilioAccountSid": "AC0", "twilioAuthToken": "hush"}
 SAYS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(1500, "Stop that.")])
+
+
+def hands_over(_: dict[str, Any]) -> LlmScript:
+    """Ada hands over to Bea as soon as she is spoken to."""
+    return LlmScript(tokens=[], calls=[("handoff_to_Bea", "{}")])
 
 
 async def post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +95,56 @@ async def test_a_public_receiver_names_a_transient_assistant(tmp_path: Path) -> 
     assert report["artifact"]["messages"][0]["message"] == "Hello Ada."
 
 
+@pytest.mark.parametrize("named_by", ["the number", "an id", "the answer"])
+async def test_a_squad_takes_the_call_and_its_members_hand_it_on(tmp_path: Path, named_by: str) -> None:
+    async with staged(tmp_path, llm=hands_over) as stage, FakeTranscriber() as silent:
+        hears_nothing = {"provider": "custom-transcriber", "server": {"url": silent.url}}
+        squad = {
+            "members": [
+                {
+                    "assistant": stage.assistant(name="Ada", firstMessageMode="assistant-waits-for-user"),
+                    "assistantDestinations": [{"type": "assistant", "assistantName": "Bea"}],
+                },
+                {"assistant": stage.speaker("Bea here, {{who}}.", name="Bea", transcriber=hears_nothing)},
+            ],
+        }
+        async with Receiver([lambda got: answer if got.message["type"] == "assistant-request" else {}]) as receiver:
+            server = {"url": receiver.url}
+            for member in squad["members"]:
+                member["assistant"] |= {"server": server}  # type: ignore[operator]
+            overrides = {"variableValues": {"who": "caller"}}
+            if named_by == "the answer":
+                answer = {"squad": squad, "squadOverrides": overrides}
+                call = await ring(stage.url, server=server)
+            else:
+                kept = await post(stage.url, "/squad", squad | {"membersOverrides": overrides})
+                answer = {"squadId": kept["id"]}
+                call = await ring(stage.url, **(answer if named_by == "the number" else {"server": server}))
+                assert call["squadId"] == kept["id"]
+            assert call["status"] == "queued", call
+            async with joining(stage.url, call) as caller:
+                await caller.until(lambda: caller.of("transcript", transcript="Bea here, caller."))
+                await caller.send({"type": "end-call"})
+                await caller.until_closed()
+            (report,) = await receiver.until(lambda: receiver.of("end-of-call-report"))
+    assert [m["newAssistant"]["name"] for m in receiver.of("assistant.started")] == ["Ada", "Bea"]
+    assert report["call"]["id"] == call["id"]
+    assert report["phoneNumber"]["number"] == NUMBER["number"]
+    assert report["endedReason"] == "customer-ended-call"
+
+
+async def test_a_squad_that_went_away_ends_the_call(tmp_path: Path) -> None:
+    async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
+        kept = await post(server.url, "/squad", {"members": [{"assistant": {}}]})
+        refused = await client.post("/phone-number", json=NUMBER | {"squadId": "gone"})
+        assert (refused.status_code, refused.json()["message"]) == (400, "There is no squad with the id gone.")
+        number = await post(server.url, "/phone-number", NUMBER | {"squadId": kept["id"]})
+        await client.delete(f"/squad/{kept['id']}")
+        call = await post(server.url, f"/phone-number/{number['id']}/ring", {})
+    assert (call["status"], call["endedReason"]) == ("ended", "call.start.error-get-assistant")
+    assert kept["id"] in call["endedMessage"]
+
+
 class Speaking(OnlyEars):
     """Embedded providers that can say something: what a call without an assistant runs on."""
 
@@ -141,6 +196,13 @@ OF_NOBODY = [
     ({"assistant": {"firstMessageMode": "shout"}}, INVALID),
     ({"assistant": {}, "assistantOverrides": SHORT}, INVALID),
     ({"assistant": "Ada"}, INVALID),
+    ({"squadId": "gone"}, INVALID),
+    ({"squad": {"members": []}}, INVALID),
+    ({"squad": {"members": [{"assistantId": "gone"}]}}, INVALID),
+    ({"squad": {"members": [{"assistant": {}, "assistantOverrides": SHORT}]}}, INVALID),
+    ({"squad": {"members": [{"assistant": {}}], "membersOverrides": {"model": {}}}}, INVALID),
+    ({"squad": {"members": [{"assistant": {}}]}, "squadOverrides": SHORT}, INVALID),
+    ({"squad": {"members": [{"assistant": {}}]}, "assistant": {}}, INVALID),
     ({"destination": {"type": "number", "number": "+15550002222"}}, FORWARDING),
     ({"error": ""}, "assistant-request-returned-unspeakable-error"),
     ({"error": "x" * 5000}, "assistant-request-returned-unspeakable-error"),

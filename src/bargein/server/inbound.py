@@ -6,9 +6,11 @@ from typing import cast
 import structlog
 from pydantic import ValidationError
 
+from bargein.call.passing import HandoffError
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ServerError
-from bargein.server.checks import check_rules
+from bargein.server.checks import check_rules, check_squad
+from bargein.server.relay import members_of, squad_of
 from bargein.store import Store
 from bargein.webhooks.line import CallLine, Switchboard
 from bargein.wire.assistant import Assistant, without_nulls
@@ -16,6 +18,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import AssistantRequestAnswer, effective_assistant, participants_of
 from bargein.wire.errors import WireError, findings, parse_request
 from bargein.wire.server_messages import AssistantRequest
+from bargein.wire.squad import Squad
 
 REQUEST_S = 7.5
 """How long an `assistant-request` may take, everything included; Vapi's limit, which no setting changes."""
@@ -114,17 +117,40 @@ class Reception:
         return participants
 
     async def _check(self, participants: JsonObject) -> None:
-        if participants.get("assistant") is None and participants.get("assistantId") is None:
-            raise WireError(501, "a squad cannot take a call that comes in on a number of this server")
+        squad = participants.keys() & {"squadId", "squad"}
+        if squad and participants.keys() & {"assistantId", "assistant"}:
+            raise WireError(400, "Need either an assistant or a squad, not both.")
+        if squad:
+            await self._check_squad(participants)
+            return
         stored: JsonObject | None = None
         if participants.get("assistant") is None:
             assistant_id = str(participants["assistantId"])
             stored = await self._store.assistants.get(assistant_id)
             if stored is None:
                 raise WireError(400, f"There is no assistant with the id {assistant_id[:80]}.")
-        known = Assistant.wire_names()
-        whole = {n: v for n, v in effective_assistant(participants, stored).items() if n in known}
-        check_rules(parse_request(Assistant, whole), "assistant.")
+        _check_assistant(effective_assistant(participants, stored), "assistant.")
+
+    async def _check_squad(self, participants: JsonObject) -> None:
+        """Each member as it will run: with its own overrides, the squad's and the call's laid over."""
+        inline = participants.get("squad")
+        if inline is not None:
+            await check_squad(self._store, parse_request(Squad, inline))
+        elif await self._store.squads.get(str(participants["squadId"])) is None:
+            raise WireError(400, f"There is no squad with the id {str(participants['squadId'])[:80]}.")
+        try:
+            squad = await squad_of(participants, self._store)
+            members = await members_of(squad or {}, self._store, participants.get("squadOverrides"))
+        except HandoffError as error:
+            raise WireError(400, str(error)) from None
+        for index, member in enumerate(members):
+            _check_assistant(without_nulls(member.assistant), f"squad.members.{index}.assistant.")
+
+
+def _check_assistant(whole: JsonObject, within: str) -> None:
+    """See that an assistant with its overrides laid over it can be run."""
+    known = Assistant.wire_names()
+    check_rules(parse_request(Assistant, {n: v for n, v in whole.items() if n in known}), within)
 
 
 def _rejected(error: str) -> JsonObject | _Ended:

@@ -11,11 +11,10 @@ from starlette.responses import JSONResponse
 
 from bargein.server.auth import BearerKey, require_private
 from bargein.server.bodies import read_request
-from bargein.server.checks import check_rules
+from bargein.server.checks import check_rules, check_squad
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
 from bargein.server.routes.artifacts import erase_artifacts, with_presigned
-from bargein.server.routes.squads import check_squad
 from bargein.server.services import Reach, Services
 from bargein.wire.assistant import Assistant, without_nulls
 from bargein.wire.base import JsonObject
@@ -243,7 +242,7 @@ async def _check_squad(services: Services, asked: CreateCall | CreateWebCall) ->
     if asked.assistant is not None or asked.assistant_id is not None:
         raise WireError(400, "Need either an assistant or a squad, not both.")
     if asked.squad is not None:
-        await check_squad(services, parse_request(Squad, asked.squad))
+        await check_squad(services.store, parse_request(Squad, asked.squad))
     elif await services.store.squads.get(str(asked.squad_id)) is None:
         raise WireError(400, f"There is no squad with the id {str(asked.squad_id)[:80]}.")
 

@@ -54,7 +54,7 @@ async def create_phone_number(request: Request, services: Reach) -> JSONResponse
     body = await _body(request)
     _check(body)
     number = without_nulls(body)
-    await _check_assistant(services, number)
+    await _check_taker(services, number)
     made = await services.store.phone_numbers.create({**number, _STATUS: "active"})
     return JSONResponse(shown(made), 201)
 
@@ -88,7 +88,7 @@ async def update_phone_number(phone_number_id: str, request: Request, services: 
         unknown = dict.fromkeys(name for name in body if name not in model.wire_names())
         parse_request(model, given_by_client | unknown)
 
-    await _check_assistant(services, given)
+    await _check_taker(services, given)
     changes = {**dict.fromkeys(body), **given}
     return _found(await services.store.phone_numbers.patch(phone_number_id, changes, check=check), phone_number_id)
 
@@ -155,10 +155,13 @@ def _check(number: JsonObject) -> None:
         parse_phone_number(number)  # says which providers there are
 
 
-async def _check_assistant(services: Services, number: JsonObject) -> None:
+async def _check_taker(services: Services, number: JsonObject) -> None:
     assistant_id: object = number.get("assistantId")
     if isinstance(assistant_id, str) and await services.store.assistants.get(assistant_id) is None:
         raise WireError(400, f"There is no assistant with the id {assistant_id[:80]}.")
+    squad_id: object = number.get("squadId")
+    if isinstance(squad_id, str) and await services.store.squads.get(squad_id) is None:
+        raise WireError(400, f"There is no squad with the id {squad_id[:80]}.")
 
 
 def _found(number: JsonObject | None, phone_number_id: str) -> JSONResponse:

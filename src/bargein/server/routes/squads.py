@@ -9,14 +9,14 @@ from starlette.responses import JSONResponse
 
 from bargein.server.auth import require_private
 from bargein.server.bodies import read_json, read_request
-from bargein.server.checks import check_rules
+from bargein.server.checks import check_squad
 from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
-from bargein.server.services import Reach, Services
+from bargein.server.services import Reach
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, bad_request, parse_request
-from bargein.wire.squad import Squad, check_members
+from bargein.wire.squad import Squad
 
 router = APIRouter(prefix="/squad", tags=["squads"], dependencies=[Depends(require_private)])
 
@@ -27,7 +27,7 @@ _BODY = (400, 408, 413, 415)
 async def create_squad(request: Request, services: Reach) -> JSONResponse:
     """Keep a squad."""
     squad, body = await read_request(request, Squad)
-    await check_squad(services, squad)
+    await check_squad(services.store, squad)
     return JSONResponse(await services.store.squads.create(without_nulls(body)), 201)
 
 
@@ -55,7 +55,7 @@ async def update_squad(squad_id: str, request: Request, services: Reach) -> JSON
         raise bad_request("the body must be a JSON object")
     given = cast("JsonObject", body)
     if given.get("members") is not None:
-        await check_squad(services, parse_request(Squad, given))
+        await check_squad(services.store, parse_request(Squad, given))
 
     def check(_: JsonObject, after: JsonObject) -> None:
         # a name that is unknown, or the server's own, is refused whatever it holds
@@ -69,20 +69,6 @@ async def update_squad(squad_id: str, request: Request, services: Reach) -> JSON
 async def delete_squad(squad_id: str, services: Reach) -> JSONResponse:
     """Forget a squad."""
     return _found(await services.store.squads.delete(squad_id), squad_id)
-
-
-async def check_squad(services: Services, squad: Squad) -> None:
-    """See that a squad's members are there, and that their assistants can be run.
-
-    Raises:
-        WireError: 400, naming the member.
-    """
-    check_members(squad)
-    for index, member in enumerate(squad.members):
-        if member.assistant is not None:
-            check_rules(member.assistant, f"members.{index}.assistant.")
-        elif await services.store.assistants.get(str(member.assistant_id)) is None:
-            raise WireError(400, f"There is no assistant with the id {str(member.assistant_id)[:80]}.")
 
 
 def _found(squad: JsonObject | None, squad_id: str) -> JSONResponse:
