@@ -22,6 +22,7 @@ from bargein.server.durable import CALL_ENDED, Durable
 from bargein.server.errors import log_unexpected
 from bargein.server.inbound import Reception
 from bargein.server.metrics import Metrics
+from bargein.server.notices import Notices
 from bargein.server.outside import outside
 from bargein.server.reporting import CALL_QUEUED, SERVER_MESSAGE, Reporting
 from bargein.server.routes import (
@@ -130,6 +131,7 @@ def _lifespan(
                     SERVER_MESSAGE: reporting.deliver,
                 }
                 durable.start(tasks, handlers)
+                notices = Notices(store, way_out.switchboard, reporting)
                 scheduler = Scheduler(store, clock, metrics)
                 tasks.start_soon(scheduler.run)
                 desk = Desk(
@@ -152,7 +154,8 @@ def _lifespan(
                     embedded=embedded,
                     readiness=readiness,
                     desk=desk,
-                    chats=Chats(clock, store, casting),
+                    chats=Chats(clock, store, casting, switchboard=way_out.switchboard, toolroom=room, notices=notices),
+                    notices=notices,
                     scheduler=scheduler,
                     recordings=recordings,
                     metrics=metrics,

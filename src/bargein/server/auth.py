@@ -1,12 +1,13 @@
 """Who may do what.
 
-With a private key set, it opens everything and the public key opens `POST /call/web` alone. With none set, the server
+With a private key set, it opens everything and the public key opens `POST /call/web` and `POST /chat/web` alone; so do
+tokens that are signed with the private key (`bargein.server.tokens`), by their tag. With none set, the server
 is open to this machine and nobody else: a request must be addressed to a loopback name and, if a browser sent it, come
 from a page of this machine. The first stops DNS rebinding, the second a foreign page that posts here.
 """
 
 import hmac
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,26 +18,42 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bargein.server.services import services_of
+from bargein.server.tokens import Grant, Key, read_token
 from bargein.settings import Settings, is_loopback
 from bargein.wire.errors import WireError
 
 _log = structlog.get_logger("bargein.server")
 
-Key = Literal["private", "public"]
-
 _POLICY_VIOLATION = 1008
 
 
 def key_of(settings: Settings, headers: Headers) -> Key | None:
-    """Which key a request bears: None for no key or a wrong one. With no key set, everyone is the owner.
+    """Which key a request bears, or which its token stands for: None for none or a wrong one.
 
-    Takes the same time whether the key is nearly right or not at all.
+    With no key set, everyone is the owner.
     """
-    if settings.open_to_loopback_only:
-        return "private"
+    grant = grant_of(settings, headers)
+    if grant is None:
+        return None
+    try:
+        grant.check_origin(headers.get("origin"))
+    except WireError:
+        return None
+    return grant.key
+
+
+def grant_of(settings: Settings, headers: Headers) -> Grant | None:
+    """What a request's key or token lets it do, wherever it comes from; None for none or a wrong one.
+
+    Takes the same time whether a key is nearly right or not at all.
+    """
+    if settings.api_key is None:
+        return Grant("private")
     given = bearer(headers)
     private, public = _same(given, settings.api_key), _same(given, settings.public_key)
-    return "private" if private else "public" if public else None
+    if private or public:
+        return Grant("private" if private else "public")
+    return None if given is None else read_token(given, settings.api_key)
 
 
 def bearer(headers: Headers) -> str | None:
@@ -53,26 +70,27 @@ def require_private(connection: HTTPConnection) -> None:
     """Let the owner pass.
 
     Raises:
-        WireError: 401 for no key or a wrong one, 403 for the public key.
+        WireError: 401 for no key or a wrong one, 403 for the public key, or a token where it may not be used.
     """
-    if require_any(connection) != "private":
+    if require_any(connection).key != "private":
         raise WireError(403, "The public key opens POST /call/web and /chat/web alone: this needs the private key.")
 
 
-def require_any(connection: HTTPConnection) -> Key:
-    """Let the owner and the bearer of the public key pass, and say which it is.
+def require_any(connection: HTTPConnection) -> Grant:
+    """Let the owner and the bearer of the public key pass, and say what the request may do.
 
     Raises:
-        WireError: 401 for no key or a wrong one.
+        WireError: 401 for no key or a wrong one, 403 for a token where it may not be used.
     """
-    key = key_of(services_of(connection).settings, connection.headers)
-    if key is None:
+    grant = grant_of(services_of(connection).settings, connection.headers)
+    if grant is None:
         given = bearer(connection.headers) is not None
         raise WireError(401, "The bearer key is not valid." if given else "A bearer key is needed.")
-    return key
+    grant.check_origin(connection.headers.get("origin"))
+    return grant
 
 
-BearerKey = Annotated[Key, Depends(require_any)]
+BearerGrant = Annotated[Grant, Depends(require_any)]
 
 
 class LoopbackGuard:

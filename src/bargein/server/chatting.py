@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -13,19 +13,25 @@ import anyio.to_thread
 
 from bargein.call.variables import Variables
 from bargein.clock import Clock
-from bargein.ports import ChatMessage, Model, ProviderError
+from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
+from bargein.server.answering import assistant_of, calls_json, for_model
 from bargein.server.casting import Casting
+from bargein.server.chat_tools import MOST_ROUNDS, ChatTools
+from bargein.server.gathering import gather_tools
 from bargein.server.keys import keys_of
+from bargein.server.notices import Notices
+from bargein.server.toolroom import Toolroom
 from bargein.store import Store
+from bargein.webhooks.line import Switchboard
 from bargein.wire.assistant import Assistant, merge_overrides
 from bargein.wire.base import JsonObject
 from bargein.wire.call import effective_assistant
-from bargein.wire.chat import DEFAULT_EXPIRATION_S, TextMessage, as_messages
+from bargein.wire.chat import DEFAULT_EXPIRATION_S, as_messages
 from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.redact import without_secrets
 
 _WHOLE_ANSWER_S = 120.0
 _WHO = ("assistantId", "assistant", "squadId", "squad")
-_ROLES: dict[str, Any] = {"developer": "system"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +43,21 @@ class Turn:
         messages: what the model gets.
         model: answers.
         session: the session it belongs to.
+        tools: what the model may call.
+        output: what has come of it so far, as the record will have it.
     """
 
     chat: JsonObject
     messages: tuple[ChatMessage, ...]
     model: Model
     session: JsonObject | None
+    tools: ChatTools
+    output: list[JsonObject] = field(default_factory=list[JsonObject])
+
+    @property
+    def text(self) -> str:
+        """All that the assistant has said in it."""
+        return "".join(one.get("content") or "" for one in self.output if one["role"] == "assistant")
 
 
 class Chats:
@@ -52,12 +67,27 @@ class Chats:
         clock: the one clock.
         store: where they are kept.
         casting: finds their models.
+        switchboard: opens lines to owners' servers.
+        toolroom: equips their models.
+        notices: tell owners of chats and sessions.
     """
 
-    def __init__(self, clock: Clock, store: Store, casting: Casting) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        casting: Casting,
+        *,
+        switchboard: Switchboard,
+        toolroom: Toolroom,
+        notices: Notices,
+    ) -> None:
         self._clock = clock
         self._store = store
         self._casting = casting
+        self._switchboard = switchboard
+        self._toolroom = toolroom
+        self._notices = notices
         self._turns: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -81,7 +111,25 @@ class Chats:
                 if found is None:
                     raise WireError(400, f"There is no chat with the id {previous_id[:80]}.")
                 previous = found
-            yield await self._ready(body, session, previous)
+            turn = await self._ready(body, session, previous)
+            try:
+                yield turn
+            finally:
+                turn.tools.close()
+
+    async def who_answers(self, body: JsonObject) -> JsonObject:
+        """What names the assistant of a chat that is asked for: its body, or the session or chat that it goes on from.
+
+        Args:
+            body: what was asked for; of a session or chat that is not there, the body itself is given.
+        """
+        if any(body.get(name) is not None for name in _WHO):
+            return body
+        if isinstance(session_id := body.get("sessionId"), str):
+            return await self._store.sessions.get(session_id) or body
+        if isinstance(previous_id := body.get("previousChatId"), str):
+            return await self._store.chats.get(previous_id) or body
+        return body
 
     async def open_session(self, session_id: str) -> JsonObject:
         """A session that can go on.
@@ -111,7 +159,7 @@ class Chats:
             "transport": {"conversationType": "chat"},
             **({"customer": customer} if customer is not None else {}),
         }
-        as_json = effective_assistant({"assistantOverrides": laid}, await self._assistant(who))
+        as_json = effective_assistant({"assistantOverrides": laid}, await assistant_of(who, self._store))
         variables = Variables.of(context)
         as_json = await anyio.to_thread.run_sync(variables.render_assistant, as_json, self._clock.epoch_ms())
         known = Assistant.wire_names()
@@ -123,59 +171,86 @@ class Chats:
         history = _history(session, previous)
         if history:
             chat["messages"] = history
-        return Turn(chat, _for_model(assistant, [*history, *as_messages(body["input"])]), model, session)
+        tools = await self._tools(chat, as_json, context, variables)
+        return Turn(chat, for_model(assistant, [*history, *as_messages(body["input"])]), model, session, tools)
 
-    async def _assistant(self, who: JsonObject) -> JsonObject:
-        """The assistant that answers: for a squad, that of its first member."""
-        squad: object = who.get("squad")
-        if squad is None and who.get("squadId") is not None:
-            squad = await self._store.squads.get(who["squadId"])
-            if squad is None:
-                raise WireError(400, f"There is no squad with the id {str(who['squadId'])[:80]}.")
-        if isinstance(squad, dict):
-            members = cast("list[JsonObject]", cast("JsonObject", squad).get("members") or [])
-            member: JsonObject = members[0] if members else {}
-            found = await self._assistant({name: member.get(name) for name in ("assistant", "assistantId")})
-            found = merge_overrides(found, member.get("assistantOverrides"))
-            return merge_overrides(found, cast("JsonObject", squad).get("membersOverrides"))
-        inline: object = who.get("assistant")
-        if isinstance(inline, dict):
-            return cast("JsonObject", inline)
-        if who.get("assistantId") is None:
-            raise WireError(400, "Need either `assistant`, `assistantId`, `squad`, `squadId`, `sessionId` or "
-                            "`previousChatId`.")  # fmt: skip
-        stored = await self._store.assistants.get(who["assistantId"])
-        if stored is None:
-            raise WireError(400, f"There is no assistant with the id {str(who['assistantId'])[:80]}.")
-        return stored
+    async def _tools(
+        self, chat: JsonObject, assistant: JsonObject, context: JsonObject, variables: Variables
+    ) -> ChatTools:
+        about = {"customer": context["customer"]} if "customer" in context else {}
+        line = self._switchboard.line(about, assistant, chat=without_secrets(chat))
+        headers = {"X-Chat-Id": str(chat["id"])}
+        if "sessionId" in chat:
+            headers["X-Session-Id"] = str(chat["sessionId"])
+        runner = self._toolroom.tools(chat, assistant, line, variables, headers)
+        try:
+            return ChatTools(await gather_tools(assistant, self._store, runner), runner)
+        except BaseException:
+            runner.close()
+            raise
 
     async def pieces(self, turn: Turn) -> AsyncGenerator[str]:
-        """The answer as it comes.
+        """The answer as it comes, in pieces of its text.
+
+        What tools the model calls are run, and it goes on with what they gave; `turn.output` then holds all of it.
 
         Raises:
             WireError: 502 if the model fails, also after some pieces; 504 if it goes on for ever.
         """
+        messages = turn.messages
         ends_at = anyio.current_time() + _WHOLE_ANSWER_S
+        for left in reversed(range(MOST_ROUNDS + 1)):
+            said: list[str] = []
+            calls: list[ToolCall] = []
+            tools = turn.tools.declarations if left else ()
+            async with aclosing(self._round(turn.model, messages, tools, ends_at)) as reply:
+                async for piece in reply:
+                    if isinstance(piece, ToolCall):
+                        calls.append(piece)
+                    elif piece:
+                        said.append(piece)
+                        yield piece
+            text = "".join(said)
+            if not calls or not left:
+                turn.output.append({"role": "assistant", "content": text})
+                return
+            turn.output.append({"role": "assistant", "content": text, "tool_calls": calls_json(calls)})
+            results = await self._results(turn.tools, calls, ends_at)
+            turn.output.extend(results)
+            answers = [ChatMessage("tool", one["content"], tool_call_id=one["tool_call_id"]) for one in results]
+            messages = (*messages, ChatMessage("assistant", text, tuple(calls)), *answers)
+
+    async def _round(
+        self, model: Model, messages: Sequence[ChatMessage], tools: Sequence[JsonObject], ends_at: float
+    ) -> AsyncGenerator[str | ToolCall]:
         try:
-            async with aclosing(cast("AsyncGenerator[Any]", turn.model.reply(turn.messages))) as reply:
+            async with aclosing(cast("AsyncGenerator[str | ToolCall]", model.reply(messages, tools))) as reply:
                 async for piece in reply:
                     if anyio.current_time() > ends_at:
-                        raise WireError(504, f"the model did not end its answer within {_WHOLE_ANSWER_S:g} s")
-                    if isinstance(piece, str) and piece:
-                        yield piece
+                        raise _endless()
+                    yield piece
         except ProviderError as error:
             raise WireError(502, str(error)) from None
 
-    async def keep(self, turn: Turn, text: str, *, over: bool = False) -> JsonObject:
-        """Record an answered chat, and with `over` the end of its session."""
-        output = [{"role": "assistant", "content": text}]
-        chat = {**turn.chat, "output": output, "cost": 0, "costs": []}
+    async def _results(self, tools: ChatTools, calls: Sequence[ToolCall], ends_at: float) -> list[JsonObject]:
+        with anyio.move_on_after(ends_at - anyio.current_time()):
+            return await tools.run(calls)
+        raise _endless()
+
+    async def keep(self, turn: Turn, *, over: bool = False) -> JsonObject:
+        """Record an answered chat, and with `over` the end of its session; their owner's server hears of it."""
+        chat = {**turn.chat, "output": turn.output, "cost": 0, "costs": []}
         chat_id = str(chat.pop("id"))
+        session: JsonObject | None = None
         if turn.session is not None:
-            messages = [*_history(turn.session, {}), *as_messages(chat["input"]), *output]
+            messages = [*_history(turn.session, {}), *as_messages(chat["input"]), *turn.output]
             changes: JsonObject = {"messages": messages, **({"status": "completed"} if over else {})}
-            await self._store.sessions.patch(turn.session["id"], changes)
-        return await self._store.chats.create(chat, record_id=chat_id)
+            session = await self._store.sessions.patch(turn.session["id"], changes)
+        kept = await self._store.chats.create(chat, record_id=chat_id)
+        await self._notices.chat(kept, "chat.created")
+        if session is not None:
+            await self._notices.session(session, "session.updated")
+        return kept
 
     @asynccontextmanager
     async def _alone(self, session_id: str | None) -> AsyncGenerator[None]:
@@ -187,6 +262,10 @@ class Chats:
             turns = self._turns[session_id] = anyio.Semaphore(1)
         async with turns:
             yield
+
+
+def _endless() -> WireError:
+    return WireError(504, f"the answer was not complete within {_WHOLE_ANSWER_S:g} s")
 
 
 def _overrides(before: JsonObject, now: JsonObject) -> JsonObject:
@@ -208,14 +287,3 @@ def _history(session: JsonObject | None, previous: JsonObject) -> list[JsonObjec
         return session.get("messages") or []
     asked = as_messages(previous["input"]) if "input" in previous else []
     return [*(previous.get("messages") or []), *asked, *(previous.get("output") or [])]
-
-
-def _for_model(assistant: Assistant, messages: Sequence[JsonObject]) -> tuple[ChatMessage, ...]:
-    given = assistant.model.messages if assistant.model is not None else None
-    told = [ChatMessage("assistant" if m.role == "function" else m.role, m.content) for m in given or () if m.content]
-    for message in messages:
-        read = TextMessage.from_json(message)
-        # a tool's result without the call that it answers is refused by every model's server
-        if read.role != "tool" and read.text():
-            told.append(ChatMessage(_ROLES.get(read.role, read.role), read.text()))
-    return tuple(told)

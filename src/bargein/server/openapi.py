@@ -49,17 +49,18 @@ _PAGE: JsonObject = {
 }
 
 
-def body_of(*models: type[WireModel], partial: bool = False) -> JsonObject:
+def body_of(*models: type[WireModel], partial: bool = False, required: bool = True) -> JsonObject:
     """The `openapi_extra` of a route that reads its body by hand.
 
     Args:
         *models: what the body may be: with the fields of one of them, and no others.
         partial: whether fields may be left out that a whole one must have.
+        required: whether there must be a body.
     """
     choices = [schema for model in dict.fromkeys(models) for schema in body_schemas(model, partial=partial)]
     schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
     _own.update({model.__name__: model for model in models if model.contract is None})
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 _own: dict[str, type[WireModel]] = {}

@@ -11,6 +11,7 @@ from bargein.server.casting import EmbeddedProviders
 from bargein.server.chatting import Chats
 from bargein.server.desk import Desk
 from bargein.server.metrics import Metrics
+from bargein.server.notices import Notices
 from bargein.server.scheduling import Scheduler
 from bargein.settings import Settings
 from bargein.store import Store
@@ -52,6 +53,7 @@ class Services:
         readiness: what `/ready` tells.
         desk: the live calls.
         chats: the text conversations.
+        notices: tell owners' servers of records that come and go.
         scheduler: queues calls when their time has come.
         recordings: what was recorded of calls.
         metrics: what Prometheus is told.
@@ -64,6 +66,7 @@ class Services:
     readiness: Readiness
     desk: Desk
     chats: Chats
+    notices: Notices
     scheduler: Scheduler
     recordings: Recordings
     metrics: Metrics

@@ -26,7 +26,14 @@ class Toolroom:
         self._shop = shop
         self._clock = clock
 
-    def tools(self, call: JsonObject, assistant: JsonObject, line: ServerLine, variables: Variables) -> Tools:
+    def tools(
+        self,
+        call: JsonObject,
+        assistant: JsonObject,
+        line: ServerLine,
+        variables: Variables,
+        headers: Mapping[str, str] | None = None,
+    ) -> Tools:
         """What runs the tools of one call; to be closed when it is over.
 
         Args:
@@ -34,13 +41,14 @@ class Toolroom:
             assistant: what it runs; its own credentials go before the stored ones.
             line: to the owner's servers.
             variables: what the templates of tools may name.
+            headers: what MCP servers are told of a conversation that is no call.
         """
 
         def render(text: str, more: Mapping[str, object]) -> str:
             return variables.fill(text, self._clock.epoch_ms(), more)
 
         outbound = replace(self._shop.outbound, inline=credentials_of(assistant))
-        return self._shop.tools(line, render, outbound, {"X-Call-Id": str(call.get("id"))})
+        return self._shop.tools(line, render, outbound, headers or {"X-Call-Id": str(call.get("id"))})
 
 
 @asynccontextmanager

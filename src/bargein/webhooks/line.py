@@ -69,12 +69,14 @@ class Owner:
         assistant: what it runs, overrides applied, with its secrets; None while it has none.
         phone_number: the number that it came in by, with its secrets.
         settings: `{"server": …}` of the whole installation.
+        chat: the chat that it is about instead of a call.
     """
 
     call: JsonObject = field(repr=False)
     assistant: JsonObject | None = field(default=None, repr=False)
     phone_number: JsonObject | None = field(default=None, repr=False)
     settings: JsonObject = field(default_factory=dict[str, object], repr=False)
+    chat: JsonObject | None = field(default=None, repr=False)
 
     @property
     def server(self) -> JsonObject | None:
@@ -91,10 +93,12 @@ class Owner:
         number: object = self.phone_number or self.call.get("phoneNumber")
         customer: object = self.call.get("customer")
         parts: JsonObject = {
-            "call": {name: self.call[name] for name in _OF_THE_CALL if self.call.get(name) is not None},
+            # a text conversation has none
+            "call": {name: self.call[name] for name in _OF_THE_CALL if self.call.get(name) is not None} or None,
             "assistant": self.assistant,
             "phoneNumber": number if isinstance(number, dict) else None,
             "customer": customer if isinstance(customer, dict) else None,
+            "chat": self.chat,
         }
         return {name: without_secrets(cast("JsonObject", part)) for name, part in parts.items() if part is not None}
 
@@ -246,10 +250,14 @@ class Switchboard:
         self._idle = anyio.Event()
 
     def line(
-        self, call: JsonObject, assistant: JsonObject | None = None, phone_number: JsonObject | None = None
+        self,
+        call: JsonObject,
+        assistant: JsonObject | None = None,
+        phone_number: JsonObject | None = None,
+        chat: JsonObject | None = None,
     ) -> CallLine:
         """A line that sends nothing by itself: for `ask` and `deliver`."""
-        owner = Owner(call=call, assistant=assistant, phone_number=phone_number, settings=self._settings)
+        owner = Owner(call=call, assistant=assistant, phone_number=phone_number, settings=self._settings, chat=chat)
         return CallLine(owner, self._sender, self._clock)
 
     def open(self, line: CallLine) -> None:

@@ -100,6 +100,12 @@ class UpdateCall(WireModel):
     name: Name | None = None
 
 
+class DeleteCalls(WireModel):
+    """What `DELETE /call/{id}` may take (Vapi's `DeleteCallDTO`): with `ids` the one in the path does not count."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CallUrls:
     """Where a call is reached.

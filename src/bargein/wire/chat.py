@@ -119,7 +119,10 @@ def refuse_instructions(messages: Sequence[JsonObject]) -> None:
 
 
 def delta_event(chat: JsonObject, delta: str) -> JsonObject:
-    """A piece of an answer as Vapi streams it (`CreateChatStreamResponse`)."""
+    """A piece of an answer as Vapi streams it (`CreateChatStreamResponse`).
+
+    The path is the first message's also where tool calls stand before the words: Vapi's widget shows no other.
+    """
     told: JsonObject = {"id": chat["id"], "path": "chat.output[0].content", "delta": delta}
     return told | ({"sessionId": chat["sessionId"]} if "sessionId" in chat else {})
 

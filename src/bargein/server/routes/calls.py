@@ -1,6 +1,7 @@
 """`/call`: calls are made here and found again; the talking itself goes over the call's socket."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 from uuid import uuid4
@@ -9,7 +10,7 @@ import anyio
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
-from bargein.server.auth import BearerKey, require_private
+from bargein.server.auth import BearerGrant, require_private
 from bargein.server.bodies import read_request
 from bargein.server.checks import check_rules, check_squad
 from bargein.server.openapi import answers, body_of
@@ -22,6 +23,7 @@ from bargein.wire.call import (
     CallUrls,
     CreateCall,
     CreateWebCall,
+    DeleteCalls,
     UpdateCall,
     WebsocketTransport,
     effective_assistant,
@@ -61,6 +63,7 @@ _MADE: JsonObject = {
 _PHONE = ("phone_number", "phone_number_id")
 _SOMEBODY_ELSE = ("workflow_id", "workflow")
 _MOST_CUSTOMERS = 1000
+_ERASED_AT_ONCE = 20
 
 
 @router.post(
@@ -118,15 +121,16 @@ async def _batch(services: Services, asked: CreateCall, body: JsonObject, url: s
 
 
 @router.post("/web", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateWebCall))
-async def create_web_call(request: Request, key: BearerKey, services: Reach) -> JSONResponse:
-    """Make a call from a page; the one route that the public key opens."""
+async def create_web_call(request: Request, grant: BearerGrant, services: Reach) -> JSONResponse:
+    """Make a call from a page, with the public key."""
     asked, body = await read_request(request, CreateWebCall, named_by_widget)
+    grant.check_assistant(body)
     _refuse_what_is_not_here(asked)
     await _check_assistant(services, asked, body)
     call_id = str(uuid4())
     call = new_web_call(body, CallUrls.of(base_url(services, request), call_id))
     made = await services.store.calls.create(call, record_id=call_id)
-    return JSONResponse(made if key == "private" else without_secrets(made), 201)
+    return JSONResponse(made if grant.key == "private" else without_secrets(made), 201)
 
 
 @router.get("", responses=answers(200, 400, many=True), dependencies=_private)
@@ -158,13 +162,65 @@ async def update_call(call_id: str, request: Request, services: Reach) -> JSONRe
     return _found(await services.store.calls.patch(call_id, body), call_id)
 
 
-@router.delete("/{call_id}", responses=answers(200, 404, 503), dependencies=_private)
-async def delete_call(call_id: str, services: Reach) -> JSONResponse:
-    """Erase a call's record and all that is kept of it; one that is live is ended."""
-    await _end_if_live(services, call_id)
-    _found(await services.store.calls.get(call_id), call_id)
-    await erase_artifacts(services, call_id)  # first: without its record nobody could ask for that again
-    return _found(await services.store.calls.delete(call_id), call_id)
+@router.delete(
+    "/{call_id}",
+    responses=answers(200, 404, 503, *_BODY),
+    openapi_extra=body_of(DeleteCalls, required=False),
+    dependencies=_private,
+)
+async def delete_call(call_id: str, request: Request, services: Reach) -> JSONResponse:
+    """Erase a call's record and all that is kept of it; one that is live is ended. With `ids` those calls instead."""
+    asked, _ = await read_request(request, DeleteCalls) if _has_body(request) else (DeleteCalls(), {})
+    if asked.ids is None:
+        return JSONResponse(await _erase(services, call_id))
+    return JSONResponse(await _erase_all(services, tuple(dict.fromkeys(asked.ids))))
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+async def _erase(services: Services, call_id: str) -> JsonObject:
+    call = await services.store.calls.get(call_id)
+    try:
+        await _end_if_live(services, call_id)
+        if call is not None:
+            await erase_artifacts(services, call_id)  # first: without its record nobody could ask for that again
+        gone = await services.store.calls.delete(call_id)
+    except WireError:
+        if call is not None:
+            await services.notices.call(call, "call.delete.failed")
+        raise
+    if gone is None:
+        raise WireError(404, f"There is no call with the id {call_id[:80]}.")
+    await services.notices.call(gone, "call.deleted")
+    return gone
+
+
+async def _erase_all(services: Services, call_ids: Sequence[str]) -> JsonObject:
+    """Erase calls, some at a time, and give the first of them; their owners hear of each.
+
+    Raises:
+        WireError: none of them could be erased: as the first of them would be refused.
+    """
+    erased: dict[str, JsonObject | WireError] = {}
+    limit = anyio.CapacityLimiter(_ERASED_AT_ONCE)
+
+    async def erase(call_id: str) -> None:
+        async with limit:
+            try:
+                erased[call_id] = await _erase(services, call_id)
+            except WireError as error:
+                erased[call_id] = error
+
+    async with anyio.create_task_group() as tasks:
+        for call_id in call_ids:
+            tasks.start_soon(erase, call_id)
+    outcomes = [erased[call_id] for call_id in call_ids]
+    done = next((one for one in outcomes if not isinstance(one, WireError)), None)
+    if done is None:
+        raise cast("WireError", outcomes[0])
+    return done
 
 
 async def _end_if_live(services: Services, call_id: str) -> None:

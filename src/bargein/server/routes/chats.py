@@ -7,7 +7,7 @@ from typing import cast
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from bargein.server.auth import BearerKey, require_private
+from bargein.server.auth import BearerGrant, require_private
 from bargein.server.bodies import read_request
 from bargein.server.checks import check_rules
 from bargein.server.event_stream import DONE, EventStream, event
@@ -74,7 +74,8 @@ async def create_response(request: Request, services: Reach) -> Response:
     if asked.stream:
         return EventStream(lambda: _as_response_events(services, given))
     chat = await _whole(services, given)
-    return JSONResponse(response_of(chat, chat["output"][0]["content"], services.clock.epoch_ms() // 1000))
+    text = "".join(one.get("content") or "" for one in chat["output"] if one["role"] == "assistant")
+    return JSONResponse(response_of(chat, text, services.clock.epoch_ms() // 1000))
 
 
 @router.post(
@@ -83,7 +84,7 @@ async def create_response(request: Request, services: Reach) -> Response:
     responses={**answers(201, *_BODY), **_STREAMED},
     openapi_extra=body_of(CreateWebChat),
 )
-async def create_web_chat(request: Request, key: BearerKey, services: Reach) -> Response:
+async def create_web_chat(request: Request, grant: BearerGrant, services: Reach) -> Response:
     """The same from a page, with the public key; it is held together by a session, which is made where none is named.
 
     A page may set variables, and nothing else of an assistant that is stored.
@@ -92,7 +93,8 @@ async def create_web_chat(request: Request, key: BearerKey, services: Reach) -> 
     given = without_nulls(body)
     if asked.assistant is not None:
         _check_assistant(asked.assistant, given["assistant"])
-    if key == "public":
+    grant.check_assistant(await services.chats.who_answers(given))
+    if grant.key == "public":
         refuse_instructions(as_messages(given["input"]))
     over = given.pop("sessionEnd", False)
     lasts: object = given.pop("sessionExpirationSeconds", None)
@@ -140,7 +142,10 @@ async def get_chat(chat_id: str, services: Reach) -> JSONResponse:
 @router.delete("/{chat_id}", responses=answers(200, 404), dependencies=_private)
 async def delete_chat(chat_id: str, services: Reach) -> JSONResponse:
     """Forget a chat; its session keeps what was said."""
-    return _found(await services.store.chats.delete(chat_id), chat_id)
+    chat = await services.store.chats.delete(chat_id)
+    if chat is not None:
+        await services.notices.chat(chat, "chat.deleted")
+    return _found(chat, chat_id)
 
 
 def _ready(asked: CreateChat, body: JsonObject) -> JsonObject:
@@ -176,14 +181,16 @@ async def _with_session(services: Services, given: JsonObject, lasts: object) ->
         raise WireError(400, f"There is no assistant with the id {str(kept['assistantId'])[:80]}.")
     more = {} if lasts is None else {"expirationSeconds": lasts}
     session = await services.store.sessions.create({**kept, **more, "status": "active"})
+    await services.notices.session(session, "session.created")
     rest = {name: value for name, value in given.items() if name not in kept}
     return {**rest, "sessionId": session["id"]}
 
 
 async def _whole(services: Services, given: JsonObject, *, over: bool = False) -> JsonObject:
     async with services.chats.turn(given) as turn:
-        text = "".join([piece async for piece in services.chats.pieces(turn)])
-        return await services.chats.keep(turn, text, over=over)
+        async for _ in services.chats.pieces(turn):
+            pass
+        return await services.chats.keep(turn, over=over)
 
 
 async def _told(
@@ -194,17 +201,17 @@ async def _told(
     An error after the first piece is the last event, and no end is told.
     """
     async with services.chats.turn(given) as turn:
-        said: list[str] = []
+        said = False
         try:
             async for piece in services.chats.pieces(turn):
-                said.append(piece)
+                said = True
                 yield tell(turn.chat, piece)
         except WireError as error:
             if not said:
                 raise
             yield event({**error.body(), "id": turn.chat["id"]}, "error")
             return
-        yield await services.chats.keep(turn, "".join(said), over=over), "".join(said)
+        yield await services.chats.keep(turn, over=over), turn.text
 
 
 async def _as_deltas(services: Services, given: JsonObject, *, over: bool = False) -> AsyncGenerator[bytes]:

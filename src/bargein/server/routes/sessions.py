@@ -33,6 +33,7 @@ async def create_session(request: Request, services: Reach) -> JSONResponse:
         check_rules(asked.assistant, "assistant.")
     await _check_there(services, asked)
     made = await services.store.sessions.create({"status": "active", **without_nulls(body)})
+    await services.notices.session(made, "session.created")
     return JSONResponse(_shown(services, made), 201)
 
 
@@ -90,13 +91,19 @@ async def update_session(session_id: str, request: Request, services: Reach) -> 
     """Replace the given top-level fields; one that is null is taken away."""
     _, body = await read_request(request, UpdateSession)
     changes = {**body, **({"status": "active"} if "status" in body and body["status"] is None else {})}
-    return _found(services, await services.store.sessions.patch(session_id, changes), session_id)
+    session = await services.store.sessions.patch(session_id, changes)
+    if session is not None:
+        await services.notices.session(session, "session.updated")
+    return _found(services, session, session_id)
 
 
 @router.delete("/{session_id}", responses=answers(200, 404))
 async def delete_session(session_id: str, services: Reach) -> JSONResponse:
     """Forget a session; its chats stay."""
-    return _found(services, await services.store.sessions.delete(session_id), session_id)
+    session = await services.store.sessions.delete(session_id)
+    if session is not None:
+        await services.notices.session(session, "session.deleted")
+    return _found(services, session, session_id)
 
 
 async def _check_there(services: Services, asked: CreateSession) -> None:
