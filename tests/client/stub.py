@@ -57,6 +57,7 @@ class Script:
         body: of that answer, when it is an error.
         key: what it wants as bearer key.
         close_after_ms: breaks the call off so long after its start.
+        rings_at: a path that makes a call as POST /call does.
     """
 
     cuts: Sequence[Cut] = ()
@@ -68,6 +69,7 @@ class Script:
     body: Any = None
     key: str | None = None
     close_after_ms: float | None = None
+    rings_at: str | None = None
 
 
 class StubServer:
@@ -104,7 +106,7 @@ class StubServer:
 
     async def _answer(self, exchange: Exchange) -> None:
         self.requests.append(exchange)
-        if exchange.path != "/call":
+        if exchange.path not in ("/call", self.script.rings_at):
             await exchange.respond(200, b"{}", content_type="application/json")
             return
         status, body = self.script.status, self.script.body

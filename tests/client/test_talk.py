@@ -5,10 +5,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
+from bargein.cli import app
 from bargein.client.errors import ClientError, UnreachableError
 from bargein.client.talk import TalkOptions, talk
 from tests.client.stub import Cut, Done, Script, StubServer
@@ -132,3 +135,45 @@ async def test_the_assistant_comes_from_a_file(clip: Path, tmp_path: Path) -> No
     async with StubServer(Script(greeting_ms=0)) as stub:
         await talk(TalkOptions(wav=clip, assistant=path, url=stub.url, seconds=0.5), lambda _: None)
         assert stub.requests[-1].body["assistant"] == {"firstMessage": "Hello"}
+
+
+RING = "/phone-number/%2B15550001111/ring"
+
+
+async def test_a_stored_number_is_called_from_another(clip: Path) -> None:
+    lines: list[str] = []
+    async with StubServer(Script(cuts=[Cut(message_ms=100, silence_ms=150)], rings_at=RING)) as stub:
+        words = ["talk", "--wav", str(clip), "--to", "+15550001111", "--caller", "+15551234567", "--url", stub.url]
+        words += ["--then", "0.4", str(clip), "--seconds", "20"]
+        done = await anyio.to_thread.run_sync(lambda: CliRunner().invoke(app, words))
+        lines = done.output.splitlines()
+        (asked,) = [one for one in stub.requests if one.path == RING]
+        assert not [one for one in stub.requests if one.path == "/call"]
+    assert done.exit_code == 0, done.output
+    assert asked.body["customer"] == {"number": "+15551234567"}
+    assert asked.body["transport"]["provider"] == "vapi.websocket"
+    assert asked.body["transport"]["audioFormat"]["sampleRate"] == 16_000
+    assert "assistant" not in asked.body
+    assert any("✂ user-interrupted" in line for line in lines)
+
+
+async def test_a_caller_is_left_out_where_none_is_named(clip: Path) -> None:
+    async with StubServer(Script(greeting_ms=0, rings_at="/phone-number/n1/ring")) as stub:
+        await talk(TalkOptions(wav=clip, to="n1", url=stub.url, seconds=0.5), lambda _: None)
+        assert "customer" not in stub.requests[-1].body
+
+
+async def test_where_nobody_takes_the_call_it_is_said_why(clip: Path) -> None:
+    body = {
+        "id": "c1",
+        "status": "ended",
+        "endedReason": "assistant-request-failed",
+        "endedMessage": "no answer in time",
+        "transport": {"websocketCallUrl": "ws://127.0.0.1:9/c1/transport"},
+    }
+    async with StubServer(Script(body=body, rings_at=RING)) as stub:
+        with pytest.raises(ClientError, match=r"assistant-request-failed \(no answer in time\)"):
+            await talk(TalkOptions(wav=clip, to="+15550001111", url=stub.url), lambda _: None)
+    excluding = CliRunner().invoke(app, ["talk", "--wav", str(clip), "--to", "n1", "--assistant", str(clip)])
+    assert excluding.exit_code != 0
+    assert "exclude each other" in excluding.output
