@@ -251,7 +251,7 @@ async def test_no_redirect_is_followed() -> None:
 )
 def test_http_stands_for_ws(given: str, used: str) -> None:
     transcriber = CustomTranscriber(CustomTranscriberConfig(url=given), LoopClock())
-    assert transcriber._target.url.rstrip("/") == used.rstrip("/")
+    assert transcriber._target.socket_url.rstrip("/") == used.rstrip("/")
 
 
 def test_an_unusable_url_is_the_providers_error() -> None:

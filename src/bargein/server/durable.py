@@ -115,5 +115,5 @@ class Durable:
     async def _leave(self) -> None:
         try:
             await self._store.nodes.leave(self.node_id)
-        except StoreError as error:
-            _log.warning("this server could not say that it stops", reason=str(error))
+        except Exception as error:  # noqa: BLE001  # whatever has become of the database: a server that stops must stop
+            _log.warning("this server could not say that it stops", reason=type(error).__name__)

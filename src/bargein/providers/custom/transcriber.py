@@ -132,6 +132,11 @@ class _Target:
     def name(self) -> str:
         return self.endpoint.name
 
+    @property
+    def socket_url(self) -> str:
+        """Its address, of ws or wss."""
+        return "ws" + str(self.endpoint.url).removeprefix("http")
+
     async def connect(self) -> ClientConnection:
         """Open the socket; a name is looked up once, and what was looked at is connected to."""
         url = self.endpoint.url
@@ -139,7 +144,7 @@ class _Target:
         host = url.host if self.addresses is None else await self.addresses.address(url.host, port)
         proof = await handshake_headers(self.auth, str(url))
         return await _Connect(
-            "ws" + str(url).removeprefix("http"),
+            self.socket_url,
             additional_headers={**proof, **self.endpoint.headers},
             open_timeout=None,  # the scope around it
             ping_interval=None,  # our own, which tells a stall from a loss
