@@ -11,7 +11,6 @@ from bargein.clock import Clock
 from bargein.fleet.jobs import Handler, Worker
 from bargein.fleet.lease import Keeper
 from bargein.fleet.ledger import Ledger
-from bargein.ports import StoreError
 from bargein.server.recovery import Recovery
 from bargein.settings import Settings
 from bargein.store import Store

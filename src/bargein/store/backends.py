@@ -82,6 +82,8 @@ def told_apart() -> Generator[None]:
 
 
 _AWAY = "The database cannot be reached. Try again."
+_GONE = "The database has been taken away from under the server. Restart it."
+_POSTGRES_NO_TABLE = "42P01"  # undefined_table
 _FULL = "The database cannot be written to: its disk is full or broken."
 
 
@@ -90,11 +92,15 @@ def _told(error: DBAPIError) -> StoreAwayError | StoreFullError | None:
     if isinstance(original, sqlite3.Error):
         name = getattr(original, "sqlite_errorname", "")
         full, away = name.startswith(_SQLITE_FULL), name.startswith(_SQLITE_AWAY)
+        gone = str(original).startswith("no such table")
     else:
         code = getattr(original, "sqlstate", None) or ""
+        gone = code == _POSTGRES_NO_TABLE
         full, away = code == _POSTGRES_FULL, error.connection_invalidated or code.startswith(_POSTGRES_AWAY)
     if full:
         return StoreFullError(_FULL)
+    if gone:
+        return StoreAwayError(_GONE)
     return StoreAwayError(_AWAY) if away else None
 
 
