@@ -1,6 +1,9 @@
-"""A client of Vapi's WebSocket transport: for bargein, and for any server of that protocol."""
+"""A client of Vapi's WebSocket transport: for bargein, and for any server of that protocol.
 
-from bargein.client.connection import Audio, CallInfo, Connection, Message, Server, create_call, is_there, join
+Async and typed; nothing of the server is imported. docs/client.md has an example.
+"""
+
+from bargein.client.connection import Audio, CallInfo, Connection, Message, Server, create_call, is_there, join, ring
 from bargein.client.errors import ClientError, RefusedError, UnreachableError
 from bargein.client.playback import Interruption, InterruptionMeter, PlaybackModel
 from bargein.client.turns import Turn, Turns
@@ -22,4 +25,5 @@ __all__ = [
     "create_call",
     "is_there",
     "join",
+    "ring",
 ]

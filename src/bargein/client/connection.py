@@ -27,6 +27,8 @@ from bargein.settings import is_loopback
 from bargein.wire.base import JsonObject
 
 Encoding = Literal["pcm_s16le", "mulaw"]
+Role = Literal["system", "user", "assistant"]
+Side = Literal["assistant", "customer"]
 
 _ASSISTANT_REQUEST_S = 7.5
 """So long a server may have to ask the owner of a number which assistant takes a call."""
@@ -213,6 +215,77 @@ class Connection:
             ClientError: the call is over, or the server reads nothing.
         """
         await self._send(json.dumps(message))
+
+    async def messages(self) -> AsyncGenerator[JsonObject]:
+        """The client messages alone, bare, until the call is over; the assistant's audio is let go.
+
+        Use either this or iteration of the connection itself: each frame arrives once.
+        """
+        async for event in self:
+            if isinstance(event, Message):
+                yield event.data
+
+    async def say(
+        self,
+        text: str,
+        *,
+        end_call_after_spoken: bool = False,
+        interruptions_enabled: bool | None = None,
+        interrupt_assistant_enabled: bool = False,
+    ) -> None:
+        """Have the assistant say a text (`say`).
+
+        Args:
+            text: what to say.
+            end_call_after_spoken: whether the call ends then.
+            interruptions_enabled: whether the caller may cut it; None leaves that to the server.
+            interrupt_assistant_enabled: say it at once, in place of what is being said; otherwise after it.
+        """
+        message: JsonObject = {
+            "type": "say",
+            "content": text,
+            "endCallAfterSpoken": end_call_after_spoken,
+            "interruptAssistantEnabled": interrupt_assistant_enabled,
+        }
+        if interruptions_enabled is not None:
+            message["interruptionsEnabled"] = interruptions_enabled
+        await self.send(message)
+
+    async def add_message(self, role: Role, content: str, *, trigger_response: bool = True) -> None:
+        """Put a message into the history (`add-message`); unless told otherwise the assistant answers it.
+
+        What the assistant is saying is never cut by it.
+        """
+        message = {"role": role, "content": content}
+        await self.send({"type": "add-message", "message": message, "triggerResponseEnabled": trigger_response})
+
+    async def mute(self, side: Side = "customer", *, on: bool = True) -> None:
+        """Mute a side or, with `on=False`, unmute it (`control`). A muted customer is not listened to."""
+        await self.send({"type": "control", "control": f"{'mute' if on else 'unmute'}-{side}"})
+
+    async def transfer(self, destination: JsonObject, content: str | None = None) -> None:
+        """Give the caller to a number or SIP address, as in Vapi's `transfer`; `content` is said before.
+
+        A server that cannot do it says so in a message with `statusCode`, and the call goes on.
+        """
+        await self._pass_on("transfer", destination, content)
+
+    async def handoff(self, destination: JsonObject, content: str | None = None) -> None:
+        """Give the call to another assistant (`handoff`), by `{"type": "assistant", "assistantName": …}`.
+
+        Args:
+            destination: who takes over, as in Vapi's handoff tool.
+            content: is said before.
+        """
+        await self._pass_on("handoff", destination, content)
+
+    async def _pass_on(self, kind: str, destination: JsonObject, content: str | None) -> None:
+        said = {} if content is None else {"content": content}
+        await self.send({"type": kind, "destination": destination, **said})
+
+    async def end_call(self) -> None:
+        """Ask for the end of the call; iteration ends when the server has closed it. Harmless when it is over."""
+        await self.hang_up()
 
     async def hang_up(self) -> None:
         """Ask for the end of the call; iteration ends when the server has closed it. Harmless when it is over."""

@@ -205,11 +205,17 @@ def _headers(server: Server) -> dict[str, str]:
     return {name: str(value) for name, value in (server.headers or {}).items()}
 
 
+_BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber")
+
+
 def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
-    """What providers are told of the call: Vapi's fields, without secrets."""
+    """What providers are told of the call: Vapi's fields, without secrets.
+
+    A stored number stands beside the call: `phoneNumber` within it has another type in Vapi's contract.
+    """
     metadata: object = assistant.metadata or call.get("metadata")
     told: JsonObject = {
-        "call": without_secrets({n: v for n, v in call.items() if n not in ("assistant", "assistantOverrides")}),
+        "call": without_secrets({n: v for n, v in call.items() if n not in _BESIDE_THE_CALL}),
         "metadata": metadata,
     }
     for name in ("customer", "phoneNumber"):

@@ -1,0 +1,192 @@
+"""What a call tells its client and its owner's server is read by the types of Vapi's Python SDK; nothing of it is lost.
+
+The SDK's union of all messages takes one for another, so a message's type is found by its `type`, as everybody must.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from bench.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
+
+from bargein.wire import contract
+from bargein.wire.client_messages import CLIENT_MESSAGES
+from tests.call.harness import Caller, calling, joining
+from tests.call.stage import STORY, Stage, staged
+from tests.sdk.conftest import Sdk
+from tests.webhooks.receiver import Got, Receiver
+
+pytestmark = pytest.mark.anyio
+
+Body = dict[str, Any]
+
+TO_SERVER = [
+    "assistant.started", "assistant.speechStarted", "conversation-update", "end-of-call-report", "hang", "model-output",
+    "speech-update", "status-update", "tool-calls", "transcript", "transfer-update", "user-interrupted", "voice-input",
+]  # fmt: skip
+ASKED = {
+    "assistant-request", "call.endpointing.request", "handoff-destination-request", "phone-call-control",
+    "transfer-destination-request", "voice-request",
+}  # fmt: skip
+"""These come where something in the assistant or the number calls for them."""
+
+ELSEWHERE = {
+    "ClientMessageStatusUpdate": "ServerMessageStatusUpdate",
+    "ServerMessageAssistantStarted": "ClientMessageAssistantStarted",
+}
+"""Both sides can ask for these, and the SDK has them for one side alone."""
+NOT_IN_THE_SDK = {"tool.completed"}
+"""Vapi has it in its list of messages, and gives it no type."""
+
+NAMED = ("type", "role", "status", "provider", "transcriptType", "source", "endedReason")
+"""Fields whose value says what the rest is, or is one of a list."""
+
+HEARD = TranscriberScript(
+    timed=[
+        TimedReply(200, "Tell me a story."),
+        TimedReply(1800, "Stop, what is the weather?"),
+        TimedReply(4200, "Pass me on."),
+    ]
+)
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+HANDOFF = {"type": "handoff", "destinations": [{"type": "dynamic"}], "function": {"name": "pass_on"}}
+NUMBER = {"type": "number", "number": "+14155550100"}
+CUSTOMER = {"number": "+15551234567", "name": "Ada"}
+
+
+def answers(body: Body) -> LlmScript:
+    """A model that does as it is told."""
+    last = body["messages"][-1]
+    said = last["content"] if last["role"] == "user" else ""
+    if "fail" in said:
+        return LlmScript(status=500)
+    if "story" in said:
+        return STORY
+    if "weather" in said:
+        return LlmScript(tokens=["Let ", "me see. "], calls=[("weather", '{"city": "Berlin"}')])
+    if "Pass" in said:
+        return LlmScript(tokens=[], calls=[("pass_on", '{"destination": "dynamic"}')])
+    if "forward" in said:
+        return LlmScript(tokens=[], calls=[("transferCall", "{}")])
+    return LlmScript(tokens=["It ", "rains. "])
+
+
+class Owner(Receiver):
+    """An owner's server that answers everything that it is asked."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__([self._answer])
+        self._stage = stage
+
+    def assistant(self, **more: Any) -> Body:
+        given = self._stage.assistant(clientMessages=[*CLIENT_MESSAGES], serverMessages=TO_SERVER, **more)
+        return {**given, "stopSpeakingPlan": {"numWords": 1}, "server": {"url": self.url}}
+
+    def ada(self) -> Body:
+        endpointing = {"provider": "custom-endpointing-model", "server": {"url": self.url}}
+        ada = self.assistant(name="Ada", startSpeakingPlan={"waitSeconds": 0, "smartEndpointingPlan": endpointing})
+        return {**ada, "model": {**ada["model"], "tools": [WEATHER, HANDOFF]}}
+
+    def bea(self) -> Body:
+        return self.assistant(name="Bea", firstMessage="Bea here.", firstMessageMode="assistant-speaks-first")
+
+    def _answer(self, got: Got) -> Any:
+        match got.message["type"]:
+            case "assistant-request":
+                return {"assistant": self.ada()}
+            case "call.endpointing.request":
+                return {"timeoutSeconds": 0.1}
+            case "handoff-destination-request":
+                return {"destination": {"type": "assistant", "assistant": self.bea()}}
+            case "transfer-destination-request":
+                return {"destination": NUMBER}
+            case "tool-calls":
+                wanted = got.message["toolCallList"]
+                return {"results": [{"toolCallId": call["id"], "result": "It rains."} for call in wanted]}
+            case _:
+                return {}
+
+
+async def called_in(stage: Stage, owner: Owner) -> Caller:
+    """A call of a stored number: a story that is cut, a tool, and somebody else who takes over and fails."""
+    number = {"provider": "twilio", "number": "+15550001111", "twilioAccountSid": "AC0", "server": {"url": owner.url}}
+    async with httpx.AsyncClient(base_url=stage.url, timeout=20) as client:
+        kept = (await client.post("/phone-number", json=number)).json()
+        call = (await client.post(f"/phone-number/{kept['id']}/ring", json={"customer": CUSTOMER})).json()
+    async with joining(stage.url, call) as caller:
+        await caller.until(lambda: caller.of("transcript", transcript="Bea here.", transcriptType="final"), 20)
+        await caller.send({"type": "add-message", "message": {"role": "user", "content": "Now fail."}})
+        await caller.until_closed(20)
+    return caller
+
+
+async def forwarded(stage: Stage, owner: Owner) -> Caller:
+    """A call that its owner forwards."""
+    given = owner.assistant(name="Cy")
+    given["serverMessages"] = [*TO_SERVER, "phone-call-control"]
+    given["model"] = {**given["model"], "tools": [{"type": "transferCall"}]}
+    asks = TranscriberScript(timed=[TimedReply(200, "Please forward me.")])
+    async with FakeTranscriber(asks) as ears:
+        given["transcriber"] = {"provider": "custom-transcriber", "server": {"url": ears.url}}
+        async with calling(stage.url, given) as caller:
+            await caller.until_closed()
+    return caller
+
+
+def differences(sent: Any, back: Any, where: str = "") -> Iterator[str]:
+    """Where what the SDK writes is not what it was given; times may be written in another way."""
+    if isinstance(sent, dict) and isinstance(back, dict):
+        for name in sent.keys() | back.keys():
+            yield from differences(sent.get(name), back.get(name), f"{where}.{name}")
+    elif isinstance(sent, list) and isinstance(back, list) and len(sent) == len(back):
+        for n, (one, other) in enumerate(zip(sent, back, strict=True)):
+            yield from differences(one, other, f"{where}[{n}]")
+    elif sent != back and not _same_time(sent, back):
+        yield f"{where}: {sent!r} became {back!r}"
+
+
+def _same_time(one: Any, other: Any) -> bool:
+    try:
+        return datetime.fromisoformat(one) == datetime.fromisoformat(other)
+    except (TypeError, ValueError):
+        return False
+
+
+async def test_every_message_is_read_and_nothing_of_it_is_lost(tmp_path: Path, python_sdk: Sdk) -> None:
+    async with staged(tmp_path, llm=answers, transcriber=HEARD) as stage, Owner(stage) as owner:
+        calls = await called_in(stage, owner), await forwarded(stage, owner)
+        await owner.until(lambda: len(owner.of("end-of-call-report")) == 2)
+        voiced = [exchange.body["message"] for exchange in stage.voice.exchanges]
+    to_clients = [message for caller in calls for _, message in caller.messages]
+    to_servers = [got.message for got in owner.got] + voiced
+    assert {m["type"] for m in to_clients} == {*CLIENT_MESSAGES}
+    assert {m["type"] for m in to_servers} == {*TO_SERVER, *ASKED}
+    problems: set[str] = set()
+    shapes: set[str] = set()
+    for side, messages in (("ClientMessage", to_clients), ("ServerMessage", to_servers)):
+        for message in messages:
+            if message["type"] not in NOT_IN_THE_SDK and (seen := f"{side} {shape(message)}") not in shapes:
+                shapes.add(seen)
+                name = contract.messages(side)[message["type"]]
+                problems.update(await anyio.to_thread.run_sync(unread, python_sdk, ELSEWHERE.get(name, name), message))
+    assert not problems, "\n".join(sorted(problems))
+
+
+def shape(value: Any) -> Any:
+    """What a message is built like: of two that differ in numbers and free text alone, the SDK is shown one."""
+    if isinstance(value, dict):
+        return {name: value[name] if name in NAMED else shape(value[name]) for name in sorted(value)}
+    return [shape(one) for one in value] if isinstance(value, list) else type(value).__name__
+
+
+def unread(sdk: Sdk, name: str, message: Body) -> list[str]:
+    """What is wrong with a message in the SDK's eyes, and what it would lose of it."""
+    if message["type"] == "model-output":
+        assert isinstance(message["output"], str)  # the SDK's type says an object; every client reads a string
+        message = {**message, "output": {}}
+    answer = sdk.ask(parse=name, message=message)
+    return [*differences(message, answer["back"], name)] if answer["ok"] else [f"{name}: {answer['why']}"]
