@@ -276,6 +276,12 @@ def _repair_hooks(definitions: dict[str, Schema]) -> None:
         pattern = rf"^{event.replace('.', chr(92) + '.')}(\[[^\[\]=]+=[^\[\]=]+\])?$"
         definitions[name]["properties"]["on"] = {"type": "string", "pattern": pattern}
     actions = definitions["CallHookAssistantSpeechInterrupted"]["properties"]["do"]
+    # What ends a call may be said, in the documentation; two older actions are described, and in no union.
+    definitions["CallHookCallEnding"]["properties"]["do"] = actions
+    actions["items"]["oneOf"] += [_ref("TransferHookAction"), _ref("FunctionCallHookAction")]
+    for name in ("CallHookCustomerSpeechInterrupted", "CallHookCustomerSpeechTimeout", "CallHookModelResponseTimeout",
+                 "CallHookTranscriberEndpointedSpeechLowConfidence"):  # fmt: skip
+        definitions[name]["properties"]["do"] = actions
     definitions["CallHookTimeElapsed"] = {
         "type": "object",
         "properties": {

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bargein.turns import Plan, State, step, tools, wake_at
 from bargein.turns.commands import (
+    CallHookTool,
     CloseReply,
     Command,
     Decide,
@@ -34,6 +35,7 @@ from bargein.turns.events import (
     Event,
     HandedOff,
     HangUp,
+    HookToolCalled,
     Mute,
     Played,
     ReplyEnded,
@@ -51,8 +53,10 @@ from bargein.turns.events import (
     VoiceStopped,
     Words,
 )
+from bargein.turns.hooks import ENDING_MS
 from bargein.turns.interruption import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, find_phrase, is_made_of, words_with_ends
+from tests.turns.hook_watch import HOOKS, HookWatch
 from tests.turns.talking import CALL_ID, WAITING, Call
 from tests.turns.tool_watch import ANSWERS, CALLS, ToolWatch
 
@@ -75,6 +79,7 @@ PLANS = st.builds(
     first_message_interruptible=st.booleans(),
     end_call_phrases=st.sampled_from([(), ("goodbye",)]),
     silence_timeout_ms=st.sampled_from([10_000, 30_000]),
+    hooks=HOOKS,
 )
 TEXTS = st.sampled_from(
     [
@@ -121,6 +126,7 @@ class Conversation(RuleBasedStateMachine):
         self.protected: set[str] = set()
         self.ended = False
         self.tools = ToolWatch()
+        self.hooks = HookWatch()
         self.successors: list[Plan] = []
         self.taken_over: list[int] = []
         # What the caller has really done.
@@ -156,12 +162,27 @@ class Conversation(RuleBasedStateMachine):
         self.events.append(event)
         self.tools.hears(event)
         self.tools.now_ms = max(self.tools.now_ms, event.at_ms)
+        self.hooks.hears(event, before, deaf=self.deaf)
         self.state, commands = step(before, event, self.plan)
         self.log.extend(commands)
         for command in commands:
             self.observe(command, before, event)
             self.tools.observe(command, event)
+            self.hooks.observe(command, before, event, self.plan, self.state.now_ms)
+        self.hooks.takes(event, self.state, deaf=self.deaf)
+        self.hooks.check_time(self.state, self.plan)
         self.tools.check_time(self.state)
+        self.make_out_hook_tools()
+
+    def make_out_hook_tools(self) -> None:
+        """As the shell does: at once. The second tool is not there, and the third is never made out."""
+        while self.hooks.owed:
+            turn = self.hooks.owed.pop(0)
+            made = next(c for c in self.log if isinstance(c, CallHookTool) and c.turn_id == turn)
+            if made.tool < 2:
+                drawn = {"name": "note", "arguments": "{}", "start": False}
+                calls = () if made.tool else self.tools.new_calls([drawn], again=None)
+                self.apply(HookToolCalled(self.state.now_ms, turn, calls))
 
     @rule(gap=GAPS)
     def time_passes(self, gap: int) -> None:
@@ -584,6 +605,7 @@ class Conversation(RuleBasedStateMachine):
         if self.state.phase != "ended":
             self.tools.check_rest()
         self.feed(Tick(self.state.started_ms + self.plan.max_duration_ms))
+        self.feed(Tick(self.state.started_ms + self.plan.max_duration_ms + ENDING_MS))
         assert self.state.phase == "ended", "law 7: every call ends"
         assert sorted(self.started) == sorted(self.closed), "law 8: every reply ends"
         self.tools.check_end()

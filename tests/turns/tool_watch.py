@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 from bargein.turns import State
 from bargein.turns.commands import CloseReply, Command, Decide, Remember, RunTools, Send, StartReply, StopTool
 from bargein.turns.commands import UserInterrupted as Interrupted
-from bargein.turns.events import AddMessage, Event, Staged, ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.events import AddMessage, Event, HookToolCalled, Staged, ToolAsked, ToolReturned, ToolsCalled
 
 CALLS = st.fixed_dictionaries({
     "name": st.sampled_from(["weather", "book", "endCall"]),
@@ -42,6 +42,7 @@ class ToolWatch:
         self.owed = False
         self.unanswered: set[str] = set()
         self.now_ms = 0
+        self.by_hook: set[str] = set()
         self.explained = True  # the first reply needs no reason
 
     def new_calls(self, drawn: list[dict[str, object]], *, again: str | None) -> tuple[ToolAsked, ...]:
@@ -70,7 +71,9 @@ class ToolWatch:
                 self.observe_memory(command, event)
             case Send(Interrupted(turn_id)):
                 self.interrupted.update([turn_id] if turn_id else [])
-            case StartReply(turn_id, text):
+            case Decide("hook", why) if why.startswith("model.response.timeout"):
+                self.owed = True  # the model was asked already
+            case StartReply(turn_id, text, _, prompt) if not prompt:
                 self.check_reply(turn_id, text)
             case CloseReply(turn_id, "spoken"):
                 self.spoken.append(self.texts.get(turn_id, ""))
@@ -80,13 +83,16 @@ class ToolWatch:
                 pass
 
     def observe_memory(self, entry: Remember, event: Event) -> None:
+        if entry.text == "Wrap up.":  # a hook has added it, and asks for an answer
+            self.owed = True
         if entry.tool_call_id is not None:
             self.check_result(entry.tool_call_id, entry, event)
         for called in entry.tool_calls:
             assert entry.turn_id is not None
             assert entry.turn_id not in self.interrupted, "law 9: an interrupted reply calls no tool"
             assert called.id not in self.turn_of
-            assert isinstance(event, ToolsCalled)
+            assert isinstance(event, ToolsCalled | HookToolCalled)
+            self.by_hook.update([called.id] if isinstance(event, HookToolCalled) else [])
             assert event.turn_id == entry.turn_id
             self.asked[called.id] = next(asked for asked in event.calls if asked.id == called.id)
             self.turn_of[called.id] = entry.turn_id
@@ -103,7 +109,7 @@ class ToolWatch:
             assert heard or self.explained, "a blocking tool runs when its message has been heard"
         for other in self.ran:
             same = (self.asked[other].name, self.asked[other].arguments) == (asked.name, asked.arguments)
-            if same and self.turn_of[other] != turn_id:
+            if same and self.turn_of[other] != turn_id and call_id not in self.by_hook:
                 assert self.results[other], "law 10: no other reply runs again what still runs"
         self.ran[call_id] = self.now_ms
 
@@ -113,13 +119,17 @@ class ToolWatch:
         if isinstance(event, ToolReturned) and event.call_id == call_id:
             assert call_id in self.ran
             assert (entry.text, entry.failed) == (event.text, event.failed)
-            if event.say is None and event.ends is None and not self.asked[call_id].is_async:
+            if self.is_answered(call_id) and event.say is None and event.ends is None:
                 self.unanswered.add(call_id)
                 self.unseen.add(call_id)
         elif not isinstance(event, ToolReturned):
             self.unseen.add(call_id)
-            if "no answer within" in entry.text and not self.asked[call_id].is_async:
+            if "no answer within" in entry.text and self.is_answered(call_id):
                 self.unanswered.add(call_id)
+
+    def is_answered(self, call_id: str) -> bool:
+        """Whether the model is to be asked once it has its result."""
+        return not self.asked[call_id].is_async and call_id not in self.by_hook
 
     def check_reply(self, turn_id: str, text: str | None) -> None:
         if text is not None:

@@ -52,6 +52,12 @@ def as_openai(history: Sequence[Remember]) -> list[JsonObject]:
     return formatted
 
 
+def transcript_of(history: Sequence[Remember]) -> str:
+    """The conversation as text, a line for each thing that was said (`{{transcript}}`)."""
+    who = {"assistant": "AI", "user": "User"}
+    return "\n".join(f"{who[m.role]}: {m.text}" for m in history if m.role in who and m.text)
+
+
 def call_json(call: ToolCall) -> JsonObject:
     """A tool call as OpenAI has it (Vapi's `ToolCall`)."""
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

@@ -10,7 +10,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
 
 from bargein.turns import Plan
-from bargein.turns.events import Event, HandedOff, SpeechQueued, Staged, TimedWord, ToolAsked, ToolsCalled
+from bargein.turns.events import (
+    Event,
+    HandedOff,
+    HookToolCalled,
+    SpeechQueued,
+    Staged,
+    TimedWord,
+    ToolAsked,
+    ToolsCalled,
+)
 
 VERSION = 1
 _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in get_args(Event)}
@@ -94,9 +103,9 @@ def _event(value: dict[str, Any]) -> Event:
     if kind is HandedOff:
         plan = Plan.from_json(value.pop("plan"))
         return HandedOff(**value, plan=plan)
-    if kind is ToolsCalled:
+    if kind is ToolsCalled or kind is HookToolCalled:
         calls = tuple(_asked(call) for call in cast("list[dict[str, Any]]", value.pop("calls")))
-        return ToolsCalled(**value, calls=calls)
+        return kind(**value, calls=calls)
     if kind is SpeechQueued:
         words = cast("list[dict[str, int]]", value.pop("words"))
         return SpeechQueued(**value, words=tuple(TimedWord(**word) for word in words))

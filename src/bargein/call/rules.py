@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from bargein.call.hooks import compile_hooks
 from bargein.turns import Plan
 from bargein.turns.plan import WAIT_FUNCTION, Rule
 from bargein.turns.waitfn import WaitFunctionError, compile_expression
@@ -50,6 +51,7 @@ def compile_plan(assistant: Assistant) -> Plan:
             num_words=assistant.num_words_to_interrupt_assistant,
             by_evidence=assistant.num_words_to_interrupt_assistant is None,
             model_failed_reason=f"pipeline-error-{assistant.model.provider}-llm-failed" if assistant.model else None,
+            hooks=compile_hooks(assistant.model_dump(by_alias=True, exclude_none=True, mode="json")).hooks,
             voice_failed_reason=_voice_failed_reason(assistant),
         ),
     )

@@ -17,7 +17,7 @@ from bargein.call import journal
 from bargein.call.audience import Audience
 from bargein.call.call_log import CallLog
 from bargein.call.consulting import Consulting
-from bargein.call.conversation import for_model
+from bargein.call.conversation import for_model, transcript_of
 from bargein.call.ears import AssistantTap, Ears
 from bargein.call.inside import inside_tools
 from bargein.call.insight import Insight
@@ -46,6 +46,7 @@ from bargein.ports import (
 from bargein.turns import Plan, State, step, wake_at
 from bargein.turns.commands import (
     AskEndpointing,
+    CallHookTool,
     CloseReply,
     Command,
     Decide,
@@ -354,7 +355,7 @@ class CallSession:
         match command:
             case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
                 self._direct_reply(command)
-            case RunTools() | StopTool() | AskEndpointing():
+            case RunTools() | CallHookTool() | StopTool() | AskEndpointing():
                 self._reach_out(command)
             case TakeOver(successor):
                 self._take_over(self._passing.parts[successor])
@@ -368,10 +369,13 @@ class CallSession:
                 if command.tool_call_id is not None:
                     self._narrator.tool_result(command, self._tools.find(command.tool_call_id))
 
-    def _reach_out(self, command: RunTools | StopTool | AskEndpointing) -> None:
+    def _reach_out(self, command: RunTools | CallHookTool | StopTool | AskEndpointing) -> None:
         match command:
             case RunTools(call_ids=call_ids):
                 self._narrator.tool_calls(self._tools.run(call_ids))
+            case CallHookTool(turn_id, tool):
+                found = self.setting.hook_tools
+                self._tools.ask_for_hook(turn_id, found[tool] if tool < len(found) else None)
             case StopTool(call_id):
                 self._tools.stop(call_id)
             case AskEndpointing():
@@ -389,9 +393,16 @@ class CallSession:
 
     def _start_reply(self, start: StartReply) -> None:
         self._mouth.open(start.turn_id)
-        messages = (*self.setting.instructions, *for_model(self._state.history))
+        messages = (*self.setting.instructions, *for_model(self._state.history), *self._prompt(start))
         box = self._box if start.tools else Toolbox(())
         self._begun.send_nowait(partial(self._reply, _Request(start.turn_id, start.text, messages, box)))
+
+    def _prompt(self, start: StartReply) -> list[ChatMessage]:
+        """What a hook asks of the model; its templates may name the `transcript` so far."""
+        if not start.prompt:
+            return []
+        transcript = {"transcript": transcript_of(self._state.history)}
+        return [ChatMessage(role, self._render(text, transcript)) for role, text in start.prompt]
 
     def _call_tools(self, turn_id: str, calls: Sequence[ToolCall], box: Toolbox, spoke: bool) -> None:  # noqa: FBT001  # the shape of `Speaker`'s callback
         self._tools.ask(turn_id, calls, box, spoke=spoke)

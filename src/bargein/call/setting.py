@@ -59,6 +59,7 @@ class Setting:
         variables: what the `{{…}}` in a `say` may name; the assistant's own texts have been filled in.
         rejection: nobody takes the call: this is said instead of anything that the assistant would say.
         tools: what its model may call: Vapi's JSON of each, resolved and expanded.
+        hook_tools: what its hooks call, by the plan's count; None: it is not there.
     """
 
     call: JsonObject
@@ -69,6 +70,7 @@ class Setting:
     variables: Variables = field(default_factory=Variables)
     rejection: Rejection | None = None
     tools: tuple[JsonObject, ...] = ()
+    hook_tools: tuple[JsonObject | None, ...] = ()
 
     @property
     def call_id(self) -> str:

@@ -9,11 +9,12 @@ import anyio
 import structlog
 
 from bargein.call import toolbox
+from bargein.call.hooks import static_arguments
 from bargein.call.rejection import Render, rejected
 from bargein.call.toolbox import Toolbox
 from bargein.ports import ToolCall, ToolResult, ToolRunner
 from bargein.turns.commands import Remember
-from bargein.turns.events import Event, Staged, ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.events import Event, HookToolCalled, Staged, ToolAsked, ToolReturned, ToolsCalled
 from bargein.wire.base import JsonObject
 
 if TYPE_CHECKING:
@@ -111,6 +112,15 @@ class ToolWork:
         """A reply calls tools; `spoke` tells whether it also said something."""
         asked = tuple(self._made_out(call, box, spoke=spoke) for call in calls)
         self._post(ToolsCalled(self._at(), turn_id, asked))
+
+    def ask_for_hook(self, turn_id: str, tool: JsonObject | None) -> None:
+        """A hook calls a tool; None: there is no such tool."""
+        asked: tuple[ToolAsked, ...] = ()
+        if tool is not None:
+            arguments = static_arguments(tool) if tool.get("type") in toolbox.INSIDE else {}
+            call = ToolCall(f"hook_{turn_id[-12:]}", toolbox.name_of(tool), json.dumps(arguments))
+            asked = (self._made_out(call, Toolbox((tool,)), spoke=True),)
+        self._post(HookToolCalled(self._at(), turn_id, asked))
 
     def _made_out(self, call: ToolCall, box: Toolbox, *, spoke: bool) -> ToolAsked:
         number = len(self._works)

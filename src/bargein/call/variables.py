@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import structlog
 
+from bargein.call.hooks import texts_of, with_texts
 from bargein.call.liquid import Budget, render_template, worth_rendering
 from bargein.call.liquid_dates import format_date
 from bargein.wire.base import JsonObject
@@ -96,7 +97,8 @@ class Variables:
     def render_assistant(self, assistant: JsonObject, epoch_ms: int) -> JsonObject:
         """The assistant with its texts filled in at a time of the clock; the one given is not changed.
 
-        The texts are `firstMessage`, `endCallMessage`, `voicemailMessage` and the content of `model.messages`. One that
+        The texts are `firstMessage`, `endCallMessage`, `voicemailMessage`, the content of `model.messages`, and what
+        hooks and idle messages say. One that
         cannot be rendered stays as it is.
         """
         if not has_templates(assistant):
@@ -111,7 +113,7 @@ class Variables:
         if messages:
             filled = [self._message(message, at, budget) for message in messages]
             rendered["model"] = {**cast("JsonObject", assistant["model"]), "messages": filled}
-        return rendered
+        return with_texts(rendered, lambda text: self._rendered(text, at, budget, "hooks"))
 
     def _message(self, message: object, at: "_At", budget: Budget) -> object:
         content = _content(message)
@@ -174,6 +176,7 @@ def given_values(call: JsonObject) -> JsonObject:
 def has_templates(assistant: JsonObject) -> bool:
     """Whether a text of the assistant holds template markup."""
     texts = [*(assistant.get(name) for name in _TEXTS), *map(_content, _messages(assistant))]
+    texts.extend(texts_of(assistant))
     return any(isinstance(text, str) and worth_rendering(text) for text in texts)
 
 

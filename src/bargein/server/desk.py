@@ -19,7 +19,7 @@ from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import CallRecords, Leg, ProviderError
 from bargein.server.casting import Casting
-from bargein.server.gathering import gather_tools
+from bargein.server.gathering import gather_hook_tools, gather_tools
 from bargein.server.inbound import REJECTED, Reception
 from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
@@ -226,6 +226,7 @@ class Desk:
                 variables=variables,
                 rejection=Rejection.of(rejection_of(call), REJECTED),
                 tools=await gather_tools(as_json, self._store, providers.tools),
+                hook_tools=await gather_hook_tools(as_json, self._store, providers.tools),
             )
         except ProviderError as error:
             tools.close()

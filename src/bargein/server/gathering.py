@@ -6,6 +6,7 @@ from typing import cast
 import anyio
 import structlog
 
+from bargein.call.hooks import compile_hooks
 from bargein.ports import ToolRunner
 from bargein.store import Store
 from bargein.wire.base import JsonObject
@@ -38,6 +39,21 @@ async def gather_tools(
     if runner is None:
         return tuple(tools)
     return await _expanded(tools, runner)
+
+
+async def gather_hook_tools(
+    assistant: JsonObject, store: Store, runner: ToolRunner | None
+) -> tuple[JsonObject | None, ...]:
+    """The tools that an assistant's hooks call, in their order; None for one that has been deleted."""
+    tools: list[JsonObject | None] = []
+    for one in compile_hooks(assistant, tell=False).tools:
+        tool_id: object = one.get("toolId")
+        stored = one if "type" in one else await store.tools.get(str(tool_id))
+        if stored is None:
+            _log.warning("a hook's tool is not there", tool_id=str(tool_id)[:80])
+        expanded = () if stored is None else (stored,) if runner is None else await _expanded([stored], runner)
+        tools.append(expanded[0] if expanded else None)
+    return tuple(tools)
 
 
 async def _expanded(tools: Sequence[JsonObject], runner: ToolRunner) -> tuple[JsonObject, ...]:

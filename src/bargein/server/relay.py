@@ -11,7 +11,7 @@ from bargein.call.variables import Variables
 from bargein.clock import Clock
 from bargein.ports import ChatMessage, ProviderError, ToolRunner
 from bargein.server.casting import Casting
-from bargein.server.gathering import gather_tools
+from bargein.server.gathering import gather_hook_tools, gather_tools
 from bargein.server.keys import keys_of
 from bargein.store import Store
 from bargein.wire.assistant import Assistant, merge_overrides
@@ -185,6 +185,7 @@ class CallRelay:
             instructions=instructions_of(assistant),
             variables=variables,
             tools=await gather_tools(as_json, self._store, runner),
+            hook_tools=await gather_hook_tools(as_json, self._store, runner),
         )
         return Part(destination, setting, providers)
 

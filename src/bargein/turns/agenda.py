@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bargein.turns import asking, handoff, replies, tools
+from bargein.turns import asking, handoff, hooks, replies, tools
 from bargein.turns.commands import Command, Decide, Duck, Hang, Remember, Send, SpeechUpdate, Unduck
 from bargein.turns.endpointing import endpoint
 from bargein.turns.evidence import ducks, eases, listens_aloud
@@ -24,10 +24,12 @@ class Item(NamedTuple):
     Attributes:
         due_ms: when, if nothing else happens; None: not as things stand.
         act: what then happens.
+        closing: also while a call is ending, and its hooks do what they do.
     """
 
     due_ms: Callable[[State, Plan], int | None]
     act: Callable[[State, Plan], Change]
+    closing: bool = False
 
 
 def _reply_of(state: State) -> Reply:
@@ -178,7 +180,8 @@ def _recover(state: State, plan: Plan) -> Change:
     said = state.caller.said
     what = f'"{said}" was only listening aloud' if said else "the voice brought no words"
     why = Decide("recovered", f"{what}: a false alarm, so the assistant goes on", alarm.turn_id)
-    state = replace(state, alarm=None, caller=replies.forget_words(state.caller))
+    # What the cut made a hook say would be about nothing.
+    state = replace(tools.drop_words(state, alarm.turn_id), alarm=None, caller=replies.forget_words(state.caller))
     if alarm.rest is None:
         state, commands = replies.begin(state, "model")
     elif alarm.rest:
@@ -215,7 +218,7 @@ def _finish(state: State, plan: Plan) -> Change:
 
 
 def _saying_due(state: State, _plan: Plan) -> int | None:
-    if state.reply is not None or not state.sayings or state.assistant_muted:
+    if state.reply is not None or not state.sayings or not state.may_speak:
         return None
     # What a false alarm has cut goes on first; whether it was one is known once the caller has finished.
     return None if state.alarm is not None and state.caller.holds_floor else state.now_ms
@@ -225,7 +228,14 @@ def _start_saying(state: State, _plan: Plan) -> Change:
     saying, *rest = state.sayings
     state = replace(state, sayings=tuple(rest))
     return replies.begin(
-        state, "say", saying.text, interruptible=saying.interruptible, ends=saying.ends, starts=saying.starts
+        state,
+        "model" if saying.prompt else "say",
+        None if saying.prompt else saying.text,
+        interruptible=saying.interruptible,
+        ends=saying.ends,
+        starts=saying.starts,
+        prompt=saying.prompt,
+        by=saying.by,
     )
 
 
@@ -250,7 +260,7 @@ def _answer(state: State, plan: Plan) -> Change:
 
 
 def _owed_due(state: State, _plan: Plan) -> int | None:
-    if not state.owed or state.reply is not None or state.assistant_muted:
+    if not state.owed or state.reply is not None or not state.may_speak:
         return None
     return None if state.caller.holds_floor or state.caller.said else state.now_ms
 
@@ -353,30 +363,75 @@ def _end_quiet(state: State, plan: Plan) -> Change:
     return replies.end_call(state, "silence-timed-out", "", plan, why)
 
 
+def _lapse_due(state: State, _plan: Plan) -> int | None:
+    reply = state.reply
+    if reply is None or reply.by != "customer.speech.timeout" or reply.audible_ms is not None:
+        return None
+    return state.now_ms if state.caller.said else None
+
+
+def _lapse(state: State, plan: Plan) -> Change:
+    return replies.cut(state, _reply_of(state), "superseded", plan)
+
+
+def _hook_due(state: State, plan: Plan) -> int | None:
+    return hooks.timed_due(state, plan)
+
+
+def _fire_hook(state: State, plan: Plan) -> Change:
+    return hooks.fire_timed(state, plan)
+
+
+def _late_model_due(state: State, plan: Plan) -> int | None:
+    return hooks.late_due(state, plan)
+
+
+def _bear_late_model(state: State, plan: Plan) -> Change:
+    reply, before = _reply_of(state), len(state.sayings)
+    state, commands = hooks.fire_late(state, plan)
+    if len(state.sayings) == before:
+        return state, commands
+    # Something is to be said while the model says nothing: it is asked anew after that.
+    state, cut = replies.cut(state, reply, "replaced", plan)
+    return replace(state, owed=True), [*commands, *cut]
+
+
+def _closed_due(state: State, _plan: Plan) -> int | None:
+    return hooks.closed_due(state)
+
+
+def _end_closed(state: State, plan: Plan) -> Change:
+    return replies.end_call(state, "", "", plan, [])
+
+
 AGENDA = (
     Item(_longest_due, _end_longest),
     Item(_interruption_due, _interrupt),
     Item(_duck_due, _duck),
     Item(_ease_due, _ease),
+    Item(_lapse_due, _lapse),
     Item(_superseding_due, _supersede),
-    Item(_silence_due, _fall_silent),
-    Item(_grace_due, _end_grace),
-    Item(_stuck_due, _get_stuck),
-    Item(_finish_due, _finish),
+    Item(_silence_due, _fall_silent, closing=True),
+    Item(_grace_due, _end_grace, closing=True),
+    Item(_stuck_due, _get_stuck, closing=True),
+    Item(_finish_due, _finish, closing=True),
     Item(_recovery_due, _recover),
-    Item(_late_tool_due, _give_up_tool),
-    Item(_delayed_due, _say_delayed),
-    Item(_saying_due, _start_saying),
+    Item(_late_tool_due, _give_up_tool, closing=True),
+    Item(_delayed_due, _say_delayed, closing=True),
+    Item(_saying_due, _start_saying, closing=True),
     Item(_handoff_due, _hand_over),
     Item(asking.asking_due, asking.ask),
     Item(_endpoint_due, _answer),
     Item(_ending_due, _end),
-    Item(_orphan_due, _drop_orphan),
-    Item(_settled_due, _settle),
-    Item(_owed_due, _pay),
-    Item(_play_due, _play),
-    Item(_hang_due, _report_hang),
-    Item(_stall_due, _end_stalled),
+    Item(_orphan_due, _drop_orphan, closing=True),
+    Item(_settled_due, _settle, closing=True),
+    Item(_owed_due, _pay, closing=True),
+    Item(_play_due, _play, closing=True),
+    Item(_hang_due, _report_hang, closing=True),
+    Item(_late_model_due, _bear_late_model),
+    Item(_stall_due, _end_stalled, closing=True),
+    Item(_hook_due, _fire_hook),
     Item(_quiet_due, _end_quiet),
+    Item(_closed_due, _end_closed, closing=True),
 )
 """In the order in which things happen that are due at the same time: the caller goes first."""

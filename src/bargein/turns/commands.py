@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bargein.turns.events import Role
+from bargein.turns.roles import Role
 
 Outcome = Literal["spoken", "interrupted", "superseded", "replaced", "muted", "failed", "call-ended"]
 """How a reply ended: heard to its end; cut by the caller; dropped unheard because the caller went on; cut by a `say`;
@@ -16,12 +16,13 @@ Source = Literal["model", "force-say"]
 class StartReply:
     """Begin a reply. With `text` None the model is asked with the history as it stands; else `text` is spoken.
 
-    `tools` tells whether the model may call tools.
+    `tools` tells whether the model may call tools; `prompt` is what it sees after the history, for this reply alone.
     """
 
     turn_id: str
     text: str | None
     tools: bool = True
+    prompt: tuple[tuple[Role, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,14 @@ class RunTools:
 
     turn_id: str
     call_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallHookTool:
+    """A hook calls a tool: make it out, and tell the engine by `HookToolCalled`."""
+
+    turn_id: str
+    tool: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,7 @@ class AskEndpointing:
 Command = (
     AskEndpointing
     | RunTools
+    | CallHookTool
     | StopTool
     | TakeOver
     | StartReply

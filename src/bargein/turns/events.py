@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bargein.turns.plan import Plan
+from bargein.turns.roles import Role
 
-Role = Literal["system", "user", "assistant", "tool"]
 Context = Literal["all", "none", "lastNMessages", "userAndAssistantMessages"]
 
 
@@ -214,6 +214,15 @@ class ToolsCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class HookToolCalled:
+    """A hook's tool, made out; `turn_id` is that of the command. No calls: there is no such tool."""
+
+    at_ms: int
+    turn_id: str
+    calls: tuple[ToolAsked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ToolReturned:
     """A tool has answered, or failed.
 
@@ -323,6 +332,7 @@ Event = (
     | Say
     | AddMessage
     | ToolsCalled
+    | HookToolCalled
     | ToolReturned
     | HandedOff
     | Mute

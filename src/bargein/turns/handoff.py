@@ -31,6 +31,7 @@ def take_over(state: State) -> Change:
         rounds=0,
         history=in_context(state.history, handoff),
         quiet_ms=state.now_ms,
+        hooks=(),
     )
     commands: list[Command] = [TakeOver(handoff.successor), Decide("handed over", "another assistant takes over")]
     if state.caller.said or state.assistant_muted:

@@ -61,6 +61,7 @@ def supersedes(reply: Reply, caller: Caller, plan: Plan) -> bool:
     return (
         reply.audible_ms is None
         and reply.by_model
+        and reply.by is None  # what a hook says answers nothing
         and reply.interruptible
         and bool(caller.said)
         and not listens_aloud(caller.said, plan)

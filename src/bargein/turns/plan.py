@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
 
+from bargein.turns.hookplan import Hook, hook_from_json
+
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
 ]
@@ -69,6 +71,7 @@ class Plan:
         end_call_phrases: `endCallPhrases`: the call ends once the assistant has said one.
         max_duration_ms: `maxDurationSeconds`.
         silence_timeout_ms: `silenceTimeoutSeconds`: the call ends when nobody has said anything for this long.
+        hooks: `hooks`, and `messagePlan.idleMessages`.
         silence_hang_ms: how long the caller must be silent for `speech-update` to say stopped.
         words_grace_ms: how long after the voice stopped its words may still come.
         stuck_voice_ms: a voice that brings no new words for this long is background, not a caller who holds the floor.
@@ -99,6 +102,7 @@ class Plan:
     end_call_phrases: tuple[str, ...] = ()
     max_duration_ms: int = 600_000
     silence_timeout_ms: int = 30_000
+    hooks: tuple[Hook, ...] = ()
     silence_hang_ms: int = 300
     words_grace_ms: int = 1200
     stuck_voice_ms: int = 5000
@@ -124,4 +128,6 @@ class Plan:
         values: dict[str, Any] = {k: tuple(cast("list[Any]", v)) if isinstance(v, list) else v for k, v in data.items()}
         if "rules" in values:
             values["rules"] = tuple(Rule(**rule) for rule in values["rules"])
+        if "hooks" in values:
+            values["hooks"] = tuple(hook_from_json(hook) for hook in values["hooks"])
         return cls(**values)

@@ -6,7 +6,7 @@ id: what comes in for another turn is dropped by that id.
 
 from dataclasses import replace
 
-from bargein.turns import tools
+from bargein.turns import hooks, tools
 from bargein.turns.commands import (
     CloseReply,
     Command,
@@ -29,8 +29,10 @@ from bargein.turns.commands import (
 from bargein.turns.events import Played, ReplyEnded, ReplyToken, SpeechQueued, SpeechRequested
 from bargein.turns.evidence import listens_aloud
 from bargein.turns.history import chars_heard, heard_chars, heard_text
+from bargein.turns.hookplan import HookOn
 from bargein.turns.phrases import count_words, find_phrase
 from bargein.turns.plan import Plan
+from bargein.turns.roles import Role
 from bargein.turns.state import Caller, Reply, ReplyKind, Segment, State
 
 Change = tuple[State, list[Command]]
@@ -51,23 +53,28 @@ def begin(
     interruptible: bool = True,
     ends: str | None = None,
     starts: str | None = None,
+    prompt: tuple[tuple[Role, str], ...] = (),
+    by: HookOn | None = None,
 ) -> Change:
     """Begin a reply; there must be none. It settles an alarm; only one that is asked of the model pays what is owed."""
+    answers = kind == "model" and not prompt
     reply = Reply(
         turn_id=state.turn_id,
         kind=kind,
         begun_ms=state.now_ms,
         alive_ms=state.now_ms,
         gate_ms=max(gate_ms, state.floor_ms),
-        interruptible=interruptible,
+        interruptible=interruptible and state.closing is None,
         ends=ends,
         starts=starts,
         text=text or "",
         told_client=kind == "resumed",
+        by=by,
     )
-    state = replace(state, reply=reply, alarm=None, replies=state.replies + 1, owed=state.owed and kind != "model")
-    state = tools.told(state) if kind == "model" else state
-    commands: list[Command] = [StartReply(reply.turn_id, text, tools=state.rounds < tools.MOST_ROUNDS)]
+    state = replace(state, reply=reply, alarm=None, replies=state.replies + 1, owed=state.owed and not answers)
+    state = tools.told(state) if answers else state
+    may_call = answers and state.rounds < tools.MOST_ROUNDS and state.closing is None
+    commands: list[Command] = [StartReply(reply.turn_id, text, may_call or text is not None, prompt)]
     if kind == "resumed":
         commands.append(Send(ModelOutput(reply.turn_id, reply.text)))
     return state, commands
@@ -224,7 +231,12 @@ def _close(state: State, reply: Reply, outcome: Outcome, text: str, plan: Plan) 
         commands.append(entry)
     if by_caller and reply.by_model:
         state = tools.drop_words(state, reply.turn_id)
-    return replace(state, reply=None, quiet_ms=state.now_ms), commands
+    state = replace(state, reply=None, quiet_ms=state.now_ms)
+    state = hooks.spoke(state, reply) if audible else state
+    if by_caller and (audible or reply.told_client):
+        state, more = hooks.trigger(state, "assistant.speech.interrupted", plan, of_turn=reply.turn_id)
+        commands.extend(more)
+    return state, commands
 
 
 def _last_transcript(reply: Reply) -> list[Command]:
@@ -239,8 +251,10 @@ def _source(reply: Reply) -> Source:
     return "model" if reply.by_model else "force-say"
 
 
-def end_call(state: State, reason: str, detail: str, plan: Plan, commands: list[Command]) -> Change:
-    """The last thing that a call does."""
+def end_call(
+    state: State, reason: str, detail: str, plan: Plan, commands: list[Command], *, present: bool = True
+) -> Change:
+    """The last thing that a call does, but for its hooks; `present` tells whether the caller may be told something."""
     if state.reply is not None:
         state, closing = cut(state, state.reply, "call-ended", plan)
         commands = [*commands, *closing]
@@ -249,5 +263,10 @@ def end_call(state: State, reason: str, detail: str, plan: Plan, commands: list[
         state = replace(state, history=(*state.history, entry))
         commands = [*commands, entry]
     state, closing = tools.close_all(state)
-    state = replace(state, phase="ended", caller=Caller(), sayings=(), alarm=None)
-    return state, [*commands, *closing, EndCall(reason, detail)]
+    commands = [*commands, *closing]
+    state = replace(state, caller=forget_words(state.caller), sayings=(), alarm=None, owed=False, ending=None)
+    if (last := hooks.close(state, reason, detail, plan, present=present)) is not None:
+        return last[0], [*commands, *last[1]]
+    if state.closing is not None:
+        reason, detail = state.closing.reason, state.closing.detail
+    return replace(state, phase="ended", caller=Caller()), [*commands, EndCall(reason, detail)]

@@ -5,7 +5,9 @@ from typing import Literal
 
 from bargein.turns.commands import Remember
 from bargein.turns.events import HandedOff, Judged, Staged, TimedWord
+from bargein.turns.hookplan import HookOn
 from bargein.turns.plan import Plan
+from bargein.turns.roles import Role
 
 ReplyKind = Literal["model", "resumed", "first", "say"]
 """Asked of the model; the unheard rest of a reply that a false alarm cut; the first message; a `say`."""
@@ -21,6 +23,8 @@ class Saying:
         about: the tool call that it has to do with, and that has not answered yet.
         of_turn: the reply that called that tool.
         stale: it is not said any more once the tool has answered.
+        prompt: the model is asked what to say, and sees this after the history.
+        by: the hook that says it.
     """
 
     text: str
@@ -30,6 +34,8 @@ class Saying:
     about: str | None = None
     of_turn: str | None = None
     stale: bool = False
+    prompt: tuple[tuple[Role, str], ...] = ()
+    by: HookOn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,7 @@ class Tool:
         delayed: what is still to be said while it runs.
         same_as: another reply had called the same with the same arguments before: this one runs not, and gets its
             result.
+        hook: a hook has called it, and no reply: the model is not asked.
         answer: the model is to be asked once all the tools that the reply waits for are done.
     """
 
@@ -57,6 +64,7 @@ class Tool:
     run_ms: int = 0
     delayed: tuple[Staged, ...] = ()
     same_as: str | None = None
+    hook: bool = False
     answer: bool = False
 
     @property
@@ -108,6 +116,8 @@ class Reply:
         drained: everything queued has been played.
         hang_sent: `hang` has been reported for the silence it is in.
         ducked: it sounds at a lower level now.
+        by: the hook that says it.
+        overtook: it began to sound while the caller went on, and that has been told to the hooks.
     """
 
     turn_id: str
@@ -130,6 +140,8 @@ class Reply:
     drained: bool = False
     hang_sent: bool = False
     ducked: bool = False
+    by: HookOn | None = None
+    overtook: bool = False
 
     @property
     def by_model(self) -> bool:
@@ -215,6 +227,38 @@ class Alarm:
     starts: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """How often a hook has triggered.
+
+    Attributes:
+        hook: which, in the plan.
+        count: since its count was set back.
+        total: in the whole call.
+        at_ms: when it last did.
+        again: it did in this silence of the caller's, or in this wait for the model.
+    """
+
+    hook: int
+    count: int = 0
+    total: int = 0
+    at_ms: int = 0
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The call ends with this `endedReason` once its hooks are done, and at `until_ms` in any case.
+
+    `present` tells whether somebody is there who may be told something.
+    """
+
+    reason: str
+    detail: str
+    until_ms: int
+    present: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What somebody's own endpointing model was asked last: whether the caller has finished.
@@ -256,6 +300,10 @@ class State:
         handoff: who takes over once what is being said has been heard.
         plan: what the call goes by since another assistant took over; None: none has.
         ending: the call ends with this `endedReason` when nothing more is to be said.
+        hooks: those that have triggered.
+        silence_ms: when the assistant was last through, or the caller last said something; None: neither ever was.
+        errands: the turns of the hook tools that have not been made out yet.
+        closing: the call is ending.
         replies: how many replies have been begun.
         turns: how many turns the conversation has had.
     """
@@ -281,6 +329,10 @@ class State:
     quiet_ms: int = 0
     assistant_muted: bool = False
     customer_muted: bool = False
+    hooks: tuple[Fired, ...] = ()
+    silence_ms: int | None = None
+    errands: tuple[str, ...] = ()
+    closing: Closing | None = None
     replies: int = 0
     turns: int = 0
 
@@ -288,6 +340,11 @@ class State:
     def turn_id(self) -> str:
         """The id of the next reply: unique, shaped as a UUID, and the same when the call is replayed."""
         return f"{self.call_id[:24]}{self.replies:012x}"
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether the assistant may say something."""
+        return not self.assistant_muted and (self.closing is None or self.closing.present)
 
     @property
     def last_assistant_text(self) -> str:

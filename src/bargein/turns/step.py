@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bargein.turns import asking, handoff, replies, tools
-from bargein.turns.agenda import AGENDA
+from bargein.turns import asking, handoff, hooks, replies, tools
+from bargein.turns.agenda import AGENDA, Item
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
 from bargein.turns.events import (
     AddMessage,
@@ -13,6 +13,7 @@ from bargein.turns.events import (
     Fail,
     HandedOff,
     HangUp,
+    HookToolCalled,
     Judged,
     Mute,
     Played,
@@ -52,7 +53,7 @@ def step(state: State, event: Event, plan: Plan) -> tuple[State, tuple[Command, 
     state, commands = _take(state, event, state.plan or plan)
     for _ in range(_MOST_AT_ONCE):
         now = state.plan or plan  # an item may change it
-        item = next((i for i in AGENDA if _is_due(i.due_ms(state, now), state)), None) if _live(state) else None
+        item = next((i for i in AGENDA if _counts(i, state) and _is_due(i.due_ms(state, now), state)), None)
         if item is None:
             return state, tuple(commands)
         state, more = item.act(state, now)
@@ -65,11 +66,18 @@ def wake_at(state: State, plan: Plan) -> int | None:
     if not _live(state):
         return None
     now = state.plan or plan
-    return min((due for item in AGENDA if (due := item.due_ms(state, now)) is not None), default=None)
+    return min(
+        (due for item in AGENDA if _counts(item, state) and (due := item.due_ms(state, now)) is not None), default=None
+    )
 
 
 def _live(state: State) -> bool:
     return state.phase == "live"
+
+
+def _counts(item: Item, state: State) -> bool:
+    """While a call is ending, little of the agenda is left."""
+    return _live(state) and (item.closing or state.closing is None)
 
 
 def _is_due(due_ms: int | None, state: State) -> bool:
@@ -90,16 +98,24 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             ReplyToken() | ToolsCalled() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed()
         ):
             return _about_reply(state, event, plan)
+        case HookToolCalled() | ToolReturned() | HandedOff() | EndpointingAnswered():
+            return _from_outside(state, event)
+        case Tick():
+            return state, []
+        case _:
+            return _control(state, event, plan)
+
+
+def _from_outside(state: State, event: HookToolCalled | ToolReturned | HandedOff | EndpointingAnswered) -> Change:
+    match event:
+        case HookToolCalled():
+            return tools.call_by_hook(state, event)
         case ToolReturned():
             return tools.take(state, event)
         case HandedOff():
             return replace(state, handoff=event), []
         case EndpointingAnswered():
             return asking.take(state, event), []
-        case Tick():
-            return state, []
-        case _:
-            return _control(state, event, plan)
 
 
 def _about_reply(
@@ -152,7 +168,7 @@ def _control(
         case Fail():
             return replies.end_call(state, event.reason, event.detail, plan, [Send(Hang())])
         case _:  # HangUp
-            return replies.end_call(state, event.reason, "", plan, [])
+            return replies.end_call(state, event.reason, "", plan, [], present=False)
 
 
 def _start(state: State, plan: Plan) -> Change:
@@ -208,11 +224,13 @@ def _voice_started(state: State, event: VoiceStarted, plan: Plan) -> Change:
         )
     caller = replace(caller, awaiting=not caller.stuck, committed_words=0)
     state, caller, turn = _open_turn(state, caller, onset_ms)
-    state = replace(state, quiet_ms=state.now_ms)
+    state, commands = replace(state, quiet_ms=state.now_ms), list[Command]()
+    if state.reply is not None and state.reply.audible_ms is not None and onset_ms < state.reply.audible_ms:
+        state, commands = _overtake(state, plan)
     if caller.speaking_turn is not None:
-        return replace(state, caller=caller), []
+        return replace(state, caller=caller), commands
     started = Send(SpeechUpdate("user", "started", turn))
-    return replace(state, caller=replace(caller, speaking_turn=turn)), [started]
+    return replace(state, caller=replace(caller, speaking_turn=turn)), [started, *commands]
 
 
 def _voice_stopped(state: State, event: VoiceStopped, plan: Plan) -> Change:
@@ -244,7 +262,7 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
     caller = state.caller
     if state.customer_muted:
         return state, []
-    text = event.text.strip()
+    text, overtaken = event.text.strip(), list[Command]()
     if not count_words(text):
         return replace(state, caller=_take_back(caller) if event.final else caller), []
     if caller.committed_words:
@@ -254,6 +272,7 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
             kept = 0 if event.final else caller.committed_words
             return replace(state, caller=replace(caller, committed_words=kept)), late
         caller = replace(caller, committed_words=0)
+        state, overtaken = _overtake(state, plan)
     caller = _close_utterance(state, caller, plan)
     began_ms = caller.onset_ms if caller.awaiting else state.now_ms
     state, caller, _ = _open_turn(state, caller, began_ms)
@@ -267,8 +286,17 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
     )
     # A partial that is only repeated under a voice that is stuck gives it no floor.
     caller = replace(caller, awaiting=not caller.stuck and (caller.voiced or not event.final))
-    state = replace(state, caller=caller, quiet_ms=state.now_ms)
-    return state, [Send(Transcript("user", final=event.final, text=text))]
+    state = hooks.heard(replace(state, caller=caller, quiet_ms=state.now_ms), plan)
+    return state, [Send(Transcript("user", final=event.final, text=text)), *overtaken]
+
+
+def _overtake(state: State, plan: Plan) -> Change:
+    """The caller goes on with what the reply that sounds has answered: the assistant has cut the caller."""
+    reply = state.reply
+    if reply is None or reply.audible_ms is None or reply.overtook:
+        return state, []
+    state = replace(state, reply=replace(reply, overtook=True))
+    return hooks.trigger(state, "customer.speech.interrupted", plan)
 
 
 def _take_back(caller: Caller) -> Caller:

@@ -10,7 +10,7 @@ the caller got meanwhile has seen what was done by then.
 from dataclasses import replace
 
 from bargein.turns.commands import CalledTool, Command, Decide, Remember, RunTools, StopTool
-from bargein.turns.events import ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.events import HookToolCalled, ToolAsked, ToolReturned, ToolsCalled
 from bargein.turns.state import Reply, Saying, State, Tool
 
 Change = tuple[State, list[Command]]
@@ -28,34 +28,50 @@ _CALL_OVER = "The call ended before the tool had answered."
 
 def call(state: State, reply: Reply, event: ToolsCalled) -> Change:
     """The running reply calls tools."""
-    known = set(state.called)
-    calls: list[ToolAsked] = []
-    for asked in event.calls:
-        if asked.id not in known:
-            known.add(asked.id)
-            calls.append(asked)
+    calls = _news(state, event.calls)
     if not reply.by_model or reply.called or not calls:
         return state, []
     reply = replace(reply, called=True, alive_ms=state.now_ms, hang_sent=False)
+    return _call(replace(state, reply=reply), reply.turn_id, calls, silent=not reply.text.strip())
+
+
+def call_by_hook(state: State, event: HookToolCalled) -> Change:
+    """A hook calls a tool: no reply waits for it, and the model is not asked because of it."""
+    if event.turn_id not in state.errands:
+        return state, []
+    state = replace(state, errands=tuple(turn for turn in state.errands if turn != event.turn_id))
+    calls = _news(state, event.calls)
+    return _call(state, event.turn_id, calls, hook=True) if calls else (state, [])
+
+
+def _news(state: State, calls: tuple[ToolAsked, ...]) -> list[ToolAsked]:
+    """The calls that there have not been."""
+    return list({asked.id: asked for asked in reversed(calls) if asked.id not in state.called}.values())[::-1]
+
+
+def _call(state: State, turn_id: str, calls: list[ToolAsked], *, silent: bool = False, hook: bool = False) -> Change:
     called = tuple(CalledTool(asked.id, asked.name, asked.arguments) for asked in calls)
-    entry = Remember("assistant", "", state.now_ms, state.now_ms, reply.turn_id, tool_calls=called)
-    state = replace(state, reply=reply, history=(*state.history, entry), called=frozenset(known), quiet_ms=state.now_ms)
+    entry = Remember("assistant", "", state.now_ms, state.now_ms, turn_id, tool_calls=called)
+    known = state.called.union(asked.id for asked in calls)
+    state = replace(state, history=(*state.history, entry), called=known, quiet_ms=state.now_ms)
     commands: list[Command] = [entry]
     run: list[str] = []
     for asked in calls:
-        state, more, runs = _take_up(state, reply, asked)
+        state, more, runs = _take_up(state, turn_id, asked, silent=silent, hook=hook)
         commands.extend(more)
         run.extend([asked.id] if runs else [])
     if run:
-        commands.append(RunTools(reply.turn_id, tuple(run)))
+        commands.append(RunTools(turn_id, tuple(run)))
     return state, commands
 
 
-def _take_up(state: State, reply: Reply, asked: ToolAsked) -> tuple[State, list[Command], bool]:
+def _take_up(
+    state: State, turn_id: str, asked: ToolAsked, *, silent: bool, hook: bool
+) -> tuple[State, list[Command], bool]:
     """One call: refused, joined to one that runs already, held back for its start message, or run (the last)."""
     tool = Tool(
         call_id=asked.id,
-        turn_id=reply.turn_id,
+        turn_id=turn_id,
         name=asked.name,
         arguments=asked.arguments,
         status="running",
@@ -63,34 +79,36 @@ def _take_up(state: State, reply: Reply, asked: ToolAsked) -> tuple[State, list[
         is_async=asked.is_async,
         run_ms=state.now_ms,
         delayed=tuple(sorted(asked.delayed, key=lambda staged: staged.after_ms)),
-        answer=asked.is_async and not reply.text.strip() and not asked.start,
+        hook=hook,
+        answer=asked.is_async and silent and not asked.start,
     )
-    refused = _refusal(state)
+    refused = _refusal(state, hook=hook)
     if refused is not None:
         state = replace(state, tools=(*state.tools, replace(tool, answer=False)))
         state, commands = _close(state, tool, refused, failed=True, answer=state.rounds < MOST_ROUNDS)
         return state, commands, False
-    twin = next((t for t in state.tools if _is_twin(t, tool)), None)
+    twin = None if hook else next((t for t in state.tools if _is_twin(t, tool)), None)
     if twin is not None:
-        why = Decide("ignored", f"{tool.name} runs already, with the same arguments", reply.turn_id)
+        why = Decide("ignored", f"{tool.name} runs already, with the same arguments", turn_id)
         tool = replace(tool, same_as=twin.call_id, is_async=twin.is_async, delayed=(), answer=twin.is_async)
         return replace(state, tools=(*state.tools, tool)), [why], False
-    blocking = asked.blocking and bool(asked.start)
-    if asked.start:
+    speaks = bool(asked.start) and (state.closing is None or state.closing.present)
+    blocking = asked.blocking and speaks
+    if speaks:
         saying = Saying(
             text=asked.start,
             starts=asked.id if blocking else None,
             about=asked.id,
-            of_turn=reply.turn_id,
+            of_turn=turn_id,
         )
-        if blocking or not any(s.text == asked.start and s.of_turn == reply.turn_id for s in state.sayings):
+        if blocking or not any(s.text == asked.start and s.of_turn == turn_id for s in state.sayings):
             state = replace(state, sayings=(*state.sayings, saying))
     tool = replace(tool, status="waiting" if blocking else "running")
     return replace(state, tools=(*state.tools, tool)), [], not blocking
 
 
-def _refusal(state: State) -> str | None:
-    if state.rounds >= MOST_ROUNDS:
+def _refusal(state: State, *, hook: bool) -> str | None:
+    if state.rounds >= MOST_ROUNDS and not hook:
         return _TOO_OFTEN
     return _TOO_MANY if sum(t.status != "done" for t in state.tools) >= MOST_IN_FLIGHT else None
 
@@ -147,7 +165,9 @@ def _close(state: State, tool: Tool, text: str, *, failed: bool, answer: bool, m
             metadata=metadata,
         )
         state = replace(state, history=with_result(state.history, entry))
-        state = _with(state, replace(one, status="done", answer=answer or (one.is_async and one.answer)))
+        state = _with(
+            state, replace(one, status="done", answer=not one.hook and (answer or (one.is_async and one.answer)))
+        )
         commands.append(entry)
     sayings = tuple(s for s in state.sayings if not (s.stale and s.about == tool.call_id))
     return replace(state, sayings=sayings), commands

@@ -1,0 +1,181 @@
+"""Hooks in real calls: each is really caused, over a socket."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.fakes import LlmScript, TimedReply, TranscriberScript
+
+from bargein.call.journal import read
+from bargein.call.replay import replay
+from bargein.ports import ToolResult
+from bargein.store.journals import journal_path
+from tests.call.harness import Caller, calling
+from tests.call.harness import ended as ended_as
+from tests.call.stage import STORY, staged
+from tests.call.test_journal import watched_steps
+from tests.call.test_tools import MESSAGES, Runner, hired
+
+pytestmark = pytest.mark.anyio
+
+SILENT = TranscriberScript()
+END = {"type": "tool", "tool": {"type": "endCall"}}
+NOTE = {"type": "tool", "tool": {"type": "function", "function": {"name": "note"}, "server": {"url": "http://x.test"}}}
+
+
+def says(*texts: str) -> dict[str, Any]:
+    return {"type": "say", "exact": list(texts)}
+
+
+def hook(on: str, *do: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"on": on, "do": list(do), **more}
+
+
+async def said(caller: Caller, text: str, seconds: float = 10) -> None:
+    await caller.until(
+        lambda: caller.of("transcript", role="assistant", transcriptType="final", transcript=text), seconds
+    )
+
+
+def finals(caller: Caller) -> list[str]:
+    return [m["transcript"] for m in caller.of("transcript", role="assistant", transcriptType="final")]
+
+
+async def test_a_silent_caller_is_asked_and_the_call_replays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"timeoutSeconds": 1, "triggerMaxCount": 2}
+    hooks = [
+        hook("customer.speech.timeout", says("Still there?", "Hello?"), options=options, name="idle"),
+        hook("customer.speech.timeout", END, options={"timeoutSeconds": 4, "triggerMaxCount": 1}),
+        hook("customer.speech.timeout", says(), options={"timeoutSeconds": 2}),
+        hook("call.timeElapsed", {"type": "say"}, options={"seconds": 1}),
+        hook("session.created", NOTE),
+    ]
+    with watched_steps(monkeypatch) as steps:
+        async with staged(tmp_path, transcriber=SILENT) as stage:
+            mine = stage.speaker("Hi.", hooks=hooks, endCallMessage="Goodbye then.")
+            async with calling(stage.url, mine) as caller:
+                await said(caller, "Still there?")
+                await said(caller, "Hello?")
+                await caller.until_closed()
+            assert await ended_as(stage.url, caller.id) == "assistant-ended-call"
+    assert finals(caller) == ["Hi.", "Still there?", "Hello?", "Goodbye then."]
+    started = caller.when("speech-update", role="assistant", status="started")
+    stopped = caller.when("speech-update", role="assistant", status="stopped")
+    for before, after in zip(stopped[:2], started[1:3], strict=True):
+        assert after - before >= 980
+    with journal_path(tmp_path, caller.id).open() as lines:
+        head, events = read(lines)
+        assert [(moment.event, moment.commands) for moment in replay(head, events)] == steps
+
+
+async def test_idle_messages_of_the_older_plan(tmp_path: Path) -> None:
+    plan = {"idleMessages": ["Anyone?"], "idleTimeoutSeconds": 1, "idleMessageMaxSpokenCount": 1}
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.speaker("Hi.", messagePlan=plan)) as caller,
+    ):
+        await said(caller, "Anyone?")
+    assert finals(caller) == ["Hi.", "Anyone?"]
+
+
+async def test_who_interrupts_the_assistant_hears_its_hook_and_then_the_answer(tmp_path: Path) -> None:
+    words = TranscriberScript(
+        timed=[
+            TimedReply(300, "Tell me a story."),
+            TimedReply(3000, "Wait", "partial"),
+            TimedReply(3300, "Wait, stop."),
+        ]
+    )
+    hooks = [
+        hook(
+            "assistant.speech.interrupted",
+            says("Sorry."),
+            {"type": "message.add", "message": {"role": "system", "content": "You were cut."},
+             "triggerResponseEnabled": False},
+        )
+    ]  # fmt: skip
+
+    def model(body: dict[str, Any]) -> LlmScript:
+        return STORY if body["messages"][-1]["content"] == "Tell me a story." else LlmScript(tokens=["Yes? "])
+
+    async with staged(tmp_path, llm=model, transcriber=words) as stage:
+        async with calling(stage.url, stage.assistant(hooks=hooks)) as caller:
+            await said(caller, "Yes?", 15)
+        second = (await stage.llm.exchange(1)).body["messages"]
+    assert finals(caller)[-2:] == ["Sorry.", "Yes?"]
+    assert caller.of("user-interrupted")[0]["turnId"]
+    assert [m["content"] for m in second if m["role"] == "system"] == ["You were cut."]
+    assert second[-1] == {"role": "user", "content": "Wait, stop."}
+
+
+async def test_time_elapsed_calls_a_tool_and_asks_the_model_what_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = {"type": "say", "prompt": "Wrap up: {{transcript}}"}
+    hooks = [hook("call.timeElapsed", NOTE, prompt, options={"seconds": 1})]
+    with hired(monkeypatch, Runner(ToolResult("Noted."))) as runner:
+        async with staged(tmp_path, llm=LlmScript(tokens=["Time ", "flies. "]), transcriber=SILENT) as stage:
+            mine = stage.speaker("Hi.", hooks=hooks, clientMessages=MESSAGES)
+            async with calling(stage.url, mine) as caller:
+                await said(caller, "Time flies.")
+            asked = (await stage.llm.exchange(0)).body
+    assert [one.name for one in runner.ran] == ["note"]
+    assert asked["messages"][-1] == {"role": "system", "content": "Wrap up: AI: Hi."}
+    assert "tools" not in asked
+    assert len(caller.of("tool-calls")) == len(caller.of("tool-calls-result")) == 1
+    assert len(stage.llm.exchanges) == 1, "a hook's tool asks nobody for an answer"
+
+
+async def test_an_ending_call_says_why_and_runs_its_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = [{"type": "oneOf", "key": "call.endedReason", "oneOf": ["silence-timed-out"]}]
+    other = [{"type": "oneOf", "key": "call.endedReason", "oneOf": ["customer-ended-call"]}]
+    hooks = [
+        hook("call.ending", says("You are so quiet."), NOTE, filters=fits),
+        hook("call.ending", says("Never."), filters=other),
+    ]
+    with hired(monkeypatch, Runner()) as runner:
+        async with staged(tmp_path, transcriber=SILENT) as stage:
+            mine = stage.speaker("Hi.", hooks=hooks, silenceTimeoutSeconds=10)
+            async with calling(stage.url, mine) as caller:
+                await caller.until_closed(20)
+            assert await ended_as(stage.url, caller.id) == "silence-timed-out"
+    assert finals(caller) == ["Hi.", "You are so quiet."]
+    assert [one.name for one in runner.ran] == ["note"]
+
+
+async def test_who_has_hung_up_is_told_nothing_but_the_tool_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = [hook("call.ending", says("Never."), NOTE)]
+    with hired(monkeypatch, Runner()) as runner:
+        async with staged(tmp_path, transcriber=SILENT) as stage:
+            async with calling(stage.url, stage.speaker("Hi.", hooks=hooks)) as caller:
+                await said(caller, "Hi.")
+            assert await ended_as(stage.url, caller.id) == "customer-ended-call"
+    assert finals(caller) == ["Hi."]
+    assert [one.name for one in runner.ran] == ["note"]
+
+
+async def test_a_caller_who_is_cut_by_the_assistant(tmp_path: Path) -> None:
+    words = TranscriberScript(
+        timed=[TimedReply(300, "Tell me a", "partial"), TimedReply(6000, "Tell me a story about the sea.")]
+    )
+    hooks = [hook("customer.speech.interrupted", says("Pardon me."))]
+    async with (
+        staged(tmp_path, llm=STORY, transcriber=words) as stage,
+        calling(stage.url, stage.assistant(hooks=hooks)) as caller,
+    ):
+        await said(caller, "Pardon me.", 20)
+
+
+async def test_a_model_that_is_late(tmp_path: Path) -> None:
+    def model(body: dict[str, Any]) -> LlmScript:
+        del body
+        return LlmScript(tokens=["At ", "last. "], first_token_ms=0 if len(stage.llm.exchanges) > 1 else 60_000)
+
+    async with staged(tmp_path, llm=model) as stage:
+        hooks = [hook("model.response.timeout", says("Bear with me."))]
+        async with calling(stage.url, stage.assistant(hooks=hooks)) as caller:
+            await said(caller, "At last.", 20)
+    assert finals(caller) == ["Bear with me.", "At last."]
+    assert caller.of("hang")

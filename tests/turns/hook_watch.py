@@ -1,0 +1,162 @@
+"""An observer of the hooks of a random call, who believes nothing the engine says of itself."""
+
+from collections import Counter
+
+import hypothesis.strategies as st
+
+from bargein.turns import Plan, State
+from bargein.turns.commands import CallHookTool, CloseReply, Command, Decide, EndCall, Play, StartReply, TakeOver
+from bargein.turns.events import Event, HangUp, Say, Words
+from bargein.turns.hookplan import Action, Hook
+from bargein.turns.hooks import ENDING_MS, GONE_MS
+from bargein.turns.phrases import count_words
+
+STILL_THERE = "Are you still there?"
+ACTIONS = st.sampled_from(
+    [
+        Action(kind="say", texts=("Sorry.", "Go ahead.")),
+        Action(kind="prompt", prompt=(("system", "Say goodbye."),)),
+        Action(kind="add", texts=("Wrap up.",)),
+        Action(kind="add", texts=("Note it.",), respond=False),
+        Action(kind="tool", tool=0),
+        Action(kind="tool", tool=1),
+        Action(kind="tool", tool=2),
+    ]
+)
+IDLE = st.builds(
+    Hook,
+    on=st.just("customer.speech.timeout"),
+    do=st.sampled_from([(Action(kind="say", texts=(STILL_THERE,)),), (Action(kind="tool", tool=0),)]),
+    after_ms=st.sampled_from([1000, 3000, 7500]),
+    most=st.sampled_from([1, 3]),
+    resets=st.booleans(),
+)
+OTHERS = st.builds(
+    Hook,
+    on=st.sampled_from(
+        [
+            "assistant.speech.interrupted", "customer.speech.interrupted", "call.ending", "call.timeElapsed",
+            "model.response.timeout",
+        ]
+    ),
+    do=st.lists(ACTIONS, min_size=1, max_size=2).map(tuple),
+    after_ms=st.sampled_from([0, 2000, 9000]),
+    most=st.just(1),
+    reasons=st.sampled_from([(), (("silence-timed-out", "customer-ended-call"),), (("nothing",),)]),
+)  # fmt: skip
+HOOKS = st.lists(st.one_of(IDLE, OTHERS), max_size=4).map(
+    lambda hooks: tuple(named(hook, n) for n, hook in enumerate(hooks))
+)
+
+
+def named(hook: Hook, number: int) -> Hook:
+    """The observer tells hooks apart by their names, and those of the most common kinds are not counted."""
+    often = hook.on in ("assistant.speech.interrupted", "customer.speech.interrupted", "model.response.timeout")
+    most = 0 if often else hook.most
+    return Hook(
+        on=hook.on, do=hook.do, name=f"hook-{number}", after_ms=hook.after_ms, most=most, resets=hook.resets,
+        reasons=hook.reasons,
+    )  # fmt: skip
+
+
+class HookWatch:
+    """Holds the laws of hooks against everything that happens in a call."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
+        self.texts: dict[str, str | None] = {}
+        self.playing: set[str] = set()
+        self.words_ms: int | None = None
+        self.sounded_ms: int | None = None
+        self.asked_ms = 0
+        self.closing_ms: int | None = None
+        self.limit_ms = ENDING_MS
+        self.hung_up_ms: int | None = None
+        self.owed: list[str] = []
+
+    def hears(self, event: Event, state: State, *, deaf: bool) -> None:
+        """An event is about to be taken."""
+        if isinstance(event, HangUp) and self.hung_up_ms is None and state.phase == "live":
+            self.hung_up_ms = event.at_ms
+
+    def observe(self, command: Command, before: State, event: Event, plan: Plan, now_ms: int) -> None:
+        match command:
+            case Decide("hook", why):
+                self.check_hook(why, before, event, plan, now_ms)
+            case CallHookTool(turn_id):
+                assert turn_id not in self.owed
+                self.owed.append(turn_id)
+            case StartReply(turn_id, text):
+                assert self.closing_ms is None or self.limit_ms == ENDING_MS, "nothing is said to one who is gone"
+                self.texts[turn_id] = text
+            case Play(turn_id):
+                self.check_play(turn_id, before)
+            case CloseReply(turn_id, outcome):
+                self.check_close(turn_id, outcome, event, now_ms)
+            case TakeOver():
+                self.counts.clear()
+                self.totals.clear()
+            case EndCall(reason):
+                self.check_end(reason, plan, now_ms)
+            case _:
+                pass
+
+    def check_hook(self, why: str, before: State, event: Event, plan: Plan, now_ms: int) -> None:
+        hook = next(hook for hook in plan.hooks if f" {hook.name} " in why)
+        self.counts[hook.name] += 1
+        self.totals[hook.name] += 1
+        if hook.most:
+            count = self.counts[hook.name] if hook.resets else self.totals[hook.name]
+            assert count <= hook.most, "law 13: a hook triggers no more often than it may"
+        match hook.on:
+            case "customer.speech.timeout":
+                since_ms = max(self.words_ms or 0, self.sounded_ms or 0)
+                assert now_ms - since_ms >= hook.after_ms, "law 14: nobody is asked whether they are there too early"
+                assert not self.playing, "law 14: nor while they are talked to"
+                self.asked_ms = now_ms
+            case "call.timeElapsed":
+                assert now_ms >= before.started_ms + hook.after_ms
+            case "call.ending":
+                if self.closing_ms is None:
+                    self.closing_ms = now_ms
+                    self.limit_ms = GONE_MS if isinstance(event, HangUp) else ENDING_MS
+            case _:
+                pass
+
+    def check_play(self, turn_id: str, before: State) -> None:
+        self.playing.add(turn_id)
+        if self.texts[turn_id] == STILL_THERE:
+            assert (self.words_ms or 0) <= self.asked_ms, "law 15: who has spoken is not asked whether they are there"
+
+    def check_close(self, turn_id: str, outcome: str, event: Event, now_ms: int) -> None:
+        if outcome == "replaced":
+            by_say = isinstance(event, Say) and event.interrupts
+            assert by_say or turn_id not in self.playing, "law 15: no hook cuts what is heard"
+        if turn_id in self.playing and self.texts[turn_id] != STILL_THERE:
+            self.sounded_ms = now_ms
+        self.playing.discard(turn_id)
+
+    def takes(self, event: Event, state: State, *, deaf: bool) -> None:
+        """An event was taken: words count from here on."""
+        if isinstance(event, Words) and not deaf and count_words(event.text) and state.caller.said:
+            self.words_ms = state.now_ms
+            self.counts.clear()
+
+    def check_end(self, reason: str, plan: Plan, now_ms: int) -> None:
+        if self.closing_ms is not None:
+            assert now_ms - self.closing_ms <= self.limit_ms, "law 16: hooks put off the end by so much at most"
+        for hook in plan.hooks:
+            if hook.on == "call.ending":
+                fits = all(reason in values for values in hook.reasons)
+                assert self.totals[hook.name] == fits or reason == "", "law 16: those that fit do their work, once"
+
+    def check_time(self, state: State, plan: Plan) -> None:
+        """Law 16: no hook keeps a call from ending."""
+        if state.phase != "live":
+            return
+        assert state.now_ms <= state.started_ms + plan.max_duration_ms + ENDING_MS
+        assert self.hung_up_ms is None or state.now_ms < self.hung_up_ms + ENDING_MS
+        for hook in plan.hooks:
+            if hook.on == "call.timeElapsed" and state.closing is None and state.plan is None:
+                assert self.totals[hook.name] == (state.now_ms >= state.started_ms + hook.after_ms), "law 17: on time"
