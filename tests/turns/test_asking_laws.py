@@ -1,0 +1,108 @@
+"""The laws hold, too, where an endpointing model of the owner's is asked, and so do those of asking.
+
+It answers as such servers do: in time, late, twice, about a pause that is over, with nonsense, or never.
+"""
+
+import re
+from dataclasses import replace
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import initialize, rule
+
+from bargein.turns import Plan, State
+from bargein.turns.commands import AskEndpointing, Command, Decide
+from bargein.turns.events import EndpointingAnswered, Event
+from bargein.turns.phrases import count_words
+from tests.turns import test_laws
+
+PAUSES = st.sampled_from([None, None, 0, 0, 100, 700, 3000, 15_000])
+"""What is answered: no usable answer, or up to the most that Vapi allows."""
+
+
+MODELS_WORD = re.compile(r"the owner's endpointing model waits (\d+) ms")
+
+
+class Consulting(test_laws.Conversation):
+    """A call whose pauses an owner's model judges."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+        self.first_answers: dict[int, int | None] = {}
+
+    @initialize(plan=test_laws.PLANS, ask_ms=st.sampled_from([200, 1000, 5000]))
+    def begin(self, plan: Plan, ask_ms: int) -> None:
+        # As the assistant's plan has it: who is asked stands in the place of a wait function.
+        super().begin(replace(plan, ask_ms=ask_ms, wait_function=None))
+
+    @rule(gap=test_laws.GAPS, pause_ms=PAUSES, data=st.data())
+    def owner_answers(self, gap: int, pause_ms: int | None, data: st.DataObject) -> None:
+        """Mostly to the last question, now and then to an older one, again, or to one that was never put."""
+        last = len(self.asked)
+        number = data.draw(st.sampled_from([last, last, last, last, last - 1, 1, last + 1, 0, -1]))
+        at_ms = self.now + gap
+        self.tick_until(at_ms)
+        counts = self.state.phase == "live" and 0 < number == len(self.asked) and number not in self.first_answers
+        before = self.state.question
+        if counts:
+            self.first_answers[number] = pause_ms
+        self.feed(EndpointingAnswered(at_ms, number, pause_ms))
+        if not counts:
+            assert self.state.question == before, "only the first answer to the last question counts"
+
+    @rule(
+        gap=test_laws.GAPS,
+        text=st.sampled_from(["I would like", "What are your hours?", "it is four seven"]),
+        late_ms=st.sampled_from([0, 1, 40, 190, 400]),
+        pause_ms=PAUSES,
+    )
+    def caller_pauses_and_owner_answers(self, gap: int, text: str, late_ms: int, pause_ms: int | None) -> None:
+        """What asking is for, in one go: else few conversations come to it."""
+        self.voice_starts(gap, 0)
+        self.voice_stops(600, 0)
+        self.words_come(50, text, final=True)
+        asked = len(self.asked)
+        at_ms = self.now + late_ms
+        self.tick_until(at_ms)
+        if asked and asked == len(self.asked) and asked not in self.first_answers and self.state.phase == "live":
+            self.first_answers[asked] = pause_ms
+            self.feed(EndpointingAnswered(at_ms, asked, pause_ms))
+
+    def observe(self, command: Command, before: State, event: Event) -> None:
+        super().observe(command, before, event)
+        match command:
+            case AskEndpointing(number, said):
+                assert self.plan.ask_ms is not None, "who has no such plan is not asked"
+                assert number == len(self.asked) + 1, "questions are numbered in order"
+                assert count_words(said), "nobody is asked about nothing"
+                assert not self.voiced or before.caller.stuck or self.state.caller.stuck, "nor while the caller speaks"
+                self.asked.append(self.now)
+            case Decide("answering", why):
+                self.check_answering(why, before)
+            case _:
+                pass
+
+    def check_answering(self, why: str, before: State) -> None:
+        """The caller's turn ends by the owner's model where that has said when, and else not before it could have."""
+        number, plan = len(self.asked), self.plan
+        by_owner = MODELS_WORD.search(why)
+        if by_owner:
+            assert int(by_owner[1]) == self.first_answers[number], "what was answered, to the last question, first"
+            if not self.state.caller.stuck and not before.caller.stuck:
+                assert self.last_offset is not None
+                assert self.now >= self.last_offset + int(by_owner[1]), "counted from the end of the voice"
+        elif plan.ask_ms is not None:
+            assert number, "a plan that asks has asked before the turn is over"
+            assert self.first_answers.get(number) is None, "a usable answer is what decides"
+            answered = number in self.first_answers
+            assert answered or self.now >= self.asked[-1] + plan.ask_ms, "an answer is waited for"
+
+
+Consulting.TestCase.settings = settings(
+    max_examples=250,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestLawsWhereOthersAreAsked = Consulting.TestCase
