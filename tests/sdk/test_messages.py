@@ -15,7 +15,7 @@ from bench.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScrip
 
 from bargein.wire import contract
 from bargein.wire.client_messages import CLIENT_MESSAGES
-from tests.call.harness import Caller, calling, joining
+from tests.call.harness import Caller, calling, joining, stored
 from tests.call.stage import STORY, Stage, staged
 from tests.sdk.conftest import Sdk
 from tests.webhooks.receiver import Got, Receiver
@@ -160,6 +160,7 @@ async def test_every_message_is_read_and_nothing_of_it_is_lost(tmp_path: Path, p
     async with staged(tmp_path, llm=answers, transcriber=HEARD) as stage, Owner(stage) as owner:
         calls = await called_in(stage, owner), await forwarded(stage, owner)
         await owner.until(lambda: len(owner.of("end-of-call-report")) == 2)
+        records = [await stored(stage.url, caller.id, until=lambda call: call["status"] == "ended") for caller in calls]
         voiced = [exchange.body["message"] for exchange in stage.voice.exchanges]
     to_clients = [message for caller in calls for _, message in caller.messages]
     to_servers = [got.message for got in owner.got] + voiced
@@ -173,6 +174,8 @@ async def test_every_message_is_read_and_nothing_of_it_is_lost(tmp_path: Path, p
                 shapes.add(seen)
                 name = contract.messages(side)[message["type"]]
                 problems.update(await anyio.to_thread.run_sync(unread, python_sdk, ELSEWHERE.get(name, name), message))
+    for record in records:
+        problems.update(await anyio.to_thread.run_sync(unread, python_sdk, "Call", record))
     assert not problems, "\n".join(sorted(problems))
 
 
@@ -184,7 +187,7 @@ def shape(value: Any) -> Any:
 
 
 def unread(sdk: Sdk, name: str, message: Body) -> list[str]:
-    """What is wrong with a message in the SDK's eyes, and what it would lose of it."""
+    """What is wrong with a message (or a call's record) in the SDK's eyes, and what it would lose of it."""
     if message["type"] == "model-output":
         assert isinstance(message["output"], str)  # the SDK's type says an object; every client reads a string
         message = {**message, "output": {}}
