@@ -91,6 +91,15 @@ async def test_a_stream_has_the_words_and_responses_the_whole_text(client: httpx
         assert response["output"][0]["content"][0]["text"] == "It is 7."
 
 
+async def test_a_page_gets_the_words_alone(client: httpx.AsyncClient) -> None:
+    async with Receiver([{"result": "7"}]) as owner, FakeLlm(calls_in_turn([("find", "{}")])) as llm:
+        body = {"assistant": assistant(llm, function(owner.url)), "input": "Find it."}
+        answer = (await client.post("/chat/web", json=body)).json()
+        assert answer["output"] == [{"role": "assistant", "content": "It is 7."}]
+        kept = (await client.get(f"/chat/{answer['id']}")).json()
+        assert [one["role"] for one in kept["output"]] == ["assistant", "tool", "assistant"]
+
+
 async def test_a_session_remembers_tools(client: httpx.AsyncClient) -> None:
     async with Receiver([{"result": "7"}]) as owner, FakeLlm(calls_in_turn([("find", "{}")])) as llm:
         who = assistant(llm, function(owner.url))

@@ -107,8 +107,10 @@ async def create_web_chat(request: Request, grant: BearerGrant, services: Reach)
     if asked.stream:
         return EventStream(lambda: _as_deltas(services, given, over=over))
     chat = await _whole(services, given, over=over)
-    return JSONResponse({name: chat[name] for name in ("id", "sessionId", "output", "orgId", "createdAt", "updatedAt")
-                         if name in chat}, 201)  # fmt: skip
+    # what tools gave is the owner's, not the page's
+    said = [one for one in chat["output"] if one["role"] == "assistant" and "tool_calls" not in one]
+    shown = ("id", "sessionId", "orgId", "createdAt", "updatedAt")
+    return JSONResponse({name: chat[name] for name in shown if name in chat} | {"output": said}, 201)
 
 
 @router.get("", responses=answers(200, 400, paged=True), dependencies=_private)
