@@ -4,6 +4,7 @@ All of it follows from the call's record, its assistant and its journal, so that
 as one that ended: `Told.of_journal` takes the place of the live account.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -15,11 +16,12 @@ from bargein.call.narrator import history_messages
 from bargein.call.replay import replay
 from bargein.call.variables import given_values
 from bargein.clock import iso_from_epoch_ms
-from bargein.turns.commands import Command, EndCall, Remember
-from bargein.turns.events import Event
+from bargein.turns.commands import Command, EndCall, Remember, TakeOver
+from bargein.turns.events import Event, HandedOff, ToolReturned
 from bargein.turns.state import State
 from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.base import JsonObject
+from bargein.wire.call import ACTIVE_ASSISTANT
 from bargein.wire.plans import ArtifactPlan, TranscriptPlan
 
 
@@ -28,6 +30,9 @@ class Told:
     """The account of a call, kept while it goes on.
 
     Attributes:
+        first: the assistant that began the call, as `Artifact.assistantActivations` has it; None: nobody knows yet.
+        taken: those that took over, in their order.
+        variables: what its tools have found out.
         measures: its latencies and interruptions.
         history: the conversation as the engine has it.
         left: what was in the history once and was taken out, by a handoff.
@@ -35,6 +40,10 @@ class Told:
         ended: why and how it ended; None while it goes on, or where it was killed.
     """
 
+    first: JsonObject | None = None
+    taken: list[JsonObject] = field(default_factory=list[JsonObject])
+    variables: JsonObject = field(default_factory=JsonObject)
+    _coming: dict[int, JsonObject] = field(default_factory=dict[int, JsonObject])
     measures: Measures = field(default_factory=Measures)
     history: tuple[Remember, ...] = ()
     left: list[Remember] = field(default_factory=list[Remember])
@@ -49,9 +58,18 @@ class Told:
             self.left += [entry for entry in self.history if id(entry) not in kept]
             self.history = state.history
         self.measures.take(state.now_ms, event, commands)
+        match event:
+            case HandedOff():
+                self._coming[event.successor] = _activation(event.name, event.assistant_id)
+            case ToolReturned(variables=str(variables)):
+                self.variables |= json.loads(variables)
+            case _:
+                pass
         for command in commands:
             if isinstance(command, EndCall):
                 self.ended = command
+            elif isinstance(command, TakeOver):
+                self.taken.append(self._coming[command.successor])
 
     @property
     def all_said(self) -> tuple[Remember, ...]:
@@ -81,7 +99,7 @@ def record_of(
 
     Args:
         call: the record as it is.
-        assistant: what it ran, with overrides.
+        assistant: what it ran last, with overrides.
         told: its account.
         epoch_ms: when its time began, in milliseconds since 1970.
         ended_at_ms: when it ended, in milliseconds since 1970.
@@ -94,7 +112,26 @@ def record_of(
         "endedAt": iso_from_epoch_ms(ended_at_ms),
         "messages": artifact["messages"],
         "artifact": artifact,
+        **(in_charge(assistant) if told.taken else {}),
     }
+
+
+def in_charge(assistant: JsonObject) -> JsonObject:
+    """What is put on record when another assistant takes a call over: it is the one to be reported for.
+
+    Args:
+        assistant: overrides applied, templates filled in, with its secrets.
+    """
+    return {ACTIVE_ASSISTANT: assistant}
+
+
+def activation_of(call: JsonObject, assistant: JsonObject) -> JsonObject:
+    """Vapi's `AssistantActivation` of the assistant that a call begins with."""
+    return _activation(str(assistant.get("name") or ""), assistant.get("id") or call.get("assistantId"))
+
+
+def _activation(name: str, assistant_id: object) -> JsonObject:
+    return {"assistantName": name} if assistant_id is None else {"assistantName": name, "assistantId": assistant_id}
 
 
 def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms: int) -> JsonObject:
@@ -105,7 +142,7 @@ def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms
 
     Args:
         call: the record.
-        assistant: what the call ran, with overrides.
+        assistant: what the call ran last, with overrides.
         told: the call's account.
         epoch_ms: when the call's time began, in milliseconds since 1970.
     """
@@ -115,12 +152,13 @@ def artifact_of(call: JsonObject, assistant: JsonObject, told: Told, *, epoch_ms
     artifact: JsonObject = {
         "messages": messages,
         "messagesOpenAIFormatted": as_openai(history),
+        "assistantActivations": [told.first or activation_of(call, assistant), *told.taken],
         "performanceMetrics": told.measures.to_json(),
     }
     transcript_plan = plan.transcript_plan or TranscriptPlan()
     if transcript_plan.enabled is not False:
         artifact["transcript"] = transcript_of(history, transcript_plan)
-    if values := given_values(call):
+    if values := {**given_values(call), **told.variables}:
         artifact["variableValues"] = values
     return artifact | _addresses(call, plan)
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolbox import destinations_of, label_of
 from bargein.call.toolwork import Answer
-from bargein.ports import BargeinError, CarrierError, Leg, ServerError, ServerLine, ToolCall, ToolResult, ToolRunner
+from bargein.ports import BargeinError, CarrierError, Leg, ServerError, ServerLine, ToolCall, ToolResult
 from bargein.turns.events import Context, Event, HandedOff
 from bargein.wire.base import JsonObject
 
@@ -25,18 +25,20 @@ class Part:
     Attributes:
         destination: as it was asked for.
         setting: what it goes by.
-        providers: who does its work; its `tools` and `line` stay those of the call.
+        providers: who does its work, also its tools; `line` stays that of the call.
+        assistant_id: of a stored assistant: its id.
     """
 
     destination: JsonObject
     setting: Setting
     providers: Providers
+    assistant_id: str | None = None
 
 
 class Relay(Protocol):
     """Finds the assistants that a call is handed to."""
 
-    async def successor(self, destination: JsonObject, runner: ToolRunner | None) -> Part:
+    async def successor(self, destination: JsonObject) -> Part:
         """Who is meant (`HandoffDestinationAssistant`, `HandoffDestinationSquad`, `TransferDestinationAssistant`).
 
         Raises:
@@ -52,7 +54,6 @@ class Passing:
         leg: the caller's connection.
         line: the owner's servers.
         relay: finds assistants; None: there is nobody else.
-        runner: of the tools.
         delegated: whether the owner's server does the transfer itself (`phone-call-control` in `serverMessages`).
         forwarding: is told where the caller goes, once that is certain.
         now_ms: the time since the call began.
@@ -65,7 +66,6 @@ class Passing:
         leg: Leg,
         line: ServerLine | None,
         relay: Relay | None,
-        runner: ToolRunner | None,
         delegated: Callable[[], bool],
         forwarding: Callable[[JsonObject], None],
         now_ms: Callable[[], float],
@@ -74,7 +74,6 @@ class Passing:
         self._leg = leg
         self._line = line
         self._relay = relay
-        self._runner = runner
         self._delegated = delegated
         self._forwarding = forwarding
         self._now_ms = now_ms
@@ -137,10 +136,12 @@ class Passing:
         """
         if self._relay is None:
             raise HandoffError("this call has no other assistant.")
-        part = await self._relay.successor(destination, self._runner)
+        part = await self._relay.successor(destination)
         self.parts.append(part)
         context, most = context_of(destination)
-        self._post(HandedOff(int(self._now_ms()), len(self.parts) - 1, part.setting.plan, context, most))
+        name = str(part.setting.assistant_json.get("name") or "")
+        plan, number = part.setting.plan, len(self.parts) - 1
+        self._post(HandedOff(int(self._now_ms()), number, plan, context, most, name, part.assistant_id))
 
     @property
     def can_transfer(self) -> bool:

@@ -23,7 +23,7 @@ from bargein.call.inside import inside_tools
 from bargein.call.insight import Insight
 from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
-from bargein.call.outcome import Told, artifact_of, record_of, settled_plan
+from bargein.call.outcome import Told, activation_of, artifact_of, in_charge, record_of, settled_plan
 from bargein.call.overlap import Overlaps
 from bargein.call.passing import FORWARDED, HandoffError, Part, Passing, Relay
 from bargein.call.reply import Speaker
@@ -122,7 +122,7 @@ class CallSession:
     ) -> None:
         self.setting = setting
         self.insight = Insight()
-        self.told = Told()
+        self.told = Told(activation_of(setting.call, setting.assistant_json))
         self.audience = Audience()
         self._clock = clock
         self._records = records
@@ -170,7 +170,6 @@ class CallSession:
             leg=leg,
             line=providers.line,
             relay=relay,
-            runner=providers.tools,
             delegated=lambda: "phone-call-control" in (self.setting.assistant.server_messages or ()),
             forwarding=self._forwarding,
             now_ms=self.now_ms,
@@ -180,6 +179,7 @@ class CallSession:
             runner=providers.tools,
             inside=inside_tools(leg, lambda: self.setting.assistant, self._passing),
             render=self._render,
+            learn=setting.variables.found.update,
             history=lambda: self._state.history,
             now_ms=self.now_ms,
             post=self.post,
@@ -464,6 +464,9 @@ class CallSession:
         self._narrator.status("in-progress", tell=False)
         self._narrator.assistant_started()
         self._box = Toolbox(part.setting.tools)
+        self._tools.recast(providers.tools)
+        change = in_charge(part.setting.assistant_json)
+        self._begun.send_nowait(partial(self._records.update, part.setting.call_id, change))
         self._judge_if(part.setting.plan)
         self._speaker.recast(providers.model, providers.voice, part.setting.plan.model_failed_reason)
         if before.assistant_json.get("transcriber") != part.setting.assistant_json.get("transcriber"):

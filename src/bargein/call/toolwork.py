@@ -9,6 +9,7 @@ import anyio
 import structlog
 
 from bargein.call import toolbox
+from bargein.call.crew import Crew
 from bargein.call.hooks import static_arguments
 from bargein.call.rejection import Render, rejected
 from bargein.call.toolbox import Toolbox
@@ -61,6 +62,7 @@ class Work:
         arguments: None: they are no JSON object.
         refusal: why it does not run.
         number: how many calls came before it.
+        runner: of the assistant that called it.
     """
 
     call: ToolCall
@@ -68,18 +70,20 @@ class Work:
     arguments: JsonObject | None
     refusal: str | None
     number: int
+    runner: ToolRunner | None
 
 
 class ToolWork:
     """Runs the tools of one call.
 
     Args:
-        runner: for those that reach outside; None: there is nobody.
+        runner: for those that reach outside, until another assistant brings its own; None: there is nobody.
         inside: for those that the call carries out, by type.
         render: fills in templates.
         history: the conversation so far.
         now_ms: the time since the call began.
         post: takes `ToolsCalled` and `ToolReturned`.
+        learn: takes what a tool has found out (`ToolResult.variables`), before anything is said about it.
     """
 
     def __init__(
@@ -88,11 +92,13 @@ class ToolWork:
         runner: ToolRunner | None,
         inside: dict[str, Inside],
         render: Render,
+        learn: Callable[[JsonObject], None],
         history: Callable[[], Sequence[Remember]],
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
     ) -> None:
-        self.runner = runner
+        self._crew = Crew(runner)
+        self._learn = learn
         self._inside = inside
         self._render = render
         self._history = history
@@ -103,6 +109,10 @@ class ToolWork:
         self._begun, self._to_begin = anyio.create_memory_object_stream[Work](_MOST_WAITING)
         self._async_left = 0
         self._async_done = anyio.Event()
+
+    def recast(self, runner: ToolRunner | None) -> None:
+        """Another assistant has the call: its tools are run by this one, those that were called before as they were."""
+        self._crew.relieve(runner)
 
     def find(self, call_id: str) -> Work | None:
         """A tool call of this call, also a past one."""
@@ -127,8 +137,10 @@ class ToolWork:
         if not call.id or len(call.id) > _MOST_ID_CHARS or call.id in self._works:
             call = ToolCall(f"{call.id[: _MOST_ID_CHARS - 8]}_{number}", call.name, call.arguments)
         tool, arguments = box.find(call.name), toolbox.arguments_of(call)
-        work = Work(call, tool, arguments, self._refusal(call, tool, arguments), number)
+        work = Work(call, tool, arguments, self._refusal(call, tool, arguments), number, self._crew.runner)
         self._works[call.id] = work
+        if work.refusal is None:
+            self._crew.take(work.runner, call.id)
         asked = ToolAsked(call.id, call.name, call.arguments)
         if tool is None or arguments is None or work.refusal is not None:
             return asked
@@ -180,6 +192,8 @@ class ToolWork:
         """Nobody waits for this call any more."""
         if (scope := self._running.get(call_id)) is not None:
             scope.cancel()
+        elif (work := self._works.get(call_id)) is not None:
+            self._crew.leave(work.runner, call_id)
 
     async def direct(self, tasks: "TaskGroup") -> None:
         """Hold the work until cancelled; each call of a tool is a task of its own."""
@@ -202,28 +216,31 @@ class ToolWork:
         try:
             with anyio.move_on_after(limit_s) as scope:
                 self._running[work.call.id] = scope
-                answer = await self._answered(tool, work.call, arguments)
+                answer = await self._answered(tool, work, arguments)
         except Exception as error:  # noqa: BLE001  # a tool's own bug must be told to the model, and end no call
             _log.error("a tool broke", tool=tool.get("type"), exc_info=error)
             answer = Answer(ToolResult("The tool broke.", failed=True))
         finally:
             self._running.pop(work.call.id, None)
+            self._crew.leave(work.runner, work.call.id)
             if toolbox.is_async(tool):
                 self._async_left -= 1
                 self._async_done.set()
                 self._async_done = anyio.Event()
         self._answer(work, answer)
 
-    async def _answered(self, tool: JsonObject, call: ToolCall, arguments: JsonObject) -> Answer:
+    async def _answered(self, tool: JsonObject, work: Work, arguments: JsonObject) -> Answer:
         inside = self._inside.get(str(tool.get("type")))
         if inside is not None:
-            return await inside(tool, call, arguments)
-        if self.runner is None:
+            return await inside(tool, work.call, arguments)
+        if work.runner is None:
             return Answer(ToolResult("This server cannot run tools of that type.", failed=True))
-        return Answer(await self.runner.run(tool, call))
+        return Answer(await work.runner.run(tool, work.call))
 
     def _answer(self, work: Work, answer: Answer) -> None:
         result, tool = answer.result, work.tool
+        if result.variables:
+            self._learn(result.variables)
         end = toolbox.End() if tool is None else toolbox.end_of(tool, work.arguments or {}, result, work.number)
         say = answer.say if end.say is None and end.tell is None else end.say
         self._post(
@@ -236,6 +253,7 @@ class ToolWork:
                 tell=None if end.tell is None else self._filled_in(end.tell),
                 ends=answer.ends or (SPOKEN_AND_ENDED if end.ends_call else None),
                 metadata=None if result.metadata is None else json.dumps(result.metadata, ensure_ascii=False),
+                variables=json.dumps(result.variables, ensure_ascii=False) if result.variables else None,
             )
         )
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 import structlog
 
 from bargein.call.outcome import plan_of
@@ -14,7 +13,6 @@ from bargein.call.passing import HandoffError
 from bargein.call.rules import RulesError, compile_plan
 from bargein.call.session import CallSession, Setting
 from bargein.call.setting import Rejection
-from bargein.call.variables import Variables, has_templates
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import CallRecords, Leg, ProviderError
@@ -25,7 +23,7 @@ from bargein.server.keys import keys_of
 from bargein.server.logs import CALL_LOGS
 from bargein.server.metrics import Metrics
 from bargein.server.outside import Outside, Signatures
-from bargein.server.relay import CallRelay, instructions_of, members_of, squad_of, variables_of
+from bargein.server.relay import CallRelay, filled_in, instructions_of, members_of, squad_of, variables_of
 from bargein.server.reporting import Reporting
 from bargein.server.toolroom import Toolroom
 from bargein.settings import Settings
@@ -129,7 +127,7 @@ class Desk:
         self._reception = reception
         self._toolroom = toolroom
         self._lines: dict[str, CallLine] = {}
-        self._tools: dict[str, Tools] = {}
+        self._tools: dict[str, tuple[Tools, CallRelay]] = {}
         self._claimed: set[str] = set()
         self._live: dict[str, CallSession] = {}
         self._rooms: dict[str, Room] = {}
@@ -204,7 +202,7 @@ class Desk:
         """
         call, call_id = claim.call, str(claim.call["id"])
         variables = variables_of(call, claim.values)
-        as_json = await self._filled_in(claim.assistant, variables)
+        as_json = await filled_in(claim.assistant, variables, self._clock.epoch_ms())
         keys = await keys_of(as_json, self._store)
         number = await self._reporting.phone_number(call)
         line = self._outside.switchboard.line(call, as_json, number)
@@ -238,6 +236,17 @@ class Desk:
             await self._end_unstarted(call_id, _CANNOT_START, detail)
             raise StartError(detail, _CANNOT_START) from None
         self._refuse_when_closing()  # after the wait: from here to the seat there is none
+        relay = CallRelay(
+            call,
+            leg.rate_hz,
+            self._store,
+            self._casting,
+            self._clock,
+            outside=self._outside,
+            toolroom=self._toolroom,
+            line=line,
+            found=variables.found,
+        )
         sink = JournalFile(journal_path(self._settings.data_dir, call_id))
         plan = plan_of(as_json)
         session = CallSession(
@@ -249,11 +258,11 @@ class Desk:
             sink=sink,
             recorder=None if plan.recording_enabled is False else self._recordings.record(call_id),
             log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
-            relay=CallRelay(call, leg.rate_hz, self._store, self._casting, self._clock),
+            relay=relay,
         )
         line.artifact = session.artifact
         self._lines[call_id] = line
-        self._tools[call_id] = tools
+        self._tools[call_id] = (tools, relay)
         return session
 
     def rejoinable(self, call_id: str) -> tuple[CallSession, Room] | None:
@@ -270,7 +279,7 @@ class Desk:
         session.on_end(lambda: self._metrics.ended(session.ended_reason))
         if room is not None:
             self._rooms[call_id] = room
-        line, tools = self._lines.pop(call_id), self._tools.pop(call_id)
+        line, (tools, relay) = self._lines.pop(call_id), self._tools.pop(call_id)
         self._outside.switchboard.open(line)
         try:
             # Whatever is logged by a task of the call says which call it is about.
@@ -278,6 +287,7 @@ class Desk:
                 yield
         finally:
             tools.close()
+            relay.close()
             line.close()
             del self._live[call_id]
             CALL_LOGS.close(call_id)
@@ -314,12 +324,6 @@ class Desk:
         except ProviderError as error:
             await self._end_unstarted(call_id, error.ended_reason, str(error))
             raise StartError(str(error), error.ended_reason) from None
-
-    async def _filled_in(self, assistant: JsonObject, variables: Variables) -> JsonObject:
-        if not has_templates(assistant):
-            return assistant
-        # A large template may take a few hundred milliseconds, which other calls must not feel.
-        return await anyio.to_thread.run_sync(variables.render_assistant, assistant, self._clock.epoch_ms())
 
     def _refuse_when_closing(self) -> None:
         if self._closing:

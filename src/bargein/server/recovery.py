@@ -9,13 +9,13 @@ import anyio.to_thread
 import structlog
 
 from bargein.call.journal import JournalError, read
-from bargein.call.outcome import Told, record_of
+from bargein.call.outcome import Told, activation_of, record_of
 from bargein.call.replay import replay
 from bargein.clock import Clock
+from bargein.server.standing import first_assistant, last_assistant
 from bargein.store import Store
 from bargein.store.journals import journal_path
 from bargein.wire.base import JsonObject
-from bargein.wire.call import effective_assistant
 
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 
@@ -67,16 +67,17 @@ class Recovery:
         # Running hours of a call again takes seconds.
         account = await anyio.to_thread.run_sync(read_account, journal_path(self._data_dir, call_id))
         now_ms = self._clock.epoch_ms()
+        assistant = await last_assistant(call, self._store, now_ms)
         if account is None:
             begun_ms = _epoch_ms(call.get("startedAt"), now_ms)
-            changes = record_of(
-                call, await self._assistant(call), Told(), epoch_ms=begun_ms, ended_at_ms=begun_ms, reason=WORKER_DIED
-            )
+            changes = record_of(call, assistant, Told(), epoch_ms=begun_ms, ended_at_ms=begun_ms, reason=WORKER_DIED)
         else:
             epoch_ms, told = account
+            first, _ = await first_assistant(call, self._store)
+            told.first = activation_of(call, first)
             changes = record_of(
                 call,
-                await self._assistant(call),
+                assistant,
                 told,
                 epoch_ms=epoch_ms,
                 ended_at_ms=min(epoch_ms + told.now_ms, max(now_ms, epoch_ms)),
@@ -86,13 +87,6 @@ class Recovery:
         if call.get("status", "ended") != "ended":
             reason = changes["endedReason"]
             _log.warning("a call was ended that its server had left", call_id=call_id, reason=reason)
-
-    async def _assistant(self, call: JsonObject) -> JsonObject:
-        stored: JsonObject | None = None
-        assistant_id: object = call.get("assistantId")
-        if call.get("assistant") is None and isinstance(assistant_id, str):
-            stored = await self._store.assistants.get(assistant_id)
-        return effective_assistant(call, stored)
 
 
 def read_account(path: Path) -> Account | None:

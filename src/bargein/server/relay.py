@@ -1,18 +1,22 @@
 """Who takes over: the members of a call's squad, and the assistants that handoffs name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
+
+import anyio.to_thread
 
 from bargein.call.passing import HandoffError, Part
 from bargein.call.rules import RulesError, compile_plan
 from bargein.call.setting import Setting
-from bargein.call.variables import Variables
+from bargein.call.variables import Variables, has_templates
 from bargein.clock import Clock
-from bargein.ports import ChatMessage, ProviderError, ToolRunner
+from bargein.ports import ChatMessage, ProviderError, ServerLine, ToolRunner
 from bargein.server.casting import Casting
 from bargein.server.gathering import gather_hook_tools, gather_tools
 from bargein.server.keys import keys_of
+from bargein.server.outside import Outside
+from bargein.server.toolroom import Toolroom
 from bargein.store import Store
 from bargein.wire.assistant import Assistant, merge_overrides
 from bargein.wire.base import JsonObject
@@ -105,24 +109,53 @@ class CallRelay:
         store: where assistants are.
         casting: finds providers.
         clock: the one clock.
+        outside: finds the credentials that their servers want.
+        toolroom: equips them.
+        line: of the call.
+        found: what the call's tools have found out; it grows.
     """
 
-    def __init__(self, call: JsonObject, rate_hz: int, store: Store, casting: Casting, clock: Clock) -> None:
+    def __init__(
+        self,
+        call: JsonObject,
+        rate_hz: int,
+        store: Store,
+        casting: Casting,
+        clock: Clock,
+        *,
+        outside: Outside,
+        toolroom: Toolroom,
+        line: ServerLine,
+        found: JsonObject,
+    ) -> None:
         self._call = call
         self._rate_hz = rate_hz
         self._store = store
         self._casting = casting
         self._clock = clock
+        self._outside = outside
+        self._toolroom = toolroom
+        self._line = line
+        self._found = found
         self._members: list[Member] | None = None
+        self._runners: list[ToolRunner] = []
+        self._closed = False
 
-    async def successor(self, destination: JsonObject, runner: ToolRunner | None) -> Part:
+    def close(self) -> None:
+        """The call is over: let go of what the tools of its successors hold."""
+        self._closed = True
+        for runner in self._runners:
+            runner.close()
+        self._runners.clear()
+
+    async def successor(self, destination: JsonObject) -> Part:
         """See `bargein.call.passing.Relay.successor`."""
         member = await self._meant(destination)
         overrides = _object(destination.get("assistantOverrides"))
         as_json = merge_overrides(member.assistant, overrides)
         values = {**member.values, **_object(overrides.get("variableValues"))}
         try:
-            return await self._part(destination, as_json, values, runner)
+            return await self._part(destination, member.id, as_json, values)
         except (ProviderError, RulesError) as error:
             raise HandoffError(str(error)) from None
         except WireError as error:
@@ -169,25 +202,43 @@ class CallRelay:
         return self._members
 
     async def _part(
-        self, destination: JsonObject, as_json: JsonObject, values: JsonObject, runner: ToolRunner | None
+        self, destination: JsonObject, assistant_id: str | None, as_json: JsonObject, values: JsonObject
     ) -> Part:
-        variables = variables_of(self._call, values)
-        as_json = variables.render_assistant(as_json, self._clock.epoch_ms())
+        variables = replace(variables_of(self._call, values), found=self._found)
+        as_json = await filled_in(as_json, variables, self._clock.epoch_ms())
         known = Assistant.wire_names()
         assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known}, whole=False)
         keys = await keys_of(as_json, self._store)
-        providers = self._casting.providers(assistant, self._call, self._rate_hz, keys)
+        signed = await self._outside.signatures(as_json)
+        providers = self._casting.providers(assistant, self._call, self._rate_hz, keys, signed)
+        plan, runner = compile_plan(assistant), self._hired(as_json, variables)
         setting = Setting(
             call=self._call,
             assistant=assistant,
             assistant_json=as_json,
-            plan=compile_plan(assistant),
+            plan=plan,
             instructions=instructions_of(assistant),
             variables=variables,
             tools=await gather_tools(as_json, self._store, runner),
             hook_tools=await gather_hook_tools(as_json, self._store, runner),
         )
-        return Part(destination, setting, providers)
+        return Part(destination, setting, replace(providers, tools=runner), assistant_id)
+
+    def _hired(self, as_json: JsonObject, variables: Variables) -> ToolRunner:
+        """Who runs the tools of a successor, with the credentials that it brings along."""
+        runner = self._toolroom.tools(self._call, as_json, self._line, variables)
+        self._runners.append(runner)
+        if self._closed:
+            runner.close()
+        return runner
+
+
+async def filled_in(assistant: JsonObject, variables: Variables, epoch_ms: int) -> JsonObject:
+    """An assistant with its templates filled in; see `Variables.render_assistant`."""
+    if not has_templates(assistant):
+        return assistant
+    # A large template may take a few hundred milliseconds, which other calls must not feel.
+    return await anyio.to_thread.run_sync(variables.render_assistant, assistant, epoch_ms)
 
 
 def variables_of(call: JsonObject, values: Mapping[str, object]) -> Variables:

@@ -4,17 +4,14 @@ from typing import cast
 
 import structlog
 
-from bargein.call.passing import HandoffError
-from bargein.call.variables import has_templates
 from bargein.clock import Clock
 from bargein.ports import ServerError
-from bargein.server.relay import Member, members_of, squad_of, variables_of
+from bargein.server.standing import last_assistant
 from bargein.store import Store
 from bargein.webhooks.line import CallLine, Switchboard
 from bargein.wire.artifact_urls import presigned
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
-from bargein.wire.call import effective_assistant
 from bargein.wire.server_messages import QueuedUpdate, ended_messages
 
 SERVER_MESSAGE = "server-message"
@@ -50,33 +47,9 @@ class Reporting:
         return await self._store.phone_numbers.get(number_id) if isinstance(number_id, str) else None
 
     async def line(self, call: JsonObject) -> tuple[CallLine, JsonObject]:
-        """A line to a stored call's owner, and the assistant that the call runs; both from the records alone.
-
-        Of a squad it is the first member, who begins: the records do not tell who had the call last.
-        """
-        first = await self._first_member(call)
-        if first is not None:
-            assistant, values = first.assistant, first.values
-        else:
-            assistant, values = effective_assistant(call, await self._stored_assistant(call)), JsonObject()
-        if has_templates(assistant):
-            assistant = variables_of(call, values).render_assistant(assistant, self._clock.epoch_ms())
+        """A line to a stored call's owner, and the assistant that had the call last; both from the records alone."""
+        assistant = await last_assistant(call, self._store, self._clock.epoch_ms())
         return self._switchboard.line(call, assistant, await self.phone_number(call)), assistant
-
-    async def _first_member(self, call: JsonObject) -> Member | None:
-        """Who begins a squad's call; None: it has no squad, or that is gone by now."""
-        try:
-            squad = await squad_of(call, self._store)
-            members = [] if squad is None else await members_of(squad, self._store, call.get("squadOverrides"))
-        except HandoffError:
-            return None
-        return members[0] if members else None
-
-    async def _stored_assistant(self, call: JsonObject) -> JsonObject | None:
-        assistant_id: object = call.get("assistantId")
-        if call.get("assistant") is not None or not isinstance(assistant_id, str):
-            return None
-        return await self._store.assistants.get(assistant_id)
 
     async def begin(self, payload: JsonObject, key: str) -> None:
         """Do the job that follows from a call's end: submit, in their order, what its owner is to be told."""

@@ -232,6 +232,7 @@ class ToolReturned:
         tell: a system message for the model, after the result.
         ends: the call ends with this `endedReason` once `say`, or what is being said, has been heard.
         metadata: JSON text that is kept with the result, and is not told to the model.
+        variables: JSON text of an object: what was taken from the answer, kept for the call's record.
     """
 
     at_ms: int
@@ -242,6 +243,7 @@ class ToolReturned:
     tell: str | None = None
     ends: str | None = None
     metadata: str | None = None
+    variables: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,8 @@ class HandedOff:
         plan: what it goes by.
         context: what it is told of the conversation (Vapi's `contextEngineeringPlan.type`).
         most: of `lastNMessages`: how many.
+        name: the successor's name, for the call's record.
+        assistant_id: of a stored assistant: its id, for the same.
     """
 
     at_ms: int
@@ -260,6 +264,8 @@ class HandedOff:
     plan: Plan
     context: Context = "all"
     most: int = 0
+    name: str = ""
+    assistant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,15 @@ def audio_format_of(call: JsonObject) -> AudioFormat:
     return AudioFormat.from_json(given).settled()
 
 
+ACTIVE_ASSISTANT = "activeAssistant"
+"""A field of the record alone: the assistant that took the call over last. Vapi's `Call` has none for it."""
+
+
+def as_told(call: JsonObject) -> JsonObject:
+    """A call's record as the API gives it."""
+    return {name: value for name, value in call.items() if name != ACTIVE_ASSISTANT}
+
+
 def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObject:
     """The assistant that a call runs: its own or the stored one, with its overrides laid over.
 

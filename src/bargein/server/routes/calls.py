@@ -26,6 +26,7 @@ from bargein.wire.call import (
     DeleteCalls,
     UpdateCall,
     WebsocketTransport,
+    as_told,
     effective_assistant,
     for_customer,
     named_by_widget,
@@ -143,7 +144,7 @@ async def list_calls(
 ) -> JSONResponse:
     """The calls, newest first."""
     wanted = replace(query, id=id, assistant_id=assistantId, phone_number_id=phoneNumberId)
-    return JSONResponse(await services.store.calls.list(wanted))
+    return JSONResponse([as_told(call) for call in await services.store.calls.list(wanted)])
 
 
 @router.get("/{call_id}", responses=answers(200, 404), dependencies=_private)
@@ -312,7 +313,7 @@ def _known_only(assistant: JsonObject) -> JsonObject:
 def _found(call: JsonObject | None, call_id: str) -> JSONResponse:
     if call is None:
         raise WireError(404, f"There is no call with the id {call_id[:80]}.")
-    return JSONResponse(call)
+    return JSONResponse(as_told(call))
 
 
 def _wire_name(field: str) -> str:

@@ -15,6 +15,7 @@ from bargein.server.routes.phone_numbers import shown
 from bargein.server.services import Reach
 from bargein.store import Page, Query
 from bargein.wire.base import JsonObject
+from bargein.wire.call import as_told
 from bargein.wire.errors import bad_request, one_of
 
 router = APIRouter(prefix="/v2", dependencies=[Depends(require_private)])
@@ -92,7 +93,7 @@ async def page_calls(
     if asked.by_duration:
         wanted = replace(wanted, order_by="duration_ms")
     page = await services.store.calls.page(wanted)
-    return asked.answer(page, page.records)
+    return asked.answer(page, [as_told(call) for call in page.records])
 
 
 @router.get("/phone-number", tags=["phone numbers"], responses=answers(200, 400, paged=True))
