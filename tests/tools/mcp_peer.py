@@ -22,11 +22,15 @@ class McpPeer:
         url: where it is.
         requests: method and headers of each request.
         sessions: the sessions that tools were called in.
+        gate: what its tool `wait` waits for.
+        streams: how many GET requests are being answered; of the transport sse, each is a connection.
     """
 
     url: str
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     sessions: list[int] = field(default_factory=list)
+    gate: anyio.Event = field(default_factory=anyio.Event)
+    streams: int = 0
 
 
 @asynccontextmanager
@@ -38,7 +42,12 @@ async def mcp_peer(transport: Transport = "shttp") -> AsyncIterator[McpPeer]:
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             peer.requests.append((scope["method"], {k.decode(): v.decode() for k, v in scope["headers"]}))
-        await app(scope, receive, send)
+        streaming = scope.get("method") == "GET"
+        peer.streams += streaming
+        try:
+            await app(scope, receive, send)
+        finally:
+            peer.streams -= streaming
 
     config = uvicorn.Config(watched, port=0, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -87,6 +96,11 @@ def _server(peer: McpPeer) -> MCPServer:
     async def hang() -> str:
         await anyio.sleep_forever()
         return ""
+
+    @server.tool()
+    async def wait() -> str:
+        await peer.gate.wait()
+        return "waited"
 
     @server.tool()
     def long(chars: int) -> str:

@@ -26,7 +26,7 @@ def tool(url: str, transport: Transport = "shttp", **server: Any) -> dict[str, A
 async def test_a_servers_tools_are_declared_and_called(transport: Transport) -> None:
     async with mcp_peer(transport) as peer, tools() as runner:
         declared = {one["function"]["name"]: one for one in await runner.expand(tool(peer.url, transport))}
-        assert set(declared) == {"add", "shop_find_item", "session", "fail", "hang", "long"}
+        assert set(declared) == {"add", "shop_find_item", "session", "fail", "hang", "wait", "long"}
         function = declared["add"]["function"]
         assert function["description"] == "Add two numbers."
         assert function["parameters"]["properties"]["a"]["type"] == "integer"
@@ -74,7 +74,8 @@ async def test_messages_of_single_tools_go_before_the_common_ones() -> None:
         }
         messages = {one["function"]["name"]: one["messages"] for one in await runner.expand(asked)}
     assert messages == {
-        "add": own, "fail": [], "hang": common, "long": common, "session": common, "shop_find_item": common,
+        "add": own, "fail": [], "hang": common, "wait": common, "long": common, "session": common,
+        "shop_find_item": common,
     }  # fmt: skip
 
 
