@@ -83,7 +83,7 @@ async def test_two_servers_with_tools_of_one_name() -> None:
     async with mcp_peer() as one, mcp_peer("stateless") as other, tools() as runner:
         first, second = await runner.expand(tool(one.url)), await runner.expand(tool(other.url))
         names = [declared["function"]["name"] for declared in (*first, *second)]
-        assert len(set(names)) == 12
+        assert len(set(names)) == 14
         assert "add_2" in names
         again = await runner.expand(tool(one.url))
         assert [d["function"]["name"] for d in again] == [d["function"]["name"] for d in first]

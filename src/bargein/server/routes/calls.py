@@ -195,7 +195,7 @@ async def _erase(services: Services, call_id: str) -> JsonObject:
     if gone is None:
         raise WireError(404, f"There is no call with the id {call_id[:80]}.")
     await services.notices.call(gone, "call.deleted")
-    return gone
+    return as_told(gone)
 
 
 async def _erase_all(services: Services, call_ids: Sequence[str]) -> JsonObject:
