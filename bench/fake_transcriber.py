@@ -24,6 +24,7 @@ class TimedReply:
     text: str
     kind: Literal["final", "partial", "absent"] = "final"
     channel: str = "customer"
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ class FakeTranscriber:
         self._tell()
         for reply in script.timed:
             if before_ms < reply.at_ms <= hearing.heard_ms:
-                await _say(socket, reply.text, reply.kind, reply.channel)
+                await _say(socket, reply.text, reply.kind, reply.channel, reply.confidence)
         if script.utterances:
             await _follow(socket, script, hearing, data)
         if (
@@ -210,8 +211,10 @@ async def _follow(socket: ServerConnection, script: TranscriberScript, hearing: 
             await _say(socket, " ".join(words), "final", "customer")
 
 
-async def _say(socket: ServerConnection, text: str, kind: str, channel: str) -> None:
-    message = {"type": "transcriber-response", "transcription": text, "channel": channel}
+async def _say(socket: ServerConnection, text: str, kind: str, channel: str, confidence: float | None = None) -> None:
+    message: dict[str, str | float] = {"type": "transcriber-response", "transcription": text, "channel": channel}
     if kind != "absent":
         message["transcriptType"] = kind
+    if confidence is not None:
+        message["confidence"] = confidence
     await socket.send(json.dumps(message))

@@ -309,9 +309,15 @@ class Model(Protocol):
         ...
 
 
-Hear = Callable[[str, bool], None]
-"""`hear(text, final)`: what the caller said in the running utterance. A partial replaces the partial before it;
-a final closes the utterance (its text may be empty: there were no words)."""
+class Hear(Protocol):
+    """Takes what the caller said in the running utterance."""
+
+    def __call__(self, text: str, final: bool, /, confidence: float | None = None) -> None:  # noqa: FBT001  # given by position
+        """Hear a partial, which replaces the partial before it, or a final, which closes the utterance.
+
+        A final's text may be empty: there were no words. `confidence`, from 0 to 1, is how sure the transcriber is of
+        a final, where it can tell.
+        """
 
 
 class TranscriberStream(Protocol):

@@ -179,3 +179,21 @@ async def test_a_model_that_is_late(tmp_path: Path) -> None:
             await said(caller, "At last.", 20)
     assert finals(caller) == ["Bear with me.", "At last."]
     assert caller.of("hang")
+
+
+async def test_a_transcript_that_is_in_doubt_is_asked_about_and_one_that_is_worse_is_dropped(tmp_path: Path) -> None:
+    words = TranscriberScript(
+        timed=[
+            TimedReply(300, "Mumble.", confidence=0.1),
+            TimedReply(900, "A table for too.", confidence=0.3),
+            TimedReply(4000, "A table for two.", confidence=0.9),
+        ]
+    )
+    on = "assistant.transcriber.endpointedSpeechLowConfidence"
+    hooks = [hook(on, says("Once more, please."), options={"confidenceMin": 0.2, "confidenceMax": 0.4})]
+    async with staged(tmp_path, llm=LlmScript(tokens=["Done. "]), transcriber=words) as stage:
+        async with calling(stage.url, stage.assistant(hooks=hooks)) as caller:
+            await said(caller, "Done.")
+        asked = (await stage.llm.exchange(0)).body["messages"]
+    assert finals(caller) == ["Once more, please.", "Done."]
+    assert [m["content"] for m in asked if m["role"] == "user"] == ["A table for two."]

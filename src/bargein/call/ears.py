@@ -175,9 +175,9 @@ class Ears:
         self._listener += 1
         listener = self._listener
 
-        def understood(text: str, final: bool) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
+        def understood(text: str, final: bool, /, confidence: float | None = None) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
             if listener == self._listener:  # what a transcriber that was replaced still has to say is said by another
-                self._post(Words(int(self._now_ms()), text, final))
+                self._post(Words(int(self._now_ms()), text, final, confidence))
 
         return transcriber.open(understood)
 

@@ -54,11 +54,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it."""
+    """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it.
+
+    `confidence`, from 0 to 1, is how sure the transcriber is of a final, where it tells.
+    """
 
     at_ms: int
     text: str
     final: bool
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ MOST_TRIGGERS = 1000
 """A hook triggers no more often in a call, whatever happens."""
 
 _IDLE: HookOn = "customer.speech.timeout"
+_DOUBT: HookOn = "assistant.transcriber.endpointedSpeechLowConfidence"
 _LATE: HookOn = "model.response.timeout"
 _NOT_EXTENDED = frozenset({"exceeded-max-duration"})
 _AT_ONCE = frozenset({"worker-shutdown"})
@@ -162,6 +163,22 @@ def _late(state: State, plan: Plan) -> list[int]:
         for index, hook in enumerate(plan.hooks)
         if hook.on == _LATE and not fired(state, index).again and _may(state, index, hook)
     ]
+
+
+def doubted(state: State, confidence: float | None, plan: Plan) -> Change | None:
+    """A final transcript has come that its transcriber is not sure of: it is not taken; None: it is.
+
+    Between a hook's two bounds that hook triggers; below both the transcript is dropped.
+    """
+    by = [(n, h) for n, h in enumerate(plan.hooks) if h.on == _DOUBT and h.confidence_max > (confidence or 0.0)]
+    if confidence is None or not by or state.closing is not None:
+        return None
+    commands: list[Command] = [Decide("ignored", f"the transcriber is {confidence:.2f} sure of what was said")]
+    for index, hook in by:
+        if confidence >= hook.confidence_min and _may(state, index, hook):
+            state, more = _fire(state, index, hook)
+            commands.extend(more)
+    return state, commands
 
 
 # The end.

@@ -114,7 +114,7 @@ def _from_outside(state: State, event: HookToolCalled | ToolReturned | HandedOff
             return tools.take(state, event)
         case HandedOff():
             return replace(state, handoff=event), []
-        case EndpointingAnswered():
+        case _:  # EndpointingAnswered
             return asking.take(state, event), []
 
 
@@ -263,6 +263,9 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
     if state.customer_muted:
         return state, []
     text, overtaken = event.text.strip(), list[Command]()
+    if count_words(text) and event.final and (doubt := hooks.doubted(state, event.confidence, plan)) is not None:
+        state, commands = doubt
+        return replace(state, caller=_take_back(caller)), commands
     if not count_words(text):
         return replace(state, caller=_take_back(caller) if event.final else caller), []
     if caller.committed_words:

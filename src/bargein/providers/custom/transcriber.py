@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import anyio
 import httpx
@@ -281,12 +281,13 @@ class CustomTranscriberStream:
 
     def _take(self, message: str | bytes) -> None:
         try:
-            text, channel, final = _read_response(message)
+            text, channel, final, confidence = _read_response(message)
         except StreamError as error:
             self._complain("a custom transcriber's message was ignored", why=str(error))
             return
         if channel == "customer":
-            self._hear(text, final)
+            more = {} if confidence is None else {"confidence": confidence}
+            self._hear(text, final, **more)
 
     def _complain(self, event: str, **details: str) -> None:
         if event not in self._complaints:  # once a call: a broken peer must not fill the log
@@ -297,8 +298,8 @@ class CustomTranscriberStream:
         return ProviderError(f"the transcriber's server {self._target.name} {what}", ended_reason=FAILED)
 
 
-def _read_response(message: str | bytes) -> tuple[str, str, bool]:
-    """Read one `transcriber-response`: its text, its channel, and whether it is final."""
+def _read_response(message: str | bytes) -> tuple[str, str, bool, float | None]:
+    """Read one `transcriber-response`: its text, its channel, whether it is final, and how sure it is of that."""
     if isinstance(message, bytes):
         raise StreamError("it is binary")
     response = json_object(message)
@@ -308,4 +309,6 @@ def _read_response(message: str | bytes) -> tuple[str, str, bool]:
         raise StreamError("it is no transcriber-response")
     if channel not in ("customer", "assistant") or kind not in ("final", "partial"):
         raise StreamError("its channel or transcriptType is unknown")
-    return text, str(channel), kind == "final"
+    sure: object = response.get("confidence")
+    known = isinstance(sure, int | float) and not isinstance(sure, bool) and 0 <= sure <= 1
+    return text, str(channel), kind == "final", float(cast("float", sure)) if known else None

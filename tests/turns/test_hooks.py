@@ -1,0 +1,101 @@
+"""What hooks do, moment by moment."""
+
+import json
+
+from bargein.turns import Plan
+from bargein.turns.commands import CallHookTool, RunTools, StartReply
+from bargein.turns.events import HangUp, HookToolCalled, ToolAsked, Words
+from bargein.turns.hookplan import Action, Hook
+from bargein.turns.hooks import GONE_MS
+from tests.turns.talking import Call, waiting
+
+IDLE = Hook(
+    on="customer.speech.timeout",
+    do=(Action(kind="say", texts=("Are you there?", "Hello?")),),
+    name="idle",
+    after_ms=5000,
+    most=2,
+)
+NOTE = Action(kind="tool", tool=0)
+
+
+def texts(call: Call) -> list[str]:
+    return [c.text for c in call.commands(StartReply) if c.text is not None]
+
+
+def test_hooks_survive_the_head_of_a_journal() -> None:
+    prompt = Action(kind="prompt", prompt=(("system", "Say bye."),))
+    plan = Plan(hooks=(IDLE, Hook(on="call.ending", do=(prompt, NOTE), reasons=(("a", "b"),))))
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def answered(plan: Plan) -> tuple[Call, int]:
+    """A call whose caller has been answered; since when it is silent."""
+    call = Call(plan)
+    at_ms = call.settle(call.start().user_says(100, "Hello there."))
+    call.model_says(at_ms, "Yes?", 500)
+    call.until(at_ms + 1000)
+    call.spoken(at_ms + 1000)
+    return call, at_ms + 1000
+
+
+def test_a_caller_is_asked_in_turns_and_no_more_than_twice() -> None:
+    call, now = answered(waiting(hooks=(IDLE,)))
+    for n, text in enumerate(["Are you there?", "Hello?"]):
+        call.until(now + 4999)
+        assert len(texts(call)) == n
+        call.until(now + 5000)
+        call.model_says(now + 5000, text, 500)
+        call.spoken(now + 5500)
+        now += 5500
+    assert texts(call) == ["Are you there?", "Hello?"]
+    call.until(now + 29_999)
+    assert len(texts(call)) == 2
+    assert call.ended_reason() is None
+    call.until(now + 30_000)
+    assert call.ended_reason() == "silence-timed-out"
+
+
+def test_who_speaks_before_the_question_sounds_is_not_asked_it() -> None:
+    call, now = answered(waiting(hooks=(IDLE,)))
+    call.until(now + 5000)
+    assert texts(call) == ["Are you there?"]
+    call.feed(Words(now + 5100, "I am here.", final=True))
+    assert call.outcomes()[-1] == "superseded"
+    assert len(call.cuts()) == 0
+
+
+def test_the_end_waits_for_a_hooks_tool_but_not_for_long() -> None:
+    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(NOTE,), most=1),)))
+    call.feed(HangUp(now + 10, "customer-ended-call"))
+    (asked,) = call.commands(CallHookTool)
+    call.feed(HookToolCalled(now + 10, "another turn", (ToolAsked("x", "note", "{}"),)))
+    assert call.commands(RunTools) == []
+    call.feed(HookToolCalled(now + 10, asked.turn_id, (ToolAsked("x", "note", "{}"),)))
+    assert call.commands(RunTools) == [RunTools(asked.turn_id, ("x",))]
+    call.until(now + 9 + GONE_MS)
+    assert call.ended_reason() is None
+    call.until(now + 10 + GONE_MS)
+    assert call.ended_reason() == "customer-ended-call"
+
+
+def test_who_has_gone_is_told_nothing() -> None:
+    bye = Action(kind="say", texts=("Bye.",))
+    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(bye,), most=1),)))
+    call.feed(HangUp(now + 10, "customer-ended-call"))
+    assert call.ended_reason() == "customer-ended-call"
+    assert texts(call) == []
+
+
+def test_a_transcript_in_doubt() -> None:
+    again = Action(kind="say", texts=("Again?",))
+    hook = Hook(
+        on="assistant.transcriber.endpointedSpeechLowConfidence", do=(again,), confidence_min=0.2, confidence_max=0.4
+    )
+    call = Call(waiting(hooks=(hook,))).start()
+    call.feed(Words(100, "mumble", final=True, confidence=0.1))
+    assert texts(call) == []
+    call.feed(Words(200, "a table for too", final=True, confidence=0.3))
+    assert texts(call) == ["Again?"]
+    call.feed(Words(300, "a table for two", final=True, confidence=0.4))
+    assert call.state.caller.said == "a table for two"
