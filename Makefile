@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: compatibility help serve test lint format clean
+.PHONY: compatibility help serve test test-engine test-rest lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,9 +22,14 @@ $(VENV)/.dev: $(VENV)/.run
 serve: $(VENV)/.run  ## install and start the server on 127.0.0.1:8700 (PORT=… for another port)
 	@exec $(BIN)/bargein serve --port $(PORT)
 
-# First the rooms whose every branch must be tested; then the rest, without a tracer, for it is timed.
-test: $(VENV)/.dev  ## every test
+test: test-engine test-rest  ## every test
+
+# The rooms whose every branch must be tested.
+test-engine: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/turns tests/audio --cov --cov-report=term:skip-covered --cov-fail-under=100
+
+# The rest without a tracer, for it is timed.
+test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest --ignore=tests/turns --ignore=tests/audio
 
 lint: $(VENV)/.dev  ## style, types and the house's walls
