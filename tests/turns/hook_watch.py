@@ -139,9 +139,9 @@ class HookWatch:
 
     def takes(self, event: Event, state: State, *, deaf: bool) -> None:
         """An event was taken: words count from here on."""
-        if isinstance(event, Words) and not deaf and count_words(event.text) and state.caller.said:
-            self.words_ms = state.now_ms
-            self.counts.clear()
+        if isinstance(event, Words) and not deaf and count_words(event.text):
+            self.counts.clear()  # also where they were answered in this very moment
+            self.words_ms = state.now_ms if state.caller.said else self.words_ms
 
     def check_end(self, reason: str, plan: Plan, now_ms: int) -> None:
         if self.closing_ms is not None:

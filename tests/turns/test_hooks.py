@@ -4,7 +4,7 @@ import json
 
 from bargein.turns import Plan
 from bargein.turns.commands import CallHookTool, RunTools, StartReply
-from bargein.turns.events import HangUp, HookToolCalled, ToolAsked, Words
+from bargein.turns.events import HangUp, HookToolCalled, ToolAsked, VoiceStarted, Words
 from bargein.turns.hookplan import Action, Hook
 from bargein.turns.hooks import GONE_MS
 from tests.turns.talking import Call, waiting
@@ -99,3 +99,23 @@ def test_a_transcript_in_doubt() -> None:
     assert texts(call) == ["Again?"]
     call.feed(Words(300, "a table for two", final=True, confidence=0.4))
     assert call.state.caller.said == "a table for two"
+
+
+def test_a_caller_whose_voice_began_before_the_assistants_was_cut_by_it_once() -> None:
+    pardon = Action(kind="add", texts=("Be sorry.",), respond=False)
+    call = Call(waiting(voice_ms=500, hooks=(Hook(on="customer.speech.interrupted", do=(pardon,)),)))
+    audible_ms = call.talking()
+    call.feed(VoiceStarted(max(audible_ms, call.state.now_ms) + 1, audible_ms - 20))
+    assert [text for role, text in call.remembered() if role == "system"] == ["Be sorry."]
+
+
+def test_a_caller_who_goes_on_with_what_was_answered_was_cut_too() -> None:
+    pardon = Action(kind="add", texts=("Be sorry.",), respond=False)
+    call = Call(waiting(hooks=(Hook(on="customer.speech.interrupted", do=(pardon,)),))).start()
+    call.voice(100, 700)
+    call.feed(Words(800, "Tell me a", final=False))
+    at_ms = call.settle(800)
+    call.model_says(at_ms, "Well, I can.", 3000)
+    call.until(at_ms + 1000)
+    call.feed(Words(at_ms + 1000, "Tell me a story about the sea.", final=True))
+    assert [text for role, text in call.remembered() if role == "system"] == ["Be sorry."]
