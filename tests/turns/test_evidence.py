@@ -1,0 +1,158 @@
+"""Evidence, rule by rule: what stops the assistant, what only lowers its voice, and what brings it back."""
+
+import pytest
+
+from bargein.turns import Plan
+from bargein.turns.commands import Decide, Duck, Unduck, UserInterrupted
+from bargein.turns.events import Judged, Say, SpeechQueued, SpeechRequested, VoiceStarted, VoiceStopped, Words
+from bargein.turns.evidence import LONG_MS, THRESHOLDS, UNJUDGED_MS, threshold
+from tests.turns.talking import WAITING, Call
+
+PLAN = Plan(first_message_mode=WAITING, by_evidence=True)
+
+
+def overheard(plan: Plan = PLAN) -> tuple[Call, int]:
+    """An assistant that has been talking for two seconds, and a voice that sets in; with its onset."""
+    call = Call(plan)
+    onset_ms = call.talking(audio_ms=60_000) + 2000
+    call.feed(VoiceStarted(onset_ms + 32, onset_ms))
+    return call, onset_ms
+
+
+def judge(call: Call, onset_ms: int, age_ms: int, floor: float, echo: float = 0.0) -> None:
+    """The verdict on a voice, after that on its first 160 ms, which left it open."""
+    if call.state.caller.judged is None and age_ms > 160 and onset_ms == call.state.caller.onset_ms:
+        call.feed(Judged(onset_ms + 170, onset_ms, 160, min(floor, 0.5), echo))
+    call.feed(Judged(onset_ms + age_ms + 10, onset_ms, age_ms, floor, echo))
+
+
+def reasons(call: Call, what: str) -> list[str]:
+    return [decision.why for decision in call.commands(Decide) if decision.what == what]
+
+
+def test_the_younger_a_voice_the_surer_one_must_be() -> None:
+    assert threshold(100) > 1
+    assert threshold(160) == THRESHOLDS[0][1]
+    assert threshold(10_000) == THRESHOLDS[-1][1]
+    ages = range(160, 900, 16)
+    assert [threshold(age) for age in ages] == sorted((threshold(age) for age in ages), reverse=True)
+
+
+@pytest.mark.parametrize(("age_ms", "least"), THRESHOLDS)
+def test_what_suffices_stops_at_once_and_what_falls_short_does_not(age_ms: int, least: float) -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, age_ms, least - 0.01)
+    assert call.when(UserInterrupted) == []
+    call, onset_ms = overheard()
+    judge(call, onset_ms, age_ms, least)
+    assert call.when(UserInterrupted) == [onset_ms + age_ms + 10]
+    assert f"{age_ms} ms of voice" in reasons(call, "stopped")[0]
+
+
+def test_it_is_ducked_at_the_onset_and_comes_back_when_the_voice_has_been_silent() -> None:
+    call, onset_ms = overheard()
+    assert call.when(Duck) == [onset_ms + 32]
+    judge(call, onset_ms, 160, 0.2)
+    call.feed(VoiceStopped(onset_ms + 300, onset_ms + 280))
+    call.until(onset_ms + 1000)
+    assert call.when(Unduck) == [onset_ms + 280 + PLAN.ease_ms]
+    assert "20 % sure" in reasons(call, "eased")[0]
+    assert call.when(UserInterrupted) == []
+
+
+def test_a_sound_that_speaks_against_it_brings_it_back_while_it_lasts_and_does_not_duck_it_again() -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 480, 0.1)
+    assert call.when(Unduck) == [onset_ms + 490]
+    judge(call, onset_ms, 544, 0.4)
+    call.until(onset_ms + 900)
+    assert len(call.when(Duck)) == 1
+
+
+def test_our_own_voice_neither_ducks_nor_stops_us_for_long() -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 160, 0.99, echo=0.9)
+    assert call.when(Unduck) == [onset_ms + 170]
+    judge(call, onset_ms, 704, 0.99, echo=0.9)
+    call.until(onset_ms + 3000)
+    assert call.when(UserInterrupted) == []
+
+
+def test_a_voice_that_nothing_judges_stops_it_by_its_length() -> None:
+    call, onset_ms = overheard()
+    call.until(onset_ms + 2000)
+    assert call.when(UserInterrupted) == [onset_ms + UNJUDGED_MS]
+    assert "nothing has judged it" in reasons(call, "stopped")[0]
+
+
+def test_a_voice_in_doubt_stops_it_once_it_has_lasted_long() -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 800, 0.35)
+    call.until(onset_ms + 3000)
+    assert call.when(UserInterrupted) == [onset_ms + LONG_MS]
+
+
+def test_a_verdict_on_another_voice_counts_for_nothing() -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms - 500, 704, 1.0)
+    assert call.when(UserInterrupted) == []
+    judge(call, onset_ms, 352, 0.5)
+    judge(call, onset_ms, 288, 1.0)
+    assert call.when(UserInterrupted) == [], "an older voice's verdict is not undone by a younger one's"
+
+
+def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 160, 1.0)
+    assert len(call.when(UserInterrupted)) == 1
+    judge(call, onset_ms, 800, 1.0)
+    call.until(onset_ms + 1500)
+    assert len(call.when(UserInterrupted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "floor", "stops"),
+    [
+        ("stop", 0.0, True),
+        ("yeah", 1.0, False),
+        ("wow, exactly", 0.6, False),
+        ("the blue one", 0.0, True),
+        ("tomorrow", 0.29, False),
+        ("tomorrow", 0.3, True),
+    ],
+)
+def test_words_stop_it_unless_they_only_listen_or_sound_against_it(text: str, floor: float, stops: bool) -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 288, min(floor, 0.5))
+    call.feed(Words(onset_ms + 350, text, final=False))
+    assert bool(call.when(UserInterrupted)) == (stops and text != "yeah")
+
+
+def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
+    call, onset_ms = overheard()
+    call.feed(Words(onset_ms + 300, "tomorrow", final=False))
+    assert call.when(UserInterrupted) == [onset_ms + 300]
+
+
+def test_an_explicit_plan_knows_no_ducking_and_no_verdicts() -> None:
+    call, onset_ms = overheard(Plan(first_message_mode=WAITING, voice_ms=500))
+    judge(call, onset_ms, 160, 1.0)
+    call.until(onset_ms + 1000)
+    assert call.when(Duck) == []
+    assert call.when(UserInterrupted) == [onset_ms + 500]
+
+
+def test_background_that_has_been_given_up_does_not_cut_what_comes_after_it() -> None:
+    call = Call(PLAN).start()
+    call.feed(VoiceStarted(1000, 1000))
+    call.until(1000 + PLAN.stuck_voice_ms + 100)
+    text = "Are you still there, or is that the radio?"
+    call.feed(Say(7000, text))
+    turn = call.reply()
+    call.feed(SpeechRequested(7000, turn, 0, 0, text))
+    call.feed(SpeechQueued(7000, turn, 0, 3000, done=True))
+    assert call.state.reply is not None
+    assert call.state.reply.audible_ms is not None
+    call.feed(Judged(7100, 1000, 800, 1.0))
+    assert call.when(UserInterrupted) == []
+    assert call.when(Duck) == []
