@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: compatibility help serve test test-engine test-rest lint format clean
+.PHONY: compatibility help serve test test-engine test-side-by-side test-in-turn lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,15 +22,21 @@ $(VENV)/.dev: $(VENV)/.run
 serve: $(VENV)/.run  ## install and start the server on 127.0.0.1:8700 (PORT=… for another port)
 	@exec $(BIN)/bargein serve --port $(PORT)
 
-test: test-engine test-rest  ## every test
+test: test-engine test-side-by-side test-in-turn  ## every test
 
 # The rooms whose every branch must be tested.
 test-engine: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/turns tests/audio --cov --cov-report=term:skip-covered --cov-fail-under=100
 
-# The rest without a tracer, for it is timed.
-test-rest: $(VENV)/.dev
-	$(BIN)/python -m pytest --ignore=tests/turns --ignore=tests/audio
+SIDE_BY_SIDE := server store tools webhooks wire fleet
+
+# What no clock is held to.
+test-side-by-side: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE:%=tests/%)
+
+# The rest, one after the other and without a tracer, for it is timed.
+test-in-turn: $(VENV)/.dev
+	$(BIN)/python -m pytest --ignore=tests/turns --ignore=tests/audio $(SIDE_BY_SIDE:%=--ignore=tests/%)
 
 lint: $(VENV)/.dev  ## style, types and the house's walls
 	$(BIN)/ruff check .
