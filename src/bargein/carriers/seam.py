@@ -1,0 +1,342 @@
+"""What a telephone carrier is to the rest of the house: a codec, a control, and its webhooks.
+
+A carrier is a folder beside this file that exports one `Carrier`; adding one touches nothing else but the list in the
+server's composition root. The server knows no carrier's words: it takes a `WebhookRequest` to `Carrier.verify` and
+`Carrier.read`, and a media socket's frames to a `Codec`.
+
+Every URL that a carrier is given holds the stored phone number's id, so that the secret with which a request must be
+signed is known before anything in the request is believed; and a call's media URL holds a short-lived token that opens
+that one call's socket once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from bargein.wire.base import JsonObject
+
+Encoding = Literal["pcm_s16le", "mulaw"]
+
+
+class ForgedError(Exception):
+    """A webhook or a socket is not its carrier's; the text says why and holds no secret."""
+
+
+class FrameError(ValueError):
+    """A frame of the media socket means nothing; it is ignored and counted. The text names what was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A stored phone number, and what it takes to use it.
+
+    Attributes:
+        number: the record, with its secrets.
+        credential: that of its `credentialId`, decrypted; of the environment where it names none; or None.
+    """
+
+    number: JsonObject = field(repr=False)
+    credential: JsonObject | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the carrier reaches this node for one call or one number; all are public.
+
+    Attributes:
+        voice: an `https` URL that is asked what to do with a call that comes in, or was answered.
+        status: an `https` URL that is told how a call fares.
+        media: a `wss` URL, with the call's token in its path; None in what is for a number and not for one call.
+        media_token: the same token, for carriers that send it as a header of its own.
+    """
+
+    voice: str
+    status: str
+    media: str | None = None
+    media_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A request as it came, for its signature to be checked over.
+
+    Attributes:
+        url: the public URL that the carrier was given, with its query.
+        headers: by lower-case name.
+        body: as it was sent.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+# What a webhook says.
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A call comes in and waits to be answered.
+
+    Attributes:
+        carrier_call_id: the carrier's name of it (`phoneCallProviderId`).
+        to: the number or SIP URI that was called.
+        caller: the number or SIP URI that calls, in E.164 where it is a number.
+        caller_name: where the carrier says it.
+        sip_headers: of the INVITE, where the carrier passes them on; by their own names.
+        details: what else is to be kept (`phoneCallProviderDetails`).
+    """
+
+    carrier_call_id: str
+    to: str
+    caller: str
+    caller_name: str | None = None
+    sip_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    details: JsonObject = field(default_factory=JsonObject)
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A call that we placed rings at the customer's."""
+
+    carrier_call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call that we placed has been answered."""
+
+    carrier_call_id: str
+    by: Literal["human", "machine"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A call has ended, or came to nothing.
+
+    Attributes:
+        reason: an `endedReason` of Vapi's (`customer-busy`, `customer-did-not-answer`, `customer-ended-call`,
+            `twilio-failed-to-connect-call`, …).
+        detail: the carrier's own words for it.
+    """
+
+    carrier_call_id: str
+    reason: str
+    detail: str = ""
+
+
+Notice = Incoming | Ringing | Answered | Over
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a webhook is answered with."""
+
+    body: str = ""
+    content_type: str = "application/json"
+    status: int = 200
+
+
+# What a media socket says.
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The stream has begun; audio may be sent from now on.
+
+    Attributes:
+        carrier_call_id: the carrier's name of the call, where the stream says it.
+    """
+
+    carrier_call_id: str | None = None
+    details: JsonObject = field(default_factory=JsonObject)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Audio of the caller, in the codec's encoding, in its right order."""
+
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReached:
+    """All that was sent before this mark has been played, or was dropped by a `clear`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """The carrier has dropped what it held."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The caller pressed a key (RFC 4733 event or the carrier's own): 0 to 9, *, #, A to D."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The stream is over; no audio will come or be taken any more."""
+
+
+MediaEvent = Started | Heard | MarkReached | Cleared | KeyPressed | Stopped
+
+
+class Codec(Protocol):
+    """One media socket's wire, both ways. It keeps what the wire makes it keep (stream ids, the order of chunks).
+
+    Attributes:
+        encoding: of the audio in both directions.
+        rate_hz: of the audio in both directions.
+        can_clear: whether the carrier drops, when told, what it holds.
+        has_marks: whether the carrier says when a mark was reached.
+    """
+
+    encoding: Encoding
+    rate_hz: int
+    can_clear: bool
+    has_marks: bool
+
+    def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
+        """What a frame of the carrier's means; may be nothing.
+
+        Raises:
+            FrameError: it means nothing at all.
+        """
+        ...
+
+    def audio(self, data: bytes) -> str | bytes:
+        """A frame that carries audio in `encoding`."""
+        ...
+
+    def mark(self, name: str) -> str | bytes:
+        """A frame that marks a place in the audio; only where `has_marks`."""
+        ...
+
+    def clear(self) -> str | bytes:
+        """A frame that has the carrier drop what it holds; only where `can_clear`."""
+        ...
+
+
+# Placing and steering calls.
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A call to be placed.
+
+    Attributes:
+        call_id: ours.
+        customer: Vapi's customer (`number`, `extension`, `sipUri`, `callerId`).
+        addresses: this call's.
+        ring_s: how long it may ring.
+        detect_machine: whether the carrier is to say who answered, where it can.
+        sip_headers: to go with the INVITE, where the carrier passes them on.
+    """
+
+    call_id: str
+    customer: JsonObject
+    addresses: Addresses
+    ring_s: int = 60
+    detect_machine: bool = False
+    sip_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A call that the carrier has taken.
+
+    Attributes:
+        carrier_call_id: the carrier's name of it (`phoneCallProviderId`).
+        details: what else is to be kept (`phoneCallProviderDetails`).
+    """
+
+    carrier_call_id: str
+    details: JsonObject = field(default_factory=JsonObject)
+
+
+class Carrier(Protocol):
+    """One carrier.
+
+    Every method that is awaited has a time limit of its own, and raises `bargein.ports.CarrierError` with words that
+    may be shown.
+
+    Attributes:
+        provider: a phone number's `provider`.
+        can_press: whether keys can be sent into a call.
+    """
+
+    provider: str
+    can_press: bool
+
+    def codec(self) -> Codec:
+        """For a new media socket."""
+        ...
+
+    def verify(self, line: Line, request: WebhookRequest) -> None:
+        """See that a webhook is the carrier's own, and fresh.
+
+        Raises:
+            ForgedError: it is not, or there is nothing to check it with.
+        """
+        ...
+
+    def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
+        """See that a media socket's upgrade is the carrier's own. Its token in the path has been found good.
+
+        Raises:
+            ForgedError: it is not.
+        """
+        ...
+
+    def read(self, request: WebhookRequest) -> Sequence[Notice]:
+        """What a verified webhook says; nothing for what does not matter here.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        ...
+
+    async def answer(self, line: Line, carrier_call_id: str, addresses: Addresses) -> Answer:
+        """Have a call's audio come to `addresses.media`: by the webhook's answer, by a request of its own, or both."""
+        ...
+
+    async def refuse(self, line: Line, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+        """Turn a call away that nobody takes; with a destination (Vapi's `fallbackDestination`) forward it there."""
+        ...
+
+    def settled(self) -> Answer:
+        """What a webhook is answered with that needs no answer."""
+        ...
+
+    async def place(self, line: Line, dial: Dial) -> Placed:
+        """Ring the customer."""
+        ...
+
+    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+        """End a call; one that is over already is no error."""
+        ...
+
+    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+        """Press keys (as `Leg.press`); only where `can_press`."""
+        ...
+
+    async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
+        """Give the caller to a number or SIP address (Vapi's `TransferDestinationNumber`, `TransferDestinationSip`).
+
+        Returns once the carrier has taken it over.
+        """
+        ...
+
+    async def adopt(self, line: Line, addresses: Addresses) -> None:
+        """Point a number's webhooks at this server (importing it)."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
