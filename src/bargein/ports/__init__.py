@@ -1,0 +1,75 @@
+"""What the rooms agree on: the seams between a call and everything that is replaceable.
+
+A call (`bargein.call`) knows these Protocols and nothing behind them. Providers implement `Transcriber`, `Model`,
+`Voice` and `VoiceDetector`; carriers implement `Leg`; the store implements `CallRecords` and `JournalSink`;
+`bargein.server` puts them together.
+
+All audio that crosses a seam is mono. PCM is `numpy.int16`, and its rate stands beside it in Hz.
+"""
+
+from bargein.ports.errors import (
+    BargeinError,
+    CarrierError,
+    ProviderError,
+    ServerError,
+    StoreAwayError,
+    StoreError,
+    StoreFullError,
+)
+from bargein.ports.hearing import (
+    DetectorStream,
+    FloorJudge,
+    Hear,
+    Overlap,
+    Transcriber,
+    TranscriberStream,
+    Verdict,
+    VoiceDetector,
+)
+from bargein.ports.keeping import CallRecords, Job, Jobs, JournalSink, Recorder, Unrecorded
+from bargein.ports.leg import Leg
+from bargein.ports.model import ChatMessage, Model, Role
+from bargein.ports.owner import Credentials, ServerLine
+from bargein.ports.sound import TRANSCRIBER_RATE_HZ, Pcm16
+from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
+from bargein.ports.tools import Files, StoredFile, ToolCall, ToolResult, ToolRunner
+
+__all__ = [
+    "TRANSCRIBER_RATE_HZ",
+    "BargeinError",
+    "CallRecords",
+    "CarrierError",
+    "ChatMessage",
+    "Credentials",
+    "DetectorStream",
+    "Files",
+    "FloorJudge",
+    "Hear",
+    "Job",
+    "Jobs",
+    "JournalSink",
+    "Leg",
+    "Model",
+    "Overlap",
+    "Pcm16",
+    "ProviderError",
+    "Recorder",
+    "Role",
+    "ServerError",
+    "ServerLine",
+    "SpeechChunk",
+    "SpokenWord",
+    "StoreAwayError",
+    "StoreError",
+    "StoreFullError",
+    "StoredFile",
+    "ToolCall",
+    "ToolResult",
+    "ToolRunner",
+    "Transcriber",
+    "TranscriberStream",
+    "Unrecorded",
+    "Verdict",
+    "Voice",
+    "VoiceDetector",
+]
