@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from bargein.ports import StoredFile
-from bargein.store.store import Records
+from bargein.store.records import Records
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 

@@ -44,6 +44,14 @@ SPOKEN_AND_ENDED = "assistant-ended-call-after-message-spoken"
 _ANSWER_BEFORE_END_MS = 1000
 
 
+def running(state: State) -> Reply:
+    """The reply that runs, for what is due only while there is one."""
+    reply = state.reply
+    if reply is None:
+        raise AssertionError
+    return reply
+
+
 def begin(
     state: State,
     kind: ReplyKind,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bargein.turns import asking, handoff, hooks, replies, tools
-from bargein.turns.agenda import AGENDA, Item
+from bargein.turns.agenda import AGENDA
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
 from bargein.turns.events import (
     AddMessage,
@@ -33,6 +33,7 @@ from bargein.turns.events import (
 )
 from bargein.turns.evidence import listens_aloud
 from bargein.turns.interruption import BRIDGED_DIP_MS
+from bargein.turns.item import Item
 from bargein.turns.phrases import count_words
 from bargein.turns.plan import Plan
 from bargein.turns.replies import Change

@@ -1,0 +1,45 @@
+"""What a database is asked before it is used: who it belongs to, and whether its secrets can be read."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bargein.store import tables
+from bargein.store.records import secret_in
+from bargein.store.vault import Vault, VaultError
+
+
+async def remembered(connection: AsyncConnection, name: str, first: Callable[[], str]) -> str:
+    """What the server knows of itself by that name; made where it is not known yet."""
+    known = (
+        await connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == name))
+    ).scalar_one_or_none()
+    if known is None:
+        known = first()
+        await connection.execute(insert(tables.meta).values(key=name, value=known))
+    return known
+
+
+async def admit(connection: AsyncConnection, vault: Vault) -> None:
+    """See that the vault has the key of this database; bring all secrets under its first one."""
+    canary = tables.meta.c.key == "vault"
+    known = (await connection.execute(select(tables.meta.c.value).where(canary))).scalar_one_or_none()
+    if known is not None and vault.knows(known, first_key_only=True):
+        return
+    if known is not None and not vault.knows(known):
+        raise VaultError("the secrets in the database were encrypted with a key that is not in BARGEIN_SECRET_KEY")
+    for table in tables.metadata.sorted_tables:
+        if "document" in table.c:
+            await _reseal(connection, vault, table)
+    await connection.execute(delete(tables.meta).where(canary))
+    await connection.execute(insert(tables.meta).values(key="vault", value=vault.canary()))
+
+
+async def _reseal(connection: AsyncConnection, vault: Vault, table: Table) -> None:
+    for record_id in (await connection.execute(select(table.c.id))).scalars().all():
+        this = table.c.id == record_id
+        before = (await connection.execute(select(table.c.document).where(this))).scalar_one()
+        after = vault.seal(vault.open(before), secret_in(table))
+        if after != before:
+            await connection.execute(update(table).where(this).values(document=after))

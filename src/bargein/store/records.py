@@ -1,0 +1,223 @@
+"""Documents of one kind, kept as Vapi's JSON; the secrets in them encrypted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.store import tables
+from bargein.store.database import Database
+from bargein.store.query import Page, Query
+from bargein.store.vault import IsSecret, Vault
+from bargein.wire.base import JsonObject
+from bargein.wire.redact import is_secret_name
+
+_OWN = ("id", "orgId", "createdAt", "updatedAt")
+"""Fields that the store gives and nobody else sets."""
+
+_FARTHEST = (1 << 63) - 1
+"""No database counts rows beyond this."""
+
+_LONGEST_KEY = 500
+
+Check = Callable[[JsonObject, JsonObject], None]
+"""Gets a document as it is and as it would become, both without what the store gives; what it raises stops that."""
+
+
+class Records:
+    """One kind of document.
+
+    A returned document is a copy: changing it changes nothing in the store.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        org_id: str,
+        table: Table,
+        filtered: Mapping[str, str],
+        *,
+        vault: Vault,
+        searched: Sequence[str] = (),
+    ) -> None:
+        """Set up the records of one table.
+
+        Args:
+            database: where they are.
+            clock: gives createdAt and updatedAt.
+            org_id: their orgId.
+            table: the table.
+            filtered: column that lists are filtered by -> the document's field that it copies (a dotted path).
+            vault: encrypts what is secret in the documents.
+            searched: which of these columns `Query.search` looks into.
+        """
+        self._database = database
+        self._clock = clock
+        self._org_id = org_id
+        self._table = table
+        self._filtered = filtered
+        self._searched = searched
+        self._vault = vault
+        self._is_secret = secret_in(table)
+
+    async def create(self, document: JsonObject, *, record_id: str | None = None) -> JsonObject:
+        """Keep a document and return it with its id, orgId, createdAt and updatedAt."""
+        now = self._clock.epoch_ms()
+        values: JsonObject = {"id": record_id or str(uuid4()), "created_at": now, "updated_at": now}
+        values |= self._columns(document)
+        async with self._database.writing() as connection:
+            await connection.execute(insert(self._table).values(values))
+        return self._view(values)
+
+    async def get(self, record_id: str) -> JsonObject | None:
+        """The document of this id, or None."""
+        async with self._database.reading() as connection:
+            result = await connection.execute(select(self._table).where(self._column("id") == _key(record_id)))
+            row = result.mappings().first()
+        return None if row is None else self._view(row)
+
+    async def list(self, query: Query) -> Sequence[JsonObject]:
+        """The documents that match, newest first."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(self._wanted(query))).mappings().all()
+        return [self._view(row) for row in rows]
+
+    async def page(self, query: Query) -> Page:
+        """The documents that match, newest first, and how many there are in all; both of one moment."""
+        counted = select(func.count()).select_from(self._table).where(*self._conditions(query))
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(self._wanted(query))).mappings().all()
+            total = (await connection.execute(counted)).scalar_one()
+        return Page([self._view(row) for row in rows], total)
+
+    async def patch(self, record_id: str, changes: JsonObject, *, check: Check | None = None) -> JsonObject | None:
+        """Replace the named top-level fields; one that is None is taken away. Returns the whole, or None if unknown.
+
+        Patches of one document that come at the same time are done one after the other, and none is lost.
+
+        Args:
+            record_id: which document.
+            changes: the fields.
+            check: has the last word; what it raises goes through, and nothing is changed.
+        """
+        async with self._database.writing() as connection:
+            row = await self._locked(connection, record_id)
+            return None if row is None else self._view(await self._change(connection, row, changes, check))
+
+    async def _locked(self, connection: AsyncConnection, record_id: str) -> RowMapping | None:
+        """A row that nobody else changes until the transaction ends."""
+        # FOR UPDATE means nothing to SQLite, where the write lock does the same; other databases need it
+        wanted = select(self._table).where(self._column("id") == _key(record_id)).with_for_update()
+        return (await connection.execute(wanted)).mappings().first()
+
+    async def _change(
+        self, connection: AsyncConnection, row: RowMapping, changes: JsonObject, check: Check | None = None
+    ) -> JsonObject:
+        before = self._vault.open(row["document"])
+        given = _given_by_others({name: value for name, value in (before | changes).items() if value is not None})
+        if check is not None:
+            check(before, given)
+        values: JsonObject = {"updated_at": max(self._clock.epoch_ms(), row["updated_at"])}
+        values |= self._columns(given)
+        await connection.execute(update(self._table).where(self._column("id") == row["id"]).values(values))
+        return dict(row) | values
+
+    async def delete(self, record_id: str) -> JsonObject | None:
+        """Forget a document and return what it was, or None if there was none."""
+        async with self._database.writing() as connection:
+            this = self._column("id") == _key(record_id)
+            row = (await connection.execute(select(self._table).where(this).with_for_update())).mappings().first()
+            if row is None:
+                return None
+            await connection.execute(delete(self._table).where(this))
+        return self._view(row)
+
+    def _column(self, name: str) -> Column[Any]:
+        return self._table.c[name]
+
+    def _columns(self, document: JsonObject) -> JsonObject:
+        copied = {column: _key(_at(document, path)) for column, path in self._filtered.items()}
+        return {"document": self._vault.seal(_given_by_others(document), self._is_secret), **copied}
+
+    def _wanted(self, query: Query) -> Select[Any]:
+        columns = (func.coalesce(self._column(query.order_by), 0), self._column("created_at"), self._column("id"))
+        if query.order_by == "created_at":
+            columns = columns[1:]
+        order = columns if query.oldest_first else tuple(column.desc() for column in columns)
+        wanted = select(self._table).where(*self._conditions(query)).order_by(*order)
+        return wanted.limit(query.limit).offset(min(query.offset, _FARTHEST))
+
+    def _conditions(self, query: Query) -> Sequence[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        for name in ("created_at", "updated_at"):
+            column = self._column(name)
+            gt, lt, ge, le = (getattr(query, f"{name}_{bound}") for bound in ("gt", "lt", "ge", "le"))
+            found += [column > gt] if gt is not None else []
+            found += [column < lt] if lt is not None else []
+            found += [column >= ge] if ge is not None else []
+            found += [column <= le] if le is not None else []
+        for name in ("id", *self._filtered):
+            value: object = getattr(query, name, None)
+            if value is not None:
+                found.append(self._column(name) == _key(value))
+        for name, value in query.where.items():
+            column = self._column(name)
+            found.append(column == _key(value) if isinstance(value, str) else column.in_(map(_key, value)))
+        if query.search:
+            columns = map(self._column, self._searched)
+            found.append(or_(False, *(column.icontains(_key(query.search), autoescape=True) for column in columns)))  # noqa: FBT003  # SQL's FALSE
+        return found
+
+    def _view(self, row: RowMapping | Mapping[str, Any]) -> JsonObject:
+        return {
+            **self._vault.open(row["document"]),
+            "id": row["id"],
+            "orgId": self._org_id,
+            "createdAt": iso_from_epoch_ms(row["created_at"]),
+            "updatedAt": iso_from_epoch_ms(row["updated_at"]),
+        }
+
+
+def _key(value: Any) -> Any:
+    """A value as a column can hold it. The document itself keeps every letter of it.
+
+    Postgres' text knows no U+0000, and its indexes no value beyond some 2,700 bytes.
+    """
+    return value.replace("\0", "\ufffd")[:_LONGEST_KEY] if isinstance(value, str) else value
+
+
+def secret_in(table: Table) -> IsSecret:
+    """What is kept encrypted of a table's documents: of a credential all but what tells it from others."""
+    return _in_a_credential if table is tables.credentials else is_secret_name
+
+
+def _in_a_credential(name: str) -> bool:
+    return name not in ("provider", "name")
+
+
+def _given_by_others(document: JsonObject) -> JsonObject:
+    return {name: value for name, value in document.items() if name not in _OWN}
+
+
+def _at(document: JsonObject, path: str) -> str | None:
+    """The text at a dotted path; None where there is none."""
+    *parents, last = path.split(".")
+    for name in parents:
+        inner: object = document.get(name)
+        if not isinstance(inner, dict):
+            return None
+        document = cast("JsonObject", inner)
+    found: object = document.get(last)
+    return found if isinstance(found, str) else None
+
+
+class Credentials(Records):
+    """The credentials; also where webhooks and tools find them (`bargein.ports.Credentials`)."""
+
+    async def find(self, credential_id: str) -> JsonObject | None:
+        """See `bargein.ports.Credentials.find`."""
+        return await self.get(credential_id)
