@@ -44,7 +44,7 @@ class MoonshineTranscriber:
 
     def __init__(self) -> None:
         self.model = MoonshineModel()
-        self._decoder = Decoder(self._transcribe)
+        self._decoder = Decoder(self.transcribe)
 
     def open(self, hear: Hear) -> "MoonshineStream":
         """See `bargein.ports.Transcriber.open`.
@@ -67,8 +67,8 @@ class MoonshineTranscriber:
         """Stop the thread; calls that still wait for words fail."""
         self._decoder.close()
 
-    def _transcribe(self, audio: Pcm16, abandoned: Callable[[], bool]) -> str:
-        """On the thread: the words of a stretch of audio, none if they cannot be believed."""
+    def transcribe(self, audio: Pcm16, abandoned: Callable[[], bool]) -> str:
+        """On a thread: the words of a stretch of audio, none if they cannot be believed."""
         sound = measure(audio)
         if not worth_hearing(sound):
             return ""

@@ -1,0 +1,92 @@
+"""The turns that are scored: where each ends, or that it does not end at all."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bargein.audio.pcm import Float32Array, Int16Array
+from bench.floor.corpus import RATE_HZ, read
+
+LEAD_MS = 500
+"""So much quiet stands before a turn."""
+
+AFTER_MS = 4_000
+"""And so much behind it."""
+
+UNFINISHED_MS = 1_000
+"""Somebody who broke off in the middle is not answered before so long: the collection does not say what comes next."""
+
+_LEVEL_DBFS = -26.0
+_NOISE_DBFS = -70.0
+_FRAME = RATE_HZ // 100
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a caller says in one turn.
+
+    Attributes:
+        name: the clip.
+        part: the set it belongs to.
+        speaker: who says it, as far as it is known.
+        sound: the turn at 16 kHz with the quiet around it.
+        end_ms: where it ends; an answer that begins earlier cuts the caller off.
+        finished: whether it ends there; if not, an answer may come later, and is not timed.
+    """
+
+    name: str
+    part: str
+    speaker: str
+    sound: Int16Array
+    end_ms: int
+    finished: bool = True
+
+    @property
+    def over_ms(self) -> int:
+        """How long the clip is."""
+        return self.sound.size * 1000 // RATE_HZ
+
+
+def turns(folder: Path) -> Iterator[Turn]:
+    """All turns of a collection."""
+    with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for row in rows:
+        kind, path = row["class"], folder / row["path"]
+        if kind == "eot.digits":
+            spans = json.loads((folder / row["extra"]).read_text(encoding="utf-8"))
+            yield _turn(row, "digits", read(path), float(spans["turn_end"]))
+        elif kind == "speech.read":
+            samples = read(path)
+            yield _turn(row, "read", samples, last_sound_s(samples))
+        elif kind in ("eot.complete", "eot.incomplete", "eot.wait"):
+            samples = read(path)
+            yield _turn(row, "easyturn", samples, last_sound_s(samples), finished=kind == "eot.complete")
+
+
+def last_sound_s(samples: Float32Array) -> float:
+    """Where the energy falls for good, 35 dB below the loudest: no voice detector is asked."""
+    frames = samples[: samples.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    power = np.mean(np.square(frames), axis=1)
+    return (int(np.flatnonzero(power >= power.max() * 10**-3.5)[-1]) + 1) * _FRAME / RATE_HZ
+
+
+def heard(samples: Float32Array, end_s: float) -> Int16Array:
+    """A turn at a usual level in a quiet room, with quiet before it and behind `end_s`."""
+    said = samples[: round(end_s * RATE_HZ)]
+    frames = said[: said.size // _FRAME * _FRAME].reshape(-1, _FRAME)
+    levels = np.sqrt(np.mean(np.square(frames), axis=1) + 1e-12)
+    active = float(np.sqrt(np.mean(np.square(levels[levels > levels.max() * 0.1]))))
+    lead, after = np.zeros(LEAD_MS * RATE_HZ // 1000), np.zeros(AFTER_MS * RATE_HZ // 1000)
+    sound = np.concatenate((lead, said * (10 ** (_LEVEL_DBFS / 20) / active), after))
+    sound += np.random.default_rng(said.size).normal(0, 10 ** (_NOISE_DBFS / 20), sound.size)
+    return np.clip(sound * 32767, -32768, 32767).astype(np.int16)
+
+
+def _turn(row: dict[str, str], part: str, samples: Float32Array, end_s: float, *, finished: bool = True) -> Turn:
+    end_ms = LEAD_MS + round(1000 * end_s) + (0 if finished else UNFINISHED_MS)
+    return Turn(row["path"], part, row["speaker"] or row["path"], heard(samples, end_s), end_ms, finished)

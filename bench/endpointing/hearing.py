@@ -1,0 +1,205 @@
+"""What a call would be told of a turn: the ears of a call, on a simulated clock."""
+
+import hashlib
+import heapq
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import numpy as np
+import numpy.typing as npt
+
+from bargein.audio.pcm import Int16Array
+from bargein.call.ears import AssistantTap, Ears
+from bargein.ports import Hear
+from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
+from bargein.providers.embedded.silero import SileroDetector
+from bargein.turns.events import Event
+from bench.endpointing.corpus import RATE_HZ, Turn
+
+_FRAME_MS = 20
+_SETTLE = 6
+_DECODING_MS = 20.0
+_DECODING_MS_PER_S = 22.0
+"""What the transcriber takes on one thread of the machine that measured: 40 ms for one second, 130 for five."""
+
+
+class SimulatedClock:
+    """Time that goes by when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0.0
+        self._count = 0
+        self._waiting: list[tuple[float, int, anyio.Event]] = []
+
+    async def sleep_until(self, at_ms: float) -> None:
+        """Wait for a moment."""
+        event = anyio.Event()
+        self._count += 1
+        heapq.heappush(self._waiting, (at_ms, self._count, event))
+        await event.wait()
+
+    async def go_on(self, to_ms: float) -> None:
+        """Let time pass: who waits for a moment before `to_ms` has done what it then does."""
+        while self._waiting and self._waiting[0][0] <= to_ms:
+            at_ms, _, event = heapq.heappop(self._waiting)
+            self.now_ms = max(self.now_ms, at_ms)
+            event.set()
+            await settle()
+        self.now_ms = to_ms
+
+
+async def settle() -> None:
+    """Let all tasks do what they can do now."""
+    for _ in range(_SETTLE):
+        await anyio.lowlevel.checkpoint()
+
+
+class Kept:
+    """What takes long and comes out the same: kept in a file between runs.
+
+    Args:
+        path: the file; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._values: dict[str, str] = {}
+        if path is not None and path.exists():
+            self._values = json.loads(path.read_text(encoding="utf-8"))
+
+    def of(self, kind: str, audio: Int16Array, make: Callable[[], str]) -> str:
+        """The value for this audio, made if need be."""
+        key = f"{kind} {hashlib.sha1(audio.tobytes(), usedforsecurity=False).hexdigest()}"
+        if key not in self._values:
+            self._values[key] = make()
+        return self._values[key]
+
+    def save(self) -> None:
+        """Write what there is."""
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(json.dumps(self._values), encoding="utf-8")
+
+
+class _Detecting:
+    """The detector, asked at once."""
+
+    def __init__(self, detector: SileroDetector, hear: Callable[[float, float], None]) -> None:
+        self._session = detector.load()
+        self._hear = hear
+        self._state = np.zeros((2, 1, 128), dtype=np.float32)
+        self._context = np.zeros(64, dtype=np.float32)
+
+    def push(self, window: npt.NDArray[np.float32], end_ms: float) -> None:
+        feeds = {
+            "input": np.concatenate((self._context, window))[np.newaxis],
+            "state": self._state,
+            "sr": np.array(RATE_HZ),
+        }
+        output, self._state = self._session.run(feeds)
+        self._context = window[-64:]
+        self._hear(float(output.ravel()[0]), end_ms)
+
+    def close(self) -> None: ...
+
+
+class _Detector:
+    def __init__(self, detector: SileroDetector) -> None:
+        self._detector = detector
+
+    def open(self, _rate_hz: int, hear: Callable[[float, float], None]) -> _Detecting:
+        return _Detecting(self._detector, hear)
+
+
+class _Decoding:
+    """The transcriber's thread: it does one thing after the other, in simulated time."""
+
+    def __init__(self, transcriber: MoonshineTranscriber, clock: SimulatedClock, kept: Kept) -> None:
+        self._transcriber = transcriber
+        self._clock = clock
+        self._kept = kept
+        self._free_ms = 0.0
+
+    async def decode(self, audio: Int16Array, *, partial: bool) -> str:
+        began_ms = max(self._clock.now_ms, self._free_ms)
+        self._free_ms = began_ms + _DECODING_MS + _DECODING_MS_PER_S * audio.size / RATE_HZ
+        try:
+            await self._clock.sleep_until(self._free_ms)
+        except BaseException:
+            self._free_ms = self._clock.now_ms  # a partial that nobody wants any more
+            raise
+        return self._kept.of("words", audio, lambda: self._transcriber.transcribe(audio, lambda: False))
+
+
+class _Transcriber:
+    def __init__(self, decoding: _Decoding) -> None:
+        self._decoding = decoding
+
+    def open(self, hear: Hear) -> MoonshineStream:
+        return MoonshineStream(self._decoding, hear)
+
+
+class _Leg:
+    """A caller whose audio is what the ears want."""
+
+    rate_hz = RATE_HZ
+
+    def decode(self, data: bytes) -> Int16Array:
+        return np.frombuffer(data, np.int16)
+
+
+class Hearing:
+    """Hears turns, one after the other, each as the first of a call.
+
+    Args:
+        kept: what earlier runs made of the same audio.
+    """
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._detector = SileroDetector()
+        self._transcriber = MoonshineTranscriber()
+
+    @contextmanager
+    def _ears(self, clock: SimulatedClock, post: Callable[[Event], None]) -> Iterator[Ears]:
+        leg = _Leg()
+
+        def nothing(*_: object) -> None: ...
+
+        ears = Ears(
+            leg,  # pyright: ignore[reportArgumentType] - it is only heard
+            detector=_Detector(self._detector),
+            transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept)),
+            tap=AssistantTap(leg, nothing),  # pyright: ignore[reportArgumentType]
+            now_ms=lambda: clock.now_ms,
+            post=post,
+            watch=nothing,
+            overhear=nothing,
+            record=nothing,
+        )
+        try:
+            yield ears
+        finally:
+            ears.close()
+
+    async def events(self, turn: Turn) -> list[Event]:
+        """All that a call is told of the caller."""
+        clock, events = SimulatedClock(), list[Event]()
+        samples = RATE_HZ * _FRAME_MS // 1000
+        with self._ears(clock, events.append) as ears:
+            async with anyio.create_task_group() as tasks:
+                for work in self._works(ears):
+                    tasks.start_soon(work)
+                await settle()
+                for number in range(turn.sound.size // samples):
+                    await clock.go_on((number + 1) * _FRAME_MS)
+                    ears.hear(turn.sound[number * samples :][:samples].tobytes())
+                    await settle()
+                tasks.cancel_scope.cancel()
+        return events
+
+    def _works(self, ears: Ears) -> list[Callable[[], Awaitable[None]]]:
+        return [ears.transcribing.run]
