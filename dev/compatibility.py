@@ -49,6 +49,9 @@ a test sees that it is current.
 - **no**: it is not there; a path without an answer of its own gives 404.
 """
 
+UNPROVEN = "done, without a test that causes it"
+"""No row may say this; a test sees to it."""
+
 Table = list[tuple[str, ...]]
 
 
@@ -105,7 +108,7 @@ def _message(kind: str, sent: set[str], asked: set[str], tests: dict[str, str]) 
     if kind in sent and kind in tests:
         return f"`{kind}`", "works", f"`{tests[kind]}`"
     if kind in sent:
-        return f"`{kind}`", "sent, without a test of its own", ""
+        return f"`{kind}`", UNPROVEN, ""
     return f"`{kind}`", "kept" if kind in asked else "no", ""
 
 
@@ -126,7 +129,7 @@ def _inbound(kind: str) -> tuple[str, str]:
     return (
         (evidence.NOTES.get(kind, "works"), f"`{evidence.INBOUND[kind]}`")
         if kind in evidence.INBOUND
-        else ("taken, without a test", "")
+        else (UNPROVEN, "")
     )
 
 
@@ -205,6 +208,8 @@ def _is_assistant(node: ast.expr) -> bool:
     """Whether an expression is called an assistant, or the owner of a server, which an assistant is too."""
     if isinstance(node, ast.Attribute) and node.attr == "get":
         node = node.value
+    if isinstance(node, ast.Call):  # `assistant()`, where whoever has the call now is asked for
+        node = node.func
     if isinstance(node, ast.BoolOp):
         node = node.values[0]
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

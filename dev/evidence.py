@@ -4,6 +4,7 @@ _ALL = "tests/call/test_messages.py::test_every_message_is_valid_and_only_what_w
 _TOOL = "tests/call/test_tools.py::test_a_tool_is_run_and_its_result_is_answered"
 _TOLD = "tests/call/test_server_messages.py::test_everything_that_is_asked_for_comes_whole_and_in_order"
 _HANDOFF = "tests/call/test_handoff.py"
+_SDK = "tests/sdk/test_messages.py::test_every_message_is_read_and_nothing_of_it_is_lost"
 _CONTROLS = "tests/call/test_controls.py"
 
 CLIENT = {
@@ -41,6 +42,7 @@ SERVER = {
     "voice-request": "tests/providers/test_custom_voice.py::test_the_request_is_vapis",
     "handoff-destination-request": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
     "transfer-destination-request": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
+    **dict.fromkeys(("phone-call-control", "transfer-update", "call.endpointing.request"), _SDK),
 }  # fmt: skip
 
 INBOUND = {

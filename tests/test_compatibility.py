@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from dev import evidence
-from dev.compatibility import ROOT, TARGET, page
+from dev.compatibility import ROOT, TARGET, UNPROVEN, page
 
 from bargein.wire.client_messages import CLIENT_MESSAGES
 
@@ -23,6 +23,10 @@ def test_the_page_is_current() -> None:
 
 def test_each_message_that_is_sent_to_clients_has_its_test() -> None:
     assert set(CLIENT_MESSAGES) <= set(evidence.CLIENT)
+
+
+def test_no_row_goes_without_proof() -> None:
+    assert UNPROVEN not in page()
 
 
 @cache
