@@ -213,3 +213,86 @@ def test_each_frame_begins_to_sound_where_the_one_before_it_ended() -> None:
     playout.queue(audio(40))
     playout.next_frame(1500)  # it has run dry meanwhile
     assert playout.sounds_ms == 1500
+
+
+class FarEnd:
+    """Plays what it gets `late_ms` after it came, and returns the marks that it comes to."""
+
+    def __init__(self, late_ms: float) -> None:
+        self.late_ms, self.dry_ms, self.got_ms = late_ms, 0.0, 0.0
+        self.pieces: list[tuple[float, float]] = []
+        self.marks: list[tuple[float, int]] = []
+
+    def take(self, size: int, now_ms: float) -> None:
+        begins_ms = max(self.dry_ms, now_ms + self.late_ms)
+        self.pieces.append((begins_ms, size / PER_MS))
+        self.dry_ms = begins_ms + size / PER_MS
+        self.got_ms += size / PER_MS
+
+    def mark(self, place: int) -> None:
+        self.marks.append((self.dry_ms, place))
+
+    def heard_ms(self, now_ms: float) -> float:
+        return sum(min(long_ms, max(0.0, now_ms - begins_ms)) for begins_ms, long_ms in self.pieces)
+
+
+@given(
+    late_ms=st.sampled_from([0, 20, 90, 400, 1500]),
+    queued=st.lists(st.tuples(st.integers(0, 3000), st.sampled_from([30, 320, 5000, 20_000])), min_size=1, max_size=5),
+)
+@settings(deadline=None)
+def test_where_marks_come_back_no_more_counts_as_heard_than_was(late_ms: float, queued: list[tuple[int, int]]) -> None:
+    playout, far, told_ms = Playout(RATE, 200, marked=True), FarEnd(late_ms), 0.0
+    pending, total = sorted(queued), sum(size for _, size in queued)
+    for step in range(3000):
+        now_ms = step * 10.0
+        while pending and pending[0][0] <= now_ms:
+            playout.queue(bytes(pending.pop(0)[1]))
+        if not pending:
+            playout.complete()
+        while far.marks and far.marks[0][0] <= now_ms:
+            assert playout.reached(far.marks.pop(0)[1], now_ms)
+        while (frame := playout.next_frame(now_ms)) is not None:
+            far.take(len(frame), now_ms)
+            if (place := playout.take_mark()) is not None:
+                assert place == round(far.got_ms * PER_MS)
+                far.mark(place)
+        position_ms = playout.position_ms(now_ms)
+        assert position_ms >= told_ms - 1e-6
+        told_ms = position_ms
+        assert position_ms <= far.heard_ms(now_ms) + 200 + FRAME_MS + 1e-6, "no more than up to the next mark"
+        due_ms = playout.next_ms(now_ms)
+        assert due_ms is None or due_ms > now_ms, "the timer spins"
+        if not pending and playout.drained(now_ms):
+            break
+    assert told_ms == pytest.approx(total / PER_MS)
+    assert far.heard_ms(now_ms) == pytest.approx(told_ms), "it was not over before it had sounded"
+
+
+def test_a_mark_that_nobody_set_and_one_that_comes_twice_are_none() -> None:
+    playout = Playout(RATE, 200, marked=True)
+    playout.queue(audio(300))
+    places = []
+    while playout.next_frame(0) is not None:
+        places.append(playout.take_mark())
+    assert [place for place in places if place is not None] == [FRAME]
+    assert not playout.reached(7, 0)
+    assert playout.reached(FRAME, 20)
+    assert not playout.reached(FRAME, 30)
+    assert playout.take_mark() is None
+    assert playing(100).take_mark() is None
+
+
+def test_after_a_pause_the_far_end_begins_anew_with_the_next_frame() -> None:
+    playout = Playout(RATE, 200, marked=True)
+    playout.queue(audio(40))
+    while playout.next_frame(0) is not None:
+        playout.take_mark()
+    assert playout.reached(2 * FRAME, 45)
+    assert playout.next_ms(45) is None
+    playout.queue(audio(40))
+    playout.next_frame(5000)
+    playout.take_mark()
+    assert playout.position_ms(5010) == 50
+    assert playout.position_ms(6000) == 60, "no further than the mark behind the first frame"
+    assert playout.position_ms(8000) == 60

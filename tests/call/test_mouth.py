@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bargein.call.mouth import Mouth
+from bargein.turns.events import Played
 
 RATE = 16_000
 
@@ -54,9 +55,13 @@ class Leg:
     rate_hz = RATE
     bytes_per_sample = 2
 
-    def __init__(self, can_clear: bool) -> None:
-        self.can_clear = can_clear
+    def __init__(self, can_clear: bool, has_marks: bool = False) -> None:
+        self.can_clear, self.has_marks = can_clear, has_marks
         self.cleared = 0
+        self.marks: list[str] = []
+
+    def mark(self, name: str) -> None:
+        self.marks.append(name)
 
     def encode(self, pcm: np.ndarray) -> bytes:
         return pcm.tobytes()
@@ -75,15 +80,16 @@ class Leg:
 
 
 class Overheard:
-    def __init__(self, can_clear: bool) -> None:
-        self.clock, self.leg = HandClock(), Leg(can_clear)
+    def __init__(self, can_clear: bool, has_marks: bool = False) -> None:
+        self.clock, self.leg = HandClock(), Leg(can_clear, has_marks)
+        self.posted: list[Played] = []
         self.at: list[float] = []
         self.silent_from: list[float] = []
         self.mouth = Mouth(
             self.leg,
             self.clock,
             50_000.0,
-            lambda _: None,
+            self.posted.append,
             overhear=lambda _, at_ms: self.at.append(at_ms),
             silenced=self.silent_from.append,
         )
@@ -132,3 +138,49 @@ def test_stopping_another_reply_silences_nothing() -> None:
     overheard.mouth.stop("other")
     assert not overheard.silent_from
     assert not overheard.leg.cleared
+
+
+def heard(overheard: Overheard) -> tuple[int, bool]:
+    played = overheard.mouth.played(0)
+    assert played is not None
+    return played.position_ms, played.drained
+
+
+def test_what_counts_as_heard_follows_the_marks() -> None:
+    far = Overheard(can_clear=True, has_marks=True)
+    far.say("one", 500)
+    far.clock.until(50_150)
+    first, second = far.leg.marks[:2]
+    assert heard(far) == (20, False), "nothing has come back: no more than up to the first mark"
+    assert far.mouth.reached(first)
+    far.clock.until(50_190)
+    assert heard(far) == (60, False)
+    assert far.mouth.reached(second)
+    assert heard(far) == (220, False)
+    far.clock.until(50_700)
+    assert heard(far) == (420, False)
+    assert far.mouth.reached(far.leg.marks[-1])
+    assert heard(far) == (500, True)
+    assert far.posted[-1] == Played(700, "one", 500, drained=True), "the end is told at once"
+
+
+def test_marks_of_a_cut_reply_count_for_nothing() -> None:
+    far = Overheard(can_clear=True, has_marks=True)
+    far.say("one", 1000)
+    old = list(far.leg.marks)
+    far.mouth.stop("one")
+    assert not any(map(far.mouth.reached, old)), "a clear returns them"
+    far.say("two", 1000)
+    assert not any(map(far.mouth.reached, [*old, "", "2", "2-", "2-x", "3-160", "2-" + "9" * 5000, "2-\u0663"]))
+    assert heard(far)[0] == 0
+    assert far.mouth.reached(far.leg.marks[len(old)])
+
+
+def test_marks_that_never_come_keep_no_reply_from_its_end() -> None:
+    far = Overheard(can_clear=True, has_marks=True)
+    far.say("one", 400)
+    far.clock.until(52_019)
+    assert heard(far) == (20, False)
+    far.clock.until(60_000)
+    assert heard(far) == (400, True)
+    assert far.posted[-1].drained

@@ -16,6 +16,7 @@ LEAD_MS = 40
 CLEARABLE_LEAD_MS = 200
 
 _REPORT_MS = 200
+_LONGEST_PLACE = 15
 AHEAD_MS = 4000
 """With so much waiting to be played the next sentence can wait: an interruption would waste the work."""
 LONGEST_AHEAD_MS = 60_000
@@ -59,6 +60,7 @@ class Mouth:
         self._ducking = Ducking(leg.rate_hz)
         self._timer: Timer | None = None
         self._reported_ms = 0.0
+        self._opened = 0
         self._room = anyio.Event()
 
     def open(self, turn_id: str) -> None:
@@ -66,8 +68,10 @@ class Mouth:
         self._drop()
         self._ducking.reset()
         self._turn_id = turn_id
+        self._opened += 1
         lead_ms = CLEARABLE_LEAD_MS if self._leg.can_clear else LEAD_MS
-        self._playout = Playout(self._leg.rate_hz * self._leg.bytes_per_sample, lead_ms)
+        bytes_per_second = self._leg.rate_hz * self._leg.bytes_per_sample
+        self._playout = Playout(bytes_per_second, lead_ms, marked=self._leg.has_marks)
 
     def queue(self, turn_id: str, pcm: Pcm16) -> bool:
         """Add speech of a reply, at the leg's rate; False if that reply is over."""
@@ -118,6 +122,16 @@ class Mouth:
             if self._leg.can_clear:  # what was sent to another leg will be heard
                 self._silenced(self._clock.monotonic_ms() - self._epoch_ms)
 
+    def reached(self, mark: str) -> bool:
+        """The far end has come to a mark. One of another reply counts for nothing: a `clear` returns those too."""
+        opened, _, place = mark.partition("-")
+        if self._playout is None or opened != str(self._opened) or not (place.isascii() and place.isdecimal()):
+            return False
+        if not self._playout.reached(int(place[:_LONGEST_PLACE]), self._clock.monotonic_ms()):
+            return False
+        self._pump()
+        return True
+
     def close(self) -> None:
         """Nothing may sound any more."""
         self._drop()
@@ -150,6 +164,8 @@ class Mouth:
         while (frame := playout.next_frame(now_ms)) is not None:
             frame = frame if self._ducking.idle else self._leg.encode(self._ducking.apply(self._leg.decode(frame)))
             self._leg.send_audio(frame)
+            if (place := playout.take_mark()) is not None:
+                self._leg.mark(f"{self._opened}-{place}")
             self._overhear(frame, playout.sounds_ms - self._epoch_ms)
         self._room.set()
         drained = playout.drained(now_ms)

@@ -128,6 +128,10 @@ class CallSession:
         if not self._ended.is_set():
             self._parts.ears.hear(data)
 
+    def reached(self, mark: str) -> bool:
+        """The far end has come to a mark that this call set (`Leg.mark`); False where it means nothing any more."""
+        return self._mouth.reached(mark)
+
     def control(self, message: inbound.InboundMessage, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
 

@@ -1,18 +1,21 @@
 """What a telephone carrier is to the rest of the house: a codec, a control, and its webhooks.
 
-A carrier is a folder beside this file that exports one `Carrier`; adding one touches nothing else but the list in the
-server's composition root. The server knows no carrier's words: it takes a `WebhookRequest` to `Carrier.verify` and
-`Carrier.read`, and a media socket's frames to a `Codec`.
+A carrier is a folder beside this file that exports `carrier`, a `MakeCarrier`; adding one touches nothing else but the
+list in the server's composition root. The server knows no carrier's words: it takes a `WebhookRequest` to
+`Carrier.verify` and `Carrier.read`, and a media socket's frames to a `Codec` (through `bargein.carriers.stream`).
+A carrier whose calls come otherwise (SIP) is a `NativeCarrier`: it brings notices and `MediaLeg`s to the `House`.
 
 Every URL that a carrier is given holds the stored phone number's id, so that the secret with which a request must be
 signed is known before anything in the request is believed; and a call's media URL holds a short-lived token that opens
 that one call's socket once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from bargein.clock import Clock
+from bargein.ports import Leg
 from bargein.wire.base import JsonObject
 
 Encoding = Literal["pcm_s16le", "mulaw"]
@@ -31,7 +34,7 @@ class Line:
     """A stored phone number, and what it takes to use it.
 
     Attributes:
-        number: the record, with its secrets.
+        number: the record, with its secrets (Vapi's `TwilioPhoneNumber`, …, also of an inline `phoneNumber`).
         credential: that of its `credentialId`, decrypted; of the environment where it names none; or None.
     """
 
@@ -85,7 +88,7 @@ class Incoming:
         caller: the number or SIP URI that calls, in E.164 where it is a number.
         caller_name: where the carrier says it.
         sip_headers: of the INVITE, where the carrier passes them on; by their own names.
-        details: what else is to be kept (`phoneCallProviderDetails`).
+        details: what else goes into the call's `transport`, by its names there (Vapi's `TwilioTransport`, …).
     """
 
     carrier_call_id: str
@@ -105,10 +108,18 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call that we placed has been answered."""
+    """A call that we placed has been answered, or it became known by whom.
+
+    Said at the voice URL, it gets the answer that `Carrier.answer` gives.
+
+    Attributes:
+        by: whom, where the carrier tells.
+        detail: the same in the carrier's own word (`machine_end_beep`).
+    """
 
     carrier_call_id: str
     by: Literal["human", "machine"] | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,47 @@ class Stopped:
 MediaEvent = Started | Heard | MarkReached | Cleared | KeyPressed | Stopped
 
 
+class Done(Protocol):
+    """What can be waited for (`anyio.Event`)."""
+
+    def is_set(self) -> bool:
+        """Whether it has come."""
+        ...
+
+    async def wait(self) -> None:
+        """Return once it has."""
+        ...
+
+
+class MediaLeg(Leg, Protocol):
+    """A caller's connection at a carrier, also as the server sees it."""
+
+    @property
+    def done(self) -> Done:
+        """Whether it has been hung up, or is gone."""
+        ...
+
+    async def begin(self) -> None:
+        """Wait until audio may be sent; whoever calls this limits the time.
+
+        Raises:
+            CarrierError: it never will.
+        """
+        ...
+
+    def events(self) -> AsyncIterator[MediaEvent]:
+        """What the far end says from then on, until it is gone."""
+        ...
+
+    async def farewell(self) -> str:
+        """The `endedReason` once the far end is gone; waits for a transfer that is under way."""
+        ...
+
+    async def run(self) -> None:
+        """Send until hung up, or until nothing can be sent any more."""
+        ...
+
+
 class Codec(Protocol):
     """One media socket's wire, both ways. It keeps what the wire makes it keep (stream ids, the order of chunks).
 
@@ -236,6 +288,7 @@ class Dial:
         addresses: this call's.
         ring_s: how long it may ring.
         detect_machine: whether the carrier is to say who answered, where it can.
+        machine_plan: how (Vapi's `TwilioVoicemailDetectionPlan`), for the carrier that knows such.
         sip_headers: to go with the INVITE, where the carrier passes them on.
     """
 
@@ -244,6 +297,7 @@ class Dial:
     addresses: Addresses
     ring_s: int = 60
     detect_machine: bool = False
+    machine_plan: JsonObject = field(default_factory=JsonObject)
     sip_headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -253,7 +307,7 @@ class Placed:
 
     Attributes:
         carrier_call_id: the carrier's name of it (`phoneCallProviderId`).
-        details: what else is to be kept (`phoneCallProviderDetails`).
+        details: as of `Incoming`.
     """
 
     carrier_call_id: str
@@ -339,4 +393,74 @@ class Carrier(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class MakeCarrier(Protocol):
+    """What a carrier's folder exports as `carrier`. It is called once, on the event loop."""
+
+    def __call__(self, clock: Clock, api_url: str | None, /) -> Carrier:
+        """Make the carrier.
+
+        Args:
+            clock: the one clock.
+            api_url: where the carrier's API is; None: where it always is.
+        """
+        ...
+
+
+# Carriers without webhooks and media sockets.
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An incoming call has somebody who takes it: answer it and bring its leg to `House.hold`.
+
+    Attributes:
+        call_id: ours.
+    """
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """Nobody takes an incoming call: end it, or forward it (Vapi's `fallbackDestination`, a hook's `transfer`)."""
+
+    forward_to: JsonObject | None = None
+
+
+class House(Protocol):
+    """The server, as carriers reach it that bring their calls themselves."""
+
+    async def lines(self, provider: str) -> Mapping[str, Line]:
+        """The stored numbers of a provider, by their ids; as they stand now."""
+        ...
+
+    async def incoming(self, provider: str, number_id: str, incoming: Incoming) -> Taken | Turned:
+        """A call came in; the same one (by its `carrier_call_id`) gets the same answer."""
+        ...
+
+    async def notice(self, provider: str, notice: Ringing | Answered | Over) -> None:
+        """Something became of a call."""
+        ...
+
+    async def hold(self, call_id: str, leg: MediaLeg) -> None:
+        """Hold a call that was taken, or was placed and answered, until it is over.
+
+        Raises:
+            CarrierError: it cannot be held any more; the leg is to be hung up.
+        """
+        ...
+
+    def refused(self, provider: str, reason: str) -> None:
+        """Count something that made no sense (a packet of noise, an INVITE of a stranger), by a short word for it."""
+        ...
+
+
+class NativeCarrier(Carrier, Protocol):
+    """A carrier that brings its calls itself. Its webhook methods raise `ForgedError` or `NotImplementedError`."""
+
+    async def run(self, house: House) -> None:
+        """Work until cancelled; started with the server."""
         ...

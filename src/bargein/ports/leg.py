@@ -12,11 +12,13 @@ class Leg(Protocol):
     Attributes:
         rate_hz: sample rate of the audio in both directions.
         can_clear: whether the far end drops, on `clear`, the audio that was sent to it.
+        has_marks: whether the far end says when a `mark` was reached; the call is then told its name.
         can_transfer: whether the caller can be given to a telephone number or SIP address (`transfer`).
     """
 
     rate_hz: int
     can_clear: bool
+    has_marks: bool
     can_transfer: bool
 
     def encode(self, pcm: Pcm16) -> bytes:
@@ -38,6 +40,13 @@ class Leg(Protocol):
 
     def send_audio(self, frame: bytes) -> None:
         """Put one encoded frame on its way."""
+        ...
+
+    def mark(self, name: str) -> None:
+        """Mark the place behind the audio that was sent so far; only where `has_marks`.
+
+        A mark that comes back after a `clear` may stand for audio that was dropped.
+        """
         ...
 
     def send_text(self, text: str) -> None:

@@ -66,6 +66,7 @@ class WebsocketLeg:
     """
 
     can_clear = False
+    has_marks = False
     can_transfer = False
 
     def __init__(self, socket: Socket, encoding: Encoding, rate_hz: int, most_frames: int = _MOST_FRAMES) -> None:
@@ -100,6 +101,10 @@ class WebsocketLeg:
         self._work.set()
         if len(self._frames) > self._most_frames:
             self._scope.cancel()
+
+    def mark(self, name: str) -> None:
+        """See `bargein.ports.Leg.mark`: Vapi's transport has none."""
+        raise NotImplementedError
 
     def send_text(self, text: str) -> None:
         """See `Leg.send_text`."""

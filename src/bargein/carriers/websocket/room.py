@@ -20,6 +20,7 @@ class Room:
     """
 
     can_clear = False
+    has_marks = False
     can_transfer = False
 
     def __init__(self, first: WebsocketLeg) -> None:
@@ -59,6 +60,10 @@ class Room:
         """See `Leg.send_audio`."""
         if self._leg is not None:
             self._leg.send_audio(frame)
+
+    def mark(self, name: str) -> None:
+        """See `Leg.mark`: a page has none."""
+        self._format.mark(name)
 
     def send_text(self, text: str) -> None:
         """See `Leg.send_text`."""

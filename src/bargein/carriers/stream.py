@@ -1,0 +1,308 @@
+"""A telephone call whose audio comes over a carrier's WebSocket: one leg for every such carrier."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+import structlog
+
+from bargein.audio import g711
+from bargein.audio.pcm import from_bytes, to_bytes
+from bargein.carriers.seam import (
+    Addresses,
+    Carrier,
+    Codec,
+    FrameError,
+    Heard,
+    Line,
+    MediaEvent,
+    Started,
+    Stopped,
+)
+from bargein.ports import CarrierError, Pcm16
+from bargein.wire.base import JsonObject
+
+FORWARDED = "assistant-forwarded-call"
+HUNG_UP = "customer-ended-call"
+LOST = "phone-call-provider-closed-websocket"
+
+_HANG_UP_S = 5.0
+_CLOSE_S = 2.0
+_PRESS_S = 30.0
+# Three seconds of audio: it goes out little ahead of its time, so that so much waiting means a peer that has stalled.
+_MOST_FRAMES = 150
+
+_log = structlog.get_logger("bargein.carriers")
+
+
+class MediaSocket(Protocol):
+    """What this leg needs of a server's WebSocket. What is sent to a peer that is gone raises a `ConnectionError`."""
+
+    async def send_text(self, data: str) -> None:
+        """Send a text frame."""
+        ...
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary frame."""
+        ...
+
+    async def receive(self) -> str | bytes | None:
+        """The next frame; None once the peer is gone."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """What it takes to steer one call at its carrier."""
+
+    carrier: Carrier
+    line: Line
+    carrier_call_id: str
+    addresses: Addresses
+
+    async def hang_up(self) -> None:
+        """See `Carrier.hang_up`."""
+        await self.carrier.hang_up(self.line, self.carrier_call_id)
+
+    async def press(self, keys: str) -> None:
+        """See `Carrier.press`."""
+        await self.carrier.press(self.line, self.carrier_call_id, keys)
+
+    async def transfer(self, destination: JsonObject) -> None:
+        """See `Carrier.transfer`."""
+        await self.carrier.transfer(self.line, self.carrier_call_id, destination, self.addresses)
+
+
+class StreamLeg:
+    """A `bargein.carriers.seam.MediaLeg` over one media socket.
+
+    A `clear` goes out ahead of all audio that waits, text goes nowhere: a telephone has no client.
+
+    Attributes:
+        done: the call is hung up and the socket closed, or it is gone.
+
+    Args:
+        socket: where to.
+        codec: its wire.
+        grip: steers the call.
+        odd: is told, by a short word, of what makes no sense and is passed over.
+        most_frames: so many frames may wait to be sent; a peer for which more do has stalled, and is let go.
+    """
+
+    can_transfer = True
+
+    def __init__(
+        self,
+        socket: MediaSocket,
+        codec: Codec,
+        grip: Grip,
+        *,
+        odd: Callable[[str], None],
+        most_frames: int = _MOST_FRAMES,
+    ) -> None:
+        self.rate_hz = codec.rate_hz
+        self.can_clear = codec.can_clear
+        self.has_marks = codec.has_marks
+        self.done = anyio.Event()
+        self._socket = socket
+        self._codec = codec
+        self._grip = grip
+        self._odd = odd
+        self._most_frames = most_frames
+        self._urgent: deque[str | bytes] = deque()
+        self._frames: deque[str | bytes] = deque()
+        self._keys, self._to_press = anyio.create_memory_object_stream[str](100)
+        self._work = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
+        self._scope = anyio.CancelScope()
+        self._hanging_up = False
+        self._given_away = False
+        self._transferring: anyio.Event | None = None
+        self._early: deque[MediaEvent] = deque()
+        self._stopped = False
+        self._begun = False
+
+    # What the call sees.
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """See `Leg.bytes_per_sample`."""
+        return 2 if self._codec.encoding == "pcm_s16le" else 1
+
+    def encode(self, pcm: Pcm16) -> bytes:
+        """See `Leg.encode`."""
+        return to_bytes(pcm) if self._codec.encoding == "pcm_s16le" else g711.encode(pcm)
+
+    def decode(self, data: bytes) -> Pcm16:
+        """See `Leg.decode`."""
+        return from_bytes(data) if self._codec.encoding == "pcm_s16le" else g711.decode(data)
+
+    def send_audio(self, frame: bytes) -> None:
+        """See `Leg.send_audio`."""
+        self._put(self._codec.audio(frame))
+
+    def mark(self, name: str) -> None:
+        """See `Leg.mark`."""
+        self._put(self._codec.mark(name))
+
+    def send_text(self, text: str) -> None:
+        """See `Leg.send_text`: those who listen in get it without this leg."""
+
+    def clear(self) -> None:
+        """See `Leg.clear`."""
+        self._frames.clear()
+        if self.can_clear:
+            self._urgent.append(self._codec.clear())
+            self._work.set()
+
+    def hang_up(self) -> None:
+        """See `Leg.hang_up`."""
+        self._hanging_up = True
+        self._frames.clear()
+        self._work.set()
+
+    def press(self, keys: str) -> None:
+        """See `Leg.press`."""
+        if not self._grip.carrier.can_press:
+            raise CarrierError(f"a call over {self._grip.carrier.provider} cannot press keys.")
+        try:
+            self._keys.send_nowait(keys)
+        except anyio.WouldBlock:
+            raise CarrierError("too many keys wait to be pressed.") from None
+
+    async def transfer(self, destination: JsonObject) -> None:
+        """See `Leg.transfer`."""
+        self._transferring = anyio.Event()
+        try:
+            await self._grip.transfer(destination)
+            self._given_away = True
+        finally:
+            self._transferring.set()
+
+    # What the server sees.
+
+    async def begin(self) -> None:
+        """See `MediaLeg.begin`."""
+        while not self._begun:
+            found = await self._next()
+            if found is None:
+                raise CarrierError("the carrier's stream ended before it had begun.")
+            self._early.extend(found)
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        """See `MediaLeg.events`."""
+        while True:
+            while self._early:
+                yield self._early.popleft()
+            if self._stopped or (found := await self._next()) is None:
+                return
+            self._early.extend(found)
+
+    async def farewell(self) -> str:
+        """See `MediaLeg.farewell`."""
+        if self._transferring is not None:
+            await self._transferring.wait()
+        if self._given_away:
+            return FORWARDED
+        return HUNG_UP if self._stopped else LOST
+
+    async def run(self) -> None:
+        """See `MediaLeg.run`. A single send has no time limit: a peer that stalls shows by what waits for it."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._press)
+                with self._scope, suppress(OSError):
+                    while await self._send_next():
+                        pass
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._leave()
+            self.done.set()
+
+    async def _next(self) -> list[MediaEvent] | None:
+        """What the next frame means, as far as it makes sense here; None: the peer is gone."""
+        frame = await self._socket.receive()
+        if frame is None:
+            return None
+        try:
+            found = self._codec.read(frame)
+        except FrameError as error:
+            self._odd("frame")
+            _log.debug("a carrier's frame was passed over", reason=str(error))
+            return []
+        return [event for event in found if self._fits(event)]
+
+    def _fits(self, event: MediaEvent) -> bool:
+        match event:
+            case Started(carrier_call_id):
+                if carrier_call_id not in (None, self._grip.carrier_call_id):
+                    self._odd("other-call")
+                    return False
+                if self._begun:
+                    self._odd("started-twice")
+                    return False
+                self._begun = True
+                return True
+            case Heard() if not self._begun:
+                self._odd("before-start")
+                return False
+            case Stopped():
+                self._stopped = True
+                return True
+            case _:
+                return True
+
+    def _put(self, frame: str | bytes) -> None:
+        self._frames.append(frame)
+        self._work.set()
+        if len(self._frames) > self._most_frames:
+            _log.info("the carrier's socket takes nothing any more")
+            self._scope.cancel()
+
+    async def _send_next(self) -> bool:
+        """Send one frame, what is urgent first; False once the call is to be hung up."""
+        if self._urgent:
+            await self._send(self._urgent.popleft())
+        elif self._hanging_up:
+            return False
+        elif self._frames:
+            await self._send(self._frames.popleft())
+        else:
+            self._work.clear()
+            await self._work.wait()
+        return True
+
+    async def _send(self, frame: str | bytes) -> None:
+        if isinstance(frame, str):
+            await self._socket.send_text(frame)
+        else:
+            await self._socket.send_bytes(frame)
+
+    async def _press(self) -> None:
+        async for keys in self._to_press:
+            try:
+                with anyio.fail_after(_PRESS_S):
+                    await self._grip.press(keys)
+            except (CarrierError, TimeoutError) as error:
+                _log.warning("keys could not be pressed", reason=str(error) or "it took too long")
+
+    async def _leave(self) -> None:
+        """End the call at its carrier, unless somebody else has it by now, and close the socket."""
+        self._keys.close()
+        self._to_press.close()
+        if not self._given_away:
+            try:
+                with anyio.fail_after(_HANG_UP_S):
+                    await self._grip.hang_up()
+            except (CarrierError, TimeoutError) as error:
+                _log.warning("a call could not be hung up", reason=str(error) or "it took too long")
+        with anyio.move_on_after(_CLOSE_S), suppress(OSError):
+            await self._socket.close()

@@ -1,0 +1,256 @@
+"""The leg of every carrier with a media socket, over a carrier whose wire is as plain as can be."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+
+from bargein.carriers.seam import (
+    Addresses,
+    FrameError,
+    Heard,
+    KeyPressed,
+    Line,
+    MarkReached,
+    MediaEvent,
+    Started,
+    Stopped,
+)
+from bargein.carriers.stream import FORWARDED, HUNG_UP, LOST, Grip, StreamLeg
+from bargein.ports import CarrierError
+
+pytestmark = pytest.mark.anyio
+
+
+class PlainCodec:
+    """`["heard", "00"]` and the like."""
+
+    encoding: Any = "mulaw"
+    rate_hz = 8000
+    can_clear = True
+    has_marks = True
+
+    def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
+        kinds: dict[str, Any] = {"start": Started, "mark": MarkReached, "key": KeyPressed, "stop": Stopped}
+        try:
+            kind, *more = json.loads(frame)
+            return [Heard(bytes.fromhex(*more))] if kind == "heard" else [kinds[kind](*more)]
+        except (ValueError, KeyError, TypeError):
+            raise FrameError("it means nothing") from None
+
+    def audio(self, data: bytes) -> str | bytes:
+        return data
+
+    def mark(self, name: str) -> str | bytes:
+        return f"mark {name}"
+
+    def clear(self) -> str | bytes:
+        return "clear"
+
+
+class PlainCarrier:
+    provider = "plain"
+    can_press = True
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.may = anyio.Event()
+        self.fails = False
+
+    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+        self.done.append(f"hang up {carrier_call_id}")
+        if self.fails:
+            raise CarrierError("no")
+
+    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+        self.done.append(f"press {keys}")
+        if self.fails:
+            raise CarrierError("no")
+
+    async def transfer(self, line: Line, carrier_call_id: str, destination: Any, addresses: Addresses) -> None:
+        await self.may.wait()
+        if self.fails:
+            raise CarrierError("no")
+        self.done.append("transfer")
+
+
+class Peer:
+    """The carrier's end of the socket."""
+
+    def __init__(self) -> None:
+        self.sent: list[str | bytes] = []
+        self.closed = False
+        self.takes = anyio.Event()
+        self.takes.set()
+        self.gone = False
+        self.says, self.comes = anyio.create_memory_object_stream[str | bytes | None](100)
+
+    async def send_text(self, data: str) -> None:
+        await self._take(data)
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._take(data)
+
+    async def _take(self, data: str | bytes) -> None:
+        await self.takes.wait()
+        if self.gone:
+            raise ConnectionError
+        self.sent.append(data)
+
+    async def receive(self) -> str | bytes | None:
+        return await self.comes.receive()
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        self.closed = True
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.peer, self.carrier = Peer(), PlainCarrier()
+        self.odd: list[str] = []
+        carrier: Any = self.carrier
+        grip = Grip(carrier, Line({}), "CA1", Addresses("https://x/voice", "https://x/status"))
+        self.leg = StreamLeg(self.peer, PlainCodec(), grip, odd=self.odd.append, most_frames=20)
+
+    async def until(self, true: Any) -> None:
+        with anyio.fail_after(2):
+            while not true():
+                await anyio.sleep(0.001)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Stage]:
+    stage = Stage()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stage.leg.run)
+        yield stage
+        stage.leg.hang_up()
+        with anyio.fail_after(2):
+            await stage.leg.done.wait()
+    assert stage.peer.closed
+    stage.peer.says.close()
+    stage.peer.comes.close()
+
+
+async def test_a_clear_goes_before_all_that_waits_and_nothing_of_that_is_sent_any_more() -> None:
+    async with running() as stage:
+        stage.peer.takes = anyio.Event()
+        for _ in range(4):
+            stage.leg.send_audio(b"old")
+            stage.leg.mark("1-3")
+        await anyio.lowlevel.checkpoint()
+        stage.leg.clear()
+        stage.leg.send_text("nobody reads this")
+        stage.leg.send_audio(b"new")
+        stage.peer.takes.set()
+        await stage.until(lambda: b"new" in stage.peer.sent)
+        # the first was on its way already
+        assert stage.peer.sent in ([b"old", "clear", b"new"], ["clear", b"new"])
+
+
+async def test_frames_are_told_from_what_makes_no_sense() -> None:
+    async with running() as stage:
+        for frame in ('["heard", "00"]', "{", b"\xff", '["start", "other"]', '["start", "CA1"]', '["start", "CA1"]'):
+            stage.peer.says.send_nowait(frame)
+        for frame in (
+            '["heard", "ff"]',
+            '["heard", "g"]',
+            '["mark", "1-2"]',
+            '["key", "5"]',
+            '["stop"]',
+            '["key", "6"]',
+        ):
+            stage.peer.says.send_nowait(frame)
+        with anyio.fail_after(2):
+            await stage.leg.begin()
+            got = [event async for event in stage.leg.events()]
+        assert got == [Started("CA1"), Heard(b"\xff"), MarkReached("1-2"), KeyPressed("5"), Stopped()]
+        assert stage.odd == ["before-start", "frame", "frame", "other-call", "started-twice", "frame"]
+        assert await stage.leg.farewell() == HUNG_UP
+
+
+async def test_a_stream_that_ends_before_it_begins_never_will() -> None:
+    async with running() as stage:
+        stage.peer.says.send_nowait(None)
+        with pytest.raises(CarrierError, match="before it had begun"):
+            await stage.leg.begin()
+        assert await stage.leg.farewell() == LOST
+
+
+async def test_hanging_up_ends_the_call_at_the_carrier_also_where_that_fails() -> None:
+    for fails in (False, True):
+        async with running() as stage:
+            stage.carrier.fails = fails
+            stage.leg.hang_up()
+            await stage.leg.done.wait()
+            assert stage.carrier.done == ["hang up CA1"]
+
+
+@pytest.mark.parametrize("how", ["gone", "stalled"])
+async def test_a_peer_that_takes_nothing_is_let_go(how: str) -> None:
+    async with running() as stage:
+        if how == "gone":
+            stage.peer.gone = True
+            stage.leg.send_audio(b"x")
+        else:
+            stage.peer.takes = anyio.Event()
+            for _ in range(30):
+                stage.leg.send_audio(b"x")
+        with anyio.fail_after(2):
+            await stage.leg.done.wait()
+        assert stage.carrier.done == ["hang up CA1"]
+
+
+async def test_who_was_passed_on_is_not_hung_up() -> None:
+    async with running() as stage, anyio.create_task_group() as tasks:
+        reasons: list[str] = []
+
+        async def part() -> None:
+            reasons.append(await stage.leg.farewell())
+
+        tasks.start_soon(stage.leg.transfer, {"type": "number", "number": "+1"})
+        await anyio.lowlevel.checkpoint()
+        tasks.start_soon(part)  # the stream goes while the carrier takes the caller over
+        await anyio.lowlevel.checkpoint()
+        assert not reasons
+        stage.carrier.may.set()
+        await stage.until(lambda: reasons)
+        assert reasons == [FORWARDED]
+        stage.leg.hang_up()
+        await stage.leg.done.wait()
+        assert stage.carrier.done == ["transfer"]
+
+
+async def test_a_transfer_that_fails_leaves_the_caller_here() -> None:
+    async with running() as stage:
+        stage.carrier.fails = True
+        stage.carrier.may.set()
+        with pytest.raises(CarrierError):
+            await stage.leg.transfer({})
+        assert await stage.leg.farewell() == LOST
+        stage.leg.hang_up()
+        await stage.leg.done.wait()
+        assert stage.carrier.done == ["hang up CA1"]
+
+
+async def test_keys_are_pressed_in_their_order_and_a_failure_stops_nothing() -> None:
+    async with running() as stage:
+        stage.carrier.fails = True
+        stage.leg.press("1")
+        stage.leg.press("2#")
+        await stage.until(lambda: len(stage.carrier.done) == 2)
+        assert stage.carrier.done == ["press 1", "press 2#"]
+        stage.carrier.can_press = False
+        with pytest.raises(CarrierError, match="cannot press keys"):
+            stage.leg.press("1")
+
+
+async def test_audio_is_the_codecs() -> None:
+    async with running() as stage:
+        assert stage.leg.bytes_per_sample == 1
+        pcm = stage.leg.decode(stage.leg.encode(np.full(160, 1000, np.int16)))
+        assert abs(int(pcm[0]) - 1000) < 50
