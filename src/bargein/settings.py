@@ -41,6 +41,13 @@ class Settings:
         allow_private_addresses: whether an assistant, a tool or a phone number may name URLs in private networks and on
             this machine (`BARGEIN_ALLOW_PRIVATE_ADDRESSES`, 1 or 0). Not set: yes while the server is open to loopback
             only, and no otherwise.
+        vonage_api_key: of a Vonage account, for phone numbers whose credential lacks something (`VONAGE_API_KEY`); the
+            next four go with it.
+        vonage_api_secret: opens that account (`VONAGE_API_SECRET`).
+        vonage_application_id: the application whose calls are made (`VONAGE_APPLICATION_ID`).
+        vonage_private_key: of that application, in PEM; a backslash and an n may stand for a new line
+            (`VONAGE_PRIVATE_KEY`).
+        vonage_signature_secret: what that account signs webhooks with (`VONAGE_SIGNATURE_SECRET`).
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -58,6 +65,11 @@ class Settings:
     server_url: str | None = None
     server_secret: str | None = field(default=None, repr=False)
     allow_private_addresses: bool | None = None
+    vonage_api_key: str | None = None
+    vonage_api_secret: str | None = field(default=None, repr=False)
+    vonage_application_id: str | None = None
+    vonage_private_key: str | None = field(default=None, repr=False)
+    vonage_signature_secret: str | None = field(default=None, repr=False)
     log_level: str = "info"
 
     @property
@@ -79,6 +91,18 @@ class Settings:
             return None
         secret = {} if self.server_secret is None else {"secret": self.server_secret}
         return {"url": self.server_url, **secret}
+
+    @property
+    def vonage_credential(self) -> dict[str, str]:
+        """The Vonage account of the environment, named like a credential's fields; what is not set is left out."""
+        found = {
+            "apiKey": self.vonage_api_key,
+            "apiSecret": self.vonage_api_secret,
+            "vonageApplicationId": self.vonage_application_id,
+            "vonageApplicationPrivateKey": self.vonage_private_key,
+            "signatureSecret": self.vonage_signature_secret,
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def open_to_loopback_only(self) -> bool:
@@ -156,6 +180,11 @@ def from_environment(
         server_url=text("BARGEIN_SERVER_URL"),
         server_secret=text("BARGEIN_SERVER_SECRET"),
         allow_private_addresses=_switch("BARGEIN_ALLOW_PRIVATE_ADDRESSES", text("BARGEIN_ALLOW_PRIVATE_ADDRESSES")),
+        vonage_api_key=text("VONAGE_API_KEY"),
+        vonage_api_secret=text("VONAGE_API_SECRET"),
+        vonage_application_id=text("VONAGE_APPLICATION_ID"),
+        vonage_private_key=text("VONAGE_PRIVATE_KEY"),
+        vonage_signature_secret=text("VONAGE_SIGNATURE_SECRET"),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()

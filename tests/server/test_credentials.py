@@ -132,3 +132,27 @@ async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None
         ]
         assert statuses[0] not in (401, 403)
         assert statuses[1:] == [403, 401]
+
+
+async def test_a_vonage_credential_may_hold_its_application_and_signature_secret(client: httpx.AsyncClient) -> None:
+    body = {
+        "provider": "vonage",
+        "apiKey": "abcd1234",
+        "apiSecret": SECRET,
+        "vonageApplicationId": "78d335fa",
+        "vonageApplicationPrivateKey": f"-----BEGIN PRIVATE KEY-----\n{SECRET}",
+        "signatureSecret": SECRET,
+    }
+    made = await make(client, body)
+    assert {name for name in made if name in body} == {"provider", "vonageApplicationId"}
+    changed = await client.patch(f"/credential/{made['id']}", json={"vonageApplicationId": "other"})
+    assert changed.json()["vonageApplicationId"] == "other"
+
+    bad = {**body, "signatureSecret": 7, "vonageApplicationId": "x" * 10_001, "vonageApplicationPrivateKey": ""}
+    assert refusal(await client.post("/credential", json=bad)) == [
+        "vonageApplicationId must be shorter than or equal to 10000 characters",
+        "vonageApplicationPrivateKey must be longer than or equal to 1 characters",
+        "signatureSecret must be a string",
+    ]
+    elsewhere = {"provider": "openai", "apiKey": SECRET, "signatureSecret": SECRET}
+    assert refusal(await client.post("/credential", json=elsewhere)) == ["property signatureSecret should not exist"]

@@ -2,6 +2,10 @@
 
 Vapi's OpenAPI document has no `/credential`, though `credentialId` is everywhere in it; the kinds are those that it
 lists for an assistant's `credentials`. Telnyx, which its phone numbers need one for, is ours.
+
+A Vonage credential may hold more than Vapi takes for one. Vapi makes an application in the owner's account and keeps
+its id and private key, named as here; a server of one's own is given them. `signatureSecret` is the account's, with
+which Vonage signs what it sends.
 """
 
 from functools import cache
@@ -17,7 +21,11 @@ _TELNYX = "telnyx"
 _LIKE_TELNYX = "openai"
 """A credential that has the same fields: `apiKey` and `name`."""
 
+_VONAGE = "vonage"
+_VONAGE_EXTRAS = ("vonageApplicationId", "vonageApplicationPrivateKey", "signatureSecret")
+
 _MAX_MESSAGES = 50
+_MAX_CHARS = 10_000
 _ALSO_SECRET = frozenset({"webhookUrl", "email", "authorizationId"})
 """Secret in a credential, though not everywhere: who has a Slack webhook's address may post there."""
 _HOLD_SECRETS = frozenset({"authenticationPlan", "bucketPlan"})
@@ -36,7 +44,8 @@ def kinds() -> dict[str, str]:
 
 def fields_of(provider: str) -> frozenset[str]:
     """The names of the fields that a credential for this provider may have."""
-    return frozenset(contract.definitions()[kinds()[provider]]["properties"])
+    known = frozenset(contract.definitions()[kinds()[provider]]["properties"])
+    return known.union(_VONAGE_EXTRAS) if provider == _VONAGE else known
 
 
 def parse_credential(data: object) -> JsonObject:
@@ -56,10 +65,26 @@ def parse_credential(data: object) -> JsonObject:
     known = fields_of(provider)
     found = [f"property {name} should not exist" for name in body if name not in known]
     like = body | {"provider": _LIKE_TELNYX} if provider == _TELNYX else body
+    if provider == _VONAGE:
+        found += _problems_of_extras(body)
+        like = {name: value for name, value in body.items() if name not in _VONAGE_EXTRAS}
     found += [words.sentence(path, text) for path, text in contract.problems(kinds()[provider], like).items()]
     if found:
         raise bad_request(*found[:_MAX_MESSAGES])
     return without_nulls(body)
+
+
+def _problems_of_extras(body: JsonObject) -> list[str]:
+    found: list[str] = []
+    for name in _VONAGE_EXTRAS:
+        value: object = body.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            found.append(words.sentence(name, words.STRING))
+        elif not 1 <= len(value) <= _MAX_CHARS:
+            found.append(words.sentence(name, words.shorter(_MAX_CHARS) if value else words.longer(1)))
+    return found
 
 
 def shown(credential: JsonObject) -> JsonObject:
