@@ -93,16 +93,17 @@ class Settings:
         return {"url": self.server_url, **secret}
 
     @property
-    def vonage_credential(self) -> dict[str, str]:
-        """The Vonage account of the environment, named like a credential's fields; what is not set is left out."""
-        found = {
+    def vonage_credential(self) -> dict[str, str] | None:
+        """The Vonage account of the environment, as a credential without what is not set; None if nothing is."""
+        fields = {
             "apiKey": self.vonage_api_key,
             "apiSecret": self.vonage_api_secret,
             "vonageApplicationId": self.vonage_application_id,
             "vonageApplicationPrivateKey": self.vonage_private_key,
             "signatureSecret": self.vonage_signature_secret,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        found = {name: value for name, value in fields.items() if value is not None}
+        return {"provider": "vonage", **found} if found else None
 
     @property
     def open_to_loopback_only(self) -> bool:

@@ -74,6 +74,20 @@ def parse_credential(data: object) -> JsonObject:
     return without_nulls(body)
 
 
+def completed(credential: JsonObject, default: JsonObject | None) -> JsonObject:
+    """A credential, with what it lacks taken from the environment's.
+
+    Only Vonage's are completed, since Vapi's fields for one do not suffice to call; and only if both are of one
+    account, for one account's application is nothing to another.
+    """
+    if default is None or credential.get("provider") != _VONAGE or default.get("provider") != _VONAGE:
+        return credential
+    ours: object = default.get("apiKey")
+    if ours is not None and ours != credential.get("apiKey"):
+        return credential
+    return {**default, **credential}
+
+
 def _problems_of_extras(body: JsonObject) -> list[str]:
     found: list[str] = []
     for name in _VONAGE_EXTRAS:

@@ -12,7 +12,7 @@ from bargein.carriers.vonage import VonageCarrier
 from bargein.carriers.vonage import rest as requests_of
 from bargein.clock import LoopClock
 from bargein.ports import CarrierError
-from tests.carriers.vonage.rest import API_SECRET, CLOSED, NUMBER, Cloud, credential, key_pair
+from tests.carriers.vonage.rest import CLOSED, NUMBER, Cloud, credential, key_pair
 from tests.carriers.vonage.signing import APPLICATION, SECRET
 from tests.webhooks.receiver import NEVER, as_json
 
@@ -61,7 +61,10 @@ async def test_a_call_is_placed_with_all_that_it_needs(cloud: Cloud, carrier: Vo
     placed = await carrier.place(line, Dial("c-1", CUSTOMER, PLACES, ring_s=30))
     [asked] = cloud.asked
     assert placed.carrier_call_id in cloud.calls
-    assert placed.details == {"conversation_uuid": f"CON-{placed.carrier_call_id}"}
+    assert placed.details == {
+        "callUUID": placed.carrier_call_id,
+        "conversationUUID": f"CON-{placed.carrier_call_id}",
+    }
     assert (asked.method, asked.path, asked.host) == ("POST", "/v1/calls", "api.nexmo.com")
     assert asked.body == {
         "to": [{"type": "phone", "number": "15551234567"}],
@@ -243,16 +246,11 @@ async def test_a_key_that_is_the_name_of_a_file_opens_none(carrier: VonageCarrie
         await carrier.hang_up(line, "u-1")
 
 
-async def test_the_environment_is_used_where_a_number_has_no_credential(cloud: Cloud) -> None:
-    environment = credential() | {"vonageApplicationPrivateKey": key_pair()[0].replace("\n", "\\n")}
-    carrier = VonageCarrier(LoopClock(), environment=environment, base_url=cloud.url)
-    for given in (None, {"apiKey": environment["apiKey"], "apiSecret": API_SECRET}):
-        await carrier.place(Line({"number": NUMBER}, given), Dial("c-1", CUSTOMER, PLACES))
-    assert len(cloud.calls) == 2
-    other = Line({"number": NUMBER}, {"apiKey": "other", "apiSecret": "s"})
-    with pytest.raises(CarrierError, match="needed"):
-        await carrier.place(other, Dial("c-1", CUSTOMER, PLACES))
-    await carrier.close()
+async def test_a_key_may_stand_in_one_line(cloud: Cloud, carrier: VonageCarrier) -> None:
+    whole = credential()
+    joined = {**whole, "vonageApplicationPrivateKey": f" {key_pair()[0]} ".replace("\n", "\\n")}
+    await carrier.place(Line({"number": NUMBER}, joined), Dial("c-1", CUSTOMER, PLACES))
+    assert len(cloud.calls) == 1
 
 
 async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:

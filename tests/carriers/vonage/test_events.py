@@ -30,19 +30,17 @@ def test_a_call_that_comes_in() -> None:
             to="+15551234567",
             caller="+15550001111",
             sip_headers={"X-UserId": "19"},
-            details={
-                "conversation_uuid": "CON-1",
-                "region_url": "https://api-us-3.vonage.com",
-                "endpoint_type": "phone",
-            },
+            details={"callUUID": "u-1", "conversationUUID": "CON-1"},
         )
     ]
 
 
 def test_callers_without_a_number() -> None:
     assert read(**{**LEG, "from": "sip:ada@example.com"})[0].caller == "sip:ada@example.com"
-    assert read(**{**LEG, "from": None, "from_user": "ada"})[0].caller == "ada"
-    assert read(**{**LEG, "from": ""})[0].caller == "anonymous"
+    user = read(**{**LEG, "from": None, "from_user": "ada"})[0]
+    assert (user.caller, user.caller_name) == ("", "ada")
+    for hidden in ("", "anonymous", "Restricted"):
+        assert read(**{**LEG, "from": hidden})[0].caller == ""
 
 
 def test_how_a_call_that_was_placed_fares() -> None:
@@ -50,8 +48,10 @@ def test_how_a_call_that_was_placed_fares() -> None:
     assert read(**LEG, status="ringing", direction="outbound") == [Ringing("u-1")]
     assert read(**LEG, status="answered", direction="outbound") == [Answered("u-1")]
     machine = {name: value for name, value in LEG.items() if name != "uuid"} | {"call_uuid": "u-1"}
-    assert read(**machine, status="human") == [Answered("u-1", "human")]
-    assert read(**machine, status="machine", sub_state="beep_start") == [Answered("u-1", "machine")]
+    assert read(**machine, status="human") == [Answered("u-1", "human", "human")]
+    assert read(**machine, status="machine", sub_state="beep_start") == [
+        Answered("u-1", "machine", "machine beep_start")
+    ]
 
 
 def test_an_inbound_call_is_not_answered_by_its_caller() -> None:

@@ -117,14 +117,6 @@ def test_without_a_signature_secret_nothing_is_taken(carrier: VonageCarrier) -> 
         assert "no signatureSecret" in refused(carrier, bearer(BODY), line=Line({}, credential))
 
 
-def test_the_environment_fills_up_a_credential_of_the_same_account(clock: Moved) -> None:
-    carrier = VonageCarrier(clock, environment=CREDENTIAL)
-    carrier.verify(Line({}, {"apiKey": API_KEY, "apiSecret": "s"}), request(BODY, bearer(BODY)))
-    carrier.verify(Line({}, None), request(BODY, bearer(BODY)))
-    other = Line({}, {"apiKey": "other", "apiSecret": "s"})
-    assert "no signatureSecret" in refused(carrier, bearer(BODY, api_key="other"), line=other)
-
-
 def test_what_is_remembered_is_bounded_and_forgets_the_oldest(
     carrier: VonageCarrier, clock: Moved, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from bargein.carriers.seam import Line
 from bargein.ports import CarrierError
-from bargein.wire.base import JsonObject
 
 _KEY_BEGINS = "-----BEGIN PRIVATE KEY-----"
 _KEY_ENDS = "-----END PRIVATE KEY-----"
@@ -63,18 +62,9 @@ class Account:
         return self.api_key, self.api_secret
 
 
-def account_of(line: Line, environment: JsonObject) -> Account:
-    """The account that a number is used with.
-
-    Args:
-        line: the number; its credential goes first.
-        environment: a credential too. It fills up what the first lacks, as long as both are of one account: an
-            application of one account is nothing to another.
-    """
-    given = line.credential or {}
-    ours, theirs = _text(environment, "apiKey"), _text(given, "apiKey")
-    fills_up = ours is None or theirs is None or ours == theirs
-    found = {**environment, **given} if fills_up else given
+def account_of(line: Line) -> Account:
+    """The account that a number is used with."""
+    found = line.credential or {}
     key = _text(found, "vonageApplicationPrivateKey")
     return Account(
         api_key=_text(found, "apiKey"),

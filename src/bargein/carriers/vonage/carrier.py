@@ -2,18 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from bargein.carriers.seam import Addresses, Answer, Dial, Incoming, Line, Notice, Placed, WebhookRequest
 from bargein.carriers.vonage import events
-from bargein.carriers.vonage.account import Account, account_of
+from bargein.carriers.vonage.account import account_of
 from bargein.carriers.vonage.codec import VonageCodec
 from bargein.carriers.vonage.signature import Signatures
 from bargein.clock import Clock
-from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 
 if TYPE_CHECKING:
@@ -29,15 +27,13 @@ class VonageCarrier:
 
     Args:
         clock: the time, for the age of signatures.
-        environment: a credential for numbers whose own lacks something (`account_of`).
         base_url: of a server that stands in for Vonage's.
     """
 
     provider = "vonage"
     can_press = True
 
-    def __init__(self, clock: Clock, *, environment: JsonObject | None = None, base_url: str | None = None) -> None:
-        self._environment = environment or {}
+    def __init__(self, clock: Clock, *, base_url: str | None = None) -> None:
         self._base_url = base_url
         self._signatures = Signatures(clock)
         self._regions: OrderedDict[str, str] = OrderedDict()
@@ -49,11 +45,11 @@ class VonageCarrier:
 
     def verify(self, line: Line, request: WebhookRequest) -> None:
         """See `Carrier.verify`."""
-        self._signatures.check_webhook(self._account(line), request)
+        self._signatures.check_webhook(account_of(line), request)
 
     def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
         """See `Carrier.verify_socket`: Vonage signs the upgrade, as the NCCO asks for it."""
-        self._signatures.check_socket(self._account(line), request)
+        self._signatures.check_socket(account_of(line), request)
 
     def read(self, request: WebhookRequest) -> Sequence[Notice]:
         """See `Carrier.read`."""
@@ -81,40 +77,35 @@ class VonageCarrier:
 
     async def place(self, line: Line, dial: Dial) -> Placed:
         """See `Carrier.place`."""
-        return await (await self._loaded()).place(self._account(line), line.number.get("number"), dial)
+        return await (await self._loaded()).place(account_of(line), line.number.get("number"), dial)
 
     async def hang_up(self, line: Line, carrier_call_id: str) -> None:
         """See `Carrier.hang_up`."""
         control = await self._loaded()
-        await control.hang_up(self._account(line), carrier_call_id, self._regions.get(carrier_call_id))
+        await control.hang_up(account_of(line), carrier_call_id, self._regions.get(carrier_call_id))
 
     async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
         """See `Carrier.press`."""
         control = await self._loaded()
-        await control.press(self._account(line), carrier_call_id, keys, self._regions.get(carrier_call_id))
+        await control.press(account_of(line), carrier_call_id, keys, self._regions.get(carrier_call_id))
 
     async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
         """See `Carrier.transfer`."""
         control = await self._loaded()
         ncco = control.transfer_ncco(line.number.get("number"), destination, addresses)
-        await control.transfer(self._account(line), carrier_call_id, ncco, self._regions.get(carrier_call_id))
+        await control.transfer(account_of(line), carrier_call_id, ncco, self._regions.get(carrier_call_id))
 
     async def adopt(self, line: Line, addresses: Addresses) -> None:
         """See `Carrier.adopt`: the application's webhooks come here, signed, and the number is the application's."""
-        await (await self._loaded()).adopt(self._account(line), line.number.get("number"), addresses)
+        await (await self._loaded()).adopt(account_of(line), line.number.get("number"), addresses)
 
     async def close(self) -> None:
         """See `Carrier.close`."""
         if self._control is not None:
             self._control.close()
 
-    def _account(self, line: Line) -> Account:
-        return account_of(line, self._environment)
-
     async def _loaded(self) -> "Control":
         if self._control is None:
-            if find_spec("vonage") is None:
-                raise CarrierError("calls by Vonage need its library: python -m pip install 'bargein[vonage]'.")
             made = await anyio.to_thread.run_sync(_load, self._base_url)
             self._control = self._control or made
         return self._control

@@ -15,6 +15,7 @@ from vonage_voice.models import NccoAction
 from bargein.carriers.seam import Addresses, Dial, Placed
 from bargein.carriers.vonage import ncco
 from bargein.carriers.vonage.account import Account
+from bargein.carriers.vonage.events import transport_of
 from bargein.carriers.vonage.rest import API_HOST, RefusedError, Rest
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
@@ -63,7 +64,7 @@ class Control:
         except _UNREADABLE:
             raise CarrierError("the customer is nobody whom Vonage can call.") from None
         made = await self._rest.run(account, lambda vonage: vonage.voice.create_call(request))
-        return Placed(made.uuid, {"conversation_uuid": made.conversation_uuid})
+        return Placed(made.uuid, transport_of(made.uuid, made.conversation_uuid))
 
     async def hang_up(self, account: Account, call: str, region: str | None) -> None:
         """End a call; one that is over already is no error."""

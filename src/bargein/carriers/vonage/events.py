@@ -51,6 +51,11 @@ def region_of(request: WebhookRequest) -> tuple[str, str] | None:
     return (call, host) if host.endswith((".vonage.com", ".nexmo.com")) else None
 
 
+def transport_of(call: str, conversation: str | None) -> JsonObject:
+    """What a call's `transport` has of Vonage (Vapi's `VonageTransport`)."""
+    return {"callUUID": call, **({} if conversation is None else {"conversationUUID": conversation})}
+
+
 def e164(number: str) -> str:
     """A number as Vapi writes it; Vonage writes it without the plus."""
     return f"+{number}" if number.isdecimal() and 7 <= len(number) <= 15 and number[0] != "0" else number
@@ -60,18 +65,20 @@ def _incoming(said: JsonObject) -> Sequence[Notice]:
     call, to = _text(said, "uuid"), _text(said, "to")
     if call is None or to is None:
         return []  # an error report: "Syntax error in NCCO" and the like
-    details = {name: said[name] for name in ("conversation_uuid", "region_url", "endpoint_type") if said.get(name)}
+    caller = e164(_text(said, "from") or "")
+    known = caller.startswith(("+", "sip:", "sips:"))  # and not "anonymous", "Restricted", …
     return [
         Incoming(
             carrier_call_id=call,
             to=e164(to),
-            caller=e164(_text(said, "from") or _text(said, "from_user") or "anonymous"),
+            caller=caller if known else "",
+            caller_name=_text(said, "from_user"),
             sip_headers={
                 name.removeprefix(_SIP_HEADER): str(value)
                 for name, value in said.items()
                 if name.startswith(_SIP_HEADER)
             },
-            details=details,
+            details=transport_of(call, _text(said, "conversation_uuid")),
         )
     ]
 
@@ -87,9 +94,9 @@ def _progress(said: JsonObject) -> Sequence[Notice]:
     if status == "answered" and ours:
         return [Answered(call)]
     if status == "human":
-        return [Answered(call, "human")]
+        return [Answered(call, "human", status)]
     if status == "machine":
-        return [Answered(call, "machine")]
+        return [Answered(call, "machine", " ".join(filter(None, (status, _text(said, "sub_state")))))]
     if status in _OVER:
         return [_over(call, status, said)]
     return []
