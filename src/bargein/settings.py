@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 8700
@@ -48,6 +49,10 @@ class Settings:
         vonage_private_key: of that application, in PEM; a backslash and an n may stand for a new line
             (`VONAGE_PRIVATE_KEY`).
         vonage_signature_secret: what that account signs webhooks with (`VONAGE_SIGNATURE_SECRET`).
+        telnyx_api_key: for phone numbers of Telnyx's that name no credential (`TELNYX_API_KEY`).
+        telnyx_public_key: what Telnyx's webhooks for them are checked with, base64 (`TELNYX_PUBLIC_KEY`).
+        telnyx_base_url: another address of Telnyx's API (`TELNYX_BASE_URL`).
+        telnyx_byte_order: of the 16-bit samples in Telnyx's media frames, little or big (`BARGEIN_TELNYX_BYTE_ORDER`).
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -70,6 +75,10 @@ class Settings:
     vonage_application_id: str | None = None
     vonage_private_key: str | None = field(default=None, repr=False)
     vonage_signature_secret: str | None = field(default=None, repr=False)
+    telnyx_api_key: str | None = field(default=None, repr=False)
+    telnyx_public_key: str | None = None
+    telnyx_base_url: str | None = None
+    telnyx_byte_order: Literal["little", "big"] = "little"
     log_level: str = "info"
 
     @property
@@ -186,6 +195,10 @@ def from_environment(
         vonage_application_id=text("VONAGE_APPLICATION_ID"),
         vonage_private_key=text("VONAGE_PRIVATE_KEY"),
         vonage_signature_secret=text("VONAGE_SIGNATURE_SECRET"),
+        telnyx_api_key=text("TELNYX_API_KEY"),
+        telnyx_public_key=text("TELNYX_PUBLIC_KEY"),
+        telnyx_base_url=text("TELNYX_BASE_URL"),
+        telnyx_byte_order=_byte_order(text("BARGEIN_TELNYX_BYTE_ORDER")),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()
@@ -200,6 +213,16 @@ def _switch(name: str, value: str | None) -> bool | None:
     if value.lower() in ("0", "false", "no", "off"):
         return False
     raise SettingsError(f"{name} must be 1 or 0, not {value!r}")
+
+
+def _byte_order(value: str | None) -> Literal["little", "big"]:
+    match (value or "little").lower():
+        case "little":
+            return "little"
+        case "big":
+            return "big"
+        case _:
+            raise SettingsError(f"BARGEIN_TELNYX_BYTE_ORDER must be little or big, not {value!r}")
 
 
 def _port(value: str | None) -> int:

@@ -96,6 +96,10 @@ async def test_every_kind_is_kept(client: httpx.AsyncClient, provider: str) -> N
         ({"provider": []}, [f"provider must be one of the following values: {', '.join(kinds())}"]),
         ({"provider": "openai"}, ["apiKey should not be null or undefined"]),
         ({"provider": "telnyx", "apiKey": 1}, ["apiKey must be a string"]),
+        ({"provider": "telnyx", "apiKey": "x", "publicKey": 1}, ["publicKey must be a string"]),
+        ({"provider": "telnyx", "apiKey": "x", "publicKey": "eHk="}, ["publicKey must be base64 encoded, of 32 bytes"]),
+        ({"provider": "telnyx", "apiKey": "x", "publicKey": "?"}, ["publicKey must be base64 encoded, of 32 bytes"]),
+        ({"provider": "openai", "apiKey": "x", "publicKey": "y"}, ["property publicKey should not exist"]),
         ({"provider": "openai", "apiKey": "x", "id": "y"}, ["property id should not exist"]),
         (
             {"provider": "webhook", "authenticationPlan": {"type": "hmac", "secretKey": "x", "algorithm": "md5"}},
@@ -110,6 +114,13 @@ async def test_every_kind_is_kept(client: httpx.AsyncClient, provider: str) -> N
 async def test_a_bad_credential_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
     assert refusal(await client.post("/credential", json=body)) == message
     assert (await client.get("/credential")).json() == []
+
+
+async def test_a_public_key_is_shown(client: httpx.AsyncClient) -> None:
+    public_key = b64encode(bytes(32)).decode()
+    made = await make(client, {"provider": "telnyx", "apiKey": SECRET, "publicKey": public_key})
+    assert made["publicKey"] == public_key
+    assert "apiKey" not in made
 
 
 async def test_a_bad_change_changes_nothing(client: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ its id and private key, named as here; a server of one's own is given them. `sig
 which Vonage signs what it sends.
 """
 
+from base64 import b64decode
 from functools import cache
 from typing import cast
 
@@ -20,9 +21,16 @@ from bargein.wire.redact import is_secret_name
 _TELNYX = "telnyx"
 _LIKE_TELNYX = "openai"
 """A credential that has the same fields: `apiKey` and `name`."""
+_PUBLIC_KEY = "publicKey"
+"""What Telnyx's webhooks are checked with: the account's Ed25519 key, base64."""
 
 _VONAGE = "vonage"
-_VONAGE_EXTRAS = ("vonageApplicationId", "vonageApplicationPrivateKey", "signatureSecret")
+
+_EXTRAS = {
+    _VONAGE: ("vonageApplicationId", "vonageApplicationPrivateKey", "signatureSecret"),
+    _TELNYX: (_PUBLIC_KEY,),
+}
+"""What a credential may hold that Vapi does not take for one."""
 
 _MAX_MESSAGES = 50
 _MAX_CHARS = 10_000
@@ -44,8 +52,7 @@ def kinds() -> dict[str, str]:
 
 def fields_of(provider: str) -> frozenset[str]:
     """The names of the fields that a credential for this provider may have."""
-    known = frozenset(contract.definitions()[kinds()[provider]]["properties"])
-    return known.union(_VONAGE_EXTRAS) if provider == _VONAGE else known
+    return frozenset(contract.definitions()[kinds()[provider]]["properties"]).union(_EXTRAS.get(provider, ()))
 
 
 def parse_credential(data: object) -> JsonObject:
@@ -64,10 +71,10 @@ def parse_credential(data: object) -> JsonObject:
         raise bad_request(words.sentence("provider", words.one_of(kinds())))
     known = fields_of(provider)
     found = [f"property {name} should not exist" for name in body if name not in known]
-    like = body | {"provider": _LIKE_TELNYX} if provider == _TELNYX else body
-    if provider == _VONAGE:
-        found += _problems_of_extras(body)
-        like = {name: value for name, value in body.items() if name not in _VONAGE_EXTRAS}
+    found += _problems_of_extras(provider, body)
+    like = {name: value for name, value in body.items() if name not in _EXTRAS.get(provider, ())}
+    if provider == _TELNYX:
+        like["provider"] = _LIKE_TELNYX
     found += [words.sentence(path, text) for path, text in contract.problems(kinds()[provider], like).items()]
     if found:
         raise bad_request(*found[:_MAX_MESSAGES])
@@ -88,9 +95,9 @@ def completed(credential: JsonObject, default: JsonObject | None) -> JsonObject:
     return {**default, **credential}
 
 
-def _problems_of_extras(body: JsonObject) -> list[str]:
+def _problems_of_extras(provider: str, body: JsonObject) -> list[str]:
     found: list[str] = []
-    for name in _VONAGE_EXTRAS:
+    for name in _EXTRAS.get(provider, ()):
         value: object = body.get(name)
         if value is None:
             continue
@@ -98,7 +105,16 @@ def _problems_of_extras(body: JsonObject) -> list[str]:
             found.append(words.sentence(name, words.STRING))
         elif not 1 <= len(value) <= _MAX_CHARS:
             found.append(words.sentence(name, words.shorter(_MAX_CHARS) if value else words.longer(1)))
+        elif name == _PUBLIC_KEY and not _is_ed25519_key(value):
+            found.append(words.sentence(name, "must be base64 encoded, of 32 bytes"))
     return found
+
+
+def _is_ed25519_key(text: str) -> bool:
+    try:
+        return len(b64decode(text, validate=True)) == 32
+    except ValueError:
+        return False
 
 
 def shown(credential: JsonObject) -> JsonObject:

@@ -1,0 +1,204 @@
+"""Telnyx as a `bargein.carriers.seam.Carrier`: Call Control, and TeXML as the other way in."""
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, uuid5
+
+from bargein.carriers.seam import (
+    Addresses,
+    Answer,
+    Dial,
+    ForgedError,
+    Incoming,
+    Line,
+    Notice,
+    Over,
+    Placed,
+    WebhookRequest,
+)
+from bargein.carriers.telnyx import requests, texml
+from bargein.carriers.telnyx.adoption import adopt, find_number
+from bargein.carriers.telnyx.client import BASE_URL, Clients, NotThereError
+from bargein.carriers.telnyx.codec import TelnyxCodec
+from bargein.carriers.telnyx.payload import ByteOrder
+from bargein.carriers.telnyx.webhooks import Signatures, is_texml, read_event, read_form
+from bargein.clock import Clock
+from bargein.ports import CarrierError
+from bargein.wire.base import JsonObject
+
+if TYPE_CHECKING:
+    from telnyx import AsyncTelnyx
+
+SOCKET_TOKEN = "x-telnyx-streaming-auth-token"  # noqa: S105  # a header's name
+
+_Key = TypeVar("_Key")
+
+_MOST_REMEMBERED = 10_000
+
+
+class TelnyxCarrier:
+    """A `bargein.carriers.seam.Carrier` for numbers bought at Telnyx.
+
+    A line's credential holds `apiKey`, for requests, and `publicKey` (base64), which webhooks are checked with.
+
+    Args:
+        clock: the one clock.
+        base_url: of Telnyx's API; another one in tests.
+        byte_order: of the audio; see `payload`.
+    """
+
+    provider = "telnyx"
+    can_press = True
+
+    def __init__(self, clock: Clock, base_url: str = BASE_URL, byte_order: ByteOrder = "little") -> None:
+        self._clients = Clients(base_url)
+        self._signatures = Signatures(clock)
+        self._byte_order: ByteOrder = byte_order
+        self._texml_calls: OrderedDict[str, str] = OrderedDict()  # to the account's id
+        self._connections: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def codec(self) -> TelnyxCodec:
+        """See `Carrier.codec`."""
+        return TelnyxCodec(self._byte_order)
+
+    def verify(self, line: Line, request: WebhookRequest) -> None:
+        """See `Carrier.verify`."""
+        key: object = None if line.credential is None else line.credential.get("publicKey")
+        self._signatures.verify(key if isinstance(key, str) else None, request)
+
+    def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
+        """See `Carrier.verify_socket`. A stream that TeXML opened has no header of its own."""
+        given = request.headers.get(SOCKET_TOKEN)
+        if given is None:
+            if urlsplit(request.url).query == texml.SOCKET_MARK:
+                return
+            raise ForgedError(f"it has no {SOCKET_TOKEN}")
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            raise ForgedError(f"its {SOCKET_TOKEN} is wrong")
+
+    def read(self, request: WebhookRequest) -> Sequence[Notice]:
+        """See `Carrier.read`."""
+        if not is_texml(request):
+            notice = read_event(request.body)
+            return () if notice is None else (notice,)
+        notice, form = read_form(request.body)
+        match notice:
+            case Incoming():
+                _remember(self._texml_calls, notice.carrier_call_id, form.get("AccountSid", ""))
+            case Over():
+                self._texml_calls.pop(notice.carrier_call_id, None)
+            case _:
+                return ()
+        return (notice,)
+
+    async def answer(self, line: Line, carrier_call_id: str, addresses: Addresses) -> Answer:
+        """See `Carrier.answer`."""
+        if addresses.media is None:
+            raise CarrierError("there is no address for the call's audio.")
+        if carrier_call_id in self._texml_calls:
+            return texml.stream(addresses)
+        async with self._clients.use(line) as client:
+            await client.calls.actions.answer(
+                carrier_call_id,
+                **requests.streaming(addresses),
+                **requests.told_at(addresses),
+                command_id=str(uuid5(NAMESPACE_URL, carrier_call_id)),  # a second try is known as one
+            )
+        return self.settled()
+
+    async def refuse(self, line: Line, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+        """See `Carrier.refuse`."""
+        call_id = incoming.carrier_call_id
+        if call_id in self._texml_calls:
+            return texml.reject() if forward_to is None else requests.instructions(line, forward_to)
+        async with self._clients.use(line) as client:
+            if forward_to is None:
+                await client.calls.actions.reject(call_id, cause="CALL_REJECTED")
+            else:
+                await client.calls.actions.transfer(call_id, **requests.destination(line, forward_to))
+        return self.settled()
+
+    def settled(self) -> Answer:
+        """See `Carrier.settled`."""
+        return Answer("{}")
+
+    async def place(self, line: Line, dial: Dial) -> Placed:
+        """See `Carrier.place`. It is sent once: a second try might ring twice."""
+        if dial.addresses.media is None:
+            raise CarrierError("there is no address for the call's audio.")
+        async with self._clients.use(line, retries=0) as client:
+            connection_id = await self._connection(client, line, requests.number(line))
+            placed = await client.calls.dial(**requests.placing(line, dial, connection_id))
+        if placed.data is None:
+            raise CarrierError("Telnyx took the call and gave it no name.")
+        details = {"callLegId": placed.data.call_leg_id, "callSessionId": placed.data.call_session_id}
+        return Placed(placed.data.call_control_id, details)
+
+    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+        """See `Carrier.hang_up`."""
+        try:
+            async with self._clients.use(line) as client:
+                account = self._texml_calls.get(carrier_call_id)
+                if account is None:
+                    await client.calls.actions.hangup(carrier_call_id)
+                else:
+                    await client.texml.accounts.calls.update(carrier_call_id, account_sid=account, status="completed")
+        except NotThereError:
+            pass  # it is over already
+
+    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+        """See `Carrier.press`."""
+        if carrier_call_id in self._texml_calls:
+            raise CarrierError("keys cannot be pressed in a call that came by TeXML.")
+        async with self._clients.use(line) as client:
+            await client.calls.actions.send_dtmf(carrier_call_id, digits=keys)
+
+    async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
+        """See `Carrier.transfer`."""
+        async with self._clients.use(line) as client:
+            account = self._texml_calls.get(carrier_call_id)
+            if account is not None:
+                instructions = requests.instructions(line, destination).body
+                await client.texml.accounts.calls.update(carrier_call_id, account_sid=account, texml=instructions)
+                return
+            await client.calls.actions.transfer(
+                carrier_call_id,
+                **requests.destination(line, destination),
+                **requests.told_at(addresses),
+            )
+        with suppress(CarrierError):  # the call's audio is no longer ours; else Telnyx would open its socket anew
+            async with self._clients.use(line) as client:
+                await client.calls.actions.stop_streaming(carrier_call_id)
+
+    async def adopt(self, line: Line, addresses: Addresses) -> None:
+        """See `Carrier.adopt`."""
+        number = requests.number(line)
+        async with self._clients.use(line) as client:
+            await adopt(client, number, addresses)
+        for key in [key for key in self._connections if key[1] == number]:
+            del self._connections[key]
+
+    async def close(self) -> None:
+        """See `Carrier.close`."""
+        await self._clients.close()
+
+    async def _connection(self, client: "AsyncTelnyx", line: Line, number: str) -> str:
+        """The application that the number belongs to, which its calls are placed by."""
+        key = (str(line.number.get("id", "")), number)
+        known = self._connections.get(key)
+        if known is None:
+            known = (await find_number(client, number)).connection_id
+            if not known:
+                raise CarrierError("the number has no Call Control application at Telnyx to place calls by.")
+            _remember(self._connections, key, known)
+        return known
+
+
+def _remember(memory: OrderedDict[_Key, str], key: _Key, value: str) -> None:
+    memory[key] = value
+    if len(memory) > _MOST_REMEMBERED:
+        memory.popitem(last=False)

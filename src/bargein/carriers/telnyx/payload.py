@@ -1,0 +1,98 @@
+"""What Telnyx's media payloads hold: headerless RTP payloads in the encoding that the `start` frame names.
+
+We ask for L16 at 16 kHz in both directions. RFC 3551 (section 4.5.11) gives L16 network byte order; what Telnyx puts
+into its WebSocket frames is little-endian by all reports of those who have had calls over it, and its own documents say
+nothing. So little-endian is the default, and `byte_order` is a setting.
+
+Where Telnyx cannot transcode a caller's audio it sends that of the telephone leg instead (`media_format` says so):
+mu-law or A-law at 8 kHz, which become 16 kHz here. What we send is L16 in any case.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from bargein.audio import g711
+from bargein.audio.pcm import Int16Array, from_bytes, to_bytes
+from bargein.audio.resample import StreamResampler
+from bargein.carriers.seam import FrameError
+
+ByteOrder = Literal["little", "big"]
+
+RATE_HZ = 16_000
+"""Of all audio that the house sees of Telnyx."""
+
+_RATES_HZ = (8000, 16_000, 22_050, 24_000, 48_000)
+"""Telnyx's rates for L16 (`stream_bidirectional_sampling_rate`)."""
+
+
+class Payloads:
+    """Reads the payloads of one stream as `pcm_s16le` at 16 kHz.
+
+    Args:
+        encoding: `media_format.encoding` of the `start` frame.
+        rate_hz: `media_format.sample_rate`.
+        byte_order: of L16.
+
+    Raises:
+        FrameError: an encoding or a rate that was not asked for and cannot be read.
+    """
+
+    def __init__(self, encoding: str, rate_hz: int, byte_order: ByteOrder) -> None:
+        self._byte_order: ByteOrder = byte_order
+        self._decode = self._decoder(encoding, rate_hz)
+        self._resampler = StreamResampler(rate_hz, RATE_HZ, "live")
+
+    def samples(self, data: bytes) -> Int16Array:
+        """What a payload holds, at the stream's own rate.
+
+        Raises:
+            FrameError: the payload ends in the middle of a sample.
+        """
+        return self._decode(data)
+
+    def audio(self, pcm: Int16Array) -> bytes:
+        """Take the samples that come next; may give nothing, for the resampler withholds a little."""
+        return to_bytes(self._resampler.push(pcm))
+
+    def _decoder(self, encoding: str, rate_hz: int) -> Callable[[bytes], Int16Array]:
+        match encoding:
+            case "L16" if rate_hz in _RATES_HZ:
+                return self._linear
+            case "PCMU" if rate_hz == 8000:
+                return g711.decode
+            case "PCMA" if rate_hz == 8000:
+                return _a_law
+            case _:
+                raise FrameError(f"the stream is {encoding} at {rate_hz} Hz, which was not asked for")
+
+    def _linear(self, data: bytes) -> Int16Array:
+        try:
+            return from_bytes(in_order(data, self._byte_order))
+        except ValueError as error:
+            raise FrameError(str(error)) from error
+
+
+def in_order(data: bytes, byte_order: ByteOrder) -> bytes:
+    """Turn 16-bit samples from little-endian to `byte_order`, or back; half a sample at the end stays as it is."""
+    if byte_order == "little":
+        return data
+    whole = len(data) // 2 * 2
+    return np.frombuffer(data[:whole], dtype="<i2").byteswap().tobytes() + data[whole:]
+
+
+def _a_law_table() -> Int16Array:
+    """The 16-bit value of each of the 256 codes (G.711, table 1: the 13-bit value, shifted left by three)."""
+    code = np.arange(256, dtype=np.int64) ^ 0x55
+    segment = (code >> 4) & 0x07
+    step = code & 0x0F
+    magnitude = np.where(segment == 0, 2 * step + 1, (2 * step + 33) << np.maximum(segment - 1, 0))
+    return (8 * np.where(code & 0x80, magnitude, -magnitude)).astype(np.int16)
+
+
+_A_LAW = _a_law_table()
+
+
+def _a_law(data: bytes) -> Int16Array:
+    return _A_LAW[np.frombuffer(data, dtype=np.uint8)]

@@ -1,0 +1,53 @@
+"""TeXML, the other way into Telnyx: what its request for instructions is answered with."""
+
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from bargein.carriers.seam import Addresses, Answer
+from bargein.wire.base import JsonObject
+
+CONTENT_TYPE = "application/xml"
+SOCKET_MARK = "by=texml"
+"""In the query of a stream's URL: `<Stream>` has no auth token, so that the socket comes without its header."""
+
+
+def stream(addresses: Addresses) -> Answer:
+    """Connect the call's audio; when the socket is closed the call ends, for nothing follows."""
+    response = Element("Response")
+    attributes = {
+        "url": f"{addresses.media}?{SOCKET_MARK}",
+        "track": "inbound_track",
+        "codec": "L16",
+        "bidirectionalMode": "rtp",  # mp3 is the default, one file a second
+        "bidirectionalCodec": "L16",
+        "bidirectionalSamplingRate": "16000",
+        "enableReconnect": "false",  # the URL opens one socket
+    }
+    SubElement(SubElement(response, "Connect"), "Stream", attributes)
+    return _answer(response)
+
+
+def reject() -> Answer:
+    """Turn the call away."""
+    response = Element("Response")
+    SubElement(response, "Reject", {"reason": "rejected"})
+    return _answer(response)
+
+
+def dial(to: str, caller_id: str, digits: str | None = None) -> Answer:
+    """Give the call to a number or SIP URI."""
+    response = Element("Response")
+    verb = SubElement(response, "Dial", {"callerId": caller_id})
+    noun = SubElement(verb, "Sip" if to.startswith(("sip:", "sips:")) else "Number")
+    noun.text = to
+    if digits is not None:
+        noun.set("sendDigits", digits)
+    return _answer(response)
+
+
+def number_or_uri(destination: JsonObject) -> str:
+    """Whom a destination, or a customer, names."""
+    return str(destination.get("number") or destination.get("sipUri") or "")
+
+
+def _answer(response: Element) -> Answer:
+    return Answer(tostring(response, encoding="unicode", xml_declaration=True), CONTENT_TYPE)

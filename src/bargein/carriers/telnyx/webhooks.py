@@ -1,0 +1,205 @@
+"""Telnyx's webhooks: whether they are Telnyx's own, and what they say.
+
+All are signed alike: Ed25519 over `timestamp|body`, in the headers `telnyx-signature-ed25519` (base64) and
+`telnyx-timestamp` (seconds since 1970). Call Control's are JSON events, TeXML's are forms.
+"""
+
+import json
+from base64 import b64decode
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import cast
+from urllib.parse import parse_qsl
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from bargein.carriers.seam import Answered, ForgedError, Incoming, Notice, Over, Ringing, WebhookRequest
+from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
+from bargein.clock import Clock
+from bargein.wire.base import JsonObject
+
+SIGNATURE = "telnyx-signature-ed25519"
+TIMESTAMP = "telnyx-timestamp"
+FRESH_S = 300
+"""How far a webhook's time may be from ours, as in Telnyx's own libraries."""
+_MOST_SEEN = 100_000
+
+
+class UnreadableError(ValueError):
+    """A webhook that is Telnyx's own, and makes no sense."""
+
+
+class Signatures:
+    """Checks webhooks' signatures, and takes each once.
+
+    Telnyx signs anew when it sends an event again, for the body counts the attempts; a signature that was seen before
+    is therefore somebody's replay.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
+
+    def verify(self, public_key: str | None, request: WebhookRequest) -> None:
+        """See `bargein.carriers.seam.Carrier.verify`.
+
+        Args:
+            public_key: the account's, base64 of 32 bytes.
+            request: the webhook.
+        """
+        if public_key is None:
+            raise ForgedError("there is no publicKey of Telnyx's to check it with")
+        stamp = request.headers.get(TIMESTAMP, "")
+        if SIGNATURE not in request.headers or not stamp:
+            raise ForgedError("it is not signed")
+        now_s = self._clock.epoch_ms() // 1000
+        if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12) or abs(now_s - int(stamp)) > FRESH_S:
+            raise ForgedError("it is not fresh")
+        signature = _decoded(request.headers[SIGNATURE], 64, "signature")
+        try:
+            key = Ed25519PublicKey.from_public_bytes(_decoded(public_key, 32, "public key"))
+            key.verify(signature, stamp.encode("ascii") + b"|" + request.body)
+        except InvalidSignature as error:
+            raise ForgedError("the signature is not Telnyx's") from error
+        self._once(signature, now_s)
+
+    def _once(self, signature: bytes, now_s: int) -> None:
+        while self._seen and (len(self._seen) >= _MOST_SEEN or now_s - next(iter(self._seen.values())) > 2 * FRESH_S):
+            self._seen.popitem(last=False)
+        if signature in self._seen:
+            raise ForgedError("it came before")
+        self._seen[signature] = now_s
+
+
+def _decoded(text: str, size: int, what: str) -> bytes:
+    try:
+        data = b64decode(text, validate=True)
+    except ValueError as error:
+        raise ForgedError(f"the {what} is not base64") from error
+    if len(data) != size:
+        raise ForgedError(f"the {what} has not {size} bytes")
+    return data
+
+
+def is_texml(request: WebhookRequest) -> bool:
+    """Whether a webhook is TeXML's (a form) and not Call Control's (JSON)."""
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
+def read_event(body: bytes) -> Notice | None:
+    """What a Call Control event says; None for what does not matter here.
+
+    Raises:
+        UnreadableError: it is no event.
+    """
+    try:
+        said: object = json.loads(body)
+    except RecursionError as error:
+        raise UnreadableError("the event is nested too deep") from error
+    event = _member(said, "data")
+    payload = _member(event, "payload")
+    kind: object = event.get("event_type")
+    if not isinstance(kind, str):
+        raise UnreadableError("the event has no event_type")
+    match kind:
+        case "call.initiated" if payload.get("direction") == "incoming":
+            return _incoming(payload)
+        case "call.initiated" | "call.ringing":
+            return Ringing(_call_id(payload))
+        case "call.answered":
+            return Answered(_call_id(payload))
+        case "call.machine.detection.ended" | "call.machine.premium.detection.ended":
+            return _judged(_call_id(payload), payload.get("result"))
+        case "call.hangup":
+            return _over(payload)
+        case _:
+            return None
+
+
+def _incoming(payload: JsonObject) -> Incoming:
+    details = {"callLegId": "call_leg_id", "callSessionId": "call_session_id"}  # named as in Vapi's TelnyxTransport
+    name = payload.get("caller_id_name")
+    return Incoming(
+        carrier_call_id=_call_id(payload),
+        to=_string(payload, "to"),
+        caller=_string(payload, "from"),
+        caller_name=name if isinstance(name, str) and name and name != payload.get("from") else None,
+        sip_headers=_headers(payload.get("custom_headers")) | _headers(payload.get("sip_headers")),
+        details={ours: payload[theirs] for ours, theirs in details.items() if isinstance(payload.get(theirs), str)},
+    )
+
+
+def _judged(call_id: str, result: object) -> Notice | None:
+    match result:
+        case "machine" | "fax_detected":
+            return Answered(call_id, by="machine")
+        case "human" | "human_residence" | "human_business":
+            return Answered(call_id, by="human")
+        case _:  # not_sure, silence
+            return None
+
+
+def _over(payload: JsonObject) -> Over:
+    cause = str(payload.get("hangup_cause") or "unspecified")
+    code = str(payload.get("sip_hangup_cause") or "unspecified")
+    source = str(payload.get("hangup_source") or "unknown")
+    detail = f"{cause} by {source}" + (f", SIP {code}" if code != "unspecified" else "")
+    return Over(_call_id(payload), ended_reason(cause, code), detail[:200])
+
+
+def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
+    """What a TeXML webhook says, and its fields.
+
+    The request for instructions has no `CallbackSource`, and its `CallStatus` is ringing.
+
+    Raises:
+        UnreadableError: it is no form, or names no call.
+    """
+    try:
+        form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+    except UnicodeDecodeError as error:
+        raise UnreadableError("the form is not UTF-8") from error
+    call_id = form.get("CallSid", "")
+    if not call_id:
+        raise UnreadableError("the form names no CallSid")
+    status = form.get("CallStatus", "")
+    reason = texml_ended_reason(status)
+    if reason is not None:
+        return Over(call_id, reason, f"{status} by {form.get('HangupSource', 'unknown')}"[:200]), form
+    if "CallbackSource" in form:
+        return None, form
+    if not form.get("From") or not form.get("To"):
+        raise UnreadableError("the form does not say who calls whom")
+    account = {"accountSid": form["AccountSid"]} if form.get("AccountSid") else {}
+    name = form.get("CallerId")
+    return Incoming(call_id, form["To"], form["From"], name if name != form["From"] else None, {}, account), form
+
+
+def _headers(listed: object) -> dict[str, str]:
+    """`[{"name": …, "value": …}]`, as Telnyx has SIP headers."""
+    found: dict[str, str] = {}
+    for item in cast("list[object]", listed) if isinstance(listed, list) else []:
+        if isinstance(item, dict):
+            header = cast("JsonObject", item)
+            if isinstance(header.get("name"), str) and isinstance(header.get("value"), str):
+                found[header["name"]] = header["value"]
+    return found
+
+
+def _member(value: object, name: str) -> JsonObject:
+    inner: object = cast("JsonObject", value).get(name) if isinstance(value, dict) else None
+    if not isinstance(inner, dict):
+        raise UnreadableError(f"the event has no {name}")
+    return cast("JsonObject", inner)
+
+
+def _call_id(payload: JsonObject) -> str:
+    return _string(payload, "call_control_id")
+
+
+def _string(payload: JsonObject, name: str) -> str:
+    value: object = payload.get(name)
+    if not isinstance(value, str) or not value:
+        raise UnreadableError(f"the event has no {name}")
+    return value
