@@ -28,7 +28,7 @@ test: test-engine test-side-by-side test-in-turn  ## every test
 test-engine: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/turns tests/audio --cov --cov-report=term:skip-covered --cov-fail-under=100
 
-SIDE_BY_SIDE := server store tools webhooks wire fleet
+SIDE_BY_SIDE := server store tools webhooks wire fleet carriers
 
 # What no clock is held to.
 test-side-by-side: $(VENV)/.dev

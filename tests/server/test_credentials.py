@@ -1,5 +1,6 @@
 """`/credential`: every kind is kept, none of its secrets ever comes back."""
 
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 

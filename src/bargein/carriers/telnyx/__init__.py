@@ -1,5 +1,5 @@
 """Telnyx: numbers bought there, over Call Control or TeXML and bidirectional media streaming."""
 
-from bargein.carriers.telnyx.carrier import TelnyxCarrier
+from bargein.carriers.telnyx.carrier import TelnyxCarrier, carrier
 
-__all__ = ["TelnyxCarrier"]
+__all__ = ["TelnyxCarrier", "carrier"]

@@ -135,7 +135,11 @@ class TelnyxCarrier:
             placed = await client.calls.dial(**requests.placing(line, dial, connection_id))
         if placed.data is None:
             raise CarrierError("Telnyx took the call and gave it no name.")
-        details = {"callLegId": placed.data.call_leg_id, "callSessionId": placed.data.call_session_id}
+        details = {
+            "callControlId": placed.data.call_control_id,
+            "callLegId": placed.data.call_leg_id,
+            "callSessionId": placed.data.call_session_id,
+        }
         return Placed(placed.data.call_control_id, details)
 
     async def hang_up(self, line: Line, carrier_call_id: str) -> None:
@@ -196,6 +200,11 @@ class TelnyxCarrier:
                 raise CarrierError("the number has no Call Control application at Telnyx to place calls by.")
             _remember(self._connections, key, known)
         return known
+
+
+def carrier(clock: Clock, api_url: str | None, /, *, byte_order: ByteOrder = "little") -> TelnyxCarrier:
+    """See `bargein.carriers.seam.MakeCarrier`; `byte_order` is that of L16, see `payload`."""
+    return TelnyxCarrier(clock, api_url or BASE_URL, byte_order)
 
 
 def _remember(memory: OrderedDict[_Key, str], key: _Key, value: str) -> None:

@@ -118,7 +118,7 @@ def read_event(body: bytes) -> Notice | None:
 
 
 def _incoming(payload: JsonObject) -> Incoming:
-    details = {"callLegId": "call_leg_id", "callSessionId": "call_session_id"}  # named as in Vapi's TelnyxTransport
+    details = {"callControlId": "call_control_id", "callLegId": "call_leg_id", "callSessionId": "call_session_id"}
     name = payload.get("caller_id_name")
     return Incoming(
         carrier_call_id=_call_id(payload),
@@ -130,14 +130,14 @@ def _incoming(payload: JsonObject) -> Incoming:
     )
 
 
-def _judged(call_id: str, result: object) -> Notice | None:
+def _judged(call_id: str, result: object) -> Answered:
     match result:
         case "machine" | "fax_detected":
-            return Answered(call_id, by="machine")
+            return Answered(call_id, "machine", str(result))
         case "human" | "human_residence" | "human_business":
-            return Answered(call_id, by="human")
-        case _:  # not_sure, silence
-            return None
+            return Answered(call_id, "human", str(result))
+        case _:
+            return Answered(call_id, None, str(result)[:40])
 
 
 def _over(payload: JsonObject) -> Over:
@@ -171,9 +171,9 @@ def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
         return None, form
     if not form.get("From") or not form.get("To"):
         raise UnreadableError("the form does not say who calls whom")
-    account = {"accountSid": form["AccountSid"]} if form.get("AccountSid") else {}
-    name = form.get("CallerId")
-    return Incoming(call_id, form["To"], form["From"], name if name != form["From"] else None, {}, account), form
+    name = form.get("CallerId") or None
+    details = {"callControlId": call_id}
+    return Incoming(call_id, form["To"], form["From"], None if name == form["From"] else name, {}, details), form
 
 
 def _headers(listed: object) -> dict[str, str]:
