@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,7 +15,7 @@ import anyio
 import httpx
 import psutil
 from anyio.abc import Process
-from anyio.streams.text import TextReceiveStream
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from bargein.client.connection import Server
 
@@ -57,6 +57,7 @@ class ServerProcess:
     def __init__(self, process: Process, url: str, log: Path) -> None:
         self.server = Server(url=url)
         self.log = log
+        self.pid = process.pid
         self._process = psutil.Process(process.pid)
 
     def usage(self) -> Usage:
@@ -75,13 +76,45 @@ async def providers(cores: Cores) -> AsyncGenerator[Mapping[str, str]]:
 @asynccontextmanager
 async def peers(cores: Cores, module: str, *arguments: str) -> AsyncGenerator[Mapping[str, str]]:
     """Run a module that prints the URLs of its servers as one line of JSON and ends with its standard input."""
-    command = [sys.executable, "-m", module, *arguments]
-    async with _running(command, cores.others, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdout is None:
-            raise RuntimeError("the providers have no output")
-        with anyio.fail_after(30):
-            urls: Mapping[str, str] = json.loads(await TextReceiveStream(process.stdout).receive())
+    async with printing([sys.executable, "-m", module, *arguments], cores.others) as (urls, _):
         yield urls
+
+
+@asynccontextmanager
+async def printing(
+    command: Sequence[str], cores: Sequence[int], log: Path | None = None, within_s: float = 30.0
+) -> AsyncGenerator[tuple[Mapping[str, str], int]]:
+    """Run a command that prints the URLs of its servers as one line of JSON and ends with its standard input.
+
+    Args:
+        command: it.
+        cores: where it runs; none: wherever.
+        log: where its errors go; None: where ours do.
+        within_s: how long it may take to come up.
+
+    Yields:
+        The URLs, and the id of its process.
+
+    Raises:
+        RuntimeError: it does not come up; the text is the end of its log.
+    """
+    with ExitStack() as stack:
+        errors = None if log is None else stack.enter_context(log.open("wb"))
+        async with _running(command, cores, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process:
+            yield await _told(process, log, within_s), process.pid
+
+
+async def _told(process: Process, log: Path | None, within_s: float) -> Mapping[str, str]:
+    try:
+        if process.stdout is None:
+            raise RuntimeError("a server that is to tell its URL has no output")
+        with anyio.fail_after(within_s):
+            told = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 65_536)
+        urls: Mapping[str, str] = json.loads(told)
+    except (anyio.EndOfStream, anyio.IncompleteRead, TimeoutError) as error:
+        tail = "" if log is None else _tail(log)
+        raise RuntimeError(f"a server does not come up:\n{tail}") from error
+    return urls
 
 
 @asynccontextmanager
@@ -110,8 +143,11 @@ async def _until_ready(process: Process, running: ServerProcess, within_s: float
             if await _ready(running.server):
                 return
             await anyio.sleep(0.1)
-    tail = running.log.read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"the server does not come up (exit status {process.returncode}):\n{tail}")
+    raise RuntimeError(f"the server does not come up (exit status {process.returncode}):\n{_tail(running.log)}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:]
 
 
 async def _ready(at: Server) -> bool:

@@ -1,223 +1,235 @@
-"""One scene, played in real time over a call's socket, and what came of it."""
+"""One call over a server's socket, in real time, in which scenes are played one after the other."""
 
 import json
 from collections import deque
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 import numpy as np
-import soxr
 
 from bargein.audio import g711
 from bargein.audio.pcm import Float32Array
-from bargein.client.connection import CallInfo, Server, create_call
-from bargein.client.playback import InterruptionMeter, audible_ms
+from bargein.client.connection import Server, create_call
+from bargein.client.playback import audible_ms
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.capacity_socket import LoadSocket
-from bench.interruption.scenes import RATE_HZ, Scene, at_level, read
+from bench.interruption.conditions import FRAME_MS, RATE_HZ, Condition
+from bench.interruption.hearing import FALSE_AFTER_MS, HIT_MS, PAUSE_MS, Hearing, Outcome
+from bench.interruption.line import Echo, Line
+from bench.interruption.scenes import Scene, draw
 
-FRAME_MS = 20
-HIT_MS = 2_000
-"""A stop within this time of the onset counts for a true interruption."""
+ANSWER_S = 38.0
+"""No scene is played later in an answer than this: its speech is as long as `recordings.SPEECH_S`."""
 
-FALSE_AFTER_MS = 1_000
-"""And within this time of a sound's end against what is none."""
+_SPEAKS_WITHIN_S = 8.0
+_HEARD_AFTER_MS = 400
+_WATCH_MS = 4_000
+_FOLLOW_MS, _FOLLOW_SPREAD_MS = 2_000, 3_000
+_TICK_S = 0.01
+_SIZE = RATE_HZ * FRAME_MS // 1000
 
-PAUSE_MS = 200
-"""A longer pause of the assistant's is heard as a stop, also where it goes on afterwards."""
 
-_FIRST_SOUND_S = 15.0
-_NOISE_DBFS = -70.0
-_LATE_MS = 25.0
+class SilentError(Exception):
+    """The assistant does not speak (any more)."""
+
+
+class UsedUpError(Exception):
+    """The answer that sounds is too old for the scene: play it in another call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a scene. Times are milliseconds from the onset of the clip's energy.
+class Material:
+    """What all calls share.
 
     Attributes:
-        scene: it.
-        stop_ms: the end of the last assistant audio that would still be heard; None: it went on.
-        message_ms: when `user-interrupted` arrived; None: it did not.
-        early: it stopped, or said so, before the onset: the trial counts as a false stop.
-        over_speech: the assistant was talking at the onset; else the trial is void.
-        exposed_ms: for how long the assistant talked while something could stop it.
-        late_ms: the worst delay of our own frames: the trial was not in real time if it is much.
+        clips: samples at 16 kHz by path and condition name; see `material.load`.
+        noise: a steady noise, of level one (RMS).
+        response: a room's impulse response.
     """
 
-    scene: Scene
-    stop_ms: float | None = None
-    message_ms: float | None = None
-    early: bool = False
-    over_speech: bool = False
-    exposed_ms: float = 0.0
-    late_ms: float = 0.0
-
-    @property
-    def void(self) -> bool:
-        """Whether it says nothing about the server."""
-        return not self.over_speech or self.late_ms > _LATE_MS
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the assistant stopped, or paused so that it was heard."""
-        return self.early or self.stop_ms is not None or self.message_ms is not None
+    clips: Mapping[tuple[str, str], Float32Array]
+    noise: Float32Array
+    response: Float32Array
 
 
-class SceneCaller:
-    """Plays one scene.
+class Call:
+    """A call that is going on; see `calling`."""
 
-    Args:
-        scene: what to play.
-        data: the collection.
-        clock: the one clock.
-        response: an impulse response for echoes.
-    """
-
-    def __init__(self, scene: Scene, data: Path, clock: Clock, response: Float32Array) -> None:
-        self._scene = scene
+    def __init__(self, clock: Clock, material: Material, condition: Condition, *, coded: bool, oracle: bool) -> None:
+        self.hearing = Hearing()
         self._clock = clock
-        self._rate_hz = 8_000 if scene.condition.telephone else RATE_HZ
-        clip = read(data / scene.clip) if scene.clip else np.zeros(RATE_HZ, dtype=np.float32)
-        self._clip = at_level(clip, scene.condition.level_dbfs) if scene.clip else clip
-        self._meter = InterruptionMeter()
-        self._first_ms: float | None = None
-        self._messages_ms: list[float] = []
-        self._sound = anyio.Event()
-        self._echo = _Echo(scene, response)
-        self._noise = np.random.default_rng(7)
+        self._material = material
+        self._condition = condition
+        self._coded = coded and condition.telephone
+        self._oracle = oracle
+        self._rate_hz = 8_000 if self._coded else RATE_HZ
+        self._line = Line(condition, coded=coded, seed=7)
+        self._echo = Echo(condition, material.response)
         self._socket: LoadSocket | None = None
+        self._clip: tuple[float, Float32Array] | None = None
+        self._late: deque[tuple[float, float]] = deque(maxlen=4_000)
+        self._played_until_ms = float("-inf")
+        self._over = False
 
-    async def play(self, server: Server, assistant: JsonObject) -> Outcome:
-        """Make the call, play the scene, hang up.
+    @property
+    def over(self) -> bool:
+        """Whether the server has hung up."""
+        return self._over or (self._socket is not None and self._socket.closed.is_set())
+
+    async def play(self, scene: Scene) -> Outcome:
+        """Play one scene over the assistant's speech.
+
+        The first event of an answer comes as long after its first sound as the scene says; where the assistant went on
+        after the event before, two to five seconds after that was over.
 
         Raises:
-            OSError, TimeoutError, ClientError: the call cannot be had.
+            SilentError: the assistant does not speak.
+            UsedUpError: the scene must have another call.
         """
-        encoding = "mulaw" if self._scene.condition.telephone else "pcm_s16le"
-        call: CallInfo = await create_call(server, assistant=assistant, encoding=encoding, rate_hz=self._rate_hz)
-        self._socket = await LoadSocket.open(call.socket_url, self._hear, self._read)
-        try:
-            return await self._talk()
-        finally:
-            self._socket.send_text('{"type":"end-call"}')
-            with anyio.move_on_after(3, shield=True):
-                await self._socket.closed.wait()
-            self._socket.abort()
+        begin_ms = await self._moment(scene)
+        clip = self._material.clips.get((scene.clip, scene.condition.name))
+        self.say(begin_ms, np.zeros(1, dtype=np.float32) if clip is None else clip)
+        until_ms = await self._watch(scene, begin_ms)
+        self._played_until_ms = until_ms
+        return self.hearing.outcome(scene, begin_ms, until_ms, self.worst_late_ms(begin_ms, until_ms))
 
-    async def _talk(self) -> Outcome:
-        start_ms, sent, worst_ms = self._clock.monotonic_ms(), 0, 0.0
-        onset_at_ms: float | None = None
-        begin_ms: float | None = None
+    def say(self, begin_ms: float, clip: Float32Array) -> None:
+        """Play a clip to the server, its first sample at `begin_ms`."""
+        self._clip = (begin_ms, clip)
+
+    def words(self, text: str) -> None:
+        """Tell a server that has no transcriber what has been said."""
+        if self._oracle and text and self._socket is not None:
+            self._socket.send_text(json.dumps({"type": "heard", "text": text}))
+
+    def worst_late_ms(self, from_ms: float, until_ms: float) -> float:
+        """The worst delay of the caller's frames in a span."""
+        return max((late for at_ms, late in self._late if from_ms - 500 <= at_ms <= until_ms), default=0.0)
+
+    async def _moment(self, scene: Scene) -> float:
+        """When the scene's clip shall begin, once it is near."""
+        waited_from_ms = self._clock.monotonic_ms()
         while True:
+            now_ms = self._clock.monotonic_ms()
+            since_ms = self.hearing.speaks_since(now_ms)
+            if since_ms is None:
+                if now_ms - waited_from_ms > _SPEAKS_WITHIN_S * 1000 or self.over:
+                    raise SilentError(f"the assistant does not speak ({scene.part}, {scene.condition.name})")
+            else:
+                waited_from_ms = now_ms
+                if since_ms > self._played_until_ms:
+                    begin_ms = since_ms + scene.inject_ms
+                else:
+                    after_ms = _FOLLOW_MS + _FOLLOW_SPREAD_MS * draw(scene.clip, "follow")
+                    begin_ms = self._played_until_ms + after_ms
+                if begin_ms + scene.offset_ms + FALSE_AFTER_MS > since_ms + ANSWER_S * 1000:
+                    raise UsedUpError
+                if begin_ms <= now_ms + 3 * FRAME_MS:
+                    return max(begin_ms, now_ms + 2 * FRAME_MS)
+            await anyio.sleep(_TICK_S)
+
+    async def _watch(self, scene: Scene, begin_ms: float) -> float:
+        """Wait until the scene is over; gives when that was."""
+        onset_ms, offset_ms = begin_ms + scene.onset_ms, begin_ms + scene.offset_ms
+        told = False
+        while True:
+            now_ms = self._clock.monotonic_ms()
+            if not told and now_ms >= offset_ms + _HEARD_AFTER_MS:
+                self.words(scene.text)
+                told = True
+            if told and now_ms >= self._ends_ms(scene, onset_ms, offset_ms, now_ms):
+                return now_ms
+            if self.over:
+                raise SilentError("the server hung up")
+            await anyio.sleep(_TICK_S)
+
+    def _ends_ms(self, scene: Scene, onset_ms: float, offset_ms: float, now_ms: float) -> float:
+        stop_ms = self.hearing.stop_after(onset_ms, now_ms)
+        if scene.is_true:
+            # Certain either way: it stopped, or it had the time.
+            return max(offset_ms, onset_ms if stop_ms is not None else onset_ms + HIT_MS + 2 * PAUSE_MS)
+        least_ms = max(onset_ms, offset_ms) + FALSE_AFTER_MS + PAUSE_MS
+        if stop_ms is None:
+            return least_ms
+        # It stopped for what was no interruption: does it go on?
+        resumed = self.hearing.stretches[-1][0] > stop_ms
+        return least_ms if resumed else max(least_ms, offset_ms + _WATCH_MS)
+
+    async def run(self, socket: LoadSocket) -> None:
+        """Send the caller's frames in real time, until cancelled."""
+        self._socket = socket
+        start_ms, sent = self._clock.monotonic_ms(), 0
+        while not socket.closed.is_set():
             due_ms = start_ms + (sent + 1) * FRAME_MS
             await anyio.sleep(max(0.0, (due_ms - self._clock.monotonic_ms()) / 1000))
-            now_ms = self._clock.monotonic_ms()
-            worst_ms = max(worst_ms, now_ms - due_ms) if self._first_ms is not None else 0.0
-            frame_ms = due_ms - FRAME_MS
-            if begin_ms is None and self._first_ms is not None:
-                begin_ms = frame_ms + self._scene.inject_ms
-                onset_at_ms = begin_ms + self._scene.onset_ms
-            if begin_ms is None and now_ms - start_ms > _FIRST_SOUND_S * 1000:
-                raise TimeoutError("the assistant does not begin to speak")
-            if onset_at_ms is not None and frame_ms <= onset_at_ms < due_ms:
-                self._open(onset_at_ms)
-            self._send(self._frame(frame_ms, begin_ms))
+            self._late.append((due_ms, self._clock.monotonic_ms() - due_ms))
+            socket.send_audio(self._line.through(self._frame(due_ms - FRAME_MS, sent)))
             sent += 1
-            if onset_at_ms is not None and due_ms > onset_at_ms + self._lasts_ms():
-                return self._outcome(onset_at_ms, worst_ms)
 
-    def _lasts_ms(self) -> float:
-        wait_ms = HIT_MS + 300 if self._scene.part in ("command", "word") else FALSE_AFTER_MS
-        return max(HIT_MS, self._scene.offset_ms - self._scene.onset_ms) + wait_ms
-
-    def _open(self, onset_at_ms: float) -> None:
-        self._meter.onset(onset_at_ms, within_ms=self._lasts_ms())
-
-    def _frame(self, frame_ms: float, begin_ms: float | None) -> Float32Array:
-        size = RATE_HZ * FRAME_MS // 1000
-        frame = self._noise.normal(0, 10 ** (_NOISE_DBFS / 20), size)
-        if begin_ms is not None:
+    def _frame(self, frame_ms: float, number: int) -> Float32Array:
+        frame = self._line.noise_floor
+        condition = self._condition
+        if condition.snr_db is not None:
+            at = number * _SIZE % (self._material.noise.size - _SIZE)
+            gain = 10 ** ((condition.level_dbfs - condition.snr_db) / 20)
+            frame += self._material.noise[at : at + _SIZE] * np.float32(gain)
+        if self._clip is not None:
+            begin_ms, clip = self._clip
             at = round((frame_ms - begin_ms) * RATE_HZ / 1000)
-            low, high = max(0, at), min(self._clip.size, at + size)
+            low, high = max(0, at), min(clip.size, at + _SIZE)
             if high > low:
-                frame[low - at : high - at] += self._clip[low:high]
-        return np.clip(frame + self._echo.frame(frame_ms, size), -1, 1).astype(np.float32)
+                frame[low - at : high - at] += clip[low:high]
+        return np.clip(frame + self._echo.frame(frame_ms), -1, 1).astype(np.float32)
 
-    def _send(self, frame: Float32Array) -> None:
-        if self._socket is None:
-            return
-        if self._rate_hz != RATE_HZ:
-            narrow = soxr.resample(frame, RATE_HZ, self._rate_hz, quality="QQ")
-            self._socket.send_audio(g711.encode(_samples(narrow)))
-        else:
-            self._socket.send_audio(_samples(frame).astype("<i2").tobytes())
-
-    def _hear(self, data: bytes) -> None:
+    def hear(self, data: bytes) -> None:
+        """Take the assistant's samples."""
         now_ms = self._clock.monotonic_ms()
-        pcm = g711.decode(data) if self._scene.condition.telephone else np.frombuffer(data, "<i2")
-        heard_ms = audible_ms(pcm, self._rate_hz)
-        queued = self._meter.audio(pcm.size * 1000 / self._rate_hz, now_ms, heard_ms)
-        self._echo.played(pcm, self._rate_hz, queued.start_ms)
-        if heard_ms and self._first_ms is None:
-            self._first_ms = queued.start_ms
+        pcm = g711.decode(data) if self._coded else np.frombuffer(data, "<i2")
+        start_ms = self.hearing.audio(pcm.size * 1000 / self._rate_hz, now_ms, audible_ms(pcm, self._rate_hz))
+        self._echo.played(pcm, self._rate_hz, start_ms)
 
-    def _read(self, text: bytes) -> None:
-        if b'"user-interrupted"' in text and (message := json.loads(text)).get("type") == "user-interrupted":
-            now_ms = self._clock.monotonic_ms()
-            self._messages_ms.append(now_ms)
-            self._meter.interrupted(now_ms, message.get("turnId"))
-
-    def _outcome(self, onset_at_ms: float, worst_ms: float) -> Outcome:
-        (event,) = self._meter.finish()
-        stretch = self._meter.unflushed.stretch_from(onset_at_ms)
-        early = any(at_ms < onset_at_ms for at_ms in self._messages_ms)
-        stop_ms = event.silence_ms
-        return Outcome(
-            scene=self._scene,
-            stop_ms=None if stop_ms is None else stop_ms - onset_at_ms,
-            message_ms=None if event.message_ms is None else event.message_ms - onset_at_ms,
-            early=early,
-            over_speech=event.over_speech or early,
-            exposed_ms=0.0 if stretch is None else max(0.0, stretch.end_ms - onset_at_ms),
-            late_ms=worst_ms,
-        )
+    def read(self, text: bytes) -> None:
+        """Take a message."""
+        if b'"user-interrupted"' in text and json.loads(text).get("type") == "user-interrupted":
+            self.hearing.messages_ms.append(self._clock.monotonic_ms())
+        elif b'"ended"' in text and json.loads(text).get("status") == "ended":
+            self._over = True
 
 
-class _Echo:
-    """The assistant's voice on its way back through a room."""
+@asynccontextmanager
+async def calling(
+    at: Server, assistant: JsonObject, clock: Clock, material: Material, condition: Condition, *, coded: bool = True,
+    oracle: bool = False,
+) -> AsyncGenerator[Call]:  # fmt: skip
+    """Make a call; hang up on the way out.
 
-    def __init__(self, scene: Scene, response: Float32Array) -> None:
-        self._on = scene.condition.echo_db is not None
-        gain = 10 ** ((scene.condition.echo_db or 0.0) / 20)
-        self._response = response * gain
-        self._delay_ms = scene.condition.delay_ms
-        self._pieces: deque[tuple[float, Float32Array]] = deque(maxlen=200)
+    Args:
+        at: the server.
+        assistant: who answers.
+        clock: the one clock.
+        material: what all calls share.
+        condition: how the caller's channel sounds, all call long.
+        coded: whether the server takes mu-law at 8 kHz where the condition is a telephone.
+        oracle: whether the server is told what was said, as a perfect transcriber would tell it.
 
-    def played(self, pcm: "np.ndarray[tuple[int], np.dtype[np.int16]]", rate_hz: int, start_ms: float) -> None:
-        if self._on:
-            sound = pcm.astype(np.float32) / 32768
-            wide = sound if rate_hz == RATE_HZ else np.asarray(soxr.resample(sound, rate_hz, RATE_HZ), dtype=np.float32)
-            self._pieces.append((start_ms, wide))
-
-    def frame(self, frame_ms: float, size: int) -> Float32Array:
-        """What comes back in the frame that begins at `frame_ms`."""
-        if not self._on:
-            return np.zeros(size, dtype=np.float32)
-        tail = self._response.size - 1
-        begin_ms = frame_ms - self._delay_ms - tail * 1000 / RATE_HZ
-        source = np.zeros(size + tail, dtype=np.float32)
-        for start_ms, piece in self._pieces:
-            at = round((start_ms - begin_ms) * RATE_HZ / 1000)
-            low, high = max(0, at), min(source.size, at + piece.size)
-            if high > low:
-                source[low:high] = piece[low - at : high - at]
-        length = 1 << (source.size + tail).bit_length()
-        back = np.fft.irfft(np.fft.rfft(source, length) * np.fft.rfft(self._response, length), length)
-        return back[tail : tail + size].astype(np.float32)
-
-
-def _samples(frame: Float32Array) -> "np.ndarray[tuple[int], np.dtype[np.int16]]":
-    return np.clip(np.rint(frame * 32767), -32768, 32767).astype(np.int16)
+    Raises:
+        OSError, TimeoutError, ClientError: the call cannot be had.
+    """
+    call = Call(clock, material, condition, coded=coded, oracle=oracle)
+    is_coded = coded and condition.telephone
+    encoding, rate_hz = ("mulaw", 8_000) if is_coded else ("pcm_s16le", RATE_HZ)
+    info = await create_call(at, assistant=assistant, encoding=encoding, rate_hz=rate_hz)
+    socket = await LoadSocket.open(info.socket_url, call.hear, call.read)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call.run, socket)
+            yield call
+            tasks.cancel_scope.cancel()
+    finally:
+        socket.send_text('{"type":"end-call"}')
+        with anyio.move_on_after(3, shield=True):
+            await socket.closed.wait()
+        socket.abort()

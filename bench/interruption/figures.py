@@ -5,11 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from bargein.wire.base import JsonObject
-from bench.interruption.caller import FALSE_AFTER_MS, HIT_MS, Outcome
+from bench.interruption.conditions import CLEAN
+from bench.interruption.hearing import LATE_MS, Outcome, false_stop, hit
 
-_RESAMPLES = 2_000
+RESAMPLES = 10_000
+_AT_A_TIME = 1_000
+
+Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +36,19 @@ class Figure:
         return {name: None if (v := getattr(self, name)) is None else round(v, 4) for name in ("value", "low", "high")}
 
 
-def hit(outcome: Outcome) -> bool:
-    """Whether a true interruption was yielded to in time."""
-    return not outcome.early and outcome.stop_ms is not None and outcome.stop_ms <= HIT_MS
-
-
-def false_stop(outcome: Outcome) -> bool:
-    """Whether the assistant stopped, or paused audibly, for what was no interruption."""
-    if outcome.early:
-        return True
-    span_ms = outcome.scene.offset_ms - outcome.scene.onset_ms + FALSE_AFTER_MS
-    if outcome.scene.part == "listening":
-        span_ms = max(FALSE_AFTER_MS, span_ms)
-    return any(at_ms is not None and at_ms <= span_ms for at_ms in (outcome.stop_ms, outcome.message_ms))
-
-
 def summary(outcomes: Sequence[Outcome]) -> JsonObject:
-    """All figures of a run, part by part."""
+    """All figures of a study, part by part."""
     good = [outcome for outcome in outcomes if not outcome.void]
-    told: JsonObject = {"trials": len(outcomes), "void": len(outcomes) - len(good)}
-    for part in ("command", "word"):
-        mine = [outcome for outcome in good if outcome.scene.part == part]
+    told: JsonObject = {
+        "trials": len(outcomes),
+        "void": len(outcomes) - len(good),
+        "late": sum(o.late_ms > LATE_MS for o in outcomes),
+    }
+    groups = {"command": ("command",), "word": ("word",), "true": ("command", "word")}
+    for name, parts in groups.items():
+        mine = [outcome for outcome in good if outcome.scene.part in parts]
         if mine:
-            told[part] = _true_ones(mine)
+            told[name] = _true_ones(mine)
     for part in ("listening", "noise", "echo"):
         mine = [outcome for outcome in good if outcome.scene.part == part]
         if mine:
@@ -62,29 +57,20 @@ def summary(outcomes: Sequence[Outcome]) -> JsonObject:
 
 
 def _true_ones(outcomes: Sequence[Outcome]) -> JsonObject:
-    def latency(percent: float) -> Callable[[Sequence[Outcome]], float | None]:
-        def of(some: Sequence[Outcome]) -> float | None:
-            hits = [o.stop_ms for o in some if hit(o) and o.stop_ms is not None]
-            return float(np.percentile(hits, percent)) if hits else None
-
-        return of
-
-    def message(some: Sequence[Outcome]) -> float | None:
-        told = [o.message_ms for o in some if hit(o) and o.message_ms is not None]
-        return float(np.percentile(told, 50)) if told else None
-
+    stops = _by_clip(outcomes, lambda o: o.stop_ms if hit(o) else None)
+    hits = _by_clip(outcomes, lambda o: float(hit(o)))
     figures: JsonObject = {
         "clips": len({o.scene.clip for o in outcomes}),
         "trials": len(outcomes),
-        "recall": _bootstrap(outcomes, lambda some: float(np.mean([hit(o) for o in some]))).to_json(),
-        "message_p50_ms": _bootstrap(outcomes, message).to_json(),
+        "recall": share(hits).to_json(),
+        "message_p50_ms": percentile(_by_clip(outcomes, lambda o: o.message_ms if hit(o) else None), 50).to_json(),
         "early": sum(o.early for o in outcomes),
     }
     for percent in (10, 50, 90, 95, 99):
-        figures[f"stop_p{percent}_ms"] = _bootstrap(outcomes, latency(percent)).to_json()
+        figures[f"stop_p{percent}_ms"] = percentile(stops, percent).to_json()
     for within_ms in (300, 500):
-        share = [hit(o) and (o.stop_ms or 0) <= within_ms for o in outcomes]
-        figures[f"within_{within_ms}_ms"] = round(float(np.mean(share)), 4)
+        within = [hit(o) and (o.stop_ms or 0) <= within_ms for o in outcomes]
+        figures[f"within_{within_ms}_ms"] = round(float(np.mean(within)), 4)
     return figures
 
 
@@ -93,31 +79,120 @@ def _false_ones(outcomes: Sequence[Outcome]) -> JsonObject:
     kinds: dict[str, list[bool]] = defaultdict(list)
     for outcome in outcomes:
         kinds[outcome.scene.kind].append(false_stop(outcome))
-    stops = sum(false_stop(o) for o in outcomes)
+    stops = [o for o in outcomes if false_stop(o)]
+    stopped = _by_clip(outcomes, lambda o: float(false_stop(o)))
+    exposed = _by_clip(outcomes, lambda o: o.exposed_ms / 60_000)
     return {
         "clips": len({o.scene.clip for o in outcomes}),
         "trials": len(outcomes),
-        "stopped": _bootstrap(outcomes, lambda some: float(np.mean([false_stop(o) for o in some]))).to_json(),
-        "stops": stops,
+        "stopped": share(stopped).to_json(),
+        "stops": len(stops),
         "minutes": round(minutes, 2),
-        "stops_per_minute": round(stops / minutes, 4) if minutes else None,
+        "stops_per_minute": _ratio(stopped, exposed).to_json(),
+        "recovery": _recovery([o for o in stops if o.stop_ms is not None]),
         "by_kind": {kind: [sum(found), len(found)] for kind, found in sorted(kinds.items())},
     }
 
 
-def _bootstrap(outcomes: Sequence[Outcome], of: Callable[[Sequence[Outcome]], float | None]) -> Figure:
-    """Resampled by clip: the repeats of one clip belong together."""
-    clips: dict[str, list[Outcome]] = defaultdict(list)
+def _recovery(stops: Sequence[Outcome]) -> JsonObject:
+    """What became of the assistant's speech after false stops that were heard as silence."""
+    again = [o.resumed_ms for o in stops if o.resumed_ms is not None]
+    gaps = [o.gap_ms for o in stops if o.gap_ms is not None]
+    return {
+        "stops": len(stops),
+        "went_on": len(again),
+        "within_600_ms": sum(ms <= 600 for ms in again),
+        "within_1000_ms": sum(ms <= 1_000 for ms in again),
+        "gap_p50_ms": round(float(np.median(gaps))) if gaps else None,
+        "gap_p95_ms": round(float(np.percentile(gaps, 95))) if gaps else None,
+    }
+
+
+def paired(outcomes: Sequence[Outcome]) -> list[JsonObject]:
+    """What each line changes against the clean one, clip by clip: recall, median stop, false stops."""
+    rows: list[JsonObject] = []
+    good = [o for o in outcomes if not o.void]
+    clean = {(o.scene.part, o.scene.clip): o for o in good if o.scene.condition == CLEAN}
+    for name in dict.fromkeys(o.scene.condition.name for o in outcomes if o.scene.condition != CLEAN):
+        mine = [o for o in good if o.scene.condition.name == name and (o.scene.part, o.scene.clip) in clean]
+        pairs = [(o, clean[o.scene.part, o.scene.clip]) for o in mine]
+        true = [pair for pair in pairs if pair[0].scene.is_true]
+        aloud = [pair for pair in pairs if pair[0].scene.part == "listening"]
+        both = [(a, b) for a, b in true if hit(a) and hit(b) and a.stop_ms is not None and b.stop_ms is not None]
+        later = [(a.stop_ms or 0.0) - (b.stop_ms or 0.0) for a, b in both]
+        rows.append({
+            "condition": name,
+            "trials": len(pairs),
+            "recall": share(_alone([float(hit(a)) - float(hit(b)) for a, b in true])).to_json(),
+            "stop_ms": share(_alone(later)).to_json(),
+            "stop_median_ms": percentile(_alone(later), 50).to_json(),
+            "listening": share(_alone([float(false_stop(a)) - float(false_stop(b)) for a, b in aloud])).to_json(),
+        })  # fmt: skip
+    return rows
+
+
+def _by_clip(outcomes: Sequence[Outcome], of: Callable[[Outcome], float | None]) -> Values:
+    """One row a clip, its repeats (and levels) beside each other, NaN where there is nothing."""
+    clips: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
-        clips[outcome.scene.clip].append(outcome)
-    groups = list(clips.values())
+        value = of(outcome)
+        clips[outcome.scene.clip or str(outcome.scene.inject_ms)].append(float("nan") if value is None else value)
+    width = max((len(found) for found in clips.values()), default=1)
+    return np.array([found + [float("nan")] * (width - len(found)) for found in clips.values()]).reshape(-1, width)
+
+
+def _alone(values: Sequence[float]) -> Values:
+    return np.array(values, dtype=np.float64).reshape(-1, 1)
+
+
+def share(values: Values) -> Figure:
+    """The mean of all that is there."""
+    return _bootstrap(values, _mean)
+
+
+def percentile(values: Values, percent: float) -> Figure:
+    """A percentile of all that is there."""
+
+    def of(some: Values) -> Values:
+        ordered = np.sort(some, axis=1)  # NaN last
+        count = (~np.isnan(ordered)).sum(axis=1)
+        place = np.maximum(count - 1, 0) * percent / 100
+        low = np.floor(place).astype(int)
+        high = np.minimum(low + 1, np.maximum(count - 1, 0))
+        rows = np.arange(len(ordered))
+        return ordered[rows, low] + (ordered[rows, high] - ordered[rows, low]) * (place - low)
+
+    return _bootstrap(values, of)
+
+
+def _ratio(above: Values, below: Values) -> Figure:
+    """The sum of one over the sum of the other, clip by clip resampled together."""
+    both = np.stack((np.nansum(above, axis=1), np.nansum(below, axis=1)), axis=1)
+
+    def of(some: Values) -> Values:
+        sums = some.reshape(len(some), -1, 2).sum(axis=1)
+        return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
+
+    return _bootstrap(both, of)
+
+
+def _mean(some: Values) -> Values:
+    there = ~np.isnan(some)
+    count = there.sum(axis=1)
+    return np.divide(np.where(there, some, 0).sum(axis=1), count, out=np.full(len(some), np.nan), where=count > 0)
+
+
+def _bootstrap(values: Values, of: Callable[[Values], Values]) -> Figure:
+    """Rows of `values` (clips) are drawn again and again; `of` takes many such draws at once, one a row."""
+    if values.size == 0 or np.isnan(values).all():
+        return Figure(None)
+    value = float(of(values.reshape(1, -1))[0])
+    if len(values) < 2:
+        return Figure(value)
     numbers = np.random.default_rng(0)
-    values: list[float] = []
-    for _ in range(_RESAMPLES if len(groups) > 1 else 0):
-        chosen = numbers.integers(0, len(groups), len(groups))
-        value = of([outcome for index in chosen for outcome in groups[index]])
-        if value is not None:
-            values.append(value)
-    if not values:
-        return Figure(of(outcomes))
-    return Figure(of(outcomes), float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
+    drawn = [
+        of(values[numbers.integers(0, len(values), (_AT_A_TIME, len(values)))].reshape(_AT_A_TIME, -1))
+        for _ in range(RESAMPLES // _AT_A_TIME)
+    ]
+    low, high = np.nanpercentile(np.concatenate(drawn), (2.5, 97.5))
+    return Figure(value, float(low), float(high))

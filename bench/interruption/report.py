@@ -1,98 +1,136 @@
-"""The report as one page without any script: a table, how late the stops were, and what stopped it that should not."""
+"""The report for people: text for a terminal, Markdown for the docs, and one page of HTML without any script."""
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
-
-import numpy as np
 
 from bargein.wire.base import JsonObject
+from bench.interruption.plots import pictures
+from bench.interruption.targets import shown, table
 
-_WIDTH, _HEIGHT, _MOST_MS = 640, 200, 1200
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1c1b22}
-table{border-collapse:collapse;width:100%}td,th{padding:.35rem .6rem;border-bottom:1px solid #ddd;text-align:left}
-svg{width:100%;height:auto;background:#faf9f6}caption{text-align:left;font-weight:600;padding:.5rem 0}"""
+_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1c1b22}
+table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}
+td,th{padding:.35rem .6rem;border-bottom:1px solid #ddd;text-align:left}
+svg{width:100%;height:auto}.no{color:#b3261e}.yes{color:#0f8a74}"""
+
+Rows = Sequence[Sequence[str]]
 
 
-def write_html(path: Path, report: JsonObject) -> None:
-    """Write the page."""
-    figures: JsonObject = report["figures"]
-    body = [
-        f"<h1>bargein {escape(report['bargein'])}: how it yields</h1>",
-        f"<p>{escape(report['at'])}, {figures['trials']} scenes, {figures['void']} void.</p>",
-        f"<p>{report['calls_at_once']} calls at once; plan: {escape(str(report['plan'] or 'the default'))}.</p>",
-        _true_table(figures),
-        _false_table(figures),
-        *(_latencies(part, report["outcomes"]) for part in ("command", "word") if part in figures),
-        _trade_off(report["outcomes"]),
+def caveats(report: JsonObject) -> list[str]:
+    """How it was measured, and what of it does not count."""
+    when = report["at"][:16].replace("T", " ")
+    how = f"a share of {report['share']:g} of the clips, {report['calls_at_once']} calls at once"
+    told = [f"{when} UTC, {report['machine']}, {how}; 95 % intervals by bootstrap over clips"]
+    for name, column in report["columns"].items():
+        figures = column["figures"]
+        told.append(
+            f"{name}: {figures['trials']} scenes, {figures['void']} void ({figures['late']} for lateness), "
+            f"{column['cores_used']:g} of a core in use, worst frame {column['worst_late_ms']:g} ms late"
+            + ("" if column["real_time"] else ": NOT in real time, its times do not count")
+            + (f", {len(column['lost'])} scenes could not be played" if column["lost"] else "")
+            + (f", {column['left_silent']} calls left silent" if column["left_silent"] else "")
+        )
+    return told
+
+
+def tables(report: JsonObject) -> dict[str, Rows]:
+    """All tables that the report has something for, by title; the first row of each is its head."""
+    found: dict[str, Rows] = {"Targets": table(report)}
+    for name, column in report["columns"].items():
+        if column["telephone"]:
+            found[f"{name}: what a line changes, against the clean one, on the same clips"] = _telephone(
+                column["telephone"]
+            )
+        if column["endings"]["points"]:
+            found[f"{name}: the end of a turn"] = _endings(column["endings"])
+    if any(_recovers(column) for column in report["columns"].values()):
+        found["After a false stop"] = _recovery(report)
+    return found
+
+
+def _telephone(rows: Sequence[JsonObject]) -> Rows:
+    head = ["line", "pairs", "recall", "onset to silence, mean", "median", "backchannels that stop it"]
+    return [head] + [
+        [
+            row["condition"],
+            str(row["trials"]),
+            _difference(row["recall"], "share"),
+            _difference(row["stop_ms"], "ms"),
+            _difference(row["stop_median_ms"], "ms"),
+            _difference(row["listening"], "share"),
+        ]
+        for row in rows
     ]
-    page = f"<!doctype html><meta charset=utf-8><title>bargein: interruptions</title><style>{_STYLE}</style>"
-    path.write_text(page + "\n".join(body) + "\n", encoding="utf-8")
 
 
-def _interval(figure: JsonObject, form: str) -> str:
+def _difference(figure: JsonObject, form: str) -> str:
     if figure["value"] is None:
         return "-"
-    spread = "" if figure["low"] is None else f" <small>({figure['low']:{form}} to {figure['high']:{form}})</small>"
-    return f"{figure['value']:{form}}{spread}"
+    return ("+" if figure["value"] > 0 else "") + shown(figure, form)
 
 
-def _true_table(figures: JsonObject) -> str:
-    rows = "".join(
-        f"<tr><td>{part}<td>{told['trials']}<td>{_interval(told['recall'], '.3f')}"
-        f"<td>{_interval(told['stop_p50_ms'], '.0f')}<td>{_interval(told['stop_p95_ms'], '.0f')}"
-        for part in ("command", "word")
-        if (told := figures.get(part))
-    )
-    head = "<tr><th>part<th>trials<th>stopped within 2 s<th>onset to silence p50, ms<th>p95, ms"
-    return f"<table><caption>People who take the floor</caption>{head}{rows}</table>"
+def _endings(endings: JsonObject) -> Rows:
+    rows = [["policy", "turns", "cut off", "dead air, median", "no answer in 5 s"]]
+    for p in endings["points"]:
+        waits = "-" if p["dead_air_ms"] is None else f"{p['dead_air_ms']} ms"
+        rows.append([p["policy"], str(p["turns"]), f"{p['cut_offs']:.1%}", waits, f"{p['unanswered']:.1%}"])
+    for name, key, form in (
+        ("cut-offs at 300 ms", "cut_offs_at_300_ms", "share"),
+        ("cut-offs at 600 ms", "cut_offs_at_600_ms", "share"),
+        ("dead air at 5 % cut-offs", "dead_air_at_5_percent_ms", "ms"),
+        ("dead air at 10 % cut-offs", "dead_air_at_10_percent_ms", "ms"),
+    ):
+        value = endings[key]
+        told = "no policy reaches it" if value is None else shown({"value": value, "low": None, "high": None}, form)
+        rows.append([name, "", *(("", told) if form == "ms" else (told, "")), ""])
+    return rows
 
 
-def _false_table(figures: JsonObject) -> str:
-    rows = "".join(
-        f"<tr><td>{part}<td>{told['trials']}<td>{_interval(told['stopped'], '.3f')}<td>{told['stops_per_minute']}"
-        f"<td>{escape(', '.join(f'{k} {v[0]}/{v[1]}' for k, v in told['by_kind'].items() if v[0]) or '-')}"
-        for part in ("listening", "noise", "echo")
-        if (told := figures.get(part))
-    )
-    head = "<tr><th>part<th>trials<th>stopped<th>stops a minute<th>by what"
-    return f"<table><caption>What should not stop it</caption>{head}{rows}</table>"
+def _recovers(column: JsonObject) -> bool:
+    return any(part in column["figures"] for part in ("listening", "noise"))
 
 
-def _latencies(part: str, outcomes: Sequence[JsonObject]) -> str:
-    """How many stops came within each 50 ms."""
-    stops = [o["stop_ms"] for o in outcomes if o["part"] == part and o["stop_ms"] is not None and not o["void"]]
-    counts, _ = np.histogram(np.clip(stops, 0, _MOST_MS - 1), bins=_MOST_MS // 50, range=(0, _MOST_MS))
-    most, step = max(1, int(counts.max(initial=1))), _WIDTH / len(counts)
-    bars = "".join(
-        f"<rect x='{n * step:.1f}' y='{_HEIGHT - 20 - 160 * count / most:.1f}' width='{step - 2:.1f}' "
-        f"height='{160 * count / most:.1f}' fill='#5b57c9'/>"
-        for n, count in enumerate(counts)
-    )
-    marks = "".join(
-        f"<text x='{ms * _WIDTH / _MOST_MS:.0f}' y='{_HEIGHT - 4}' font-size='11'>{ms}</text>"
-        for ms in range(0, _MOST_MS, 200)
-    )
-    return f"<h2>{part}: onset to silence, ms</h2><svg viewBox='0 0 {_WIDTH} {_HEIGHT}'>{bars}{marks}</svg>"
+def _recovery(report: JsonObject) -> Rows:
+    head = ["", "stops", "speaks again", "within 600 ms of the caller's silence", "within 1 s", "silent for, p50 / p95"]
+    rows = [head]
+    for name, column in report["columns"].items():
+        for part in ("listening", "noise"):
+            told = column["figures"].get(part, {}).get("recovery")
+            if told:
+                counts = [str(told[key]) for key in ("stops", "went_on", "within_600_ms", "within_1000_ms")]
+                gaps = "-" if told["gap_p50_ms"] is None else f"{told['gap_p50_ms']} / {told['gap_p95_ms']} ms"
+                rows.append([f"{name}, {part}", *counts, gaps])
+    return rows
 
 
-def _trade_off(outcomes: Sequence[JsonObject]) -> str:
-    """For each time a listener might wait: how many true interruptions, and how many false ones, it would have seen."""
-    groups = {
-        "true": ([o for o in outcomes if o["part"] in ("command", "word") and not o["void"]], "#0f8a74"),
-        "listening aloud": ([o for o in outcomes if o["part"] == "listening" and not o["void"]], "#d9531e"),
-        "noise": ([o for o in outcomes if o["part"] == "noise" and not o["void"]], "#8a8794"),
-    }
-    lines = ""
-    for number, (name, (mine, colour)) in enumerate(groups.items()):
-        if not mine:
-            continue
-        stops = [o["stop_ms"] if o["stop_ms"] is not None else o["message_ms"] for o in mine]
-        times = np.array([np.inf if ms is None else ms for ms in stops])
-        points = " ".join(
-            f"{ms * _WIDTH / _MOST_MS:.1f},{_HEIGHT - 20 - 160 * np.mean(times <= ms):.1f}"
-            for ms in range(0, _MOST_MS + 1, 20)
-        )
-        lines += f"<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='2'/>"
-        lines += f"<text x='10' y='{16 + 16 * number}' font-size='12' fill='{colour}'>{name}</text>"
-    return f"<h2>Share stopped by then</h2><svg viewBox='0 0 {_WIDTH} {_HEIGHT}'>{lines}</svg>"
+def as_text(report: JsonObject) -> str:
+    """For a terminal."""
+    lines = [f"  {line}" for line in caveats(report)]
+    for title, rows in tables(report).items():
+        widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+        lines += ["", f"  {title}"]
+        lines += [
+            "    " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(rows: Rows) -> str:
+    """A table for the docs."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+
+
+def as_html(report: JsonObject) -> str:
+    """The page."""
+    body = [f"<h1>bargein {escape(report['bargein'])}: how it yields</h1>"]
+    body += [f"<p>{escape(line)}.</p>" for line in caveats(report)]
+    drawn = pictures(report)
+    for title, rows in tables(report).items():
+        head, *rest = ["".join(f"<td>{escape(cell)}" for cell in row) for row in rows]
+        told = "".join(f"<tr>{row}" for row in rest)
+        told = told.replace("<td>no<", "<td class=no>no<").replace("<td>yes<", "<td class=yes>yes<")
+        body.append(f"<h2>{escape(title)}</h2><table><tr>{head.replace('<td>', '<th>')}{told}</table>")
+        if title == "Targets":
+            body += drawn.values()
+    page = f"<!doctype html><meta charset=utf-8><title>bargein: interruptions</title><style>{_STYLE}</style>"
+    return page + "\n".join(body) + "\n"

@@ -5,62 +5,52 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-import numpy as np
-import soundfile
-import soxr
+from bench.interruption.conditions import SPEECH_DBFS, TELEPHONE, Condition
 
-from bargein.audio.pcm import Float32Array
+EARLIEST_MS, LATEST_MS = 2_000, 12_000
+LONGEST_CLIP_S = 12
 
-RATE_HZ = 16_000
-SPEECH_DBFS = -26.0
-"""Active level of the caller's voice (RMS over the frames within 20 dB of the loudest)."""
+PARTS = ("command", "word", "listening", "noise", "echo", "explicit", "plans", "telephone", "endings")
+"""The parts of the benchmark.
 
-_EARLIEST_MS, _LATEST_MS = 2_000, 12_000
-_LONGEST_CLIP_S = 12
+True interruptions (several words; one word), listening aloud, noise, our own echo; commands under an explicit
+`voiceSeconds`; commands and listening aloud under a series of plans; both over worse and worse lines; ends of turns.
+"""
 
-PARTS = ("command", "word", "listening", "noise", "echo")
-"""The parts of the benchmark: true interruptions (several words; one word), listening aloud, noise, our own echo."""
+TRUE_PARTS = ("command", "word")
 
+EXPLICIT = '{"numWords": 0, "voiceSeconds": 0.2}'
+PLANS = (
+    "",
+    '{"numWords": 0, "voiceSeconds": 0.1}',
+    '{"numWords": 0, "voiceSeconds": 0.2}',
+    '{"numWords": 0, "voiceSeconds": 0.35}',
+    '{"numWords": 0, "voiceSeconds": 0.5}',
+    '{"numWords": 1}',
+    '{"numWords": 2}',
+)
+"""Values of `stopSpeakingPlan` that are compared; the first leaves it to the server."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """How the caller's channel sounds beside the clip.
-
-    Attributes:
-        level_dbfs: active level of the clip.
-        echo_db: level of the assistant's echo below the assistant; None: no echo.
-        delay_ms: the echo's delay.
-        telephone: 8 kHz mu-law on the wire instead of 16 kHz linear samples.
-    """
-
-    level_dbfs: float = SPEECH_DBFS
-    echo_db: float | None = None
-    delay_ms: int = 120
-    telephone: bool = False
-
-    @property
-    def name(self) -> str:
-        """A short name."""
-        parts = [f"{self.level_dbfs:g} dBFS"]
-        parts += [] if self.echo_db is None else [f"echo {self.echo_db:g} dB {self.delay_ms} ms"]
-        parts += ["telephone"] if self.telephone else []
-        return ", ".join(parts)
+_OF_ALL = {"explicit": 0.5, "plans": 0.25, "telephone": 0.15}
+"""The parts that play clips again take so much of the share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One event in one call.
+    """One event over a talking assistant.
 
     Attributes:
-        part: one of `PARTS`.
+        part: `command`, `word`, `listening`, `noise` or `echo`.
         kind: the clip's class in the manifest.
         clip: path below the collection; empty where nobody says anything (echo alone).
+        text: what is said, as far as it is known; empty where these are no words.
         onset_ms: where the clip's energy rises.
         offset_ms: where it ends.
-        inject_ms: how long after the assistant's first sound the clip begins.
+        inject_ms: how long after the first sound of an answer the clip begins.
         condition: see there.
+        study: what it is played for: `main`, or one of the parts that play clips again.
+        plan: JSON of a `stopSpeakingPlan`; empty leaves it to the server.
     """
 
     part: str
@@ -70,10 +60,18 @@ class Scene:
     offset_ms: float
     inject_ms: int
     condition: Condition
+    text: str = ""
+    study: str = "main"
+    plan: str = ""
+
+    @property
+    def is_true(self) -> bool:
+        """Whether the caller takes the floor."""
+        return self.part in TRUE_PARTS
 
 
 def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, telephone: bool = False) -> list[Scene]:
-    """The scenes of the benchmark.
+    """The scenes of the benchmark, in an order that groups what one call can play.
 
     Args:
         data: a collection of recordings with a MANIFEST.tsv.
@@ -83,20 +81,22 @@ def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, tele
         telephone: over an 8 kHz mu-law line.
     """
     found: list[Scene] = []
-    for row in _rows(data):
+    for row in rows(data):
         part = _part(row["class"])
-        if part not in parts or _draw(row["path"], "share") >= share:
+        if part is None:
             continue
-        levels = (SPEECH_DBFS, SPEECH_DBFS - 10) if part == "noise" else (SPEECH_DBFS,)
-        for level_dbfs in levels:
-            condition = Condition(level_dbfs=level_dbfs, telephone=telephone)
-            found.extend(_scene(row, part, condition, repeat) for repeat in range(repeats))
+        found += _main(row, part, share, repeats, telephone=telephone) if part in parts else ()
+        for study in ("explicit", "plans", "telephone"):
+            if study in parts and draw(row["path"], "share") < share * _OF_ALL[study]:
+                found += _again(row, part, study)
     if "echo" in parts:
         found += _echoes(share, telephone=telephone)
-    return sorted(found, key=lambda scene: _draw(scene.clip + scene.condition.name, str(scene.inject_ms)))
+    # Calls of one condition follow on each other, and scenes within them are mixed.
+    return sorted(found, key=lambda s: (s.condition.name, s.plan, draw(s.clip + s.part, str(s.inject_ms))))
 
 
-def _rows(data: Path) -> list[dict[str, str]]:
+def rows(data: Path) -> list[dict[str, str]]:
+    """The manifest."""
     with (data / "MANIFEST.tsv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
@@ -108,18 +108,51 @@ def _part(kind: str) -> str | None:
     return {"backchannel": "listening", "noise": "noise"}.get(family)
 
 
-def _scene(row: dict[str, str], part: str, condition: Condition, repeat: int) -> Scene:
-    duration_ms = min(float(row["duration_s"]), _LONGEST_CLIP_S) * 1000
+def _main(row: dict[str, str], part: str, share: float, repeats: int, *, telephone: bool) -> Iterator[Scene]:
+    """Noise is played at the caller's level and 10 dB below it."""
+    for level_dbfs in (SPEECH_DBFS, SPEECH_DBFS - 10) if part == "noise" else (SPEECH_DBFS,):
+        # Of few noises, some at one level and others at the other tell more than the same ones at both.
+        if draw(row["path"], f"share{level_dbfs}" if part == "noise" else "share") >= share:
+            continue
+        condition = Condition(level_dbfs=level_dbfs, telephone=telephone)
+        for repeat in range(repeats):
+            yield _scene(row, part, condition, salt=f"{condition.name}{repeat}")
+
+
+def _again(row: dict[str, str], part: str, study: str) -> Iterator[Scene]:
+    if study == "explicit" and part == "command":
+        yield _scene(row, part, Condition(), salt=study, study=study, plan=EXPLICIT)
+    elif study == "plans" and part in ("command", "listening"):
+        yield from (_scene(row, part, Condition(), salt=study, study=study, plan=plan) for plan in PLANS)
+    elif study == "telephone" and part != "noise":
+        # At the same moment under each condition: they are compared pair by pair.
+        yield from (_scene(row, part, condition, salt=study, study=study) for condition in TELEPHONE)
+
+
+def _scene(
+    row: dict[str, str], part: str, condition: Condition, *, salt: str, study: str = "main", plan: str = ""
+) -> Scene:
+    duration_ms = min(float(row["duration_s"]), LONGEST_CLIP_S) * 1000
     onset = row["energy_onset_s"] or row["speech_onset_s"]
     return Scene(
         part=part,
         kind=row["class"],
         clip=row["path"],
+        text=_words(row.get("transcript_or_label", "")) if part != "noise" else "",
         onset_ms=1000 * float(onset) if onset and part != "noise" else 0.0,
         offset_ms=min(1000 * float(row["speech_offset_s"] or 0) or duration_ms, duration_ms),
-        inject_ms=int(_EARLIEST_MS + (_LATEST_MS - _EARLIEST_MS) * _draw(row["path"], f"{condition.name}{repeat}")),
+        inject_ms=int(EARLIEST_MS + (LATEST_MS - EARLIEST_MS) * draw(row["path"], salt)),
         condition=condition,
+        study=study,
+        plan=plan,
     )
+
+
+def _words(label: str) -> str:
+    """What a perfect transcriber would write; where only the meaning is known, some words of the same length."""
+    if label.startswith("["):
+        return "I would like something else please"
+    return "mm-hmm" if label.startswith("untranscribed") else label
 
 
 def _echoes(share: float, *, telephone: bool) -> Iterator[Scene]:
@@ -132,49 +165,7 @@ def _echoes(share: float, *, telephone: bool) -> Iterator[Scene]:
         )
 
 
-def _draw(text: str, salt: str) -> float:
+def draw(text: str, salt: str) -> float:
     """A number in [0, 1) that depends on the texts alone."""
     digest = hashlib.sha1(f"{text}|{salt}".encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
-
-
-def read(path: Path) -> Float32Array:
-    """A recording at 16 kHz, mono, its first twelve seconds."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)[: rate * _LONGEST_CLIP_S]
-    return np.asarray(soxr.resample(mono, rate, RATE_HZ) if rate != RATE_HZ else mono, dtype=np.float32)
-
-
-def at_level(samples: Float32Array, level_dbfs: float) -> Float32Array:
-    """The same at an active level."""
-    frames = samples[: samples.size // 160 * 160].reshape(-1, 160)
-    levels = np.sqrt(np.mean(frames**2, axis=1) + 1e-12)
-    active = float(np.sqrt(np.mean(levels[levels > levels.max() * 0.1] ** 2)))
-    return np.clip(samples * (10 ** (level_dbfs / 20) / max(active, 1e-6)), -1, 1).astype(np.float32)
-
-
-def steady_speech(data: Path, seed: int = 0) -> Float32Array:
-    """Half a minute and more of the assistant's voice without a pause of 150 ms, at the caller's level."""
-    rows = [row for row in _rows(data) if row["class"] == "assistant.speech"]
-    Random(seed).shuffle(rows)
-    pieces: list[Float32Array] = []
-    for row in rows:
-        samples = read(data / row["path"])
-        begin, end = (int(float(row[name] or 0) * RATE_HZ) for name in ("speech_onset_s", "speech_offset_s"))
-        pieces.append(_without_pauses(at_level(samples[begin : end or None], SPEECH_DBFS)))
-        if sum(piece.size for piece in pieces) > 40 * RATE_HZ:
-            break
-    return np.concatenate(pieces)
-
-
-def _without_pauses(samples: Float32Array) -> Float32Array:
-    """Pauses cut down to 60 ms."""
-    frames = samples[: samples.size // 320 * 320].reshape(-1, 320)
-    quiet = np.sqrt(np.mean(frames**2, axis=1)) < 10 ** (-48 / 20)
-    kept: list[Float32Array] = []
-    run = 0
-    for frame, is_quiet in zip(frames, quiet, strict=True):
-        run = run + 1 if is_quiet else 0
-        if run <= 3:
-            kept.append(frame)
-    return np.concatenate(kept) if kept else samples

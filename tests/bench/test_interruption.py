@@ -1,70 +1,57 @@
-"""The interruption benchmark measures known times, counts what it says, and plays the same scenes each time."""
+"""The interruption benchmark measures known times, over every line, and plays the same scenes each time."""
 
-import csv
+from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import anyio
 import numpy as np
 import pytest
-import soundfile
-from bench.interruption.caller import Outcome, SceneCaller
-from bench.interruption.figures import false_stop, hit, summary
-from bench.interruption.report import write_html
-from bench.interruption.scenes import Condition, Scene, scenes, steady_speech
+from bench.interruption.caller import SilentError, UsedUpError, calling
+from bench.interruption.choice import Options, fitting, seconds
+from bench.interruption.conditions import CLEAN, RATE_HZ, TELEPHONE, Condition
+from bench.interruption.contenders import Contender
+from bench.interruption.line import Line
+from bench.interruption.material import load
+from bench.interruption.recordings import steady_speech
+from bench.interruption.run import measure
+from bench.interruption.scenes import PARTS, PLANS, Scene, scenes
 
+from bargein.audio import g711
 from bargein.client.connection import Server
 from bargein.clock import LoopClock
+from tests.bench.collection import make
+from tests.bench.known import KnownServer
 from tests.client.stub import Cut, Script, StubServer
 
-RATE_HZ = 16_000
+if TYPE_CHECKING:
+    from bench.interruption.hearing import Outcome
+
+CLOCK = LoopClock()
 SCENE = Scene(
-    part="command",
-    kind="interrupt.command",
-    clip="interrupt/tone.wav",
-    onset_ms=150,
-    offset_ms=900,
-    inject_ms=700,
-    condition=Condition(),
-)
+    part="command", kind="interrupt.command", clip="interrupt/tone.wav", text="stop", onset_ms=150, offset_ms=900,
+    inject_ms=300, condition=Condition(),
+)  # fmt: skip
 
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
-    """A tone for a command, and a few rows more."""
-    rows = [
-        ("interrupt/tone.wav", "interrupt.command", 0.15, 0.9),
-        ("interrupt/word.wav", "interrupt.word", 0.1, 0.5),
-        ("backchannel/yes.wav", "backchannel.word", 0.1, 0.4),
-        ("noise/rain.wav", "noise.rain", 0.0, 0.0),
-        ("assistant/a.wav", "assistant.speech", 0.1, 0.9),
-    ]
-    t = np.arange(RATE_HZ) / RATE_HZ
-    for path, _, onset, offset in rows:
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        tone = np.where((t >= onset) & (t < (offset or 1)), 0.3 * np.sin(2 * np.pi * 440 * t), 0)
-        soundfile.write(tmp_path / path, tone, RATE_HZ)
-    with (tmp_path / "MANIFEST.tsv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t")
-        table.writerow(["path", "class", "duration_s", "energy_onset_s", "speech_onset_s", "speech_offset_s"])
-        for path, kind, onset, offset in rows:
-            table.writerow([path, kind, 1.0, onset or "", onset or "", offset or ""])
-    return tmp_path
-
-
-async def played(collection: Path, script: Script) -> tuple[Outcome, StubServer]:
-    async with StubServer(script) as stub:
-        caller = SceneCaller(SCENE, collection, LoopClock(), np.ones(1, dtype=np.float32))
-        return await caller.play(Server(url=stub.url), {}), stub
+    return make(tmp_path)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("after_ms", [100, 450, 1200])
-async def test_a_server_that_stops_at_a_known_time_is_measured_to_ten_milliseconds(
+async def test_a_server_that_stops_so_long_after_it_hears_a_voice_is_measured_to_ten_milliseconds(
     collection: Path, after_ms: int
 ) -> None:
+    """The stub reads the onset from the samples that it gets: ours must be the same one."""
     script = Script(cuts=[Cut(message_ms=after_ms, silence_ms=after_ms)], greeting_ms=8000)
-    outcome, stub = await played(collection, script)
-    (done,) = stub.done
+    async with StubServer(script) as stub:
+        async with calling(Server(url=stub.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call:
+            outcome = await call.play(SCENE)
+        (done,) = stub.done
     assert outcome.over_speech
     assert not outcome.early
     assert outcome.stop_ms == pytest.approx(done.silence_ms, abs=10)
@@ -73,66 +60,209 @@ async def test_a_server_that_stops_at_a_known_time_is_measured_to_ten_millisecon
 
 
 @pytest.mark.anyio
+async def test_a_stop_at_a_known_time_is_measured_to_ten_milliseconds_over_every_line(collection: Path) -> None:
+    found: dict[str, tuple[Outcome, float]] = {}
+    wanted = [replace(SCENE, condition=condition) for condition in TELEPHONE]
+    material = load(collection, wanted)
+
+    at_once = anyio.CapacityLimiter(6)
+
+    async def over(scene: Scene, after_ms: float, coded: bool) -> None:
+        async with (
+            at_once,
+            KnownServer() as server,
+            calling(Server(url=server.url), {}, CLOCK, material, scene.condition, coded=coded) as call,
+        ):
+            onset_ms = 0.0
+            say = call.say
+
+            def heard(begin_ms: float, clip: np.ndarray) -> None:
+                nonlocal onset_ms
+                onset_ms = begin_ms + scene.onset_ms
+                server.calls[0].cut_at_ms = onset_ms + after_ms
+                say(begin_ms, clip)
+
+            call.say = heard
+            outcome = await call.play(scene)
+            found[f"{scene.condition.name} {coded}"] = outcome, server.calls[0].silent_ms - onset_ms
+
+    async with anyio.create_task_group() as tasks:
+        for number, scene in enumerate(wanted):
+            tasks.start_soon(over, scene, 100 + 60 * number, True)
+        tasks.start_soon(over, wanted[1], 500, False)
+    assert len(found) == len(TELEPHONE) + 1
+    for name, (outcome, silent_ms) in found.items():
+        assert outcome.over_speech, name
+        assert not outcome.early, name
+        assert outcome.stop_ms == pytest.approx(silent_ms, abs=10), name
+    assert max(silent_ms for _, silent_ms in found.values()) > 1000
+
+
+@pytest.mark.parametrize("condition", TELEPHONE, ids=lambda condition: condition.name)
+def test_what_a_line_does_to_a_voice_comes_when_the_line_says(condition: Condition) -> None:
+    """Half a second of silence, then a tone: it comes through where the carrier's buffer puts it, and nowhere else."""
+    line = Line(condition, coded=True, seed=1)
+    t = np.arange(320 * 100) / RATE_HZ
+    tone = np.where(t >= 0.5, 0.3 * np.sin(2 * np.pi * 1000 * t), 0).astype(np.float32)
+    sent = b"".join(line.through(frame) for frame in tone.reshape(-1, 320))
+    pcm = g711.decode(sent) if condition.telephone else np.frombuffer(sent, "<i2")
+    per_ms = 8 if condition.telephone else 16
+    assert pcm.size == 2_000 * per_ms
+    loud = np.abs(pcm.astype(int)) > 3_000
+    onset_ms = int(np.argmax(loud)) / per_ms
+    lost = [
+        not block.any() for block in loud[round((560 + condition.held_back_ms) * per_ms) :].reshape(-1, per_ms * 20)
+    ]
+    if not condition.loss and not condition.jitter_ms:
+        assert onset_ms == pytest.approx(500, abs=10)
+        assert not any(lost)
+    else:
+        assert 490 <= onset_ms - condition.held_back_ms <= 500 + 20 * 8
+        assert np.mean(lost) <= (0.6 if condition.jitter_ms == 80 else 0.25)
+
+
+def test_a_line_that_does_not_code_gives_what_a_telephone_leaves_of_the_sound() -> None:
+    coded = Line(TELEPHONE[1], coded=True, seed=1)
+    plain = Line(TELEPHONE[1], coded=False, seed=1)
+    t = np.arange(3_200) / RATE_HZ
+    frames = (0.3 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32).reshape(-1, 320)
+    assert [len(coded.through(frame)) for frame in frames] == [160] * 10
+    pcm = [np.frombuffer(plain.through(frame), "<i2") for frame in frames]
+    assert [piece.size for piece in pcm] == [320] * 10
+    assert np.abs(pcm[-1]).max() == pytest.approx(0.3 * 32767, rel=0.1)
+
+
+@pytest.mark.parametrize(("condition", "share"), [(TELEPHONE[5], 0.05), (TELEPHONE[7], 0.05), (TELEPHONE[11], 0.47)])
+def test_a_line_loses_as_many_frames_as_it_says(condition: Condition, share: float) -> None:
+    line = Line(replace(condition, telephone=False), coded=False, seed=1)
+    frame = np.full(320, 0.5, dtype=np.float32)
+    gone = [not any(line.through(frame)) for _ in range(10_000)]
+    assert np.mean(gone[3:]) == pytest.approx(share, abs=0.01)
+    runs = [len(run) for run in "".join("x" if lost else " " for lost in gone[3:]).split()]
+    if condition.burst:
+        assert np.mean(runs) == pytest.approx(4, abs=0.7)
+
+
+def test_a_held_frame_fades() -> None:
+    line = Line(Condition(loss=1.0, hold=True), coded=False, seed=1)
+    assert not any(line.through(np.full(320, 0.5, dtype=np.float32)))
+    held = Line(Condition(loss=0.3, hold=True), coded=False, seed=1)
+    frame = np.full(320, 0.5, dtype=np.float32)
+    levels = {int(np.frombuffer(held.through(frame), "<i2")[0]) for _ in range(50)}
+    assert {16_384, 8_192} <= levels
+
+
+@pytest.mark.anyio
 async def test_a_server_that_talks_on_is_seen_to(collection: Path) -> None:
-    outcome, _ = await played(collection, Script(cuts=[Cut(message_ms=None)], greeting_ms=8000))
+    async with (
+        KnownServer() as server,
+        calling(Server(url=server.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call,
+    ):
+        outcome = await call.play(SCENE)
+        with pytest.raises(UsedUpError):
+            await call.play(replace(SCENE, offset_ms=60_000))
     assert outcome.over_speech
-    assert outcome.stop_ms is None
-    assert outcome.message_ms is None
     assert not outcome.stopped
-    assert outcome.exposed_ms > 2000
+    assert outcome.exposed_ms == pytest.approx(1_750, abs=1)
 
 
-def test_what_counts_as_a_hit_and_as_a_false_stop() -> None:
-    good = Outcome(scene=SCENE, stop_ms=300, message_ms=280, over_speech=True, exposed_ms=300)
-    assert hit(good)
-    assert not hit(replace(good, stop_ms=2001))
-    assert not hit(replace(good, stop_ms=None))
-    assert not hit(replace(good, early=True))
-    aloud = replace(good, scene=replace(SCENE, part="listening"))
-    assert false_stop(aloud)
-    assert false_stop(replace(aloud, stop_ms=None, message_ms=1700)), "until a second after its end"
-    assert not false_stop(replace(aloud, stop_ms=None, message_ms=1800))
-    assert not false_stop(replace(aloud, stop_ms=None, message_ms=None))
-    assert false_stop(replace(aloud, stop_ms=None, message_ms=None, early=True))
+@pytest.mark.anyio
+async def test_scenes_follow_each_other_in_a_call_and_a_server_without_ears_is_told_the_words(collection: Path) -> None:
+    aloud = replace(SCENE, part="listening", clip="backchannel/yes.wav", text="yes", onset_ms=100, offset_ms=400)
+    material = load(collection, [SCENE, aloud])
+    async with (
+        KnownServer(pause_ms=900) as server,
+        calling(Server(url=server.url), {}, CLOCK, material, CLEAN, oracle=True) as call,
+    ):
+        say = call.say
+
+        begun: list[float] = []
+
+        def cut(begin_ms: float, clip: np.ndarray) -> None:
+            begun.append(begin_ms)
+            server.calls[0].cut_at_ms = begin_ms + 300
+            say(begin_ms, clip)
+
+        call.say = cut
+        false = await call.play(aloud)
+        silent_ms = server.calls[0].silent_ms
+        true = await call.play(replace(SCENE, inject_ms=2_000))
+        with anyio.fail_after(3):
+            while len(server.calls[0].said) < 2:
+                await anyio.sleep(0.01)
+    assert [m["text"] for m in server.calls[0].said[:2]] == ["yes", "stop"]
+    assert false.stop_ms == pytest.approx(silent_ms - begun[0] - 100, abs=15)
+    assert true.stop_ms == pytest.approx(server.calls[0].silent_ms - begun[1] - 150, abs=15)
+    assert false.gap_ms is not None
+    assert false.gap_ms >= 850
+    assert false.resumed_ms == pytest.approx(false.gap_ms + false.stop_ms - 300, abs=1)
 
 
-def test_figures_are_computed_from_what_is_not_void(tmp_path: Path) -> None:
-    def outcome(number: int, part: str, stop_ms: float | None) -> Outcome:
-        scene = replace(SCENE, part=part, clip=f"{part}/{number}", kind=f"{part}.x")
-        return Outcome(scene=scene, stop_ms=stop_ms, message_ms=stop_ms, over_speech=True, exposed_ms=30_000)
+@pytest.mark.anyio
+async def test_a_server_that_hangs_up_says_nothing_about_itself(collection: Path) -> None:
+    async with (
+        StubServer(Script(greeting_ms=8000, close_after_ms=100)) as stub,
+        calling(Server(url=stub.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call,
+    ):
+        with pytest.raises(SilentError):
+            await call.play(SCENE)
 
-    outcomes = [outcome(n, "command", 200 + 10 * n) for n in range(10)] + [outcome(10, "command", None)]
-    outcomes += [outcome(n, "listening", 400 if n == 0 else None) for n in range(4)]
-    outcomes += [outcome(n, "noise", None) for n in range(2)]
-    outcomes.append(replace(outcomes[0], over_speech=False))
-    told = summary(outcomes)
-    assert (told["trials"], told["void"]) == (18, 1)
-    assert told["command"]["recall"]["value"] == pytest.approx(10 / 11, abs=1e-4)
-    assert told["command"]["recall"]["low"] < 10 / 11 <= told["command"]["recall"]["high"]
-    assert told["command"]["stop_p50_ms"]["value"] == pytest.approx(245)
-    assert told["command"]["within_300_ms"] == pytest.approx(10 / 11, abs=1e-4)
-    assert told["listening"]["stopped"]["value"] == 0.25
-    assert told["listening"]["stops_per_minute"] == 0.5
-    assert told["noise"]["stops"] == 0
-    report = {"bargein": "1", "at": "today", "plan": None, "calls_at_once": 1, "figures": told, "outcomes": []}
-    write_html(tmp_path / "report.html", report)
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "0.909" in page
-    assert "<svg" in page
+
+@pytest.mark.anyio
+async def test_a_run_plays_every_scene_once_to_each_server(collection: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.interruption.hearing.LATE_MS", 1_000)  # what is timed here does not matter
+    quick = [replace(scene, inject_ms=300) for scene in scenes(collection, ("command", "listening"), 1.0, 1)]
+    explicit = [replace(scene, study="explicit", plan='{"voiceSeconds":0.2}') for scene in quick if scene.is_true]
+    async with KnownServer() as server:
+        ours = Contender(name="known", version="1", server=Server(url=server.url), assistant={"name": "x"})
+        options, material = Options(data=collection, at_once=3), load(collection, quick)
+        column = await measure(ours, options, [*quick, *explicit], [], material)
+        theirs = await measure(replace(ours, plans=False), options, [*quick[1:], *explicit], [], material)
+    assert column["figures"]["trials"] == 2
+    assert column["explicit"]["trials"] == 1
+    assert column["figures"]["true"]["recall"]["value"] == 0
+    assert column["figures"]["listening"]["stopped"]["value"] == 0
+    assert theirs["figures"]["trials"] == 1
+    assert theirs["explicit"]["trials"] == 0, "a peer knows no plans"
+    assert {"name": "x", "stopSpeakingPlan": {"voiceSeconds": 0.2}} in server.assistants
+    assert column["lost"] == theirs["lost"] == []
 
 
 def test_the_same_seed_gives_the_same_scenes(collection: Path) -> None:
-    parts = ("command", "word", "listening", "noise", "echo")
-    first = scenes(collection, parts, 1.0, 2)
-    assert first == scenes(collection, parts, 1.0, 2)
-    by_part = {part: [s for s in first if s.part == part] for part in parts}
-    assert {part: len(found) for part, found in by_part.items()} == {
-        "command": 2, "word": 2, "listening": 2, "noise": 4, "echo": 20,
+    first = scenes(collection, PARTS, 1.0, 2)
+    assert first == scenes(collection, PARTS, 1.0, 2)
+    main = [s for s in first if s.study == "main"]
+    assert Counter(s.part for s in main) == {"command": 2, "word": 2, "listening": 2, "noise": 4, "echo": 20}
+    assert len({s.inject_ms for s in main if s.part == "command"}) == 2
+    assert all(2_000 <= s.inject_ms <= 12_000 for s in main if s.part != "echo")
+    assert {s.condition.level_dbfs for s in main if s.part == "noise"} == {-26.0, -36.0}
+    assert scenes(collection, PARTS[:4], 0.0, 1) == []
+    order = [(s.condition, s.plan) for s in first]
+    assert len([1 for a, b in pairwise(order) if a != b]) == len(set(order)) - 1, "one group each"
+
+
+def test_the_parts_that_play_clips_again_play_them_at_the_same_moment(collection: Path) -> None:
+    again = scenes(collection, ("explicit", "plans", "telephone"), 10.0, 1)
+    assert Counter(s.study for s in again) == {
+        "explicit": 1, "plans": 2 * len(PLANS), "telephone": 3 * len(TELEPHONE),
     }  # fmt: skip
-    assert len({s.inject_ms for s in by_part["command"]}) == 2
-    assert all(2_000 <= s.inject_ms <= 12_000 for part in parts[:4] for s in by_part[part])
-    assert {s.condition.level_dbfs for s in by_part["noise"]} == {-26.0, -36.0}
-    assert scenes(collection, parts[:4], 0.0, 1) == []
+    lines = [s for s in again if s.study == "telephone" and s.part == "word"]
+    assert len({s.inject_ms for s in lines}) == 1
+    assert len({s.condition.name for s in lines}) == len(TELEPHONE)
+
+
+def test_what_a_perfect_transcriber_would_say_is_known(collection: Path) -> None:
+    texts = {s.part: s.text for s in scenes(collection, PARTS[:5], 1.0, 1)}
+    assert texts["noise"] == texts["echo"] == ""
+    assert texts["word"] == "interrupt/word.wav"
+    assert "[" not in texts["command"]
+
+
+def test_a_run_takes_as_many_clips_as_fit_into_the_time(collection: Path) -> None:
+    options = Options(data=collection, against=("pipecat",), minutes=2)
+    assert 0 < fitting(options) < 1
+    assert sum(seconds(options, fitting(options))) <= 120
+    assert fitting(replace(options, minutes=500)) == 1.0
 
 
 def test_the_assistant_of_the_benchmark_makes_no_pause(collection: Path) -> None:

@@ -1,0 +1,85 @@
+"""What a run plays, and how long that will take."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bargein.client.connection import Server
+from bench.interruption.endings import POLICIES, Turn, turns
+from bench.interruption.scenes import PARTS, Scene, scenes
+
+_START_S = 25.0
+_DEFAULT_TURNS = 0.5
+"""At least so many of the turns are said under the default policy, however small the share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What to do.
+
+    Attributes:
+        data: a collection of recordings.
+        parts: which parts of the benchmark.
+        share: of the clips.
+        repeats: how often each clip is played.
+        at_once: how many calls.
+        telephone: all of it over 8 kHz mu-law.
+        plan: a `stopSpeakingPlan` for all of it; empty leaves it to the server.
+        against: other servers to measure with the same scenes.
+        server: a server that runs already, in bargein's place; None starts one.
+        minutes: takes as large a share as fits into so many minutes by estimate; None: `share` counts.
+    """
+
+    data: Path
+    parts: tuple[str, ...] = PARTS
+    share: float = 1.0
+    repeats: int = 1
+    at_once: int = 8
+    telephone: bool = False
+    plan: str = ""
+    against: tuple[str, ...] = ()
+    server: Server | None = None
+    minutes: float | None = None
+
+
+def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn, str]]]:
+    """The scenes and turns of a share of the clips."""
+    wanted = scenes(options.data, options.parts, share, options.repeats, telephone=options.telephone)
+    said = [
+        (turn, policy)
+        for policy in (POLICIES if "endings" in options.parts else ())
+        for turn in turns(options.data, share if policy != "default" else max(share, _DEFAULT_TURNS))
+    ]
+    return wanted, said
+
+
+def seconds(options: Options, share: float) -> list[float]:
+    """How long each server will take, by estimate."""
+    wanted, said = chosen(options, share)
+    took = [_scene_s(scene) for scene in wanted] + [_turn_s(turn) for turn, _ in said]
+    peer = [_scene_s(s) for s in wanted if s.study == "main"] + [_turn_s(t) for t, p in said if p == "default"]
+    return [_START_S + sum(some) / options.at_once for some in (took, *(peer for _ in options.against))]
+
+
+def fitting(options: Options) -> float:
+    """The largest share of the clips that is played within the minutes that there are."""
+    low, high = 0.01, 1.0
+    if options.minutes is None or sum(seconds(options, high)) <= options.minutes * 60:
+        return high
+    for _ in range(8):
+        middle = (low + high) / 2
+        if sum(seconds(options, middle)) <= options.minutes * 60:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _scene_s(scene: Scene) -> float:
+    if scene.part == "echo":
+        return 32.0
+    until_s = scene.offset_ms / 1000
+    return scene.inject_ms / 1000 + until_s + 2.5 if scene.is_true else 4.0 + until_s + 1.5
+
+
+def _turn_s(turn: Turn) -> float:
+    return turn.end_ms / 1000 + 4.0

@@ -1,0 +1,90 @@
+"""The servers that are compared, each alone on its core while it is measured, each with its defaults."""
+
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bargein.client.connection import Server
+from bargein.wire.base import JsonObject
+from bench.capacity_processes import Cores, peers, printing, server
+from bench.interruption.recordings import write_speeches
+from bench.peers import PEERS, python_of, script_of, version_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A running server under test.
+
+    Attributes:
+        name: what it is called in tables.
+        version: which.
+        server: where it is.
+        assistant: who answers; it begins to speak by itself, and talks for 40 s at a time.
+        oracle: whether it is told what was said, as a perfect transcriber would; otherwise it hears for itself.
+        plans: whether it honours Vapi's plans.
+        pid: its process; None where it is not ours.
+    """
+
+    name: str
+    version: str
+    server: Server
+    assistant: JsonObject
+    oracle: bool = False
+    plans: bool = True
+    pid: int | None = None
+
+    def cpu_s(self) -> float:
+        """CPU seconds that it has used; 0 where nobody knows."""
+        if self.pid is None:
+            return 0.0
+        times = psutil.Process(self.pid).cpu_times()
+        return times.user + times.system
+
+
+@asynccontextmanager
+async def running(name: str, data: Path, version: str, at: Server | None = None) -> AsyncGenerator[Contender]:
+    """Run `bargein`, or one of `bench.peers.PEERS`.
+
+    Args:
+        name: which.
+        data: the collection that the assistant's speech comes from.
+        version: bargein's.
+        at: a server that speaks the protocol and runs already, in bargein's place.
+
+    Raises:
+        RuntimeError: it does not come up.
+    """
+    cores = Cores.split()
+    with tempfile.TemporaryDirectory(prefix="bargein-interruption-") as folder:
+        speeches = Path(folder) / "speeches"
+        speeches.mkdir()
+        write_speeches(data, speeches)
+        if name in PEERS:
+            pinned = () if cores.server is None else (cores.server,)
+            command = [str(python_of(name)), str(script_of(name)), str(speeches)]
+            async with printing(command, pinned, Path(folder) / "peer.log", within_s=60) as (told, pid):
+                yield Contender(
+                    name=name, version=version_of(name), server=Server(url=told["url"]), pid=pid,
+                    assistant={"firstMessageMode": "assistant-speaks-first"}, oracle=True, plans=False,
+                )  # fmt: skip
+            return
+        async with peers(cores, "bench.interruption.peers", str(speeches)) as urls:
+            assistant = _assistant(urls["llm"], urls["voice"])
+            if at is not None:
+                yield Contender(name=name, version="", server=at, assistant=assistant)
+                return
+            async with server(cores, Path(folder)) as ours:
+                yield Contender(name=name, version=version, server=ours.server, assistant=assistant, pid=ours.pid)
+
+
+def _assistant(llm: str, voice: str) -> JsonObject:
+    return {
+        "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+        "firstMessageInterruptionsEnabled": True,
+        "model": {"provider": "custom-llm", "url": llm, "model": "scripted"},
+        "voice": {"provider": "custom-voice", "server": {"url": voice}},
+    }

@@ -1,0 +1,223 @@
+"""The end of a turn: does the assistant answer into a pause, and how soon does it answer when the caller is done?"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import numpy as np
+import soundfile
+
+from bargein.client.connection import Server
+from bargein.clock import Clock
+from bargein.wire.base import JsonObject
+from bench.interruption.caller import Material, SilentError, calling
+from bench.interruption.conditions import CLEAN
+from bench.interruption.scenes import draw, rows
+
+_BEFORE_MS = 1_000
+_WAIT_MS = 5_000
+_TAKES_WITHIN_MS = 3_000
+_HEARD_AFTER_MS = 400
+_TICK_S = 0.01
+_DONE_KINDS = ("eot.digits", "speech.read", "eot.complete")
+
+POLICIES: dict[str, JsonObject | None] = {
+    "default": None,
+    "waitSeconds 0": {"waitSeconds": 0},
+    "waitSeconds 0.2": {"waitSeconds": 0.2},
+    "waitSeconds 0.8": {"waitSeconds": 0.8},
+    "waitSeconds 1.4": {"waitSeconds": 1.4},
+    "livekit": {"smartEndpointingPlan": {"provider": "livekit"}},
+    "transcription 0.1/0.4/0.2": {
+        "waitSeconds": 0,
+        "transcriptionEndpointingPlan": {
+            "onPunctuationSeconds": 0.1, "onNoPunctuationSeconds": 0.4, "onNumberSeconds": 0.2,
+        },
+    },
+    "transcription 0.1/1.5/1.5": {
+        "transcriptionEndpointingPlan": {
+            "onPunctuationSeconds": 0.1, "onNoPunctuationSeconds": 1.5, "onNumberSeconds": 1.5,
+        },
+    },
+}  # fmt: skip
+"""Values of `startSpeakingPlan` that are swept; the first leaves it to the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What somebody says in one turn.
+
+    Attributes:
+        kind: the clip's class.
+        clip: path below the collection.
+        text: what is said.
+        begin_ms: where the voice begins.
+        end_ms: where the turn ends.
+        holds: the pauses within it, in which nobody should answer; empty where they are not known.
+    """
+
+    kind: str
+    clip: str
+    text: str
+    begin_ms: float
+    end_ms: float
+    holds: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the caller has finished at its end, and an answer is due."""
+        return self.kind in _DONE_KINDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What came of a turn. Times are milliseconds from the clip's beginning, on the caller's clock.
+
+    Attributes:
+        turn: it.
+        policy: of `POLICIES`.
+        starts_ms: when the assistant began to be heard, each time.
+        late_ms: the worst delay of our own frames.
+    """
+
+    turn: Turn
+    policy: str
+    starts_ms: tuple[float, ...]
+    late_ms: float = 0.0
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the assistant began to speak in one of the turn's pauses (where none is known: before its end)."""
+        holds = self.turn.holds or ((self.turn.begin_ms, self.turn.end_ms),)
+        return any(begin <= at_ms < end for at_ms in self.starts_ms for begin, end in holds)
+
+    @property
+    def dead_air_ms(self) -> float | None:
+        """From the turn's end to the first sound of the answer; None: none came."""
+        return next((at_ms - self.turn.end_ms for at_ms in self.starts_ms if at_ms >= self.turn.end_ms), None)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the assistant took the turn, at any time."""
+        return any(at_ms <= self.turn.end_ms + _TAKES_WITHIN_MS for at_ms in self.starts_ms)
+
+
+def turns(data: Path, share: float) -> list[Turn]:
+    """The turns of a collection: spans from the JSON beside a recording, else the manifest's end of speech."""
+    found: list[Turn] = []
+    for row in rows(data):
+        kind = row["class"]
+        if not (kind.startswith("eot.") or kind == "speech.read") or draw(row["path"], "share") >= share:
+            continue
+        spans = (data / row["path"]).with_suffix(".json")
+        text = "" if kind in ("eot.backchannel",) else row.get("transcript_or_label", "")
+        if spans.exists():
+            told = json.loads(spans.read_text(encoding="utf-8"))
+            holds = tuple(
+                (1000 * span["start"], 1000 * span["end"]) for span in told["silence_spans"] if span["label"] == "hold"
+            )
+            begin_ms = 1000 * min((word["start"] for word in told.get("words", ())), default=0.0)
+            end_ms = 1000 * float(told["turn_end"])
+        else:
+            length_ms = 1000 * soundfile.info(data / row["path"]).duration
+            begin_ms, end_ms = 1000 * float(row["speech_onset_s"] or 0), 1000 * float(row["speech_offset_s"] or 0)
+            holds, end_ms = (), min(end_ms or length_ms, length_ms)
+        found.append(Turn(kind=kind, clip=row["path"], text=text, begin_ms=begin_ms, end_ms=end_ms, holds=holds))
+    return found
+
+
+async def take(
+    turn: Turn, policy: str, *, at: Server, assistant: JsonObject, clock: Clock, material: Material, oracle: bool
+) -> Ending:
+    """Say one turn to an assistant that waits for the caller, and see when it begins to speak.
+
+    Raises:
+        OSError, TimeoutError, ClientError: the call cannot be had.
+        SilentError: the server hung up.
+    """
+    plan = POLICIES[policy]
+    listening = assistant | {"firstMessageMode": "assistant-waits-for-user"}
+    if plan is not None:
+        listening |= {"startSpeakingPlan": plan}
+    clip = material.clips[turn.clip, CLEAN.name]
+    async with calling(at, listening, clock, material, CLEAN, oracle=oracle) as call:
+        begin_ms = clock.monotonic_ms() + _BEFORE_MS
+        call.say(begin_ms, clip)
+        end_ms, told = begin_ms + turn.end_ms, False
+        while (now_ms := clock.monotonic_ms()) < end_ms + _WAIT_MS:
+            if not told and now_ms >= end_ms + _HEARD_AFTER_MS:
+                call.words(turn.text)
+                told = True
+            if any(start_ms >= end_ms for start_ms, _ in call.hearing.stretches):
+                break
+            if call.over:
+                return _failed(turn)
+            await anyio.sleep(_TICK_S)
+        starts = tuple(start_ms - begin_ms for start_ms, _ in call.hearing.stretches)
+        return Ending(turn=turn, policy=policy, starts_ms=starts, late_ms=call.worst_late_ms(begin_ms, now_ms))
+
+
+def _failed(turn: Turn) -> Ending:
+    raise SilentError(f"the server hung up ({turn.clip})")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One policy's cut-offs and dead air.
+
+    Attributes:
+        policy: its name.
+        cut_offs: share of the turns.
+        dead_air_ms: median; None: no answer at all.
+        turns: how many.
+        unanswered: share of the turns without an answer within five seconds.
+    """
+
+    policy: str
+    cut_offs: float
+    dead_air_ms: float | None
+    turns: int
+    unanswered: float
+
+
+def points(endings: Sequence[Ending]) -> list[Point]:
+    """One point a policy, over the English turns that are done at their end, quickest first."""
+    found: list[Point] = []
+    for policy in dict.fromkeys(ending.policy for ending in endings):
+        mine = [e for e in endings if e.policy == policy and e.turn.kind in ("eot.digits", "speech.read")]
+        if not mine:
+            continue
+        waits = [e.dead_air_ms for e in mine if e.dead_air_ms is not None]
+        found.append(
+            Point(
+                policy,
+                float(np.mean([e.cut_off for e in mine])),
+                float(np.median(waits)) if waits else None,
+                len(mine),
+                float(np.mean([not e.starts_ms for e in mine])),
+            )
+        )
+    return sorted(found, key=lambda point: point.dead_air_ms if point.dead_air_ms is not None else 1e9)
+
+
+def cut_offs_at(found: Sequence[Point], dead_air_ms: float) -> float | None:
+    """The least share of turns cut off by a policy whose median dead air is at most so long, or between two such."""
+    return _lowest([(p.dead_air_ms, p.cut_offs) for p in found if p.dead_air_ms is not None], dead_air_ms)
+
+
+def dead_air_at(found: Sequence[Point], cut_offs: float) -> float | None:
+    """The least median dead air, in ms, of a policy that cuts off at most such a share, or between two such."""
+    return _lowest([(p.cut_offs, p.dead_air_ms) for p in found if p.dead_air_ms is not None], cut_offs)
+
+
+def _lowest(pairs: Sequence[tuple[float, float]], x: float) -> float | None:
+    """The lowest y on the lower left hull of some points, between them a straight line, at x or left of it."""
+    best: list[tuple[float, float]] = []
+    for pair in sorted(pairs):
+        if not best or pair[1] < best[-1][1]:
+            best.append(pair)
+    if not best or x < best[0][0]:
+        return None
+    return float(np.interp(x, [pair[0] for pair in best], [pair[1] for pair in best]))

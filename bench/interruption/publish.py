@@ -1,0 +1,64 @@
+"""Where a report is kept: a folder of its own, or the pictures and tables of a checkout's docs."""
+
+import json
+import re
+from pathlib import Path
+
+from bargein.wire.base import JsonObject
+from bench.interruption.plots import pictures
+from bench.interruption.report import as_html, as_markdown, caveats, tables
+
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+_ALT = {
+    "latency": "Share of true interruptions after which the assistant is silent, by milliseconds since their onset",
+    "false-stops": "Share of backchannels and noises that stop the assistant, by class",
+    "trade-off": "Plans and servers: time from a command to silence against backchannels that stop the assistant",
+    "endings": "Policies and servers: turns cut off against dead air",
+}
+
+
+def write(report: JsonObject, folder: Path) -> None:
+    """Write figures.json, report.html, one SVG a picture, and the tables in Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "figures.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(as_html(report), encoding="utf-8")
+    for name, svg in pictures(report).items():
+        (folder / f"interruption-{name}.svg").write_text(svg + "\n", encoding="utf-8")
+    (folder / "figures.md").write_text(_in_words(report, ""), encoding="utf-8")
+
+
+def publish(report: JsonObject, checkout: Path) -> None:
+    """Write pictures into docs/images, and what stands between the markers of docs/interruption.md and README.md anew.
+
+    A page without the markers is left alone.
+    """
+    images = checkout / "docs" / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    for name, svg in pictures(report).items():
+        (images / f"interruption-{name}.svg").write_text(svg + "\n", encoding="utf-8")
+    _between(checkout / "docs" / "interruption.md", _in_words(report, "images/"))
+    _between(checkout / "README.md", "\n".join(_targets(report)))
+
+
+def _between(page: Path, text: str) -> None:
+    if not page.exists():
+        return
+    before = page.read_text(encoding="utf-8")
+    marked = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    if not marked.search(before):
+        print(f"  {page.name}: no {BEGIN} … {END} in it")
+        return
+    page.write_text(marked.sub(lambda _: f"{BEGIN}\n{text}\n{END}", before, count=1), encoding="utf-8")
+
+
+def _targets(report: JsonObject) -> list[str]:
+    return [as_markdown(tables(report)["Targets"]), "", *(f"- {line}." for line in caveats(report))]
+
+
+def _in_words(report: JsonObject, images: str) -> str:
+    lines = _targets(report)
+    lines += ["", *(f"![{_ALT[name]}]({images}interruption-{name}.svg)\n" for name in pictures(report))]
+    for title, rows in tables(report).items():
+        if title != "Targets":
+            lines += [f"**{title[0].upper()}{title[1:]}**", "", as_markdown(rows), ""]
+    return "\n".join(lines).rstrip() + "\n"

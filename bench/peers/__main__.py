@@ -1,0 +1,34 @@
+"""Make the environments of the other frameworks: `python -m bench.peers install [NAME…]`."""
+
+import argparse
+import subprocess
+import sys
+import venv
+
+from bench.peers import PEERS, ROOT, python_of, requirements_of
+
+
+def install(name: str) -> None:
+    """Make or renew one framework's environment."""
+    print(f"  {name}: {ROOT.name}/{name}", flush=True)
+    venv.EnvBuilder(with_pip=True).create(ROOT / name)
+    command = [str(python_of(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*command, "-r", str(requirements_of(name))], check=True)
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    parser.add_argument("what", choices=["install"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PEERS)}; none: all")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in PEERS]
+    if unknown:
+        parser.error(f"not known: {', '.join(unknown)}")
+    for name in given.names or PEERS:
+        install(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
