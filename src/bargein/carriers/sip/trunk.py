@@ -1,0 +1,246 @@
+"""What Vapi's `byo-sip-trunk` credential means: whom calls may come from, and how they go out."""
+
+import ipaddress
+import re
+from typing import Any, NamedTuple, cast
+from urllib.parse import quote
+
+from bargein.carriers.sip.messages import Account, Attempt, MediaEncryption, Transport
+from bargein.carriers.sip.uris import SipUri, read_uri
+from bargein.ports import CarrierError
+from bargein.wire.base import JsonObject
+
+_DEFAULT_PORT = 5060
+_TLS_PORT = 5061
+_DIALLED = re.compile(r"\+?[A-Za-z0-9*#]+")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,63}")
+_ENDED: dict[int, str] = {
+    403: "call.in-progress.error-providerfault-outbound-sip-403-forbidden",
+    401: "call.in-progress.error-providerfault-outbound-sip-407-proxy-authentication-required",
+    407: "call.in-progress.error-providerfault-outbound-sip-407-proxy-authentication-required",
+    408: "call.in-progress.error-providerfault-outbound-sip-408-request-timeout",
+    480: "call.in-progress.error-providerfault-outbound-sip-480-temporarily-unavailable",
+    486: "customer-busy",
+    487: "customer-did-not-answer",
+    503: "call.in-progress.error-providerfault-outbound-sip-503-service-unavailable",
+    600: "customer-busy",
+    603: "customer-busy",
+}
+NOT_CONNECTED = "call.in-progress.error-sip-outbound-call-failed-to-connect"
+HUNG_UP_EARLY = "call.ringing.sip-inbound-caller-hungup-before-call-connect"
+IN_FAILED = "call.in-progress.error-sip-inbound-call-failed-to-connect"
+
+
+def gateways_of(trunk: JsonObject | None) -> list[JsonObject]:
+    """The gateways of a trunk."""
+    given: Any = (trunk or {}).get("gateways")
+    return [gateway for gateway in cast("list[JsonObject]", given) if gateway.get("ip")] if given else []
+
+
+def network_of(gateway: JsonObject) -> str | None:
+    """The addresses that calls may come from, as CIDR; None where none may (or the gateway has a name, not an address).
+
+    Vapi's `netmask` is a length, from 24 to 32.
+    """
+    if gateway.get("inboundEnabled") is False:
+        return None
+    try:
+        return str(ipaddress.IPv4Network(f"{gateway['ip']}/{int(gateway.get('netmask') or 32)}", strict=False))
+    except ValueError:
+        return None
+
+
+def may_call(trunk: JsonObject | None, source: str) -> bool:
+    """Whether a call that came from this address is the trunk's."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return False
+    networks = [network for network in map(network_of, gateways_of(trunk)) if network is not None]
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+class _Way(NamedTuple):
+    """How to reach a host.
+
+    Attributes:
+        host: with its port, where it has one.
+        proxy: host and port that it is reached through.
+    """
+
+    host: str
+    transport: Transport
+    encryption: MediaEncryption
+    proxy: str | None
+
+
+def _way_to(gateway: JsonObject, proxy: str | None) -> _Way:
+    transport: Transport = "udp"
+    encryption: MediaEncryption = "none"
+    match gateway.get("outboundProtocol"):
+        case "tls/srtp":
+            transport, encryption = "tls", "required"
+        case "tls":
+            transport = "tls"
+        case "tcp":
+            transport = "tcp"
+        case _:
+            pass
+    port = int(gateway.get("port") or (_TLS_PORT if transport == "tls" else _DEFAULT_PORT))
+    return _Way(f"{gateway['ip']}:{port}", transport, encryption, proxy)
+
+
+def outgoing_of(trunk: JsonObject | None) -> list[JsonObject]:
+    """The gateways that calls may go out by, in order."""
+    return [gateway for gateway in gateways_of(trunk) if gateway.get("outboundEnabled") is not False]
+
+
+def _dialled(trunk: JsonObject, number: str) -> str:
+    """A number as the trunk wants it: with the tech prefix, and with a leading plus or without."""
+    if not _DIALLED.fullmatch(number):
+        raise CarrierError("the customer's number holds a sign that is in no telephone number")
+    digits = number.removeprefix("+")
+    plus = "+" if trunk.get("outboundLeadingPlusEnabled") else ""
+    return f"{trunk.get('techPrefix') or ''}{plus}{digits}"
+
+
+def attempts_of(
+    trunk: JsonObject | None,
+    customer: JsonObject,
+    caller_id: str,
+    headers: dict[str, str],
+    proxy: str | None = None,
+) -> tuple[Attempt, ...]:
+    """How to ring a customer: one attempt for each gateway that calls may go out by, in order.
+
+    Args:
+        trunk: a `byo-sip-trunk` credential; None for a number without one, from which only SIP URIs can be called.
+        customer: Vapi's customer.
+        caller_id: the number or the user that calls.
+        headers: that go with each INVITE.
+        proxy: host and port that all of it goes through.
+
+    Raises:
+        CarrierError: there is no way to ring them.
+    """
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or any(ord(sign) < 32 for sign in value):
+            raise CarrierError("a SIP header has a name or a value that SIP has no room for")
+    target = customer.get("sipUri")
+    if isinstance(target, str):
+        return (_to_uri(target, trunk, caller_id, headers, proxy),)
+    number = customer.get("number")
+    if not isinstance(number, str):
+        raise CarrierError("the customer has no number and no sipUri")
+    outgoing = outgoing_of(trunk)
+    if trunk is None or not outgoing:
+        raise CarrierError("the phone number has no SIP trunk with a gateway that calls may go out by")
+    diversion = trunk.get("sipDiversionHeader")
+    more = {"Diversion": _diversion(str(diversion), outgoing[0])} if diversion else {}
+    dialled, all_headers = _dialled(trunk, number), {**headers, **more}
+    found: list[Attempt] = []
+    for gateway in outgoing:
+        way = _way_to(gateway, proxy)
+        uri = f"sip:{dialled}@{way.host};transport={way.transport}"
+        found.append(Attempt(account=_account(trunk, caller_id, way), uri=uri, headers=all_headers))
+    return tuple(found)
+
+
+def _account(trunk: JsonObject | None, caller_id: str, way: _Way) -> Account:
+    plan = cast("JsonObject", (trunk or {}).get("outboundAuthenticationPlan") or {})
+    register = cast("JsonObject", plan.get("sipRegisterPlan") or {})
+    user = plan.get("authUsername")
+    return Account(
+        user=caller_id,
+        domain=str(register.get("domain") or way.host),
+        transport=way.transport,
+        encryption=way.encryption,
+        auth_user=str(user) if user else None,
+        password=str(plan["authPassword"]) if user and plan.get("authPassword") else None,
+        proxy=way.proxy or (way.host if register.get("domain") else None),
+    )
+
+
+def _to_uri(
+    target: str, trunk: JsonObject | None, caller_id: str, headers: dict[str, str], proxy: str | None
+) -> Attempt:
+    uri = read_uri(target)
+    if uri is None:
+        raise CarrierError("the customer's sipUri is no SIP URI")
+    lowered = target.lower()
+    transport: Transport = "udp"
+    if uri.scheme == "sips" or "transport=tls" in lowered:
+        transport = "tls"
+    elif "transport=tcp" in lowered:
+        transport = "tcp"
+    host = uri.host if uri.port is None else f"{uri.host}:{uri.port}"
+    account = _account(trunk, caller_id, _Way(host, transport, "none", proxy))
+    plain = SipUri(uri.user, uri.host, uri.port)
+    return Attempt(account=account, uri=f"{plain.address};transport={transport}", headers=headers)
+
+
+def _diversion(value: str, gateway: JsonObject) -> str:
+    """The `Diversion` header (RFC 5806) of a number; a value that is a header already stays."""
+    if any(ord(sign) < 32 for sign in value):
+        raise CarrierError("sipDiversionHeader holds a sign that SIP has no room for")
+    return value if "sip:" in value.lower() else f"<sip:{value}@{gateway['ip']}>;reason=unconditional"
+
+
+def registrations_of(trunk: JsonObject, proxy: str | None = None) -> Account | None:
+    """The registration that a trunk wants (`sipRegisterPlan`); None if it wants none."""
+    plan = cast("JsonObject", trunk.get("outboundAuthenticationPlan") or {})
+    register = plan.get("sipRegisterPlan")
+    outgoing = outgoing_of(trunk)
+    if not isinstance(register, dict) or not outgoing:
+        return None
+    given = cast("JsonObject", register)
+    user = str(given.get("username") or plan.get("authUsername") or "")
+    return _account(trunk, user, _way_to(outgoing[0], proxy)) if user else None
+
+
+def refer_to(trunk: JsonObject | None, destination: JsonObject, caller: SipUri | None) -> str:
+    """The URI that a caller is sent to (Vapi's `TransferDestinationSip`, `TransferDestinationNumber`).
+
+    A number is one of the trunk's first gateway; where there is no trunk, of the host that the caller came from.
+    `sipHeaders` travel in the URI (RFC 3261, section 19.1.1), whence the far end puts them into its INVITE.
+
+    Raises:
+        CarrierError: it is neither.
+    """
+    plan = cast("JsonObject", destination.get("transferPlan") or {})
+    if plan.get("sipVerb") not in (None, "refer"):
+        raise CarrierError("a SIP call is transferred by REFER alone")
+    given: Any = destination.get("sipUri") if destination.get("type") == "sip" else None
+    if given is not None:
+        uri = read_uri(str(given))
+        if uri is None:
+            raise CarrierError("the destination's sipUri is no SIP URI")
+        address = uri.address
+    else:
+        address = _number_address(trunk, destination, caller)
+    headers = cast("dict[str, Any]", destination.get("sipHeaders") or {})
+    asked = "&".join(f"{quote(str(name), safe='')}={quote(str(value), safe='')}" for name, value in headers.items())
+    return f"{address}?{asked}" if asked else address
+
+
+def _number_address(trunk: JsonObject | None, destination: JsonObject, caller: SipUri | None) -> str:
+    number = destination.get("number")
+    if not isinstance(number, str):
+        raise CarrierError("the destination has no number and no sipUri")
+    outgoing = outgoing_of(trunk)
+    if trunk is not None and outgoing:
+        return f"sip:{_dialled(trunk, number)}@{_way_to(outgoing[0], None).host}"
+    if caller is None:
+        raise CarrierError("there is no gateway that knows the number")
+    return SipUri(number, caller.host, caller.port).address
+
+
+def ended_reason(status: int | None, *, taken: bool, inbound: bool, timed_out: bool) -> str:
+    """Vapi's `endedReason` of a call that the SIP side ended."""
+    if taken:
+        return "customer-ended-call"
+    if inbound:
+        return HUNG_UP_EARLY
+    if timed_out:
+        return "customer-did-not-answer"
+    return _ENDED.get(status or 0, NOT_CONNECTED)
