@@ -2,19 +2,72 @@
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 8700
 MIN_SECRET_KEY_CHARS = 32
+_MOST_SIP_HEADERS = 10
 
 
 class SettingsError(ValueError):
     """The settings contradict each other or open the server to strangers; the text says what to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipSettings:
+    """How SIP is served; without `BARGEIN_SIP_LISTEN` it is not.
+
+    Attributes:
+        listen: address and port of the SIP agent (`BARGEIN_SIP_LISTEN`, `127.0.0.1:5080`); TLS is on the next port.
+        transports: that it listens on (`BARGEIN_SIP_TRANSPORTS`, of udp, tcp and tls, separated by commas).
+        certificate: a PEM file with chain and key, for TLS (`BARGEIN_SIP_CERTIFICATE`).
+        authorities: a PEM file with what trunks' certificates are checked against (`BARGEIN_SIP_AUTHORITIES`).
+        rtp_ports: first and last UDP port of audio (`BARGEIN_SIP_RTP_PORTS`, `10000-20000`).
+        interface: network interface, or local address, of audio (`BARGEIN_SIP_INTERFACE`); loopback if `listen` is.
+        public_address: the IP address that the world reaches the proxy by (`BARGEIN_SIP_PUBLIC_ADDRESS`).
+        proxy: host and port of the Kamailio in front, which calls go out through (`BARGEIN_SIP_PROXY`).
+        direct: there is no proxy: whoever reaches `listen` may call (`BARGEIN_SIP_DIRECT`, 1 or 0).
+        headers: of an INVITE that are passed on without a proxy; at most ten (`BARGEIN_SIP_HEADERS`, names).
+        most_calls: more calls at once are refused (`BARGEIN_SIP_MOST_CALLS`).
+    """
+
+    listen: str = "127.0.0.1:5080"
+    transports: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp")
+    certificate: str | None = None
+    authorities: str | None = None
+    rtp_ports: tuple[int, int] = (10_000, 20_000)
+    interface: str | None = None
+    public_address: str | None = None
+    proxy: str | None = None
+    direct: bool = False
+    headers: tuple[str, ...] = ()
+    most_calls: int = 100
+
+    @property
+    def host(self) -> str:
+        """The address that is listened on."""
+        return self.listen.rpartition(":")[0]
+
+    def check(self) -> None:
+        """Refuse settings that cannot work, or that let strangers in.
+
+        Raises:
+            SettingsError: what to set instead.
+        """
+        if self.direct and not _is_private(self.host):
+            raise SettingsError(
+                "BARGEIN_SIP_DIRECT lets everybody call who reaches BARGEIN_SIP_LISTEN, so that must be one address of "
+                "this machine or of a private network; else put Kamailio in front (bargein sip config)"
+            )
+        if "tls" in self.transports and self.certificate is None:
+            raise SettingsError("BARGEIN_SIP_TRANSPORTS has tls: set BARGEIN_SIP_CERTIFICATE to a PEM file")
+        if len(self.headers) > _MOST_SIP_HEADERS:
+            raise SettingsError(f"BARGEIN_SIP_HEADERS takes {_MOST_SIP_HEADERS} names at most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +106,7 @@ class Settings:
         telnyx_public_key: what Telnyx's webhooks for them are checked with, base64 (`TELNYX_PUBLIC_KEY`).
         telnyx_base_url: another address of Telnyx's API (`TELNYX_BASE_URL`).
         telnyx_byte_order: of the 16-bit samples in Telnyx's media frames, little or big (`BARGEIN_TELNYX_BYTE_ORDER`).
+        sip: how SIP is served (`BARGEIN_SIP_…`); None: it is not.
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -79,6 +133,7 @@ class Settings:
     telnyx_public_key: str | None = None
     telnyx_base_url: str | None = None
     telnyx_byte_order: Literal["little", "big"] = "little"
+    sip: SipSettings | None = None
     log_level: str = "info"
 
     @property
@@ -199,10 +254,71 @@ def from_environment(
         telnyx_public_key=text("TELNYX_PUBLIC_KEY"),
         telnyx_base_url=text("TELNYX_BASE_URL"),
         telnyx_byte_order=_byte_order(text("BARGEIN_TELNYX_BYTE_ORDER")),
+        sip=_sip(text),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()
     return settings
+
+
+def _sip(text: Callable[[str], str | None]) -> SipSettings | None:
+    """How SIP is served.
+
+    Raises:
+        SettingsError: something is not what it should be.
+    """
+    listen = text("BARGEIN_SIP_LISTEN")
+    if listen is None:
+        return None
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65535:
+        raise SettingsError(f"BARGEIN_SIP_LISTEN must be like 127.0.0.1:5080, not {listen!r}")
+    transports = _words(text("BARGEIN_SIP_TRANSPORTS") or "udp,tcp")
+    if not transports or any(transport not in ("udp", "tcp", "tls") for transport in transports):
+        raise SettingsError("BARGEIN_SIP_TRANSPORTS takes udp, tcp and tls, separated by commas")
+    ports = (text("BARGEIN_SIP_RTP_PORTS") or "10000-20000").split("-")
+    if (
+        len(ports) != 2
+        or not all(part.isdecimal() for part in ports)
+        or not 1024 <= int(ports[0]) < int(ports[1]) < 65536
+    ):
+        raise SettingsError("BARGEIN_SIP_RTP_PORTS must be like 10000-20000")
+    settings = SipSettings(
+        listen=listen,
+        transports=cast('tuple[Literal["udp", "tcp", "tls"], ...]', transports),
+        certificate=text("BARGEIN_SIP_CERTIFICATE"),
+        authorities=text("BARGEIN_SIP_AUTHORITIES"),
+        rtp_ports=(int(ports[0]), int(ports[1])),
+        interface=text("BARGEIN_SIP_INTERFACE") or (host if is_loopback(host) else None),
+        public_address=text("BARGEIN_SIP_PUBLIC_ADDRESS"),
+        proxy=text("BARGEIN_SIP_PROXY"),
+        direct=_switch("BARGEIN_SIP_DIRECT", text("BARGEIN_SIP_DIRECT")) or False,
+        headers=_words(text("BARGEIN_SIP_HEADERS") or ""),
+        most_calls=_number("BARGEIN_SIP_MOST_CALLS", text("BARGEIN_SIP_MOST_CALLS"), 100),
+    )
+    settings.check()
+    return settings
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _number(name: str, value: str | None, default: int) -> int:
+    if value is None:
+        return default
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"{name} must be a number from 1 on, not {value!r}")
+    return int(value)
+
+
+def _is_private(host: str) -> bool:
+    """Whether only this machine, or a private network, can reach `host`; no address stands for all of a machine's."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return is_loopback(host)
+    return address.is_private and not address.is_unspecified
 
 
 def _switch(name: str, value: str | None) -> bool | None:

@@ -97,7 +97,6 @@ class SipAgent:
             except (OSError, MessageError, TimeoutError, _AgentLostError) as error:
                 self._problem = f"the SIP agent is not running: {error}"
             _log.error("the SIP agent has ended", reason=self._problem)
-            self._lose()
             self.restarts += 1
             if self._clock.monotonic_ms() - began_ms > _WELL_AFTER_MS:
                 backoff_s = 0.2
@@ -128,6 +127,7 @@ class SipAgent:
             raise _AgentLostError(str(group.exceptions[0])) from None
         finally:
             link.close()
+            self._lose()
             with anyio.CancelScope(shield=True):
                 await self._stop(process)
             self._process = None
@@ -209,6 +209,7 @@ class SipAgent:
     def _lose(self) -> None:
         """The process is gone, and all its calls with it."""
         self._link = None
+        self._problem = self._problem or "the SIP agent has ended"
         for reply in tuple(self._waiting.values()):
             reply.give("the SIP agent has ended")
         self._waiting.clear()
