@@ -71,10 +71,10 @@ class TelnyxCarrier:
         self._signatures.verify(key if isinstance(key, str) else None, request)
 
     def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
-        """See `Carrier.verify_socket`. A stream that TeXML opened has no header of its own."""
+        """See `Carrier.verify_socket`. The token comes in a header too, but not where Telnyx has no such field."""
         given = request.headers.get(SOCKET_TOKEN)
         if given is None:
-            if urlsplit(request.url).query == texml.SOCKET_MARK:
+            if urlsplit(request.url).query == requests.UNSIGNED:
                 return
             raise ForgedError(f"it has no {SOCKET_TOKEN}")
         if not hmac.compare_digest(given.encode(), token.encode()):
@@ -100,12 +100,11 @@ class TelnyxCarrier:
         if addresses.media is None:
             raise CarrierError("there is no address for the call's audio.")
         if carrier_call_id in self._texml_calls:
-            return texml.stream(addresses)
+            return texml.stream(f"{addresses.media}?{requests.UNSIGNED}")  # `<Stream>` has no token
         async with self._clients.use(line) as client:
             await client.calls.actions.answer(
                 carrier_call_id,
-                **requests.streaming(addresses),
-                **requests.told_at(addresses),
+                **requests.answering(addresses),
                 command_id=str(uuid5(NAMESPACE_URL, carrier_call_id)),  # a second try is known as one
             )
         return self.settled()

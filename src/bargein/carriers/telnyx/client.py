@@ -12,6 +12,7 @@ from anyio import to_thread
 from bargein.carriers.seam import Line
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
+from bargein.wire.redact import MASK
 
 if TYPE_CHECKING:
     from telnyx import APIStatusError, AsyncTelnyx, DefaultAsyncHttpxClient
@@ -82,7 +83,7 @@ class Clients:
         except (TimeoutError, sdk.APITimeoutError) as error:
             raise CarrierError("Telnyx does not answer in time.") from error
         except sdk.APIStatusError as error:
-            raise _refusal(cast("APIStatusError", error)) from None  # its request holds the key
+            raise _refusal(cast("APIStatusError", error), key) from None  # its request holds the key
         except sdk.APIConnectionError:
             raise CarrierError("Telnyx cannot be reached.") from None
         except sdk.TelnyxError:
@@ -112,22 +113,20 @@ async def or_none(request: Awaitable[_T]) -> _T | None:
 
 
 def _import() -> ModuleType:
-    try:
-        sdk = import_module("telnyx")
-    except ImportError as error:
-        raise CarrierError("calls over Telnyx need its SDK: python -m pip install 'bargein[telnyx]'.") from error
+    sdk = import_module("telnyx")
     for name in _RESOURCES:  # each is loaded when it is first asked for
         import_module(f"telnyx.resources.{name}")
     import_module("telnyx.resources.texml.accounts.calls")
     return sdk
 
 
-def _refusal(error: "APIStatusError") -> CarrierError:
+def _refusal(error: "APIStatusError", key: str) -> CarrierError:
     said = _first_error(error.body)
     code = str(said.get("code") or "")
     if error.status_code == _NOT_THERE or code in _NOT_THERE_CODES:
         return NotThereError("Telnyx does not know it, or not any more.")
-    told = " ".join(str(said[name]) for name in ("title", "detail") if isinstance(said.get(name), str))[:200]
+    told = " ".join(str(said[name]) for name in ("title", "detail") if isinstance(said.get(name), str))
+    told = told.replace(key, MASK)[:200]
     return CarrierError(f"Telnyx refused it ({error.status_code}{f', {told}' if told else ''}).")
 
 

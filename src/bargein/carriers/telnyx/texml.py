@@ -2,19 +2,17 @@
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from bargein.carriers.seam import Addresses, Answer
+from bargein.carriers.seam import Answer
 from bargein.wire.base import JsonObject
 
 CONTENT_TYPE = "application/xml"
-SOCKET_MARK = "by=texml"
-"""In the query of a stream's URL: `<Stream>` has no auth token, so that the socket comes without its header."""
 
 
-def stream(addresses: Addresses) -> Answer:
+def stream(url: str) -> Answer:
     """Connect the call's audio; when the socket is closed the call ends, for nothing follows."""
     response = Element("Response")
     attributes = {
-        "url": f"{addresses.media}?{SOCKET_MARK}",
+        "url": url,
         "track": "inbound_track",
         "codec": "L16",
         "bidirectionalMode": "rtp",  # mp3 is the default, one file a second

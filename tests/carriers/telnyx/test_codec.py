@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bargein.audio import g711
 from bargein.carriers.seam import FrameError, Heard, KeyPressed, MarkReached, Started, Stopped
 from bargein.carriers.telnyx.codec import TelnyxCodec
-from tests.carriers import telnyx_wire as wire
+from tests.carriers.telnyx import wire
 
 CHUNK_BYTES = 640
 

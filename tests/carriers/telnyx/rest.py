@@ -1,0 +1,172 @@
+"""Telnyx's REST API on loopback, as far as calls need it: it checks who asks, and answers as it does."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
+
+from tests.carriers.telnyx.wire import OURS
+from tests.webhooks.receiver import Got, Receiver, as_json
+
+API_KEY = "KEY-of-telnyx-4711"
+ACCOUNT = "account"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that was let in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Cloud:
+    """The API.
+
+    Attributes:
+        asked: what was asked, in order.
+        numbers: that the account has.
+        call_control: its Call Control applications.
+        texml: its TeXML applications.
+        profiles: its outbound voice profiles.
+        calls: ids of calls that can be steered.
+        placed: is told of each call that is placed: its id and the request.
+        steered: is told of each command: the call's id, the command and the request.
+        refuses: the end of a path -> the answer it gets instead.
+    """
+
+    asked: list[Asked] = field(default_factory=list)
+    numbers: list[dict[str, Any]] = field(default_factory=lambda: [number("n1", OURS, "app1")])
+    call_control: dict[str, dict[str, Any]] = field(default_factory=lambda: {"app1": application("app1", "Mine")})
+    texml: dict[str, dict[str, Any]] = field(default_factory=dict)
+    profiles: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "p1", "name": "Default", "enabled": True}])
+    calls: set[str] = field(default_factory=set)
+    placed: Callable[[str, dict[str, Any]], None] | None = None
+    steered: Callable[[str, str, dict[str, Any]], None] | None = None
+    refuses: dict[str, Any] = field(default_factory=dict)
+    _http: Receiver = field(default_factory=Receiver)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.port}/v2"
+
+    def of(self, method: str, end: str) -> list[Any]:
+        """The bodies of the requests to a path."""
+        return [one.body for one in self.asked if one.method == method and one.path.endswith(end)]
+
+    async def __aenter__(self) -> Self:
+        self._http.script = [self._answer]
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._http.__aexit__(*exc)
+
+    def _answer(self, got: Got) -> Any:
+        parts = urlsplit(got.path)
+        if got.headers.get("authorization") != f"Bearer {API_KEY}":
+            return error(401, "10009", "Authentication failed", got.headers.get("authorization", ""))
+        form = got.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        body = dict(parse_qsl(got.body.decode())) if form else json.loads(got.body or b"null")
+        self.asked.append(Asked(got.method, parts.path, dict(parse_qsl(parts.query)), body))
+        for end, answer in self.refuses.items():
+            if parts.path.endswith(end):
+                return answer
+        return self._resource(parts.path.split("/")[2:], body)
+
+    def _resource(self, path: list[str], body: Any) -> Any:
+        match path:
+            case ["calls"]:
+                return self._place(body)
+            case ["calls", call_id, "actions", action]:
+                return self._steer(call_id, action, body or {})
+            case ["texml", "Accounts", account, "Calls", call_id] if account == ACCOUNT:
+                return self._steer(call_id, "update", body)
+            case ["phone_numbers", *rest]:
+                return self._number(rest, body)
+            case ["call_control_applications", *rest]:
+                return self._applications(self.call_control, rest, body)
+            case ["texml_applications", *rest]:
+                return self._applications(self.texml, rest, body)
+            case ["outbound_voice_profiles"]:
+                return listed(self.profiles)
+            case _:
+                return error(404, "10005", "Resource not found")
+
+    def _place(self, body: dict[str, Any]) -> bytes:
+        if body["connection_id"] not in self.call_control:
+            return error(422, "10015", "Invalid value for connection_id")
+        call_id = f"v3:{uuid4()}"
+        self.calls.add(call_id)
+        if self.placed is not None:
+            self.placed(call_id, body)
+        made = {"call_control_id": call_id, "call_leg_id": "leg", "call_session_id": "session", "is_alive": False}
+        return as_json({"data": {"record_type": "call", **made}})
+
+    def _steer(self, call_id: str, action: str, body: dict[str, Any]) -> bytes:
+        if call_id not in self.calls:
+            return error(422, "90018", "Call has already ended", "This call is no longer active.")
+        if self.steered is not None:
+            self.steered(call_id, action, body)
+        return as_json({"data": {"result": "ok"}})
+
+    def _number(self, rest: list[str], body: Any) -> bytes:
+        if not rest:
+            query = self.asked[-1].query
+            found = [one for one in self.numbers if query.get("filter[phone_number]", "") in one["phone_number"]]
+            connection = query.get("filter[connection_id]")
+            return listed([one for one in found if connection in (None, one["connection_id"])])
+        for one in self.numbers:
+            if one["id"] == rest[0]:
+                one.update(body)
+                return as_json({"data": one})
+        return error(404, "10005", "Resource not found")
+
+    def _applications(self, those: dict[str, dict[str, Any]], rest: list[str], body: Any) -> bytes:
+        if rest and rest[0] not in those:
+            return error(404, "10005", "Resource not found")
+        match self.asked[-1].method, rest:
+            case "GET", []:
+                wanted = self.asked[-1].query.get("filter[application_name][contains]", "")
+                return listed([one for one in those.values() if wanted in one["application_name"]])
+            case "POST", []:
+                made = f"app{len(those) + 1}"
+                those[made] = {"id": made, **body}
+                return as_json({"data": those[made]}, 201)
+            case "PATCH", [found]:
+                those[found].update(body)
+                return as_json({"data": those[found]})
+            case _:
+                return as_json({"data": those[rest[0]]})
+
+
+def number(number_id: str, phone_number: str, connection_id: str | None) -> dict[str, Any]:
+    """A number of the account's."""
+    return {"id": number_id, "phone_number": phone_number, "connection_id": connection_id, "status": "active"}
+
+
+def application(application_id: str, name: str, profile: str | None = None) -> dict[str, Any]:
+    """A Call Control application."""
+    outbound = {"outbound_voice_profile_id": profile, "channel_limit": None}
+    return {
+        "id": application_id,
+        "application_name": name,
+        "webhook_event_url": "https://old.example/events",
+        "outbound": outbound,
+    }
+
+
+def error(status: int, code: str, title: str, detail: str = "") -> bytes:
+    """What goes wrong, in Telnyx's shape."""
+    return as_json({"errors": [{"code": code, "title": title, "detail": detail}]}, status)
+
+
+def listed(those: list[dict[str, Any]]) -> bytes:
+    """One page."""
+    meta = {"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": len(those)}
+    return as_json({"data": those, "meta": meta})

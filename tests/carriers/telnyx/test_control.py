@@ -1,0 +1,316 @@
+"""Calls over Telnyx are placed and steered, and numbers imported, by its own SDK, against its API on loopback."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import anyio
+import pytest
+
+from bargein.carriers.seam import Addresses, Dial, Incoming, Line, Placed, WebhookRequest
+from bargein.carriers.telnyx import TelnyxCarrier, carrier, client
+from bargein.clock import LoopClock
+from bargein.ports import CarrierError
+from tests.carriers.telnyx.rest import ACCOUNT, API_KEY, Cloud, application, error, number
+from tests.carriers.telnyx.wire import CALL, CUSTOMER, FORM, OURS, form
+from tests.webhooks.receiver import NEVER
+
+pytestmark = pytest.mark.anyio
+
+LINE = Line({"id": "number-1", "number": OURS}, {"provider": "telnyx", "apiKey": API_KEY})
+ADDRESSES = Addresses(
+    "https://us.example/voice", "https://us.example/status", "wss://us.example/media/secret", "secret"
+)
+OF_A_NUMBER = Addresses("https://us.example/voice", "https://us.example/status")
+STREAMING = {
+    "stream_url": ADDRESSES.media,
+    "stream_track": "inbound_track",
+    "stream_codec": "L16",
+    "stream_bidirectional_mode": "rtp",
+    "stream_bidirectional_codec": "L16",
+    "stream_bidirectional_sampling_rate": 16_000,
+    "stream_bidirectional_target_legs": "self",
+    "stream_auth_token": "secret",
+    "send_silence_when_idle": True,
+}
+TOLD = {"webhook_url": ADDRESSES.status, "webhook_url_method": "POST"}
+
+
+@pytest.fixture
+async def cloud() -> AsyncIterator[Cloud]:
+    async with Cloud(calls={CALL}) as running:
+        yield running
+
+
+@pytest.fixture
+async def telnyx(cloud: Cloud) -> AsyncIterator[TelnyxCarrier]:
+    made = carrier(LoopClock(), cloud.url)
+    yield made
+    await made.close()
+
+
+async def texml(telnyx: TelnyxCarrier) -> Incoming:
+    """A call that came by TeXML."""
+    body = form(CallStatus="ringing", AccountSid=ACCOUNT)
+    [incoming] = telnyx.read(WebhookRequest("POST", ADDRESSES.voice, {"content-type": FORM}, body))
+    assert isinstance(incoming, Incoming)
+    return incoming
+
+
+async def test_a_call_is_placed(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    placed = await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES, ring_s=40))
+    [call_id] = cloud.calls - {CALL}
+    assert placed == Placed(call_id, {"callControlId": call_id, "callLegId": "leg", "callSessionId": "session"})
+    assert cloud.of("POST", "/calls") == [
+        {
+            "connection_id": "app1",
+            "to": CUSTOMER,
+            "from": OURS,
+            "timeout_secs": 40,
+            "command_id": "call-1",
+            **STREAMING,
+            **TOLD,
+        }
+    ]
+
+
+async def test_a_customer_may_be_a_sip_address_or_have_an_extension(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    headers = {"X-Mine": "1", "user-to-user": "abc"}
+    sip = Dial("a", {"sipUri": "sip:ada@pbx.example"}, ADDRESSES, detect_machine=True, sip_headers=headers)
+    await telnyx.place(LINE, sip)
+    await telnyx.place(LINE, Dial("b", {"number": CUSTOMER, "extension": "42#"}, ADDRESSES))
+    first, second = cloud.of("POST", "/calls")
+    assert (first["to"], first["answering_machine_detection"]) == ("sip:ada@pbx.example", "detect")
+    assert first["custom_headers"] == [{"name": "X-Mine", "value": "1"}]
+    assert first["sip_headers"] == [{"name": "User-to-User", "value": "abc"}]
+    assert second["send_digits_on_answer"] == "42#"
+    assert len(cloud.of("GET", "/phone_numbers")) == 1  # whose application it is, is asked once
+
+
+async def test_a_call_is_never_placed_twice(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.refuses["/calls"] = error(500, "10007", "Unexpected error")
+    with pytest.raises(CarrierError, match=r"Telnyx refused it \(500, Unexpected error"):
+        await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
+    assert len(cloud.of("POST", "/calls")) == 1
+
+
+async def test_a_number_that_can_only_be_called_says_so(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.numbers = [number("n1", OURS, None)]
+    with pytest.raises(CarrierError, match="no Call Control application"):
+        await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
+
+
+async def test_a_call_that_came_in_is_answered(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    answer = await telnyx.answer(LINE, CALL, ADDRESSES)
+    assert answer == telnyx.settled()
+    [said] = cloud.of("POST", f"/calls/{CALL}/actions/answer")
+    assert said.pop("command_id")
+    assert said == {**STREAMING, **TOLD, "stream_url": f"{ADDRESSES.media}?token=none"}
+
+
+async def test_texml_is_answered_with_a_stream(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    incoming = await texml(telnyx)
+    answer = await telnyx.answer(LINE, incoming.carrier_call_id, ADDRESSES)
+    assert (answer.content_type, answer.status, cloud.asked) == ("application/xml", 200, [])
+    stream = fromstring(answer.body).find("./Connect/Stream")  # noqa: S314  # our own
+    assert stream is not None
+    assert stream.attrib == {
+        "url": f"{ADDRESSES.media}?token=none",
+        "track": "inbound_track",
+        "codec": "L16",
+        "bidirectionalMode": "rtp",
+        "bidirectionalCodec": "L16",
+        "bidirectionalSamplingRate": "16000",
+        "enableReconnect": "false",
+    }
+
+
+INCOMING = Incoming(CALL, OURS, CUSTOMER)
+
+
+async def test_nobody_takes_a_call(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    assert await telnyx.refuse(LINE, INCOMING, None) == telnyx.settled()
+    assert cloud.of("POST", "/actions/reject") == [{"cause": "CALL_REJECTED"}]
+    incoming = await texml(telnyx)
+    assert "<Reject" in (await telnyx.refuse(LINE, incoming, None)).body
+
+
+async def test_a_call_that_nobody_takes_is_forwarded(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    destination = {"type": "number", "number": "+15559990000", "extension": "7"}
+    await telnyx.refuse(LINE, INCOMING, destination)
+    assert cloud.of("POST", "/actions/transfer") == [{"to": "+15559990000", "from": OURS, "send_digits_on_answer": "7"}]
+    incoming = await texml(telnyx)
+    dial = fromstring((await telnyx.refuse(LINE, incoming, destination)).body).find("Dial")  # noqa: S314  # our own
+    assert dial is not None
+    assert (dial.get("callerId"), dial.findtext("Number")) == (OURS, "+15559990000")
+    assert dial.find("Number").get("sendDigits") == "7"  # type: ignore[union-attr]
+
+
+async def test_hanging_up(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    await telnyx.hang_up(LINE, CALL)
+    await texml(telnyx)
+    await telnyx.hang_up(LINE, CALL)
+    assert [one.path for one in cloud.asked] == [
+        f"/v2/calls/{CALL}/actions/hangup",
+        f"/v2/texml/Accounts/{ACCOUNT}/Calls/{CALL}",
+    ]
+    assert cloud.asked[-1].body == {"Status": "completed"}
+
+
+@pytest.mark.parametrize("answer", [error(422, "90018", "Call has already ended"), error(404, "10005", "Not found")])
+async def test_hanging_up_what_is_over_is_no_error(cloud: Cloud, telnyx: TelnyxCarrier, answer: bytes) -> None:
+    cloud.refuses["/hangup"] = answer
+    await telnyx.hang_up(LINE, CALL)
+    assert len(cloud.asked) == 1
+
+
+async def test_keys_are_pressed(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    await telnyx.press(LINE, CALL, "12w#")
+    assert cloud.of("POST", "/actions/send_dtmf") == [{"digits": "12w#"}]
+    await texml(telnyx)
+    with pytest.raises(CarrierError, match="TeXML"):
+        await telnyx.press(LINE, CALL, "1")
+
+
+@pytest.mark.parametrize(
+    ("destination", "said"),
+    [
+        ({"type": "number", "number": "+15559990000"}, {"to": "+15559990000", "from": OURS}),
+        (
+            {"type": "number", "number": "+15559990000", "callerId": CUSTOMER, "transferPlan": {"dialTimeout": 20}},
+            {"to": "+15559990000", "from": CUSTOMER, "timeout_secs": 20},
+        ),
+        (
+            {"type": "sip", "sipUri": "sip:bob@pbx.example", "sipHeaders": {"X-A": "1"}},
+            {"to": "sip:bob@pbx.example", "from": OURS, "custom_headers": [{"name": "X-A", "value": "1"}]},
+        ),
+    ],
+)
+async def test_a_caller_is_given_away(
+    cloud: Cloud, telnyx: TelnyxCarrier, destination: dict[str, Any], said: dict[str, Any]
+) -> None:
+    await telnyx.transfer(LINE, CALL, destination, ADDRESSES)
+    assert cloud.of("POST", "/actions/transfer") == [{**said, **TOLD}]
+    assert cloud.of("POST", "/actions/streaming_stop") == [{}]  # the stream would go on with the leg
+
+
+async def test_a_caller_whose_stream_does_not_stop_is_given_away_all_the_same(
+    cloud: Cloud, telnyx: TelnyxCarrier
+) -> None:
+    cloud.refuses["/streaming_stop"] = error(422, "90000", "No stream")
+    await telnyx.transfer(LINE, CALL, {"type": "number", "number": "+15559990000"}, ADDRESSES)
+
+
+async def test_a_caller_who_came_by_texml_is_given_away_by_it(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    await texml(telnyx)
+    await telnyx.transfer(LINE, CALL, {"type": "sip", "sipUri": "sip:bob@pbx.example"}, ADDRESSES)
+    [said] = cloud.of("POST", f"/Calls/{CALL}")
+    assert fromstring(said["Texml"]).findtext("./Dial/Sip") == "sip:bob@pbx.example"  # noqa: S314  # our own
+
+
+async def test_a_failed_transfer_is_told(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.refuses["/transfer"] = error(422, "10016", "Invalid destination", "to must be a number")
+    with pytest.raises(CarrierError, match=r"\(422, Invalid destination to must be a number\)"):
+        await telnyx.transfer(LINE, CALL, {"type": "number", "number": "+15559990000"}, ADDRESSES)
+
+
+# What goes wrong.
+
+
+@pytest.mark.parametrize("credential", [None, {}, {"apiKey": 7}, {"apiKey": ""}])
+async def test_without_a_key_nothing_is_asked(
+    cloud: Cloud, telnyx: TelnyxCarrier, credential: dict[str, Any] | None
+) -> None:
+    with pytest.raises(CarrierError, match="apiKey"):
+        await telnyx.hang_up(Line(LINE.number, credential), CALL)
+    assert cloud.asked == []
+
+
+async def test_no_error_holds_the_key(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    with pytest.raises(CarrierError) as refused:
+        await telnyx.hang_up(Line(LINE.number, {"apiKey": "a-wrong-key-4711"}), CALL)
+    assert "a-wrong-key-4711" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+async def test_an_api_that_is_not_there() -> None:
+    telnyx = carrier(LoopClock(), "http://127.0.0.1:9/v2")
+    with pytest.raises(CarrierError, match="cannot be reached"):
+        await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
+    await telnyx.close()
+
+
+async def test_an_api_that_does_not_answer(
+    cloud: Cloud, telnyx: TelnyxCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LONGEST_S", 0.2)
+    cloud.refuses["/hangup"] = NEVER
+    with anyio.fail_after(5), pytest.raises(CarrierError, match="in time"):
+        await telnyx.hang_up(LINE, CALL)
+
+
+async def test_an_answer_that_makes_no_sense(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.refuses["/calls"] = {"magic": True}
+    with pytest.raises(CarrierError, match="no name"):
+        await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
+
+
+# Importing a number.
+
+
+async def test_the_application_of_one_number_is_pointed_here(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    await telnyx.adopt(LINE, OF_A_NUMBER)
+    found = cloud.call_control["app1"]
+    assert (found["webhook_event_url"], found["application_name"]) == (ADDRESSES.voice, "Mine")
+    assert found["outbound"]["outbound_voice_profile_id"] == "p1"  # it had none, and could not have placed calls
+    assert (list(cloud.call_control), cloud.of("PATCH", "/phone_numbers/n1")) == (["app1"], [])
+
+
+async def test_an_application_that_others_share_is_left_alone(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.numbers.append(number("n2", "+15550002222", "app1"))
+    cloud.call_control = {"app1": application("app1", "Shared", "p7")}
+    for _ in range(2):  # to import it again makes no further application
+        await telnyx.adopt(LINE, OF_A_NUMBER)
+    assert cloud.call_control["app1"] == application("app1", "Shared", "p7")
+    assert cloud.call_control["app2"] == {
+        "id": "app2",
+        "application_name": f"bargein {OURS}",
+        "webhook_event_url": ADDRESSES.voice,
+        "webhook_api_version": "2",
+        "active": True,
+        "outbound": {"outbound_voice_profile_id": "p7"},
+    }
+    assert [one["connection_id"] for one in cloud.numbers] == ["app2", "app1"]
+    assert len(cloud.call_control) == 2
+    await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
+    assert cloud.of("POST", "/calls")[0]["connection_id"] == "app2"
+
+
+@pytest.mark.parametrize("held_by", [None, "a-sip-trunk"])
+async def test_a_number_of_no_application_gets_one(cloud: Cloud, telnyx: TelnyxCarrier, held_by: str | None) -> None:
+    cloud.numbers, cloud.call_control, cloud.profiles = [number("n1", OURS, held_by)], {}, []
+    await telnyx.adopt(LINE, OF_A_NUMBER)
+    assert cloud.numbers[0]["connection_id"] == "app1"
+    assert cloud.call_control["app1"]["outbound"] == {}
+
+
+async def test_a_texml_application_asks_here_from_now_on(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.call_control, cloud.texml = {}, {"app1": {"id": "app1", "friendly_name": "My TeXML"}}
+    await telnyx.adopt(LINE, OF_A_NUMBER)
+    assert cloud.texml["app1"] == {
+        "id": "app1",
+        "friendly_name": "My TeXML",
+        "active": True,
+        "voice_url": ADDRESSES.voice,
+        "voice_method": "post",
+        "status_callback": ADDRESSES.status,
+        "status_callback_method": "post",
+    }
+    assert cloud.call_control == {}
+
+
+async def test_only_the_number_itself_is_taken(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    cloud.numbers = [number("n1", f"{OURS}99", "app1")]
+    with pytest.raises(CarrierError, match="has no number"):
+        await telnyx.adopt(LINE, OF_A_NUMBER)
+    assert cloud.of("PATCH", "app1") == []
