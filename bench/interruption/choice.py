@@ -1,5 +1,6 @@
 """What a run plays, and how long that will take."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from bargein.client.connection import Server
 from bench.interruption.endings import POLICIES, Turn, turns
 from bench.interruption.scenes import PARTS, Scene, scenes
 
-_START_S = 25.0
+_START_S = 15.0
+_TAIL_S = 12.0
 _DEFAULT_TURNS = 0.5
 """At least so many of the turns are said under the default policy, however small the share."""
 
@@ -53,11 +55,21 @@ def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn
 
 
 def seconds(options: Options, share: float) -> list[float]:
-    """How long each server will take, by estimate."""
+    """How long each server will take, by estimate, with its start and what it needs to come up."""
     wanted, said = chosen(options, share)
-    took = [_scene_s(scene) for scene in wanted] + [_turn_s(turn) for turn, _ in said]
-    peer = [_scene_s(s) for s in wanted if s.study == "main"] + [_turn_s(t) for t, p in said if p == "default"]
-    return [_START_S + sum(some) / options.at_once for some in (took, *(peer for _ in options.against))]
+    ours = took_s(wanted, [turn for turn, _ in said], options.at_once)
+    theirs = took_s(
+        [scene for scene in wanted if scene.study == "main"],
+        [turn for turn, policy in said if policy == "default"],
+        options.at_once,
+    )
+    return [_START_S + took for took in (ours, *(theirs for _ in options.against))]
+
+
+def took_s(wanted: Iterable[Scene], said: Iterable[Turn], at_once: int) -> float:
+    """How long scenes and turns take, by estimate, so many calls at once."""
+    alone = sum(_scene_s(scene) for scene in wanted) + sum(_turn_s(turn) for turn in said)
+    return alone / at_once + _TAIL_S
 
 
 def fitting(options: Options) -> float:

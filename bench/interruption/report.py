@@ -27,6 +27,7 @@ def caveats(report: JsonObject) -> list[str]:
             f"{column['cores_used']:g} of a core in use, worst frame {column['worst_late_ms']:g} ms late"
             + ("" if column["real_time"] else ": NOT in real time, its times do not count")
             + (f", {len(column['lost'])} scenes could not be played" if column["lost"] else "")
+            + (f", {column['left_out']} left out for want of time" if column["left_out"] else "")
             + (f", {column['left_silent']} calls left silent" if column["left_silent"] else "")
         )
     return told

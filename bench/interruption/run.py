@@ -15,7 +15,7 @@ from bargein.client.errors import ClientError
 from bargein.clock import LoopClock, iso_from_epoch_ms
 from bargein.wire.base import JsonObject
 from bench.interruption.caller import Call, Material, SilentError, UsedUpError, calling
-from bench.interruption.choice import Options, chosen, fitting, seconds
+from bench.interruption.choice import Options, chosen, fitting, seconds, took_s
 from bench.interruption.contenders import Contender, running
 from bench.interruption.endings import Ending, Turn, cut_offs_at, dead_air_at, points, take
 from bench.interruption.figures import paired, summary
@@ -31,6 +31,7 @@ _MOST_S = 120
 _BUSY = 0.85
 _WARM_UP_S = 40
 _MOST_LATE = 0.02
+_PATIENCE = 1.2
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Work:
     Attributes:
         scenes: over a talking assistant.
         turns: with the policy each is said under.
+        until_ms: no call is begun after this time; what is left then is left out.
     """
 
     scenes: deque[Scene]
@@ -48,7 +50,13 @@ class Work:
     endings: list[Ending] = field(default_factory=list[Ending])
     lost: list[str] = field(default_factory=list[str])
     silent_calls: int = 0
+    until_ms: float = float("inf")
     tried: Counter[Scene | tuple[Turn, str]] = field(default_factory=Counter["Scene | tuple[Turn, str]"])
+
+    @property
+    def in_time(self) -> bool:
+        """Whether another call may begin."""
+        return _CLOCK.monotonic_ms() < self.until_ms
 
     def like(self, scene: Scene) -> Scene | None:
         """The next scene, if the same call can play it."""
@@ -110,6 +118,8 @@ async def measure(
     work = Work(deque(mine), deque(spoken))
     await _warm_up(contender, material, mine)
     began_ms, used_s = _CLOCK.monotonic_ms(), contender.cpu_s()
+    if options.minutes is not None:
+        work.until_ms = began_ms + 1000 * _PATIENCE * took_s(mine, [turn for turn, _ in spoken], options.at_once)
     async with anyio.create_task_group() as tasks:
         for _ in range(options.at_once):
             tasks.start_soon(_play, work, contender, options, material)
@@ -143,14 +153,14 @@ def _call(contender: Contender, material: Material, scene: Scene, plan: str) -> 
 
 async def _play(work: Work, contender: Contender, options: Options, material: Material) -> None:
     """One caller: call after call until nothing is left to play."""
-    while work.scenes:
+    while work.scenes and work.in_time:
         scene = work.scenes.popleft()
         try:
             async with _call(contender, material, scene, options.plan) as call:
                 await _scenes_of_a_call(work, call, scene)
         except (OSError, TimeoutError, ClientError) as error:
             work.again(scene, str(error) or type(error).__name__)
-    while work.turns:
+    while work.turns and work.in_time:
         turn, policy = said = work.turns.popleft()
         try:
             with anyio.fail_after(_MOST_S):
@@ -212,6 +222,7 @@ def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> Js
         "ran_dry_ms_per_scene": round(sum(o.dry_ms for o in work.outcomes) / max(1, len(work.outcomes)), 1),
         "late_share": round(late / max(1, len(work.outcomes) + len(work.endings)), 4),
         "lost": work.lost,
+        "left_out": len(work.scenes) + len(work.turns),
         "left_silent": work.silent_calls,
         "figures": summary(studies["main"]),
         "explicit": summary(studies["explicit"]),

@@ -205,7 +205,7 @@ def report() -> dict[str, object]:
     column = {
         "version": "1", "figures": summary(some), "explicit": summary([]), "outcomes": rows, "lost": ["x"],
         "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "real_time": False, "cores_used": 0.5,
-        "worst_late_ms": 40, "left_silent": 1,
+        "worst_late_ms": 40, "left_out": 2, "left_silent": 1,
         "plans": [{"plan": "default", **plan}, {"plan": '{"numWords": 2}', **plan}],
         "endings": {
             "points": [point], "cut_offs_at_300_ms": None, "cut_offs_at_600_ms": 0.1, "dead_air_at_5_percent_ms": None,
