@@ -1,4 +1,4 @@
-"""The command line: `bargein serve`, `talk`, `replay`, `doctor`."""
+"""The command line: `bargein serve`, `talk`, `call`, `replay`, `doctor`."""
 
 import json
 import sys
@@ -157,6 +157,41 @@ def _read_then(words: list[str]) -> list[tuple[float, Path]]:
         said.append((after_s, Path(file)))
         del rest[:3]
     return said
+
+
+@app.command()
+def call(
+    to: Annotated[str, typer.Argument(help="Whom to call: a number in E.164 (+15551234567), or a SIP address.")],
+    by: Annotated[
+        str, typer.Option("--from", help="The stored phone number that the call goes out by: its id, or itself.")
+    ],
+    assistant: Annotated[
+        str | None, typer.Option(help="Who speaks: a file with an assistant's JSON, or the id of a stored one.")
+    ] = None,
+    extension: Annotated[str | None, typer.Option(help="Keys to press when the call has been answered.")] = None,
+    url: Annotated[str, typer.Option(help="The server, which must be running.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+    key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
+) -> None:
+    """Have a running server call somebody's telephone, and follow the call; Ctrl-C hangs up.
+
+    For example: bargein call +15551234567 --from +15557654321 --assistant assistant.json
+    """
+    import anyio  # noqa: PLC0415  # only this command needs them
+
+    from bargein.client import ClientError  # noqa: PLC0415
+    from bargein.client.calling import CallOptions  # noqa: PLC0415
+    from bargein.client.calling import call as run  # noqa: PLC0415
+
+    options = CallOptions(
+        to=to, by=by, assistant=assistant, extension=extension, url=url, key=key, colour=sys.stdout.isatty()
+    )
+    try:
+        result = anyio.run(run, options, typer.echo)
+    except ClientError as error:
+        raise _fail(str(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()

@@ -5,6 +5,7 @@ Async and typed; nothing of the server is imported. docs/client.md has an exampl
 
 from bargein.client.connection import Audio, CallInfo, Connection, Message, Server, create_call, is_there, join, ring
 from bargein.client.errors import ClientError, RefusedError, UnreachableError
+from bargein.client.phone import dial, end_call, follow, get_call, listen_in
 from bargein.client.playback import Interruption, InterruptionMeter, PlaybackModel
 from bargein.client.turns import Turn, Turns
 
@@ -23,7 +24,12 @@ __all__ = [
     "Turns",
     "UnreachableError",
     "create_call",
+    "dial",
+    "end_call",
+    "follow",
+    "get_call",
     "is_there",
     "join",
+    "listen_in",
     "ring",
 ]

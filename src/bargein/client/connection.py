@@ -162,16 +162,32 @@ def _over_a_socket(encoding: Encoding, rate_hz: int) -> JsonObject:
     return {"transport": {"provider": "vapi.websocket", "audioFormat": audio_format}}
 
 
-async def _made(server: Server, path: str, body: JsonObject, encoding: Encoding, rate_hz: int) -> CallInfo:
+async def ask(
+    server: Server, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = None
+) -> object:
+    """One request to the API; gives the answer's JSON, None where it holds none.
+
+    Raises:
+        UnreachableError: nothing answers.
+        RefusedError: the server does not want it; the text is the server's own.
+    """
     try:
-        async with _http(server, server.timeout_s) as http:
-            response = await http.post(path, json=body)
+        async with _http(server, server.timeout_s if timeout_s is None else timeout_s) as http:
+            response = await http.request(method, path, json=body)
     except httpx.TransportError as error:
         raise UnreachableError(f"no answer from {server.url} ({type(error).__name__})") from None
     if not response.is_success:
         raise RefusedError(_reason(response, server.url), status=response.status_code)
     try:
-        return _call_info(response.json(), encoding, rate_hz)
+        return response.json()
+    except ValueError:
+        return None
+
+
+async def _made(server: Server, path: str, body: JsonObject, encoding: Encoding, rate_hz: int) -> CallInfo:
+    answer = await ask(server, "POST", path, body)
+    try:
+        return _call_info(cast("JsonObject", answer), encoding, rate_hz)
     except (ValueError, KeyError, TypeError):
         raise ClientError(f"{server.url} answered POST {path} without a transport.websocketCallUrl") from None
 

@@ -34,6 +34,17 @@ class Narration:
         self._out(self._paint(_DIM, f"  {url} · {call.encoding} {call.rate_hz // 1000} kHz · times are mm:ss.mmm"))
         self._out("")
 
+    def phone_call_made(self, call_id: str, way: str) -> None:
+        """A call over the telephone is there; `way` says from where to where it goes."""
+        self._out("")
+        self._out(f"  {self._paint(_BOLD, 'call ' + call_id)}")
+        self._out(self._paint(_DIM, f"  {way} · times are mm:ss.mmm"))
+        self._out("")
+
+    def happens(self, text: str, at_ms: float) -> None:
+        """Something becomes of the call."""
+        self._line(at_ms, "", _DIM, "●", text, style=_DIM)
+
     def begin(self, zero_ms: float) -> None:
         """Times count from here: the first sample of the recording."""
         self._zero_ms = zero_ms
@@ -60,12 +71,19 @@ class Narration:
 
     def interrupted(self, turn_id: str | None, event: Interruption | None, at_ms: float) -> None:
         """A `user-interrupted` came."""
-        turn = "speech of no model" if turn_id is None else f"turn …{turn_id[-6:]}"
-        what = "no clip of this caller explains it" if event is None else ""
+        what = "no clip of this caller explains it"
         if event is not None:
             what = f"{at_ms - event.onset_ms:.0f} ms after the voice began"
+        self._cut(f" · {what}", turn_id, at_ms)
+
+    def cut(self, turn_id: str | None, at_ms: float) -> None:
+        """A `user-interrupted` came in a call whose caller is somebody else."""
+        self._cut("", turn_id, at_ms)
+
+    def _cut(self, what: str, turn_id: str | None, at_ms: float) -> None:
+        turn = "speech of no model" if turn_id is None else f"turn …{turn_id[-6:]}"
         rule = self._paint(_CUT, f"{'─' * _WHO} ✂ user-interrupted")
-        self._out(f"  {self._time(at_ms)}  {rule}{self._paint(_DIM, f' · {what} · {turn}')}")
+        self._out(f"  {self._time(at_ms)}  {rule}{self._paint(_DIM, f'{what} · {turn}')}")
 
     def silent(self, at_ms: float) -> None:
         """The assistant never answered a clip."""
