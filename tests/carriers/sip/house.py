@@ -150,8 +150,8 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def switchboard(proof: str | None = None, **settings: Any) -> AsyncIterator[Switchboard]:
-    port = free_port()
+async def switchboard(proof: str | None = None, port: int | None = None, **settings: Any) -> AsyncIterator[Switchboard]:
+    port = port or free_port()
     given: dict[str, Any] = {
         "listen": f"127.0.0.1:{port}",
         "interface": "127.0.0.1",

@@ -131,6 +131,7 @@ class Talk:
     _stamp: int = 0
     _cseq: int = 100
     spoken_at: list[float] = field(default_factory=list)
+    routes: str = ""
 
     @property
     def sound(self) -> np.ndarray:
@@ -209,7 +210,7 @@ class Talk:
         text = (
             f"{method} {self.target} SIP/2.0\r\n{self.phone.via()}From: {self.ours}\r\nTo: {self.theirs}\r\n"
             f"Call-ID: {self.call_id}\r\nCSeq: {self._cseq} {method}\r\nContact: <{self.phone.contact}>\r\n"
-            f"Max-Forwards: 70\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"Max-Forwards: 70\r\n{self.routes}{headers}Content-Length: {len(body)}\r\n\r\n{body}"
         )
         return await self.phone.transact(text, self.call_id, self._cseq, self.far)
 
@@ -241,8 +242,9 @@ class Phone:
         odd: responses that nobody waited for.
     """
 
-    def __init__(self, tasks: anyio.abc.TaskGroup, user: str) -> None:
+    def __init__(self, tasks: anyio.abc.TaskGroup, user: str, host: str) -> None:
         self.user = user
+        self.host = host
         self.invites: list[Message] = []
         self.registers: list[Message] = []
         self.options = 0
@@ -257,12 +259,12 @@ class Phone:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, user: str = "+15550001111"):
+    async def open(cls, user: str = "+15550001111", host: str = "127.0.0.1"):
         loop = asyncio.get_running_loop()
         async with anyio.create_task_group() as tasks:
-            phone = cls(tasks, user)
-            phone.sip, _ = await loop.create_datagram_endpoint(lambda: _Socket(phone._sip), ("127.0.0.1", 0))
-            phone.rtp, _ = await loop.create_datagram_endpoint(lambda: _Socket(phone._rtp), ("127.0.0.1", 0))
+            phone = cls(tasks, user, host)
+            phone.sip, _ = await loop.create_datagram_endpoint(lambda: _Socket(phone._sip), (host, 0))
+            phone.rtp, _ = await loop.create_datagram_endpoint(lambda: _Socket(phone._rtp), (host, 0))
             try:
                 yield phone
             finally:
@@ -278,15 +280,15 @@ class Phone:
 
     @property
     def contact(self) -> str:
-        return f"sip:{self.user}@127.0.0.1:{self.port}"
+        return f"sip:{self.user}@{self.host}:{self.port}"
 
     def via(self) -> str:
-        return f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};rport;branch=z9hG4bK{secrets.token_hex(8)}\r\n"
+        return f"Via: SIP/2.0/UDP {self.host}:{self.port};rport;branch=z9hG4bK{secrets.token_hex(8)}\r\n"
 
     def sdp(self, codecs: str = "0 101") -> str:
         port = self.rtp.get_extra_info("sockname")[1]
         return (
-            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            f"v=0\r\no=- 1 1 IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
             f"m=audio {port} RTP/AVP {codecs}\r\n"
             f"a=rtpmap:0 PCMU/8000\r\na=rtpmap:{EVENTS} telephone-event/8000\r\na=fmtp:{EVENTS} 0-15\r\n"
             "a=ptime:20\r\na=sendrecv\r\n"
@@ -305,7 +307,10 @@ class Phone:
         rung: Callable[[str], Awaitable[None]] | None = None,
     ) -> Talk:
         """Call somebody; raises what they refuse with. `rung` is told the branch's Via and Call-ID while it rings."""
-        call_id, ours = secrets.token_hex(10), f"{sender or f'<sip:{self.user}@127.0.0.1>'};tag={secrets.token_hex(4)}"
+        call_id, ours = (
+            secrets.token_hex(10),
+            f"{sender or f'<sip:{self.user}@{self.host}>'};tag={secrets.token_hex(4)}",
+        )
         proof = ""
         for cseq in (1, 2):
             via = self.via()
@@ -352,6 +357,10 @@ class Phone:
         assert host, sdp.body
         assert port, sdp.body
         talk = Talk(self, call_id, ours, theirs, target, far, (host[1], int(port[1])))
+        records = sdp.all("Record-Route")
+        talk.routes = "".join(
+            f"Route: {route}\r\n" for route in (records if sdp.method == "INVITE" else reversed(records))
+        )
         self._dialogs[call_id] = talk
         self._tasks.start_soon(talk.run)
         return talk

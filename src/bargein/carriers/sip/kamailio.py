@@ -1,0 +1,319 @@
+"""The configuration of the Kamailio in front: written from the stored numbers, never read.
+
+Kamailio sees what the SIP agent cannot: where an INVITE came from, and whether its sender knows a password. It lets in
+the gateways of stored trunks and whoever calls a stored SIP URI (with digest where the number has `authentication`),
+and tells the agent so in a header that holds a secret of the two. Everybody else gets 403; who floods gets nothing.
+
+What comes from the API is written only after it has been held to a strict pattern: nothing of it can be configuration.
+"""
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from bargein.carriers.seam import Line
+from bargein.carriers.sip.arrivals import BYO, EDGE, PACKED, VAPI
+from bargein.carriers.sip.trunk import gateways_of, network_of
+from bargein.carriers.sip.uris import read_uri
+from bargein.wire.base import JsonObject
+
+CONFIG = "kamailio.cfg"
+AGENTS = "agents.list"
+
+_WORD = re.compile(r"[A-Za-z0-9._~+*#=-]{1,128}")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}")
+_PATH = re.compile(r"[A-Za-z0-9 ._/+~=-]{1,512}")
+_INVITES_PER_S = 200
+_MOST_REQUESTS = 60  # of one address within two seconds, before it is not heard for a while
+
+
+class ConfigError(ValueError):
+    """No configuration can be written of this; the text says of what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """Where Kamailio stands.
+
+    Attributes:
+        address: of the interface that the world's calls come to.
+        port: of UDP and TCP.
+        public_address: that the world knows that interface by, where it is another one (behind 1:1 NAT).
+        agent: address and port of the SIP agent.
+        inner: address and port that the agent reaches Kamailio by, where it is another than `address`.
+        tls_port: with the next two, TLS is listened on.
+        certificate: a PEM file.
+        key: a PEM file.
+        folder: that all of this is written to.
+    """
+
+    address: str
+    port: int = 5060
+    public_address: str | None = None
+    agent: str = "127.0.0.1:5080"
+    inner: str | None = None
+    tls_port: int = 5061
+    certificate: str | None = None
+    key: str | None = None
+    folder: str = "."
+
+
+def agents_of(edge: Edge) -> str:
+    """The dispatcher's list: the SIP agents."""
+    return f"1 sip:{edge.agent} 0 0\n"
+
+
+def configuration_of(edge: Edge, lines: Mapping[str, Mapping[str, Line]], proof: str) -> tuple[str, list[str]]:
+    """The configuration, and what had to be left out of it.
+
+    Args:
+        edge: where Kamailio stands.
+        lines: the stored numbers, by provider and id.
+        proof: the secret that Kamailio shares with the server.
+
+    Raises:
+        ConfigError: an address or a path of `edge` cannot be written.
+    """
+    _see(edge, proof)
+    odd: list[str] = []
+    uris = [_uri(number_id, line.number, odd) for number_id, line in sorted(lines.get(VAPI, {}).items())]
+    networks = sorted({network for line in lines.get(BYO, {}).values() for network in _networks(line.credential)})
+    parts = (
+        _head(edge),
+        _TRUNKED % {"gateways": " || ".join(f"src_ip == {network}" for network in networks) or "0"},
+        _ROUTES % {"fix_sdp": _fix_sdp(edge)},
+        "route[URIS] {\n" + "".join(filter(None, uris)) + "}\n",
+        _ADMITTED % {"edge": EDGE, "packed": PACKED, "proof": proof},
+    )
+    return "\n".join(parts), odd
+
+
+def _see(edge: Edge, proof: str) -> None:
+    ipaddress.ip_address(edge.address)
+    if edge.public_address is not None:
+        ipaddress.ip_address(edge.public_address)
+    for path in (edge.certificate, edge.key, edge.folder):
+        if path is not None and not _PATH.fullmatch(path):
+            raise ConfigError(f"the path {path!r} holds a sign that cannot be written into a configuration")
+    for place in (edge.agent, edge.inner):
+        if place is not None and not re.fullmatch(r"[0-9.]{7,15}:[0-9]{1,5}", place):
+            raise ConfigError(f"{place!r} is no IPv4 address with a port")
+    if not _WORD.fullmatch(proof):
+        raise ConfigError("the secret holds a sign that cannot be written into a configuration")
+
+
+def _networks(trunk: JsonObject | None) -> list[str]:
+    return [network for gateway in gateways_of(trunk) if (network := network_of(gateway)) is not None]
+
+
+def _uri(number_id: str, number: JsonObject, odd: list[str]) -> str:
+    """What lets callers of one SIP URI in."""
+    uri = read_uri(str(number.get("sipUri") or ""))
+    if uri is None or not _WORD.fullmatch(uri.user) or not _HOST.fullmatch(uri.host):
+        odd.append(f"phone number {number_id}: its sipUri cannot be called")
+        return ""
+    given = number.get("authentication")
+    digest = ""
+    if isinstance(given, dict):
+        wants = cast("JsonObject", given)
+        realm = str(wants.get("realm") or uri.host)
+        user, password = str(wants.get("username")), str(wants.get("password"))
+        if not _HOST.fullmatch(realm) or not _WORD.fullmatch(user):
+            odd.append(f"phone number {number_id}: its authentication's realm or username cannot be written")
+            return ""
+        ha1 = hashlib.md5(f"{user}:{realm}:{password}".encode(), usedforsecurity=False).hexdigest()
+        digest = _DIGEST % {"realm": realm, "user": user, "ha1": ha1}
+    return _URI % {"user": uri.user.lower(), "host": uri.host, "digest": digest}
+
+
+def _head(edge: Edge) -> str:
+    """Sockets, modules and their parameters."""
+    advertise = f" advertise {edge.public_address}:{edge.port}" if edge.public_address else ""
+    listen = [f"listen={proto}:{edge.address}:{edge.port}{advertise}" for proto in ("udp", "tcp")]
+    if edge.inner is not None:
+        listen.append(f"listen=udp:{edge.inner}")
+    tls = ""
+    if edge.certificate is not None and edge.key is not None:
+        outside = f" advertise {edge.public_address}:{edge.tls_port}" if edge.public_address else ""
+        listen.append(f"listen=tls:{edge.address}:{edge.tls_port}{outside}")
+        tls = _TLS % {"certificate": edge.certificate, "key": edge.key}
+    return _HEAD % {
+        "listen": "\n".join(listen),
+        "tls": tls,
+        "agents": f"{edge.folder}/{AGENTS}",
+        "invites": _INVITES_PER_S,
+        "requests": _MOST_REQUESTS,
+    }
+
+
+def _fix_sdp(edge: Edge) -> str:
+    """The audio of the agent is reached by the public address, too."""
+    if edge.public_address is None:
+        return ""
+    return f'  if (has_body("application/sdp")) fix_nated_sdp("10", "{edge.public_address}");\n'
+
+
+_HEAD = """\
+#!KAMAILIO
+# Written by `bargein sip config` from the stored phone numbers. Write it anew when these change; edit nothing here.
+# It holds secrets: keep it readable to Kamailio alone.
+debug=1
+log_stderror=yes
+fork=yes
+children=2
+tcp_children=2
+auto_aliases=no
+server_signature=no
+%(listen)s
+
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "tmx.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "textopsx.so"
+loadmodule "siputils.so"
+loadmodule "sanity.so"
+loadmodule "xlog.so"
+loadmodule "auth.so"
+loadmodule "nathelper.so"
+loadmodule "dispatcher.so"
+loadmodule "pike.so"
+loadmodule "ratelimit.so"
+%(tls)s
+modparam("auth", "nonce_expire", 60)
+modparam("auth", "qop", "auth")
+modparam("rr", "enable_full_lr", 1)
+modparam("tm", "failure_reply_mode", 3)
+modparam("tm", "fr_timer", 5000)
+modparam("tm", "fr_inv_timer", 180000)
+modparam("dispatcher", "list_file", "%(agents)s")
+modparam("dispatcher", "ds_ping_interval", 5)
+modparam("dispatcher", "ds_probing_mode", 1)
+modparam("pike", "sampling_time_unit", 2)
+modparam("pike", "reqs_density_per_unit", %(requests)d)
+modparam("pike", "remove_latency", 4)
+modparam("ratelimit", "timer_interval", 1)
+modparam("ratelimit", "pipe", "1:TAILDROP:%(invites)d")
+"""
+
+_TLS = """\
+loadmodule "tls.so"
+enable_tls=yes
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "certificate", "%(certificate)s")
+modparam("tls", "private_key", "%(key)s")
+"""
+
+_TRUNKED = """\
+# Whether a request comes from a gateway of a stored trunk.
+route[TRUNKED] {
+  if (%(gateways)s) return 1;
+  return -1;
+}
+"""
+
+_ROUTES = """\
+request_route {
+  $var(inside) = 0;
+  if (ds_is_from_list("1", "2")) $var(inside) = 1;
+  if ($var(inside) == 0 && !route(TRUNKED) && !pike_check_req()) exit;
+  if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  if (!sanity_check("1511", "7")) exit;
+  force_rport();
+  if (is_method("CANCEL")) {
+    if (t_check_trans()) t_relay();
+    exit;
+  }
+  if (has_totag()) {
+    if (loose_route()) {
+      route(SDP);
+      if ($du == $null) handle_ruri_alias();
+      t_on_reply("REPLIES");
+      t_relay();
+      exit;
+    }
+    if (is_method("ACK") && t_check_trans()) t_relay();
+    exit;
+  }
+  if (is_method("ACK")) exit;
+  t_check_trans();
+  if (is_method("OPTIONS") && uri == myself && $rU == $null) { sl_send_reply("200", "OK"); exit; }
+  if ($var(inside) == 1) { route(OUT); exit; }
+  if (!is_method("INVITE")) { sl_send_reply("405", "Method Not Allowed"); exit; }
+  if (!rl_check("1")) { sl_send_reply("503", "Too Many Calls"); exit; }
+  remove_hf_re("^[Xx]-[Bb]argein-.*");
+  $var(proven) = "-";
+  $var(known) = 0;
+  route(URIS);
+  if ($var(known) == 0 && !route(TRUNKED)) { sl_send_reply("403", "Forbidden"); exit; }
+  route(IN);
+}
+
+# The agent calls somebody, or registers with a trunk.
+route[OUT] {
+  if (!is_method("INVITE|REGISTER")) { sl_send_reply("405", "Method Not Allowed"); exit; }
+  remove_hf("Route");
+  if (is_method("INVITE")) record_route();
+  route(SDP);
+  t_on_reply("REPLIES");
+  if (!t_relay()) sl_reply_error();
+}
+
+route[SDP] {
+  if ($var(inside) == 0) return;
+%(fix_sdp)s  return;
+}
+
+onreply_route[REPLIES] {
+  $var(inside) = 0;
+  if (ds_is_from_list("1", "2")) $var(inside) = 1;
+  route(SDP);
+  if ($var(inside) == 0 && nat_uac_test("1")) add_contact_alias();
+}
+"""
+
+_DIGEST = """\
+    if (!pv_www_authenticate("%(realm)s", "%(ha1)s", "1") || $au != "%(user)s") {
+      www_challenge("%(realm)s", "1");
+      exit;
+    }
+    $var(proven) = $au;
+    consume_credentials();
+"""
+
+_URI = """\
+  if ($(rU{s.tolower}) == "%(user)s" && $(rd{s.tolower}) == "%(host)s") {
+%(digest)s    $var(known) = 1;
+    return;
+  }
+"""
+
+_ADMITTED = """\
+# A call for the agent.
+route[IN] {
+  $var(packed) = "";
+  if (hf_iterator_start("i")) {
+    while (hf_iterator_next("i")) {
+      if ($hfitname(i) =~ "^[Xx]-") {
+        $var(packed) = $var(packed) + $hfitname(i) + "=" + $(hfitbody(i){s.urlencode.param}) + "&";
+      }
+    }
+    hf_iterator_end("i");
+  }
+  if ($(var(packed){s.len}) > 0) append_hf("%(packed)s: $var(packed)\\r\\n");
+  append_hf("%(edge)s: %(proof)s $si $var(proven) $ru\\r\\n");
+  if (nat_uac_test("1")) add_contact_alias();
+  record_route();
+  if (!ds_select_dst("1", "4")) { sl_send_reply("503", "Service Unavailable"); exit; }
+  t_on_reply("REPLIES");
+  if (!t_relay()) sl_reply_error();
+  exit;
+}
+"""
