@@ -16,7 +16,8 @@ from bargein.providers.embedded.floor import FLOOR, LISTENING, NO_SPEECH, WEIGHT
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.silero import SileroDetector
 from bargein.wire.base import JsonObject
-from bench.floor.corpus import Circumstances, Clip, recorded, spoken
+from bench.floor.circumstances import Circumstances
+from bench.floor.corpus import Clip, recorded, spoken
 from bench.floor.fit import fit
 from bench.floor.voices import runs
 

@@ -5,25 +5,39 @@ import hashlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
+import anyio
 import numpy as np
 import soundfile
 import soxr
 
-from bargein.audio import g711
+from bargein.audio import pcm
 from bargein.audio.pcm import Float32Array
 from bargein.providers.embedded.floor import FLOOR, LISTENING, NO_SPEECH
+from bargein.providers.embedded.hibari import RATE_HZ as HIBARI_HZ
+from bargein.providers.embedded.hibari import HibariVoice
 
 RATE_HZ = 16_000
+FOLDS = 5
 
 LISTENING_TEXTS = (
     "uh huh", "mm hmm", "mhm", "hmm", "yeah", "yes", "yep", "yup", "okay", "ok", "right", "sure", "alright",
     "got it", "I see", "I understand", "oh", "ah", "wow", "really", "exactly", "of course", "true", "good",
     "great", "nice", "cool", "indeed", "absolutely", "go on", "oh okay", "yeah yeah", "okay okay",
     "right right", "I hear you", "gotcha", "oh I see", "makes sense", "oh wow", "yeah sure", "uh", "um",
+    "okay yeah", "yeah okay", "sure sure", "yes yes", "that's right", "no way", "fair enough", "interesting",
+    "lovely", "perfect", "mm", "huh", "oh yeah", "ah okay", "alright then", "sounds good", "I know", "oh no",
 )  # fmt: skip
+HUMS = (
+    "[[m'h'm]]", "[['Vh'V]]", "[[h'm:]]", "[[m'm:]]", "[['m:]]", "[[Vh'V:]]", "[[m:h'm:]]", "[['3:h'3:]]",
+    "[[h'V]]", "[['V:]]", "[['m'h:m]]", "[[h'm]]", "[['O:]]", "[['A:]]",
+)  # fmt: skip
+"""What people hum while they listen, in espeak's phonemes."""
+
 FLOOR_TEXTS = (
     "stop", "wait", "no", "hold on", "hang on", "excuse me", "but", "actually", "sorry", "pause", "enough",
     "quiet", "listen", "go back", "repeat that", "help", "cancel", "nope", "never mind", "what", "who", "when",
@@ -37,24 +51,18 @@ FLOOR_TEXTS = (
     "what time do you close", "do you have it in blue", "when does it arrive", "tell me the price",
     "change the address", "I don't want that", "that's wrong", "give me the other one", "speak to an agent",
     "transfer me please", "computer", "emergency", "tablecloth", "ceiling", "warning", "condition",
-    "a red bicycle", "you had better call",
+    "a red bicycle", "you had better call", "hey", "repeat", "left", "backward", "skip", "next", "shop", "top",
+    "okay but", "yes but I want", "right so what about", "yeah I need to change it", "hold it", "slow down",
+    "no no no", "wait wait", "one second please", "I did not say that", "can I ask something", "louder", "again",
+    "operator", "representative", "agent", "a bottle of water", "window", "morning", "marketing", "follow", "tomato",
+    "two more of those", "large", "the second one", "tomorrow", "Friday", "five", "not now", "forget it",
 )  # fmt: skip
 
 _ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
 _ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
 _FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
-_LISTENING_TAKES, _FLOOR_TAKES = 14, 8
-_STEADY = (
-    "rain",
-    "sea_waves",
-    "kitchen",
-    "pink_noise",
-    "helicopter",
-    "keyboard",
-    "fire_crackling",
-    "running_tap",
-    "babble",
-)
+_LISTENING_TAKES, _FLOOR_TAKES, _HUM_TAKES = 12, 8, 12
+_NEURAL = "hibari"
 _LONGEST = {FLOOR: 5, LISTENING: 4, NO_SPEECH: 12}
 
 
@@ -88,6 +96,11 @@ def read(path: Path) -> Float32Array:
     return np.asarray(soxr.resample(mono, rate, RATE_HZ) if rate != RATE_HZ else mono, dtype=np.float32)
 
 
+def fold_of(speaker: str) -> int:
+    """Which part of the split a speaker is in; a synthetic voice is the same by whatever pace and pitch it speaks."""
+    return crc32(speaker.replace("_", " ").encode()) % FOLDS
+
+
 def recorded(folder: Path) -> Iterator[Clip]:
     """The recordings of a collection."""
     with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
@@ -101,9 +114,9 @@ def recorded(folder: Path) -> Iterator[Clip]:
         if np.abs(samples).max(initial=0.0) < 1e-4:
             continue
         onset_ms = 1000 * float(row["energy_onset_s"] or row["speech_onset_s"] or 0)
-        # Talk of others is speech, and nothing in its sound says that it is not meant for us: it counts little.
-        weight = 0.3 if name in ("other_voices", "babble") else 1.5 if label == NO_SPEECH else 1.0
-        takes = {FLOOR: 2, LISTENING: 4, NO_SPEECH: 2}[label] if row["class"] != "speech.digit" else 1
+        weight = 1.5 if label == NO_SPEECH else 1.0
+        takes = {FLOOR: 3, LISTENING: 8, NO_SPEECH: 3}[label]
+        takes = {"speech.digit": 2, "interrupt.word": 8, "backchannel.tts": 4}.get(row["class"], takes)
         yield Clip(row["class"], label, row["speaker"] or row["path"], samples, onset_ms, weight, takes)
 
 
@@ -121,18 +134,42 @@ def spoken(cache: Path) -> Iterator[Clip]:
     """Both kinds of speech, said by synthetic voices; made once and kept in `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
     random = Random(7)
-    for label, texts, takes in ((LISTENING, LISTENING_TEXTS, _LISTENING_TAKES), (FLOOR, FLOOR_TEXTS, _FLOOR_TAKES)):
+    listening, floor = "synthetic.listening", "synthetic.floor"
+    wanted = (
+        *((listening, LISTENING, text, take) for text in LISTENING_TEXTS for take in range(_LISTENING_TAKES)),
+        *((listening, LISTENING, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
+        *((floor, FLOOR, text, take) for text in FLOOR_TEXTS for take in range(_FLOOR_TAKES)),
+    )
+    for name, label, text, take in wanted:
+        voice, command = _espeak(text, random) if take % 2 == 0 else _flite(text, random)
+        path = cache / f"{hashlib.sha256(' '.join(command).encode()).hexdigest()[:16]}.wav"
+        if not path.exists():
+            subprocess.run([*command, str(path)], check=True, capture_output=True)
+        samples = read(path)[: 4 * RATE_HZ]
+        if samples.size >= RATE_HZ // 10:
+            yield Clip(name, label, voice, samples, 0.0, 0.5)
+    for name, label, texts in ((listening, LISTENING, LISTENING_TEXTS), (floor, FLOOR, FLOOR_TEXTS)):
         for text in texts:
-            for take in range(takes):
-                voice, command = _espeak(text, random) if take % 2 == 0 else _flite(text, random)
-                path = cache / f"{hashlib.sha256(' '.join(command).encode()).hexdigest()[:16]}.wav"
-                if not path.exists():
-                    subprocess.run([*command, str(path)], check=True, capture_output=True)
-                samples = read(path)[: 4 * RATE_HZ]
-                if samples.size >= RATE_HZ // 10:
-                    yield Clip(
-                        "synthetic." + ("floor" if label == FLOOR else "listening"), label, voice, samples, 0.0, 0.5
-                    )
+            samples = _neural(text, cache)
+            if samples.size >= RATE_HZ // 10:
+                yield Clip(name, label, _NEURAL, samples, 0.0, 0.5, takes=2)
+
+
+def _neural(text: str, cache: Path) -> Float32Array:
+    path = cache / f"{_NEURAL}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.wav"
+    if not path.exists():
+        soundfile.write(path, anyio.run(_spoken_by_hibari, text), HIBARI_HZ)
+    return read(path)[: 4 * RATE_HZ]
+
+
+async def _spoken_by_hibari(text: str) -> Float32Array:
+    chunks = [chunk.pcm async for chunk in _hibari().speak(text)]
+    return pcm.to_float(np.concatenate(chunks)) if chunks else np.zeros(0, dtype=np.float32)
+
+
+@cache
+def _hibari() -> HibariVoice:
+    return HibariVoice()
 
 
 def _espeak(text: str, random: Random) -> tuple[str, list[str]]:
@@ -145,51 +182,3 @@ def _flite(text: str, random: Random) -> tuple[str, list[str]]:
     voice, stretch = random.choice(_FLITE_VOICES), random.uniform(0.75, 1.25)
     pace = ["--setf", f"duration_stretch={stretch:.2f}"]
     return f"flite {voice}", ["flite", "-voice", voice, *pace, "-t", text, "-o"]
-
-
-class Circumstances:
-    """How a clip is heard: how loud, over which noise, through which line.
-
-    Args:
-        folder: the collection, for its noises.
-        seed: the same seed, the same circumstances.
-    """
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._random = Random(seed)
-        self._numbers = np.random.default_rng(seed)
-        self._noises = [read(path) for name in _STEADY for path in sorted((folder / "noise").glob(f"*{name}*"))[:12]]
-
-    def heard(self, clip: Clip, take: int) -> tuple[Float32Array, int]:
-        """A clip after some silence, and where it begins. The first take is at a usual level in a quiet room."""
-        plain, random = take == 0, self._random
-        lead = random.randrange(6_000, 12_000)
-        level_db = -26 if plain else random.choice((-20, -26, -26, -30, -36))
-        padded = np.concatenate((np.zeros(lead), clip.samples, np.zeros(RATE_HZ)))
-        sound = padded * 10 ** (level_db / 20) / _active_rms(clip.samples)
-        sound += self._numbers.normal(0, 10 ** (-70 / 20), sound.size)
-        if not plain and random.random() < 0.4:
-            noise = self._noise(sound.size)
-            snr_db = random.choice((20, 15, 10))
-            sound += noise * 10 ** ((level_db - snr_db) / 20) / (np.sqrt(np.mean(noise**2)) + 1e-6)
-        sound = np.clip(sound, -1, 1).astype(np.float32)
-        return (_telephone(sound) if not plain and random.random() < 0.3 else sound), lead
-
-    def _noise(self, size: int) -> Float32Array:
-        noise = self._random.choice(self._noises)
-        if noise.size < size:
-            noise = np.tile(noise, size // noise.size + 1)
-        at = self._random.randrange(noise.size - size + 1)
-        return noise[at : at + size]
-
-
-def _active_rms(samples: Float32Array) -> float:
-    frames = samples[: samples.size // 160 * 160].reshape(-1, 160)
-    levels = np.sqrt(np.mean(frames**2, axis=1) + 1e-12)
-    return float(np.sqrt(np.mean(levels[levels > levels.max() * 0.1] ** 2)))
-
-
-def _telephone(samples: Float32Array) -> Float32Array:
-    narrow = np.clip(soxr.resample(samples, RATE_HZ, 8_000) * 32767, -32768, 32767).astype(np.int16)
-    coded = g711.decode(g711.encode(narrow)).astype(np.float32) / 32768
-    return np.asarray(soxr.resample(coded, 8_000, RATE_HZ), dtype=np.float32)

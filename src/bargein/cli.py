@@ -1,4 +1,4 @@
-"""The command line: `bargein serve`, `talk`, `call`, `replay`, `doctor`."""
+"""The command line: `bargein serve`, `talk`, `call`, `replay`, `mark`, `tune`, `doctor`."""
 
 import json
 import sys
@@ -159,6 +159,19 @@ def _read_then(words: list[str]) -> list[tuple[float, Path]]:
     return said
 
 
+def _journal(named: str) -> Path:
+    """The journal's file, by its path or by the call's id."""
+    from bargein.store.journals import journal_path  # noqa: PLC0415  # only these commands need it
+
+    path = Path(named)
+    if path.exists():
+        return path
+    try:
+        return journal_path(_settings().data_dir, named)
+    except ValueError:
+        raise _fail(f"there is no file {named}") from None
+
+
 @app.command()
 def call(
     to: Annotated[str, typer.Argument(help="Whom to call: a number in E.164 (+15551234567), or a SIP address.")],
@@ -201,14 +214,8 @@ def replay(
 ) -> None:
     """Run a call again from its journal and show every decision with its reason."""
     from bargein.call.retelling import RetellingError, retell  # noqa: PLC0415
-    from bargein.store.journals import journal_path  # noqa: PLC0415
 
-    path = Path(journal)
-    if not path.exists():
-        try:
-            path = journal_path(_settings().data_dir, journal)
-        except ValueError:
-            raise _fail(f"there is no file {journal}") from None
+    path = _journal(journal)
     try:
         asked = None if plan is None else json.loads(plan)
         with path.open(encoding="utf-8") as lines:
@@ -217,6 +224,57 @@ def replay(
     except OSError as error:
         raise _fail(f"cannot read {path}: {error.strerror}") from None
     except (RetellingError, json.JSONDecodeError) as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def mark(
+    journal: Annotated[str, typer.Argument(help="A journal's file, or the id of a call of this server.")],
+    at: Annotated[float | None, typer.Argument(help="Seconds into the call at which the voice begins, or about.")] = (
+        None
+    ),
+    kind: Annotated[
+        str | None, typer.Argument(help="interruption, listening, noise or echo; none takes the mark away.")
+    ] = None,
+) -> None:
+    """Say what a voice in a recorded call was, for `bargein tune`; without a moment: show all voices."""
+    from bargein.call.marks import MarkError  # noqa: PLC0415
+    from bargein.call.tuning_report import list_voices, set_mark  # noqa: PLC0415
+
+    path = _journal(journal)
+    try:
+        if at is None:
+            for line in list_voices(path):
+                typer.echo(line)
+        elif kind is None:
+            raise _fail("say what it was, too: interruption, listening, noise, echo, or none")
+        else:
+            typer.echo(set_mark(path, round(at * 1000), kind))
+    except OSError as error:
+        raise _fail(f"cannot read or write {path}: {error.strerror}") from None
+    except MarkError as error:
+        raise _fail(str(error)) from None
+
+
+@app.command()
+def tune(
+    journals: Annotated[list[str], typer.Argument(help="Journals' files, or ids of calls, that were marked.")],
+    plan: Annotated[
+        list[str] | None, typer.Option(help="JSON of a stopSpeakingPlan to try; may be repeated. Else the usual ones.")
+    ] = None,
+) -> None:
+    """Try plans on recorded calls that were marked, and show what each catches and what each wrongly stops for."""
+    from bargein.call.marks import MarkError  # noqa: PLC0415
+    from bargein.call.tuning_report import report  # noqa: PLC0415
+
+    paths = [_journal(named) for named in journals]
+    try:
+        asked = None if not plan else [json.loads(one) for one in plan]
+        for line in report(paths, asked):
+            typer.echo(line)
+    except OSError as error:
+        raise _fail(f"cannot read {error.filename}: {error.strerror}") from None
+    except (MarkError, json.JSONDecodeError) as error:
         raise _fail(str(error)) from None
 
 

@@ -110,7 +110,7 @@ def test_a_cut_counts_and_so_does_its_recovery() -> None:
     measured.feed(VoiceStopped(2850, 2810), Words(3000, "", final=True)).until(8000)
     assert measured.measures.recovered == 1
     assert measured.measures.user_interrupted == 0
-    assert [what for what, _ in measured.told] == ["turn", "assistant-interrupted", "recovered"]
+    assert [what for what, _ in measured.told] == ["turn", "assistant-interrupted", "decided stopped", "recovered"]
 
 
 def test_an_answer_that_began_in_the_callers_voice_cut_the_caller() -> None:

@@ -45,6 +45,7 @@ async def test_calls_are_counted_as_they_happen(tmp_path: Path) -> None:
         metrics = (await stored(stage.url, over.id))["artifact"]["performanceMetrics"]
     assert after["bargein_calls_ended_total", "customer-ended-call"] == 2
     assert after["bargein_interruptions_total",] >= metrics["numAssistantInterrupted"] > 0
+    assert after["bargein_decisions_total", "stopped"] >= metrics["numAssistantInterrupted"]
     turns = metrics["turnLatencies"]
     assert after["bargein_latency_seconds_count", "turn"] == len(turns) > 0
     for part in ("transcriber", "endpointing", "model", "voice", "turn"):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, invariant, rule
 
 from bargein.turns import Plan, State, wake_at
-from bargein.turns.commands import Command, Duck, Unduck
+from bargein.turns.commands import Command, Decide, Duck, Remember, StartReply, Unduck
 from bargein.turns.events import Event, Judged
 from bargein.turns.evidence import DOUBT, ECHO, LONG_MS, MANY_WORDS, THRESHOLDS, UNJUDGED_MS, listens_aloud, threshold
 from bargein.turns.interruption import BRIDGED_DIP_MS
@@ -24,6 +24,9 @@ class Overhearing(test_laws.Conversation):
         super().__init__()
         self.verdict: Judged | None = None
         self.ducked: str | None = None
+        self.heard: dict[str, str] = {}
+        self.recovered: str | None = None
+        self.floors: dict[str | None, int] = {}
 
     @initialize(plan=test_laws.PLANS)
     def begin(self, plan: Plan) -> None:
@@ -65,7 +68,27 @@ class Overhearing(test_laws.Conversation):
                 self.ducked = turn
             case Unduck(turn):
                 assert self.ducked == turn, "only what is ducked comes back"
+                assert turn not in self.closed, "a dip stays a dip: what comes back was not cut"
                 self.ducked = None
+            case _:
+                self.observe_recovery(command)
+
+    def observe_recovery(self, command: Command) -> None:
+        """What was cut wrongly goes on with the very word that was not heard."""
+        match command:
+            case Remember("assistant") if command.turn_id is not None and not command.tool_calls:
+                self.heard[command.turn_id] = command.text
+            case Decide("stopped", _, turn):
+                self.floors[turn] = self.now + self.plan.backoff_ms
+            case Decide("recovered", _, turn) if turn is not None:
+                self.recovered = turn
+                self.floors.pop(turn, None)
+            case StartReply(_, text) if self.recovered is not None:
+                turn, self.recovered = self.recovered, None
+                heard = None if self.plan.remember_model_output else self.heard.get(turn)
+                if text is not None and heard:
+                    whole = [*heard.split(), *text.split()]
+                    assert self.texts[turn].split() == whole, "it goes on with the very word it was cut at"
             case _:
                 pass
 
@@ -113,6 +136,22 @@ class Overhearing(test_laws.Conversation):
             due = wake_at(self.state, self.plan)
             assert due is not None
             assert due <= self.state.caller.offset_ms + self.plan.ease_ms
+
+    @invariant()
+    def a_voice_without_words_is_recovered_from_soon(self) -> None:
+        state, caller = self.state, self.state.caller
+        if state.alarm is None or state.assistant_muted or state.phase != "live" or state.closing is not None:
+            return
+        if self.voiced or caller.said or state.caller.voiced:
+            return
+        silent_ms = state.now_ms - max(caller.offset_ms, caller.words_at_ms)
+        assert silent_ms < self.plan.alarm_grace_ms, "no voice without words leaves the call silent"
+
+    @invariant()
+    def nothing_backs_off_from_a_false_alarm(self) -> None:
+        reply = self.state.reply
+        if reply is not None and reply.kind == "resumed":
+            assert reply.gate_ms <= max(self.floors.values(), default=0), "only a true interruption is backed off from"
 
 
 Overhearing.TestCase.settings = settings(

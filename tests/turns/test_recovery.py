@@ -3,6 +3,7 @@
 from bargein.turns.commands import CloseReply, Decide, ModelOutput, Remember, Send, StartReply, Transcript
 from bargein.turns.events import (
     AddMessage,
+    Judged,
     Mute,
     ReplyEnded,
     ReplyToken,
@@ -64,6 +65,58 @@ def test_the_rest_waits_for_backoff_seconds() -> None:
     assert call.state.reply.audible_ms is None
     call.until(7200)
     assert call.state.reply.audible_ms == 7200
+
+
+def cut_by_evidence(**changes: object) -> Call:
+    """The same, cut at 4210 by what was thought of its sound; its silence begins at 4400."""
+    call = Call(waiting(by_evidence=True, **changes))
+    call.talking(TEN)
+    call.hear(4000, 1300)
+    call.feed(VoiceStarted(4032, 4000))
+    call.feed(Judged(4210, 4000, 160, 1.0, 0.0))
+    call.feed(VoiceStopped(4432, 4400))
+    assert call.when(CloseReply) == [4210]
+    return call
+
+
+def test_where_evidence_was_wrong_the_rest_goes_on_soon_and_backs_off_from_nothing() -> None:
+    call = cut_by_evidence()
+    call.until(4849)
+    assert restarted(call) == []
+    call.until(4850)
+    assert restarted(call) == [(4850, "five six seven eight nine ten")]
+    call.model_says(4900, "five six seven eight nine ten", 2000)
+    assert call.state.reply is not None
+    assert call.state.reply.audible_ms == 4900
+
+
+def test_words_on_their_way_are_waited_for_and_a_true_interruption_is_backed_off_from() -> None:
+    call = cut_by_evidence()
+    call.feed(Words(4500, "tomorrow", final=False))
+    call.until(5500)
+    assert restarted(call) == []
+    call = cut_by_evidence(backoff_ms=5000)
+    call.feed(Words(4500, "tomorrow.", final=True))
+    call.until(5000)
+    call.model_says(5100, "Tomorrow it is.", 1000)
+    call.until(9209)
+    assert call.state.reply is not None
+    assert call.state.reply.audible_ms is None
+    call.until(9210)
+    assert call.state.reply.audible_ms == 9210
+
+
+def test_what_had_to_be_backed_off_from_before_still_is() -> None:
+    call = cut_by_evidence(backoff_ms=5000)
+    call.feed(Words(4500, "tomorrow.", final=True))
+    call.until(5000)
+    call.feed(ReplyToken(5100, call.reply(), "Well"))
+    call.feed(VoiceStarted(5232, 5200))
+    call.feed(Words(5300, "the", final=False))
+    call.feed(VoiceStopped(5400, 5400))
+    call.feed(Words(5500, "", final=True))
+    call.until(6000)
+    assert call.state.floor_ms == 9210
 
 
 def test_the_rest_is_remembered_after_what_was_heard_before() -> None:

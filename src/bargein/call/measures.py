@@ -46,8 +46,12 @@ _NAMES = {
 }
 """By Vapi's names."""
 
+DECIDED = "decided "
+"""How a watcher is told what was decided about a voice over the assistant: `stopped`, `eased` or `ignored` follows."""
+
 Watch = Callable[[str, TurnLatency | None], None]
-"""Gets `turn` with its latencies, `assistant-interrupted`, `user-interrupted` and `recovered`, as they happen."""
+"""Gets `turn` with its latencies, `assistant-interrupted`, `user-interrupted` and `recovered`, as they happen, and
+`decided …` (see `DECIDED`)."""
 
 
 @dataclass(slots=True)
@@ -105,6 +109,8 @@ class Measures:
                 case told.Send(told.UserInterrupted()):
                     self.assistant_interrupted += 1
                     self._tell("assistant-interrupted")
+                case told.Decide("stopped" | "eased" | "ignored" as what):
+                    self._tell(f"{DECIDED}{what}")
                 case told.Decide("recovered"):
                     self.recovered += 1
                     self._tell("recovered")

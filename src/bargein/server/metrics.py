@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from bargein.call.measures import TurnLatency
+from bargein.call.measures import DECIDED, TurnLatency
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10)
 
@@ -28,6 +28,11 @@ class Metrics:
         self._ended = self._counter("calls_ended", "Calls that are over.", "ended_reason")
         self._cut = self._counter("interruptions", "How often a caller cut the assistant (user-interrupted).")
         self._recovered = self._counter("false_alarms_recovered", "Cuts after which the assistant went on.")
+        self._decisions = self._counter(
+            "decisions",
+            "Voices over the assistant: it stopped, ducked and came back (eased), or ignored them.",
+            "what",
+        )
         self._cut_caller = self._counter("customer_interruptions", "How often the assistant cut a caller.")
         self._refused = self._counter("refused_sockets", "Sockets that were closed for a reason.", "code")
         self._deliveries = self._counter("webhook_deliveries", "What became of server messages.", "type", "outcome")
@@ -59,6 +64,8 @@ class Metrics:
             case _ if latency is not None:
                 for part, ms in latency._asdict().items():
                     self._parts[part].observe(ms / 1000)
+            case _ if what.startswith(DECIDED):
+                self._decisions.labels(what.removeprefix(DECIDED)).inc()
             case _:
                 pass
 

@@ -25,7 +25,7 @@ def _interrupt(state: State, plan: Plan) -> Change:
     if found is None:  # _interruption_due has just found it
         raise AssertionError
     why: list[Command] = [Decide("stopped", found.why, reply.turn_id)]
-    alarm = _alarm(reply)
+    alarm = _alarm(reply, state.floor_ms)
     state, commands = replies.cut(state, reply, "interrupted", plan)
     # The cut comes first: what is explained to people can wait until nothing sounds any more.
     return replace(
@@ -36,7 +36,7 @@ def _interrupt(state: State, plan: Plan) -> Change:
     ), [*commands, *why]
 
 
-def _alarm(reply: Reply) -> Alarm:
+def _alarm(reply: Reply, floor_ms: int) -> Alarm:
     heard = replies.heard_chars(reply)
     complete = reply.ended or reply.called or reply.kind != "model"
     return Alarm(
@@ -46,6 +46,7 @@ def _alarm(reply: Reply) -> Alarm:
         rest=reply.text[heard:].strip() if complete else None,
         ends=reply.ends,
         starts=reply.starts,
+        floor_ms=floor_ms,
     )
 
 
@@ -88,7 +89,7 @@ def _superseding_due(state: State, plan: Plan) -> int | None:
 def _supersede(state: State, plan: Plan) -> Change:
     reply = replies.running(state)
     why = Decide("superseded", f'the caller went on: "{state.caller.said}"', reply.turn_id)
-    alarm = _alarm(reply)
+    alarm = _alarm(reply, state.floor_ms)
     state, commands = replies.cut(state, reply, "superseded", plan)
     # If the transcriber takes those words back, the caller still waits for this answer.
     return replace(state, alarm=alarm), [*commands, why]
@@ -123,6 +124,8 @@ def _recover(state: State, plan: Plan) -> Change:
     why = Decide("recovered", f"{what}: a false alarm, so the assistant goes on", alarm.turn_id)
     # What the cut made a hook say would be about nothing.
     state = replace(tools.drop_words(state, alarm.turn_id), alarm=None, caller=replies.forget_words(state.caller))
+    if plan.by_evidence:  # nobody interrupted, so there is nothing to back off from
+        state = replace(state, floor_ms=alarm.floor_ms)
     if alarm.rest is None:
         state, commands = replies.begin(state, "model")
     elif alarm.rest:

@@ -74,6 +74,7 @@ class Plan:
         hooks: `hooks`, and `messagePlan.idleMessages`.
         silence_hang_ms: how long the caller must be silent for `speech-update` to say stopped.
         words_grace_ms: how long after the voice stopped its words may still come.
+        alarm_grace_ms: the same where evidence has cut a reply: with no word by then it was a false alarm.
         stuck_voice_ms: a voice that brings no new words for this long is background, not a caller who holds the floor.
         hang_ms: a reply that shows no sign of life for this long is reported by `hang`.
         stall_ms: and for this long, ends the call.
@@ -105,6 +106,7 @@ class Plan:
     hooks: tuple[Hook, ...] = ()
     silence_hang_ms: int = 300
     words_grace_ms: int = 1200
+    alarm_grace_ms: int = 450
     stuck_voice_ms: int = 5000
     hang_ms: int = 4000
     stall_ms: int = 30_000

@@ -217,6 +217,7 @@ class Alarm:
         rest: what was not heard of it; None: the model had not finished, so it is asked again.
         ends: as it was.
         starts: as it was.
+        floor_ms: until when the assistant had to be silent anyhow.
     """
 
     turn_id: str
@@ -225,6 +226,7 @@ class Alarm:
     rest: str | None
     ends: str | None
     starts: str | None
+    floor_ms: int
 
 
 @dataclass(frozen=True, slots=True)

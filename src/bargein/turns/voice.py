@@ -29,7 +29,10 @@ def _grace_due(state: State, plan: Plan) -> int | None:
     caller = state.caller
     if not caller.awaiting or caller.voiced:
         return None
-    return max(caller.offset_ms, caller.words_at_ms) + plan.words_grace_ms
+    # Where evidence has cut a reply wrongly it goes on soon; words that come later than that cut it again.
+    doubtful = plan.by_evidence and state.alarm is not None and not caller.said
+    grace_ms = plan.alarm_grace_ms if doubtful else plan.words_grace_ms
+    return max(caller.offset_ms, caller.words_at_ms) + grace_ms
 
 
 def _end_grace(state: State, _plan: Plan) -> Change:

@@ -6,6 +6,7 @@ A call's running utterance is transcribed anew again and again for partials, the
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 import numpy as np
@@ -91,10 +92,18 @@ class _Utterance:
     told: str = ""
 
 
+class Decodes(Protocol):
+    """Who gives the words of a stretch of audio when asked: `bargein.providers.embedded.decoding.Decoder`."""
+
+    async def decode(self, audio: Pcm16, *, partial: bool) -> str:
+        """See `Decoder.decode`."""
+        ...
+
+
 class MoonshineStream:
     """One call's transcription (see `bargein.ports.TranscriberStream`)."""
 
-    def __init__(self, decoder: Decoder, hear: Hear) -> None:
+    def __init__(self, decoder: Decodes, hear: Hear) -> None:
         self._decoder = decoder
         self._hear = hear
         self._chunks: deque[Pcm16] = deque()
