@@ -104,7 +104,7 @@ class Settings:
         vonage_signature_secret: what that account signs webhooks with (`VONAGE_SIGNATURE_SECRET`).
         telnyx_api_key: for phone numbers of Telnyx's that name no credential (`TELNYX_API_KEY`).
         telnyx_public_key: what Telnyx's webhooks for them are checked with, base64 (`TELNYX_PUBLIC_KEY`).
-        telnyx_base_url: another address of Telnyx's API (`TELNYX_BASE_URL`).
+        telnyx_api_url: another address of Telnyx's API (`TELNYX_API_URL`).
         telnyx_byte_order: of the 16-bit samples in Telnyx's media frames, little or big (`BARGEIN_TELNYX_BYTE_ORDER`).
         sip: how SIP is served (`BARGEIN_SIP_…`); None: it is not.
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
@@ -131,7 +131,7 @@ class Settings:
     vonage_signature_secret: str | None = field(default=None, repr=False)
     telnyx_api_key: str | None = field(default=None, repr=False)
     telnyx_public_key: str | None = None
-    telnyx_base_url: str | None = None
+    telnyx_api_url: str | None = None
     telnyx_byte_order: Literal["little", "big"] = "little"
     sip: SipSettings | None = None
     log_level: str = "info"
@@ -252,7 +252,7 @@ def from_environment(
         vonage_signature_secret=text("VONAGE_SIGNATURE_SECRET"),
         telnyx_api_key=text("TELNYX_API_KEY"),
         telnyx_public_key=text("TELNYX_PUBLIC_KEY"),
-        telnyx_base_url=text("TELNYX_BASE_URL"),
+        telnyx_api_url=(text("TELNYX_API_URL") or "").rstrip("/") or None,
         telnyx_byte_order=_byte_order(text("BARGEIN_TELNYX_BYTE_ORDER")),
         sip=_sip(text),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),

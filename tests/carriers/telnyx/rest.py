@@ -1,7 +1,7 @@
 """Telnyx's REST API on loopback, as far as calls need it: it checks who asks, and answers as it does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from tests.carriers.telnyx.wire import OURS
 from tests.webhooks.receiver import Got, Receiver, as_json
+
+Reply = tuple[int, Any]
 
 API_KEY = "KEY-of-telnyx-4711"
 ACCOUNT = "account"
@@ -25,8 +27,8 @@ class Asked:
 
 
 @dataclass
-class Cloud:
-    """The API.
+class Api:
+    """The API, whatever it is asked by.
 
     Attributes:
         asked: what was asked, in order.
@@ -35,9 +37,8 @@ class Cloud:
         texml: its TeXML applications.
         profiles: its outbound voice profiles.
         calls: ids of calls that can be steered.
-        placed: is told of each call that is placed: its id and the request.
+        placed: is told of each call that is placed; names it.
         steered: is told of each command: the call's id, the command and the request.
-        refuses: the end of a path -> the answer it gets instead.
     """
 
     asked: list[Asked] = field(default_factory=list)
@@ -46,40 +47,24 @@ class Cloud:
     texml: dict[str, dict[str, Any]] = field(default_factory=dict)
     profiles: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "p1", "name": "Default", "enabled": True}])
     calls: set[str] = field(default_factory=set)
-    placed: Callable[[str, dict[str, Any]], None] | None = None
+    placed: Callable[[dict[str, Any]], str] | None = None
     steered: Callable[[str, str, dict[str, Any]], None] | None = None
-    refuses: dict[str, Any] = field(default_factory=dict)
-    _http: Receiver = field(default_factory=Receiver)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.port}/v2"
 
     def of(self, method: str, end: str) -> list[Any]:
         """The bodies of the requests to a path."""
         return [one.body for one in self.asked if one.method == method and one.path.endswith(end)]
 
-    async def __aenter__(self) -> Self:
-        self._http.script = [self._answer]
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc: Any) -> None:
-        await self._http.__aexit__(*exc)
-
-    def _answer(self, got: Got) -> Any:
-        parts = urlsplit(got.path)
-        if got.headers.get("authorization") != f"Bearer {API_KEY}":
-            return error(401, "10009", "Authentication failed", got.headers.get("authorization", ""))
-        form = got.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        body = dict(parse_qsl(got.body.decode())) if form else json.loads(got.body or b"null")
-        self.asked.append(Asked(got.method, parts.path, dict(parse_qsl(parts.query)), body))
-        for end, answer in self.refuses.items():
-            if parts.path.endswith(end):
-                return answer
+    def answer(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Reply:
+        """Answer a request; `headers` by lower-case name."""
+        parts = urlsplit(target)
+        if headers.get("authorization") != f"Bearer {API_KEY}":
+            return error(401, "10009", "Authentication failed", headers.get("authorization", ""))
+        form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        body = dict(parse_qsl(content.decode())) if form else json.loads(content or b"null")
+        self.asked.append(Asked(method, parts.path, dict(parse_qsl(parts.query)), body))
         return self._resource(parts.path.split("/")[2:], body)
 
-    def _resource(self, path: list[str], body: Any) -> Any:
+    def _resource(self, path: list[str], body: Any) -> Reply:
         match path:
             case ["calls"]:
                 return self._place(body)
@@ -98,24 +83,22 @@ class Cloud:
             case _:
                 return error(404, "10005", "Resource not found")
 
-    def _place(self, body: dict[str, Any]) -> bytes:
+    def _place(self, body: dict[str, Any]) -> Reply:
         if body["connection_id"] not in self.call_control:
             return error(422, "10015", "Invalid value for connection_id")
-        call_id = f"v3:{uuid4()}"
+        call_id = f"v3:{uuid4()}" if self.placed is None else self.placed(body)
         self.calls.add(call_id)
-        if self.placed is not None:
-            self.placed(call_id, body)
         made = {"call_control_id": call_id, "call_leg_id": "leg", "call_session_id": "session", "is_alive": False}
-        return as_json({"data": {"record_type": "call", **made}})
+        return 200, {"data": {"record_type": "call", **made}}
 
-    def _steer(self, call_id: str, action: str, body: dict[str, Any]) -> bytes:
+    def _steer(self, call_id: str, action: str, body: dict[str, Any]) -> Reply:
         if call_id not in self.calls:
             return error(422, "90018", "Call has already ended", "This call is no longer active.")
         if self.steered is not None:
             self.steered(call_id, action, body)
-        return as_json({"data": {"result": "ok"}})
+        return 200, {"data": {"result": "ok"}}
 
-    def _number(self, rest: list[str], body: Any) -> bytes:
+    def _number(self, rest: list[str], body: Any) -> Reply:
         if not rest:
             query = self.asked[-1].query
             found = [one for one in self.numbers if query.get("filter[phone_number]", "") in one["phone_number"]]
@@ -124,10 +107,10 @@ class Cloud:
         for one in self.numbers:
             if one["id"] == rest[0]:
                 one.update(body)
-                return as_json({"data": one})
+                return 200, {"data": one}
         return error(404, "10005", "Resource not found")
 
-    def _applications(self, those: dict[str, dict[str, Any]], rest: list[str], body: Any) -> bytes:
+    def _applications(self, those: dict[str, dict[str, Any]], rest: list[str], body: Any) -> Reply:
         if rest and rest[0] not in those:
             return error(404, "10005", "Resource not found")
         match self.asked[-1].method, rest:
@@ -137,12 +120,45 @@ class Cloud:
             case "POST", []:
                 made = f"app{len(those) + 1}"
                 those[made] = {"id": made, **body}
-                return as_json({"data": those[made]}, 201)
+                return 201, {"data": those[made]}
             case "PATCH", [found]:
                 those[found].update(body)
-                return as_json({"data": those[found]})
+                return 200, {"data": those[found]}
             case _:
-                return as_json({"data": those[rest[0]]})
+                return 200, {"data": those[rest[0]]}
+
+
+@dataclass
+class Cloud:
+    """The API behind an address of its own.
+
+    Attributes:
+        api: which it is.
+        refuses: the end of a path -> the answer it gets instead.
+    """
+
+    api: Api = field(default_factory=Api)
+    refuses: dict[str, Any] = field(default_factory=dict)
+    _http: Receiver = field(default_factory=Receiver)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.port}/v2"
+
+    async def __aenter__(self) -> Self:
+        self._http.script = [self._answer]
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._http.__aexit__(*exc)
+
+    def _answer(self, got: Got) -> Any:
+        status, said = self.api.answer(got.method, got.path, got.headers, got.body)
+        for end, answer in self.refuses.items():
+            if urlsplit(got.path).path.endswith(end):
+                return as_json(answer[1], answer[0]) if isinstance(answer, tuple) else answer
+        return as_json(said, status)
 
 
 def number(number_id: str, phone_number: str, connection_id: str | None) -> dict[str, Any]:
@@ -161,12 +177,12 @@ def application(application_id: str, name: str, profile: str | None = None) -> d
     }
 
 
-def error(status: int, code: str, title: str, detail: str = "") -> bytes:
+def error(status: int, code: str, title: str, detail: str = "") -> Reply:
     """What goes wrong, in Telnyx's shape."""
-    return as_json({"errors": [{"code": code, "title": title, "detail": detail}]}, status)
+    return status, {"errors": [{"code": code, "title": title, "detail": detail}]}
 
 
-def listed(those: list[dict[str, Any]]) -> bytes:
+def listed(those: list[dict[str, Any]]) -> Reply:
     """One page."""
     meta = {"page_number": 1, "page_size": 20, "total_pages": 1, "total_results": len(those)}
-    return as_json({"data": those, "meta": meta})
+    return 200, {"data": those, "meta": meta}

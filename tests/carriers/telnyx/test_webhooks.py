@@ -45,15 +45,12 @@ def line(signer: Signer) -> Line:
     return Line({"number": OURS}, {"apiKey": "key", "publicKey": signer.public_key})
 
 
-def test_a_signed_webhook_is_believed_once(carrier: TelnyxCarrier, signer: Signer, clock: Clockwork) -> None:
+def test_a_signed_webhook_is_believed(carrier: TelnyxCarrier, signer: Signer, clock: Clockwork) -> None:
     request = signer.request(BODY, at_s=NOW_S)
     carrier.verify(line(signer), request)
-    with pytest.raises(ForgedError, match="before"):
+    clock.now_s += 301
+    with pytest.raises(ForgedError, match="fresh"):  # somebody kept it, and sends it again
         carrier.verify(line(signer), request)
-    clock.now_s += 299
-    with pytest.raises(ForgedError, match="before"):
-        carrier.verify(line(signer), request)
-    carrier.verify(line(signer), signer.request(incoming(attempt=2), at_s=NOW_S))  # sent again by Telnyx
 
 
 @pytest.mark.parametrize(("late_s", "good"), [(300, True), (-300, True), (301, False), (-301, False)])
@@ -236,14 +233,14 @@ def test_what_cannot_be_read_is_an_error_of_its_own(carrier: TelnyxCarrier, body
         read(carrier, body, kind)
 
 
-def upgrade(token: str | None, query: str = "") -> WebhookRequest:
+def upgrade(token: str | None) -> WebhookRequest:
     headers = {} if token is None else {"x-telnyx-streaming-auth-token": token}
-    return WebhookRequest("GET", f"wss://us.example/media/secret{query}", headers, b"")
+    return WebhookRequest("GET", "wss://us.example/media/secret", headers, b"")
 
 
-def test_a_socket_brings_its_token_in_a_header_too(carrier: TelnyxCarrier, signer: Signer) -> None:
+def test_a_sockets_header_holds_the_token_of_its_path(carrier: TelnyxCarrier, signer: Signer) -> None:
     carrier.verify_socket(line(signer), upgrade("secret"), "secret")
-    carrier.verify_socket(line(signer), upgrade(None, "?token=none"), "secret")  # what TeXML has no way to send
-    for token, query in (("other", ""), ("", ""), (None, ""), (None, "?token=non"), ("other", "?token=none")):
+    carrier.verify_socket(line(signer), upgrade(None), "secret")  # TeXML has no way to send one
+    for token in ("other", "", "secre", "s\u00e9cret"):
         with pytest.raises(ForgedError):
-            carrier.verify_socket(line(signer), upgrade(token, query), "secret")
+            carrier.verify_socket(line(signer), upgrade(token), "secret")

@@ -17,8 +17,8 @@ from bargein.carriers.telnyx.chunks import Chunks
 from bargein.carriers.telnyx.payload import RATE_HZ, ByteOrder, Payloads, in_order
 from bargein.wire.base import JsonObject
 
-_MOST_CHARS = 1 << 17
-"""Telnyx's frames of 20 ms have about a thousand characters."""
+_MOST_CHARS = 1 << 15
+"""Three quarters of a second of audio; Telnyx sends 20 ms a frame, a thousand characters."""
 _MOST_CHUNK = (1 << 53) - 1
 _LEAST_BYTES = RATE_HZ // 50 * 2
 """Telnyx takes media from 20 ms on."""

@@ -16,10 +16,6 @@ def number(line: Line) -> str:
     return str(line.number.get("number", ""))
 
 
-UNSIGNED = "token=none"
-"""In the query of a stream's URL: its socket may come without the header that the token stands in."""
-
-
 def streaming(addresses: Addresses) -> Params:
     """What has a call's audio come here, both ways."""
     return {
@@ -40,17 +36,8 @@ def _streaming_too(addresses: Addresses) -> Params:
 
 
 def answering(addresses: Addresses) -> Params:
-    """What answers a call.
-
-    `answer` takes the rate and the token as well, though its documents and the SDK do not know of them. In case that
-    Telnyx should hold to its documents, the socket may come without the token's header.
-    """
-    return {
-        **streaming(addresses),
-        "stream_url": f"{addresses.media}?{UNSIGNED}",
-        **told_at(addresses),
-        "extra_body": _streaming_too(addresses),
-    }
+    """What answers a call. It takes the rate and the token as well, though the SDK does not know of them there."""
+    return {**streaming(addresses), **told_at(addresses), "extra_body": _streaming_too(addresses)}
 
 
 def placing(line: Line, dial: Dial, connection_id: str) -> Params:

@@ -6,7 +6,6 @@ All are signed alike: Ed25519 over `timestamp|body`, in the headers `telnyx-sign
 
 import json
 from base64 import b64decode
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import cast
 from urllib.parse import parse_qsl
@@ -16,60 +15,42 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bargein.carriers.seam import Answered, ForgedError, Incoming, Notice, Over, Ringing, WebhookRequest
 from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
-from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 
 SIGNATURE = "telnyx-signature-ed25519"
 TIMESTAMP = "telnyx-timestamp"
 FRESH_S = 300
 """How far a webhook's time may be from ours, as in Telnyx's own libraries."""
-_MOST_SEEN = 100_000
 
 
 class UnreadableError(ValueError):
     """A webhook that is Telnyx's own, and makes no sense."""
 
 
-class Signatures:
-    """Checks webhooks' signatures, and takes each once.
+def verify(public_key: str | None, request: WebhookRequest, now_s: int) -> None:
+    """See that a webhook is Telnyx's own, and fresh. One that comes again says nothing new, and harms nobody.
 
-    Telnyx signs anew when it sends an event again, for the body counts the attempts; a signature that was seen before
-    is therefore somebody's replay.
+    Args:
+        public_key: the account's, base64 of 32 bytes.
+        request: the webhook.
+        now_s: seconds since 1970.
+
+    Raises:
+        ForgedError: it is not, or there is nothing to check it with.
     """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
-
-    def verify(self, public_key: str | None, request: WebhookRequest) -> None:
-        """See `bargein.carriers.seam.Carrier.verify`.
-
-        Args:
-            public_key: the account's, base64 of 32 bytes.
-            request: the webhook.
-        """
-        if public_key is None:
-            raise ForgedError("there is no publicKey of Telnyx's to check it with")
-        stamp = request.headers.get(TIMESTAMP, "")
-        if SIGNATURE not in request.headers or not stamp:
-            raise ForgedError("it is not signed")
-        now_s = self._clock.epoch_ms() // 1000
-        if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12) or abs(now_s - int(stamp)) > FRESH_S:
-            raise ForgedError("it is not fresh")
-        signature = _decoded(request.headers[SIGNATURE], 64, "signature")
-        try:
-            key = Ed25519PublicKey.from_public_bytes(_decoded(public_key, 32, "public key"))
-            key.verify(signature, stamp.encode("ascii") + b"|" + request.body)
-        except InvalidSignature as error:
-            raise ForgedError("the signature is not Telnyx's") from error
-        self._once(signature, now_s)
-
-    def _once(self, signature: bytes, now_s: int) -> None:
-        while self._seen and (len(self._seen) >= _MOST_SEEN or now_s - next(iter(self._seen.values())) > 2 * FRESH_S):
-            self._seen.popitem(last=False)
-        if signature in self._seen:
-            raise ForgedError("it came before")
-        self._seen[signature] = now_s
+    if public_key is None:
+        raise ForgedError("there is no publicKey of Telnyx's to check it with")
+    stamp = request.headers.get(TIMESTAMP, "")
+    if SIGNATURE not in request.headers or not stamp:
+        raise ForgedError("it is not signed")
+    if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12) or abs(now_s - int(stamp)) > FRESH_S:
+        raise ForgedError("it is not fresh")
+    signature = _decoded(request.headers[SIGNATURE], 64, "signature")
+    try:
+        key = Ed25519PublicKey.from_public_bytes(_decoded(public_key, 32, "public key"))
+        key.verify(signature, stamp.encode("ascii") + b"|" + request.body)
+    except InvalidSignature as error:
+        raise ForgedError("the signature is not Telnyx's") from error
 
 
 def _decoded(text: str, size: int, what: str) -> bytes:
