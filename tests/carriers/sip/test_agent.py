@@ -361,9 +361,23 @@ async def test_a_trunk_is_registered_with() -> None:
                 },
             )
         )
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(board.exchange._register, board.house)
-            await until(lambda: len(phone.registers) >= 2)
-            tasks.cancel_scope.cancel()
+        await board.exchange._register(board.house.numbers["byo-phone-number"])
+        await until(lambda: len(phone.registers) >= 2)
         assert phone.registers[-1].get("Authorization")
         assert "sip:reguser@trunk.test" in phone.registers[-1].get("To")
+
+
+async def test_a_gateway_that_answers_no_options_is_passed_over() -> None:
+    async with switchboard() as board, Phone.open() as well:
+        trunk = trunk_to(well)
+        trunk["gateways"] = [{"ip": "127.0.0.1", "port": 9, "outboundProtocol": "tcp"}, *trunk["gateways"]]  # type: ignore[misc]
+        for gateway in trunk["gateways"]:  # type: ignore[attr-defined]
+            gateway["optionsPingEnabled"] = True
+        await board.exchange._pings.ask({"n1": byo(trunk)})
+        assert well.options == 1
+        placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
+        await board.house.until_held()
+        await board.carrier.hang_up(byo(), placed.carrier_call_id)
+        trunk["gateways"] = trunk["gateways"][:1]  # type: ignore[index]
+        with pytest.raises(CarrierError, match="no gateway"):
+            await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))

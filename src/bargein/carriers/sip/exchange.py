@@ -1,6 +1,6 @@
 """All SIP calls of this server, whichever kind of number they are on: between the server and the agent's process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -36,6 +36,7 @@ from bargein.carriers.sip.messages import (
     Told,
     Transfer,
 )
+from bargein.carriers.sip.pings import EVERY_S, Pings
 from bargein.carriers.sip.supervisor import SipAgent, SipSocket
 from bargein.carriers.sip.trunk import IN_FAILED, NOT_CONNECTED, attempts_of, ended_reason, refer_to, registrations_of
 from bargein.carriers.sip.uris import SipUri, read_uri
@@ -47,7 +48,6 @@ from bargein.wire.base import JsonObject
 
 _TRANSFER_S = 30.0
 _PRESS_S = 60.0
-_REGISTRATIONS_S = 30.0
 _NOWHERE = seam.Addresses(voice="", status="")
 """A SIP call is not reached by URLs."""
 
@@ -101,6 +101,8 @@ class Exchange:
         self._settings = settings
         self._proof = proof
         self._agent = SipAgent(self._configure, clock, self._told)
+        self._pings = Pings(settings.authorities)
+        self._looking = anyio.Lock()
         self._calls: dict[str, _Call] = {}
         self._carrier: Carrier | None = None
         self._house: House | None = None
@@ -120,7 +122,7 @@ class Exchange:
         self._house = house
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            tasks.start_soon(self._register, house)
+            tasks.start_soon(self._keep_up, house)
             await self._agent.run()
 
     def _configure(self, order: int) -> Configure:
@@ -137,22 +139,32 @@ class Exchange:
             most_calls=given.most_calls,
         )
 
-    async def _register(self, house: House) -> None:
-        """Hold the registrations that trunks want; new ones are found within half a minute."""
+    async def _keep_up(self, house: House) -> None:
+        """Register with trunks that want it, and ask gateways; new ones are found within half a minute."""
         while True:
-            wanted = [
-                account
-                for line in (await house.lines(BYO)).values()
-                if line.credential is not None
-                and (account := registrations_of(line.credential, self._settings.proxy)) is not None
-            ]
-            if wanted:
-                try:
-                    accounts = tuple(dict.fromkeys(wanted))
-                    await self._agent.ask(Register(order=self._agent.number(), accounts=accounts))
-                except CarrierError as error:
-                    _log.info("trunks are not registered with yet", reason=str(error))
-            await anyio.sleep(_REGISTRATIONS_S)
+            lines = await house.lines(BYO)
+            await self._register(lines)
+            await self._pings.ask(lines)
+            await anyio.sleep(EVERY_S)
+
+    async def _register(self, lines: Mapping[str, Line]) -> None:
+        wanted = [
+            account
+            for line in lines.values()
+            if line.credential is not None
+            and (account := registrations_of(line.credential, self._settings.proxy)) is not None
+        ]
+        if wanted:
+            try:
+                accounts = tuple(dict.fromkeys(wanted))
+                await self._agent.ask(Register(order=self._agent.number(), accounts=accounts))
+            except CarrierError as error:
+                _log.info("trunks are not registered with yet", reason=str(error))
+
+    async def _lines(self, house: House) -> dict[str, Mapping[str, Line]]:
+        """The numbers as they stand now; a flood of calls has them looked up one after the other."""
+        async with self._looking:
+            return {provider: await house.lines(provider) for provider in (BYO, VAPI)}
 
     # What the agent tells.
 
@@ -176,7 +188,7 @@ class Exchange:
     async def _called(self, called: Called, house: House) -> None:
         try:
             arrival = read_arrival(called, self._proof, direct=self._settings.direct)
-            lines = {provider: await house.lines(provider) for provider in (BYO, VAPI)}
+            lines = await self._lines(house)
             provider, number_id = number_for(arrival, lines)
         except StrangerError as error:
             house.refused("sip", error.reason)
@@ -269,6 +281,7 @@ class Exchange:
             _caller_id(line, dial.customer),
             dict(dial.sip_headers),
             self._settings.proxy,
+            answers=self._pings.answers,
         )
         name = f"sip-{dial.call_id}"
         self._calls[name] = _Call(

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
@@ -60,7 +61,7 @@ def may_call(trunk: JsonObject | None, source: str) -> bool:
     return any(address in ipaddress.ip_network(network) for network in networks)
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """How to reach a host.
 
     Attributes:
@@ -74,7 +75,8 @@ class _Way(NamedTuple):
     proxy: str | None
 
 
-def _way_to(gateway: JsonObject, proxy: str | None) -> _Way:
+def way_to(gateway: JsonObject, proxy: str | None) -> Way:
+    """How to reach a gateway."""
     transport: Transport = "udp"
     encryption: MediaEncryption = "none"
     match gateway.get("outboundProtocol"):
@@ -87,7 +89,7 @@ def _way_to(gateway: JsonObject, proxy: str | None) -> _Way:
         case _:
             pass
     port = int(gateway.get("port") or (_TLS_PORT if transport == "tls" else _DEFAULT_PORT))
-    return _Way(f"{gateway['ip']}:{port}", transport, encryption, proxy)
+    return Way(f"{gateway['ip']}:{port}", transport, encryption, proxy)
 
 
 def outgoing_of(trunk: JsonObject | None) -> list[JsonObject]:
@@ -110,6 +112,8 @@ def attempts_of(
     caller_id: str,
     headers: dict[str, str],
     proxy: str | None = None,
+    *,
+    answers: Callable[[JsonObject], bool] = lambda _: True,
 ) -> tuple[Attempt, ...]:
     """How to ring a customer: one attempt for each gateway that calls may go out by, in order.
 
@@ -119,6 +123,7 @@ def attempts_of(
         caller_id: the number or the user that calls.
         headers: that go with each INVITE.
         proxy: host and port that all of it goes through.
+        answers: whether a gateway does, as far as is known.
 
     Raises:
         CarrierError: there is no way to ring them.
@@ -135,18 +140,21 @@ def attempts_of(
     outgoing = outgoing_of(trunk)
     if trunk is None or not outgoing:
         raise CarrierError("the phone number has no SIP trunk with a gateway that calls may go out by")
+    outgoing = [gateway for gateway in outgoing if answers(gateway)]
+    if not outgoing:
+        raise CarrierError("no gateway of the phone number's SIP trunk answers now")
     diversion = trunk.get("sipDiversionHeader")
     more = {"Diversion": _diversion(str(diversion), outgoing[0])} if diversion else {}
     dialled, all_headers = _dialled(trunk, number), {**headers, **more}
     found: list[Attempt] = []
     for gateway in outgoing:
-        way = _way_to(gateway, proxy)
+        way = way_to(gateway, proxy)
         uri = f"sip:{dialled}@{way.host};transport={way.transport}"
         found.append(Attempt(account=_account(trunk, caller_id, way), uri=uri, headers=all_headers))
     return tuple(found)
 
 
-def _account(trunk: JsonObject | None, caller_id: str, way: _Way) -> Account:
+def _account(trunk: JsonObject | None, caller_id: str, way: Way) -> Account:
     plan = cast("JsonObject", (trunk or {}).get("outboundAuthenticationPlan") or {})
     register = cast("JsonObject", plan.get("sipRegisterPlan") or {})
     user = plan.get("authUsername")
@@ -174,7 +182,7 @@ def _to_uri(
     elif "transport=tcp" in lowered:
         transport = "tcp"
     host = uri.host if uri.port is None else f"{uri.host}:{uri.port}"
-    account = _account(trunk, caller_id, _Way(host, transport, "none", proxy))
+    account = _account(trunk, caller_id, Way(host, transport, "none", proxy))
     plain = SipUri(uri.user, uri.host, uri.port)
     return Attempt(account=account, uri=f"{plain.address};transport={transport}", headers=headers)
 
@@ -195,7 +203,7 @@ def registrations_of(trunk: JsonObject, proxy: str | None = None) -> Account | N
         return None
     given = cast("JsonObject", register)
     user = str(given.get("username") or plan.get("authUsername") or "")
-    return _account(trunk, user, _way_to(outgoing[0], proxy)) if user else None
+    return _account(trunk, user, way_to(outgoing[0], proxy)) if user else None
 
 
 def refer_to(trunk: JsonObject | None, destination: JsonObject, caller: SipUri | None) -> str:
@@ -229,7 +237,7 @@ def _number_address(trunk: JsonObject | None, destination: JsonObject, caller: S
         raise CarrierError("the destination has no number and no sipUri")
     outgoing = outgoing_of(trunk)
     if trunk is not None and outgoing:
-        return f"sip:{_dialled(trunk, number)}@{_way_to(outgoing[0], None).host}"
+        return f"sip:{_dialled(trunk, number)}@{way_to(outgoing[0], None).host}"
     if caller is None:
         raise CarrierError("there is no gateway that knows the number")
     return SipUri(number, caller.host, caller.port).address

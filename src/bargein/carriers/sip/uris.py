@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 _URI = re.compile(
-    r"(?P<scheme>sips?):(?:(?P<user>[^@;?>\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::(?P<port>\d{1,5}))?"
+    r"(?P<scheme>sips?):(?:(?P<user>[^@?>\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::(?P<port>\d{1,5}))?"
     r"(?P<rest>[;?][^>\s]*)?",
     re.IGNORECASE,
 )

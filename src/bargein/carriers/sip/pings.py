@@ -1,0 +1,96 @@
+"""Which gateways answer: `optionsPingEnabled` of a trunk's gateway has it asked from time to time (OPTIONS, RFC 3261).
+
+A gateway that does not answer is passed over when a call goes out, instead of being waited for.
+"""
+
+import secrets
+import ssl
+from collections.abc import Mapping
+
+import anyio
+import structlog
+from anyio.abc import ConnectedUDPSocket, SocketStream
+from anyio.streams.tls import TLSStream
+
+from bargein.carriers.seam import Line
+from bargein.carriers.sip.trunk import outgoing_of, way_to
+from bargein.wire.base import JsonObject
+
+EVERY_S = 30.0
+_ANSWER_S = 2.0
+_TRIES = 3
+
+_log = structlog.get_logger("bargein.carriers.sip")
+
+
+class Pings:
+    """Asks gateways.
+
+    Args:
+        authorities: a PEM file with the certificates that gateways' are checked against; None: the system's.
+    """
+
+    def __init__(self, authorities: str | None) -> None:
+        self._authorities = authorities
+        self._answers: dict[tuple[str, str], bool] = {}
+
+    def answers(self, gateway: JsonObject) -> bool:
+        """Whether a gateway answered when it was last asked; one that is never asked is taken to."""
+        way = way_to(gateway, None)
+        return not gateway.get("optionsPingEnabled") or self._answers.get((way.host, way.transport), True)
+
+    async def ask(self, lines: Mapping[str, Line]) -> None:
+        """Ask every gateway that is to be asked."""
+        wanted = {
+            (way.host, way.transport)
+            for line in lines.values()
+            for gateway in outgoing_of(line.credential)
+            if gateway.get("optionsPingEnabled")
+            for way in (way_to(gateway, None),)
+        }
+        for gone in self._answers.keys() - wanted:
+            del self._answers[gone]
+        async with anyio.create_task_group() as tasks:
+            for host, transport in wanted:
+                tasks.start_soon(self._ask, host, transport)
+
+    async def _ask(self, host: str, transport: str) -> None:
+        found = await self._answers_now(host, transport)
+        if self._answers.get((host, transport), True) != found:
+            _log.warning("a SIP gateway answers again" if found else "a SIP gateway does not answer", gateway=host)
+        self._answers[host, transport] = found
+
+    async def _answers_now(self, host: str, transport: str) -> bool:
+        name, _, port = host.rpartition(":")
+        for _ in range(_TRIES):
+            try:
+                with anyio.fail_after(_ANSWER_S):
+                    if transport == "udp":
+                        async with await anyio.create_connected_udp_socket(name, int(port)) as datagrams:
+                            await datagrams.send(_options(host, transport, _port_of(datagrams)))
+                            return (await datagrams.receive()).startswith(b"SIP/2.0 ")
+                    async with await self._connected(name, int(port), transport) as stream:
+                        await stream.send(_options(host, transport, _port_of(stream)))
+                        return (await stream.receive(8)).startswith(b"SIP/2.0 ")
+            except (OSError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError, ssl.SSLError):
+                continue
+        return False
+
+    async def _connected(self, name: str, port: int, transport: str) -> SocketStream | TLSStream:
+        if transport == "tcp":
+            return await anyio.connect_tcp(name, port)
+        context = ssl.create_default_context(cafile=self._authorities)
+        return await anyio.connect_tcp(name, port, ssl_context=context, tls_standard_compatible=False)
+
+
+def _port_of(way: ConnectedUDPSocket | SocketStream | TLSStream) -> str:
+    local = way.extra(anyio.abc.SocketAttribute.local_address)  # noqa: S610  # of anyio, not of a database
+    return f"{local[0]}:{local[1]}"
+
+
+def _options(host: str, transport: str, local: str) -> bytes:
+    return (
+        f"OPTIONS sip:{host} SIP/2.0\r\nVia: SIP/2.0/{transport.upper()} {local};rport;branch=z9hG4bK"
+        f"{secrets.token_hex(8)}\r\nFrom: <sip:ping@{local}>;tag={secrets.token_hex(4)}\r\nTo: <sip:{host}>\r\n"
+        f"Call-ID: {secrets.token_hex(12)}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
