@@ -1,18 +1,22 @@
 """What an owner's server is told of a call: in Vapi's shape, in order, and only what was asked for."""
 
+from contextlib import AsyncExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import anyio
 import httpx
 import pytest
 from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
+from bargein.providers.embedded.demo import DemoModel
 from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_SERVER_MESSAGES, FINALS_ONLY
-from tests.call.harness import Caller, calling, create_call, ended, joining, stored
+from tests.call.conftest import Log
+from tests.call.harness import Caller, calling, create_call, ended, eventually, joining, stored
 from tests.call.stage import STORY, Stage, staged
+from tests.call.test_inbound import Speaking
 from tests.published import validator
 from tests.vapi_schema import PRESENT, SHARED, load, problems
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
@@ -194,25 +198,48 @@ async def test_a_report_is_tried_again_until_it_is_taken(tmp_path: Path) -> None
     assert first.headers["idempotency-key"] == f"{caller.id}:end-of-call-report"
 
 
-async def test_a_stranger_cannot_have_this_server_reach_into_its_network(tmp_path: Path) -> None:
-    """With a key set, private addresses are closed to what assistants name: server, model, voice and transcriber."""
-    closed = {"allow_private_addresses": None, "api_key": "some-key"}
-    async with Receiver() as receiver, staged(tmp_path, transcriber=SAYS, **closed) as stage:
-        own = {"server": {"url": receiver.url}}
-        embedded = {"provider": "vapi"}
-        for part in ("model", "voice", "transcriber"):
-            given = {
-                **stage.speaker("Hello."),
-                **{other: embedded for other in ("model", "transcriber") if other != part},
-                **own,
-            }
-            call = await create_call(stage.url, given)
-            async with joining(stage.url, call) as caller:
-                with anyio.move_on_after(2):
-                    await caller.until_closed(3)
-        await anyio.sleep(0.2)
-        assert receiver.got == []
-        assert stage.llm.exchanges == stage.voice.exchanges == stage.transcriber.hearings == []
+class Embedded(Speaking):
+    """Embedded providers that can hold a call, so that one part of it alone can be somewhere else."""
+
+    model: Any = DemoModel()
+
+
+ALL_EMBEDDED = {
+    "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+    **{part: {"provider": "vapi"} for part in ("model", "voice", "transcriber")},
+}
+
+
+@pytest.mark.parametrize("allowed", [True, None])
+async def test_a_stranger_cannot_have_this_server_reach_into_its_network(
+    tmp_path: Path, log: Log, allowed: bool | None
+) -> None:
+    """With a key set, private addresses are closed to what assistants name: server, model, voice and transcriber.
+
+    Where they are allowed, the same calls reach all four.
+    """
+    settings: dict[str, Any] = {"allow_private_addresses": allowed, "api_key": "some-key", "embedded": Embedded()}
+    async with Receiver() as receiver, staged(tmp_path, transcriber=SAYS, **settings) as stage:
+        named = stage.assistant(server={"url": receiver.url})
+        inside = {
+            "server": (receiver.url, receiver.got),
+            "model": (stage.llm.url, stage.llm.exchanges),
+            "voice": (stage.voice.url, stage.voice.exchanges),
+            "transcriber": (stage.transcriber.url, stage.transcriber.hearings),
+        }
+
+        async def reached() -> set[str]:
+            return {part for part, (_, came) in inside.items() if came}
+
+        async def refused() -> set[str]:
+            ports = {line["port"] for line in log.lines("a request to a private address was refused")}
+            return {part for part, (url, _) in inside.items() if urlsplit(url).port in ports}
+
+        async with AsyncExitStack() as calls:
+            for part in inside:
+                await calls.enter_async_context(calling(stage.url, ALL_EMBEDDED | {part: named[part]}))
+            await eventually(reached if allowed else refused, lambda parts: parts == {*inside})
+        assert await (refused if allowed else reached)() == set()
 
 
 async def test_asking_for_messages_that_do_not_exist_is_refused(tmp_path: Path) -> None:

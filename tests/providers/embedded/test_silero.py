@@ -8,7 +8,7 @@ from bargein.audio.resample import resample
 from bargein.audio.voice import WINDOW_SAMPLES, VoiceGate, Windower
 from bargein.ports import ProviderError
 from bargein.providers.embedded import runtime
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.silero import _FEW_STREAMS, SileroDetector
 from tests.providers.embedded.conftest import at_level, until
 
 pytestmark = pytest.mark.anyio
@@ -89,16 +89,21 @@ async def test_a_closed_stream_hears_nothing_more(detector):
 
 
 async def test_one_calls_fault_leaves_the_others_alone(detector):
+    """So many calls that their windows, pushed at once, are answered as one batch, the broken call's first."""
+
     def fail(probability, end_ms):
         raise RuntimeError("this call is broken")
 
-    heard = []
+    heard = {k: [] for k in range(2 * _FEW_STREAMS)}
     broken = detector.open(16000, fail)
-    sound = detector.open(16000, lambda p, e: heard.append(p))
-    for k in range(5):
-        broken.push(np.zeros(512, np.float32), 32.0 * k)
-        sound.push(np.zeros(512, np.float32), 32.0 * k)
-    await until(lambda: len(heard) == 5)
+    sound = [detector.open(16000, lambda p, e, k=k: heard[k].append(e)) for k in heard]
+    for step in range(3):
+        for stream in (broken, *sound):
+            stream.push(np.zeros(512, np.float32), 32.0 * step)
+    await until(lambda: all(len(ends) == 3 for ends in heard.values()))
+    assert set(map(tuple, heard.values())) == {(0.0, 32.0, 64.0)}
+    for stream in (broken, *sound):
+        stream.close()
 
 
 async def test_the_worker_outlives_a_failed_batch():
