@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
+from bench.fakes import FakeLlm, LlmScript, TimedReply, TranscriberScript
 
 from bargein.call.journal import read
 from bargein.call.replay import replay
@@ -15,10 +15,13 @@ from tests.call.harness import ended as ended_as
 from tests.call.stage import STORY, staged
 from tests.call.test_journal import watched_steps
 from tests.call.test_tools import MESSAGES, Runner, hired
+from tests.webhooks.receiver import Got, Receiver
 
 pytestmark = pytest.mark.anyio
 
 SILENT = TranscriberScript()
+LATE = TranscriberScript(timed=[TimedReply(1200, "Tell me a story.")])
+FAILED = "pipeline-error-custom-llm-500-server-error"
 END = {"type": "tool", "tool": {"type": "endCall"}}
 NOTE = {"type": "tool", "tool": {"type": "function", "function": {"name": "note"}, "server": {"url": "http://x.test"}}}
 
@@ -35,6 +38,12 @@ async def said(caller: Caller, text: str, seconds: float = 10) -> None:
     await caller.until(
         lambda: caller.of("transcript", role="assistant", transcriptType="final", transcript=text), seconds
     )
+
+
+def answers_tools(got: Got) -> dict[str, Any]:
+    """An owner's server that carries out whatever is called."""
+    called = got.message.get("toolCallList", [])
+    return {"results": [{"toolCallId": call["id"], "result": "Noted."} for call in called]}
 
 
 def finals(caller: Caller) -> list[str]:
@@ -126,21 +135,56 @@ async def test_time_elapsed_calls_a_tool_and_asks_the_model_what_to_say(
     assert len(stage.llm.exchanges) == 1, "a hook's tool asks nobody for an answer"
 
 
-async def test_an_ending_call_says_why_and_runs_its_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fits = [{"type": "oneOf", "key": "call.endedReason", "oneOf": ["silence-timed-out"]}]
-    other = [{"type": "oneOf", "key": "call.endedReason", "oneOf": ["customer-ended-call"]}]
-    hooks = [
-        hook("call.ending", says("You are so quiet."), NOTE, filters=fits),
-        hook("call.ending", says("Never."), filters=other),
-    ]
-    with hired(monkeypatch, Runner()) as runner:
-        async with staged(tmp_path, transcriber=SILENT) as stage:
-            mine = stage.speaker("Hi.", hooks=hooks, silenceTimeoutSeconds=10)
-            async with calling(stage.url, mine) as caller:
-                await caller.until_closed(20)
-            assert await ended_as(stage.url, caller.id) == "silence-timed-out"
-    assert finals(caller) == ["Hi.", "You are so quiet."]
-    assert [one.name for one in runner.ran] == ["note"]
+async def test_the_older_actions_call_a_function_and_transfer_the_caller(tmp_path: Path) -> None:
+    number = {"type": "number", "number": "+14155550100"}
+    fails = [{"type": "oneOf", "key": "call.endedReason", "oneOf": ["pipeline-error"]}]
+    async with (
+        Receiver([answers_tools]) as owner,
+        staged(tmp_path, llm=LlmScript(status=500), transcriber=LATE) as stage,
+    ):
+        function = {"type": "function", "function": {"name": "note"}, "server": {"url": owner.url}}
+        mine = stage.assistant(
+            server={"url": owner.url},
+            serverMessages=["phone-call-control"],
+            hooks=[
+                hook("call.timeElapsed", function, options={"seconds": 1}),
+                hook("call.ending", says("One moment."), {"type": "transfer", "destination": number}, filters=fails),
+            ],
+        )
+        async with calling(stage.url, mine) as caller:
+            await caller.until_closed()
+        assert await ended_as(stage.url, caller.id) == FAILED
+    (called,) = owner.of("tool-calls")
+    assert called["toolCallList"][0]["function"]["name"] == "note"
+    (forward,) = owner.of("phone-call-control")
+    assert (forward["request"], forward["destination"]) == ("forward", number)
+    assert finals(caller) == ["One moment."]
+    assert [m["status"] for m in caller.of("status-update")] == ["in-progress", "forwarding", "ended"]
+
+
+async def test_a_call_whose_model_fails_is_saved_by_another_assistant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with watched_steps(monkeypatch) as steps:
+        async with (
+            staged(tmp_path, llm=LlmScript(status=500), transcriber=LATE) as stage,
+            FakeLlm(LlmScript(tokens=["Once ", "upon ", "a ", "time. "])) as other,
+        ):
+            bea = stage.assistant(name="Bea")
+            bea["model"] = {**bea["model"], "url": other.url}
+            pass_on = {"type": "handoff", "destinations": [{"type": "assistant", "assistant": bea}]}
+            hooks = [hook("call.ending", says("One moment."), {"type": "tool", "tool": pass_on})]
+            async with calling(stage.url, stage.assistant(hooks=hooks)) as caller:
+                await said(caller, "Once upon a time.")
+                await caller.send({"type": "end-call"})
+                await caller.until_closed()
+            asked = (await other.exchange(0)).body["messages"]
+            assert await ended_as(stage.url, caller.id) == "customer-ended-call"
+    assert finals(caller) == ["One moment.", "Once upon a time."]
+    assert [m["content"] for m in asked if m["role"] == "user"] == ["Tell me a story."]
+    with journal_path(tmp_path, caller.id).open() as lines:
+        head, events = read(lines)
+        assert [(moment.event, moment.commands) for moment in replay(head, events)] == steps
 
 
 async def test_who_has_hung_up_is_told_nothing_but_the_tool_runs(

@@ -97,6 +97,8 @@ class HookWatch:
             case TakeOver():
                 self.counts.clear()
                 self.totals.clear()
+                assert self.closing_ms is None or self.limit_ms == ENDING_MS, "nobody takes over whose caller is gone"
+                self.closing_ms, self.limit_ms = None, ENDING_MS
             case EndCall(reason):
                 self.check_end(reason, plan, now_ms)
             case _:

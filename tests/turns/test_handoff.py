@@ -1,10 +1,25 @@
 """One assistant hands the call to another."""
 
+from typing import Any
+
 import pytest
 
 from bargein.turns import Plan
-from bargein.turns.commands import StartReply, TakeOver
-from bargein.turns.events import HandedOff, Mute, ReplyEnded, Say, ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.commands import CallHookTool, StartReply, TakeOver
+from bargein.turns.events import (
+    HandedOff,
+    HangUp,
+    HookToolCalled,
+    Mute,
+    ReplyEnded,
+    ReplyFailed,
+    Say,
+    ToolAsked,
+    ToolReturned,
+    ToolsCalled,
+)
+from bargein.turns.hookplan import Action, Hook
+from bargein.turns.hooks import ENDING_MS, GONE_MS
 from tests.turns.talking import Call, waiting
 
 BEA = Plan(first_message="Bea here.", voice_ms=500)
@@ -105,3 +120,50 @@ def test_a_result_for_an_assistant_that_has_left_goes_nowhere() -> None:
     call.feed(ToolReturned(at_ms + 100, "a", "Rain."))
     assert call.state.history == ()
     assert replies(call) == [None, None], "whoever has the call goes on"
+
+
+ENDING = (Hook(on="call.ending", do=(Action(kind="tool", tool=0),), most=1),)
+
+
+def ending(**plan: Any) -> Call:
+    """A call that is ending, since its model has failed its caller, while a hook's tool runs."""
+    call = Call(waiting(hooks=ENDING, **plan)).start()
+    at_ms = call.settle(call.user_says(100, "Hello there."))
+    call.feed(ReplyFailed(at_ms, call.reply(), "pipeline-error-openai-llm-failed"))
+    (asked,) = call.commands(CallHookTool)
+    call.feed(HookToolCalled(at_ms, asked.turn_id, (ToolAsked("x", "handoff", "{}"),)))
+    assert call.ended_reason() is None
+    return call
+
+
+def test_a_call_that_is_ending_goes_on_with_who_takes_over_and_answers_its_caller() -> None:
+    call = ending()
+    call.feed(HandedOff(call.state.now_ms + 100, 0, BEA))
+    assert taken_over(call) == [0]
+    assert replies(call) == [None, None], "the caller, whom nobody has answered, is not greeted"
+    call.until(call.state.now_ms + ENDING_MS)
+    assert call.state.plan == BEA
+    assert call.state.phase == "live"
+
+
+def test_who_takes_over_a_call_without_its_history_greets() -> None:
+    call = ending()
+    call.feed(HandedOff(call.state.now_ms + 100, 0, BEA, "none"))
+    assert replies(call) == [None, "Bea here."]
+
+
+def test_nobody_takes_over_a_call_whose_caller_has_gone() -> None:
+    call = Call(waiting(hooks=ENDING)).start()
+    call.feed(HangUp(1000, "customer-ended-call"))
+    call.feed(HandedOff(1100, 0, BEA))
+    call.until(1000 + GONE_MS)
+    assert taken_over(call) == []
+    assert call.ended_reason() == "customer-ended-call"
+
+
+def test_nobody_takes_over_a_call_that_has_lasted_too_long() -> None:
+    call = ending(max_duration_ms=5000)
+    call.feed(HandedOff(5000, 0, BEA))
+    call.until(30_000)
+    assert taken_over(call) == []
+    assert call.ended_reason() == "pipeline-error-openai-llm-failed"

@@ -611,9 +611,10 @@ class Conversation(RuleBasedStateMachine):
         self.tools.check_end()
 
     def is_at_rest(self) -> bool:
+        """Not while the call is ending: then what its tools have said is told to nobody any more."""
         s = self.state
         idle = s.reply is None and not s.owed and not s.sayings and s.alarm is None and not s.caller.said
-        return idle and not tools.awaits(s) and s.ending is None and s.handoff is None
+        return idle and not tools.awaits(s) and s.ending is None and s.handoff is None and s.closing is None
 
     def answer_as_a_good_shell(self) -> None:
         reply = self.state.reply

@@ -78,7 +78,8 @@ class Parts:
         if self.overlaps is not None:
             self.overlaps.on = after.plan.by_evidence
         self.replying.recast(after, providers)
-        if before.assistant_json.get("transcriber") != after.assistant_json.get("transcriber"):
+        other = before.assistant_json.get("transcriber") != after.assistant_json.get("transcriber")
+        if other or self.transcribing.over:
             self.transcribing.recast(providers.transcriber)
 
 

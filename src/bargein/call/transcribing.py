@@ -17,32 +17,41 @@ class Transcribing:
     Args:
         host: the call.
         ears: have the transcriber.
+
+    Attributes:
+        over: it has come to an end of its own, and nothing is understood any more.
     """
 
     def __init__(self, host: Host, ears: Ears) -> None:
         self._host = host
         self._ears = ears
         self._scope = anyio.CancelScope()
+        self.over = False
 
     async def run(self) -> None:
-        """Transcribe; what fails ends the call in words."""
-        stream = None
-        while stream is not self._ears.transcribing:
-            stream = self._ears.transcribing
+        """Transcribe until cancelled; what fails ends the call in words."""
+        while True:
             with anyio.CancelScope() as self._scope:
-                await self._run(stream)
+                reason, detail = await _ended(self._ears.transcribing, self._host.setting.call_id)
+                self.over = True
+                if reason is not None:
+                    self._host.post(Fail(int(self._host.now_ms()), reason, detail))
+                await anyio.sleep_forever()  # another assistant's transcriber may follow
 
     def recast(self, transcriber: Transcriber) -> None:
         """From here on another one transcribes."""
+        self.over = False
         self._ears.listen_with(transcriber)
         self._scope.cancel()
 
-    async def _run(self, stream: TranscriberStream) -> None:
-        host = self._host
-        try:
-            await stream.run()
-        except ProviderError as error:
-            host.post(Fail(int(host.now_ms()), error.ended_reason, str(error)))
-        except Exception as error:  # noqa: BLE001  # a transcriber's own bug must end the call in words, not hang it
-            _log.error("the transcriber broke", call_id=host.setting.call_id, exc_info=error)
-            host.post(Fail(int(host.now_ms()), "pipeline-error-custom-transcriber-failed", "internal error"))
+
+async def _ended(stream: TranscriberStream, call_id: str) -> tuple[str | None, str]:
+    """Run a transcription to its end, if it comes to one; why it did."""
+    try:
+        await stream.run()
+    except ProviderError as error:
+        return error.ended_reason, str(error)
+    except Exception as error:  # noqa: BLE001  # a transcriber's own bug must end the call in words, not hang it
+        _log.error("the transcriber broke", call_id=call_id, exc_info=error)
+        return "pipeline-error-custom-transcriber-failed", "internal error"
+    return None, ""

@@ -7,8 +7,8 @@ from bargein.turns.replies import Change
 from bargein.turns.state import State
 
 
-def _handoff_due(state: State, _plan: Plan) -> int | None:
-    return handoff.due(state)
+def _handoff_due(state: State, plan: Plan) -> int | None:
+    return handoff.due(state, plan)
 
 
 def _hand_over(state: State, _plan: Plan) -> Change:
@@ -57,7 +57,7 @@ def _fire_hook(state: State, plan: Plan) -> Change:
 
 LATE_TOOL = Item(_late_tool_due, _give_up_tool, closing=True)
 DELAYED = Item(_delayed_due, _say_delayed, closing=True)
-HANDOFF = Item(_handoff_due, _hand_over)
+HANDOFF = Item(_handoff_due, _hand_over, closing=True)
 ORPHAN = Item(_orphan_due, _drop_orphan, closing=True)
 SETTLED = Item(_settled_due, _settle, closing=True)
 TIMED_HOOK = Item(_hook_due, _fire_hook)

@@ -10,11 +10,21 @@ from bargein.turns.replies import Change
 from bargein.turns.state import State
 
 
-def due(state: State) -> int | None:
-    """When another assistant takes over: not amid a speech, nor before it is known whether a cut was a false alarm."""
+def due(state: State, plan: Plan) -> int | None:
+    """When another assistant takes over: not amid a speech, nor before it is known whether a cut was a false alarm.
+
+    It also takes over a call that is ending, which then does not end, while there is a caller whom it can serve.
+    """
+    if state.closing is not None and not (state.closing.present and may_go_on(state, plan)):
+        return None
     if state.handoff is None or state.reply is not None or (state.sayings and not state.assistant_muted):
         return None
     return None if state.alarm is not None and state.caller.holds_floor else state.now_ms
+
+
+def may_go_on(state: State, plan: Plan) -> bool:
+    """Whether the call has not reached its longest time (`maxDurationSeconds`)."""
+    return state.now_ms < state.started_ms + plan.max_duration_ms
 
 
 def take_over(state: State) -> Change:
@@ -22,9 +32,11 @@ def take_over(state: State) -> Change:
     handoff = state.handoff
     if handoff is None:  # due has just seen it
         raise AssertionError
+    unanswered = state.closing is not None and state.closing.unanswered
     state = replace(
         state,
         handoff=None,
+        closing=None,
         plan=handoff.plan,
         alarm=None,
         ending=None,
@@ -34,6 +46,8 @@ def take_over(state: State) -> Change:
         hooks=(),
     )
     commands: list[Command] = [TakeOver(handoff.successor), Decide("handed over", "another assistant takes over")]
+    if unanswered and any(entry.role == "user" for entry in state.history):
+        return replace(state, owed=True), commands
     if state.caller.said or state.assistant_muted:
         return state, commands
     state, greeting = greet(state, handoff.plan)

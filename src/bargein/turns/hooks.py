@@ -201,7 +201,9 @@ def close(state: State, reason: str, detail: str, plan: Plan, *, present: bool) 
         return None
     present = present and reason not in _NOT_EXTENDED
     until_ms = state.now_ms + (ENDING_MS if present else GONE_MS)
-    state = replace(state, closing=Closing(reason, detail, until_ms, present))
+    said = [entry.role for entry in state.history if entry.role in ("user", "assistant") and entry.text]
+    unanswered = said[-1:] == ["user"]
+    state = replace(state, closing=Closing(reason, detail, until_ms, present, unanswered))
     commands: list[Command] = []
     for index in wanted:
         state, more = _fire(state, index, plan.hooks[index], speaks=present)

@@ -252,13 +252,15 @@ class Fired:
 class Closing:
     """The call ends with this `endedReason` once its hooks are done, and at `until_ms` in any case.
 
-    `present` tells whether somebody is there who may be told something.
+    `present` tells whether somebody is there who may be told something, `unanswered` whether it was the caller who
+    spoke last.
     """
 
     reason: str
     detail: str
     until_ms: int
     present: bool
+    unanswered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
