@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: compatibility help serve test test-engine test-side-by-side test-in-turn lint format clean
+.PHONY: compatibility help serve test test-engine test-side-by-side test-calls test-in-turn lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -22,21 +22,28 @@ $(VENV)/.dev: $(VENV)/.run
 serve: $(VENV)/.run  ## install and start the server on 127.0.0.1:8700 (PORT=… for another port)
 	@exec $(BIN)/bargein serve --port $(PORT)
 
-test: test-engine test-side-by-side test-in-turn  ## every test
+test: test-engine test-side-by-side test-calls test-in-turn  ## every test
 
 # The rooms whose every branch must be tested.
+ENGINE := tests/turns tests/audio
 test-engine: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/turns tests/audio --cov --cov-report=term:skip-covered --cov-fail-under=100
+	$(BIN)/python -m pytest -n 2 $(ENGINE) --cov --cov-report=term:skip-covered --cov-fail-under=100
 
-SIDE_BY_SIDE := server store tools webhooks wire fleet carriers
+CALLS := tests/call tests/client
+TIMED := tests/bench tests/browser
 
-# What no clock is held to.
+# What no clock is held to and no call is waited for: one process a core. What takes longest comes first.
 test-side-by-side: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE:%=tests/%)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not timed" tests/sdk tests/web tests \
+		$(addprefix --ignore=,$(ENGINE) $(CALLS) $(TIMED))
 
-# The rest, one after the other and without a tracer, for it is timed.
+# Real calls that mostly wait: for speech, for silence, for a time that is over.
+test-calls: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not timed" $(CALLS)
+
+# What is timed, one after the other and without a tracer.
 test-in-turn: $(VENV)/.dev
-	$(BIN)/python -m pytest --ignore=tests/turns --ignore=tests/audio $(SIDE_BY_SIDE:%=--ignore=tests/%)
+	$(BIN)/python -m pytest -m timed $(CALLS) $(TIMED)
 
 lint: $(VENV)/.dev  ## style, types and the house's walls
 	$(BIN)/ruff check .

@@ -11,6 +11,23 @@ from tests import postgres
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+TIMED_ROOMS = ("bench", "browser")
+"""Where a clock is held to every test."""
+PARTLY_TIMED = ("call", "client")
+"""Where tests may be marked as timed: only there are timed tests looked for (`make test-in-turn`)."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is timed, before it is chosen by marks what runs."""
+    for item in items:
+        room = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        if room in TIMED_ROOMS:
+            item.add_marker("timed")
+        elif room not in PARTLY_TIMED and item.get_closest_marker("timed") is not None:
+            raise pytest.UsageError(f"{item.nodeid} would never run: timed tests are looked for elsewhere")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -17,7 +17,7 @@ from tests.call.conftest import Log
 from tests.call.harness import Caller, bearing, calling, create_call, ended, joining, running, stored
 from tests.call.stage import beside_another, goes_on_smoothly, passing, staged
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 KEY, PUBLIC = "private-key-1234", "public-key-5678"
 

@@ -69,6 +69,7 @@ async def test_say_is_said_after_what_is_being_said(tmp_path: Path, steer: Steer
         assert [m["source"] for m in record["messages"]] == ["force-say"] * 3
 
 
+@pytest.mark.timed
 async def test_say_can_take_the_place_of_what_is_being_said(tmp_path: Path) -> None:
     async with (
         staged(tmp_path, transcriber=SILENT) as stage,

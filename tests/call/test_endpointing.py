@@ -11,7 +11,7 @@ from tests.call.stage import Stage, staged
 from tests.call.test_server_messages import check
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 SAYS = TranscriberScript(timed=[TimedReply(200, "Tell me a story.")])
 

@@ -14,7 +14,7 @@ from tests.call.stage import Stage, staged
 from tests.vapi_schema import PRESENT
 
 __test__ = PRESENT  # these need real speech, which lies beside the repository
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 SOUNDS = [
     Sound(8_000, "mulaw", 160),

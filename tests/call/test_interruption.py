@@ -13,7 +13,7 @@ from tests.call.harness import assistant, calling, serving
 from tests.vapi_schema import PRESENT
 
 __test__ = PRESENT  # these need real speech, which lies beside the repository
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 # Without partials: the voice alone decides.
 ASKS = TranscriberScript(utterances=["Tell me a story.", "Wait, which one?"], partials=False)

@@ -82,6 +82,7 @@ async def test_who_may_not_listen_is_told(
             assert listener.close_code == code
 
 
+@pytest.mark.timed
 async def test_twenty_listeners_and_a_deaf_one_cost_the_call_nothing(tmp_path: Path) -> None:
     quick = {"ws_ping_interval": 1, "ws_ping_timeout": 1}  # a second in place of twenty, so that the test is short
     async with (

@@ -12,7 +12,7 @@ from bargein.carriers.websocket import WebsocketLeg
 from tests.call.harness import Caller, Sound, calling
 from tests.call.stage import goes_on_smoothly, staged
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 AHEAD_MS = 60
 JITTER_MS = 10

@@ -23,7 +23,7 @@ from bargein.turns.commands import Play
 from tests.call.harness import CLOCK, Caller, Sound, assistant, calling, ended, stored
 from tests.call.stage import LONG_SPEECH, passing, staged
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 RATE = 16_000
 NOBODY = TranscriberScript()

@@ -29,6 +29,7 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("bunch", [1, 3])
 async def test_silence_is_measured_to_ten_milliseconds(clip: Path, tmp_path: Path, bunch: int) -> None:
     cuts = [

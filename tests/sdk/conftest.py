@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.conftest import BOTH, REPOSITORY
+from tests.once import alone
 
 if TYPE_CHECKING:
     from tests.postgres import Cluster
@@ -80,11 +81,12 @@ def python_sdk() -> Iterator[Sdk]:
     wanted = hashlib.sha256(PINNED.read_bytes() + sys.version.encode()).hexdigest()
     stamp = ENVIRONMENT / ".made-of"
     python = ENVIRONMENT / "bin" / "python"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        run([sys.executable, "-m", "venv", ENVIRONMENT])
-        run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", PINNED])
-        stamp.write_text(wanted)
+    with alone(ENVIRONMENT):
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+            run([sys.executable, "-m", "venv", ENVIRONMENT])
+            run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", PINNED])
+            stamp.write_text(wanted)
     with started([python, HERE / "python_sdk.py"], ENVIRONMENT) as sdk:
         yield sdk
 
@@ -98,9 +100,10 @@ def node_sdk() -> Iterator[Sdk]:
     assert not missing, f"{' and '.join(missing)} needed to test with Vapi's SDK: install nodejs and npm"
     wanted = hashlib.sha256((NODE / "package.json").read_bytes()).hexdigest()
     stamp = NODE / "node_modules" / ".made-of"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], NODE)
-        stamp.write_text(wanted)
+    with alone(NODE):
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"], NODE)
+            stamp.write_text(wanted)
     with started(["node", NODE / "sdk.mjs"], NODE) as sdk:
         yield sdk
 

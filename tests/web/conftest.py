@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.once import alone
+
 PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "daily-js"
 INSTALL_S = 240.0
 RUN_S = 60.0
@@ -37,9 +39,19 @@ def package() -> Package:
     if missing and "CI" not in os.environ:
         pytest.skip(f"{' and '.join(missing)} not installed")
     assert not missing, f"{' and '.join(missing)} needed to test clients/daily-js: install nodejs and npm"
-    _install(PACKAGE)
-    _run(["node", "build.mjs"], PACKAGE, RUN_S)
+    with alone(PACKAGE):
+        _install(PACKAGE)
+        _build(PACKAGE)
     return Package(PACKAGE)
+
+
+def _build(folder: Path) -> None:
+    """Build it, unless a process of this very run has."""
+    this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    stamp = folder / "node_modules" / ".built-by"
+    if not stamp.is_file() or stamp.read_text() != this_run:
+        _run(["node", "build.mjs"], folder, RUN_S)
+        stamp.write_text(this_run)
 
 
 def _install(folder: Path) -> None:
