@@ -96,7 +96,14 @@ class ToolWatch:
             assert event.turn_id == entry.turn_id
             self.asked[called.id] = next(asked for asked in event.calls if asked.id == called.id)
             self.turn_of[called.id] = entry.turn_id
-            self.unseen.update([called.id] if self.asked[called.id].is_async else [])
+            self.unseen.update([called.id] if self.is_awaited_by_nobody(called.id) else [])
+
+    def is_awaited_by_nobody(self, call_id: str) -> bool:
+        """Whether it is async, or the same as one that is and still runs."""
+        asked = self.asked[call_id]
+        still = (self.asked[other] for other in self.ran if not self.results[other])
+        same = (one for one in still if (one.name, one.arguments) == (asked.name, asked.arguments))
+        return asked.is_async or any(one.is_async for one in same)
 
     def check_run(self, turn_id: str, call_id: str) -> None:
         asked = self.asked[call_id]
