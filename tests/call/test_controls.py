@@ -92,7 +92,7 @@ async def test_say_can_take_the_place_of_what_is_being_said(tmp_path: Path) -> N
 
 
 async def test_a_protected_say_is_not_cut(tmp_path: Path) -> None:
-    says = TranscriberScript(timed=[TimedReply(800, "stop", "partial"), TimedReply(1100, "Stop it.")])
+    says = TranscriberScript(timed=[TimedReply(1400, "stop", "partial"), TimedReply(1700, "Stop it.")])
     text = "This must be heard to its end."
     async with (
         staged(tmp_path, transcriber=says) as stage,

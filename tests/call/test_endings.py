@@ -33,9 +33,7 @@ async def test_a_phrase_ends_the_call_once_it_has_been_heard(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("message", ["Please call us back.", None])
-async def test_an_answering_machine_gets_the_message_and_then_the_call_ends(
-    tmp_path: Path, message: str | None
-) -> None:
+async def test_an_answering_machine_gets_the_message_before_the_end(tmp_path: Path, message: str | None) -> None:
     async with staged(tmp_path, llm=LlmScript(tokens=[], calls=[("leave_voicemail", "{}")])) as stage:
         given = stage.assistant() | ({"voicemailMessage": message} if message else {})
         given["model"] = {**given["model"], "tools": [{"type": "voicemail"}]}
