@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 DEFAULT_PORT = 8700
 MIN_SECRET_KEY_CHARS = 32
 _MOST_SIP_HEADERS = 10
+_TELEPHONE_HZ = 8_000
 
 
 class SettingsError(ValueError):
@@ -107,6 +108,8 @@ class Settings:
         telnyx_api_url: another address of Telnyx's API (`TELNYX_API_URL`).
         telnyx_byte_order: of the 16-bit samples in Telnyx's media frames, little or big (`BARGEIN_TELNYX_BYTE_ORDER`).
         sip: how SIP is served (`BARGEIN_SIP_…`); None: it is not.
+        echo_cancellation: in which calls the assistant's own voice is taken out of what is heard: in none, in those at
+            8 kHz, or in all (`BARGEIN_ECHO_CANCELLATION`: off, telephone or all). Needs the extra `echo`.
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -134,7 +137,12 @@ class Settings:
     telnyx_api_url: str | None = None
     telnyx_byte_order: Literal["little", "big"] = "little"
     sip: SipSettings | None = None
+    echo_cancellation: Literal["off", "telephone", "all"] = "off"
     log_level: str = "info"
+
+    def cancels_echo(self, rate_hz: int) -> bool:
+        """Whether a call whose audio has `rate_hz` has its echo cancelled."""
+        return self.echo_cancellation == "all" or (self.echo_cancellation == "telephone" and rate_hz == _TELEPHONE_HZ)
 
     @property
     def database_password(self) -> str | None:
@@ -255,6 +263,7 @@ def from_environment(
         telnyx_api_url=(text("TELNYX_API_URL") or "").rstrip("/") or None,
         telnyx_byte_order=_byte_order(text("BARGEIN_TELNYX_BYTE_ORDER")),
         sip=_sip(text),
+        echo_cancellation=_echo_cancellation(text("BARGEIN_ECHO_CANCELLATION")),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()
@@ -319,6 +328,20 @@ def _is_private(host: str) -> bool:
     except ValueError:
         return is_loopback(host)
     return address.is_private and not address.is_unspecified
+
+
+def _echo_cancellation(value: str | None) -> Literal["off", "telephone", "all"]:
+    """Which calls have their echo cancelled.
+
+    Raises:
+        SettingsError: that is no answer, or there is nothing installed to do it with.
+    """
+    wanted = (value or "off").lower()
+    if wanted not in ("off", "telephone", "all"):
+        raise SettingsError(f"BARGEIN_ECHO_CANCELLATION is off, telephone or all, not {value!r}")
+    if wanted != "off" and find_spec("pywebrtc_audio") is None:
+        raise SettingsError("BARGEIN_ECHO_CANCELLATION needs a package: python -m pip install 'bargein[echo]'")
+    return wanted
 
 
 def _switch(name: str, value: str | None) -> bool | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bargein.audio.cancelling import EchoCancelling
 from bargein.audio.resample import StreamResampler
 from bargein.audio.voice import UtteranceGate, VoiceGate, Windower
 from bargein.call.overlap import Overlaps
@@ -75,6 +76,7 @@ class Ears:
         overhear: gets both sides, equally long, at the transcriber's rate.
         record: gets what is heard of the caller at that rate, and when it began to sound.
         overlaps: has voices judged that cut in; None where nobody wants to know.
+        cancels_echo: whether the assistant's own voice is taken out of what is heard.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Ears:
         overhear: Callable[[Pcm16, Pcm16], None],
         record: Callable[[Pcm16, float], None],
         overlaps: Overlaps | None = None,
+        cancels_echo: bool = False,
     ) -> None:
         self._leg = leg
         self._tap = tap
@@ -100,7 +103,8 @@ class Ears:
         self._record = record
         self._overlaps = overlaps
         # A telephone's audio is judged as it is: bringing it to 16 kHz first would only cost time.
-        voice_rate_hz = 8_000 if leg.rate_hz == 8_000 else 16_000
+        voice_rate_hz = 8_000 if leg.rate_hz == 8_000 and not cancels_echo else 16_000
+        self._cancelling = EchoCancelling() if cancels_echo else None
         self._to_voice = StreamResampler(leg.rate_hz, voice_rate_hz, "live")
         self._to_words = (
             self._to_voice
@@ -138,8 +142,12 @@ class Ears:
             pcm = _zeros(pcm.size)
         for_voice = self._to_voice.push(pcm)
         for_words = for_voice if self._to_words is self._to_voice else self._to_words.push(pcm)
-        if for_words.size:
+        if self._cancelling is not None:
+            for_voice, from_assistant = self._cancelling.push(for_words, self._tap.take(for_words.size))
+            for_words, arrival_ms = for_voice, arrival_ms - self._cancelling.held_ms
+        else:
             from_assistant = self._tap.take(for_words.size)
+        if for_words.size:
             self._transcribing.feed(for_words, from_assistant)
             self._overhear(for_words, from_assistant)
             if self._overlaps is not None:

@@ -189,6 +189,7 @@ def _ears(host: Host, providers: Providers, around: Around, tap: AssistantTap, o
         overhear=around.audience.hear,
         record=around.recorder.customer,
         overlaps=overlaps,
+        cancels_echo=providers.cancels_echo,
     )
 
 

@@ -17,6 +17,7 @@ class Providers:
         judge: tells voices that take the floor from those that do not; None: a voice's length decides.
         tools: runs the tools that reach outside of the call; None: nobody does.
         line: the owner's servers; None: there is none.
+        cancels_echo: whether the assistant's own voice is taken out of what is heard (`bargein.audio.cancelling`).
     """
 
     detector: VoiceDetector
@@ -26,6 +27,7 @@ class Providers:
     judge: FloorJudge | None = None
     tools: ToolRunner | None = None
     line: ServerLine | None = None
+    cancels_echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class Casting:
             model=self._model(assistant.model, context, keys),
             voice=self._voice(assistant.voice, context, rate_hz, signed),
             judge=self._embedded.judge,
+            cancels_echo=self._settings.cancels_echo(rate_hz),
         )
 
     def model(self, assistant: Assistant, call: JsonObject, keys: Keys) -> Model:

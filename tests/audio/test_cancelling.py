@@ -1,0 +1,53 @@
+"""Our own voice is taken out of what is heard, and another's is left."""
+
+import numpy as np
+
+from bargein.audio.cancelling import FRAME, RATE_HZ, EchoCancelling, can_cancel
+from bargein.audio.pcm import from_float, level_dbfs
+from tests.audio.test_echo import babble, room
+
+SECONDS = 8
+DELAY = RATE_HZ * 80 // 1000
+
+
+def through(heard: np.ndarray, played: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides, pushed in frames of this size."""
+    cancelling = EchoCancelling()
+    pieces = [cancelling.push(heard[at : at + size], played[at : at + size]) for at in range(0, heard.size, size)]
+    return np.concatenate([piece for piece, _ in pieces]), np.concatenate([piece for _, piece in pieces])
+
+
+def echo_of(played: np.ndarray) -> np.ndarray:
+    back = np.convolve(played, room())[: played.size] * 0.3
+    return np.concatenate((np.zeros(DELAY), back))[: played.size].astype(np.float32)
+
+
+def test_an_echo_is_all_but_gone_once_its_way_is_known() -> None:
+    assert can_cancel()
+    played = babble(1, SECONDS * RATE_HZ)
+    echo = from_float(echo_of(played))
+    cleaned, _ = through(echo, from_float(played), 320)
+    last = slice(-2 * RATE_HZ, None)
+    assert level_dbfs(cleaned[last]) < level_dbfs(echo[last]) - 15
+
+
+def test_a_voice_is_heard_over_the_echo() -> None:
+    played = babble(1, SECONDS * RATE_HZ)
+    voice = babble(2, SECONDS * RATE_HZ)
+    voice[: -2 * RATE_HZ] = 0
+    heard = from_float(echo_of(played) + voice)
+    cleaned, _ = through(heard, from_float(played), 320)
+    last = slice(-RATE_HZ, None)
+    assert level_dbfs(cleaned[last]) > level_dbfs(from_float(voice)[last]) - 8
+
+
+def test_what_falls_short_of_ten_milliseconds_waits_and_both_sides_keep_step() -> None:
+    played = from_float(babble(3, RATE_HZ))
+    cancelling = EchoCancelling()
+    first, other = cancelling.push(played[: FRAME // 2], played[: FRAME // 2])
+    assert first.size == other.size == 0
+    assert cancelling.held_ms == 5
+    first, other = cancelling.push(played[FRAME // 2 : 2 * FRAME + 16], played[FRAME // 2 : 2 * FRAME + 16])
+    assert first.size == other.size == 2 * FRAME
+    assert np.array_equal(other, played[: 2 * FRAME])
+    assert cancelling.held_ms == 1

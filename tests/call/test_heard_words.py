@@ -1,0 +1,151 @@
+"""What was heard of an answer that was cut: history, messages and the sound itself tell the same."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from bench.floor.stage import (
+    WORD_MS,
+    Archive,
+    StageClock,
+    StageLeg,
+    StageModel,
+    StageVoice,
+    call_record,
+    run_on_stage,
+)
+
+from bargein.audio import pcm
+from bargein.call.rules import compile_plan
+from bargein.call.session import CallSession
+from bargein.call.setting import Providers, Setting
+from bargein.ports import Unrecorded
+from bargein.wire.assistant import Assistant
+
+FRAME_MS = 20
+LONG = 40
+"""So many words the assistant would say."""
+
+
+class Loudness:
+    """A detector that takes every sound for a voice."""
+
+    def open(self, rate_hz: int, hear: Any) -> "Loudness":
+        del rate_hz
+        self.hear = hear
+        return self
+
+    def push(self, window: Any, end_ms: float) -> None:
+        self.hear(float(np.abs(window).max() > 0.01), end_ms)
+
+    def close(self) -> None: ...
+
+
+class Deaf:
+    """A transcriber that understands nothing."""
+
+    def open(self, hear: Any) -> "Deaf":
+        del hear
+        return self
+
+    def feed(self, customer: Any, assistant: Any) -> None: ...
+
+    def voice_started(self, lead_ms: int) -> None: ...
+
+    def voice_stopped(self) -> None: ...
+
+    async def run(self) -> None:
+        await anyio.sleep_forever()
+
+
+class Untimed(StageVoice):
+    """The same voice, which tells nothing of when its words sound."""
+
+    async def speak(self, text: str) -> Any:
+        async for chunk in super().speak(text):
+            yield type(chunk)(chunk.pcm, chunk.rate_hz)
+
+
+@dataclass
+class Told:
+    """A call on the simulated clock: what its client was sent."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    heard_ms: float = 0.0
+    counting: bool = True
+
+    def read(self, text: str) -> None:
+        message = json.loads(text)
+        self.messages.append(message)
+        # What comes after the cut is another answer's.
+        self.counting = self.counting and message["type"] != "user-interrupted"
+
+    def hear(self, samples: np.ndarray) -> None:
+        if self.counting and np.abs(samples).max() > 50:
+            self.heard_ms += samples.size / 16
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+
+async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
+    """The assistant answers at length and is cut by a voice after so much of it."""
+    given = {
+        "firstMessage": voice.text,
+        "firstMessageInterruptionsEnabled": True,
+        "stopSpeakingPlan": {"voiceSeconds": 0.2},
+        "clientMessages": [
+            "conversation-update",
+            "transcript",
+            "user-interrupted",
+            "voice-input",
+            "assistant.speechStarted",
+        ],
+    }
+    assistant = Assistant.model_validate(given)
+    setting = Setting(call=call_record(0), assistant=assistant, assistant_json=given, plan=compile_plan(assistant))
+    leg = StageLeg(telephone=False, hear=told.hear, read=told.read)
+    archive, clock = Archive(), StageClock()
+    providers = Providers(detector=Loudness(), transcriber=Deaf(), model=StageModel("Go on."), voice=voice)
+    session = CallSession(
+        setting, providers, leg, clock=clock, records=archive, sink=archive, recorder=Unrecorded()
+    )  # fmt: skip
+    quiet = np.zeros(16 * FRAME_MS, dtype=np.float32)
+    loud = 0.3 * np.sin(np.arange(16 * FRAME_MS) / 5, dtype=np.float32)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(session.run)
+        for _ in range((sounding_ms + 1500) // FRAME_MS):
+            await anyio.sleep(FRAME_MS / 1000)
+            speaks = told.heard_ms >= sounding_ms and told.counting
+            session.hear(leg.encode(pcm.from_float(loud if speaks else quiet)))
+        session.hang_up("customer-ended-call")
+
+
+def tone() -> np.ndarray:
+    return 0.3 * np.sin(np.arange(LONG * WORD_MS * 16) / 7).astype(np.float32)
+
+
+@pytest.mark.parametrize("sounding_ms", [1000, 1170, 2400, 5000])
+@pytest.mark.parametrize(("voice", "within"), [(StageVoice, 1), (Untimed, 2)])
+def test_history_and_messages_agree_with_what_sounded(voice: type[StageVoice], within: int, sounding_ms: int) -> None:
+    told = Told()
+    speaker = voice(tone())
+    run_on_stage(cut_after, speaker, told, sounding_ms)
+    (_,) = told.of("user-interrupted")
+    after = told.messages[told.messages.index(told.of("user-interrupted")[0]) :]
+    history = next(message for message in after if message["type"] == "conversation-update")
+    remembered = history["messages"][-1]["message"]
+    sounded = told.heard_ms / WORD_MS
+    assert sounding_ms + 120 <= told.heard_ms <= sounding_ms + 320, "it was cut when the plan says"
+    assert abs(len(remembered.split()) - int(sounded)) <= within, "what is remembered is what sounded"
+    assert len(remembered.split()) <= sounded + 1, "and hardly ever more"
+    transcript = next(m for m in after if m["type"] == "transcript" and m["transcriptType"] == "final")
+    assert transcript["transcript"] == remembered, "the transcript says the same"
+    progress = [m for m in told.of("assistant.speechStarted") if told.messages.index(m) < told.messages.index(history)]
+    assert progress[-1]["timing"]["wordsSpoken"] == len(remembered.split()), "and so does the count of words"
+    assert progress[-1]["text"].startswith(remembered)
+    said = [message["input"] for message in told.of("voice-input")]
+    assert said[0].startswith(remembered), "it is the beginning of what the voice was given"
