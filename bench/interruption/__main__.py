@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--share", type=float, default=1.0, help="of the clips, from 0 to 1")
     parser.add_argument("--minutes", type=float, help="take as large a share as fits into so many minutes")
     parser.add_argument("--repeats", type=int, default=1, help="how often each clip is played")
-    parser.add_argument("--calls", type=int, default=8, help="calls at once")
+    parser.add_argument("--calls", type=int, default=10, help="calls at once")
     parser.add_argument("--quick", action="store_true", help="as `--minutes` with what a CI has")
     parser.add_argument("--telephone", action="store_true", help="8 kHz mu-law on the wire")
     parser.add_argument("--plan", help="JSON of a stopSpeakingPlan; without it the server's default decides")

@@ -27,7 +27,7 @@ ANSWER_S = 38.0
 _SPEAKS_WITHIN_S = 8.0
 _HEARD_AFTER_MS = 400
 _WATCH_MS = 4_000
-_FOLLOW_MS, _FOLLOW_SPREAD_MS = 2_000, 3_000
+_FOLLOW_MS, _FOLLOW_SPREAD_MS = 2_000, 2_000
 _TICK_S = 0.01
 _SIZE = RATE_HZ * FRAME_MS // 1000
 
@@ -83,7 +83,7 @@ class Call:
         """Play one scene over the assistant's speech.
 
         The first event of an answer comes as long after its first sound as the scene says; where the assistant went on
-        after the event before, two to five seconds after that was over.
+        after the event before, two to four seconds after that was over.
 
         Raises:
             SilentError: the assistant does not speak.

@@ -10,8 +10,8 @@ from bench.interruption.scenes import PARTS, Scene, scenes
 
 _START_S = 15.0
 _TAIL_S = 12.0
-_DEFAULT_TURNS = 0.5
-"""At least so many of the turns are said under the default policy, however small the share."""
+_TURNS = 3
+"""So many times the share of the turns is said: there are few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Options:
     parts: tuple[str, ...] = PARTS
     share: float = 1.0
     repeats: int = 1
-    at_once: int = 8
+    at_once: int = 10
     telephone: bool = False
     plan: str = ""
     against: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn
     said = [
         (turn, policy)
         for policy in (POLICIES if "endings" in options.parts else ())
-        for turn in turns(options.data, share if policy != "default" else max(share, _DEFAULT_TURNS))
+        for turn in turns(options.data, share * _TURNS)
     ]
     return wanted, said
 
@@ -90,7 +90,7 @@ def _scene_s(scene: Scene) -> float:
     if scene.part == "echo":
         return 32.0
     until_s = scene.offset_ms / 1000
-    return scene.inject_ms / 1000 + until_s + 2.5 if scene.is_true else 4.0 + until_s + 1.5
+    return scene.inject_ms / 1000 + until_s + 2.5 if scene.is_true else 3.5 + until_s + 1.5
 
 
 def _turn_s(turn: Turn) -> float:

@@ -46,19 +46,21 @@ class Contender:
 
 
 @asynccontextmanager
-async def running(name: str, data: Path, version: str, at: Server | None = None) -> AsyncGenerator[Contender]:
+async def running(
+    name: str, data: Path, cores: Cores, version: str, at: Server | None = None
+) -> AsyncGenerator[Contender]:
     """Run `bargein`, or one of `bench.peers.PEERS`.
 
     Args:
         name: which.
         data: the collection that the assistant's speech comes from.
+        cores: who runs where.
         version: bargein's.
         at: a server that speaks the protocol and runs already, in bargein's place.
 
     Raises:
         RuntimeError: it does not come up.
     """
-    cores = Cores.split()
     with tempfile.TemporaryDirectory(prefix="bargein-interruption-") as folder:
         speeches = Path(folder) / "speeches"
         speeches.mkdir()

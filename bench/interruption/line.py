@@ -114,8 +114,8 @@ class Echo:
         """Take what the assistant said, and when it sounds."""
         if self._on:
             sound = pcm.astype(np.float32) / 32768
-            wide = sound if rate_hz == RATE_HZ else np.asarray(soxr.resample(sound, rate_hz, RATE_HZ), dtype=np.float32)
-            self._pieces.append((start_ms, wide))
+            wide = sound if rate_hz == RATE_HZ else soxr.resample(sound, rate_hz, RATE_HZ)
+            self._pieces.append((start_ms, np.asarray(wide, dtype=np.float32)))
 
     def frame(self, frame_ms: float) -> Float32Array:
         """What comes back in the frame that begins at `frame_ms`."""

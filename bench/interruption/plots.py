@@ -189,16 +189,16 @@ def _false_stops(columns: Mapping[str, JsonObject]) -> str:
 
 def _trade_off(columns: Mapping[str, JsonObject]) -> str:
     """Each plan, and each server's default: how soon it stops for a command, against what backchannels do to it."""
-    points: list[tuple[float, float, str, str]] = []
+    found: list[tuple[float | None, float | None, str, str]] = []
     for colour, (name, column) in zip(COLOURS, columns.items(), strict=False):
         for row in column["plans"]:
             label = str(row["plan"]).replace('"', "").strip("{}").replace("numWords: 0, ", "")
-            points.append((row["listening"]["value"], row["stop_p50_ms"]["value"], colour, label))
+            found.append((row["listening"]["value"], row["stop_p50_ms"]["value"], colour, label))
         figures = column["figures"]
         if "command" in figures and "listening" in figures and not column["plans"]:
             stop, aloud = figures["command"]["stop_p50_ms"]["value"], figures["listening"]["stopped"]["value"]
-            points.append((aloud, stop, colour, name))
-    points = [point for point in points if point[0] is not None and point[1] is not None]
+            found.append((aloud, stop, colour, name))
+    points = [(x, y, colour, label) for x, y, colour, label in found if x is not None and y is not None]
     if len(points) < 2:
         return ""
     most = max(800.0, *(y for _, y, _, _ in points))

@@ -21,14 +21,14 @@ SPEECH_S = 40
 def read(path: Path, longest_s: int = LONGEST_CLIP_S) -> Float32Array:
     """A recording at 16 kHz, mono, its first seconds."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)[: rate * longest_s]
+    mono: Float32Array = samples.mean(axis=1)[: rate * longest_s]
     return np.asarray(soxr.resample(mono, rate, RATE_HZ) if rate != RATE_HZ else mono, dtype=np.float32)
 
 
 def at_level(samples: Float32Array, level_dbfs: float) -> Float32Array:
     """The same at an active level: RMS over the frames within 20 dB of the loudest."""
     frames = samples[: samples.size // 160 * 160].reshape(-1, 160)
-    levels = np.sqrt(np.mean(frames**2, axis=1) + 1e-12)
+    levels: Float32Array = np.sqrt(np.mean(frames**2, axis=1) + 1e-12)
     active = float(np.sqrt(np.mean(levels[levels > levels.max() * 0.1] ** 2)))
     return np.clip(samples * (10 ** (level_dbfs / 20) / max(active, 1e-6)), -1, 1).astype(np.float32)
 

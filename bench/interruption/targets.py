@@ -1,7 +1,7 @@
 """What the server is to reach, and whether it does."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from bargein.wire.base import JsonObject
 
@@ -55,12 +55,13 @@ EXTRAS = (
 
 def figure_at(column: JsonObject, path: tuple[str, ...]) -> JsonObject | None:
     """A figure of a column as value, low and high; None where it was not measured."""
-    found: object = column
-    for name in path:
-        if not isinstance(found, Mapping) or found.get(name) is None:
-            return None
-        found = found[name]
-    told: JsonObject = dict(found) if isinstance(found, Mapping) else {"value": found, "low": None, "high": None}
+    within = column
+    for name in path[:-1]:
+        within = cast("JsonObject", within.get(name) or {})
+    found = within.get(path[-1])
+    if found is None:
+        return None
+    told = cast("JsonObject", found) if isinstance(found, dict) else {"value": found, "low": None, "high": None}
     return None if told["value"] is None else told
 
 
