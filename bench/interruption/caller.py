@@ -1,10 +1,11 @@
 """One call over a server's socket, in real time, in which scenes are played one after the other."""
 
 import json
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 import numpy as np
@@ -16,13 +17,13 @@ from bargein.client.playback import audible_ms
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.capacity_socket import LoadSocket
-from bench.interruption.conditions import FRAME_MS, RATE_HZ, Condition
+from bench.interruption.conditions import FRAME_MS, RATE_HZ, SPEECH_MS, WORD_MS, Condition
 from bench.interruption.hearing import FALSE_AFTER_MS, HIT_MS, PAUSE_MS, Hearing, Outcome
 from bench.interruption.line import Echo, Line
 from bench.interruption.scenes import Scene, draw
 
-ANSWER_S = 38.0
-"""No scene is played later in an answer than this: its speech is as long as `recordings.SPEECH_S`."""
+ANSWER_S = SPEECH_MS / 1000 - 2
+"""No scene is played later in an answer than this."""
 
 _SPEAKS_WITHIN_S = 8.0
 _HEARD_AFTER_MS = 400
@@ -72,6 +73,9 @@ class Call:
         self._clip: tuple[float, Float32Array] | None = None
         self._late: deque[tuple[float, float]] = deque(maxlen=4_000)
         self._played_until_ms = float("-inf")
+        self._answer_ms = float("-inf")
+        self._fresh = True
+        self._texts: list[tuple[float, str]] = []
         self._over = False
 
     @property
@@ -93,8 +97,19 @@ class Call:
         clip = self._material.clips.get((scene.clip, scene.condition.name))
         self.say(begin_ms, np.zeros(1, dtype=np.float32) if clip is None else clip)
         until_ms = await self._watch(scene, begin_ms)
-        self._played_until_ms = until_ms
-        return self.hearing.outcome(scene, begin_ms, until_ms, self.worst_late_ms(begin_ms, until_ms))
+        self._played_until_ms, self._fresh = until_ms, scene.is_true
+        outcome = self.hearing.outcome(scene, begin_ms, until_ms, self.worst_late_ms(begin_ms, until_ms))
+        return replace(outcome, skipped_words=self._skipped(outcome, begin_ms + scene.onset_ms))
+
+    def _skipped(self, outcome: Outcome, onset_ms: float) -> float | None:
+        """How many words the assistant left out where it went on after a false stop (negative: said again)."""
+        if outcome.scene.is_true or outcome.stop_ms is None or outcome.gap_ms is None:
+            return None
+        stop_ms = onset_ms + outcome.stop_ms
+        heard = self.hearing.heard_ms(self._answer_ms, stop_ms) / WORD_MS
+        again = next((text for at_ms, text in self._texts if at_ms > stop_ms), None)
+        number = None if again is None else re.search(r"word(\d+)", again)
+        return None if number is None or number[1] == "0" else int(number[1]) - heard
 
     def say(self, begin_ms: float, clip: Float32Array) -> None:
         """Play a clip to the server, its first sample at `begin_ms`."""
@@ -122,10 +137,12 @@ class Call:
                 waited_from_ms = now_ms
                 if since_ms > self._played_until_ms:
                     begin_ms = since_ms + scene.inject_ms
+                    # What was stopped for nothing may go on, and then ends as soon as it would have.
+                    self._answer_ms = since_ms if self._fresh else self._answer_ms
                 else:
                     after_ms = _FOLLOW_MS + _FOLLOW_SPREAD_MS * draw(scene.clip, "follow")
                     begin_ms = self._played_until_ms + after_ms
-                if begin_ms + scene.offset_ms + FALSE_AFTER_MS > since_ms + ANSWER_S * 1000:
+                if begin_ms + scene.offset_ms + FALSE_AFTER_MS > self._answer_ms + ANSWER_S * 1000:
                     raise UsedUpError
                 if begin_ms <= now_ms + 3 * FRAME_MS:
                     return max(begin_ms, now_ms + 2 * FRAME_MS)
@@ -195,6 +212,8 @@ class Call:
         """Take a message."""
         if b'"user-interrupted"' in text and json.loads(text).get("type") == "user-interrupted":
             self.hearing.messages_ms.append(self._clock.monotonic_ms())
+        elif b'"assistant.speechStarted"' in text:
+            self._texts.append((self._clock.monotonic_ms(), json.loads(text)["text"]))
         elif b'"ended"' in text and json.loads(text).get("status") == "ended":
             self._over = True
 

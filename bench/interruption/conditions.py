@@ -7,6 +7,9 @@ FRAME_MS = 20
 SPEECH_DBFS = -26.0
 """Active level of the caller's voice."""
 
+SPEECH_MS, WORD_MS = 40_000, 400
+"""How long the assistant's answer is, and each of its words."""
+
 PLAYOUT_MS = 60
 """What a carrier's jitter buffer holds back: a frame that is later than this is lost."""
 

@@ -87,6 +87,7 @@ def _assistant(llm: str, voice: str) -> JsonObject:
     return {
         "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
         "firstMessageInterruptionsEnabled": True,
+        "clientMessages": ["user-interrupted", "status-update", "assistant.speechStarted"],
         "model": {"provider": "custom-llm", "url": llm, "model": "scripted"},
         "voice": {"provider": "custom-voice", "server": {"url": voice}},
     }

@@ -97,6 +97,7 @@ def _false_ones(outcomes: Sequence[Outcome]) -> JsonObject:
 def _recovery(stops: Sequence[Outcome]) -> JsonObject:
     """What became of the assistant's speech after false stops that were heard as silence."""
     again = [o.resumed_ms for o in stops if o.resumed_ms is not None]
+    words = [o.skipped_words for o in stops if o.skipped_words is not None]
     gaps = [o.gap_ms for o in stops if o.gap_ms is not None]
     return {
         "stops": len(stops),
@@ -105,6 +106,7 @@ def _recovery(stops: Sequence[Outcome]) -> JsonObject:
         "within_1000_ms": sum(ms <= 1_000 for ms in again),
         "gap_p50_ms": round(float(np.median(gaps))) if gaps else None,
         "gap_p95_ms": round(float(np.percentile(gaps, 95))) if gaps else None,
+        "skipped_words_p50": round(float(np.median(words)), 1) if words else None,
     }
 
 

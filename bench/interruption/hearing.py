@@ -37,6 +37,8 @@ class Outcome:
         late_ms: the worst delay of our own frames: the trial was not in real time if it is much.
         gap_ms: how long it was silent where it stopped and spoke again; None: it did not, or not while it was watched.
         resumed_ms: when it spoke again, from the end of the clip's sound on (0: before that).
+        skipped_words: of the answer, where it went on after a false stop: what was never heard (negative: heard twice);
+            None: it did not go on, or nobody knows.
         dry_ms: how long its playback had run dry in mid-speech before the onset: the server was not in real time.
     """
 
@@ -49,6 +51,7 @@ class Outcome:
     late_ms: float = 0.0
     gap_ms: float | None = None
     resumed_ms: float | None = None
+    skipped_words: float | None = None
     dry_ms: float = 0.0
 
     @property
@@ -124,6 +127,10 @@ class Hearing:
         """When the speech that sounded at a time fell silent, as far as that is certain at `now_ms`."""
         sounding = self.stretch_at(at_ms)
         return sounding[1] if sounding is not None and sounding[1] + PAUSE_MS <= now_ms else None
+
+    def heard_ms(self, from_ms: float, until_ms: float) -> float:
+        """How much speech was heard in a span."""
+        return sum(max(0.0, min(end, until_ms) - max(begin, from_ms)) for begin, end in self.stretches)
 
     def outcome(self, scene: Scene, begin_ms: float, until_ms: float, late_ms: float) -> Outcome:
         """What came of a scene whose clip began at `begin_ms` and that was watched until `until_ms`."""

@@ -4,35 +4,39 @@
 """
 
 import json
+import re
 import sys
-from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 import anyio
 import anyio.to_thread
 import numpy as np
 import soxr
 
+from bargein.audio.pcm import Int16Array
 from bench.fakes import FakeLlm, LlmScript
 from bench.http_peer import Exchange, HttpPeer
-from bench.interruption.conditions import RATE_HZ
+from bench.interruption.conditions import RATE_HZ, SPEECH_MS, WORD_MS
 
 _PIECE_BYTES = 64_000
-_WORDS = 90
+_WORD = re.compile(r"word(\d+)")
 
 
 class RecordedVoice(HttpPeer):
-    """A custom voice that answers every request with recorded speech, whatever the text.
+    """A custom voice that says `word0 word1 …` with so many milliseconds of recorded speech for each word.
+
+    Whoever asks for the words from the seventh on gets the recording from there, so an assistant that goes on after a
+    false alarm is heard to go on where its text does.
 
     Args:
-        speeches: a folder of raw 16-bit samples at 16 kHz.
+        speeches: a folder of raw 16-bit samples at 16 kHz; each call has one of them.
     """
 
     def __init__(self, speeches: Path) -> None:
         super().__init__(self._speak, record=False)
         self._speeches = [np.frombuffer(path.read_bytes(), "<i2") for path in sorted(speeches.glob("*.pcm"))]
-        self._at_rate: dict[tuple[int, int], bytes] = {}
-        self._numbers = count()
+        self._at_rate: dict[tuple[int, int], Int16Array] = {}
 
     @property
     def url(self) -> str:
@@ -40,24 +44,28 @@ class RecordedVoice(HttpPeer):
         return f"{self.origin}/voice"
 
     async def _speak(self, exchange: Exchange) -> None:
-        rate_hz = int(exchange.body["message"]["sampleRate"])
-        pcm = self._pcm(next(self._numbers) % len(self._speeches), rate_hz)
+        message = exchange.body["message"]
+        rate_hz, words = int(message["sampleRate"]), [int(number) for number in _WORD.findall(message["text"])]
+        call_id = str(message["call"]["id"]) if "call" in message else ""
+        sound = self._sound(crc32(call_id.encode()) % len(self._speeches), rate_hz)
+        first, last = (words[0], words[-1] + 1) if words else (0, 1)
+        pcm = sound[first * WORD_MS * rate_hz // 1000 : last * WORD_MS * rate_hz // 1000].tobytes()
         await exchange.start("application/octet-stream")
         for at in range(0, len(pcm), _PIECE_BYTES):
             await exchange.send(pcm[at : at + _PIECE_BYTES])
         await exchange.end()
 
-    def _pcm(self, number: int, rate_hz: int) -> bytes:
+    def _sound(self, number: int, rate_hz: int) -> Int16Array:
         if (number, rate_hz) not in self._at_rate:
             speech = self._speeches[number]
             sound = speech if rate_hz == RATE_HZ else soxr.resample(speech, RATE_HZ, rate_hz)
-            self._at_rate[number, rate_hz] = sound.astype("<i2").tobytes()
+            self._at_rate[number, rate_hz] = sound.astype("<i2")
         return self._at_rate[number, rate_hz]
 
 
 async def _main(speeches: Path) -> None:
     # One sentence, so that the voice is asked once; no phrase in it means anything to anybody.
-    tokens = tuple(f"word{number} " for number in range(_WORDS))
+    tokens = tuple(f"word{number} " for number in range(SPEECH_MS // WORD_MS))
     async with FakeLlm(LlmScript(tokens=tokens), record=False) as llm, RecordedVoice(speeches) as voice:
         print(json.dumps({"llm": llm.url, "voice": voice.url}), flush=True)
         await anyio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)

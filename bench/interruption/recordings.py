@@ -8,14 +8,11 @@ import soundfile
 import soxr
 
 from bargein.audio.pcm import Float32Array
-from bench.interruption.conditions import RATE_HZ, SPEECH_DBFS
+from bench.interruption.conditions import RATE_HZ, SPEECH_DBFS, SPEECH_MS
 from bench.interruption.scenes import LONGEST_CLIP_S, rows
 
 VOICES = 6
 """How many different speeches the assistant has."""
-
-SPEECH_S = 40
-"""How long each of them is, at least."""
 
 
 def read(path: Path, longest_s: int = LONGEST_CLIP_S) -> Float32Array:
@@ -42,17 +39,18 @@ def room(data: Path) -> Float32Array:
 
 
 def steady_speech(data: Path, seed: int = 0) -> Float32Array:
-    """Forty seconds and more of the assistant's voice without a pause of 150 ms, at the caller's level."""
+    """Forty seconds of the assistant's voice without a pause of 150 ms, at the caller's level."""
     speech = [row for row in rows(data) if row["class"] == "assistant.speech"]
     Random(seed).shuffle(speech)
+    longest = SPEECH_MS * RATE_HZ // 1000
     pieces: list[Float32Array] = []
     for row in speech:
         samples = read(data / row["path"])
         begin, end = (int(float(row[name] or 0) * RATE_HZ) for name in ("speech_onset_s", "speech_offset_s"))
         pieces.append(_without_pauses(at_level(samples[begin : end or None], SPEECH_DBFS)))
-        if sum(piece.size for piece in pieces) > SPEECH_S * RATE_HZ:
+        if sum(piece.size for piece in pieces) >= longest:
             break
-    return np.concatenate(pieces)
+    return np.concatenate(pieces)[:longest]
 
 
 def write_speeches(data: Path, folder: Path) -> None:

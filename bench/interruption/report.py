@@ -91,7 +91,15 @@ def _recovers(column: JsonObject) -> bool:
 
 
 def _recovery(report: JsonObject) -> Rows:
-    head = ["", "stops", "speaks again", "within 600 ms of the caller's silence", "within 1 s", "silent for, p50 / p95"]
+    head = [
+        "",
+        "stops",
+        "speaks again",
+        "within 600 ms of the caller's silence",
+        "within 1 s",
+        "silent for, p50 / p95",
+        "words left out",
+    ]
     rows = [head]
     for name, column in report["columns"].items():
         for part in ("listening", "noise"):
@@ -99,7 +107,9 @@ def _recovery(report: JsonObject) -> Rows:
             if told:
                 counts = [str(told[key]) for key in ("stops", "went_on", "within_600_ms", "within_1000_ms")]
                 gaps = "-" if told["gap_p50_ms"] is None else f"{told['gap_p50_ms']} / {told['gap_p95_ms']} ms"
-                rows.append([f"{name}, {part}", *counts, gaps])
+                left_out = told["skipped_words_p50"]
+                words = "-" if left_out is None else f"{left_out:+.1f}"
+                rows.append([f"{name}, {part}", *counts, gaps, words])
     return rows
 
 

@@ -300,7 +300,10 @@ def _taken(endings: Sequence[Ending]) -> JsonObject:
 
 def _as_json(outcome: Outcome) -> JsonObject:
     scene = outcome.scene
-    times = {name: getattr(outcome, name) for name in ("stop_ms", "message_ms", "gap_ms", "resumed_ms", "exposed_ms")}
+    times = {
+        name: getattr(outcome, name)
+        for name in ("stop_ms", "message_ms", "gap_ms", "resumed_ms", "skipped_words", "exposed_ms")
+    }
     return {
         "part": scene.part,
         "study": scene.study,

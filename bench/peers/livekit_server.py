@@ -36,7 +36,7 @@ RATE_HZ = 16_000
 FRAME_MS = 20
 FRAME_BYTES = RATE_HZ * 2 * FRAME_MS // 1000
 LEAD_S = 0.04
-TEXT = " ".join(f"word{number}" for number in range(90)) + "."
+TEXT = " ".join(f"word{number}" for number in range(100)) + "."
 
 SPEECHES = [path.read_bytes() for path in sorted(Path(sys.argv[1]).glob("*.pcm"))]
 NUMBERS = count()

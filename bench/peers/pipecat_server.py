@@ -46,7 +46,7 @@ from pipecat.workers.runner import WorkerRunner
 
 RATE_HZ = 16_000
 PIECE_BYTES = RATE_HZ * 2 * 40 // 1000
-TEXT = " ".join(f"word{number}" for number in range(90)) + "."
+TEXT = " ".join(f"word{number}" for number in range(100)) + "."
 
 SPEECHES = [path.read_bytes() for path in sorted(Path(sys.argv[1]).glob("*.pcm"))]
 NUMBERS = count()

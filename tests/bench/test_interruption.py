@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
 import numpy as np
 import pytest
 from bench.interruption.caller import SilentError, UsedUpError, calling
@@ -15,6 +16,7 @@ from bench.interruption.conditions import CLEAN, RATE_HZ, TELEPHONE, Condition
 from bench.interruption.contenders import Contender
 from bench.interruption.line import Line
 from bench.interruption.material import load
+from bench.interruption.peers import RecordedVoice
 from bench.interruption.recordings import steady_speech
 from bench.interruption.run import measure
 from bench.interruption.scenes import PARTS, PLANS, Scene, scenes
@@ -263,6 +265,25 @@ def test_a_run_takes_as_many_clips_as_fit_into_the_time(collection: Path) -> Non
     assert 0 < fitting(options) < 1
     assert sum(seconds(options, fitting(options))) <= 120
     assert fitting(replace(options, minutes=500)) == 1.0
+
+
+@pytest.mark.anyio
+async def test_the_voice_of_the_benchmark_says_the_words_that_it_is_asked_for(tmp_path: Path) -> None:
+    for number in range(2):
+        speech = (np.arange(640_000) // 6_400 + 1_000 * number).astype("<i2")  # each word is its own number
+        (tmp_path / f"{number}.pcm").write_bytes(speech.tobytes())
+    async with RecordedVoice(tmp_path) as voice, httpx.AsyncClient(trust_env=False) as http:
+
+        async def words(text: str, call_id: str) -> set[int]:
+            message = {"text": text, "sampleRate": 16_000, "call": {"id": call_id}}
+            said = np.frombuffer((await http.post(voice.url, json={"message": message})).content, "<i2")
+            assert said.size == 6_400 * len(text.split())
+            return {int(sample) for sample in said}
+
+        first = await words("word7 word8 word9", "a")
+        assert first in ({7, 8, 9}, {1007, 1008, 1009})
+        assert await words("word9", "a") < first
+        assert {frozenset(await words("word1", str(n))) for n in range(9)} == {frozenset({1}), frozenset({1001})}
 
 
 def test_the_assistant_of_the_benchmark_makes_no_pause(collection: Path) -> None:

@@ -105,7 +105,7 @@ def outcome(number: int, part: str, stop_ms: float | None, condition: Condition 
 def outcomes() -> list[Outcome]:
     some = [outcome(n, "command", 200 + 10 * n) for n in range(10)] + [outcome(10, "command", None)]
     some += [outcome(n, "listening", 400 if n == 0 else None) for n in range(4)]
-    some[-4] = replace(some[-4], gap_ms=500, resumed_ms=450)
+    some[-4] = replace(some[-4], gap_ms=500, resumed_ms=450, skipped_words=1.5)
     some += [outcome(n, "noise", None) for n in range(2)]
     return [*some, replace(some[0], over_speech=False)]
 
@@ -122,6 +122,7 @@ def test_figures_are_computed_from_what_is_not_void() -> None:
     assert told["listening"]["stops_per_minute"]["value"] == 0.5
     assert told["listening"]["recovery"] == {
         "stops": 1, "went_on": 1, "within_600_ms": 1, "within_1000_ms": 1, "gap_p50_ms": 500, "gap_p95_ms": 500,
+        "skipped_words_p50": 1.5,
     }  # fmt: skip
     assert told["noise"]["stops"] == 0
     assert summary([])["trials"] == 0
