@@ -34,6 +34,8 @@ _BUSY = 0.85
 _WARM_UP_S = 40
 _MOST_LATE = 0.02
 _PATIENCE = 1.2
+_FIRST = ("main", "explicit")
+"""Studies that come before the turns; the others come after them."""
 
 
 @dataclass(slots=True)
@@ -172,32 +174,36 @@ def _call(contender: Contender, material: Material, scene: Scene, plan: str) -> 
 
 async def _play(work: Work, contender: Contender, options: Options, material: Material) -> None:
     """One caller: call after call until nothing is left to play."""
-    while work.scenes and work.in_time:
+    while work.in_time and (work.scenes or work.turns):
+        if work.turns and not (work.scenes and work.scenes[0].study in _FIRST):
+            await _turn(work, contender, material)
+            continue
         scene = work.scenes.popleft()
         try:
             async with _call(contender, material, scene, options.plan) as call:
                 await _scenes_of_a_call(work, call, scene)
         except (OSError, TimeoutError, ClientError) as error:
             work.again(scene, str(error) or type(error).__name__)
-    while work.turns and work.in_time:
-        turn, policy = said = work.turns.popleft()
-        try:
-            with anyio.fail_after(_MOST_S):
-                ending = await take(
-                    turn, policy, at=contender.server, assistant=contender.assistant, clock=_CLOCK, material=material,
-                    oracle=contender.oracle,
-                )  # fmt: skip
-        except (OSError, TimeoutError, ClientError, SilentError) as error:
-            work.tried[said] += 1
-            if work.tried[said] < _TRIES:
-                work.turns.append(said)
-            else:
-                work.lost.append(f"{turn.clip}: {error}")
-            continue
-        if ending.late_ms > LATE_MS and work.tried[said] < 1:
-            work.tried[said] += 1
+
+
+async def _turn(work: Work, contender: Contender, material: Material) -> None:
+    turn, policy = said = work.turns.popleft()
+    work.tried[said] += 1
+    try:
+        with anyio.fail_after(_MOST_S):
+            ending = await take(
+                turn, policy, at=contender.server, assistant=contender.assistant, clock=_CLOCK, material=material,
+                oracle=contender.oracle,
+            )  # fmt: skip
+    except (OSError, TimeoutError, ClientError, SilentError) as error:
+        if work.tried[said] < _TRIES:
             work.turns.append(said)
-            continue
+        else:
+            work.lost.append(f"{turn.clip}: {error}")
+        return
+    if ending.late_ms > LATE_MS and work.tried[said] < _TRIES:
+        work.turns.append(said)
+    else:
         work.endings.append(ending)
 
 

@@ -20,6 +20,9 @@ True interruptions (several words; one word), listening aloud, noise, our own ec
 
 TRUE_PARTS = ("command", "word")
 
+STUDIES = ("main", "explicit", "plans", "telephone")
+"""What scenes are played for, in the order of importance."""
+
 EXPLICIT = '{"numWords": 0, "voiceSeconds": 0.2}'
 PLANS = (
     "",
@@ -86,13 +89,15 @@ def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, tele
         if part is None:
             continue
         found += _main(row, part, share, repeats, telephone=telephone) if part in parts else ()
-        for study in ("explicit", "plans", "telephone"):
+        for study in STUDIES[1:]:
             if study in parts and draw(row["path"], "share") < share * _OF_ALL[study]:
                 found += _again(row, part, study)
     if "echo" in parts:
         found += _echoes(share, telephone=telephone)
-    # Calls of one condition follow on each other, and scenes within them are mixed.
-    return sorted(found, key=lambda s: (s.condition.name, s.plan, draw(s.clip + s.part, str(s.inject_ms))))
+    # What counts most comes first; calls of one condition follow on each other, and scenes within them are mixed.
+    return sorted(
+        found, key=lambda s: (STUDIES.index(s.study), s.condition.name, s.plan, draw(s.clip + s.part, str(s.inject_ms)))
+    )
 
 
 def rows(data: Path) -> list[dict[str, str]]:

@@ -239,7 +239,8 @@ def test_the_same_seed_gives_the_same_scenes(collection: Path) -> None:
     assert all(2_000 <= s.inject_ms <= 12_000 for s in main if s.part != "echo")
     assert {s.condition.level_dbfs for s in main if s.part == "noise"} == {-26.0, -36.0}
     assert scenes(collection, PARTS[:4], 0.0, 1) == []
-    order = [(s.condition, s.plan) for s in first]
+    order = [(s.study, s.condition, s.plan) for s in first]
+    assert order[0][0] == "main"
     assert len([1 for a, b in pairwise(order) if a != b]) == len(set(order)) - 1, "one group each"
 
 
