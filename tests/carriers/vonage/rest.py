@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -18,7 +18,7 @@ from tests.carriers.vonage.signing import API_KEY, APPLICATION, SECRET
 from tests.webhooks.receiver import Got, Receiver, as_json, response
 
 CLOSED = object()
-"""Instead of an answer: the connection is closed."""
+"""In `Cloud.breaks`: the connection is closed."""
 API_SECRET = "an-api-secret-0815"
 NUMBER = "15550001111"
 
@@ -78,101 +78,111 @@ def _application() -> dict[str, Any]:
 
 
 @dataclass
-class Cloud:
-    """The API.
+class Api:
+    """What the API knows, and what it answers.
 
     Attributes:
-        asked: what was asked, in order.
+        asked: what was asked and let in, in order.
         application: as it stands.
         numbers: that the account has.
         calls: ids of calls that can be steered.
-        placed: is told of each call that is placed: its id and the request.
-        refuses: a path's beginning -> the answer it gets instead.
+        place: makes a call of a request, and gives its id.
+        refuses: a path's beginning -> the status and JSON that it is answered with instead.
     """
 
     asked: list[Asked] = field(default_factory=list)
     application: dict[str, Any] = field(default_factory=_application)
     numbers: list[dict[str, Any]] = field(default_factory=lambda: [{"country": "US", "msisdn": NUMBER}])
     calls: set[str] = field(default_factory=set)
-    placed: Callable[[str, dict[str, Any]], None] | None = None
-    steered: Callable[[str, dict[str, Any]], None] | None = None
-    refuses: dict[str, Any] = field(default_factory=dict)
+    place: Callable[[Any], str] = lambda _: str(uuid4())
+    refuses: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    def of(self, method: str, path: str) -> list[Asked]:
+        return [one for one in self.asked if one.method == method and one.path.startswith(path)]
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> tuple[int, Any]:
+        """Status and JSON; None stands for no body."""
+        path = urlsplit(target).path
+        known = _by_application(headers) if path.startswith("/v1/calls") else _by_owner(headers)
+        if not known:
+            return 401, {"type": "UNAUTHORIZED", "title": "Unauthorized", "detail": headers.get("authorization")}
+        form = headers.get("content-type") == "application/x-www-form-urlencoded"
+        body = dict(parse_qsl(raw.decode())) if form else json.loads(raw or b"null")
+        self.asked.append(Asked(method, target, headers["host"], body))
+        for start, answer in self.refuses.items():
+            if path.startswith(start):
+                return answer
+        if path.startswith("/v1/calls"):
+            return self._call(method, path.split("/")[3:], body)
+        if path.startswith("/v2/applications/"):
+            if method == "PUT":
+                self.application = {**body, "id": APPLICATION, "_links": self.application["_links"]}
+            return 200, self.application
+        return self._number(target, body)
+
+    def _call(self, method: str, rest: list[str], body: Any) -> tuple[int, Any]:
+        if method == "POST":
+            call = self.place(body)
+            self.calls.add(call)
+            made = {"uuid": call, "status": "started", "direction": "outbound", "conversation_uuid": f"CON-{call}"}
+            return 201, made
+        if rest[0] not in self.calls:
+            return 404, {"type": "NOT_FOUND", "error_title": "Not Found"}
+        return (200, {"message": "DTMF sent", "uuid": rest[0]}) if rest[1:] == ["dtmf"] else (204, None)
+
+    def _number(self, target: str, body: Any) -> tuple[int, Any]:
+        if target.startswith("/account/numbers"):
+            query = parse_qs(urlsplit(target).query)
+            found = [one for one in self.numbers if one["msisdn"].startswith(query["pattern"][0])]
+            return 200, ({"count": len(found), "numbers": found} if found else {})
+        for one in self.numbers:
+            if (one["country"], one["msisdn"]) == (body["country"], body["msisdn"]):
+                one["app_id"] = body["app_id"]
+                return 200, {"error-code": "200", "error-code-label": "success"}
+        return 420, {"error-code": "420", "error-code-label": "method failed"}
+
+
+@dataclass
+class Cloud(Api):
+    """The API as a server of its own.
+
+    Attributes:
+        breaks: a path's beginning -> bytes that are sent in an answer's place, or NEVER, or CLOSED.
+    """
+
+    breaks: dict[str, Any] = field(default_factory=dict)
     _http: Receiver = field(default_factory=Receiver)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.port}"
 
-    def of(self, method: str, path: str) -> list[Asked]:
-        return [one for one in self.asked if one.method == method and one.path.startswith(path)]
-
     async def __aenter__(self) -> Self:
-        self._http.script = [self._answer]
+        self._http.script = [self._reply]
         await self._http.__aenter__()
         return self
 
     async def __aexit__(self, *exc: Any) -> None:
         await self._http.__aexit__(*exc)
 
-    def _answer(self, got: Got) -> Any:
-        path = urlsplit(got.path).path
-        known = _by_application(got) if path.startswith("/v1/calls") else _by_owner(got)
-        if not known:
-            return as_json(
-                {"type": "UNAUTHORIZED", "title": "Unauthorized", "detail": got.headers["authorization"]}, 401
-            )
-        form = got.headers.get("content-type") == "application/x-www-form-urlencoded"
-        body = dict(parse_qsl(got.body.decode())) if form else json.loads(got.body or b"null")
-        self.asked.append(Asked(got.method, got.path, got.headers["host"], body))
-        for start, answer in self.refuses.items():
-            if path.startswith(start):
-                if answer is CLOSED:
+    def _reply(self, got: Got) -> Any:
+        status, body = self.answer(got.method, got.path, got.headers, got.body)
+        for start, instead in self.breaks.items():
+            if got.path.startswith(start):
+                if instead is CLOSED:
                     raise anyio.EndOfStream
-                return answer
-        if path.startswith("/v1/calls"):
-            return self._call(got.method, path.split("/")[3:], body)
-        if path.startswith("/v2/applications/"):
-            if got.method == "PUT":
-                self.application = {**body, "id": APPLICATION, "_links": self.application["_links"]}
-            return as_json(self.application)
-        return self._number(got, body)
-
-    def _call(self, method: str, rest: list[str], body: Any) -> bytes:
-        if method == "POST":
-            call = str(uuid4())
-            self.calls.add(call)
-            if self.placed is not None:
-                self.placed(call, body)
-            made = {"uuid": call, "status": "started", "direction": "outbound", "conversation_uuid": f"CON-{call}"}
-            return as_json(made, 201)
-        if rest[0] not in self.calls:
-            return as_json({"type": "NOT_FOUND", "error_title": "Not Found"}, 404)
-        if self.steered is not None:
-            self.steered(rest[0], body)
-        if rest[1:] == ["dtmf"]:
-            return as_json({"message": "DTMF sent", "uuid": rest[0]})
-        return response(204, b"")
-
-    def _number(self, got: Got, body: Any) -> bytes:
-        if got.path.startswith("/account/numbers"):
-            query = parse_qs(urlsplit(got.path).query)
-            found = [one for one in self.numbers if one["msisdn"].startswith(query["pattern"][0])]
-            return as_json({"count": len(found), "numbers": found} if found else {})
-        for one in self.numbers:
-            if (one["country"], one["msisdn"]) == (body["country"], body["msisdn"]):
-                one["app_id"] = body["app_id"]
-                return as_json({"error-code": "200", "error-code-label": "success"})
-        return as_json({"error-code": "420", "error-code-label": "method failed"}, 420)
+                return instead
+        return response(status, b"") if body is None else as_json(body, status)
 
 
-def _by_application(got: Got) -> bool:
+def _by_application(headers: Mapping[str, str]) -> bool:
     try:
-        token = got.headers["authorization"].removeprefix("Bearer ")
+        token = headers["authorization"].removeprefix("Bearer ")
         return jwt.decode(token, key_pair()[1], ["RS256"])["application_id"] == APPLICATION
     except (KeyError, jwt.PyJWTError):
         return False
 
 
-def _by_owner(got: Got) -> bool:
+def _by_owner(headers: Mapping[str, str]) -> bool:
     wanted = base64.b64encode(f"{API_KEY}:{API_SECRET}".encode()).decode()
-    return got.headers.get("authorization") == f"Basic {wanted}"
+    return headers.get("authorization") == f"Basic {wanted}"

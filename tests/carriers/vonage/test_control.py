@@ -180,7 +180,7 @@ async def test_hanging_up_ends_a_call_and_one_that_is_over_is_no_error(
     await carrier.hang_up(line, "u-1")
     await carrier.hang_up(line, "u-2")  # 404
     assert [one.body for one in cloud.asked] == [{"action": "hangup"}] * 2
-    cloud.refuses["/v1/calls"] = as_json({"title": "Server Error"}, 500)
+    cloud.refuses["/v1/calls"] = (500, {"title": "Server Error"})
     with pytest.raises(CarrierError, match=r"500 \(Server Error\)"):
         await carrier.hang_up(line, "u-1")
 
@@ -201,7 +201,12 @@ async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
     await carrier.adopt(line, Addresses(PLACES.voice, PLACES.status))
     after = cloud.application
     webhooks = after["capabilities"]["voice"]["webhooks"]
-    assert webhooks["answer_url"] == {"address": PLACES.voice, "http_method": "POST"}
+    assert webhooks["answer_url"] == {
+        "address": PLACES.voice,
+        "http_method": "POST",
+        "connect_timeout": 1000,
+        "socket_timeout": 10_000,
+    }
     assert webhooks["event_url"] == {"address": PLACES.status, "http_method": "POST"}
     assert after["capabilities"]["voice"]["signed_callbacks"] is True
     before["capabilities"]["voice"] = after["capabilities"]["voice"]
@@ -268,7 +273,7 @@ async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: Vonage
         CLOSED,
     ]
     for answer in answers:
-        cloud.refuses["/v1/calls"] = answer
+        cloud.breaks["/v1/calls"] = answer
         with pytest.raises(CarrierError) as told:
             await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
         assert SECRET not in str(told.value)
@@ -276,7 +281,7 @@ async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: Vonage
 
 async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
     """The library would ask again when a connection breaks; the call may be ringing by then."""
-    cloud.refuses["/v1/calls"] = CLOSED
+    cloud.breaks["/v1/calls"] = CLOSED
     with pytest.raises(CarrierError, match="reached"):
         await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
     assert len(cloud.of("POST", "/v1/calls")) == 1
@@ -290,7 +295,7 @@ async def test_a_silent_api_is_given_up(
 ) -> None:
     monkeypatch.setattr(requests_of, "_TIMEOUT_S", 0.2)
     monkeypatch.setattr(requests_of, "_WAIT_S", 1)  # the thread's own limit, so that the test does not wait for it
-    cloud.refuses["/v1/calls"] = NEVER
+    cloud.breaks["/v1/calls"] = NEVER
     with pytest.raises(CarrierError, match="in time"):
         await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
 

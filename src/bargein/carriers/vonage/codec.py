@@ -49,7 +49,7 @@ class VonageCodec:
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
         """See `Codec.read`."""
         if isinstance(frame, bytes):
-            return self._audio(frame)
+            return _audio(frame)
         event = _parsed(frame)
         match event.get("event"):
             case "websocket:connected":
@@ -77,15 +77,6 @@ class VonageCodec:
         """See `Codec.clear`."""
         return '{"action": "clear"}'
 
-    def _audio(self, frame: bytes) -> Sequence[MediaEvent]:
-        if not self._connected:
-            raise FrameError("audio before websocket:connected")
-        if len(frame) % 2:
-            raise FrameError("audio that ends in the middle of a sample")
-        if len(frame) > _MOST_FRAME_BYTES:
-            raise FrameError("more than a second of audio in one message")
-        return [Heard(frame)] if frame else []
-
     def _started(self, event: JsonObject) -> Started:
         if self._connected:
             raise FrameError("a second websocket:connected")
@@ -95,6 +86,14 @@ class VonageCodec:
         self._connected = True
         call: object = event.get(CALL_HEADER)
         return Started(call if isinstance(call, str) else None, {"contentType": agreed})
+
+
+def _audio(frame: bytes) -> Sequence[MediaEvent]:
+    if len(frame) % 2:
+        raise FrameError("audio that ends in the middle of a sample")
+    if len(frame) > _MOST_FRAME_BYTES:
+        raise FrameError("more than a second of audio in one message")
+    return [Heard(frame)] if frame else []
 
 
 def _parsed(frame: str) -> JsonObject:

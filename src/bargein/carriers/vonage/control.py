@@ -23,6 +23,8 @@ from bargein.wire.base import JsonObject
 _GONE = frozenset({400, 404})
 """What Vonage answers to a hang-up of a call that is over. The request itself is always well formed."""
 _STARTS_WITH = 0
+_PATIENCE = {"connect_timeout": 1000, "socket_timeout": 10_000}
+"""Milliseconds, the longest that Vonage allows: an owner's server may take 7.5 s to say who takes a call."""
 _UNREADABLE = (ValidationError, VonageError)
 
 
@@ -145,7 +147,7 @@ def _point_application(vonage: Vonage, application_id: str, addresses: Addresses
     capabilities: dict[str, Any] = dict(before.get("capabilities") or {})
     voice: dict[str, Any] = dict(capabilities.get("voice") or {})
     webhooks: dict[str, Any] = dict(voice.get("webhooks") or {})
-    webhooks["answer_url"] = {"address": addresses.voice, "http_method": "POST"}
+    webhooks["answer_url"] = {"address": addresses.voice, "http_method": "POST", **_PATIENCE}
     webhooks["event_url"] = {"address": addresses.status, "http_method": "POST"}
     voice |= {"webhooks": webhooks, "signed_callbacks": True}
     http.put(http.api_host, path, {**before, "capabilities": {**capabilities, "voice": voice}}, auth_type="basic")
