@@ -59,6 +59,9 @@ def serve(
         settings.public_key,
         settings.openai_api_key,
         settings.database_password,
+        settings.vonage_api_secret,
+        settings.vonage_private_key,
+        settings.vonage_signature_secret,
         *settings.secret_keys,
     )
     logs.configure(level=settings.log_level, clock=clock, secrets=secrets)

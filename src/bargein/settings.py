@@ -103,6 +103,7 @@ class Settings:
         vonage_private_key: of that application, in PEM; a backslash and an n may stand for a new line
             (`VONAGE_PRIVATE_KEY`).
         vonage_signature_secret: what that account signs webhooks with (`VONAGE_SIGNATURE_SECRET`).
+        vonage_api_url: a server that stands in for all of Vonage's API hosts (`VONAGE_API_URL`).
         telnyx_api_key: for phone numbers of Telnyx's that name no credential (`TELNYX_API_KEY`).
         telnyx_public_key: what Telnyx's webhooks for them are checked with, base64 (`TELNYX_PUBLIC_KEY`).
         telnyx_api_url: another address of Telnyx's API (`TELNYX_API_URL`).
@@ -132,6 +133,7 @@ class Settings:
     vonage_application_id: str | None = None
     vonage_private_key: str | None = field(default=None, repr=False)
     vonage_signature_secret: str | None = field(default=None, repr=False)
+    vonage_api_url: str | None = None
     telnyx_api_key: str | None = field(default=None, repr=False)
     telnyx_public_key: str | None = None
     telnyx_api_url: str | None = None
@@ -258,6 +260,7 @@ def from_environment(
         vonage_application_id=text("VONAGE_APPLICATION_ID"),
         vonage_private_key=text("VONAGE_PRIVATE_KEY"),
         vonage_signature_secret=text("VONAGE_SIGNATURE_SECRET"),
+        vonage_api_url=(text("VONAGE_API_URL") or "").rstrip("/") or None,
         telnyx_api_key=text("TELNYX_API_KEY"),
         telnyx_public_key=text("TELNYX_PUBLIC_KEY"),
         telnyx_api_url=(text("TELNYX_API_URL") or "").rstrip("/") or None,
