@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bargein.client import Server, create_call, join
 from tests.browser.chromium import Page, browse, find_chromium
 from tests.browser.conftest import clip, serve, spoken, write_microphone
 
@@ -197,3 +198,23 @@ async def submit_words(page: Page, words: str, how: str) -> None:
       document.getElementById("words").value = {words!r};
       document.querySelector("#type button[value={how}]").click();
     }})()""")
+
+
+async def test_a_call_of_others_is_watched(tmp_path: Path) -> None:
+    """As a telephone call is, whose id stands in the page's address."""
+    async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile") as page:
+        where = Server(url=server.url)
+        call = await create_call(where, assistant={"firstMessage": "Hello, this is the bakery speaking."})
+        await page.open(f"{server.url}/?listen={call.id}")
+        await page.wait_for("document.getElementById('state').textContent === 'Waiting for the call…'")
+        async with join(where, call) as connection:
+            await page.wait_for(LIVE, within_s=20)
+            await connection.say("It is open until six.")
+            await page.wait_for(
+                "document.querySelector('.turn.assistant:last-child')?.textContent.includes('open until six')", 20
+            )
+            assert await page.evaluate("document.getElementById('mute').disabled")
+            await click(page, "call")  # which hangs up by now
+            await page.wait_for("document.body.dataset.state === 'ended'", within_s=20)
+        assert await text_of(page, "#trouble:not([hidden])") == []
+        assert await complaints(page) == []

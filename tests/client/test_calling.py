@@ -113,6 +113,7 @@ async def test_a_call_is_told_from_its_queue_to_its_end() -> None:
     }
     told = "\n".join(lines)
     assert "+15550001111 (vonage) → +15551234567" in told
+    assert f"{server.url}/?listen=c1" in told
     order = ["queued", "ringing", "answered", "call ended: customer-ended-call"]
     assert [told.count(word) for word in order] == [1, 1, 1, 1]
     assert sorted(order, key=told.index) == order

@@ -154,6 +154,8 @@ class _Story:
         named = number.get("number") or number.get("sipUri") or number.get("name") or number["id"]
         way = f"{server.url} · {named} ({number.get('provider')}) → {options.to}"
         self._narration.phone_call_made(str(record["id"]), way)
+        self._narration.note(f"see it at {server.url}/?listen={record['id']}")
+        self._narration.gap()
         self._narration.begin(self._clock.monotonic_ms())
 
     def status(self, record: JsonObject) -> None:

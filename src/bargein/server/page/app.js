@@ -8,6 +8,7 @@ import { Messages } from "./messages.js";
 import { Session } from "./session.js";
 import { Timeline, clock, loudness } from "./timeline.js";
 import { explain } from "./troubles.js";
+import { Watching } from "./watching.js";
 
 const KEY = "bargein.public-key";
 const METER_FALL = 0.08;
@@ -19,7 +20,10 @@ const STATES = {
   assistant: "Speaking",
   late: "Taking its time…",
   ended: "Call ended",
+  waiting: "Waiting for the call…",
 };
+/** The id of a call that others have, which is to be watched. */
+const WATCHED = new URLSearchParams(location.search).get("listen");
 
 /** @param {string} id @returns {any} the element, which the document has */
 const part = (id) => document.getElementById(id);
@@ -33,12 +37,12 @@ const messages = new Messages({
   count: part("message-count"),
 });
 
-/** @type {Session | null} */
+/** @type {Session | Watching | null} */
 let session = null;
 let busy = false;
 let meter = 0;
 
-/** @returns {Session | null} the call that runs, or the last one */
+/** @returns {Session | Watching | null} the call that runs, or the last one */
 export function currentSession() {
   return session;
 }
@@ -50,8 +54,9 @@ function setState(state) {
   const live = document.body.dataset.state === "live";
   const call = part("call");
   call.textContent = live ? "Hang up" : state === "calling" ? "Calling…" : "Start call";
+  call.disabled = state === "waiting";
   call.setAttribute("aria-busy", String(state === "calling"));
-  part("mute").disabled = !live;
+  part("mute").disabled = !live || session instanceof Watching;
   for (const control of part("type").elements) control.disabled = !live;
 }
 
@@ -62,13 +67,25 @@ function announce(text) {
 async function startCall({ silent = false } = {}) {
   const settings = part("settings");
   if (busy || !settings.reportValidity()) return;
-  busy = true;
-  showTrouble(null);
-  setState("calling");
-  try {
+  await begin("calling", async () => {
     const stream = silent ? null : await askForMicrophone();
     messages.clear();
-    session = await Session.start(assistantFrom(wishes()), sessionStorage.getItem(KEY) ?? "", stream, listeners());
+    return Session.start(assistantFrom(wishes()), sessionStorage.getItem(KEY) ?? "", stream, listeners());
+  });
+}
+
+/** Watch the call that the page's address names. */
+async function watchCall() {
+  await begin("waiting", () => Watching.start(WATCHED ?? "", listeners()));
+}
+
+/** @param {string} state @param {() => Promise<Session | Watching>} start */
+async function begin(state, start) {
+  busy = true;
+  showTrouble(null);
+  setState(state);
+  try {
+    session = await start();
     view.draw(EMPTY);
     view.draw(session.conversation);
     document.body.dataset.called = "";
@@ -199,4 +216,5 @@ part("close-messages").addEventListener("click", () => showMessages(false));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !part("drawer").hidden) showMessages(false);
 });
-addEventListener("pagehide", () => session?.hangUp());
+addEventListener("pagehide", () => session?.leave());
+if (WATCHED) void watchCall();

@@ -123,6 +123,12 @@ export class Call {
     this.#goodbye = setTimeout(() => this.#socket.close(1000), GOODBYE_MS);
   }
 
+  /** Close the connection without a word. */
+  leave() {
+    this.#ended = true;
+    this.#socket.close(1000);
+  }
+
   #hear(text) {
     let message;
     try {

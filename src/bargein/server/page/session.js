@@ -93,6 +93,11 @@ export class Session {
     this.#call?.hangUp();
   }
 
+  /** The page goes away, and its caller with it. */
+  leave() {
+    this.hangUp();
+  }
+
   #callEvents() {
     return {
       audio: (pcm) => this.#sound.play(pcm),

@@ -100,9 +100,11 @@ const ENDED = {
 
 /**
  * @param {string | undefined} reason Vapi's `endedReason`
+ * @param {string} [byCaller] what is said of a caller who hung up; on the page it is the reader
  * @returns {string}
  */
-export function explainEnding(reason) {
+export function explainEnding(reason, byCaller = ENDED["customer-ended-call"]) {
   if (!reason) return "The call is over";
+  if (reason === "customer-ended-call") return byCaller;
   return ENDED[reason] ?? `The call ended: ${reason.replaceAll("-", " ")}`;
 }
