@@ -118,8 +118,10 @@ def test_a_stream_that_nobody_asked_for_does_not_begin(encoding: str, rate_hz: i
     codec = TelnyxCodec()
     with pytest.raises(FrameError):
         codec.read(wire.start(encoding, rate_hz, channels=channels))
-    with pytest.raises(FrameError, match="before the stream's start"):
-        codec.read(wire.media(frame_of(1), 1))
+    for early in (wire.mark("m"), wire.dtmf("1"), wire.STOP):
+        with pytest.raises(FrameError, match="before the stream's start"):
+            codec.read(early)
+    assert codec.read(wire.media(frame_of(1), 1)) == (Heard(b""),)
 
 
 def test_our_own_track_is_not_the_caller() -> None:
