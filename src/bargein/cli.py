@@ -59,6 +59,7 @@ def serve(
         settings.public_key,
         settings.openai_api_key,
         settings.database_password,
+        settings.telnyx_api_key,
         settings.vonage_api_secret,
         settings.vonage_private_key,
         settings.vonage_signature_secret,

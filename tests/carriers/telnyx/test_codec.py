@@ -5,6 +5,7 @@ from base64 import b64decode
 
 import numpy as np
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,27 @@ def test_the_byte_order_holds_both_ways(byte_order: str, loud: bytes) -> None:
     samples = np.full(320, 0x4000, dtype="<i2").tobytes()
     assert codec.read(wire.media(loud * 320, 1)) == (Heard(samples),)
     assert b64decode(json.loads(codec.audio(samples))["media"]["payload"]) == loud * 320
+
+
+SOUNDS = {
+    "a voice": lambda rng: 6000 * np.sin(2 * np.pi * 140 * np.arange(16_000) / 16_000) * rng.uniform(0.2, 1, 16_000),
+    "a loud line": lambda rng: np.convolve(rng.normal(0, 12_000, 16_004), np.ones(5) / 5, "valid"),
+    "comfort noise": lambda rng: rng.normal(0, 6, 16_000),
+    "silence": lambda _: np.zeros(16_000),
+}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_bytes_in_the_other_order_are_told_of_once(sound: str, swapped: bool) -> None:
+    pcm = SOUNDS[sound](np.random.default_rng(1)).astype("<i2")
+    data = (pcm.byteswap() if swapped else pcm).tobytes()
+    codec = begun()
+    with structlog.testing.capture_logs() as said:
+        for number, at in enumerate(range(0, len(data) * 2, CHUNK_BYTES)):
+            codec.read(wire.media((data * 2)[at : at + CHUNK_BYTES], number))
+    told = [one for one in said if "other order" in one["event"]]
+    assert len(told) == (1 if swapped and sound in ("a voice", "a loud line") else 0)
 
 
 def tone(rate_hz: int, seconds: float = 0.5) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What Telnyx's media payloads hold: headerless RTP payloads in the encoding that the `start` frame names.
 
-We ask for L16 at 16 kHz in both directions. RFC 3551 (section 4.5.11) gives L16 network byte order; what Telnyx puts
-into its WebSocket frames is little-endian by all reports of those who have had calls over it, and its own documents say
-nothing. So little-endian is the default, and `byte_order` is a setting.
+We ask for L16 at 16 kHz in both directions. RFC 3551 (section 4.5.11) gives L16 network byte order. Telnyx's documents
+say nothing of it; those who tell of calls over it found little-endian in its WebSocket frames. So little-endian is the
+default, `byte_order` is a setting, and a call whose audio looks swapped is told of in the log.
 
 Where Telnyx cannot transcode a caller's audio it sends that of the telephone leg instead (`media_format` says so):
 mu-law or A-law at 8 kHz, which become 16 kHz here. What we send is L16 in any case.
@@ -12,16 +12,24 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import structlog
 
 from bargein.audio import g711
 from bargein.audio.pcm import Int16Array, from_bytes, to_bytes
 from bargein.audio.resample import StreamResampler
 from bargein.carriers.seam import FrameError
 
+_log = structlog.get_logger("bargein.carriers.telnyx")
+
 ByteOrder = Literal["little", "big"]
 
 RATE_HZ = 16_000
 """Of all audio that the house sees of Telnyx."""
+
+_LOOKED_AT = 500
+_ENOUGH = 25
+_ROUGH = 2000.0
+_SMOOTHER = 4.0
 
 _RATES_HZ = (8000, 16_000, 22_050, 24_000, 48_000)
 """Telnyx's rates for L16 (`stream_bidirectional_sampling_rate`)."""
@@ -41,6 +49,7 @@ class Payloads:
 
     def __init__(self, encoding: str, rate_hz: int, byte_order: ByteOrder) -> None:
         self._byte_order: ByteOrder = byte_order
+        self._swapped = Swapped()
         self._decode = self._decoder(encoding, rate_hz)
         self._resampler = StreamResampler(rate_hz, RATE_HZ, "live")
 
@@ -69,9 +78,43 @@ class Payloads:
 
     def _linear(self, data: bytes) -> Int16Array:
         try:
-            return from_bytes(in_order(data, self._byte_order))
+            pcm = from_bytes(in_order(data, self._byte_order))
         except ValueError as error:
             raise FrameError(str(error)) from error
+        if self._swapped.look(pcm):
+            _log.warning("telnyx's audio seems to have its bytes in the other order", now=self._byte_order)
+        return pcm
+
+
+class Swapped:
+    """Notices, in the first ten seconds of a call, samples whose two bytes are the wrong way round.
+
+    Read so, anything that a telephone carries is noise: neighbouring samples have little to do with each other. Read
+    the other way round they lie close together again.
+    """
+
+    def __init__(self) -> None:
+        self._left = _LOOKED_AT
+        self._votes = 0
+
+    def look(self, pcm: Int16Array) -> bool:
+        """Take the next samples; whether it is clear by now that they are swapped, which is said once."""
+        if self._left == 0 or pcm.size < 2:
+            return False
+        self._left -= 1
+        as_read, other = _roughness(pcm), _roughness(pcm.byteswap())
+        if as_read > _ROUGH and other * _SMOOTHER < as_read:
+            self._votes += 1
+        elif as_read * _SMOOTHER < other:
+            self._votes -= 1
+        if self._votes < _ENOUGH:
+            return False
+        self._left = 0
+        return True
+
+
+def _roughness(pcm: Int16Array) -> float:
+    return float(np.mean(np.abs(np.diff(pcm.astype(np.int32)))))
 
 
 def in_order(data: bytes, byte_order: ByteOrder) -> bytes:
