@@ -17,7 +17,7 @@ from bench.interruption.scenes import PARTS
 from bench.peers import PEERS, python_of
 
 _MAIN = PARTS[:5]
-_QUICK_MINUTES = 1.3
+_QUICK_MINUTES = 1.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """The end of a turn: does the assistant answer into a pause, and how soon does it answer when the caller is done?"""
 
 import json
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class Turn:
     Attributes:
         kind: the clip's class.
         clip: path below the collection.
-        text: what is said.
+        heard: when a perfect transcriber would have told which words, if it told them after 400 ms of silence.
         begin_ms: where the voice begins.
         end_ms: where the turn ends.
         holds: the pauses within it, in which nobody should answer; empty where they are not known.
@@ -60,7 +61,7 @@ class Turn:
 
     kind: str
     clip: str
-    text: str
+    heard: tuple[tuple[float, str], ...]
     begin_ms: float
     end_ms: float
     holds: tuple[tuple[float, float], ...] = ()
@@ -109,23 +110,36 @@ def turns(data: Path, share: float) -> list[Turn]:
     found: list[Turn] = []
     for row in rows(data):
         kind = row["class"]
-        if not (kind.startswith("eot.") or kind == "speech.read") or draw(row["path"], "share") >= share:
-            continue
-        spans = (data / row["path"]).with_suffix(".json")
-        text = "" if kind in ("eot.backchannel",) else row.get("transcript_or_label", "")
-        if spans.exists():
-            told = json.loads(spans.read_text(encoding="utf-8"))
-            holds = tuple(
-                (1000 * span["start"], 1000 * span["end"]) for span in told["silence_spans"] if span["label"] == "hold"
-            )
-            begin_ms = 1000 * min((word["start"] for word in told.get("words", ())), default=0.0)
-            end_ms = 1000 * float(told["turn_end"])
-        else:
-            length_ms = 1000 * soundfile.info(data / row["path"]).duration
-            begin_ms, end_ms = 1000 * float(row["speech_onset_s"] or 0), 1000 * float(row["speech_offset_s"] or 0)
-            holds, end_ms = (), min(end_ms or length_ms, length_ms)
-        found.append(Turn(kind=kind, clip=row["path"], text=text, begin_ms=begin_ms, end_ms=end_ms, holds=holds))
+        if (kind.startswith("eot.") or kind == "speech.read") and draw(row["path"], "share") < share:
+            spans = (data / row["path"]).with_suffix(".json")
+            found.append(_with_spans(row, spans) if spans.exists() else _plain(row, data))
     return found
+
+
+def _with_spans(row: dict[str, str], spans: Path) -> Turn:
+    told: JsonObject = json.loads(spans.read_text(encoding="utf-8"))
+    holds = tuple(
+        (1000 * span["start"], 1000 * span["end"]) for span in told["silence_spans"] if span["label"] == "hold"
+    )
+    words: list[JsonObject] = told["words"]
+    end_ms = 1000 * float(told["turn_end"])
+    heard: list[tuple[float, str]] = []
+    for begin_ms, until_ms in (*holds, (end_ms, float("inf"))):
+        if until_ms - begin_ms >= _HEARD_AFTER_MS:
+            told_before = sum(len(text.split()) for _, text in heard)
+            said = [word["word"] for word in words if 1000 * word["start"] < begin_ms]
+            heard.append((begin_ms + _HEARD_AFTER_MS, " ".join(said[told_before:])))
+    begin_ms = 1000 * min(word["start"] for word in words)
+    return Turn(kind=row["class"], clip=row["path"], heard=tuple(heard), begin_ms=begin_ms, end_ms=end_ms, holds=holds)
+
+
+def _plain(row: dict[str, str], data: Path) -> Turn:
+    length_ms = 1000 * soundfile.info(data / row["path"]).duration
+    begin_ms, end_ms = 1000 * float(row["speech_onset_s"] or 0), 1000 * float(row["speech_offset_s"] or 0)
+    end_ms = min(end_ms or length_ms, length_ms)
+    text = "" if row["class"] == "eot.backchannel" else row.get("transcript_or_label", "")
+    heard = ((end_ms + _HEARD_AFTER_MS, text),) if text else ()
+    return Turn(kind=row["class"], clip=row["path"], heard=heard, begin_ms=begin_ms, end_ms=end_ms)
 
 
 async def take(
@@ -145,11 +159,10 @@ async def take(
     async with calling(at, listening, clock, material, CLEAN, oracle=oracle) as call:
         begin_ms = clock.monotonic_ms() + _BEFORE_MS
         call.say(begin_ms, clip)
-        end_ms, told = begin_ms + turn.end_ms, False
+        end_ms, heard = begin_ms + turn.end_ms, deque(turn.heard)
         while (now_ms := clock.monotonic_ms()) < end_ms + _WAIT_MS:
-            if not told and now_ms >= end_ms + _HEARD_AFTER_MS:
-                call.words(turn.text)
-                told = True
+            if heard and now_ms >= begin_ms + heard[0][0]:
+                call.words(heard.popleft()[1])
             if any(start_ms >= end_ms for start_ms, _ in call.hearing.stretches):
                 break
             if call.over:

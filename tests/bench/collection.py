@@ -25,8 +25,10 @@ def make(folder: Path) -> Path:
         (folder / path).parent.mkdir(exist_ok=True)
         tone = np.where((t >= onset) & (t < (offset or 1)), 0.3 * np.sin(2 * np.pi * 440 * t), 0)
         soundfile.write(folder / path, tone, RATE_HZ)
-    spans = [{"label": "hold", "start": 0.3, "end": 0.5}, {"label": "eot", "start": 0.8, "end": 1.0}]
-    told = {"turn_end": 0.8, "silence_spans": spans, "words": [{"word": "one", "start": 0.1, "end": 0.3}]}
+    holds = [{"label": "hold", "start": 0.3, "end": 0.5}, {"label": "hold", "start": 0.9, "end": 1.4}]
+    words = [{"word": word, "start": start} for word, start in (("one", 0.1), ("two", 0.5), ("three", 1.4))]
+    spans = [*holds, {"label": "eot", "start": 1.9, "end": 3.0}]
+    told = {"turn_end": 1.9, "silence_spans": spans, "words": words}
     (folder / "eot_digits/a.json").write_text(json.dumps(told), encoding="utf-8")
     with (folder / "MANIFEST.tsv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t")

@@ -156,7 +156,7 @@ def test_lines_are_compared_clip_by_clip() -> None:
     assert row["listening"]["value"] == 1
 
 
-TURN = Turn(kind="eot.digits", clip="a", text="one", begin_ms=100, end_ms=2000, holds=((500, 900), (1200, 1500)))
+TURN = Turn(kind="eot.digits", clip="a", heard=(), begin_ms=100, end_ms=2000, holds=((500, 900), (1200, 1500)))
 
 
 def test_a_turn_is_cut_off_by_an_answer_into_one_of_its_pauses() -> None:
@@ -191,8 +191,12 @@ def test_policies_are_points_and_between_two_of_them_is_a_straight_line() -> Non
 
 def test_turns_have_their_pauses_from_the_spans_beside_them(tmp_path: Path) -> None:
     digits, read = turns(make(tmp_path), 1.0)
-    assert (digits.begin_ms, digits.end_ms, digits.holds) == (100, 800, ((300, 500),))
+    assert (digits.begin_ms, digits.end_ms, digits.holds) == (100, 1900, ((300, 500), (900, 1400)))
+    assert digits.heard == ((1300, "one two"), (2300, "three")), (
+        "no transcriber tells after so short a pause as the first"
+    )
     assert (read.begin_ms, read.end_ms, read.holds) == (100, 800, ())
+    assert read.heard == ((1200, "eot_read/a.wav"),)
     assert turns(tmp_path, 0.0) == []
 
 
