@@ -105,7 +105,7 @@ class LoadSocket(asyncio.Protocol):
 
     def _flush(self) -> None:
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             return
         for data in self._websocket.data_to_send():
             if data:

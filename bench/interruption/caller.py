@@ -210,12 +210,16 @@ class Call:
 
     def read(self, text: bytes) -> None:
         """Take a message."""
-        if b'"user-interrupted"' in text and json.loads(text).get("type") == "user-interrupted":
-            self.hearing.messages_ms.append(self._clock.monotonic_ms())
-        elif b'"assistant.speechStarted"' in text:
-            self._texts.append((self._clock.monotonic_ms(), json.loads(text)["text"]))
-        elif b'"ended"' in text and json.loads(text).get("status") == "ended":
-            self._over = True
+        message = json.loads(text)
+        match message.get("type"):
+            case "user-interrupted":
+                self.hearing.messages_ms.append(self._clock.monotonic_ms())
+            case "assistant.speechStarted":
+                self._texts.append((self._clock.monotonic_ms(), str(message.get("text"))))
+            case "status-update":
+                self._over |= message.get("status") == "ended"
+            case _:
+                pass
 
 
 @asynccontextmanager
@@ -247,6 +251,9 @@ async def calling(
             tasks.start_soon(call.run, socket)
             yield call
             tasks.cancel_scope.cancel()
+    except ExceptionGroup as group:
+        for error in group.exceptions[:1]:
+            raise error from None  # what went wrong in the body, as it was
     finally:
         socket.send_text('{"type":"end-call"}')
         with anyio.move_on_after(3, shield=True):

@@ -166,14 +166,10 @@ async def take(
             if any(start_ms >= end_ms for start_ms, _ in call.hearing.stretches):
                 break
             if call.over:
-                return _failed(turn)
+                raise SilentError(f"the server hung up ({turn.clip})")
             await anyio.sleep(_TICK_S)
         starts = tuple(start_ms - begin_ms for start_ms, _ in call.hearing.stretches)
         return Ending(turn=turn, policy=policy, starts_ms=starts, late_ms=call.worst_late_ms(begin_ms, now_ms))
-
-
-def _failed(turn: Turn) -> Ending:
-    raise SilentError(f"the server hung up ({turn.clip})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,9 +192,7 @@ def test_policies_are_points_and_between_two_of_them_is_a_straight_line() -> Non
 def test_turns_have_their_pauses_from_the_spans_beside_them(tmp_path: Path) -> None:
     digits, read = turns(make(tmp_path), 1.0)
     assert (digits.begin_ms, digits.end_ms, digits.holds) == (100, 1900, ((300, 500), (900, 1400)))
-    assert digits.heard == ((1300, "one two"), (2300, "three")), (
-        "no transcriber tells after so short a pause as the first"
-    )
+    assert digits.heard == ((1300, "one two"), (2300, "three")), "the first pause is too short"
     assert (read.begin_ms, read.end_ms, read.holds) == (100, 800, ())
     assert read.heard == ((1200, "eot_read/a.wav"),)
     assert turns(tmp_path, 0.0) == []
