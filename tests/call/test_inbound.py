@@ -50,12 +50,14 @@ async def test_the_numbers_assistant_takes_the_call_and_its_messages_name_the_nu
         assert (call["type"], call["status"]) == ("inboundPhoneCall", "queued")
         assert call["transport"]["audioFormat"]["sampleRate"] == 16_000
         assert call["customer"] == CUSTOMER
+        (waits,) = await receiver.until(lambda: receiver.of("status-update"))
         async with joining(stage.url, call) as caller:
             (cut,) = await caller.until(lambda: caller.of("user-interrupted"))
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await receiver.until(lambda: receiver.of("end-of-call-report"))
-    for message in (cut, receiver.of("user-interrupted")[0], receiver.of("end-of-call-report")[0]):
+    assert [m["status"] for m in receiver.of("status-update")] == ["queued", "in-progress", "ended"]
+    for message in (waits, cut, receiver.of("user-interrupted")[0], receiver.of("end-of-call-report")[0]):
         assert message["customer"] == CUSTOMER
         assert message["phoneNumber"]["number"] == NUMBER["number"]
         assert message["call"]["type"] == "inboundPhoneCall"

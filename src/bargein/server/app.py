@@ -127,7 +127,7 @@ def _lifespan(
             async with anyio.create_task_group() as tasks:
                 handlers = {
                     CALL_ENDED: reporting.begin,
-                    CALL_QUEUED: reporting.queued,
+                    CALL_QUEUED: reporting.waits,
                     SERVER_MESSAGE: reporting.deliver,
                 }
                 durable.start(tasks, handlers)

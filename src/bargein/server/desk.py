@@ -306,6 +306,7 @@ class Desk:
             await self._records.finish(str(call["id"]), changes)
         else:
             await self._records.update(str(call["id"]), changes)
+            await self._reporting.announce(str(call["id"]), "queued")
 
     async def close(self) -> None:
         """End every call in words, and wait until they are recorded."""

@@ -1,24 +1,28 @@
 """What a call's owner is told when the call is over: put on record, and delivered from there."""
 
-from typing import cast
+from typing import Literal, cast
 
 import structlog
 
 from bargein.clock import Clock
-from bargein.ports import ServerError
+from bargein.ports import ServerError, StoreError
 from bargein.server.standing import last_assistant
 from bargein.store import Store
 from bargein.webhooks.line import CallLine, Switchboard
 from bargein.wire.artifact_urls import presigned
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
-from bargein.wire.server_messages import QueuedUpdate, ended_messages
+from bargein.wire.server_messages import WaitingUpdate, ended_messages
 
 SERVER_MESSAGE = "server-message"
 """The kind of job that sends `payload["message"]` to the owner of the call `payload["callId"]`."""
 
 CALL_QUEUED = "call-queued"
-"""The kind of job that tells the owner of the call `payload["callId"]` that it may be joined now."""
+"""The kind of job that tells the owner of the call `payload["callId"]` that it waits: that it is queued, so that it may
+be joined, or has the `payload["status"]`.
+"""
+
+Waiting = Literal["queued", "ringing"]
 
 _FOR_GOOD = frozenset({"invalid", "refused"})
 
@@ -64,18 +68,30 @@ class Reporting:
             told: JsonObject = {"callId": call_id, "message": message}
             await self._store.jobs.submit(SERVER_MESSAGE, told, key=f"{call_id}:{message['type']}")
 
-    async def queued(self, payload: JsonObject, key: str) -> None:
-        """Do a job of the kind `CALL_QUEUED`: tell of it, unless somebody has joined already.
+    async def announce(self, call_id: str, status: Waiting) -> None:
+        """Have the owner told, as `status-update`, that a call which has nobody yet is queued or rings.
+
+        It is told after what went before about this call, and not at all if the call is further by then.
+        """
+        payload: JsonObject = {"callId": call_id, "status": status}
+        try:
+            await self._store.jobs.submit(CALL_QUEUED, payload, key=f"{call_id}:{status}")
+        except StoreError as error:  # the call itself is not to suffer from it
+            _log.warning("nobody could be told", type="status-update", call_id=call_id, reason=str(error))
+
+    async def waits(self, payload: JsonObject, key: str) -> None:
+        """Do a job of the kind `CALL_QUEUED`: tell of it, unless the call is further already.
 
         Raises:
             ServerError: the owner's server did not take it; it may later.
         """
         call = await self._store.calls.get(str(payload.get("callId")))
-        if call is None or call.get("status") != "queued":
+        status: Waiting = payload.get("status", "queued")
+        if call is None or call.get("status") != status:
             return
         line, assistant = await self.line(call)
         if "status-update" in wanted_by(assistant):
-            await self._delivered(line, QueuedUpdate().bare(), str(call["id"]), key)
+            await self._delivered(line, WaitingUpdate(status=status).bare(), str(call["id"]), key)
 
     async def deliver(self, payload: JsonObject, key: str) -> None:
         """Do a job of the kind `SERVER_MESSAGE`. Returning means that it need not be done again.

@@ -41,8 +41,8 @@ class EndpointingRequest(ServerMessage):
     messages_openai_formatted: _Formatted
 
 
-class QueuedUpdate(ServerMessage):
-    """A scheduled call's time has come: it may be joined."""
+class WaitingUpdate(ServerMessage):
+    """A call waits: it is queued and may be joined, since it came in or its time has come; or it rings."""
 
     type: Literal["status-update"] = "status-update"
     status: CallStatus = "queued"
