@@ -133,6 +133,33 @@ async def test_who_wants_no_recording_gets_none(tmp_path: Path, off: dict[str, A
     assert not recording_path(tmp_path, caller.id).exists()
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["the first", "the second"])
+async def test_of_two_assistants_the_one_who_wants_it_is_recorded(tmp_path: Path, first: bool) -> None:
+    """The other's part is silence, and the artifact says that there is a recording."""
+
+    def one(name: str, recorded: bool, **plan: Any) -> dict[str, Any]:
+        return stage.speaker(f"{name} is speaking.", name=name, artifactPlan={"recordingEnabled": recorded, **plan})
+
+    async with staged(tmp_path, transcriber=NOBODY) as stage:
+        ada, bea = one("Ada", first), one("Bea", not first, transcriptPlan={"assistantName": "Bea"})
+        async with calling(stage.url, ada) as caller:
+            stops = {"role": "assistant", "status": "stopped"}
+            await caller.until(lambda: caller.of("speech-update", **stops))
+            await caller.send({"type": "handoff", "destination": {"type": "assistant", "assistant": bea}})
+            await caller.until(lambda: len(caller.of("speech-update", **stops)) == 2)
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+            between = caller.when("assistant.started")[1]
+        record = await stored(stage.url, caller.id, until=lambda call: call["status"] == "ended")
+    _, assistant = tracks(tmp_path, caller.id)
+    middle = round((between - caller.when("assistant.started")[0]) * 16)
+    parts = [np.count_nonzero(np.abs(track) > 300) for track in (assistant[:middle], assistant[middle:])]
+    assert (parts[0] > 0, parts[1] > 0) == (first, not first)
+    assert record["artifactPlan"]["recordingEnabled"] is True
+    assert record["artifact"]["recordingUrl"]
+    assert "Bea: Bea is speaking." in record["artifact"]["transcript"]
+
+
 async def test_a_full_disk_never_costs_the_call(tmp_path: Path) -> None:
     (tmp_path / "recordings").write_bytes(b"")
     async with staged(tmp_path, transcriber=NOBODY) as stage:

@@ -166,6 +166,8 @@ def _check_they_were_used(stage: Stage) -> None:
     for exchange, name in ((stage.llm.exchanges[0], "model"), (stage.voice.exchanges[0], "voice")):
         assert exchange.headers["x-api-key"] == secret(f"{name}-header")
         assert exchange.path.endswith(f"?token={secret(name)}-query")
+        # Who has a call's `monitor` can steer it.
+        assert "monitor" not in (exchange.body.get("message") or exchange.body)["call"]
         # The metadata is the owner's, for the owner's own model.
         assert HUSH not in json.dumps({n: v for n, v in exchange.body.items() if n != "metadata"})
     assert stage.voice.exchanges[0].headers["x-vapi-secret"] == secret("voice-secret")

@@ -83,7 +83,7 @@ async def test_a_call_waits_for_its_time_across_a_restart(serve: Serve, clock: A
 async def test_it_is_queued_when_its_time_comes(serve: Serve) -> None:
     async with serve() as client:  # by the real clock
         body = {"assistant": {}, "transport": SOCKET}
-        soon_ms = LoopClock().epoch_ms() + 300
+        soon_ms = LoopClock().epoch_ms() + 1000
         call = await made(client, {**body, "schedulePlan": {"earliestAt": iso_from_epoch_ms(soon_ms)}})
         assert call["status"] == "scheduled"
         with anyio.fail_after(5):

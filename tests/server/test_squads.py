@@ -78,3 +78,18 @@ async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None
         answers = [await keyed.request(method, f"/squad{path}", headers=headers) for headers in (OWNER, VISITOR, {})]
         assert answers[0].status_code not in (401, 403)
         assert [answer.status_code for answer in answers[1:]] == [403, 401]
+
+
+async def test_a_former_version_of_an_assistant_cannot_be_had(client: httpx.AsyncClient) -> None:
+    """To run the latest in place of the version that was pinned would be to say what its owner has taken back."""
+    kept = (await client.post("/assistant", json={"name": "Ada"})).json()["id"]
+    why = "assistantVersion cannot be v3: this server keeps the latest version of an assistant alone"
+    call = {"assistantId": kept, "transport": {"provider": "vapi.websocket"}}
+    for path, body, where in (
+        ("/call", {**call, "assistantVersion": "v3"}, ""),
+        ("/call/web", {"assistantId": kept, "assistantVersion": "v3"}, ""),
+        ("/squad", {"members": [{"assistantId": kept, "assistantVersion": "v3"}]}, "members.0."),
+    ):
+        answer = await client.post(path, json=body)
+        assert (answer.status_code, answer.json()["message"]) == (400, [f"{where}{why}"])
+    assert (await client.post("/call", json={**call, "assistantVersion": None})).status_code == 201

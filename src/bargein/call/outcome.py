@@ -190,9 +190,27 @@ def settled_plan(assistant: JsonObject) -> JsonObject:
     }
 
 
+def followed_by(kept: JsonObject, assistant: JsonObject) -> JsonObject:
+    """The `artifactPlan` that a call keeps when another assistant takes it over.
+
+    It is the new one's, but for what there is already: a recording that was begun, and the log, which is kept or not
+    as the first assistant wanted it.
+    """
+    after = settled_plan(assistant)
+    recorded = kept["recordingEnabled"] or after["recordingEnabled"]
+    return {**after, "recordingEnabled": recorded, "loggingEnabled": kept["loggingEnabled"]}
+
+
+def is_recorded(assistant: JsonObject) -> bool:
+    """Whether what is said while this assistant has the call is recorded."""
+    return plan_of(assistant).recording_enabled is not False
+
+
 def _addresses(call: JsonObject, plan: ArtifactPlan) -> JsonObject:
     urls = ArtifactUrls.of(call)
     if urls is None:
         return {}
-    recording = urls.recording() if plan.recording_enabled is not False else {}
-    return recording | (urls.logging() if plan.logging_enabled is not False else {})
+    kept = cast("JsonObject", call.get("artifactPlan") or {})  # of all assistants that the call has had
+    recorded = kept.get("recordingEnabled", plan.recording_enabled) is not False
+    logged = kept.get("loggingEnabled", plan.logging_enabled) is not False
+    return (urls.recording() if recorded else {}) | (urls.logging() if logged else {})

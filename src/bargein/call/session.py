@@ -16,9 +16,19 @@ from bargein.call import journal
 from bargein.call.audience import Audience
 from bargein.call.call_log import CallLog
 from bargein.call.insight import Insight
-from bargein.call.outcome import Told, activation_of, artifact_of, in_charge, record_of, settled_plan
+from bargein.call.outcome import (
+    Told,
+    activation_of,
+    artifact_of,
+    followed_by,
+    in_charge,
+    is_recorded,
+    record_of,
+    settled_plan,
+)
 from bargein.call.parts import Around, join
 from bargein.call.passing import Part, Relay
+from bargein.call.recording import Recording
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolwork import SPOKEN_AND_ENDED
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
@@ -76,7 +86,8 @@ class CallSession:
         self._clock = clock
         self._records = records
         self._sink = sink
-        self._recorder = recorder or Unrecorded()
+        self._recording = Recording(recorder or Unrecorded(), on=is_recorded(setting.assistant_json))
+        self._kept = settled_plan(setting.assistant_json)
         self._leg = leg
         self._log = None if log is None else CallLog(log, setting.call_id, self.epoch_ms)
         self._state = State(call_id=setting.call_id)
@@ -92,7 +103,7 @@ class CallSession:
         around = Around(
             leg=leg,
             clock=clock,
-            recorder=self._recorder,
+            recorder=self._recording,
             relay=relay,
             insight=self.insight,
             audience=self.audience,
@@ -130,7 +141,7 @@ class CallSession:
 
     def reached(self, mark: str) -> bool:
         """The far end has come to a mark that this call set (`Leg.mark`); False where it means nothing any more."""
-        return self._mouth.reached(mark)
+        return self._parts.mouth.reached(mark)
 
     def control(self, message: inbound.InboundMessage, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
@@ -152,7 +163,7 @@ class CallSession:
     def artifact(self) -> JsonObject:
         """The call's artifact as it stands now."""
         setting = self.setting
-        return artifact_of(setting.call, setting.assistant_json, self.told, epoch_ms=self.epoch_ms)
+        return artifact_of(self._call(), setting.assistant_json, self.told, epoch_ms=self.epoch_ms)
 
     def on_end(self, action: Callable[[], None]) -> None:
         """Have something done when the call is over; at once if it is."""
@@ -192,7 +203,7 @@ class CallSession:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._sink.run)
-                tasks.start_soon(self._recorder.run, self.now_ms)
+                tasks.start_soon(self._recording.run, self.now_ms)
                 if self._log is not None:
                     tasks.start_soon(self._log.sink.run)
                 tasks.start_soon(self._parts.errands.direct, tasks)
@@ -214,7 +225,7 @@ class CallSession:
             self._let_go()
             with anyio.CancelScope(shield=True):
                 await self._sink.close()
-                await self._recorder.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
+                await self._recording.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
                 await self._records.finish(setting.call_id, self._outcome())
                 if self._log is not None:
                     await self._log.sink.close()
@@ -275,7 +286,9 @@ class CallSession:
     def _take_over(self, part: Part) -> None:
         before, self.setting = self.setting, part.setting
         self._parts.recast(before, part)
-        change = in_charge(part.setting.assistant_json)
+        self._recording.switch(on=is_recorded(part.setting.assistant_json))
+        self._kept = followed_by(self._kept, part.setting.assistant_json)
+        change = {**in_charge(part.setting.assistant_json), "artifactPlan": self._kept}
         self._parts.errands.begin(partial(self._records.update, part.setting.call_id, change))
 
     def _arm(self) -> None:
@@ -319,12 +332,14 @@ class CallSession:
         self._parts.ears.close()
 
     def _beginning(self, started_at: str) -> dict[str, Any]:
-        plan = settled_plan(self.setting.assistant_json)
-        return {"status": "in-progress", "startedAt": started_at, "artifactPlan": plan}
+        return {"status": "in-progress", "startedAt": started_at, "artifactPlan": self._kept}
+
+    def _call(self) -> JsonObject:
+        return {**self.setting.call, "artifactPlan": self._kept}
 
     def _outcome(self) -> dict[str, Any]:
         return record_of(
-            self.setting.call,
+            self._call(),
             self.setting.assistant_json,
             self.told,
             epoch_ms=self.epoch_ms,

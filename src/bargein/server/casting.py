@@ -206,7 +206,8 @@ def _headers(server: Server) -> dict[str, str]:
     return {name: str(value) for name, value in (server.headers or {}).items()}
 
 
-_BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber")
+_BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber", "monitor")
+"""What of its record a provider is not told with a call. By `monitor` one can steer it: that is for its owner alone."""
 
 
 def _context(assistant: Assistant, call: JsonObject) -> JsonObject:

@@ -256,7 +256,7 @@ class Desk:
             clock=self._clock,
             records=self._records,
             sink=sink,
-            recorder=None if plan.recording_enabled is False else self._recordings.record(call_id),
+            recorder=self._recordings.record(call_id),
             log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
             relay=relay,
         )

@@ -18,6 +18,8 @@ from bargein.store.waves import HEADER_BYTES, Part, Wave, wave_header, write_mp3
 _FLUSH_S = 1.0
 _CHANGES_MS = 500.0
 """For so long what was laid down may still be added to or cut; the leads of all legs are shorter."""
+_AT_ONCE_MS = 60_000.0
+"""A recording that begins late in a call begins with silence; no more of it than this is in memory at once."""
 _CUSTOMER_SLACK_MS = 200.0
 """A caller's frames waver by their way here; a gap longer than this is one that the caller made."""
 _ASSISTANT_SLACK_MS = 5.0
@@ -38,6 +40,7 @@ class RecordingFile:
         self._path = path
         self._sound = Stereo(TRANSCRIBER_RATE_HZ, _CUSTOMER_SLACK_MS, _ASSISTANT_SLACK_MS)
         self._broken = False
+        self._written_ms = 0.0
 
     def customer(self, pcm: Pcm16, at_ms: float) -> None:
         """See `Recorder.customer`."""
@@ -65,7 +68,11 @@ class RecordingFile:
             await self._flush(end_ms)
 
     async def _flush(self, until_ms: float) -> None:
-        samples = self._sound.take(until_ms)
+        while not self._broken and self._written_ms < until_ms:
+            self._written_ms = min(until_ms, self._written_ms + _AT_ONCE_MS)
+            await self._write(self._sound.take(self._written_ms))
+
+    async def _write(self, samples: Pcm16) -> None:
         try:
             # Shielded: a cancelled call still owns the sound that is on its way.
             with anyio.CancelScope(shield=True):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bargein.wire.base import Bool, JsonObject, Name, Number, WireModel
 from bargein.wire.plans import ArtifactPlan, MonitorPlan, Server, StartSpeakingPlan, StopSpeakingPlan, Url
@@ -39,6 +39,16 @@ DEFAULT_SERVER_MESSAGES: frozenset[str] = frozenset({
 """What a server URL gets when `serverMessages` is not given."""
 
 _REQUESTS = frozenset({"tool-calls", "transfer-destination-request", "handoff-destination-request"})
+
+
+def _not_kept(version: str) -> str:
+    raise ValueError(f"cannot be {version[:20]}: this server keeps the latest version of an assistant alone")
+
+
+PinnedVersion = Annotated[str, AfterValidator(_not_kept)]
+"""`assistantVersion`, which pins a call or a squad's member to a former state of an assistant. To run the latest in its
+place would be to say what the owner has taken back, so it is refused.
+"""
 
 FINALS_ONLY = 'transcript[transcriptType="final"]'
 """Subscribes to final transcripts alone."""

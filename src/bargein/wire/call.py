@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from bargein.wire.assistant import Assistant, AssistantOverrides, merge_overrides, without_nulls
+from bargein.wire.assistant import Assistant, AssistantOverrides, PinnedVersion, merge_overrides, without_nulls
 from bargein.wire.base import Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
 
@@ -58,7 +58,7 @@ class _Participants(WireModel):
     assistant_id: str | None = None
     assistant: Assistant | None = None
     assistant_overrides: AssistantOverrides | None = None
-    assistant_version: str | None = None
+    assistant_version: PinnedVersion | None = None
     squad_id: str | None = None
     squad: JsonObject | None = None
     squad_overrides: JsonObject | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from bargein.wire.assistant import Assistant, AssistantOverrides
+from bargein.wire.assistant import Assistant, AssistantOverrides, PinnedVersion
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import bad_request
 
@@ -14,7 +14,7 @@ class SquadMember(WireModel):
 
     assistant_id: str | None = None
     assistant: Assistant | None = None
-    assistant_version: str | None = None
+    assistant_version: PinnedVersion | None = None
     assistant_overrides: AssistantOverrides | None = None
     assistant_destinations: list[JsonObject] | None = None
 

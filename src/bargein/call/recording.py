@@ -1,0 +1,54 @@
+"""The recording of a call, while an assistant has the call that wants one."""
+
+from collections.abc import Callable
+
+import anyio
+
+from bargein.ports import Pcm16, Recorder
+
+
+class Recording:
+    """A `bargein.ports.Recorder` that can be switched: what sounds while it is off is silence in the recording.
+
+    Nothing is begun before it is on for the first time.
+
+    Args:
+        recorder: where the sound goes.
+        on: whether the assistant that begins the call wants it recorded.
+    """
+
+    def __init__(self, recorder: Recorder, *, on: bool) -> None:
+        self._recorder = recorder
+        self._on = on
+        self._begun = anyio.Event()
+        self.switch(on=on)
+
+    def switch(self, *, on: bool) -> None:
+        """Record from here on, or not."""
+        self._on = on
+        if on:
+            self._begun.set()
+
+    def customer(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.customer`."""
+        if self._on:
+            self._recorder.customer(pcm, at_ms)
+
+    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.assistant`."""
+        if self._on:
+            self._recorder.assistant(pcm, at_ms)
+
+    def cut(self, at_ms: float) -> None:
+        """See `Recorder.cut`."""
+        self._recorder.cut(at_ms)
+
+    async def run(self, now_ms: Callable[[], float]) -> None:
+        """See `Recorder.run`."""
+        await self._begun.wait()
+        await self._recorder.run(now_ms)
+
+    async def close(self, end_ms: float) -> None:
+        """See `Recorder.close`."""
+        if self._begun.is_set():
+            await self._recorder.close(end_ms)
