@@ -8,6 +8,9 @@ from bargein.client.connection import Server
 from bench.interruption.endings import POLICIES, Turn, turns
 from bench.interruption.scenes import PARTS, Scene, scenes
 
+TURNS_AT_ONCE = 6
+"""Calls at once while turns are said: all the time somebody speaks, and has to be transcribed."""
+
 _START_S = 15.0
 _TAIL_S = 12.0
 _TURNS = 3
@@ -68,8 +71,8 @@ def seconds(options: Options, share: float) -> list[float]:
 
 def took_s(wanted: Iterable[Scene], said: Iterable[Turn], at_once: int) -> float:
     """How long scenes and turns take, by estimate, so many calls at once."""
-    alone = sum(_scene_s(scene) for scene in wanted) + sum(_turn_s(turn) for turn in said)
-    return alone / at_once + _TAIL_S
+    scenes_s, turns_s = sum(_scene_s(scene) for scene in wanted), sum(_turn_s(turn) for turn in said)
+    return scenes_s / at_once + turns_s / min(at_once, TURNS_AT_ONCE) + _TAIL_S
 
 
 def fitting(options: Options) -> float:

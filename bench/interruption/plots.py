@@ -11,6 +11,11 @@ WIDTH, HEIGHT = 720, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 48, 48
 COLOURS = ("#5b57c9", "#d9531e", "#0f8a74", "#8a8794")
 _MOST_MS, _BIN_MS = 1_200, 50
+_KINDS = {
+    "backchannel.tts": "mm-hm, TTS",
+    "backchannel.word": "yes, said",
+    "backchannel.natural_candidate": "mm-hm, real",
+}
 
 
 class Chart:
@@ -182,8 +187,8 @@ def _false_stops(columns: Mapping[str, JsonObject]) -> str:
             chart.bar(
                 at + 0.1 + number * width, at + 0.1 + (number + 0.9) * width, stops / max(1, trials), COLOURS[number]
             )
-        label = kind.replace("backchannel.", "").replace("noise.", "").replace("natural_candidate", "natural")
-        chart.mark(at + 0.5, (label[:9] + "." if len(label) > 10 and len(kinds) > 8 else label).replace("_", " "))
+        label = _KINDS.get(kind, kind.replace("noise.", "").replace("_", " "))
+        chart.mark(at + 0.5, label[:9] + "." if len(label) > 10 and len(kinds) > 8 else label)
     return chart.svg()
 
 

@@ -21,10 +21,10 @@ def caveats(report: JsonObject) -> list[str]:
     how = f"a share of {report['share']:g} of the clips, {report['calls_at_once']} calls at once"
     told = [f"{when} UTC, {report['machine']}, {how}; 95 % intervals by bootstrap over clips"]
     for name, column in report["columns"].items():
-        figures = column["figures"]
+        void = sum(outcome["void"] for outcome in column["outcomes"])
         told.append(
-            f"{name}: {figures['trials']} scenes, {figures['void']} void ({figures['late']} for lateness), "
-            f"{column['cores_used']:g} of a core in use, worst frame {column['worst_late_ms']:g} ms late"
+            f"{name}: {len(column['outcomes'])} scenes, {void} of them void, {len(column['turns'])} turns; "
+            f"{column['late_share']:.1%} late, {column['cores_used']:g} of a core in use"
             + ("" if column["real_time"] else ": NOT in real time, its times do not count")
             + (f", {len(column['lost'])} scenes could not be played" if column["lost"] else "")
             + (f", {column['left_out']} left out for want of time" if column["left_out"] else "")

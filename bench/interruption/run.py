@@ -17,7 +17,7 @@ from bargein.clock import LoopClock, iso_from_epoch_ms
 from bargein.wire.base import JsonObject
 from bench.capacity_processes import Cores
 from bench.interruption.caller import Call, Material, SilentError, UsedUpError, calling
-from bench.interruption.choice import Options, chosen, fitting, seconds, took_s
+from bench.interruption.choice import TURNS_AT_ONCE, Options, chosen, fitting, seconds, took_s
 from bench.interruption.contenders import Contender, running
 from bench.interruption.endings import Ending, Turn, cut_offs_at, dead_air_at, points, take
 from bench.interruption.figures import paired, summary
@@ -55,6 +55,7 @@ class Work:
     lost: list[str] = field(default_factory=list[str])
     silent_calls: int = 0
     until_ms: float = float("inf")
+    turn_at_once: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(TURNS_AT_ONCE))
     tried: Counter[Scene | tuple[Turn, str]] = field(default_factory=Counter["Scene | tuple[Turn, str]"])
 
     @property
@@ -190,7 +191,7 @@ async def _turn(work: Work, contender: Contender, material: Material) -> None:
     turn, policy = said = work.turns.popleft()
     work.tried[said] += 1
     try:
-        with anyio.fail_after(_MOST_S):
+        async with work.turn_at_once:
             ending = await take(
                 turn, policy, at=contender.server, assistant=contender.assistant, clock=_CLOCK, material=material,
                 oracle=contender.oracle,
@@ -243,7 +244,7 @@ def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> Js
         "version": contender.version,
         "wall_s": round(wall_s),
         "cores_used": round(cores, 2),
-        "worst_late_ms": round(max((o.late_ms for o in work.outcomes), default=0.0), 1),
+        "worst_late_ms": round(max((o.late_ms for o in (*work.outcomes, *work.endings)), default=0.0), 1),
         "ran_dry_ms_per_scene": round(sum(o.dry_ms for o in work.outcomes) / max(1, len(work.outcomes)), 1),
         "late_share": round(late / max(1, len(work.outcomes) + len(work.endings)), 4),
         "lost": work.lost,

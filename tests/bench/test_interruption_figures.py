@@ -206,8 +206,9 @@ def report() -> dict[str, object]:
     point = {"policy": "default", "cut_offs": 0.1, "dead_air_ms": 700, "turns": 10, "unanswered": 0.0}
     plan = {"recall": {"value": 1.0}, "stop_p50_ms": {"value": 300}, "listening": {"value": 0.5}}
     column = {
-        "version": "1", "figures": summary(some), "explicit": summary([]), "outcomes": rows, "lost": ["x"],
-        "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "real_time": False, "cores_used": 0.5,
+        "version": "1", "figures": summary(some), "explicit": summary([]), "outcomes": rows, "turns": [], "lost": ["x"],
+        "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "real_time": False,
+        "late_share": 0.1, "cores_used": 0.5,
         "worst_late_ms": 40, "left_out": 2, "left_silent": 1,
         "plans": [{"plan": "default", **plan}, {"plan": '{"numWords": 2}', **plan}],
         "endings": {
