@@ -3,8 +3,9 @@
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -12,15 +13,23 @@ import anyio
 import numpy as np
 
 from bargein.call.rules import compile_plan
+from bargein.ports import Pause
+from bargein.providers.embedded.moonshine_model import MoonshineModel
+from bargein.providers.embedded.smart_turn import SmartTurnJudge
+from bargein.providers.embedded.turn_end import EmbeddedTurnJudge
 from bargein.turns import Plan
+from bargein.turns.commands import JudgePause
 from bargein.turns.events import Event
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bench.endpointing.corpus import Turn, turns
-from bench.endpointing.hearing import Hearing, Kept
-from bench.endpointing.scoring import Scores, answered_at, with_intervals
+from bench.endpointing.hearing import Hearing, Kept, paused
+from bench.endpointing.scoring import Judge, Scores, answered_at, nobody, with_intervals
 
 _PATIENCES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+_RISKS = (0.003, 0.01, 0.02, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
+_LEAST_MS = (0, 300, 600)
+_LONGEST_MS = (800, 1200, 1600, 2000, 2600)
 _WAITS_MS = (0, 100, 200, 300, 400, 600, 800, 1000)
 
 _COLUMNS = {
@@ -50,40 +59,95 @@ def by_timers() -> list[Plan]:
     return [plan, *scaled]
 
 
+def by_judgement() -> list[Plan]:
+    """The judge of pauses: as it stands, then with other risks and bounds."""
+    plan = _default()
+    swept = [
+        replace(plan, cut_risk=risk, least_pause_ms=least_ms, longest_pause_ms=longest_ms)
+        for risk in _RISKS
+        for least_ms in _LEAST_MS
+        for longest_ms in _LONGEST_MS
+    ]
+    return [plan, *swept]
+
+
 def _default() -> Plan:
     assistant = Assistant.model_validate({"firstMessageMode": "assistant-waits-for-user"})
     return compile_plan(assistant)
 
 
-POLICIES = {"timers": by_timers}
+POLICIES = {"timers": by_timers, "judged": by_judgement, "smart-turn": by_judgement}
 """By name: a policy's plans, the one that is shipped first."""
 
+Decide = Callable[[str, Pause, int], float]
+"""Says of a pause of a turn, and where it begins, how likely it ends the turn."""
 
-def scored(plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Event]]) -> Scores:
+
+def by_model(policy: str, held_out: Path | None) -> Decide | None:
+    """Who judges pauses under a policy; None: nobody.
+
+    Args:
+        policy: its name.
+        held_out: verdicts of `bench.turn_end`, by networks that have not heard the speaker.
+    """
+    if policy == "timers":
+        return None
+    judge = SmartTurnJudge() if policy == "smart-turn" else EmbeddedTurnJudge(MoonshineModel())
+    known: dict[tuple[str, int], float] = {}
+    if held_out is not None and policy == "judged":
+        with np.load(held_out) as arrays:
+            keys = zip(arrays["names"].tolist(), arrays["offsets_ms"].tolist(), strict=True)
+            known = dict(zip(keys, arrays["done"].tolist(), strict=True))
+
+    def decide(name: str, pause: Pause, offset_ms: int) -> float:
+        return known[name, offset_ms] if (name, offset_ms) in known else judge.judged(pause)
+
+    return decide
+
+
+def judging(turn: Turn, events: Sequence[Event], decide: Decide | None) -> Judge:
+    """The judge of one turn's pauses; each is judged once, whatever the plan."""
+    if decide is None:
+        return nobody
+    verdicts: dict[tuple[int, str], float] = {}
+
+    def judge(question: JudgePause) -> float:
+        key = (question.offset_ms, question.said)
+        if key not in verdicts:
+            verdicts[key] = decide(turn.name, paused(turn, events, question), question.offset_ms)
+        return verdicts[key]
+
+    return judge
+
+
+def scored(plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: Decide | None) -> Scores:
     """What each plan makes of each turn."""
+    judges = [judging(turn, events, decide) for turn, events in zip(of, told, strict=True)]
     cut = np.zeros((len(plans), len(of)), dtype=bool)
     late_ms = np.full(cut.shape, np.nan)
     for row, plan in enumerate(plans):
-        for column, (turn, events) in enumerate(zip(of, told, strict=True)):
+        for column, (turn, events, judge) in enumerate(zip(of, told, judges, strict=True)):
             # Who gets no answer at all is counted as if it came when the clip is over.
-            at_ms = answered_at(events, plan, turn.over_ms) or turn.over_ms
+            at_ms = answered_at(events, plan, turn.over_ms, judge) or turn.over_ms
             cut[row, column] = at_ms < turn.end_ms
             if turn.finished and not cut[row, column]:
                 late_ms[row, column] = at_ms - turn.end_ms
     return Scores(cut, late_ms)
 
 
-def figures(plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Event]]) -> JsonObject:
+def figures(
+    plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: Decide | None
+) -> JsonObject:
     """The figures of a policy, set by set and over all."""
-    scores = scored(plans, of, told)
+    scores = scored(plans, of, told, decide)
     parts = np.array([turn.part for turn in of])
     sets: JsonObject = {part: with_intervals(scores.of(parts == part)) for part in dict.fromkeys(parts.tolist())}
-    return {**sets, "all": with_intervals(scores)}
+    return {**sets, "all but sentences": with_intervals(scores.of(parts != "sentences"))}
 
 
-async def heard(data: Path, kept: Kept) -> tuple[list[Turn], list[list[Event]]]:
+async def heard(data: Path, kept: Kept, *, sentences: bool) -> tuple[list[Turn], list[list[Event]]]:
     """Hear all turns of a collection."""
-    hearing, of = Hearing(kept), list(turns(data))
+    hearing, of = Hearing(kept), list(turns(data, sentences=sentences))
     told = [await hearing.events(turn) for turn in of]
     kept.save()
     return of, told
@@ -114,13 +178,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="a collection of recordings with a MANIFEST.tsv")
     parser.add_argument("--cache", type=Path, help="a folder for what the models said, so that another run is quick")
     parser.add_argument("--policy", choices=POLICIES, action="append", help="which policies (all of them)")
+    parser.add_argument("--sentences", action="store_true", help="score single sentences, too, as a set of their own")
+    parser.add_argument("--held-out", type=Path, help="verdicts by networks that have not heard the speaker")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     given = parser.parse_args()
     kept = Kept(None if given.cache is None else given.cache / "endpointing.json")
-    of, told = anyio.run(heard, given.data, kept)
+    of, told = anyio.run(partial(heard, given.data, kept, sentences=given.sentences))
     result: JsonObject = {}
     for policy in given.policy or POLICIES:
-        result[policy] = sets = figures(POLICIES[policy](), of, told)
+        result[policy] = sets = figures(POLICIES[policy](), of, told, by_model(policy, given.held_out))
         _print(policy, sets)
     if given.json is not None:
         given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

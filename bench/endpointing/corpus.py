@@ -51,8 +51,8 @@ class Turn:
         return self.sound.size * 1000 // RATE_HZ
 
 
-def turns(folder: Path) -> Iterator[Turn]:
-    """All turns of a collection."""
+def turns(folder: Path, *, sentences: bool = False) -> Iterator[Turn]:
+    """All turns of a collection; `sentences` are many more, of one or two each, by people who ask or announce."""
     with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for row in rows:
@@ -66,6 +66,9 @@ def turns(folder: Path) -> Iterator[Turn]:
         elif kind in ("eot.complete", "eot.incomplete", "eot.wait"):
             samples = read(path)
             yield _turn(row, "easyturn", samples, last_sound_s(samples), finished=kind == "eot.complete")
+        elif sentences and kind in ("interrupt.command", "assistant.speech"):
+            samples = read(path)
+            yield _turn(row, "sentences", samples, last_sound_s(samples))
 
 
 def last_sound_s(samples: Float32Array) -> float:

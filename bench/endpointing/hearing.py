@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from bargein.audio.pcm import Int16Array
 from bargein.call.ears import AssistantTap, Ears
-from bargein.ports import Hear
+from bargein.call.pauses import BEFORE_MS, INTO_MS, Run, of_turn
+from bargein.ports import Hear, Pause
 from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.silero import SileroDetector
-from bargein.turns.events import Event
+from bargein.turns.commands import JudgePause
+from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bench.endpointing.corpus import RATE_HZ, Turn
 
 _FRAME_MS = 20
@@ -55,6 +57,22 @@ async def settle() -> None:
     """Let all tasks do what they can do now."""
     for _ in range(_SETTLE):
         await anyio.lowlevel.checkpoint()
+
+
+def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> Pause:
+    """What the judge gets of a pause, as `bargein.call.pauses` cuts it out."""
+    runs, onset_ms = list[Run](), 0
+    for event in events:
+        if isinstance(event, VoiceStarted):
+            onset_ms = event.onset_ms
+        elif isinstance(event, VoiceStopped) and event.offset_ms <= question.offset_ms:
+            runs.append((onset_ms, event.offset_ms))
+    begin, end = (max(0, question.offset_ms + ms) * RATE_HZ // 1000 for ms in (-BEFORE_MS, INTO_MS))
+    return Pause(
+        said=question.said,
+        caller=turn.sound[begin:end],
+        runs=of_turn(runs, question.after_ms, question.offset_ms),
+    )
 
 
 class Kept:
@@ -117,7 +135,8 @@ class _Detector:
 class _Decoding:
     """The transcriber's thread: it does one thing after the other, in simulated time."""
 
-    def __init__(self, transcriber: MoonshineTranscriber, clock: SimulatedClock, kept: Kept) -> None:
+    def __init__(self, transcriber: MoonshineTranscriber, clock: SimulatedClock, kept: Kept, *, partials: bool) -> None:
+        self._partials = partials
         self._transcriber = transcriber
         self._clock = clock
         self._kept = kept
@@ -131,6 +150,8 @@ class _Decoding:
         except BaseException:
             self._free_ms = self._clock.now_ms  # a partial that nobody wants any more
             raise
+        if partial and not self._partials:
+            return ""
         return self._kept.of("words", audio, lambda: self._transcriber.transcribe(audio, lambda: False))
 
 
@@ -156,9 +177,11 @@ class Hearing:
 
     Args:
         kept: what earlier runs made of the same audio.
+        partials: whether partials are made while somebody speaks; pauses and finals have their words all the same.
     """
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, *, partials: bool = True) -> None:
+        self._partials = partials
         self._kept = kept
         self._detector = SileroDetector()
         self._transcriber = MoonshineTranscriber()
@@ -172,7 +195,7 @@ class Hearing:
         ears = Ears(
             leg,  # pyright: ignore[reportArgumentType] - it is only heard
             detector=_Detector(self._detector),
-            transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept)),
+            transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept, partials=self._partials)),
             tap=AssistantTap(leg, nothing),  # pyright: ignore[reportArgumentType]
             now_ms=lambda: clock.now_ms,
             post=post,

@@ -1,17 +1,18 @@
 """From what a call is told of a turn to when it would answer, under any plan; and the figures of many turns."""
 
-from collections import deque
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bargein.turns import Plan, State, step, wake_at
-from bargein.turns.commands import Command, Play, StartReply
+from bargein.turns.commands import Command, JudgePause, Play, StartReply
 from bargein.turns.events import (
     CallStarted,
     Event,
+    PauseJudged,
     ReplyEnded,
     ReplyToken,
     SpeechQueued,
@@ -24,27 +25,45 @@ CALL_ID = "00000000-0000-4000-8000-000000000000"
 _ANSWER = "Yes."
 _RESAMPLES = 2_000
 
+JUDGING_MS = 12
+"""What a judgement takes, on the machine that measured."""
+
 Array = npt.NDArray[np.float64]
 
+Judge = Callable[[JudgePause], float | None]
+"""Says of a pause how likely it ends the turn."""
 
-def answered_at(events: Sequence[Event], plan: Plan, until_ms: int) -> int | None:
+
+def nobody(_: JudgePause) -> float | None:
+    """Judges nothing."""
+    return None
+
+
+def answered_at(events: Sequence[Event], plan: Plan, until_ms: int, judge: Judge = nobody) -> int | None:
     """When the assistant would begin to sound, if model and voice took no time; None: not before `until_ms`."""
-    state, waiting = State(call_id=CALL_ID), deque[Event]((CallStarted(0), *events, Tick(until_ms)))
+    state, count = State(call_id=CALL_ID), 0
+    waiting: list[tuple[int, int, Event]] = []
+    for event in (CallStarted(0), *events, Tick(until_ms)):
+        heapq.heappush(waiting, (event.at_ms, count := count + 1, event))
     while waiting:
-        event = waiting.popleft()
+        event = waiting[0][2]
         due = wake_at(state, plan)
         if due is not None and due <= event.at_ms:
-            waiting.appendleft(event)
             event = Tick(due)
+        else:
+            heapq.heappop(waiting)
         state, commands = step(state, event, plan)
         for command in commands:
             if isinstance(command, Play):
                 return state.now_ms
-            waiting.extendleft(reversed(_performed(command, state.now_ms)))
+            for answer in _performed(command, state.now_ms, judge):
+                heapq.heappush(waiting, (answer.at_ms, count := count + 1, answer))
     return None
 
 
-def _performed(command: Command, now_ms: int) -> list[Event]:
+def _performed(command: Command, now_ms: int, judge: Judge) -> list[Event]:
+    if isinstance(command, JudgePause):
+        return [PauseJudged(now_ms + JUDGING_MS, command.number, judge(command))]
     if not isinstance(command, StartReply):
         return []
     turn = command.turn_id

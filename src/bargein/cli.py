@@ -66,7 +66,7 @@ def serve(
         *settings.secret_keys,
     )
     logs.configure(level=settings.log_level, clock=clock, secrets=secrets)
-    server = create_app(settings, clock=clock, embedded=Embedded(clock))
+    server = create_app(settings, clock=clock, embedded=Embedded(clock, settings.turn_model))
     if problem := run(server, settings.host, settings.port, lambda bound: _welcome(settings, bound)):
         raise _fail(problem)
 

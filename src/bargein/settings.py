@@ -111,6 +111,10 @@ class Settings:
         sip: how SIP is served (`BARGEIN_SIP_…`); None: it is not.
         echo_cancellation: in which calls the assistant's own voice is taken out of what is heard: in none, in those at
             8 kHz, or in all (`BARGEIN_ECHO_CANCELLATION`: off, telephone or all). Needs the extra `echo`.
+        early_replies: whether a model may be asked before it is certain that the caller has finished
+            (`BARGEIN_EARLY_REPLIES`, 1 or 0; docs/endpointing.md).
+        turn_model: what judges a caller's pauses: `embedded`, or `smart-turn` of the extra of that name
+            (`BARGEIN_TURN_MODEL`).
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -140,6 +144,8 @@ class Settings:
     telnyx_byte_order: Literal["little", "big"] = "little"
     sip: SipSettings | None = None
     echo_cancellation: Literal["off", "telephone", "all"] = "off"
+    early_replies: bool = True
+    turn_model: Literal["embedded", "smart-turn"] = "embedded"
     log_level: str = "info"
 
     def cancels_echo(self, rate_hz: int) -> bool:
@@ -267,6 +273,8 @@ def from_environment(
         telnyx_byte_order=_byte_order(text("BARGEIN_TELNYX_BYTE_ORDER")),
         sip=_sip(text),
         echo_cancellation=_echo_cancellation(text("BARGEIN_ECHO_CANCELLATION")),
+        early_replies=_switch("BARGEIN_EARLY_REPLIES", text("BARGEIN_EARLY_REPLIES")) is not False,
+        turn_model=_turn_model(text("BARGEIN_TURN_MODEL")),
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()
@@ -365,6 +373,18 @@ def _byte_order(value: str | None) -> Literal["little", "big"]:
             return "big"
         case _:
             raise SettingsError(f"BARGEIN_TELNYX_BYTE_ORDER must be little or big, not {value!r}")
+
+
+def _turn_model(value: str | None) -> Literal["embedded", "smart-turn"]:
+    match value:
+        case None | "embedded":
+            return "embedded"
+        case "smart-turn":
+            if find_spec("pipecat") is None:
+                raise SettingsError("BARGEIN_TURN_MODEL=smart-turn needs: python -m pip install 'bargein[smart-turn]'")
+            return "smart-turn"
+        case _:
+            raise SettingsError(f"BARGEIN_TURN_MODEL must be embedded or smart-turn, not {value!r}")
 
 
 def _port(value: str | None) -> int:

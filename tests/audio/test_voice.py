@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bargein.audio.voice import WINDOW_MS, UtteranceEdge, UtteranceGate, VoiceEdge, VoiceGate, Windower
+from bargein.audio.voice import WINDOW_MS, PauseGate, UtteranceEdge, UtteranceGate, VoiceEdge, VoiceGate, Windower
 
 
 @pytest.mark.parametrize(("rate_hz", "size"), [(8000, 256), (16000, 512)])
@@ -118,3 +118,18 @@ def test_utterances_end_only_after_the_hang(voices, hang_ms):
         if not edge.started:
             assert told_ms - edge.at_ms >= hang_ms
             assert not any(voices[edge.at_ms // 32 : int(told_ms) // 32])
+
+
+def test_a_pause_is_told_after_a_while_and_so_is_its_end() -> None:
+    gate, pause = VoiceGate(), PauseGate(96)
+    told = []
+    for number, probability in enumerate([0.9, 0.9, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1, 0.1]):
+        end_ms = (number + 1) * 32.0
+        told.append((end_ms, pause.push(gate.push(probability, end_ms), end_ms)))
+    assert [(end_ms, what) for end_ms, what in told if what is not None] == [(224, True), (320, False), (448, True)]
+    assert pause.paused_ms == 352
+
+
+def test_a_pause_has_a_length() -> None:
+    with pytest.raises(ValueError, match="after a time"):
+        PauseGate(-1)

@@ -157,3 +157,33 @@ def test_as_vapis_object() -> None:
         "voiceLatencyAverage": 100.5,
         "turnLatencyAverage": 800,
     }
+
+
+def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
+    call = Measured(waiting(drafts=True, on_punctuation_ms=800, wait_ms=0))
+    call.feed(
+        CallStarted(0), VoiceStarted(532, 500), VoiceStopped(1032, 1000), Words(1240, "What time is it?", final=True)
+    )
+    draft = call.call.state.draft
+    assert draft is not None
+    text = "It is noon."
+    call.feed(
+        ReplyToken(1500, draft.turn_id, text),
+        SpeechRequested(1510, draft.turn_id, 0, 0, text),
+    ).until(2040)
+    call.feed(SpeechQueued(2140, draft.turn_id, 0, 900, (), done=True)).until(2200)
+    kept, turn = call.told
+    assert kept == ("draft-kept", None)
+    assert turn[1] == TurnLatency(transcriber=240, endpointing=800, model=0, voice=100, turn=1140)
+    assert call.measures.drafts_kept == 1
+
+
+def test_drafts_in_vain_are_counted() -> None:
+    call = Measured(waiting(drafts=True, on_punctuation_ms=800))
+    call.feed(
+        CallStarted(0), VoiceStarted(532, 500), VoiceStopped(1032, 1000), Words(1240, "What time is it?", final=True)
+    )
+    call.feed(VoiceStarted(1500, 1480))
+    assert call.told == [("draft-discarded", None)]
+    assert call.measures.drafts_discarded == 1
+    assert call.measures.turns == []

@@ -4,6 +4,7 @@ The machine plays the shell and the world at once: it answers the engine's comma
 shells, models and carriers do: late tokens, marks of dead turns, words out of nowhere, ticks too many.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -165,14 +166,19 @@ class Conversation(RuleBasedStateMachine):
         self.hooks.hears(event, before, deaf=self.deaf)
         self.state, commands = step(before, event, self.plan)
         self.log.extend(commands)
-        for command in commands:
-            self.observe(command, before, event)
-            self.tools.observe(command, event)
-            self.hooks.observe(command, before, event, self.plan, self.state.now_ms)
+        for command, cause in self.seen(commands, event):
+            self.observe(command, before, cause)
+            self.tools.observe(command, cause)
+            self.hooks.observe(command, before, cause, self.plan, self.state.now_ms)
         self.hooks.takes(event, self.state, deaf=self.deaf)
         self.hooks.check_time(self.state, self.plan)
         self.tools.check_time(self.state)
         self.make_out_hook_tools()
+
+    def seen(self, commands: tuple[Command, ...], event: Event) -> Iterator[tuple[Command, Event]]:
+        """What came of an event, each with its cause; each is observed before the next is asked for."""
+        for command in commands:
+            yield command, event
 
     def make_out_hook_tools(self) -> None:
         """As the shell does: at once. The second tool is not there, and the third is never made out."""

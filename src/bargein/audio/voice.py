@@ -134,3 +134,31 @@ class UtteranceGate:
         self._silent_since_ms = None
         self.open = False
         return UtteranceEdge(started=False, at_ms=since_ms)
+
+
+class PauseGate:
+    """Tells, long before an utterance is over, that its voice pauses: after `after_ms` without voice."""
+
+    def __init__(self, after_ms: int) -> None:
+        if after_ms < 0:
+            raise ValueError(f"a pause is told of after a time, not after {after_ms} ms")
+        self._after_ms = after_ms
+        self._silent_since_ms: int | None = None
+        self.paused_ms: int | None = None
+        """Since when there has been no voice, once that is a pause."""
+
+    def push(self, edge: VoiceEdge | None, end_ms: float) -> bool | None:
+        """Take what `VoiceGate.push` gave for the window that ended at `end_ms`.
+
+        Returns:
+            True where a pause begins to be one, False where the voice comes back after one, else None.
+        """
+        if edge is not None:
+            paused, self.paused_ms = self.paused_ms is not None, None
+            self._silent_since_ms = None if edge.voiced else edge.at_ms
+            return False if paused and edge.voiced else None
+        since_ms = self._silent_since_ms
+        if since_ms is None or end_ms - since_ms < self._after_ms:
+            return None
+        self._silent_since_ms, self.paused_ms = None, since_ms
+        return True

@@ -6,13 +6,17 @@ import numpy as np
 
 from bargein.audio.cancelling import EchoCancelling
 from bargein.audio.resample import StreamResampler
-from bargein.audio.voice import UtteranceGate, VoiceGate, Windower
+from bargein.audio.voice import PauseGate, UtteranceGate, VoiceGate, Windower
 from bargein.call.overlap import Overlaps
+from bargein.call.pauses import Pauses
 from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped, Words
 
 UTTERANCE_HANG_MS = 300
 """After so much silence the transcriber is asked for a final."""
+
+PAUSE_MS = 96
+"""After so much it is asked for all the words so far. The closure of a "t" or a "p" is mostly shorter."""
 
 _MOST_AHEAD_MS = 60_000
 """A recording may be sent faster than it sounds, but what waits to be judged must not fill the memory."""
@@ -77,6 +81,7 @@ class Ears:
         record: gets what is heard of the caller at that rate, and when it began to sound.
         overlaps: has voices judged that cut in; None where nobody wants to know.
         cancels_echo: whether the assistant's own voice is taken out of what is heard.
+        pauses: has the caller's pauses judged; None where nobody wants to know.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class Ears:
         record: Callable[[Pcm16, float], None],
         overlaps: Overlaps | None = None,
         cancels_echo: bool = False,
+        pauses: Pauses | None = None,
     ) -> None:
         self._leg = leg
         self._tap = tap
@@ -102,6 +108,7 @@ class Ears:
         self._overhear = overhear
         self._record = record
         self._overlaps = overlaps
+        self._pauses = pauses
         # A telephone's audio is judged as it is: bringing it to 16 kHz first would only cost time.
         voice_rate_hz = 8_000 if leg.rate_hz == 8_000 and not cancels_echo else 16_000
         self._cancelling = EchoCancelling() if cancels_echo else None
@@ -114,6 +121,7 @@ class Ears:
         self._windower = Windower(voice_rate_hz)
         self._gate = VoiceGate()
         self._utterance = UtteranceGate(UTTERANCE_HANG_MS)
+        self._pause = PauseGate(PAUSE_MS)
         self._detecting = detector.open(voice_rate_hz, self._judged)
         self._listener = 0
         self._transcribing = self._opened(transcriber)
@@ -152,6 +160,8 @@ class Ears:
             self._overhear(for_words, from_assistant)
             if self._overlaps is not None:
                 self._overlaps.feed(for_words, from_assistant, arrival_ms)
+            if self._pauses is not None:
+                self._pauses.feed(for_words, arrival_ms)
             self._record(for_words, arrival_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
         for window, end_ms in self._windower.push(for_voice, arrival_ms):
             self._detecting.push(window, end_ms)
@@ -163,6 +173,11 @@ class Ears:
     def _judged(self, probability: float, end_ms: float) -> None:
         self._watch(probability, end_ms)
         edge = self._gate.push(probability, end_ms)
+        paused = self._pause.push(edge, end_ms)
+        if paused:
+            self._transcribing.voice_paused()
+        elif paused is False:
+            self._transcribing.voice_resumed()
         utterance = self._utterance.push(edge, end_ms)
         if utterance is not None:
             self._speaking = utterance.started
@@ -171,6 +186,8 @@ class Ears:
             else:
                 self._transcribing.voice_stopped()
         if edge is not None:
+            if self._pauses is not None:
+                self._pauses.turn(edge)
             at_ms = int(self._now_ms())
             if edge.voiced:
                 self._post(VoiceStarted(at_ms, min(edge.at_ms, at_ms), edge.probability))
@@ -183,9 +200,16 @@ class Ears:
         self._listener += 1
         listener = self._listener
 
-        def understood(text: str, final: bool, /, confidence: float | None = None) -> None:  # noqa: FBT001  # the shape of `ports.Hear`
+        def understood(
+            text: str,
+            final: bool,  # noqa: FBT001  # the shape of `ports.Hear`
+            /,
+            confidence: float | None = None,
+            *,
+            whole: bool = False,
+        ) -> None:
             if listener == self._listener:  # what a transcriber that was replaced still has to say is said by another
-                self._post(Words(int(self._now_ms()), text, final, confidence))
+                self._post(Words(int(self._now_ms()), text, final, confidence, whole))
 
         return transcriber.open(understood)
 

@@ -50,8 +50,8 @@ DECIDED = "decided "
 """How a watcher is told what was decided about a voice over the assistant: `stopped`, `eased` or `ignored` follows."""
 
 Watch = Callable[[str, TurnLatency | None], None]
-"""Gets `turn` with its latencies, `assistant-interrupted`, `user-interrupted` and `recovered`, as they happen, and
-`decided …` (see `DECIDED`)."""
+"""Gets `turn` with its latencies, `assistant-interrupted`, `user-interrupted`, `recovered`, `draft-kept` and
+`draft-discarded`, as they happen, and `decided …` (see `DECIDED`)."""
 
 
 @dataclass(slots=True)
@@ -76,6 +76,8 @@ class Measures:
         user_interrupted: how often the assistant began to sound while the caller was speaking already, which the
             detector heard only after that. This is Vapi's `numUserInterrupted`.
         recovered: how many of the cuts were false alarms, after which the assistant went on.
+        drafts_kept: how many answers were begun before the turn was over, and kept.
+        drafts_discarded: how many were begun in vain.
         watch: is told of each of these as it happens.
     """
 
@@ -85,6 +87,9 @@ class Measures:
         self.assistant_interrupted = 0
         self.user_interrupted = 0
         self.recovered = 0
+        self.drafts_kept = 0
+        self.drafts_discarded = 0
+        self._draft: _Answer | None = None
         self._answer: _Answer | None = None
         self._words_ms = 0
         self._sounds_since_ms: int | None = None
@@ -104,8 +109,8 @@ class Measures:
                 case told.Play(turn_id):
                     self._sounds_since_ms = now_ms
                     self._sound(now_ms, turn_id)
-                case told.CloseReply():
-                    self._answer = self._sounds_since_ms = None
+                case told.CloseReply(outcome=outcome):
+                    self._close(outcome)
                 case told.Send(told.UserInterrupted()):
                     self.assistant_interrupted += 1
                     self._tell("assistant-interrupted")
@@ -115,10 +120,40 @@ class Measures:
                     self.recovered += 1
                     self._tell("recovered")
                 case _:
-                    pass
+                    self._take_of_draft(now_ms, command, user)
+
+    def _close(self, outcome: told.Outcome) -> None:
+        if outcome != "discarded":
+            self._answer = self._sounds_since_ms = None
+            return
+        self._draft = None
+        self.drafts_discarded += 1
+        self._tell("draft-discarded")
+
+    def _take_of_draft(self, now_ms: int, command: told.Command, user: told.Remember | None) -> None:
+        match command:
+            case told.StartReply(turn_id, said=said) if said:
+                self._draft = _Answer(turn_id, now_ms, now_ms, now_ms)
+            case told.KeepReply(turn_id):
+                self._keep(now_ms, turn_id, user)
+            case _:
+                pass
+
+    def _keep(self, now_ms: int, turn_id: str, user: told.Remember | None) -> None:
+        """A draft is the answer. What it has put out by now took the caller no time."""
+        draft, self._draft = self._draft, None
+        self.drafts_kept += 1
+        self._tell("draft-kept")
+        if user is None or draft is None or draft.turn_id != turn_id:
+            return
+        silent_ms = min(user.end_ms, now_ms)
+        words_ms = min(max(silent_ms, self._words_ms), now_ms)
+        text_ms = None if draft.text_ms is None else now_ms
+        audio_ms = None if draft.audio_ms is None else now_ms
+        self._answer = _Answer(turn_id, silent_ms, words_ms, now_ms, text_ms, audio_ms)
 
     def _hear(self, event: Event) -> None:
-        answer = self._answer
+        answer = self._draft or self._answer
         match event:
             case Words(at_ms, text) if text.strip():
                 self._words_ms = at_ms

@@ -14,6 +14,7 @@ from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
 from bargein.call.overlap import Overlaps
 from bargein.call.passing import Part, Passing, Relay
+from bargein.call.pauses import Pauses
 from bargein.call.reply import Speaker
 from bargein.call.replying import Replying
 from bargein.call.setting import Providers, Setting
@@ -62,6 +63,7 @@ class Parts:
     steering: Steering
     consulting: Consulting
     overlaps: Overlaps | None
+    pauses: Pauses
     errands: Errands
     line: ServerLine | None
 
@@ -92,7 +94,8 @@ def join(host: Host, providers: Providers, around: Around) -> Parts:
     mouth = Mouth(leg, around.clock, host.zero_ms, host.post, overhear=tap.overhear, silenced=around.recorder.cut)
     passing = _passing(host, narrator, line, around)
     tools = _tools(host, providers, leg, passing)
-    ears = _ears(host, providers, around, tap, overlaps)
+    pauses = Pauses(providers.turn_judge, now_ms=host.now_ms, post=host.post)
+    ears = _ears(host, providers, around, tap, (overlaps, pauses))
     errands = Errands()
     return Parts(
         narrator=narrator,
@@ -105,6 +108,7 @@ def join(host: Host, providers: Providers, around: Around) -> Parts:
         steering=Steering(host, ears, passing, errands, leg.send_text),
         consulting=_consulting(host, line),
         overlaps=overlaps,
+        pauses=pauses,
         errands=errands,
         line=line,
     )
@@ -177,7 +181,9 @@ def _overlaps(host: Host, providers: Providers) -> Overlaps | None:
     return overlaps
 
 
-def _ears(host: Host, providers: Providers, around: Around, tap: AssistantTap, overlaps: Overlaps | None) -> Ears:
+def _ears(
+    host: Host, providers: Providers, around: Around, tap: AssistantTap, judged: tuple[Overlaps | None, Pauses]
+) -> Ears:
     return Ears(
         around.leg,
         detector=providers.detector,
@@ -188,8 +194,9 @@ def _ears(host: Host, providers: Providers, around: Around, tap: AssistantTap, o
         watch=around.insight.voice,
         overhear=around.audience.hear,
         record=around.recorder.customer,
-        overlaps=overlaps,
+        overlaps=judged[0],
         cancels_echo=providers.cancels_echo,
+        pauses=judged[1],
     )
 
 

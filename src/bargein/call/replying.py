@@ -60,7 +60,8 @@ class Replying:
     def _start(self, start: StartReply) -> None:
         self._mouth.open(start.turn_id)
         history = self._host.state.history
-        messages = (*self._host.setting.instructions, *for_model(history), *self._prompt(start))
+        said = (ChatMessage("user", start.said),) if start.said else ()
+        messages = (*self._host.setting.instructions, *for_model(history), *said, *self._prompt(start))
         box = self._box if start.tools else Toolbox(())
         self._errands.begin(partial(self._reply, _Request(start.turn_id, start.text, messages, box)))
 
@@ -73,8 +74,8 @@ class Replying:
 
     async def _reply(self, request: _Request) -> None:
         turn_id = request.turn_id
-        reply = self._host.state.reply
-        if reply is None or reply.turn_id != turn_id:
+        state = self._host.state
+        if turn_id not in {one.turn_id for one in (state.reply, state.draft) if one is not None}:
             return  # it was over before it began
         with anyio.CancelScope() as scope:
             self._running[turn_id] = scope

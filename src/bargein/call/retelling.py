@@ -94,8 +94,8 @@ def tell_command(command: told.Command) -> str | None:
         case told.Decide(what, why, turn_id):
             about = "" if turn_id is None else f" [{_short(turn_id)}]"
             return f"=> {what.upper()}{about}: {why}"
-        case told.StartReply(turn_id, text):
-            return f"   reply {_short(turn_id)} begun" + ("" if text is None else f': "{text}"')
+        case told.StartReply() | told.KeepReply():
+            return _tell_start(command)
         case told.Play(turn_id):
             return f"   reply {_short(turn_id)} sounds"
         case told.CloseReply(turn_id, outcome):
@@ -118,3 +118,13 @@ def _cut(text: str) -> str:
 
 def _short(turn_id: str) -> str:
     return "#" + str(int(turn_id[-12:], 16))
+
+
+def _tell_start(command: told.StartReply | told.KeepReply) -> str:
+    match command:
+        case told.KeepReply(turn_id):
+            return f"   draft {_short(turn_id)} is the answer"
+        case told.StartReply(turn_id, text, said=said) if not said:
+            return f"   reply {_short(turn_id)} begun" + ("" if text is None else f': "{text}"')
+        case _:
+            return f'   draft {_short(command.turn_id)} begun, should that be all: "{command.said}"'

@@ -29,17 +29,22 @@ class RulesError(ValueError):
     """The assistant's plans contradict themselves; the text names the field."""
 
 
-def compile_plan(assistant: Assistant) -> Plan:
+def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
     """Compile `startSpeakingPlan`, `stopSpeakingPlan` and what else of an assistant concerns turns.
 
     What the assistant leaves open keeps the engine's default, which is Vapi's; but an assistant that gives neither
-    `numWords` nor `voiceSeconds` leaves it to the evidence when it yields (`Plan.by_evidence`).
+    `numWords` nor `voiceSeconds` leaves it to the evidence when it yields (`Plan.by_evidence`), and one whose
+    `startSpeakingPlan` does not say when a turn is over leaves that to the judge of pauses (`Plan.by_judgement`).
+
+    Args:
+        assistant: the assistant.
+        drafts: whether its model may be asked before a turn is surely over.
 
     Raises:
         RulesError: a `waitFunction` that cannot be parsed.
     """
     plan = replace(
-        Plan(),
+        Plan(drafts=drafts),
         **_given(
             first_message=assistant.first_message,
             first_message_mode=assistant.first_message_mode,
@@ -95,9 +100,31 @@ def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
             on_number_ms=_ms(by_words.on_number_seconds) if by_words else None,
             wait_function=_wait_function(start),
             ask_ms=_ask_ms(start),
+            by_judgement=_by_judgement(start),
+            judged_wait_ms=_judged_wait_ms(start, plan),
             rules=None if rules is None else tuple(_rule(rule) for rule in rules),
         ),
     )
+
+
+def _leaves_it_open(start: StartSpeakingPlan) -> bool:
+    """Whether the plan does not say when a turn is over. Rules may: then what they do not match is left open."""
+    said = (start.smart_endpointing_plan, start.transcription_endpointing_plan, start.smart_endpointing_enabled)
+    return said == (None, None, None)
+
+
+def _judged_wait_ms(start: StartSpeakingPlan, plan: Plan) -> int:
+    """`waitSeconds` where a pause is judged. Whoever leaves that open too waits for the pause alone."""
+    if start.wait_seconds is not None:
+        return round(start.wait_seconds * 1000)
+    return 0 if _leaves_it_open(start) else plan.wait_ms
+
+
+def _by_judgement(start: StartSpeakingPlan) -> bool:
+    """Whether our own model judges pauses: where it is left to us, and where the plan asks for the server's own."""
+    smart = start.smart_endpointing_plan
+    asked_for = isinstance(smart, VapiEndpointing) or (smart is None and start.smart_endpointing_enabled is True)
+    return asked_for or _leaves_it_open(start)
 
 
 def _wait_function(start: StartSpeakingPlan) -> str | None:

@@ -42,6 +42,8 @@ from bargein.turns.commands import (
     Decide,
     Duck,
     EndCall,
+    JudgePause,
+    KeepReply,
     Play,
     Remember,
     RunTools,
@@ -210,6 +212,7 @@ class CallSession:
                 tasks.start_soon(self._parts.tools.direct, tasks)
                 tasks.start_soon(self._parts.consulting.direct, tasks)
                 tasks.start_soon(self._parts.transcribing.run)
+                tasks.start_soon(self._parts.pauses.run)
                 if self._parts.overlaps is not None:
                     tasks.start_soon(self._parts.overlaps.run)
                 tasks.start_soon(self._records.begin, setting.call_id, self._beginning(started_at))
@@ -256,12 +259,14 @@ class CallSession:
         match command:
             case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
                 parts.replying.perform(command)
-            case RunTools() | CallHookTool() | StopTool() | AskEndpointing():
+            case RunTools() | CallHookTool() | StopTool() | AskEndpointing() | JudgePause():
                 self._reach_out(command)
             case TakeOver(successor):
                 self._take_over(parts.passing.parts[successor])
             case Send(message):
                 parts.narrator.tell(message)
+            case KeepReply():  # it goes on as it is
+                pass
             case Decide(what, why, turn_id):
                 self.insight.decision(self._state.now_ms, what, why, turn_id)
             case EndCall(reason, detail):
@@ -270,7 +275,7 @@ class CallSession:
                 if command.tool_call_id is not None:
                     parts.narrator.tool_result(command, parts.tools.find(command.tool_call_id))
 
-    def _reach_out(self, command: RunTools | CallHookTool | StopTool | AskEndpointing) -> None:
+    def _reach_out(self, command: RunTools | CallHookTool | StopTool | AskEndpointing | JudgePause) -> None:
         parts = self._parts
         match command:
             case RunTools(call_ids=call_ids):
@@ -282,6 +287,8 @@ class CallSession:
                 parts.tools.stop(call_id)
             case AskEndpointing():
                 parts.consulting.ask(command, self._state.history)
+            case JudgePause():
+                parts.pauses.ask(command)
 
     def _take_over(self, part: Part) -> None:
         before, self.setting = self.setting, part.setting

@@ -3,7 +3,17 @@
 from dataclasses import dataclass, field
 
 from bargein.call.variables import Variables
-from bargein.ports import ChatMessage, FloorJudge, Model, ServerLine, ToolRunner, Transcriber, Voice, VoiceDetector
+from bargein.ports import (
+    ChatMessage,
+    FloorJudge,
+    Model,
+    ServerLine,
+    ToolRunner,
+    Transcriber,
+    TurnJudge,
+    Voice,
+    VoiceDetector,
+)
 from bargein.turns import Plan
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
@@ -15,6 +25,7 @@ class Providers:
 
     Attributes:
         judge: tells voices that take the floor from those that do not; None: a voice's length decides.
+        turn_judge: tells the end of a turn from a pause in it; None: the words decide.
         tools: runs the tools that reach outside of the call; None: nobody does.
         line: the owner's servers; None: there is none.
         cancels_echo: whether the assistant's own voice is taken out of what is heard (`bargein.audio.cancelling`).
@@ -25,6 +36,7 @@ class Providers:
     model: Model
     voice: Voice
     judge: FloorJudge | None = None
+    turn_judge: TurnJudge | None = None
     tools: ToolRunner | None = None
     line: ServerLine | None = None
     cancels_echo: bool = False

@@ -13,11 +13,20 @@ from bargein.ports.sound import Pcm16
 class Hear(Protocol):
     """Takes what the caller said in the running utterance."""
 
-    def __call__(self, text: str, final: bool, /, confidence: float | None = None) -> None:  # noqa: FBT001  # given by position
+    def __call__(
+        self,
+        text: str,
+        final: bool,  # noqa: FBT001  # given by position
+        /,
+        confidence: float | None = None,
+        *,
+        whole: bool = False,
+    ) -> None:
         """Hear a partial, which replaces the partial before it, or a final, which closes the utterance.
 
         A final's text may be empty: there were no words. `confidence`, from 0 to 1, is how sure the transcriber is of
-        a final, where it can tell.
+        a final, where it can tell. A partial is `whole` if it was made after `voice_paused` and holds all that was
+        said: nothing has been heard since.
         """
 
 
@@ -33,6 +42,14 @@ class TranscriberStream(Protocol):
 
     def voice_started(self, lead_ms: int) -> None:
         """The caller began to speak `lead_ms` before the end of what was fed."""
+        ...
+
+    def voice_paused(self) -> None:
+        """The caller is silent for a moment: whoever can tells all the words so far, in a partial that is `whole`."""
+        ...
+
+    def voice_resumed(self) -> None:
+        """The caller goes on after such a moment: the utterance is still the same."""
         ...
 
     def voice_stopped(self) -> None:
@@ -110,6 +127,34 @@ class Verdict:
 
     floor: float
     echo: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A pause of the caller's, which may be the end of the turn.
+
+    Attributes:
+        said: the words of the turn.
+        caller: the caller's side at 16 kHz: up to eight seconds before the pause, and a tenth of a second of it.
+        runs: where the voice of the turn began and fell silent, run by run, in the call's milliseconds; the last one
+            ends where the pause begins.
+    """
+
+    said: str
+    caller: Pcm16
+    runs: tuple[tuple[int, int], ...]
+
+
+class TurnJudge(Protocol):
+    """Tells the end of a turn from a pause in it: one for the process, shared by all calls."""
+
+    async def judge(self, pause: Pause) -> float:
+        """The probability that the turn is over.
+
+        Raises:
+            ProviderError: it cannot tell.
+        """
+        ...
 
 
 class FloorJudge(Protocol):

@@ -114,7 +114,7 @@ def _lifespan(
             store = await _opened(app, settings, clock)
             stack.push_async_callback(_shielded, store.close)
             client = await stack.enter_async_context(new_client())
-            providers = embedded or Embedded(clock)
+            providers = embedded or Embedded(clock, settings.turn_model)
             stack.callback(providers.close)
             recordings, metrics = Recordings(settings.data_dir), Metrics()
             way_out = await stack.enter_async_context(outside(settings, clock, store.credentials, metrics.delivered))

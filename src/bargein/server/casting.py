@@ -5,9 +5,10 @@ from typing import Any, Protocol, cast
 
 import httpx
 
+from bargein.call.rules import compile_plan
 from bargein.call.session import Providers
 from bargein.clock import Clock
-from bargein.ports import FloorJudge, Model, ProviderError, Transcriber, Voice, VoiceDetector
+from bargein.ports import FloorJudge, Model, ProviderError, Transcriber, TurnJudge, Voice, VoiceDetector
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.custom.transcriber import CustomTranscriber, CustomTranscriberConfig
 from bargein.providers.custom.voice import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
@@ -16,6 +17,7 @@ from bargein.server.absent import NOT_HERE, absent_model, absent_transcriber, ab
 from bargein.server.keys import Keys, api_key
 from bargein.server.outside import UNSIGNED, Outside, Signatures
 from bargein.settings import Settings
+from bargein.turns import Plan
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
@@ -49,6 +51,11 @@ class EmbeddedProviders(Protocol):
     @property
     def judge(self) -> FloorJudge | None:
         """Tells voices that take the floor from those that do not; None: a voice's length decides."""
+        ...
+
+    @property
+    def turn_judge(self) -> TurnJudge | None:
+        """Tells the end of a turn from a pause in it; None: the words decide."""
         ...
 
 
@@ -105,7 +112,16 @@ class Casting:
             voice=self._voice(assistant.voice, context, rate_hz, signed),
             judge=self._embedded.judge,
             cancels_echo=self._settings.cancels_echo(rate_hz),
+            turn_judge=self._embedded.turn_judge,
         )
+
+    def plan(self, assistant: Assistant) -> Plan:
+        """The plan of a call, as the assistant and this server's settings have it.
+
+        Raises:
+            RulesError: the assistant's plans contradict themselves.
+        """
+        return compile_plan(assistant, drafts=self._settings.early_replies)
 
     def model(self, assistant: Assistant, call: JsonObject, keys: Keys) -> Model:
         """The model of a conversation in text alone; see `providers`.

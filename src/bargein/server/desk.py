@@ -10,7 +10,7 @@ import structlog
 
 from bargein.call.outcome import plan_of
 from bargein.call.passing import HandoffError
-from bargein.call.rules import RulesError, compile_plan
+from bargein.call.rules import RulesError
 from bargein.call.session import CallSession, Setting
 from bargein.call.setting import Rejection
 from bargein.carriers.websocket import Room
@@ -219,7 +219,7 @@ class Desk:
                 call=call,
                 assistant=assistant,
                 assistant_json=as_json,
-                plan=compile_plan(assistant),
+                plan=self._casting.plan(assistant),
                 instructions=instructions_of(assistant),
                 variables=variables,
                 rejection=Rejection.of(rejection_of(call), REJECTED),

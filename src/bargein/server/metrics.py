@@ -34,6 +34,7 @@ class Metrics:
             "what",
         )
         self._cut_caller = self._counter("customer_interruptions", "How often the assistant cut a caller.")
+        self._drafts = self._counter("drafts", "Answers that were begun before the turn was surely over.", "outcome")
         self._refused = self._counter("refused_sockets", "Sockets that were closed for a reason.", "code")
         self._deliveries = self._counter("webhook_deliveries", "What became of server messages.", "type", "outcome")
         self._latency = Histogram(
@@ -59,6 +60,8 @@ class Metrics:
                 self._cut.inc()
             case "recovered":
                 self._recovered.inc()
+            case "draft-kept" | "draft-discarded":
+                self._drafts.labels(what.removeprefix("draft-")).inc()
             case "user-interrupted":
                 self._cut_caller.inc()
             case _ if latency is not None:

@@ -7,7 +7,7 @@ from typing import cast
 import anyio.to_thread
 
 from bargein.call.passing import HandoffError, Part
-from bargein.call.rules import RulesError, compile_plan
+from bargein.call.rules import RulesError
 from bargein.call.setting import Setting
 from bargein.call.variables import Variables, has_templates
 from bargein.clock import Clock
@@ -211,7 +211,7 @@ class CallRelay:
         keys = await keys_of(as_json, self._store)
         signed = await self._outside.signatures(as_json)
         providers = self._casting.providers(assistant, self._call, self._rate_hz, keys, signed)
-        plan, runner = compile_plan(assistant), self._hired(as_json, variables)
+        plan, runner = self._casting.plan(assistant), self._hired(as_json, variables)
         setting = Setting(
             call=self._call,
             assistant=assistant,

@@ -8,6 +8,7 @@ from bargein.turns import due, ending, floor, speaking, voice
 
 AGENDA = (
     ending.LONGEST,
+    speaking.STALE_DRAFT,
     floor.INTERRUPTION,
     floor.DUCK,
     floor.EASE,
@@ -23,7 +24,9 @@ AGENDA = (
     speaking.SAYING,
     due.HANDOFF,
     due.ASKING,
+    due.JUDGING,
     speaking.ENDPOINT,
+    speaking.DRAFT,
     ending.ENDING,
     due.ORPHAN,
     due.SETTLED,

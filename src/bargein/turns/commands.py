@@ -5,9 +5,9 @@ from typing import Literal
 
 from bargein.turns.roles import Role
 
-Outcome = Literal["spoken", "interrupted", "superseded", "replaced", "muted", "failed", "call-ended"]
+Outcome = Literal["spoken", "interrupted", "superseded", "replaced", "muted", "failed", "call-ended", "discarded"]
 """How a reply ended: heard to its end; cut by the caller; dropped unheard because the caller went on; cut by a `say`;
-cut by a mute; broken; cut by the end of the call."""
+cut by a mute; broken; cut by the end of the call; a draft that nobody was told of, thrown away."""
 
 Source = Literal["model", "force-say"]
 
@@ -17,12 +17,21 @@ class StartReply:
     """Begin a reply. With `text` None the model is asked with the history as it stands; else `text` is spoken.
 
     `tools` tells whether the model may call tools; `prompt` is what it sees after the history, for this reply alone.
+    `said` is what the caller has said beyond the history: then it is a draft, and `KeepReply` or `CloseReply` follows.
     """
 
     turn_id: str
     text: str | None
     tools: bool = True
     prompt: tuple[tuple[Role, str], ...] = ()
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepReply:
+    """The turn is over: a draft is its answer. What it has put out so far follows."""
+
+    turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +240,32 @@ class AskEndpointing:
     said: str
 
 
+@dataclass(frozen=True, slots=True)
+class JudgePause:
+    """Have a pause of the caller's judged: is the turn over? The answer comes as `PauseJudged`.
+
+    Attributes:
+        number: comes back with the answer.
+        said: the words of the caller's open turn.
+        offset_ms: where the voice fell silent.
+        after_ms: what was said up to here does not belong to it.
+    """
+
+    number: int
+    said: str
+    offset_ms: int
+    after_ms: int
+
+
 Command = (
     AskEndpointing
+    | JudgePause
     | RunTools
     | CallHookTool
     | StopTool
     | TakeOver
     | StartReply
+    | KeepReply
     | Play
     | Duck
     | Unduck

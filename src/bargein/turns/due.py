@@ -1,6 +1,6 @@
 """What the other concerns of the engine have due: tools, handing over, questions to a server, hooks of the clock."""
 
-from bargein.turns import asking, handoff, hooks, tools
+from bargein.turns import asking, handoff, hooks, pausing, tools
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.replies import Change
@@ -62,3 +62,4 @@ ORPHAN = Item(_orphan_due, _drop_orphan, closing=True)
 SETTLED = Item(_settled_due, _settle, closing=True)
 TIMED_HOOK = Item(_hook_due, _fire_hook)
 ASKING = Item(asking.asking_due, asking.ask)
+JUDGING = Item(pausing.judging_due, pausing.judge)

@@ -1,6 +1,7 @@
 """When the caller's turn is over.
 
-The order of Vapi's plans: `customEndpointingRules` > `smartEndpointingPlan` > `transcriptionEndpointingPlan`.
+The order of Vapi's plans: `customEndpointingRules` > `smartEndpointingPlan` > `transcriptionEndpointingPlan`. Where the
+assistant gives neither of the latter two, `bargein.turns.pausing` stands in their place.
 Rules and the wait function count from the end of the voice; the transcription plan from the last words or the end of
 the voice, whichever is later, as its fields are worded. None of them ends a turn before its words have come.
 """
@@ -9,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from bargein.turns import pausing
 from bargein.turns.asking import open_question
 from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan, Rule
@@ -35,10 +37,17 @@ _MORE_TO_COME = frozenset({
 
 
 class Endpoint(NamedTuple):
-    """When the turn ends, and by which rule."""
+    """When the turn ends, and by which rule.
+
+    Attributes:
+        likely: how likely it is over by now, from 0 to 1.
+        judged: by a judgement of the pause.
+    """
 
     at_ms: int
     why: str
+    likely: float = 0.0
+    judged: bool = False
 
 
 def endpoint(state: State, plan: Plan) -> Endpoint | None:
@@ -51,21 +60,30 @@ def endpoint(state: State, plan: Plan) -> Endpoint | None:
     for rule in plan.rules:
         if _matches(rule, state.last_assistant_text, said):
             at_ms = max(silent_since + rule.timeout_ms, caller.words_at_ms)
-            return Endpoint(at_ms, f"a custom endpointing rule waits {rule.timeout_ms} ms")
+            return Endpoint(at_ms, f"a custom endpointing rule waits {rule.timeout_ms} ms", 1 - unfinished(said))
     question = open_question(state)
     if question is not None and question.pause_ms is not None:
         at_ms = max(silent_since + question.pause_ms, caller.words_at_ms)
-        return Endpoint(at_ms, f"the owner's endpointing model waits {question.pause_ms} ms")
+        return Endpoint(at_ms, f"the owner's endpointing model waits {question.pause_ms} ms", 1 - unfinished(said))
+    judgement = pausing.open_judgement(state) if plan.by_judgement else None
+    if judgement is not None and judgement.done is not None:
+        pause_ms = pausing.pause_ms(judgement.done, plan)
+        at_ms = max(silent_since + pause_ms, caller.words_at_ms)
+        why = f"the turn is {judgement.done:.0%} likely to be over: {pause_ms} ms"
+        return Endpoint(at_ms, why, judgement.done, judged=True)
     if plan.wait_function is not None:
         likely = unfinished(said)
         pause_ms = wait_ms(plan.wait_function, likely)
         at_ms = max(silent_since + pause_ms, caller.words_at_ms)
-        return Endpoint(at_ms, f"{likely:.2f} likely unfinished: the wait function gives {pause_ms} ms")
+        return Endpoint(at_ms, f"{likely:.2f} likely unfinished: the wait function gives {pause_ms} ms", 1 - likely)
     pause_ms, what = _transcription_pause(said, plan)
     at_ms = max(silent_since, caller.words_at_ms) + pause_ms
     if question is not None and not question.answered and plan.ask_ms is not None:
         at_ms = max(at_ms, question.asked_ms + plan.ask_ms)  # it may still come
-    return Endpoint(at_ms, f"{what}: {pause_ms} ms")
+    if judgement is not None and not judgement.answered:
+        at_ms = max(at_ms, judgement.asked_ms + pausing.JUDGING_MS)
+    waits_for_answer = judgement is not None and not judgement.answered
+    return Endpoint(at_ms, f"{what}: {pause_ms} ms", 0.0 if waits_for_answer else 1 - unfinished(said))
 
 
 def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:

@@ -56,13 +56,29 @@ class Judged:
 class Words:
     """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it.
 
-    `confidence`, from 0 to 1, is how sure the transcriber is of a final, where it tells.
+    `confidence`, from 0 to 1, is how sure the transcriber is of a final, where it tells. A partial is `whole` if it
+    holds all that was said before a pause in which the caller still is, so that nothing has to be waited for.
     """
 
     at_ms: int
     text: str
     final: bool
     confidence: float | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PauseJudged:
+    """How likely it is that the caller has finished, and does not only pause.
+
+    Attributes:
+        number: of the question (`JudgePause`).
+        done: the probability that the turn is over; None: it could not be judged.
+    """
+
+    at_ms: int
+    number: int
+    done: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +348,7 @@ Event = (
     | VoiceStarted
     | VoiceStopped
     | Judged
+    | PauseJudged
     | Words
     | ReplyToken
     | SpeechRequested

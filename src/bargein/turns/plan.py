@@ -61,6 +61,12 @@ class Plan:
         on_punctuation_ms: `transcriptionEndpointingPlan.onPunctuationSeconds`.
         on_no_punctuation_ms: `transcriptionEndpointingPlan.onNoPunctuationSeconds`.
         on_number_ms: `transcriptionEndpointingPlan.onNumberSeconds`.
+        by_judgement: the assistant does not say when a turn is over, so `bargein.turns.pausing` decides.
+        cut_risk: how likely that may be to cut the caller off, pause by pause, from 0 to 1.
+        least_pause_ms: no judged pause is shorter than this.
+        longest_pause_ms: nor longer, whatever it is taken for.
+        judged_wait_ms: what then stands for `wait_ms`: the pause that was waited for has been long enough.
+        drafts: whether the model is asked before it is certain that the turn is over (`bargein.turns.drafting`).
         wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing.
         ask_ms: how long an endpointing model of the owner's may take to say how long to wait; None: there is none.
         rules: `customEndpointingRules`, in order; the first that matches counts.
@@ -93,6 +99,12 @@ class Plan:
     on_punctuation_ms: int = 100
     on_no_punctuation_ms: int = 1500
     on_number_ms: int = 500
+    by_judgement: bool = False
+    cut_risk: float = 0.2
+    least_pause_ms: int = 0
+    longest_pause_ms: int = 2000
+    judged_wait_ms: int = 0
+    drafts: bool = False
     wait_function: str | None = None
     ask_ms: int | None = None
     rules: tuple[Rule, ...] = ()

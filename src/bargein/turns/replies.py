@@ -6,12 +6,13 @@ id: what comes in for another turn is dropped by that id.
 
 from dataclasses import replace
 
-from bargein.turns import hooks, tools
+from bargein.turns import drafting, hooks, tools
 from bargein.turns.commands import (
     CloseReply,
     Command,
     Decide,
     EndCall,
+    KeepReply,
     ModelOutput,
     Outcome,
     Play,
@@ -33,7 +34,7 @@ from bargein.turns.hookplan import HookOn
 from bargein.turns.phrases import count_words, find_phrase
 from bargein.turns.plan import Plan
 from bargein.turns.roles import Role
-from bargein.turns.state import Caller, Reply, ReplyKind, Segment, State
+from bargein.turns.state import Caller, Draft, Reply, ReplyKind, Segment, State
 
 Change = tuple[State, list[Command]]
 
@@ -66,6 +67,7 @@ def begin(
 ) -> Change:
     """Begin a reply; there must be none. It settles an alarm; only one that is asked of the model pays what is owed."""
     answers = kind == "model" and not prompt
+    state, before = drafting.throw_away(state)
     reply = Reply(
         turn_id=state.turn_id,
         kind=kind,
@@ -82,10 +84,23 @@ def begin(
     state = replace(state, reply=reply, alarm=None, replies=state.replies + 1, owed=state.owed and not answers)
     state = tools.told(state) if answers else state
     may_call = answers and state.rounds < tools.MOST_ROUNDS and state.closing is None
-    commands: list[Command] = [StartReply(reply.turn_id, text, may_call or text is not None, prompt)]
+    commands: list[Command] = [*before, StartReply(reply.turn_id, text, may_call or text is not None, prompt)]
     if kind == "resumed":
         commands.append(Send(ModelOutput(reply.turn_id, reply.text)))
     return state, commands
+
+
+def adopt(state: State, draft: Draft, *, gate_ms: int) -> Change:
+    """Make a draft the answer; there must be no reply. What came of it is still to be taken, in order."""
+    reply = Reply(
+        turn_id=draft.turn_id,
+        kind="model",
+        begun_ms=state.now_ms,
+        alive_ms=state.now_ms,
+        gate_ms=max(gate_ms, state.floor_ms),
+    )
+    state = tools.told(replace(state, reply=reply, draft=None, alarm=None, owed=False))
+    return state, [KeepReply(reply.turn_id)]
 
 
 def put_out(state: State, reply: Reply, event: ReplyToken) -> Change:
@@ -207,6 +222,9 @@ def forget_words(caller: Caller) -> Caller:
         utterance="",
         utterance_closed=False,
         turn=None,
+        answered_ms=caller.offset_ms,
+        drafts=0,
+        drafted_ms=None,
         committed_words=0 if caller.utterance_closed else count_words(caller.utterance),
     )
 
@@ -263,6 +281,8 @@ def end_call(
     state: State, reason: str, detail: str, plan: Plan, commands: list[Command], *, present: bool = True
 ) -> Change:
     """The last thing that a call does, but for its hooks; `present` tells whether the caller may be told something."""
+    state, closing = drafting.throw_away(state)
+    commands = [*commands, *closing]
     if state.reply is not None:
         state, closing = cut(state, state.reply, "call-ended", plan)
         commands = [*commands, *closing]

@@ -5,7 +5,7 @@ Its items stand in the agenda (`bargein.turns.agenda`), which holds their order.
 
 from dataclasses import replace
 
-from bargein.turns import hooks, replies
+from bargein.turns import drafting, fence, hooks, replies
 from bargein.turns.commands import Decide, Hang, Remember, Send
 from bargein.turns.endpointing import endpoint
 from bargein.turns.item import Item
@@ -47,13 +47,18 @@ def _answer(state: State, plan: Plan) -> Change:
     found = endpoint(state, plan)
     if found is None:  # _endpoint_due has just found it
         raise AssertionError
-    caller = state.caller
+    caller, draft = state.caller, state.draft
     entry = Remember("user", caller.said, caller.began_ms, max(caller.offset_ms, caller.began_ms))
     # Who is still talked to has not said goodbye: an end of the call that was on its way is off.
     state = replace(state, history=(*state.history, entry), caller=replies.forget_words(caller), rounds=0, ending=None)
     # waitSeconds is the least time between the request to the model and the first sound of the answer.
-    state, commands = replies.begin(state, "model", gate_ms=state.now_ms + plan.wait_ms)
-    return state, [entry, Decide("answering", found.why), *commands]
+    gate_ms = state.now_ms + (plan.judged_wait_ms if found.judged else plan.wait_ms)
+    why = Decide("answering", found.why)
+    if draft is not None:
+        state, commands = fence.adopt(state, draft, gate_ms, plan)
+    else:
+        state, commands = replies.begin(state, "model", gate_ms=gate_ms)
+    return state, [entry, why, *commands]
 
 
 def _owed_due(state: State, _plan: Plan) -> int | None:
@@ -133,6 +138,8 @@ def _end_stalled(state: State, plan: Plan) -> Change:
 
 FINISH = Item(_finish_due, _finish, closing=True)
 SAYING = Item(_saying_due, _start_saying, closing=True)
+STALE_DRAFT = Item(drafting.stale_due, drafting.throw_away, closing=True)
+DRAFT = Item(drafting.due, drafting.begin)
 ENDPOINT = Item(_endpoint_due, _answer)
 OWED = Item(_owed_due, _pay, closing=True)
 PLAY = Item(_play_due, _play, closing=True)

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bargein.turns.commands import Remember
-from bargein.turns.events import HandedOff, Judged, Staged, TimedWord
+from bargein.turns.events import (
+    HandedOff,
+    Judged,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyToken,
+    SpeechQueued,
+    SpeechRequested,
+    Staged,
+    TimedWord,
+    ToolsCalled,
+)
 from bargein.turns.hookplan import HookOn
 from bargein.turns.plan import Plan
 from bargein.turns.roles import Role
@@ -175,6 +186,9 @@ class Caller:
         utterance_closed: its final has come.
         committed_words: its partial was answered before its final came: how many words that partial had.
         words_at_ms: when words last came that were new.
+        answered_ms: where the voice had last fallen silent when the turn before the open one was answered, or dropped.
+        drafts: how many answers to the open turn were begun before it was over.
+        drafted_ms: the pause in which the last of them was begun.
     """
 
     voiced: bool = False
@@ -193,6 +207,9 @@ class Caller:
     utterance_closed: bool = False
     committed_words: int = 0
     words_at_ms: int = 0
+    answered_ms: int = 0
+    drafts: int = 0
+    drafted_ms: int | None = None
 
     @property
     def said(self) -> str:
@@ -285,6 +302,43 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What was asked last about a pause of the caller's: whether the turn is over.
+
+    Attributes:
+        number: tells it from the judgements before it.
+        said: the words of the turn when it was asked for.
+        offset_ms: where the voice had fallen silent.
+        asked_ms: when it was asked for.
+        answered: it has come, or it is known that none will.
+        done: the probability that the turn is over; None: there is none.
+    """
+
+    number: int
+    said: str
+    offset_ms: int
+    asked_ms: int
+    answered: bool = False
+    done: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An answer that is being made before the turn is certainly over. Nobody has been told of it.
+
+    Attributes:
+        said: the words that it answers, without what does not matter.
+        history: the conversation that the model was given.
+        events: what came of it so far, in order.
+    """
+
+    turn_id: str
+    said: tuple[str, ...]
+    history: tuple[Remember, ...]
+    events: tuple[ReplyToken | ToolsCalled | SpeechRequested | SpeechQueued | ReplyEnded | ReplyFailed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """A call, between two events.
 
@@ -300,6 +354,8 @@ class State:
         called: the ids of all tool calls there have been.
         tools: the tool calls in flight.
         question: what an endpointing model of the owner's was asked last.
+        judgement: the last pause that was to be judged.
+        draft: an answer that may be thrown away again.
         rounds: how often the model has been asked because of tools since the caller last spoke.
         handoff: who takes over once what is being said has been heard.
         plan: what the call goes by since another assistant took over; None: none has.
@@ -324,6 +380,8 @@ class State:
     called: frozenset[str] = frozenset()
     tools: tuple[Tool, ...] = ()
     question: Question | None = None
+    judgement: Judgement | None = None
+    draft: Draft | None = None
     rounds: int = 0
     ending: str | None = None
     handoff: HandedOff | None = None

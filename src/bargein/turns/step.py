@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bargein.turns import asking, handoff, hooks, replies, tools
+from bargein.turns import asking, fence, handoff, hooks, pausing, replies, tools
 from bargein.turns.agenda import AGENDA
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
 from bargein.turns.events import (
@@ -16,6 +16,7 @@ from bargein.turns.events import (
     HookToolCalled,
     Judged,
     Mute,
+    PauseJudged,
     Played,
     ReplyEnded,
     ReplyFailed,
@@ -98,8 +99,8 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
         case (
             ReplyToken() | ToolsCalled() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed()
         ):
-            return _about_reply(state, event, plan)
-        case HookToolCalled() | ToolReturned() | HandedOff() | EndpointingAnswered():
+            return fence.take(state, event, plan)
+        case HookToolCalled() | ToolReturned() | HandedOff() | EndpointingAnswered() | PauseJudged():
             return _from_outside(state, event)
         case Tick():
             return state, []
@@ -107,7 +108,9 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             return _control(state, event, plan)
 
 
-def _from_outside(state: State, event: HookToolCalled | ToolReturned | HandedOff | EndpointingAnswered) -> Change:
+def _from_outside(
+    state: State, event: HookToolCalled | ToolReturned | HandedOff | EndpointingAnswered | PauseJudged
+) -> Change:
     match event:
         case HookToolCalled():
             return tools.call_by_hook(state, event)
@@ -115,35 +118,10 @@ def _from_outside(state: State, event: HookToolCalled | ToolReturned | HandedOff
             return tools.take(state, event)
         case HandedOff():
             return replace(state, handoff=event), []
+        case PauseJudged():
+            return pausing.take(state, event), []
         case _:  # EndpointingAnswered
             return asking.take(state, event), []
-
-
-def _about_reply(
-    state: State,
-    event: ReplyToken | ToolsCalled | SpeechRequested | SpeechQueued | Played | ReplyEnded | ReplyFailed,
-    plan: Plan,
-) -> Change:
-    """The fence: what belongs to another turn than the one that runs is dropped here, by its id."""
-    reply = state.reply
-    if reply is None or event.turn_id != reply.turn_id:
-        return state, []
-    match event:
-        case ReplyToken():
-            return replies.put_out(state, reply, event)
-        case ToolsCalled():
-            return tools.call(state, reply, event)
-        case SpeechRequested():
-            return replies.request_speech(state, reply, event)
-        case SpeechQueued():
-            return replies.queue_speech(state, reply, event)
-        case Played():
-            return replies.hear_played(state, reply, event)
-        case ReplyEnded():
-            return replies.end(state, reply, event)
-        case _:  # ReplyFailed
-            state, commands = replies.cut(state, reply, "failed", plan)
-            return replies.end_call(state, event.reason, event.detail, plan, [*commands, Send(Hang())])
 
 
 def _control(
@@ -289,7 +267,8 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
         stuck=caller.stuck and not news,
     )
     # A partial that is only repeated under a voice that is stuck gives it no floor.
-    caller = replace(caller, awaiting=not caller.stuck and (caller.voiced or not event.final))
+    told_all = event.final or (event.whole and plan.by_judgement)
+    caller = replace(caller, awaiting=not caller.stuck and (caller.voiced or not told_all))
     state = hooks.heard(replace(state, caller=caller, quiet_ms=state.now_ms), plan)
     return state, [Send(Transcript("user", final=event.final, text=text)), *overtaken]
 

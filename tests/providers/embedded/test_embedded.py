@@ -40,6 +40,7 @@ def test_the_check_tells_what_works():
         ("transcription", True),
         ("voice", True),
         ("interruptions", True),
+        ("turn", True),
     ]
     assert all(c.detail.startswith("loaded in ") for c in embedded.check())
     embedded.close()

@@ -65,7 +65,13 @@ class Call:
 
     def __init__(self, transcriber):
         self.heard = []
-        self.stream = transcriber.open(lambda text, final: self.heard.append((text, final)))
+        self.wholes = []
+        self.stream = transcriber.open(self.hear)
+
+    def hear(self, text, final, *, whole=False):
+        self.heard.append((text, final))
+        if whole:
+            self.wholes.append(text)
 
     def feed(self, pcm):
         for k in range(0, len(pcm), FRAME):
@@ -350,3 +356,68 @@ async def test_coughs_and_dogs_say_little(transcriber, detector, clips):
     heard = [await as_in_a_call(transcriber, detector, c.pcm(16000)) for c in noises]
     assert len(noises) >= 15
     assert sum(any(finals) for finals in heard) / len(noises) < 0.25
+
+
+async def test_in_a_pause_all_the_words_are_told_at_once_and_are_the_final_if_nothing_follows(transcriber, voice):
+    pcm, _ = await say(voice, "I would like to book a table for two people.")
+    call = Call(transcriber)
+    asked = []
+    decode = call.stream._decoder.decode
+
+    async def counted(audio, *, partial):
+        asked.append(partial)
+        return await decode(audio, partial=partial)
+
+    call.stream._decoder = type("Counted", (), {"decode": staticmethod(counted)})()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.stream.run)
+        call.feed(pcm)
+        call.stream.voice_started(len(pcm) // 16)
+        call.stream.voice_paused()
+        call.stream.voice_paused()  # told twice: once is enough
+        await until(lambda: bool(call.wholes))
+        call.feed(np.zeros(3200, np.int16))
+        before = len(asked)
+        call.stream.voice_stopped()
+        await until(lambda: bool(call.finals))
+        tasks.cancel_scope.cancel()
+    assert call.wholes == call.finals
+    assert words(call.finals[0])[-1] == "people"
+    assert len(asked) == before, "what has been made out is not made out again"
+
+
+async def test_a_caller_who_goes_on_after_a_pause_is_heard_as_one(transcriber, voice):
+    first, _ = await say(voice, "I would like to book a table")
+    second, _ = await say(voice, "for two people tonight.")
+    call = Call(transcriber)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.stream.run)
+        call.feed(first)
+        call.stream.voice_started(len(first) // 16)
+        call.stream.voice_resumed()  # without a pause
+        call.stream.voice_paused()
+        call.stream.voice_resumed()
+        call.feed(second)
+        await anyio.wait_all_tasks_blocked()
+        call.stream.voice_stopped()
+        await until(lambda: bool(call.finals))
+        tasks.cancel_scope.cancel()
+    assert not call.wholes, "what was asked before the caller went on is not told any more"
+    assert words(call.finals[0])[-1] == "tonight"
+
+
+async def test_a_pause_that_becomes_the_end_before_its_words_are_there_gives_one_final(transcriber, voice):
+    pcm, _ = await say(voice, "Good morning to you.")
+    call = Call(transcriber)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.stream.run)
+        call.feed(pcm)
+        call.stream.voice_started(len(pcm) // 16)
+        call.stream.voice_paused()
+        call.stream.voice_stopped()
+        await until(lambda: bool(call.finals))
+        tasks.cancel_scope.cancel()
+    assert len(call.finals) == 1
+    assert words(call.finals[0])[:2] == ["good", "morning"]
+    call.stream.voice_paused()  # outside of an utterance
+    call.stream.voice_resumed()

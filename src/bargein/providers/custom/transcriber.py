@@ -188,6 +188,12 @@ class CustomTranscriberStream:
     def voice_started(self, lead_ms: int) -> None:
         """Nothing to do: the far end hears everything."""
 
+    def voice_paused(self) -> None:
+        """Nothing to do: as above."""
+
+    def voice_resumed(self) -> None:
+        """Nothing to do: as above."""
+
     def voice_stopped(self) -> None:
         """Nothing to do: the far end decides when an utterance is over."""
 

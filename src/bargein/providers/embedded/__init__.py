@@ -1,7 +1,7 @@
 """The models inside the package: voice detection, transcription, a voice, a scripted model; one of each a process."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import anyio
 
@@ -12,6 +12,11 @@ from bargein.providers.embedded.floor import EmbeddedJudge
 from bargein.providers.embedded.hibari import HibariVoice
 from bargein.providers.embedded.moonshine import MoonshineTranscriber
 from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.smart_turn import SmartTurnJudge
+from bargein.providers.embedded.turn_end import EmbeddedTurnJudge
+
+TurnModel = Literal["embedded", "smart-turn"]
+"""Which model judges pauses (`BARGEIN_TURN_MODEL`)."""
 
 
 class Check(NamedTuple):
@@ -31,21 +36,27 @@ class Check(NamedTuple):
 class Embedded:
     """Holds the embedded providers, shared by all calls; nothing is loaded before it is used or warmed up.
 
+    Args:
+        clock: the one clock.
+        turn_model: which model judges pauses.
+
     Attributes:
         detector: hears voices.
         transcriber: understands words.
         voice: speaks.
         model: answers.
         judge: tells voices that take the floor from those that do not.
+        turn_judge: tells the end of a turn from a pause in it.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, turn_model: TurnModel = "embedded") -> None:
         self._clock = clock
         self.detector = SileroDetector()
         self.transcriber = MoonshineTranscriber()
         self.voice = HibariVoice()
         self.model = DemoModel()
         self.judge = EmbeddedJudge(self.transcriber.model)
+        self.turn_judge = SmartTurnJudge() if turn_model == "smart-turn" else EmbeddedTurnJudge(self.transcriber.model)
 
     async def warm_up(self) -> None:
         """Load everything, off the event loop; takes a second or two.
@@ -57,6 +68,7 @@ class Embedded:
         await self.transcriber.warm_up()
         await self.voice.warm_up()
         await anyio.to_thread.run_sync(self.judge.load)
+        await anyio.to_thread.run_sync(self.turn_judge.load)
 
     def check(self) -> list[Check]:
         """Load everything, and tell what works; blocks, for a command line."""
@@ -65,6 +77,7 @@ class Embedded:
             self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
             self._check("voice (hibari, English)", self.voice.load),
             self._check("interruptions (floor judge)", self.judge.load),
+            self._check("turn ends (judge of pauses)", self.turn_judge.load),
         ]
 
     def close(self) -> None:

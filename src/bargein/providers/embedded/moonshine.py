@@ -85,11 +85,15 @@ class _Utterance:
         begin: its first sample, the pre-roll's.
         next_partial: once so much was fed, another partial is due.
         told: the last partial.
+        paused: its audio, while the caller pauses: all of it, if nothing more is said; None: it goes on.
+        whole: the words of that; None: they have not been made out yet.
     """
 
     begin: int
     next_partial: int
     told: str = ""
+    paused: Pcm16 | None = None
+    whole: str | None = None
 
 
 class Decodes(Protocol):
@@ -111,7 +115,7 @@ class MoonshineStream:
         self._earliest = 0
         self._fed = 0
         self._utterance: _Utterance | None = None
-        self._finals: deque[Pcm16] = deque()
+        self._finals: deque[Pcm16 | _Utterance] = deque()
         self._partial_scope: anyio.CancelScope | None = None
         self._wake = anyio.Event()
 
@@ -137,10 +141,33 @@ class MoonshineStream:
         self._utterance = _Utterance(begin, onset + _FIRST_PARTIAL)
         self._wake_if_due()
 
+    def voice_paused(self) -> None:
+        """See `bargein.ports.TranscriberStream.voice_paused`."""
+        utterance = self._utterance
+        if utterance is None or utterance.paused is not None:
+            return
+        utterance.paused, utterance.whole = self._between(utterance.begin, self._fed), None
+        self._give_up()
+        self._wake.set()
+
+    def voice_resumed(self) -> None:
+        """See `bargein.ports.TranscriberStream.voice_resumed`."""
+        utterance = self._utterance
+        if utterance is not None and utterance.paused is not None:
+            utterance.paused = None
+            utterance.next_partial = self._fed + _PARTIAL_EVERY
+            self._give_up()
+
     def voice_stopped(self) -> None:
         """See `bargein.ports.TranscriberStream.voice_stopped`."""
         utterance, self._utterance = self._utterance, None
-        self._finish(np.zeros(0, dtype=np.int16) if utterance is None else self._between(utterance.begin, self._fed))
+        if utterance is not None and utterance.paused is not None:
+            # The words up to the pause are all there are: they are made out already, or are being.
+            self._finals.append(utterance)
+            self._wake.set()
+        else:
+            nothing = np.zeros(0, dtype=np.int16)
+            self._finish(nothing if utterance is None else self._between(utterance.begin, self._fed))
         self._earliest = self._fed - _SHARED
         self._forget_before(self._fed - _KEPT_IN_SILENCE)
 
@@ -150,11 +177,36 @@ class MoonshineStream:
             await self._wake.wait()
             self._wake = anyio.Event()
             while self._finals:
-                self._hear(await self._decoder.decode(self._finals.popleft(), partial=False), True)  # noqa: FBT003
+                await self._make_final(self._finals.popleft())
             utterance = self._utterance
-            if utterance is not None and self._fed >= utterance.next_partial:
+            if utterance is None:
+                continue
+            if utterance.paused is not None:
+                if utterance.whole is None:
+                    await self._make_whole(utterance, utterance.paused)
+            elif self._fed >= utterance.next_partial:
                 await self._make_partial(utterance)
                 self._wake_if_due()
+
+    async def _make_final(self, of: Pcm16 | _Utterance) -> None:
+        text = of.whole if isinstance(of, _Utterance) else None
+        if text is None:
+            audio = of.paused if isinstance(of, _Utterance) else of
+            text = "" if audio is None else await self._decoder.decode(audio, partial=False)
+        self._hear(text, True)  # noqa: FBT003 - the port's callback takes its arguments by position
+
+    async def _make_whole(self, utterance: _Utterance, audio: Pcm16) -> None:
+        """Make out all the words before a pause. They are urgent: mostly they are the final's."""
+        text = None
+        with anyio.CancelScope() as self._partial_scope:
+            text = await self._decoder.decode(audio, partial=False)
+        self._partial_scope = None
+        if text is None or utterance.paused is not audio:
+            return
+        utterance.whole = text
+        if self._utterance is utterance and text:
+            utterance.told = text
+            self._hear(text, False, whole=True)  # noqa: FBT003
 
     async def _make_partial(self, utterance: _Utterance) -> None:
         begun = self._fed
@@ -168,15 +220,21 @@ class MoonshineStream:
             self._hear(text, False)  # noqa: FBT003 - the port's callback takes its arguments by position
 
     def _wake_if_due(self) -> None:
-        if self._finals or (self._utterance is not None and self._fed >= self._utterance.next_partial):
+        utterance = self._utterance
+        due = utterance is not None and utterance.paused is None and self._fed >= utterance.next_partial
+        if self._finals or due or (utterance is not None and utterance.paused is not None and utterance.whole is None):
             self._wake.set()
 
     def _finish(self, audio: Pcm16) -> None:
-        """Ask for a final; a partial that is under way is no longer wanted."""
+        """Ask for a final."""
         self._finals.append(audio)
+        self._give_up()
+        self._wake.set()
+
+    def _give_up(self) -> None:
+        """The partial that is under way is no longer wanted."""
         if self._partial_scope is not None:
             self._partial_scope.cancel()
-        self._wake.set()
 
     def _cut(self, utterance: _Utterance) -> _Utterance:
         """End an utterance that grew too long where it is quietest in its last seconds, and go on with the rest."""

@@ -1,0 +1,136 @@
+"""A caller's pauses are cut out of what is heard at the right places, and every question gets its answer."""
+
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+
+from bargein.audio.voice import VoiceEdge
+from bargein.call.pauses import BEFORE_MS, INTO_MS, Pauses, joined, of_turn
+from bargein.ports import Pause, ProviderError
+from bargein.turns.commands import JudgePause
+from bargein.turns.events import PauseJudged
+
+pytestmark = pytest.mark.anyio
+
+FRAME_MS = 20
+PER_MS = 16
+
+
+@dataclass
+class Judge:
+    """Remembers what it was asked."""
+
+    asked: list[Pause] = field(default_factory=list)
+    broken: bool = False
+
+    async def judge(self, pause: Pause) -> float:
+        self.asked.append(pause)
+        if self.broken:
+            raise ProviderError("no model", ended_reason="pipeline-error-vapi-transcriber-failed")
+        return 0.75
+
+
+class Call:
+    """What a call would feed: the n-th millisecond of the caller's side is n."""
+
+    def __init__(self, *, judge: bool = True) -> None:
+        self.judge = Judge()
+        self.posted: list[PauseJudged] = []
+        self.now_ms = 0.0
+        self.pauses = Pauses(self.judge if judge else None, now_ms=lambda: self.now_ms, post=self.posted.append)
+
+    def hear(self, until_ms: int) -> None:
+        while self.now_ms < until_ms:
+            samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16)
+            self.now_ms += FRAME_MS
+            self.pauses.feed(samples, self.now_ms)
+
+    def speak(self, from_ms: int, to_ms: int) -> None:
+        self.hear(from_ms + 40)
+        self.pauses.turn(VoiceEdge(voiced=True, at_ms=from_ms, probability=0.9))
+        self.hear(to_ms + 40)
+        self.pauses.turn(VoiceEdge(voiced=False, at_ms=to_ms, probability=0.1))
+
+    async def ask(self, *questions: JudgePause) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.pauses.run)
+            await anyio.lowlevel.checkpoint()
+            for question in questions:
+                self.pauses.ask(question)
+            with anyio.fail_after(5):
+                while len(self.posted) < len(questions):
+                    await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_pause_is_judged_with_what_was_heard_around_its_beginning() -> None:
+    call = Call()
+    call.speak(5000, 7600)
+    call.speak(8000, 9600)
+    call.hear(10_200)
+    await call.ask(JudgePause(7, "I would like", 9600, 900))
+    (pause,) = call.judge.asked
+    assert pause.said == "I would like"
+    assert pause.runs == ((5000, 7600), (8000, 9600))
+    heard = pause.caller[::PER_MS]
+    assert heard[0] == 9600 - BEFORE_MS
+    assert heard[-1] == 9600 + INTO_MS - 1
+    assert heard.size == BEFORE_MS + INTO_MS
+    assert call.posted == [PauseJudged(10_200, 7, 0.75)]
+
+
+async def test_runs_of_earlier_turns_and_later_voices_are_left_out() -> None:
+    call = Call()
+    call.speak(1000, 1600)
+    call.speak(3000, 3600)
+    call.speak(3900, 4200)
+    await call.ask(JudgePause(1, "yes", 3600, 1600))
+    assert call.judge.asked[0].runs == ((3000, 3600),)
+
+
+async def test_a_call_that_has_just_begun_gives_what_there_is() -> None:
+    call = Call()
+    call.speak(200, 500)
+    call.hear(700)
+    await call.ask(JudgePause(1, "yes", 500, 0))
+    assert call.judge.asked[0].caller.size == (500 + INTO_MS) * PER_MS
+
+
+async def test_a_judge_that_fails_is_done_without() -> None:
+    call = Call()
+    call.judge.broken = True
+    call.speak(200, 900)
+    await call.ask(JudgePause(1, "yes", 900, 0), JudgePause(2, "yes please", 900, 0))
+    assert [answer.done for answer in call.posted] == [None, None]
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_where_nothing_can_be_judged_that_is_said_at_once(there: bool) -> None:
+    call = Call(judge=there)
+    if not there:
+        call.speak(200, 900)
+    call.pauses.ask(JudgePause(1, "yes", 900, 0))
+    assert call.posted == [PauseJudged(int(call.now_ms), 1, None)]
+
+
+async def test_too_many_questions_at_once_are_answered_by_nothing() -> None:
+    call = Call()
+    call.speak(200, 900)
+    for number in range(12):
+        call.pauses.ask(JudgePause(number, "yes", 900, 0))
+    assert len(call.posted) == 4
+    assert all(answer.done is None for answer in call.posted)
+
+
+async def test_memory_is_bounded() -> None:
+    call = Call()
+    call.hear(60_000)
+    assert sum(chunk.size for chunk in call.pauses._chunks) <= 10_100 * PER_MS
+
+
+def test_dips_that_speech_has_of_itself_end_no_run() -> None:
+    assert joined([(0, 100), (180, 300), (450, 500)]) == [(0, 300), (450, 500)]
+    assert of_turn([(0, 100), (180, 300), (450, 500)], 300, 900) == ((450, 500),)

@@ -1,0 +1,49 @@
+"""From an assistant's `startSpeakingPlan` to who decides when a turn is over."""
+
+from typing import Any
+
+import pytest
+
+from bargein.call.rules import compile_plan
+from bargein.turns.plan import WAIT_FUNCTION
+from bargein.wire.assistant import Assistant
+
+RULE = {"type": "customer", "regex": "number", "timeoutSeconds": 3}
+
+
+def plan_of(**start: Any) -> Any:
+    return compile_plan(Assistant.model_validate({"startSpeakingPlan": start} if start else {}))
+
+
+@pytest.mark.parametrize(
+    ("start", "judged", "wait_function", "wait_ms"),
+    [
+        ({}, True, None, 0),
+        ({"waitSeconds": 0.7}, True, None, 700),
+        ({"waitSeconds": 0}, True, None, 0),
+        ({"customEndpointingRules": [RULE]}, True, None, 0),
+        ({"transcriptionEndpointingPlan": {"onNumberSeconds": 1}}, False, None, None),
+        ({"smartEndpointingPlan": {"provider": "vapi"}}, True, WAIT_FUNCTION, 400),
+        ({"smartEndpointingPlan": {"provider": "vapi"}, "waitSeconds": 1}, True, WAIT_FUNCTION, 1000),
+        ({"smartEndpointingEnabled": True}, True, WAIT_FUNCTION, 400),
+        ({"smartEndpointingEnabled": False}, False, None, None),
+        ({"smartEndpointingEnabled": "livekit"}, False, WAIT_FUNCTION, None),
+        ({"smartEndpointingPlan": {"provider": "livekit", "waitFunction": "9 * x"}}, False, "9 * x", None),
+        ({"smartEndpointingPlan": {"provider": "custom-endpointing-model"}}, False, None, None),
+    ],
+)  # fmt: skip
+def test_the_plan_says_who_decides(
+    start: dict[str, Any], judged: bool, wait_function: str | None, wait_ms: int | None
+) -> None:
+    plan = plan_of(**start)
+    assert plan.by_judgement is judged
+    assert plan.wait_function == wait_function
+    if wait_ms is not None:
+        assert plan.judged_wait_ms == wait_ms
+    assert plan.wait_ms == round(1000 * start.get("waitSeconds", 0.4))
+
+
+def test_answers_are_begun_early_where_the_server_lets_them() -> None:
+    assistant = Assistant.model_validate({})
+    assert not compile_plan(assistant).drafts
+    assert compile_plan(assistant, drafts=True).drafts
