@@ -63,6 +63,9 @@ class Condition:
 
 CLEAN = Condition()
 
+DOUBLE_TALK = (CLEAN, *(Condition(echo_db=echo_db) for echo_db in (-10.0, -20.0, -30.0, -40.0)))
+"""The caller speaks while the assistant's echo comes back; the first is what the others are compared with."""
+
 TELEPHONE = (
     CLEAN,
     Condition(telephone=True),

@@ -37,10 +37,11 @@ def tables(report: JsonObject) -> dict[str, Rows]:
     """All tables that the report has something for, by title; the first row of each is its head."""
     found: dict[str, Rows] = {"Targets": table(report)}
     for name, column in report["columns"].items():
+        against = "against the clean one, on the same clips"
         if column["telephone"]:
-            found[f"{name}: what a line changes, against the clean one, on the same clips"] = _telephone(
-                column["telephone"]
-            )
+            found[f"{name}: what a line changes, {against}"] = _differences(column["telephone"])
+        if column["double"]:
+            found[f"{name}: what an echo changes for commands, {against}"] = _differences(column["double"])
         if column["endings"]["points"]:
             found[f"{name}: the end of a turn"] = _endings(column["endings"])
     if any(_recovers(column) for column in report["columns"].values()):
@@ -48,7 +49,7 @@ def tables(report: JsonObject) -> dict[str, Rows]:
     return found
 
 
-def _telephone(rows: Sequence[JsonObject]) -> Rows:
+def _differences(rows: Sequence[JsonObject]) -> Rows:
     head = ["line", "pairs", "recall", "onset to silence, mean", "median", "backchannels that stop it"]
     return [head] + [
         [
@@ -83,6 +84,9 @@ def _endings(endings: JsonObject) -> Rows:
         value = endings[key]
         told = "no policy reaches it" if value is None else shown({"value": value, "low": None, "high": None}, form)
         rows.append([name, "", *(("", told) if form == "ms" else (told, "")), ""])
+    if endings["takes_the_turn"]:
+        told = [f"{kind} {taken} of {all_of}" for kind, (taken, all_of) in endings["takes_the_turn"].items()]
+        rows.append(["turns taken by default", "", ", ".join(told), "", ""])
     return rows
 
 

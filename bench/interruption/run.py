@@ -23,7 +23,7 @@ from bench.interruption.endings import Ending, Turn, cut_offs_at, dead_air_at, p
 from bench.interruption.figures import paired, summary
 from bench.interruption.hearing import LATE_MS, Outcome, false_stop
 from bench.interruption.material import load
-from bench.interruption.scenes import PLANS, Scene
+from bench.interruption.scenes import PLANS, STUDIES, Scene
 
 _CLOCK = LoopClock()
 _JOIN_EVERY_S = 0.3
@@ -236,7 +236,7 @@ async def _scenes_of_a_call(work: Work, call: Call, first: Scene) -> None:
 
 
 def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> JsonObject:
-    studies = {name: [o for o in work.outcomes if o.scene.study == name] for name in ("main", "explicit", "telephone")}
+    studies = {name: [o for o in work.outcomes if o.scene.study == name] for name in STUDIES}
     found = points(work.endings)
     by_default = next((point for point in found if point.policy == "default"), None)
     late = sum(o.late_ms > LATE_MS for o in work.outcomes) + sum(e.late_ms > LATE_MS for e in work.endings)
@@ -253,7 +253,8 @@ def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> Js
         "figures": summary(studies["main"]),
         "explicit": summary(studies["explicit"]),
         "telephone": paired(studies["telephone"]),
-        "plans": _plans([o for o in work.outcomes if o.scene.study == "plans"]),
+        "double": paired(studies["double"]),
+        "plans": _plans(studies["plans"]),
         "endings": {
             "points": [
                 {

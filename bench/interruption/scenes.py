@@ -6,21 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.interruption.conditions import SPEECH_DBFS, TELEPHONE, Condition
+from bench.interruption.conditions import DOUBLE_TALK, SPEECH_DBFS, TELEPHONE, Condition
 
 EARLIEST_MS, LATEST_MS = 2_000, 12_000
 LONGEST_CLIP_S = 12
 
-PARTS = ("command", "word", "listening", "noise", "echo", "explicit", "plans", "telephone", "endings")
+PARTS = (
+    "command", "word", "listening", "noise", "echo", "explicit", "plans", "double", "telephone", "endings",
+)  # fmt: skip
 """The parts of the benchmark.
 
 True interruptions (several words; one word), listening aloud, noise, our own echo; commands under an explicit
-`voiceSeconds`; commands and listening aloud under a series of plans; both over worse and worse lines; ends of turns.
+`voiceSeconds`; commands and listening aloud under a series of plans; commands while our echo comes back; both over worse
+and worse lines; ends of turns.
 """
 
 TRUE_PARTS = ("command", "word")
 
-STUDIES = ("main", "explicit", "plans", "telephone")
+STUDIES = ("main", "explicit", "plans", "double", "telephone")
 """What scenes are played for, in the order of importance."""
 
 EXPLICIT = '{"numWords": 0, "voiceSeconds": 0.2}'
@@ -35,7 +38,7 @@ PLANS = (
 )
 """Values of `stopSpeakingPlan` that are compared; the first leaves it to the server."""
 
-_OF_ALL = {"explicit": 0.5, "plans": 0.15, "telephone": 0.1}
+_OF_ALL = {"explicit": 0.5, "plans": 0.15, "double": 0.15, "telephone": 0.1}
 """The parts that play clips again take so much of the share."""
 
 
@@ -129,6 +132,8 @@ def _again(row: dict[str, str], part: str, study: str) -> Iterator[Scene]:
         yield _scene(row, part, Condition(), salt=study, study=study, plan=EXPLICIT)
     elif study == "plans" and part in ("command", "listening"):
         yield from (_scene(row, part, Condition(), salt=study, study=study, plan=plan) for plan in PLANS)
+    elif study == "double" and part == "command":
+        yield from (_scene(row, part, condition, salt=study, study=study) for condition in DOUBLE_TALK)
     elif study == "telephone" and part != "noise":
         # At the same moment under each condition: they are compared pair by pair.
         yield from (_scene(row, part, condition, salt=study, study=study) for condition in TELEPHONE)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bench.interruption.caller import SilentError, UsedUpError, calling
 from bench.interruption.choice import Options, fitting, seconds
-from bench.interruption.conditions import CLEAN, RATE_HZ, TELEPHONE, Condition
+from bench.interruption.conditions import CLEAN, DOUBLE_TALK, RATE_HZ, TELEPHONE, Condition
 from bench.interruption.contenders import Contender
 from bench.interruption.line import Line
 from bench.interruption.material import load
@@ -245,9 +245,10 @@ def test_the_same_seed_gives_the_same_scenes(collection: Path) -> None:
 
 
 def test_the_parts_that_play_clips_again_play_them_at_the_same_moment(collection: Path) -> None:
-    again = scenes(collection, ("explicit", "plans", "telephone"), 10.0, 1)
+    again = scenes(collection, ("explicit", "plans", "double", "telephone"), 10.0, 1)
     assert Counter(s.study for s in again) == {
-        "explicit": 1, "plans": 2 * len(PLANS), "telephone": 3 * len(TELEPHONE),
+        "explicit": 1, "plans": 2 * len(PLANS),
+        "double": len(DOUBLE_TALK), "telephone": 3 * len(TELEPHONE),
     }  # fmt: skip
     lines = [s for s in again if s.study == "telephone" and s.part == "word"]
     assert len({s.inject_ms for s in lines}) == 1

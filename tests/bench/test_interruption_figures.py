@@ -207,13 +207,14 @@ def report() -> dict[str, object]:
     plan = {"recall": {"value": 1.0}, "stop_p50_ms": {"value": 300}, "listening": {"value": 0.5}}
     column = {
         "version": "1", "figures": summary(some), "explicit": summary([]), "outcomes": rows, "turns": [], "lost": ["x"],
-        "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "real_time": False,
+        "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "double": [], "real_time": False,
         "late_share": 0.1, "cores_used": 0.5,
         "worst_late_ms": 40, "left_out": 2, "left_silent": 1,
         "plans": [{"plan": "default", **plan}, {"plan": '{"numWords": 2}', **plan}],
         "endings": {
             "points": [point], "cut_offs_at_300_ms": None, "cut_offs_at_600_ms": 0.1, "dead_air_at_5_percent_ms": None,
             "dead_air_at_10_percent_ms": 700, "default_cut_offs": 0.1, "default_dead_air_ms": 700,
+            "takes_the_turn": {"eot.digits": [3, 4]},
         },
     }  # fmt: skip
     return {
@@ -239,7 +240,14 @@ def test_pages_and_pictures_tell_the_figures(tmp_path: Path) -> None:
     told = report()
     assert set(pictures(told)) == {"latency", "false-stops", "trade-off", "endings"}
     page, text = as_html(told), as_text(told)
-    for part in ("NOT in real time", "1 scenes could not be played", "calls left silent", "245", "mu-law"):
+    for part in (
+        "NOT in real time",
+        "1 scenes could not be played",
+        "calls left silent",
+        "245",
+        "mu-law",
+        "eot.digits 3 of 4",
+    ):
         assert part in page
         assert part in text
     assert page.count("<svg") == 4
