@@ -44,8 +44,8 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """A short name."""
-        parts = [f"{self.level_dbfs:g} dBFS"]
+        """A short name; where nothing is said of the level, it is the usual one."""
+        parts = [] if self.level_dbfs == SPEECH_DBFS else [f"{self.level_dbfs:g} dBFS"]
         parts += [] if self.snr_db is None else [f"SNR {self.snr_db:g} dB"]
         parts += [] if self.echo_db is None else [f"echo {self.echo_db:g} dB {self.delay_ms} ms"]
         parts += ["mu-law"] if self.telephone else []
@@ -53,7 +53,7 @@ class Condition:
         parts += [f"loss {self.loss:.0%}{' in bursts' if self.burst else ''}"] if self.loss else []
         parts += ["held"] if self.loss and self.hold else []
         parts += [f"jitter {self.jitter_ms:g} ms"] if self.jitter_ms else []
-        return ", ".join(parts)
+        return ", ".join(parts) or "clean"
 
     @property
     def held_back_ms(self) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bargein.wire.base import JsonObject
-from bench.interruption.conditions import CLEAN
+from bench.interruption.conditions import CLEAN, DOUBLE_TALK, TELEPHONE
 from bench.interruption.hearing import LATE_MS, Outcome, false_stop, hit
 
 RESAMPLES = 10_000
@@ -115,7 +115,8 @@ def paired(outcomes: Sequence[Outcome]) -> list[JsonObject]:
     rows: list[JsonObject] = []
     good = [o for o in outcomes if not o.void]
     clean = {(o.scene.part, o.scene.clip): o for o in good if o.scene.condition == CLEAN}
-    for name in dict.fromkeys(o.scene.condition.name for o in outcomes if o.scene.condition != CLEAN):
+    there = {o.scene.condition for o in outcomes}
+    for name in (condition.name for condition in (*DOUBLE_TALK[1:], *TELEPHONE[1:]) if condition in there):
         mine = [o for o in good if o.scene.condition.name == name and (o.scene.part, o.scene.clip) in clean]
         pairs = [(o, clean[o.scene.part, o.scene.clip]) for o in mine]
         true = [pair for pair in pairs if pair[0].scene.is_true]

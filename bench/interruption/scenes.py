@@ -17,8 +17,8 @@ PARTS = (
 """The parts of the benchmark.
 
 True interruptions (several words; one word), listening aloud, noise, our own echo; commands under an explicit
-`voiceSeconds`; commands and listening aloud under a series of plans; commands while our echo comes back; both over worse
-and worse lines; ends of turns.
+`voiceSeconds`; commands and listening aloud under a series of plans; commands while our echo comes back; both over
+worse and worse lines; ends of turns.
 """
 
 TRUE_PARTS = ("command", "word")
