@@ -1,0 +1,51 @@
+"""The other frameworks that the interruption benchmark compares: pinned, and in environments of their own."""
+
+import re
+import sys
+from pathlib import Path
+
+import bench.peers
+import pytest
+from bench.capacity_processes import printing
+from bench.interruption.__main__ import main
+from bench.peers import PEERS, python_of, requirements_of, script_of, version_of
+
+from tests.bench.collection import make
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_package_of_a_peer_is_pinned_by_its_version_alone(name: str) -> None:
+    lines = requirements_of(name).read_text(encoding="utf-8").splitlines()
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines if not line.startswith("#"))
+    assert re.fullmatch(r"[\d.]+", version_of(name))
+    assert script_of(name).exists()
+    compile(script_of(name).read_text(encoding="utf-8"), name, "exec")
+
+
+def test_a_peer_that_is_not_installed_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench.peers, "ROOT", tmp_path)
+    with pytest.raises(RuntimeError, match="is not installed"):
+        python_of("pipecat")
+    with pytest.raises(SystemExit):
+        main(["--data", str(make(tmp_path)), "--against", "livekit"])
+    assert "livekit is not installed" in capsys.readouterr().err
+
+
+def test_a_part_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", str(tmp_path), "--parts", "command,nonsense"])
+    assert "no such part: nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.anyio
+async def test_a_server_tells_where_it_is_and_one_that_does_not_come_up_why(tmp_path: Path) -> None:
+    told = 'import sys; print(\'{"url": "x"}\', flush=True); sys.stdin.read()'
+    async with printing([sys.executable, "-c", told], ()) as (urls, pid):
+        assert urls == {"url": "x"}
+        assert pid > 0
+    log = tmp_path / "log"
+    with pytest.raises(RuntimeError, match="no luck today"):
+        async with printing([sys.executable, "-c", "raise SystemExit('no luck today')"], (), log):
+            pass
