@@ -29,7 +29,7 @@ ENGINE := tests/turns tests/audio
 test-engine: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(ENGINE) --cov --cov-report=term:skip-covered --cov-fail-under=100
 
-CALLS := tests/call tests/client
+CALLS := tests/call tests/carriers tests/client
 TIMED := tests/bench tests/browser
 
 # What no clock is held to and no call is waited for: one process a core. What takes longest comes first.

@@ -115,6 +115,9 @@ class Settings:
             (`BARGEIN_EARLY_REPLIES`, 1 or 0; docs/endpointing.md).
         turn_model: what judges a caller's pauses: `embedded`, or `smart-turn` of the extra of that name
             (`BARGEIN_TURN_MODEL`).
+        twilio_account_sid: for phone numbers of that account that bring no token of their own (`TWILIO_ACCOUNT_SID`).
+        twilio_auth_token: proves to Twilio who we are, and to us that a webhook is Twilio's (`TWILIO_AUTH_TOKEN`).
+        twilio_api_url: another address of Twilio's API (`TWILIO_API_URL`), as of a region.
         log_level: debug, info, warning or error (`BARGEIN_LOG_LEVEL`).
     """
 
@@ -146,6 +149,9 @@ class Settings:
     echo_cancellation: Literal["off", "telephone", "all"] = "off"
     early_replies: bool = True
     turn_model: Literal["embedded", "smart-turn"] = "embedded"
+    twilio_account_sid: str | None = None
+    twilio_auth_token: str | None = field(default=None, repr=False)
+    twilio_api_url: str | None = None
     log_level: str = "info"
 
     def cancels_echo(self, rate_hz: int) -> bool:
@@ -275,6 +281,9 @@ def from_environment(
         echo_cancellation=_echo_cancellation(text("BARGEIN_ECHO_CANCELLATION")),
         early_replies=_switch("BARGEIN_EARLY_REPLIES", text("BARGEIN_EARLY_REPLIES")) is not False,
         turn_model=_turn_model(text("BARGEIN_TURN_MODEL")),
+        twilio_account_sid=text("TWILIO_ACCOUNT_SID"),
+        twilio_auth_token=text("TWILIO_AUTH_TOKEN"),
+        twilio_api_url=(text("TWILIO_API_URL") or "").rstrip("/") or None,
         log_level=(text("BARGEIN_LOG_LEVEL") or "info").lower(),
     )
     settings.check()

@@ -186,7 +186,16 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed
             ["transport.audioFormat.sampleRate must not be less than 8000"],
         ),
         ({"assistant": {}, "transport": {"provider": "twilio"}}, 501, None),
-        ({"assistant": {}, "phoneNumberId": "p", "customer": {"number": "+14155550123"}}, 501, None),
+        (
+            {"assistant": {}, "phoneNumberId": "p", "customer": {"number": "+14155550123"}},
+            400,
+            "There is no phone number with the id p.",
+        ),
+        (
+            {"assistant": {}, "customer": {"number": "+14155550123"}},
+            400,
+            "Need either `phoneNumber` or `phoneNumberId`.",
+        ),
         ({"assistant": {}, "transport": SOCKET, "customers": []}, 400, ["customers must contain 1 to 1000 elements"]),
         ({"squadId": "s", "transport": SOCKET}, 400, "There is no squad with the id s."),
         (

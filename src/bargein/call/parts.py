@@ -10,6 +10,7 @@ from bargein.call.errands import Errands
 from bargein.call.host import Host
 from bargein.call.inside import inside_tools
 from bargein.call.insight import Insight
+from bargein.call.keypad import Keypad
 from bargein.call.mouth import Mouth
 from bargein.call.narrator import Cast, Narrator
 from bargein.call.overlap import Overlaps
@@ -64,6 +65,7 @@ class Parts:
     consulting: Consulting
     overlaps: Overlaps | None
     pauses: Pauses
+    keypad: Keypad
     errands: Errands
     line: ServerLine | None
 
@@ -109,6 +111,7 @@ def join(host: Host, providers: Providers, around: Around) -> Parts:
         consulting=_consulting(host, line),
         overlaps=overlaps,
         pauses=pauses,
+        keypad=Keypad(host, around.clock),
         errands=errands,
         line=line,
     )

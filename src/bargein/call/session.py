@@ -145,6 +145,11 @@ class CallSession:
         """The far end has come to a mark that this call set (`Leg.mark`); False where it means nothing any more."""
         return self._parts.mouth.reached(mark)
 
+    def key_pressed(self, key: str) -> None:
+        """The caller pressed a key of the telephone (0 to 9, *, #, A to D)."""
+        if not self._ended.is_set():
+            self._parts.keypad.press(key)
+
     def control(self, message: inbound.InboundMessage, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
 
@@ -336,6 +341,7 @@ class CallSession:
             self._timer.cancel()
             self._timer = None
         self._parts.mouth.close()
+        self._parts.keypad.close()
         self._parts.ears.close()
 
     def _beginning(self, started_at: str) -> dict[str, Any]:

@@ -304,5 +304,7 @@ class StreamLeg:
                     await self._grip.hang_up()
             except (CarrierError, TimeoutError) as error:
                 _log.warning("a call could not be hung up", reason=str(error) or "it took too long")
+            except Exception as error:  # noqa: BLE001  # whatever an SDK raises: the socket is closed all the same
+                _log.error("a carrier broke while a call was hung up", exc_info=error)
         with anyio.move_on_after(_CLOSE_S), suppress(OSError):
             await self._socket.close()

@@ -30,6 +30,7 @@ from bargein.server.routes import (
     artifacts,
     assistants,
     calls,
+    carriers,
     chats,
     credentials,
     files,
@@ -44,6 +45,11 @@ from bargein.server.routes import (
 )
 from bargein.server.scheduling import Scheduler
 from bargein.server.services import Readiness, Services, Warmable
+from bargein.server.telephony import media as carrier_media
+from bargein.server.telephony.arrivals import Arrivals
+from bargein.server.telephony.dialling import Dialling
+from bargein.server.telephony.exchange import Exchange
+from bargein.server.telephony.lines import Lines
 from bargein.server.toolroom import toolroom
 from bargein.settings import Settings
 from bargein.store import Store
@@ -85,6 +91,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
         assistants,
         artifacts,
         calls,
+        carriers,
         chats,
         credentials,
         files,
@@ -97,7 +104,13 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
         prometheus,
         absent,
     )
-    for router in (health.router, *(found.router for found in resources), media.router, monitor.router):
+    for router in (
+        health.router,
+        *(found.router for found in resources),
+        media.router,
+        monitor.router,
+        carrier_media.router,
+    ):
         app.include_router(router)
     pages.install(app)
     openapi.install(app)
@@ -132,8 +145,7 @@ def _lifespan(
                 }
                 durable.start(tasks, handlers)
                 notices = Notices(store, way_out.switchboard, reporting)
-                scheduler = Scheduler(store, clock, metrics)
-                tasks.start_soon(scheduler.run)
+                reception = Reception(store, way_out.switchboard, clock)
                 desk = Desk(
                     settings,
                     clock,
@@ -144,9 +156,23 @@ def _lifespan(
                     outside=way_out,
                     reporting=reporting,
                     records=durable.ledger,
-                    reception=Reception(store, way_out.switchboard, clock),
+                    reception=reception,
                     toolroom=room,
                 )
+                records = durable.ledger
+                exchange = Exchange(
+                    settings,
+                    clock,
+                    desk=desk,
+                    arrivals=Arrivals(settings, store, clock, reception=reception, records=records, metrics=metrics),
+                    lines=Lines(store, settings),
+                    records=records,
+                    metrics=metrics,
+                    tasks=tasks,
+                )
+                dialling = Dialling(store, exchange, records, tasks, settings.public_url)
+                scheduler = Scheduler(store, clock, metrics, dialling.dial)
+                tasks.start_soon(scheduler.run)
                 app.state.services = Services(
                     settings=settings,
                     clock=clock,
@@ -154,6 +180,8 @@ def _lifespan(
                     embedded=embedded,
                     readiness=readiness,
                     desk=desk,
+                    exchange=exchange,
+                    dialling=dialling,
                     chats=Chats(clock, store, casting, switchboard=way_out.switchboard, toolroom=room, notices=notices),
                     notices=notices,
                     scheduler=scheduler,
@@ -164,6 +192,7 @@ def _lifespan(
                     readiness.missing[_EMBEDDED] = "still loading"
                     tasks.start_soon(_warm_up, embedded, readiness)
                 yield
+                await exchange.close()
                 await durable.settle(_SETTLE_S)
                 tasks.cancel_scope.cancel()
 

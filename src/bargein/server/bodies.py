@@ -53,14 +53,22 @@ async def read_json(request: Request) -> object:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise WireError(415, f"Content-Type must be application/json, not {kind[:80]}")
+    return parse_json(await read_bytes(request))
+
+
+async def read_bytes(request: Request) -> bytes:
+    """Read a body as it is.
+
+    Raises:
+        WireError: 400, 408 or 413, as `read_json`.
+    """
     try:
         with anyio.fail_after(MAX_SECONDS):
-            raw = await _read(request)
+            return await _read(request)
     except TimeoutError:
         raise WireError(408, f"the body did not come within {MAX_SECONDS} s") from None
     except ClientDisconnect:
         raise bad_request("the body was cut off") from None
-    return parse_json(raw)
 
 
 async def _read(request: Request) -> bytes:

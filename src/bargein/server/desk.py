@@ -36,6 +36,7 @@ from bargein.wire.call import effective_assistant, rejection_of
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.redact import without_secrets
 from bargein.wire.schedule import why_not_now
+from bargein.wire.telephony import is_phone_call, spoken_reason
 
 if TYPE_CHECKING:
     from bargein.tools.runner import Tools
@@ -161,8 +162,12 @@ class Desk:
             if not self._claimed:
                 self._all_gone.set()
 
-    async def find(self, call_id: str) -> Claim:
+    async def find(self, call_id: str, *, phone: bool = False) -> Claim:
         """A call that waits for its caller, and the assistant it will run.
+
+        Args:
+            call_id: which.
+            phone: whether it comes over a telephone carrier, which alone may bring such calls.
 
         Raises:
             RefusedError: there is none of that id, it is over, or this is not its time.
@@ -170,9 +175,11 @@ class Desk:
         call = await self._store.calls.get(call_id)
         if call is None:
             raise RefusedError("there is no such call")
-        if call.get("status") not in ("queued", "scheduled"):
+        if phone != is_phone_call(call):
+            raise RefusedError("this call comes over a telephone" if not phone else "this call has no telephone")
+        if call.get("status") not in (("queued", "ringing") if phone else ("queued", "scheduled")):
             raise RefusedError("this call is over")
-        if (why := why_not_now(call, self._clock.epoch_ms())) is not None:
+        if not phone and (why := why_not_now(call, self._clock.epoch_ms())) is not None:
             raise RefusedError(why)
         if rejection_of(call) is not None:
             return Claim(call, {"firstMessageMode": "assistant-waits-for-user"})
@@ -207,7 +214,7 @@ class Desk:
         number = await self._reporting.phone_number(call)
         line = self._outside.switchboard.line(call, as_json, number)
         if number is not None:
-            call = {"phoneNumber": without_secrets(number), **call}
+            call = {**call, "phoneNumber": without_secrets(number)}
         signed = await self._signatures(call_id, as_json)
         tools = self._toolroom.tools(call, as_json, line, variables)
         try:
@@ -222,7 +229,7 @@ class Desk:
                 plan=self._casting.plan(assistant),
                 instructions=instructions_of(assistant),
                 variables=variables,
-                rejection=Rejection.of(rejection_of(call), REJECTED),
+                rejection=Rejection.of(rejection_of(call), spoken_reason(call) or REJECTED),
                 tools=await gather_tools(as_json, self._store, providers.tools),
                 hook_tools=await gather_hook_tools(as_json, self._store, providers.tools),
             )

@@ -27,7 +27,8 @@ REJECTED = "assistant-request-returned-error"
 """The `endedReason` once the caller has been told the error that the owner's server gave instead of an assistant."""
 
 _LONGEST_ERROR = 1000
-_DEBUGGING = "inboundPhoneCallDebuggingArtifacts"
+_CANNOT_FORWARD = ", and this transport cannot forward a call"
+DEBUGGING = "inboundPhoneCallDebuggingArtifacts"
 
 _log = structlog.get_logger("bargein.server")
 
@@ -55,14 +56,15 @@ class Reception:
         self._switchboard = switchboard
         self._clock = clock
 
-    async def settle(self, call: JsonObject, number: JsonObject) -> JsonObject:
+    async def settle(self, call: JsonObject, number: JsonObject, *, forwards: bool = False) -> JsonObject:
         """What becomes of a call that rings: the changes to its record, after which it is queued or ended.
 
         Args:
             call: its record.
             number: the phone number, with its secrets.
+            forwards: whether a call that ends with a `destination` is forwarded there.
         """
-        found = await self._taker(call, number)
+        found = await self._taker(call, number, "" if forwards else _CANNOT_FORWARD)
         if not isinstance(found, _Ended):
             return {"status": "queued", **found}
         _log.warning("nobody takes a call", call_id=call["id"], reason=found.reason, detail=found.why)
@@ -71,25 +73,25 @@ class Reception:
             "endedReason": found.reason,
             "endedMessage": found.why,
             "endedAt": iso_from_epoch_ms(self._clock.epoch_ms()),
-            _DEBUGGING: {"error": found.why},
+            DEBUGGING: {"error": found.why},
         }
         return ended if found.destination is None else {**ended, "destination": found.destination}
 
-    async def _taker(self, call: JsonObject, number: JsonObject) -> JsonObject | _Ended:
+    async def _taker(self, call: JsonObject, number: JsonObject, cannot: str) -> JsonObject | _Ended:
         for name in ("assistantId", "squadId"):
             if isinstance(number.get(name), str):
                 return await self._checked({name: number[name]}, "call.start.error-get-assistant")
         line = self._switchboard.line(call, None, number)
         if line.reaches_somebody:
-            return await self._asked(line, number)
+            return await self._asked(line, number, cannot)
         nobody = "the phone number has no assistantId, squadId or server, and the settings have no server"
-        return _fallback(number, _Ended("call-start-error-neither-assistant-nor-server-set", nobody))
+        return _fallback(number, _Ended("call-start-error-neither-assistant-nor-server-set", nobody), cannot)
 
-    async def _asked(self, line: CallLine, number: JsonObject) -> JsonObject | _Ended:
+    async def _asked(self, line: CallLine, number: JsonObject, cannot: str) -> JsonObject | _Ended:
         try:
             given = await line.ask(AssistantRequest().bare(), timeout_s=REQUEST_S)
         except ServerError as error:
-            return _fallback(number, _Ended("assistant-request-failed", str(error)))
+            return _fallback(number, _Ended("assistant-request-failed", str(error)), cannot)
         try:
             answer = AssistantRequestAnswer.from_json(without_nulls(given))
         except ValidationError as error:
@@ -100,7 +102,7 @@ class Reception:
         if answer.error is not None:
             return _rejected(answer.error)
         if answer.destination is not None:
-            why = "the answer names a destination, and this transport cannot forward a call"
+            why = f"the answer names a destination{cannot}"
             return _Ended("assistant-request-returned-forwarding-phone-number", why, answer.destination)
         participants = participants_of(given)
         if not participants.keys() & {"assistantId", "assistant", "squadId", "squad"}:
@@ -157,13 +159,13 @@ def _rejected(error: str) -> JsonObject | _Ended:
     """The caller is told why nobody takes the call, if it can be said."""
     if not error.strip() or len(error) > _LONGEST_ERROR:
         return _Ended("assistant-request-returned-unspeakable-error", "the error is empty or too long to be said")
-    return {_DEBUGGING: {"assistantRequestError": error}}
+    return {DEBUGGING: {"assistantRequestError": error}}
 
 
-def _fallback(number: JsonObject, ended: _Ended) -> _Ended:
-    """With the number's `fallbackDestination`, which this transport cannot carry the call on to."""
+def _fallback(number: JsonObject, ended: _Ended, cannot: str) -> _Ended:
+    """With the number's `fallbackDestination`."""
     given: object = number.get("fallbackDestination")
     if not isinstance(given, dict):
         return ended
-    why = f"{ended.why}; there is a fallbackDestination, and this transport cannot forward a call"
+    why = f"{ended.why}; there is a fallbackDestination{cannot}"
     return _Ended(ended.reason, why, cast("JsonObject", given))

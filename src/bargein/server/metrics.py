@@ -37,6 +37,9 @@ class Metrics:
         self._drafts = self._counter("drafts", "Answers that were begun before the turn was surely over.", "outcome")
         self._refused = self._counter("refused_sockets", "Sockets that were closed for a reason.", "code")
         self._deliveries = self._counter("webhook_deliveries", "What became of server messages.", "type", "outcome")
+        self._carrier = self._counter(
+            "carrier_refusals", "What came from a carrier, or claimed to, and made no sense.", "provider", "reason"
+        )
         self._latency = Histogram(
             "bargein_latency_seconds",
             "The parts of a turn, as in performanceMetrics: transcriber, endpointing, model, voice, turn.",
@@ -79,6 +82,10 @@ class Metrics:
     def refused(self, code: int) -> None:
         """A socket was closed with this code (RFC 6455)."""
         self._refused.labels(str(code)).inc()
+
+    def carrier_refused(self, provider: str, reason: str) -> None:
+        """A webhook, a socket or a frame of a carrier's was refused or passed over, for a reason in a short word."""
+        self._carrier.labels(provider, reason).inc()
 
     def delivered(self, kind: str, outcome: str) -> None:
         """A message to an owner's server was taken, or was not: see `bargein.webhooks.sender.Sender.watch`."""

@@ -1,7 +1,8 @@
 """Watching and steering a live call from outside: `monitor.listenUrl`, `monitor.controlUrl`, and insight for people."""
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -57,8 +58,14 @@ async def listen(socket: WebSocket, call_id: str) -> None:
         await refuse(socket, call_id, POLICY_VIOLATION, str(error.messages))
         return
     leg = WebsocketLeg(CarrierSocket(socket), "pcm_s16le", AUDIENCE_RATE_HZ, _LISTENER_BEHIND_MS // AUDIENCE_FRAME_MS)
-    leave = session.audience.join(Listener(leg.send_audio, leg.send_text))
-    session.on_end(leg.hang_up)
+    # A moment later, so that a carrier is told to be silent before anybody hears of the interruption.
+    loop = asyncio.get_running_loop()
+
+    def read(text: str) -> None:
+        loop.call_soon(leg.send_text, text)
+
+    leave = session.audience.join(Listener(leg.send_audio, read))
+    session.on_end(lambda: _later(loop, leg.hang_up))
     try:
         with services.metrics.listeners.track_inprogress():
             async with anyio.create_task_group() as tasks:
@@ -68,6 +75,10 @@ async def listen(socket: WebSocket, call_id: str) -> None:
                 tasks.cancel_scope.cancel()
     finally:
         leave()
+
+
+def _later(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+    loop.call_soon(action)
 
 
 def _audible(services: Services, call_id: str, headers: Headers) -> CallSession:

@@ -13,6 +13,7 @@ from bargein.wire.artifact_urls import presigned
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
 from bargein.wire.server_messages import WaitingUpdate, ended_messages
+from bargein.wire.telephony import inline_number
 
 SERVER_MESSAGE = "server-message"
 """The kind of job that sends `payload["message"]` to the owner of the call `payload["callId"]`."""
@@ -46,9 +47,11 @@ class Reporting:
         self._clock = clock
 
     async def phone_number(self, call: JsonObject) -> JsonObject | None:
-        """The stored number that a call came in by, with its secrets."""
+        """The number that a call came in or goes out by, with its secrets: a stored one, or the call's own."""
         number_id: object = call.get("phoneNumberId")
-        return await self._store.phone_numbers.get(number_id) if isinstance(number_id, str) else None
+        if isinstance(number_id, str):
+            return await self._store.phone_numbers.get(number_id)
+        return inline_number(call)
 
     async def line(self, call: JsonObject) -> tuple[CallLine, JsonObject]:
         """A line to a stored call's owner, and the assistant that had the call last; both from the records alone."""

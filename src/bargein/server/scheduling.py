@@ -1,5 +1,6 @@
 """Calls that wait for their time: queued when it has come, ended when it is over (Vapi's `schedulePlan`)."""
 
+from collections.abc import Callable
 from functools import partial
 
 import anyio
@@ -14,6 +15,7 @@ from bargein.store import Store
 from bargein.store.jobs import NewJob
 from bargein.wire.base import JsonObject
 from bargein.wire.schedule import NEVER_JOINED, next_status
+from bargein.wire.telephony import is_phone_call
 
 _log = structlog.get_logger("bargein.server")
 
@@ -32,9 +34,11 @@ class Scheduler:
         store: where calls are.
         clock: the one clock.
         metrics: are told of calls that end.
+        dial: places a telephone call whose time has come.
     """
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics, dial: Callable[[str], None]) -> None:
+        self._dial = dial
         self._store = store
         self._clock = clock
         self._metrics = metrics
@@ -76,6 +80,9 @@ class Scheduler:
         queued = NewJob(CALL_QUEUED, about, f"{call_id}:{CALL_QUEUED}")
         if await self._store.calls.advance(call_id, partial(_queued, now_ms=now_ms), [queued]):
             _log.info("a scheduled call may be joined", call_id=call_id)
+            call = await self._store.calls.get(call_id)
+            if call is not None and is_phone_call(call):
+                self._dial(call_id)
 
 
 def _queued(call: JsonObject, now_ms: int) -> JsonObject | None:

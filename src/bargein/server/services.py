@@ -13,6 +13,8 @@ from bargein.server.desk import Desk
 from bargein.server.metrics import Metrics
 from bargein.server.notices import Notices
 from bargein.server.scheduling import Scheduler
+from bargein.server.telephony.dialling import Dialling
+from bargein.server.telephony.exchange import Exchange
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.recordings import Recordings
@@ -52,6 +54,8 @@ class Services:
         embedded: the models inside the package; None where the server was made without.
         readiness: what `/ready` tells.
         desk: the live calls.
+        exchange: the telephone calls.
+        dialling: places them.
         chats: the text conversations.
         notices: tell owners' servers of records that come and go.
         scheduler: queues calls when their time has come.
@@ -65,6 +69,8 @@ class Services:
     embedded: Warmable | None
     readiness: Readiness
     desk: Desk
+    exchange: Exchange
+    dialling: Dialling
     chats: Chats
     notices: Notices
     scheduler: Scheduler

@@ -9,6 +9,7 @@ from pydantic import Field
 from bargein.wire.assistant import Assistant, AssistantOverrides, PinnedVersion, merge_overrides, without_nulls
 from bargein.wire.base import Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
+from bargein.wire.redact import without_secrets
 
 AudioEncoding = Literal["pcm_s16le", "mulaw"]
 CallType = Literal["inboundPhoneCall", "outboundPhoneCall", "webCall", "vapi.websocketCall"]
@@ -235,8 +236,10 @@ ACTIVE_ASSISTANT = "activeAssistant"
 
 
 def as_told(call: JsonObject) -> JsonObject:
-    """A call's record as the API gives it."""
-    return {name: value for name, value in call.items() if name != ACTIVE_ASSISTANT}
+    """A call's record as the API gives it: without the secrets of a phone number of its own."""
+    told = {name: value for name, value in call.items() if name != ACTIVE_ASSISTANT}
+    number: object = told.get("phoneNumber")
+    return {**told, "phoneNumber": without_secrets(cast("JsonObject", number))} if isinstance(number, dict) else told
 
 
 def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObject:

@@ -17,6 +17,7 @@ from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
 from bargein.server.routes.artifacts import erase_artifacts, with_presigned
 from bargein.server.services import Reach, Services
+from bargein.server.telephony.orders import ordered, wants_a_phone
 from bargein.wire.assistant import Assistant, without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import (
@@ -78,7 +79,11 @@ _ERASED_AT_ONCE = 20
     dependencies=_private,
 )
 async def create_call(request: Request, services: Reach) -> JSONResponse:
-    """Make a call over a WebSocket: it begins when its socket is opened, and with a `schedulePlan` not before that."""
+    """Make a call, over a WebSocket or by a phone number.
+
+    Over a WebSocket it begins when its socket is opened; by a number the customer is rung at once. With a
+    `schedulePlan` neither happens before its time.
+    """
     asked, body = await read_request(request, CreateCall)
     _refuse_what_is_not_here(asked)
     _check_transport(asked)
@@ -91,12 +96,18 @@ async def create_call(request: Request, services: Reach) -> JSONResponse:
 async def _make(services: Services, asked: CreateCall, body: JsonObject, url: str) -> JsonObject:
     await _check_assistant(services, asked, body)
     call_id = str(uuid4())
-    call = new_websocket_call(asked, body, CallUrls.of(url, call_id))
+    urls, phone = CallUrls.of(url, call_id), wants_a_phone(asked)
+    if phone:
+        call = await ordered(services.store, services.exchange, asked, body, urls)
+    else:
+        call = new_websocket_call(asked, body, urls)
     now_ms = services.clock.epoch_ms()
     check_schedule(call, now_ms)
     made = await services.store.calls.create({**call, "status": first_status(call, now_ms)}, record_id=call_id)
     services.scheduler.wake()
-    return made
+    if phone and made["status"] == "queued":
+        services.dialling.dial(call_id)
+    return as_told(made)
 
 
 async def _batch(services: Services, asked: CreateCall, body: JsonObject, url: str) -> JsonObject:
@@ -226,6 +237,7 @@ async def _erase_all(services: Services, call_ids: Sequence[str]) -> JsonObject:
 
 async def _end_if_live(services: Services, call_id: str) -> None:
     """End a call and wait until it has written its last, so that nothing is written after it was erased."""
+    await services.exchange.cancel(call_id, "manually-canceled")
     session = services.desk.session(call_id)
     if session is None:
         return
@@ -257,12 +269,17 @@ def _check_transport(asked: CreateCall) -> None:
         if given:
             names = " and ".join(map(_wire_name, given))
             raise bad_request(f"{names} is not permitted with transport.provider vapi.websocket")
-    elif asked.transport is None and not given and not _called(asked):
+    elif given:
+        return
+    elif _called(asked):
+        raise WireError(400, "Need either `phoneNumber` or `phoneNumberId`.")
+    elif asked.transport is None:
         raise bad_request("transport should not be null or undefined")
     else:
         raise WireError(
             501,
-            "This server carries calls over transport.provider vapi.websocket and POST /call/web.",
+            "Without a phone number this server carries calls over transport.provider vapi.websocket and "
+            "POST /call/web.",
         )
 
 

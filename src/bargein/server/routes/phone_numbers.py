@@ -18,6 +18,7 @@ from bargein.server.openapi import answers, body_of
 from bargein.server.queries import ListQuery
 from bargein.server.routes.calls import base_url
 from bargein.server.services import Reach, Services
+from bargein.server.telephony.importing import adopted
 from bargein.store import Query
 from bargein.wire import contract
 from bargein.wire.assistant import without_nulls
@@ -46,17 +47,31 @@ _KINDS: dict[str, type[WireModel]] = {
 _SECRET = frozenset({"twilioAuthToken", "twilioApiSecret", "authentication"})
 _ONLY_WHEN_MADE = "numberDesiredAreaCode"
 _STATUS = "status"
+_WARNING = "X-Bargein-Warning"
 
 
 @router.post("", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(*_KINDS.values()))
 async def create_phone_number(request: Request, services: Reach) -> JSONResponse:
-    """Keep a phone number. Its provider's secrets are kept and not given back."""
+    """Keep a phone number. Its provider's secrets are kept and not given back.
+
+    Where the settings say how carriers reach this server, the number's webhooks are pointed here. If that fails the
+    number is kept with `status` blocked, and the header `X-Bargein-Warning` says why; a PATCH tries again.
+    """
     body = await _body(request)
     _check(body)
     number = without_nulls(body)
     await _check_taker(services, number)
     made = await services.store.phone_numbers.create({**number, _STATUS: "active"})
-    return JSONResponse(shown(made), 201)
+    return await _pointed_here(services, made, 201)
+
+
+async def _pointed_here(services: Services, number: JsonObject, status: int) -> JSONResponse:
+    """The answer with a number, once its carrier has been told where its calls go."""
+    why = await adopted(services.settings, services.exchange, number)
+    stands = "active" if why is None else "blocked"
+    if number.get(_STATUS) != stands:
+        number = await services.store.phone_numbers.patch(str(number["id"]), {_STATUS: stands}) or number
+    return JSONResponse(shown(number), status, {} if why is None else {_WARNING: " ".join(why.split())})
 
 
 @router.get("", responses=answers(200, 400, many=True))
@@ -90,7 +105,10 @@ async def update_phone_number(phone_number_id: str, request: Request, services: 
 
     await _check_taker(services, given)
     changes = {**dict.fromkeys(body), **given}
-    return _found(await services.store.phone_numbers.patch(phone_number_id, changes, check=check), phone_number_id)
+    after = await services.store.phone_numbers.patch(phone_number_id, changes, check=check)
+    if after is None or after.get(_STATUS) != "blocked":
+        return _found(after, phone_number_id)
+    return await _pointed_here(services, after, 200)
 
 
 @router.delete("/{phone_number_id}", responses=answers(200, 404))

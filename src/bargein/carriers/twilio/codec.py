@@ -1,0 +1,126 @@
+"""Twilio's Media Streams: JSON in text frames, the audio in it as base64 of mu-law at 8 kHz.
+
+https://www.twilio.com/docs/voice/media-streams/websocket-messages
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import cast
+
+from bargein.carriers.seam import (
+    Encoding,
+    FrameError,
+    Heard,
+    KeyPressed,
+    MarkReached,
+    MediaEvent,
+    Started,
+    Stopped,
+)
+from bargein.wire.base import JsonObject
+
+_LONGEST_FRAME = 256 * 1024
+_LONGEST_NAME = 200
+_LATE = 500
+
+
+class TwilioCodec:
+    """See `bargein.carriers.seam.Codec`; one stream's."""
+
+    encoding: Encoding = "mulaw"
+    rate_hz = 8_000
+    can_clear = True
+    has_marks = True
+
+    def __init__(self) -> None:
+        self._stream = ""
+        self._chunk = 0
+
+    def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
+        """See `Codec.read`."""
+        message = _message(frame)
+        match message.get("event"):
+            case "connected":
+                return ()
+            case "start":
+                return (self._start(message),)
+            case "media":
+                return self._media(_part(message, "media"))
+            case "mark":
+                return (MarkReached(_text(_part(message, "mark"), "name")),)
+            case "dtmf":
+                return (KeyPressed(_text(_part(message, "dtmf"), "digit")),)
+            case "stop":
+                return (Stopped(),)
+            case _:
+                raise FrameError("it is of no known event")
+
+    def _start(self, message: JsonObject) -> Started:
+        start = _part(message, "start")
+        form = _part(start, "mediaFormat")
+        if (form.get("encoding"), form.get("sampleRate"), form.get("channels")) != ("audio/x-mulaw", self.rate_hz, 1):
+            raise FrameError("its audio is of a format that was not asked for")
+        self._stream = _text(message, "streamSid")
+        return Started(_text(start, "callSid"))
+
+    def _media(self, media: JsonObject) -> Sequence[MediaEvent]:
+        if media.get("track", "inbound") != "inbound":
+            return ()
+        try:
+            audio = base64.b64decode(_text(media, "payload", _LONGEST_FRAME), validate=True)
+        except binascii.Error:
+            raise FrameError("its payload is not base64") from None
+        self._count(media.get("chunk"))
+        return (Heard(audio),) if audio else ()
+
+    def _count(self, chunk: object) -> None:
+        """See that a chunk comes after the one before it; one that is far behind begins a new count."""
+        if not isinstance(chunk, str) or not chunk.isdecimal() or len(chunk) > 15:
+            return
+        number = int(chunk)
+        if self._chunk - _LATE < number <= self._chunk:
+            raise FrameError("the chunk has come already, or comes too late")
+        self._chunk = number
+
+    def audio(self, data: bytes) -> str:
+        """See `Codec.audio`."""
+        return self._frame("media", media={"payload": base64.b64encode(data).decode()})
+
+    def mark(self, name: str) -> str:
+        """See `Codec.mark`."""
+        return self._frame("mark", mark={"name": name})
+
+    def clear(self) -> str:
+        """See `Codec.clear`. Twilio returns, after it, the marks of what it has dropped."""
+        return self._frame("clear")
+
+    def _frame(self, event: str, **more: object) -> str:
+        return json.dumps({"event": event, "streamSid": self._stream, **more})
+
+
+def _message(frame: str | bytes) -> JsonObject:
+    if len(frame) > _LONGEST_FRAME:
+        raise FrameError("it is too long")
+    try:
+        message: object = json.loads(frame)
+    except (ValueError, RecursionError):
+        raise FrameError("it is not JSON") from None
+    if not isinstance(message, dict):
+        raise FrameError("it is no JSON object")
+    return cast("JsonObject", message)
+
+
+def _part(message: JsonObject, name: str) -> JsonObject:
+    part: object = message.get(name)
+    if not isinstance(part, dict):
+        raise FrameError(f"it has no {name}")
+    return cast("JsonObject", part)
+
+
+def _text(part: JsonObject, name: str, most: int = _LONGEST_NAME) -> str:
+    value: object = part.get(name)
+    if not isinstance(value, str) or len(value) > most:
+        raise FrameError(f"its {name} is no text, or too long")
+    return value

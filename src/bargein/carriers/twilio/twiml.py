@@ -1,0 +1,61 @@
+"""What Twilio is told to do with a call (TwiML)."""
+
+from typing import cast
+from urllib.parse import quote
+
+from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
+
+from bargein.ports import CarrierError
+from bargein.wire.base import JsonObject
+
+
+def streamed(media: str) -> str:
+    """Have the call's audio come to a media socket, both ways; when that is closed the call ends."""
+    response, connect = VoiceResponse(), Connect()
+    connect.stream(url=media)
+    response.append(connect)
+    return str(response)
+
+
+def rejected() -> str:
+    """Do not answer."""
+    response = VoiceResponse()
+    response.reject(reason="rejected")
+    return str(response)
+
+
+def forwarded(destination: JsonObject, caller_id: str | None = None) -> str:
+    """Give the caller to a number or a SIP address.
+
+    Args:
+        destination: Vapi's `TransferDestinationNumber` or `TransferDestinationSip`.
+        caller_id: shown there, where the destination names none; not given: the caller's.
+
+    Raises:
+        CarrierError: it is neither.
+    """
+    response = VoiceResponse()
+    message: object = destination.get("message")
+    if isinstance(message, str) and message.strip():
+        response.say(message)
+    shown: object = destination.get("callerId") or caller_id
+    named = {"caller_id": shown} if isinstance(shown, str) and shown else {}
+    dial = Dial(answer_on_bridge=True, **named)
+    match destination.get("type"):
+        case "number":
+            extension: object = destination.get("extension")
+            keys = {"send_digits": f"ww{extension}"} if isinstance(extension, str) and extension else {}
+            dial.number(str(destination.get("number")), **keys)
+        case "sip":
+            dial.sip(with_headers(str(destination.get("sipUri")), destination.get("sipHeaders")))
+        case _:
+            raise CarrierError("the destination is neither a number nor a SIP address.")
+    response.append(dial)
+    return str(response)
+
+
+def with_headers(uri: str, headers: object) -> str:
+    """A SIP address with headers for its INVITE; Twilio takes those that begin with X-."""
+    given = cast("JsonObject", headers) if isinstance(headers, dict) else {}
+    pairs = [f"{quote(name)}={quote(str(value))}" for name, value in given.items() if name.lower().startswith("x-")]
+    return f"{uri}{'&' if '?' in uri else '?'}{'&'.join(pairs)}" if pairs else uri

@@ -1,0 +1,333 @@
+"""Where carriers and calls meet: what carriers tell goes to the call that it is about."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import anyio
+import structlog
+
+from bargein.carriers.seam import (
+    Answer,
+    Answered,
+    ForgedError,
+    Incoming,
+    Line,
+    MediaLeg,
+    Over,
+    Ringing,
+    Taken,
+    Turned,
+    WebhookRequest,
+)
+from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.ports import CallRecords, CarrierError
+from bargein.server.desk import Desk
+from bargein.server.metrics import Metrics
+from bargein.server.telephony.arrivals import Arrivals, Once
+from bargein.server.telephony.book import Book, Door, PhoneCall
+from bargein.server.telephony.carriers import CARRIERS, Carriers
+from bargein.server.telephony.holding import hold
+from bargein.server.telephony.lines import Lines
+from bargein.server.telephony.tokens import SocketTokens
+from bargein.server.telephony.urls import addresses_of
+from bargein.settings import Settings
+from bargein.wire.errors import WireError
+from bargein.wire.telephony import NEVER_CONNECTED, failed_to_connect
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from bargein.wire.base import JsonObject
+
+CONNECT_S = 20.0
+"""How long after it was answered a call's audio may take to come."""
+_ARRIVAL_S = 60.0
+_CARRIER_S = 30.0
+_HANG_UP_S = 10.0
+_NAMED_S = 5.0
+_SHUTDOWN = "worker-shutdown"
+
+_log = structlog.get_logger("bargein.server")
+
+
+class Exchange:
+    """The telephone calls of this server; also a carrier's `House`.
+
+    Args:
+        settings: how carriers and this machine reach the server.
+        clock: the one clock.
+        desk: holds live calls.
+        arrivals: receives calls.
+        lines: finds numbers.
+        records: where calls' records are kept.
+        metrics: are told of what is refused.
+        tasks: the server's.
+
+    Attributes:
+        book: the calls, from their first sign to their end.
+        tokens: open their media sockets.
+        carriers: those that there are.
+        found: finds numbers.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        desk: Desk,
+        arrivals: Arrivals,
+        lines: Lines,
+        records: CallRecords,
+        metrics: Metrics,
+        tasks: "TaskGroup",
+    ) -> None:
+        self.book = Book()
+        self.tokens = SocketTokens(clock)
+        self.carriers = Carriers(settings, clock)
+        self.found = lines
+        self._clock = clock
+        self._desk = desk
+        self._arrivals = arrivals
+        self._records = records
+        self._metrics = metrics
+        self._tasks = tasks
+        self._public_url = settings.public_url
+        self._own_url = f"http://{settings.host}:{settings.port}"
+        self._answers = Once[Answer]()
+        self._taken = Once[Taken | Turned]()
+
+    # What carriers' requests say.
+
+    async def webhook(
+        self, provider: str, number_id: str, request: WebhookRequest, base_url: str, *, at_voice: bool
+    ) -> Answer:
+        """Take a carrier's request.
+
+        Raises:
+            WireError: 400, 403 or 404: it is refused, and counted.
+        """
+        door = await self.door(provider, number_id)
+        try:
+            door.carrier.verify(door.line, request)
+            notices = door.carrier.read(request)
+        except ForgedError as error:
+            self.refused(provider, "forged")
+            _log.warning("a carrier's webhook was refused", provider=provider, reason=str(error))
+            raise WireError(403, "This request is not signed as the carrier's own.") from None
+        except ValueError as error:
+            self.refused(provider, "webhook")
+            _log.warning("a carrier's webhook makes no sense", provider=provider, reason=type(error).__name__)
+            raise WireError(400, ["the request cannot be read"]) from None
+        answer: Answer | None = None
+        for notice in notices:
+            if isinstance(notice, Incoming):
+                answer = await self._answer_incoming(door, notice, self._public_url or base_url)
+            else:
+                await self.notice(provider, notice)
+                if at_voice and isinstance(notice, Answered):
+                    answer = await self._answer_outbound(provider, notice) or answer
+        return answer or door.carrier.settled()
+
+    async def door(self, provider: str, number_id: str) -> Door:
+        """The number that an address of a carrier's means.
+
+        Raises:
+            WireError: 404: there is none.
+        """
+        known = provider if provider in CARRIERS else "unknown"
+        try:
+            carrier = self.carriers.find(provider)
+        except CarrierError as error:
+            self.refused(known, "carrier")
+            raise WireError(404, str(error)) from None
+        line = await self.found.find(provider, number_id)
+        if line is None:
+            self.refused(known, "number")
+            raise WireError(404, "There is no phone number at this address.")
+        return Door(provider, number_id, carrier, line)
+
+    async def _answer_incoming(self, door: Door, incoming: Incoming, base_url: str) -> Answer:
+        async def answer() -> Answer:
+            outcome = await self._receive(door, incoming, base_url)
+            call = None if isinstance(outcome, Turned) else self.book.find(outcome.call_id)
+            if call is None:  # nobody takes it, or it is over already
+                turned = outcome if isinstance(outcome, Turned) else Turned()
+                return await self._turned_away(door, incoming, turned)
+            return await self._connected(call, incoming.carrier_call_id) or door.carrier.settled()
+
+        return await self._answers.do((door.provider, door.number_id, incoming.carrier_call_id), answer)
+
+    async def _turned_away(self, door: Door, incoming: Incoming, turned: Turned) -> Answer:
+        try:
+            with anyio.fail_after(_CARRIER_S):
+                return await door.carrier.refuse(door.line, incoming, turned.forward_to)
+        except (CarrierError, TimeoutError) as error:
+            _log.warning("a call could not be turned away", reason=str(error) or "the carrier took too long")
+            return door.carrier.settled()
+
+    async def _connected(self, call: PhoneCall, carrier_call_id: str) -> Answer | None:
+        """Have its audio come; None: that failed, and the call is over."""
+        door = call.door
+        try:
+            with anyio.fail_after(_CARRIER_S):
+                return await door.carrier.answer(door.line, carrier_call_id, call.addresses)
+        except (CarrierError, TimeoutError) as error:
+            await self.end(call, failed_to_connect(door.provider), str(error) or "the carrier took too long")
+            return None
+
+    async def _answer_outbound(self, provider: str, notice: Answered) -> Answer | None:
+        call = await self.book.named(provider, notice.carrier_call_id, 0)
+        if call is None or not call.outbound or call.over is not None:
+            return None
+        return await self._connected(call, notice.carrier_call_id)
+
+    # `bargein.carriers.seam.House`.
+
+    async def lines(self, provider: str) -> Mapping[str, Line]:
+        """See `House.lines`."""
+        return await self.found.of_provider(provider)
+
+    async def incoming(self, provider: str, number_id: str, incoming: Incoming) -> Taken | Turned:
+        """See `House.incoming`."""
+        try:
+            door = await self.door(provider, number_id)
+        except WireError:
+            return Turned()
+
+        async def receive() -> Taken | Turned:
+            return await self._receive(door, incoming, self._public_url or self._own_url)
+
+        return await self._taken.do((provider, number_id, incoming.carrier_call_id), receive)
+
+    async def _receive(self, door: Door, incoming: Incoming, base_url: str) -> Taken | Turned:
+        call_id = self._arrivals.call_id(door.provider, door.number_id, incoming.carrier_call_id)
+        call = self.enter(door, call_id, base_url, incoming.carrier_call_id)
+        try:
+            outcome = await self._arrivals.receive(door.provider, door.number_id, door.line, incoming, base_url)
+        except BaseException:
+            self.strike(call)
+            raise
+        if isinstance(outcome, Turned):
+            call.end("turned-away")
+            self.strike(call)
+        elif call.over is not None:  # the caller hung up while somebody was being found
+            await self._finish(call, call.over, "")
+        else:
+            self._tasks.start_soon(self.expect_media, call)
+        return outcome
+
+    async def notice(self, provider: str, notice: Ringing | Answered | Over) -> None:
+        """See `House.notice`."""
+        call = await self.book.named(provider, notice.carrier_call_id, _NAMED_S)
+        if call is None:
+            return
+        match notice:
+            case Ringing():
+                if call.outbound and not call.answered.is_set():
+                    await self._records.update(call.id, {"status": "ringing"})
+            case Answered():
+                call.answered.set()
+            case Over(reason=reason, detail=detail):
+                await self.end(call, reason, detail)
+
+    async def hold(self, call_id: str, leg: MediaLeg) -> None:
+        """See `House.hold`."""
+        call = self.book.find(call_id)
+        if call is None or call.over is not None:
+            raise CarrierError("this call is over.")
+        if call.connected.is_set():
+            raise CarrierError("this call has its audio already.")
+        call.connected.set()
+        call.answered.set()
+        try:
+            failed = await hold(self._desk, call, leg, lambda reason: self.refused(call.door.provider, reason))
+            if failed is not None:
+                call.end(failed[0])
+                await self._finish(call, call.over or failed[0], failed[1])
+        finally:
+            call.end("held")
+            self.strike(call)
+
+    def refused(self, provider: str, reason: str) -> None:
+        """See `House.refused`."""
+        self._metrics.carrier_refused(provider, reason)
+
+    def find(self, call_id: str) -> PhoneCall | None:
+        """A call that this server has to do with."""
+        return self.book.find(call_id)
+
+    # How they end.
+
+    async def expect_media(self, call: PhoneCall) -> None:
+        """Give an answered call up whose audio does not come."""
+        with anyio.move_on_after(CONNECT_S):
+            await call.connected.wait()
+        if not call.connected.is_set():
+            await self.end(call, NEVER_CONNECTED, "the carrier did not open the call's media socket")
+
+    async def cancel(self, call_id: str, reason: str) -> None:
+        """End a call that is not live yet."""
+        call = self.book.find(call_id)
+        if call is not None and call.session is None:
+            await self.end(call, reason, "")
+
+    async def close(self) -> None:
+        """End all that are not live."""
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as tasks:
+                for call in self.book:
+                    if call.session is None:
+                        tasks.start_soon(self.end, call, _SHUTDOWN, "")
+            await self.carriers.close()
+
+    async def end(self, call: PhoneCall, reason: str, detail: str) -> None:
+        """A call is over, or is to be: a live one ends by itself, of another that is put on record."""
+        was_connected = call.connected.is_set()
+        if call.session is not None:
+            call.session.hang_up(reason)
+            return
+        if not call.end(reason) or was_connected:
+            return  # whoever is about to hold it sees it
+        await self._finish(call, reason, detail)
+
+    async def _finish(self, call: PhoneCall, reason: str, detail: str) -> None:
+        self.strike(call)
+        await self.end_record(call.id, reason, detail)
+        await self.hang_up(call)
+
+    async def hang_up(self, call: PhoneCall) -> None:
+        """End a call at its carrier, if it is there."""
+        if call.carrier_call_id is None:
+            return
+        try:
+            with anyio.fail_after(_HANG_UP_S, shield=True):
+                await call.grip().hang_up()
+        except (CarrierError, TimeoutError) as error:
+            _log.warning("a call could not be hung up", call_id=call.id, reason=str(error) or "it took too long")
+
+    async def end_record(self, call_id: str, reason: str, detail: str) -> None:
+        """Put on record that a call ended which never was live."""
+        _log.warning("a telephone call came to nothing", call_id=call_id, reason=reason, detail=detail or None)
+        self._metrics.ended(reason)
+        ended_at = iso_from_epoch_ms(self._clock.epoch_ms())
+        ended: JsonObject = {"status": "ended", "endedReason": reason, "endedAt": ended_at}
+        await self._records.finish(call_id, {**ended, **({"endedMessage": detail} if detail else {})})
+
+    def enter(self, door: Door, call_id: str, base_url: str, carrier_call_id: str | None) -> PhoneCall:
+        """Take a call into the book: one that came in, or, without the carrier's name of it, one to be placed."""
+        token = None if carrier_call_id is None else self.tokens.issue(call_id, _ARRIVAL_S)
+        call = PhoneCall(
+            id=call_id,
+            door=door,
+            outbound=carrier_call_id is None,
+            addresses=addresses_of(base_url, door.provider, door.number_id, call_id, token),
+            carrier_call_id=carrier_call_id,
+        )
+        self.book.enter(call)
+        return call
+
+    def strike(self, call: PhoneCall) -> None:
+        """A call is over and on record: forget it."""
+        self.book.strike(call)
+        self.tokens.forget(call.id)

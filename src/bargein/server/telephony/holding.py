@@ -1,0 +1,112 @@
+"""Holding one telephone call: its leg and its session, from its first audio until both are over."""
+
+from collections.abc import Callable
+
+import anyio
+import structlog
+
+from bargein.call.ears import FloodError
+from bargein.call.session import CallSession
+from bargein.carriers.seam import Heard, KeyPressed, MarkReached, MediaEvent, MediaLeg
+from bargein.carriers.stream import FORWARDED, LOST
+from bargein.ports import CarrierError, StoreError
+from bargein.server.desk import Desk, RefusedError, StartError
+from bargein.server.telephony.book import PhoneCall
+from bargein.wire.telephony import NEVER_CONNECTED
+
+BEGIN_S = 10.0
+"""How long a media socket may take from its opening until audio can be sent."""
+
+_LEAVE_S = 10.0
+_FORWARDED_S = 5.0
+
+_log = structlog.get_logger("bargein.server")
+
+
+async def hold(desk: Desk, call: PhoneCall, leg: MediaLeg, odd: Callable[[str], None]) -> tuple[str, str] | None:
+    """Hold a call until it is over.
+
+    Args:
+        desk: where live calls are.
+        call: it has not been held before.
+        leg: the caller's connection; it is over when this returns.
+        odd: is told, by a short word, of what the far end says that makes no sense.
+
+    Returns:
+        The `endedReason` and the detail of a call that never became live.
+    """
+    try:
+        with anyio.fail_after(BEGIN_S):
+            await leg.begin()
+        with desk.claim(call.id):
+            session = await desk.open(await desk.find(call.id, phone=True), leg)
+            call.session = session
+            await _live(desk, call, leg, session, odd)
+    except (CarrierError, TimeoutError) as error:
+        return await _dropped(leg, NEVER_CONNECTED, str(error) or "the carrier's stream did not begin in time")
+    except StartError as error:
+        return await _dropped(leg, error.ended_reason, str(error))
+    except RefusedError as error:
+        return await _dropped(leg, "worker-shutdown", str(error))
+    except StoreError as error:
+        return await _dropped(leg, NEVER_CONNECTED, str(error))
+    return None
+
+
+async def _live(desk: Desk, call: PhoneCall, leg: MediaLeg, session: CallSession, odd: Callable[[str], None]) -> None:
+    async with anyio.create_task_group() as tasks:
+        with desk.seat(session):
+            tasks.start_soon(_send, leg, session)
+            tasks.start_soon(_listen, leg, session, odd)
+            if call.over is not None:
+                session.hang_up(call.over)
+            await session.run()
+        with anyio.move_on_after(_LEAVE_S):
+            await leg.done.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def _dropped(leg: MediaLeg, reason: str, detail: str) -> tuple[str, str]:
+    leg.hang_up()
+    with anyio.move_on_after(_LEAVE_S):
+        await leg.run()
+    return reason, detail
+
+
+async def _send(leg: MediaLeg, session: CallSession) -> None:
+    await leg.run()
+    session.hang_up(LOST)
+
+
+async def _listen(leg: MediaLeg, session: CallSession, odd: Callable[[str], None]) -> None:
+    """Take what the far end says until it is gone."""
+    try:
+        async for event in leg.events():
+            _take(session, event, odd)
+    except FloodError as error:
+        _log.warning("a carrier's stream was given up", call_id=session.setting.call_id, reason=str(error))
+        odd("flood")
+        session.hang_up(LOST)
+        return
+    reason = await leg.farewell()
+    if reason == FORWARDED:  # whoever passed the caller on ends the call
+        ended = anyio.Event()
+        session.on_end(ended.set)
+        with anyio.move_on_after(_FORWARDED_S):
+            await ended.wait()
+    session.hang_up(reason)
+
+
+def _take(session: CallSession, event: MediaEvent, odd: Callable[[str], None]) -> None:
+    match event:
+        case Heard(audio):
+            try:
+                session.hear(audio)
+            except ValueError:
+                odd("audio")
+        case MarkReached(name):
+            session.reached(name)
+        case KeyPressed(key):
+            session.key_pressed(key)
+        case _:
+            pass

@@ -1,0 +1,55 @@
+"""From the id in a carrier's address to the number and what proves whose it is."""
+
+from collections.abc import Mapping
+
+from bargein.carriers.seam import Line
+from bargein.server.telephony.carriers import default_credential
+from bargein.settings import Settings
+from bargein.store import Query, Store
+from bargein.wire.base import JsonObject
+from bargein.wire.telephony import call_of_inline, inline_number, inline_number_id
+
+_MOST = 1000
+
+
+class Lines:
+    """The phone numbers as carriers need them.
+
+    Args:
+        store: where numbers, credentials and calls are.
+        settings: the credentials of the environment.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def find(self, provider: str, number_id: str) -> Line | None:
+        """The line of a stored number, or of a call that brought its own; None if there is none of that provider."""
+        call_id = call_of_inline(number_id)
+        if call_id is None:
+            number = await self._store.phone_numbers.get(number_id)
+        else:
+            call = await self._store.calls.get(call_id)
+            number = None if call is None else inline_number(call)
+        return None if number is None or number.get("provider") != provider else await self.of(number)
+
+    async def of(self, number: JsonObject) -> Line:
+        """A number with its credential: the one that it names, or else that of the environment."""
+        named: object = number.get("credentialId")
+        found = await self._store.credentials.find(named) if isinstance(named, str) else None
+        return Line(number, found or default_credential(self._settings, str(number.get("provider"))))
+
+    async def of_call(self, call: JsonObject) -> tuple[str, Line] | None:
+        """The id and line of the number that a call goes out by."""
+        number_id: object = call.get("phoneNumberId")
+        if isinstance(number_id, str):
+            number = await self._store.phone_numbers.get(number_id)
+        else:
+            number, number_id = inline_number(call), inline_number_id(str(call["id"]))
+        return None if number is None else (number_id, await self.of(number))
+
+    async def of_provider(self, provider: str) -> Mapping[str, Line]:
+        """All stored numbers of a provider, by their ids."""
+        wanted = await self._store.phone_numbers.list(Query(limit=_MOST))
+        return {str(one["id"]): await self.of(one) for one in wanted if one.get("provider") == provider}

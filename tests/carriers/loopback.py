@@ -1,0 +1,489 @@
+"""A carrier on loopback: it speaks the carrier's real wire, keeps a playout buffer as the carrier does, and knows what
+its caller heard.
+
+A carrier is a subclass of `Loopback` (its REST API, its webhooks) and one of `Phone` (its media socket). What they must
+provide is marked below; everything else (pacing, the buffer, `clear`, marks, what was heard) is the same for all.
+"""
+
+import abc
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import anyio
+import httpx
+import numpy as np
+import soxr
+import uvicorn
+import websockets
+from anyio.abc import TaskGroup
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bargein.audio import g711
+from bargein.clock import LoopClock
+
+CLOCK = LoopClock()
+FRAME_MS = 20
+CALLER = "+15551234567"
+CLIP_HZ = 16_000
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A request of a carrier's to the server, as it is sent."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the server sent on a media socket.
+
+    Attributes:
+        kind: audio, mark, clear, or other.
+    """
+
+    kind: str
+    audio: bytes = b""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Played:
+    """Twenty milliseconds of what the caller heard.
+
+    Attributes:
+        at_ms: when it began to sound.
+        pcm: empty: there was nothing to play.
+    """
+
+    at_ms: float
+    pcm: np.ndarray
+
+
+class Phone(abc.ABC):
+    """One call at the carrier, and its media socket.
+
+    Attributes:
+        id: the carrier's name of it.
+        heard: what the caller heard, frame by frame.
+        got: what came on the socket, and when.
+        clears: when a `clear` came.
+        dropped: how much audio each of them dropped, in milliseconds.
+        returned: the marks that were returned.
+        pressed: keys that the server pressed.
+        forwarded: where the server had the call go.
+        ended: whether the server ended the call at the carrier.
+        closed: whether the media socket is closed.
+    """
+
+    encoding: ClassVar[str] = "pcm_s16le"
+    rate_hz: ClassVar[int] = 16_000
+    returns_marks: ClassVar[bool] = True
+
+    def __init__(self, carrier: "Loopback", call_id: str) -> None:
+        self.carrier = carrier
+        self.id = call_id
+        self.heard: list[Played] = []
+        self.got: list[tuple[float, Frame]] = []
+        self.clears: list[float] = []
+        self.dropped: list[float] = []
+        self.returned: list[str] = []
+        self.pressed = ""
+        self.forwarded: Any = None
+        self.ended = False
+        self.closed = False
+        self.said_at: float | None = None
+        self.socket: Any = None
+        self.media_url = ""
+        self._buffer: deque[bytes | str] = deque()
+        self._saying: deque[bytes] = deque()
+        self._quiet = False
+        self._changed = anyio.Event()
+
+    # What a carrier's own class provides.
+
+    @abc.abstractmethod
+    def opening(self) -> Sequence[str | bytes]:
+        """The frames with which its stream begins."""
+
+    @abc.abstractmethod
+    def audio_frame(self, data: bytes) -> str | bytes:
+        """A frame with the caller's audio, in `encoding`."""
+
+    @abc.abstractmethod
+    def key_frame(self, key: str) -> str | bytes:
+        """The caller pressed a key."""
+
+    @abc.abstractmethod
+    def mark_frame(self, name: str) -> str | bytes:
+        """A mark was reached; only where it `returns_marks`."""
+
+    @abc.abstractmethod
+    def stop_frame(self) -> str | bytes | None:
+        """The stream is over; None: the carrier only closes its socket."""
+
+    @abc.abstractmethod
+    def read(self, frame: str | bytes) -> Frame:
+        """What the server sent."""
+
+    @abc.abstractmethod
+    def nonsense(self) -> dict[str, str | bytes]:
+        """Frames that are to be passed over, by what is wrong with them: a payload that is none, a chunk that comes
+        again, …"""
+
+    @abc.abstractmethod
+    def other_format(self) -> Sequence[str | bytes] | None:
+        """The frames of a stream that begins with a codec that nobody offered; None: its wire names none."""
+
+    def upgrade_headers(self) -> dict[str, str]:
+        """What proves to the server that the socket is the carrier's."""
+        return {}
+
+    def cleared_frame(self) -> str | bytes | None:
+        """With which a `clear` is acknowledged, where it is."""
+        return None
+
+    # What is the same for all.
+
+    @property
+    def bytes_per_frame(self) -> int:
+        return self.rate_hz * FRAME_MS // 1000 * (1 if self.encoding == "mulaw" else 2)
+
+    def encode(self, pcm: np.ndarray) -> bytes:
+        return g711.encode(pcm) if self.encoding == "mulaw" else pcm.astype("<i2").tobytes()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return g711.decode(data) if self.encoding == "mulaw" else np.frombuffer(data, "<i2")
+
+    @property
+    def silence(self) -> bytes:
+        return self.encode(np.zeros(self.rate_hz * FRAME_MS // 1000, dtype=np.int16))
+
+    async def connect(self, url: str, tasks: TaskGroup, *, opening: Sequence[str | bytes] | None = None) -> None:
+        """Open the media socket and hold it."""
+        self.media_url = url
+        self.socket = await websockets.connect(
+            url, compression=None, additional_headers=self.upgrade_headers(), max_size=None
+        )
+        for frame in self.opening() if opening is None else opening:
+            await self.socket.send(frame)
+        tasks.start_soon(self._listen)
+        tasks.start_soon(self._live)
+
+    async def _listen(self) -> None:
+        try:
+            async for data in self.socket:
+                frame, now_ms = self.read(data), CLOCK.monotonic_ms()
+                self.got.append((now_ms, frame))
+                if frame.kind == "audio":
+                    self._buffer.append(frame.audio)
+                elif frame.kind == "mark":
+                    self._buffer.append(frame.name)
+                elif frame.kind == "clear":
+                    await self._clear(now_ms)
+                self._tell()
+        except websockets.ConnectionClosed:
+            pass
+        self.closed = True
+        self._tell()
+
+    async def _clear(self, now_ms: float) -> None:
+        held = sum(len(one) for one in self._buffer if isinstance(one, bytes))
+        marks = [one for one in self._buffer if isinstance(one, str)]
+        self._buffer.clear()
+        self.clears.append(now_ms)
+        self.dropped.append(held / self.bytes_per_frame * FRAME_MS)
+        if (cleared := self.cleared_frame()) is not None:
+            await self.send(cleared)
+        for name in marks:
+            await self._return(name)
+
+    async def _return(self, name: str) -> None:
+        self.returned.append(name)
+        if self.returns_marks:
+            await self.send(self.mark_frame(name))
+
+    async def _live(self) -> None:
+        """Play what came, and send what the caller says, a frame of each every twenty milliseconds."""
+        began, n = CLOCK.monotonic_ms(), 0
+        while not self.closed:
+            await self._play(began + n * FRAME_MS)
+            if not self._quiet:
+                frame = self._saying.popleft() if self._saying else self.silence
+                await self.send(self.audio_frame(frame))
+            n += 1
+            await anyio.sleep(max(0.0, (began + n * FRAME_MS - CLOCK.monotonic_ms()) / 1000))
+
+    async def _play(self, at_ms: float) -> None:
+        playing = bytearray()
+        while self._buffer and len(playing) < self.bytes_per_frame:
+            if isinstance(first := self._buffer.popleft(), str):
+                await self._return(first)
+                continue
+            room = self.bytes_per_frame - len(playing)
+            playing += first[:room]
+            if len(first) > room:
+                self._buffer.appendleft(first[room:])
+        while self._buffer and isinstance(self._buffer[0], str):
+            await self._return(str(self._buffer.popleft()))
+        self.heard.append(Played(at_ms, self.decode(bytes(playing)) if playing else np.zeros(0, np.int16)))
+        self._tell()
+
+    async def send(self, frame: str | bytes) -> None:
+        """Send a frame of whatever kind."""
+        try:
+            await self.socket.send(frame)
+        except websockets.ConnectionClosed:
+            self.closed = True
+
+    def say(self, clip: np.ndarray) -> float:
+        """Begin to say a clip (16 kHz); gives when its first frame goes out, at the latest."""
+        if self.rate_hz != CLIP_HZ:
+            clip = np.clip(soxr.resample(clip.astype(np.float32), CLIP_HZ, self.rate_hz), -32768, 32767)
+        whole = self.encode(clip.astype(np.int16))
+        size = self.bytes_per_frame
+        padded = whole + self.silence[: -len(whole) % size]
+        self._saying = deque(padded[i : i + size] for i in range(0, len(padded), size))
+        return CLOCK.monotonic_ms()
+
+    def mute(self) -> None:
+        """Send nothing any more."""
+        self._quiet = True
+
+    async def press(self, keys: str) -> None:
+        for key in keys:
+            await self.send(self.key_frame(key))
+
+    async def hang_up(self) -> None:
+        """The caller puts the phone down."""
+        if self.socket is not None and (stop := self.stop_frame()) is not None:
+            await self.send(stop)
+        await self.carrier.tell_over(self)
+        if self.socket is not None:
+            await self.socket.close()
+
+    def lose_socket(self) -> None:
+        """The media socket's connection breaks."""
+        self.socket.transport.abort()
+
+    def sounds(self, since_ms: float = 0.0) -> float:
+        """How much sound the caller heard from then on, in milliseconds."""
+        sounding = [
+            one for one in self.heard if one.at_ms + FRAME_MS > since_ms and np.abs(one.pcm).max(initial=0) > 300
+        ]
+        return sum(one.pcm.size for one in sounding) * 1000 / self.rate_hz
+
+    def audio(self, since_ms: float = 0.0) -> list[float]:
+        """When audio came on the socket."""
+        return [at_ms for at_ms, frame in self.got if frame.kind == "audio" and at_ms > since_ms]
+
+    async def until(self, true: Callable[[], Any], seconds: float = 10.0) -> Any:
+        """Wait for something to be so; gives what it is."""
+        with anyio.fail_after(seconds):
+            while not (found := true()):
+                await self._changed.wait()
+        return found
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def changed(self) -> None:
+        """Something else about the call has changed."""
+        self._tell()
+
+
+class Loopback(abc.ABC):
+    """A carrier.
+
+    Attributes:
+        provider: of its phone numbers.
+        can_press: whether keys can be sent into a call.
+        marks: whether it says when a mark was reached.
+        settings: for the server (`bargein.settings.Settings`), so that it finds this carrier.
+        secrets: what nobody may be told.
+        url: of its REST API.
+        calls: by their ids; those that the server placed too.
+        asked: what its REST API was asked: method, path, body.
+    """
+
+    provider: ClassVar[str]
+    can_press: ClassVar[bool]
+    marks: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.server_url = ""
+        self.number_id = ""
+        self.secrets: tuple[str, ...] = ()
+        self.calls: dict[str, Phone] = {}
+        self.asked: list[tuple[str, str, bytes]] = []
+        self.placed: list[Phone] = []
+        self.fails: int | None = None
+        self._tasks: TaskGroup | None = None
+        self._count = 0
+
+    # What a carrier's own class provides.
+
+    @property
+    @abc.abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """For the server, so that it finds this carrier."""
+
+    @abc.abstractmethod
+    async def number(self, client: httpx.AsyncClient) -> dict[str, Any]:
+        """The body of a `POST /phone-number`; a credential that it names has been made."""
+
+    @abc.abstractmethod
+    async def rest(self, request: Request) -> Response:
+        """Answer the SDK. A call that is placed goes through `new_call(placed=True)`."""
+
+    @abc.abstractmethod
+    def incoming(self, phone: Phone, caller: str = CALLER) -> Hook:
+        """The webhook with which a call comes in, signed."""
+
+    @abc.abstractmethod
+    async def follow(self, phone: Phone, answer: httpx.Response) -> None:
+        """Do what the server has answered to `incoming`: `connect`, or `phone.forwarded`, or `phone.ended`."""
+
+    @abc.abstractmethod
+    async def tell_ringing(self, phone: Phone) -> None:
+        """Tell the server that a placed call rings."""
+
+    @abc.abstractmethod
+    async def answered(self, phone: Phone) -> None:
+        """A placed call is answered: tell the server, and connect its media."""
+
+    @abc.abstractmethod
+    async def tell_over(self, phone: Phone, why: str = "completed") -> None:
+        """Tell the server that a call is over: completed, busy, no-answer, failed."""
+
+    @abc.abstractmethod
+    def make_phone(self, call_id: str) -> Phone:
+        """A call of its."""
+
+    def forged(self, hook: Hook) -> Hook:
+        """The same with a body that was not signed."""
+        return Hook(hook.method, hook.url, hook.headers, hook.body + b"&x=1")
+
+    @abc.abstractmethod
+    def unsigned(self, hook: Hook) -> Hook:
+        """The same without its signature."""
+
+    def is_clear(self, phone: Phone, written: Sequence[str | bytes]) -> bool:
+        """Whether a `clear` is among the frames that the server wrote, to this carrier and to others."""
+        kinds = []
+        for frame in written:
+            try:
+                kinds.append(phone.read(frame).kind)
+            except Exception:  # noqa: BLE001, S112  # it went to somebody else
+                continue
+        return "clear" in kinds
+
+    # What is the same for all.
+
+    def new_call(self, *, placed: bool = False) -> Phone:
+        self._count += 1
+        phone = self.make_phone(self.new_id(self._count))
+        self.calls[phone.id] = phone
+        if placed:
+            self.placed.append(phone)
+        return phone
+
+    def new_id(self, count: int) -> str:
+        return f"call-{count}"
+
+    async def send(self, hook: Hook) -> httpx.Response:
+        """Send a request to the server."""
+        async with httpx.AsyncClient(timeout=20) as client:
+            return await client.request(hook.method, hook.url, headers=hook.headers, content=hook.body)
+
+    async def rings(self, caller: str = CALLER) -> Phone:
+        """A call comes in on the number; gives it once the server has said what to do, and that is done."""
+        phone = self.new_call()
+        answer = await self.send(self.incoming(phone, caller))
+        assert answer.status_code == 200, answer.text
+        await self.follow(phone, answer)
+        return phone
+
+    def end(self, phone: Phone) -> None:
+        """The server has the call ended."""
+        phone.ended = True
+        self.close(phone)
+        phone.changed()
+
+    def close(self, phone: Phone) -> None:
+        """Begin to close a call's media socket."""
+        if phone.socket is not None and self._tasks is not None:
+            self._tasks.start_soon(phone.socket.close)
+
+    async def connect(self, phone: Phone, url: str, **more: Any) -> None:
+        assert self._tasks is not None
+        await phone.connect(url, self._tasks, **more)
+
+    async def next_placed(self, seconds: float = 5.0) -> Phone:
+        """The next call that the server places."""
+        with anyio.fail_after(seconds):
+            while not self.placed:
+                await anyio.sleep(0.01)
+        return self.placed.pop(0)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Serve the REST API."""
+        listening = anyio.Event()
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        app = Starlette(routes=[Route("/{path:path}", self._rest, methods=methods)])
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off")
+        server = _Server(config, listening)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve)
+            with anyio.fail_after(10):
+                await listening.wait()
+            self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+            async with anyio.create_task_group() as self._tasks:
+                try:
+                    yield self
+                finally:
+                    for phone in self.calls.values():
+                        if phone.socket is not None:
+                            with anyio.CancelScope(shield=True), anyio.move_on_after(2):
+                                await phone.socket.close()
+                    self._tasks.cancel_scope.cancel()
+            server.should_exit = True
+            with anyio.move_on_after(3, shield=True):
+                while server.started and server.servers[0].is_serving():
+                    await anyio.sleep(0.01)
+
+    async def _rest(self, request: Request) -> Response:
+        self.asked.append((request.method, request.url.path, await request.body()))
+        return await self.rest(request)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, listening: anyio.Event) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self._listening.set()
+
+    @staticmethod
+    def capture_signals() -> Any:
+        return _Nothing()
+
+
+class _Nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...

@@ -1,0 +1,8 @@
+"""The carriers that the conformance suite runs over: one line each."""
+
+from collections.abc import Sequence
+
+from tests.carriers.loopback import Loopback
+from tests.carriers.twilio_loopback import TwilioLoopback
+
+LOOPBACKS: Sequence[type[Loopback]] = (TwilioLoopback,)

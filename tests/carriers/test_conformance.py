@@ -1,0 +1,425 @@
+"""What every carrier must do, over a loopback that speaks its real wire.
+
+A carrier joins by a loopback: a subclass of `Loopback` and one of `Phone` (`tests/carriers/loopback.py`; Twilio's is
+the example), and a line in `tests/carriers/loopbacks.py`. Nothing here knows a carrier. `test_barge_in.py` holds
+the same carriers to what the caller hears.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+import httpx
+import pytest
+import websockets
+from bench.fakes import LlmScript, TimedReply, TranscriberScript
+
+from bargein.server.telephony import dialling, exchange
+from tests.call.harness import eventually
+from tests.carriers.loopback import CALLER, Loopback
+from tests.carriers.loopbacks import LOOPBACKS
+from tests.carriers.stage import House, on_the_phone
+
+pytestmark = pytest.mark.anyio
+
+OTHER = "+15557654321"
+ELSEWHERE = {"type": "number", "number": "+15550002222"}
+
+
+@pytest.fixture(params=LOOPBACKS, ids=lambda kind: kind.provider)
+def carrier(request: pytest.FixtureRequest) -> Loopback:
+    return request.param()
+
+
+def without_secrets(carrier: Loopback, *told: Any) -> None:
+    """See that nobody was told a secret."""
+    for secret in carrier.secrets:
+        assert secret not in repr(told)
+
+
+async def test_a_call_comes_in_and_the_caller_hangs_up(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = await carrier.rings()
+        call = await house.the_call(phone)
+        async with house.listening(call["id"]) as listener:
+            await phone.until(lambda: phone.sounds() > 300)
+            await phone.hang_up()
+            (told,) = await listener.until(lambda: listener.of("status-update", status="ended"))
+            over = await house.ended(call["id"])
+        await phone.until(lambda: phone.closed)
+    assert (over["type"], over["endedReason"]) == ("inboundPhoneCall", "customer-ended-call")
+    assert over["phoneNumberId"] == house.number["id"]
+    assert over["customer"]["number"] == CALLER
+    assert over["phoneCallProviderId"] == phone.id
+    assert over["phoneCallTransport"] in ("pstn", "sip")
+    assert over["startedAt"] <= over["endedAt"]
+    without_secrets(carrier, over, listener.messages)
+    assert told["phoneNumber"]["provider"] == carrier.provider
+    assert told["phoneNumber"].get("number") == house.number.get("number")
+
+
+async def test_a_call_goes_out_and_the_assistant_hangs_up(tmp_path: Path, carrier: Loopback) -> None:
+    says = TranscriberScript(timed=[TimedReply(300, "That is all.")])
+    ends = LlmScript(tokens=["Goodbye. "], calls=[("endCall", "{}")])
+    async with on_the_phone(tmp_path, carrier, llm=ends, transcriber=says) as house:
+        given = house.assistant(
+            model={"provider": "custom-llm", "url": house.llm.url, "model": "x", "tools": [{"type": "endCall"}]},
+            endCallMessage="Bye.",
+        )
+        call = await house.call(given)
+        assert (call["type"], call["status"]) == ("outboundPhoneCall", "queued")
+        phone = await carrier.next_placed()
+        await carrier.tell_ringing(phone)
+        async with httpx.AsyncClient(base_url=house.url) as client:
+            await eventually(
+                lambda: client.get(f"/call/{call['id']}"), lambda answer: answer.json()["status"] == "ringing"
+            )
+        await carrier.answered(phone)
+        await phone.until(lambda: phone.sounds() > 300)
+        over = await house.ended(call["id"])
+        await phone.until(lambda: phone.ended and phone.closed)
+    assert over["endedReason"] == "assistant-ended-call"
+    assert over["phoneCallProviderId"] == phone.id
+    assert over["customer"] == {"number": CALLER}
+    without_secrets(carrier, over, call)
+    # all of the goodbye was heard before the call was ended
+    assert phone.sounds() >= 600
+
+
+@pytest.mark.parametrize(
+    ("why", "reasons"),
+    [
+        ("busy", ("customer-busy",)),
+        ("no-answer", ("customer-did-not-answer",)),
+        ("failed", ()),
+    ],
+)
+async def test_a_call_that_comes_to_nothing_says_why(
+    tmp_path: Path, carrier: Loopback, why: str, reasons: tuple[str, ...]
+) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        call = await house.call(house.speaker())
+        phone = await carrier.next_placed()
+        await carrier.tell_ringing(phone)
+        await carrier.tell_over(phone, why)
+        over = await house.ended(call["id"])
+    if reasons:
+        assert over["endedReason"] in reasons
+    else:
+        assert "customer-ended-call" not in over["endedReason"]
+    assert "startedAt" not in over
+
+
+async def test_a_carrier_that_takes_no_call_ends_it(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        carrier.fails = 400
+        call = await house.call(house.speaker())
+        over = await house.ended(call["id"])
+    assert over["endedReason"]
+    assert over["endedMessage"]
+    without_secrets(carrier, over)
+
+
+async def test_nobody_answers_and_the_carrier_does_not_tell(
+    tmp_path: Path, carrier: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialling, "RING_GRACE_S", -0.7)
+    async with on_the_phone(tmp_path, carrier) as house:
+        given = house.speaker(transportConfigurations=[{"provider": "twilio", "timeout": 1}])
+        call = await house.call(given)
+        phone = await carrier.next_placed()
+        over = await house.ended(call["id"])
+        await phone.until(lambda: phone.ended)
+    assert over["endedReason"] == "customer-did-not-answer"
+
+
+async def test_a_call_whose_audio_never_comes_is_given_up(
+    tmp_path: Path, carrier: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "CONNECT_S", 0.3)
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = carrier.new_call()
+        assert (await carrier.send(carrier.incoming(phone))).status_code == 200
+        over = await house.ended((await house.the_call(phone))["id"])
+        await phone.until(lambda: phone.ended)
+    assert over["endedReason"] == "call.in-progress.error-providerfault-transport-never-connected"
+
+
+async def test_a_caller_who_hangs_up_before_the_audio_comes_is_no_call(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = carrier.new_call()
+        assert (await carrier.send(carrier.incoming(phone))).status_code == 200
+        await carrier.tell_over(phone)
+        over = await house.ended((await house.the_call(phone))["id"])
+    assert over["endedReason"] == "customer-ended-call"
+
+
+async def test_keys_that_the_caller_presses_are_words(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.assistant(keypadInputPlan={"enabled": True, "delimiters": "#"}))
+        phone = await carrier.rings()
+        call = await house.the_call(phone)
+        async with house.listening(call["id"]) as listener:
+            await phone.press("12*4#")
+            await phone.until(lambda: phone.sounds() > 100)
+            assert [m["transcript"] for m in listener.of("transcript", role="user", transcriptType="final")] == ["12*4"]
+        await phone.hang_up()
+        await house.ended(call["id"])
+
+
+async def test_keys_are_pressed_by_the_model_where_the_carrier_can(tmp_path: Path, carrier: Loopback) -> None:
+    says = TranscriberScript(timed=[TimedReply(300, "Press seven.")])
+
+    def presses(body: dict[str, Any]) -> LlmScript:
+        told = [m for m in body["messages"] if m["role"] == "tool"]
+        return LlmScript(tokens=["Done. "]) if told else LlmScript(tokens=[], calls=[("dtmf", '{"dtmf": "7#"}')])
+
+    async with on_the_phone(tmp_path, carrier, llm=presses, transcriber=says) as house:
+        model = {"provider": "custom-llm", "url": house.llm.url, "model": "x", "tools": [{"type": "dtmf"}]}
+        await house.answers(house.assistant(model=model))
+        phone = await carrier.rings()
+        call = await house.the_call(phone)
+        await phone.until(lambda: phone.sounds() > 100)
+        if carrier.can_press:
+            await phone.until(lambda: phone.pressed == "7#")
+        await phone.hang_up()
+        over = await house.ended(call["id"])
+    (result,) = [m for m in over["artifact"]["messages"] if m["role"] == "tool_call_result"]
+    assert ("Pressed." in result["result"]) == carrier.can_press
+
+
+async def test_a_caller_is_passed_on(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.assistant())
+        phone = await carrier.rings()
+        call = await house.the_call(phone)
+        await house.live(call["id"])
+        await house.control(call["id"], {"type": "transfer", "destination": ELSEWHERE})
+        await phone.until(lambda: phone.forwarded)
+        over = await house.ended(call["id"])
+        await phone.until(lambda: phone.closed)
+        await anyio.sleep(0.1)
+    assert over["endedReason"] == "assistant-forwarded-call"
+    assert ELSEWHERE["number"].removeprefix("+") in str(phone.forwarded)
+    assert not phone.ended, "whoever has the caller now keeps it"
+
+
+async def test_a_socket_that_is_lost_in_mid_word_ends_the_call_at_the_carrier_too(
+    tmp_path: Path, carrier: Loopback
+) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = await carrier.rings()
+        call = await house.the_call(phone)
+        await phone.until(lambda: phone.sounds() > 300)
+        phone.lose_socket()
+        over = await house.ended(call["id"])
+        await phone.until(lambda: phone.ended)
+    assert over["endedReason"] == "phone-call-provider-closed-websocket"
+    (spoken,) = [m["message"] for m in over["artifact"]["messages"] if m["role"] == "bot"]
+    assert len(spoken.split()) < 15
+
+
+async def test_a_webhook_that_is_not_the_carriers_is_refused(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        hook = carrier.incoming(carrier.new_call())
+        for wrong in (carrier.forged(hook), carrier.unsigned(hook)):
+            answer = await carrier.send(wrong)
+            assert answer.status_code == 403, answer.text
+            without_secrets(carrier, answer.text)
+        await house.refused("forged", 2)
+        assert await house.calls() == []
+
+
+async def test_a_webhook_that_comes_again_is_answered_again_and_makes_one_call(
+    tmp_path: Path, carrier: Loopback
+) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = carrier.new_call()
+        hook = carrier.incoming(phone)
+        answers: list[httpx.Response] = []
+
+        async def ask() -> None:
+            answers.append(await carrier.send(hook))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(ask)
+        assert len({answer.text for answer in answers}) == 1
+        asked = len(carrier.asked)
+        await carrier.follow(phone, answers[0])
+        await phone.until(lambda: phone.sounds() > 100)
+        assert (await carrier.send(hook)).text == answers[0].text
+        assert len(carrier.asked) == asked, "nothing is asked of the carrier again"
+        assert len(await house.calls()) == 1
+        await phone.hang_up()
+
+
+async def test_a_number_without_anybody_turns_callers_away(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        phone = await carrier.rings()
+        over = await house.ended((await house.the_call(phone))["id"])
+        assert over["endedReason"] == "call-start-error-neither-assistant-nor-server-set"
+        await phone.until(lambda: phone.ended)
+        await house.keep(fallbackDestination=ELSEWHERE)
+        phone = await carrier.rings()
+        await phone.until(lambda: phone.forwarded)
+        over = await house.ended((await house.the_call(phone))["id"])
+    assert ELSEWHERE["number"].removeprefix("+") in str(phone.forwarded)
+    assert over["destination"] == ELSEWHERE
+
+
+async def test_a_numbers_hook_forwards_a_ringing_call(tmp_path: Path, carrier: Loopback) -> None:
+    transfer = {"type": "transfer", "destination": ELSEWHERE}
+    filters = [{"type": "startsWith", "key": "number", "startsWith": ["1555765"]}]
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        await house.keep(hooks=[{"on": "call.ringing", "filters": filters, "do": [transfer]}])
+        phone = await carrier.rings(OTHER)
+        await phone.until(lambda: phone.forwarded)
+        over = await house.ended((await house.the_call(phone))["id"])
+        assert over["endedReason"] == "call.ringing.hook-executed-transfer"
+        phone = await carrier.rings()
+        await phone.until(lambda: phone.sounds() > 100)
+        await phone.hang_up()
+
+
+async def test_importing_a_number_points_its_webhooks_here(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier, public_url="https://voice.example") as house:
+        assert house.number["status"] == "active"
+        assert "voice.example/carrier/" in unquote(repr(carrier.asked))
+        carrier.fails = 500
+        made = await house.client.post("/phone-number", json=await carrier.number(house.client))
+        assert made.status_code == 201, made.text
+        assert made.json()["status"] == "blocked"
+        without_secrets(carrier, made.text)
+
+
+# What makes no sense.
+
+
+async def tells(house: House, phone: Any) -> None:
+    """A call goes on: its caller still hears something."""
+    heard = phone.sounds()
+    await phone.until(lambda: phone.sounds() > heard + 100)
+
+
+async def test_frames_that_make_no_sense_are_passed_over_and_counted(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone, other = await carrier.rings(), await carrier.rings(OTHER)
+        await phone.until(lambda: phone.sounds() > 100)
+        frames = phone.nonsense()
+        for frame in frames.values():
+            await phone.send(frame)
+        text = ""
+        with anyio.fail_after(5):
+            while counted(text, carrier.provider) < len(frames):
+                await anyio.sleep(0.02)
+                text = (await house.client.get("/metrics")).text
+        await tells(house, phone)
+        await tells(house, other)
+        assert counted(text, carrier.provider) == len(frames)
+        for one in (phone, other):
+            await one.hang_up()
+
+
+def counted(metrics: str, provider: str) -> float:
+    name = f'bargein_carrier_refusals_total{{provider="{provider}"'
+    return sum(float(line.rpartition(" ")[2]) for line in metrics.splitlines() if line.startswith(name))
+
+
+async def test_audio_before_the_start_is_not_heard(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = carrier.new_call()
+        url = await media_url(house, phone)
+        if phone.opening():
+            await carrier.connect(phone, url, opening=[phone.audio_frame(phone.silence), *phone.opening()])
+            await house.refused("before-start")
+        else:
+            await carrier.connect(phone, url)
+        await phone.until(lambda: phone.sounds() > 100)
+        await phone.hang_up()
+
+
+async def media_url(house: House, phone: Any) -> str:
+    """Where the server wants a call's media, without going there."""
+    carrier, urls = house.carrier, list[str]()
+    carrier.connect, connect = _noting(urls), carrier.connect
+    answer = await carrier.send(carrier.incoming(phone))
+    await carrier.follow(phone, answer)
+    with anyio.fail_after(5):
+        while not urls:
+            await anyio.sleep(0.01)
+    carrier.connect = connect
+    return urls[0]
+
+
+def _noting(urls: list[str]) -> Any:
+    async def note(_phone: Any, url: str, **_: Any) -> None:
+        urls.append(url)
+
+    return note
+
+
+async def test_a_codec_that_nobody_offered_is_refused(
+    tmp_path: Path, carrier: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bargein.server.telephony.holding.BEGIN_S", 0.3)
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = carrier.new_call()
+        if (frames := phone.other_format()) is None:
+            return
+        await carrier.connect(phone, await media_url(house, phone), opening=frames)
+        await house.refused("frame")
+        over = await house.ended((await house.the_call(phone))["id"])
+        await phone.until(lambda: phone.ended)
+    assert over["endedReason"] == "call.in-progress.error-providerfault-transport-never-connected"
+
+
+async def test_a_media_socket_opens_once_and_to_the_carrier_alone(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone, late = carrier.new_call(), carrier.new_call()
+        url = await media_url(house, phone)
+        late.media_url = url
+        wrong = url[:-4] + ("AAAA" if not url.endswith("AAAA") else "BBBB")
+        assert await refused(wrong, late), "the token is not the call's"
+        await carrier.connect(phone, url)
+        await phone.until(lambda: phone.sounds() > 100)
+        assert await refused(url, late), "the token was used"
+        await tells(house, phone)
+        await phone.hang_up()
+        await house.ended((await house.the_call(phone))["id"])
+        assert await refused(url, late), "the call is over"
+        await house.refused("token", 2)
+        await house.refused("no-such-call")
+
+
+async def refused(url: str, phone: Any) -> bool:
+    phone.media_url = url
+    try:
+        async with websockets.connect(url, additional_headers=phone.upgrade_headers()):
+            return False
+    except websockets.InvalidStatus as error:
+        return error.response.status_code == 403
+
+
+async def test_a_telephone_call_cannot_be_joined_by_another_socket(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        call = await house.call(house.speaker())
+        phone = await carrier.next_placed()
+        async with websockets.connect(f"ws{house.url.removeprefix('http')}/{call['id']}/transport") as socket:
+            with pytest.raises(websockets.ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 1008
+        await house.client.delete(f"/call/{call['id']}")
+        await phone.until(lambda: phone.ended)

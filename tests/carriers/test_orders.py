@@ -1,0 +1,145 @@
+"""`POST /call` with a phone number: what can be called, and when."""
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+
+from bargein.clock import LoopClock, iso_from_epoch_ms
+from tests.call.harness import eventually, running
+from tests.carriers.loopback import CALLER
+from tests.carriers.stage import House, on_the_phone
+from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN, TwilioLoopback
+
+pytestmark = pytest.mark.anyio
+
+INLINE = {"twilioPhoneNumber": NUMBER, "twilioAccountSid": ACCOUNT, "twilioAuthToken": TOKEN}
+BAD = [
+    ({"customer": {"number": "12345"}}, "E.164"),
+    ({"customer": {"number": "+1555123"}}, "E.164"),
+    ({"customer": {"number": "+999155512345"}}, "E.164"),
+    ({"customer": {"number": "+1 (555) 123-4567"}}, "E.164"),
+    ({"customer": {"name": "Ada"}}, "customer must have a number or a sipUri"),
+    ({"customer": {"sipUri": "ada@example.com"}}, "customer.sipUri must begin with sip:"),
+    ({}, "customer should not be null"),
+    ({"customer": {"number": CALLER}, "phoneNumber": INLINE}, "must not be given together"),
+    ({"customer": {"number": CALLER}, "transport": {"provider": "telnyx"}}, "transport.provider must be twilio"),
+    ({"customer": {"number": CALLER}, "customers": [{"number": CALLER}]}, "must not be given together"),
+]
+
+
+async def asked(house: House, **body: Any) -> httpx.Response:
+    given = {"assistant": house.speaker(), "phoneNumberId": house.number["id"], **body}
+    return await house.client.post("/call", json=given)
+
+
+async def test_what_cannot_be_called_is_refused(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        for body, finding in BAD:
+            answer = await asked(house, **body)
+            assert answer.status_code == 400, body
+            assert finding in str(answer.json()["message"]), body
+        assert await house.calls() == []
+        answer = await asked(house, customerId="c")
+        assert answer.status_code == 501
+    assert not carrier.placed
+
+
+async def test_a_number_that_is_no_e164_may_be_called_where_the_check_is_off(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        answer = await asked(house, customer={"number": "1001", "numberE164CheckEnabled": False, "extension": "42#"})
+        assert answer.status_code == 201, answer.text
+        phone = await carrier.next_placed()
+    options = carrier.options[phone.id]
+    assert (options["To"], options["From"], options["SendDigits"]) == ("1001", NUMBER, "ww42#")
+
+
+async def test_a_sip_address_is_called_with_its_transports_ring_time(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        given = house.speaker(
+            transportConfigurations=[{"provider": "twilio", "timeout": 15}],
+            voicemailDetection={"provider": "twilio", "machineDetectionTimeout": 7},
+        )
+        call = await house.call(given, customer={"sipUri": "sip:ada@example.com"})
+        phone = await carrier.next_placed()
+    options = carrier.options[phone.id]
+    assert (options["To"], options["Timeout"]) == ("sip:ada@example.com", "15")
+    assert (options["MachineDetection"], options["MachineDetectionTimeout"]) == ("DetectMessageEnd", "7")
+    assert call["phoneCallTransport"] == "sip"
+
+
+async def test_a_number_of_the_calls_own_is_used_and_its_secret_is_told_to_nobody(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        body = {"assistant": house.speaker(), "phoneNumber": INLINE, "customer": {"number": CALLER}}
+        made = await house.client.post("/call", json=body)
+        assert made.status_code == 201, made.text
+        phone = await carrier.next_placed()
+        await carrier.answered(phone)
+        await phone.until(lambda: phone.sounds() > 100)
+        async with house.listening(made.json()["id"]) as listener:
+            await phone.hang_up()
+            (told,) = await listener.until(lambda: listener.of("status-update", status="ended"))
+        over = await house.ended(made.json()["id"])
+        listed = await house.calls()
+    assert told["phoneNumber"]["number"] == NUMBER
+    assert told["phoneNumber"]["provider"] == "twilio"
+    assert over["endedReason"] == "customer-ended-call"
+    assert TOKEN not in repr((made.text, told, over, listed))
+
+
+async def test_a_batch_calls_each_of_its_customers(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        answer = await asked(
+            house, customers=[{"number": "+15551230001"}, {"number": "no"}, {"number": "+15551230002"}]
+        )
+        assert answer.status_code in (201, 400), answer.text
+        if answer.status_code == 400:  # the whole body is held to Vapi's own type
+            answer = await asked(house, customers=[{"number": "+15551230001"}, {"number": "+15551230002"}])
+        assert len(answer.json()["results"]) == 2
+        to = {carrier.options[(await carrier.next_placed()).id]["To"] for _ in range(2)}
+    assert to == {"+15551230001", "+15551230002"}
+
+
+async def test_a_scheduled_call_is_placed_when_its_time_has_come(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        at = iso_from_epoch_ms(LoopClock().epoch_ms() + 1500)
+        answer = await asked(house, customer={"number": CALLER}, schedulePlan={"earliestAt": at})
+        assert answer.json()["status"] == "scheduled"
+        assert not carrier.placed
+        phone = await carrier.next_placed()
+        named = await eventually(house.calls, lambda calls: calls[0].get("phoneCallProviderId") == phone.id)
+        assert named[0]["status"] == "queued"
+
+
+async def test_a_stop_of_the_server_hangs_up_what_rings(tmp_path: Path) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.call(house.speaker())
+        phone = await carrier.next_placed()
+        await carrier.tell_ringing(phone)
+        await house.server.stop()
+        assert phone.ended
+
+
+async def test_a_carrier_whose_extra_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name}", name=name)
+
+    monkeypatch.setattr("bargein.server.telephony.carriers.import_module", missing)
+    async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
+        body = {"provider": "twilio", "number": NUMBER, "twilioAccountSid": ACCOUNT}
+        number = (await client.post("/phone-number", json=body)).json()
+        call = {"assistant": {}, "phoneNumberId": number["id"], "customer": {"number": CALLER}}
+        answer = await client.post("/call", json=call)
+        assert answer.status_code == 501
+        assert "pip install 'bargein[twilio]'" in answer.json()["message"]
+        await anyio.lowlevel.checkpoint()
