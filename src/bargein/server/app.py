@@ -173,6 +173,8 @@ def _lifespan(
                 dialling = Dialling(store, exchange, records, tasks, settings.public_url)
                 scheduler = Scheduler(store, clock, metrics, dialling.dial)
                 tasks.start_soon(scheduler.run)
+                for native in exchange.carriers.natives():
+                    tasks.start_soon(native.run, exchange)
                 app.state.services = Services(
                     settings=settings,
                     clock=clock,

@@ -1,12 +1,12 @@
 """The list of telephone carriers. Each is loaded when the first of its numbers is used: its SDK is an extra."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import structlog
 
-from bargein.carriers.seam import Carrier, MakeCarrier
+from bargein.carriers.seam import Carrier, NativeCarrier
 from bargein.clock import Clock
 from bargein.ports import CarrierError
 from bargein.settings import Settings
@@ -19,37 +19,59 @@ class _Known(NamedTuple):
     """A carrier.
 
     Attributes:
-        room: the module that exports `carrier`.
+        room: the module with its `carrier` (`bargein.carriers.seam.MakeCarrier`).
         extra: of the package, with its SDK.
-        api_url: where its API is, if not where it always is.
+        make: makes it of that module.
         credential: of the environment, for numbers that name none.
     """
 
     room: str
     extra: str
-    api_url: Callable[[Settings], str | None] = lambda _: None
-    credential: Callable[[Settings], JsonObject | None] = lambda _: None
+    make: Callable[[Any, Settings, Clock], Carrier]
+    credential: Callable[[Settings], JsonObject | None]
 
 
-def _twilio(settings: Settings) -> JsonObject | None:
-    if settings.twilio_account_sid is None or settings.twilio_auth_token is None:
-        return None
-    return {
-        "provider": "twilio",
-        "accountSid": settings.twilio_account_sid,
-        "authToken": settings.twilio_auth_token,
-    }
+def _twilio(room: Any, settings: Settings, clock: Clock) -> Carrier:
+    return room.carrier(clock, settings.twilio_api_url)
 
 
-def _twilio_url(settings: Settings) -> str | None:
-    return settings.twilio_api_url
+def _twilio_credential(settings: Settings) -> JsonObject | None:
+    account, token = settings.twilio_account_sid, settings.twilio_auth_token
+    return {"provider": "twilio", "accountSid": account, "authToken": token} if account and token else None
 
 
-_SIP = _Known("bargein.carriers.sip", "sip")
+def _telnyx(room: Any, settings: Settings, clock: Clock) -> Carrier:
+    return room.carrier(clock, settings.telnyx_api_url, byte_order=settings.telnyx_byte_order)
+
+
+def _telnyx_credential(settings: Settings) -> JsonObject | None:
+    key, public = settings.telnyx_api_key, settings.telnyx_public_key
+    return {"provider": "telnyx", "apiKey": key, "publicKey": public} if key or public else None
+
+
+def _vonage(room: Any, settings: Settings, clock: Clock) -> Carrier:
+    return room.carrier(clock, settings.vonage_api_url)
+
+
+def _vonage_credential(settings: Settings) -> JsonObject | None:
+    return settings.vonage_credential
+
+
+def _sip(room: Any, settings: Settings, clock: Clock) -> Carrier:
+    if settings.sip is None:
+        raise CarrierError("this server does not serve SIP: set BARGEIN_SIP_LISTEN.")
+    return room.SipCarrier(room.Exchange(settings.sip, clock, None))
+
+
+def _no_credential(_: Settings) -> JsonObject | None:
+    return None
+
+
+_SIP = _Known("bargein.carriers.sip", "sip", _sip, _no_credential)
 CARRIERS: dict[str, _Known] = {
-    "twilio": _Known("bargein.carriers.twilio", "twilio", _twilio_url, _twilio),
-    "telnyx": _Known("bargein.carriers.telnyx", "telnyx"),
-    "vonage": _Known("bargein.carriers.vonage", "vonage"),
+    "twilio": _Known("bargein.carriers.twilio", "twilio", _twilio, _twilio_credential),
+    "telnyx": _Known("bargein.carriers.telnyx", "telnyx", _telnyx, _telnyx_credential),
+    "vonage": _Known("bargein.carriers.vonage", "vonage", _vonage, _vonage_credential),
     "byo-phone-number": _SIP,
     "vapi": _SIP,
 }
@@ -79,7 +101,7 @@ class Carriers:
         """The carrier of a phone number's provider.
 
         Raises:
-            CarrierError: there is none, or what it needs is not installed.
+            CarrierError: there is none, or what it needs is not installed or not set.
         """
         known = CARRIERS.get(provider)
         if known is None:
@@ -88,14 +110,20 @@ class Carriers:
             self._made[known.room] = self._make(provider, known)
         return self._made[known.room]
 
+    def natives(self) -> Sequence[NativeCarrier]:
+        """Those that bring their calls themselves and are to run with the server (SIP, where it is set up)."""
+        if self._settings.sip is None:
+            return ()
+        found: Any = self.find("vapi")
+        return (found,)
+
     def _make(self, provider: str, known: _Known) -> Carrier:
         try:
-            make = cast("MakeCarrier", cast("Any", import_module(known.room)).carrier)
+            return known.make(import_module(known.room), self._settings, self._clock)
         except ImportError as error:
             _log.warning("a carrier cannot be loaded", provider=provider, missing=error.name)
             hint = f"python -m pip install 'bargein[{known.extra}]'"
             raise CarrierError(f"phone numbers of provider {provider} need an extra: {hint}") from None
-        return make(self._clock, known.api_url(self._settings))
 
     async def close(self) -> None:
         """Let go of their connections."""
