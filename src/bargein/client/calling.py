@@ -1,14 +1,13 @@
 """`bargein call`: has somebody called, and tells at a terminal how that goes."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import anyio
 
 from bargein.client import phone
+from bargein.client.assistants import load_assistant
 from bargein.client.connection import Server
 from bargein.client.errors import ClientError
 from bargein.client.narration import Narration
@@ -222,17 +221,12 @@ async def _assistant(given: str | None) -> tuple[JsonObject | None, str | None]:
     """What `--assistant` names: an assistant in full, out of a file, or the id of a stored one."""
     if given is None:
         return {}, None
-    path = anyio.Path(given)
     try:
-        if not await path.is_file():
-            if "/" in given or Path(given).suffix:
-                raise ClientError(f"there is no file {given}")
-            return None, given
-        data: object = json.loads(await path.read_text(encoding="utf-8"))
+        is_file = await anyio.Path(given).is_file()
     except OSError as error:
         raise ClientError(f"cannot read {given}: {error.strerror}") from None
-    except ValueError as error:
-        raise ClientError(f"{given} is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ClientError(f"{given} does not hold an assistant (a JSON object)")
-    return cast("JsonObject", data), None
+    if is_file:
+        return await load_assistant(Path(given)), None
+    if "/" in given or Path(given).suffix:
+        raise ClientError(f"there is no file {given}")
+    return None, given

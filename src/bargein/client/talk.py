@@ -1,16 +1,15 @@
 """`bargein talk`: a caller without a microphone, who plays recordings into a call and measures how it is yielded to."""
 
-import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
 
 import anyio
 import anyio.to_thread
 
 from bargein.audio import pcm
+from bargein.client.assistants import load_assistant
 from bargein.client.clips import Clip, load_clip, write_stereo
 from bargein.client.connection import Connection, Message, Server, create_call, is_there, join, ring
 from bargein.client.errors import ClientError, UnreachableError
@@ -95,7 +94,7 @@ async def talk(options: TalkOptions, out: Callable[[str], None], clock: Clock | 
         ClientError: a file cannot be read or written, or the server cannot be reached or refuses.
     """
     lines = await _load_lines(options)
-    assistant = await _load_assistant(options.assistant)
+    assistant = {} if options.assistant is None else await load_assistant(options.assistant)
     narration = Narration(out, colour=options.colour)
     async with _server(options, narration) as server:
         if options.to is None:
@@ -242,17 +241,3 @@ async def _load_lines(options: TalkOptions) -> list[Line]:
 
 async def _load(path: Path) -> Clip:
     return await anyio.to_thread.run_sync(load_clip, path, RATE_HZ)
-
-
-async def _load_assistant(path: Path | None) -> JsonObject:
-    if path is None:
-        return {}
-    try:
-        data: object = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ClientError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise ClientError(f"{path} is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ClientError(f"{path} does not hold an assistant (a JSON object)")
-    return cast("JsonObject", data)
