@@ -32,7 +32,7 @@ async def test_twenty_interruptions_in_a_minute_are_all_answered(tmp_path: Path,
         FakeLlm(STORY) as llm,
         FakeVoice() as voice,
         FakeTranscriber(ASKS) as transcriber,
-        calling(url, assistant(llm, voice, transcriber)) as caller,
+        calling(url, assistant(llm, voice, transcriber, startSpeakingPlan={"waitSeconds": 0})) as caller,
     ):
         await ask(caller, clips[0])
         began = caller.now()
