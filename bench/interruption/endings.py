@@ -24,26 +24,34 @@ _HEARD_AFTER_MS = 400
 _TICK_S = 0.01
 _DONE_KINDS = ("eot.digits", "speech.read", "eot.complete")
 
-POLICIES: dict[str, JsonObject | None] = {
-    "default": None,
-    "waitSeconds 0": {"waitSeconds": 0},
-    "waitSeconds 0.2": {"waitSeconds": 0.2},
-    "waitSeconds 0.8": {"waitSeconds": 0.8},
-    "waitSeconds 1.4": {"waitSeconds": 1.4},
-    "livekit": {"smartEndpointingPlan": {"provider": "livekit"}},
-    "transcription 0.1/0.4/0.2": {
+
+def _pauses(on_punctuation_s: float, on_no_punctuation_s: float, on_number_s: float) -> JsonObject:
+    return {
         "waitSeconds": 0,
         "transcriptionEndpointingPlan": {
-            "onPunctuationSeconds": 0.1, "onNoPunctuationSeconds": 0.4, "onNumberSeconds": 0.2,
+            "onPunctuationSeconds": on_punctuation_s,
+            "onNoPunctuationSeconds": on_no_punctuation_s,
+            "onNumberSeconds": on_number_s,
         },
-    },
-    "transcription 0.1/1.5/1.5": {
-        "transcriptionEndpointingPlan": {
-            "onPunctuationSeconds": 0.1, "onNoPunctuationSeconds": 1.5, "onNumberSeconds": 1.5,
-        },
-    },
-}  # fmt: skip
-"""Values of `startSpeakingPlan` that are swept; the first leaves it to the server."""
+    }
+
+
+POLICIES: dict[str, JsonObject | None] = {
+    "default": None,
+    "waitSeconds 0.3": {"waitSeconds": 0.3},
+    "waitSeconds 0.6": {"waitSeconds": 0.6},
+    "waitSeconds 1": {"waitSeconds": 1},
+    "vapi": {"smartEndpointingPlan": {"provider": "vapi"}},
+    "livekit": {"smartEndpointingPlan": {"provider": "livekit"}},
+    "pauses 0/0.2/0.2": _pauses(0, 0.2, 0.2),
+    "pauses 0.1/0.6/0.4": _pauses(0.1, 0.6, 0.4),
+    "pauses 0.1/1.5/0.5": _pauses(0.1, 1.5, 0.5),
+}
+"""Values of `startSpeakingPlan` that are swept; the first leaves it to the server.
+
+Pauses are those of a `transcriptionEndpointingPlan`, in seconds: after punctuation, after none, after a number. The last
+ones are Vapi's own.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
