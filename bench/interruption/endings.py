@@ -49,8 +49,8 @@ POLICIES: dict[str, JsonObject | None] = {
 }
 """Values of `startSpeakingPlan` that are swept; the first leaves it to the server.
 
-Pauses are those of a `transcriptionEndpointingPlan`, in seconds: after punctuation, after none, after a number. The last
-ones are Vapi's own.
+Pauses are those of a `transcriptionEndpointingPlan`, in seconds: after punctuation, after none, after a number. The
+last ones are Vapi's own.
 """
 
 
