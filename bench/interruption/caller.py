@@ -29,6 +29,7 @@ _SPEAKS_WITHIN_S = 8.0
 _HEARD_AFTER_MS = 400
 _WATCH_MS = 4_000
 _FOLLOW_MS, _FOLLOW_SPREAD_MS = 2_000, 2_000
+_APART_MS = 1_000
 _TICK_S = 0.01
 _SIZE = RATE_HZ * FRAME_MS // 1000
 
@@ -72,7 +73,7 @@ class Call:
         self._socket: LoadSocket | None = None
         self._clip: tuple[float, Float32Array] | None = None
         self._late: deque[tuple[float, float]] = deque(maxlen=4_000)
-        self._played_until_ms = float("-inf")
+        self._began_ms = self._played_until_ms = float("-inf")
         self._answer_ms = float("-inf")
         self._fresh = True
         self._texts: list[tuple[float, str]] = []
@@ -97,7 +98,7 @@ class Call:
         clip = self._material.clips.get((scene.clip, scene.condition.name))
         self.say(begin_ms, np.zeros(1, dtype=np.float32) if clip is None else clip)
         until_ms = await self._watch(scene, begin_ms)
-        self._played_until_ms, self._fresh = until_ms, scene.is_true
+        self._began_ms, self._played_until_ms, self._fresh = begin_ms, until_ms, scene.is_true
         outcome = self.hearing.outcome(scene, begin_ms, until_ms, self.worst_late_ms(begin_ms, until_ms))
         return replace(outcome, skipped_words=self._skipped(outcome, begin_ms + scene.onset_ms))
 
@@ -135,18 +136,20 @@ class Call:
                     raise SilentError(f"the assistant does not speak ({scene.part}, {scene.condition.name})")
             else:
                 waited_from_ms = now_ms
-                if since_ms > self._played_until_ms:
-                    begin_ms = since_ms + scene.inject_ms
-                    # What was stopped for nothing may go on, and then ends as soon as it would have.
-                    self._answer_ms = since_ms if self._fresh else self._answer_ms
-                else:
-                    after_ms = _FOLLOW_MS + _FOLLOW_SPREAD_MS * draw(scene.clip, "follow")
-                    begin_ms = self._played_until_ms + after_ms
+                begin_ms = self._next_ms(scene, since_ms)
                 if begin_ms + scene.offset_ms + FALSE_AFTER_MS > self._answer_ms + ANSWER_S * 1000:
                     raise UsedUpError
                 if begin_ms <= now_ms + 3 * FRAME_MS:
                     return max(begin_ms, now_ms + 2 * FRAME_MS)
             await anyio.sleep(_TICK_S)
+
+    def _next_ms(self, scene: Scene, since_ms: float) -> float:
+        """When a scene shall begin over speech that began at a time."""
+        if since_ms <= self._began_ms:
+            return self._played_until_ms + _FOLLOW_MS + _FOLLOW_SPREAD_MS * draw(scene.clip, "follow")
+        if self._fresh:
+            self._answer_ms = since_ms  # what was stopped for nothing may go on, and then ends as it would have
+        return max(since_ms + scene.inject_ms, self._played_until_ms + _APART_MS)
 
     async def _watch(self, scene: Scene, begin_ms: float) -> float:
         """Wait until the scene is over; gives when that was."""
