@@ -309,6 +309,7 @@ class Loopback(abc.ABC):
         provider: of its phone numbers.
         can_press: whether keys can be sent into a call.
         marks: whether it says when a mark was reached.
+        signs_once: whether each of its signatures is good for one request.
         settings: for the server (`bargein.settings.Settings`), so that it finds this carrier.
         secrets: what nobody may be told.
         url: of its REST API.
@@ -319,6 +320,7 @@ class Loopback(abc.ABC):
     provider: ClassVar[str]
     can_press: ClassVar[bool]
     marks: ClassVar[bool] = True
+    signs_once: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.url = ""
@@ -374,6 +376,10 @@ class Loopback(abc.ABC):
     def forged(self, hook: Hook) -> Hook:
         """The same with a body that was not signed."""
         return Hook(hook.method, hook.url, hook.headers, hook.body + b"&x=1")
+
+    def again(self, hook: Hook) -> Hook:
+        """The same, as the carrier sends it once more: signed anew, if a signature is good for one request."""
+        return hook
 
     @abc.abstractmethod
     def unsigned(self, hook: Hook) -> Hook:

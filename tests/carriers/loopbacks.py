@@ -4,5 +4,9 @@ from collections.abc import Sequence
 
 from tests.carriers.loopback import Loopback
 from tests.carriers.twilio_loopback import TwilioLoopback
+from tests.carriers.vonage.loopback import VonageLoopback
 
-LOOPBACKS: Sequence[type[Loopback]] = (TwilioLoopback,)
+LOOPBACKS: Sequence[type[Loopback]] = (
+    TwilioLoopback,
+    VonageLoopback,
+)

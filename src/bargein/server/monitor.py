@@ -20,7 +20,7 @@ from bargein.server.media import POLICY_VIOLATION, refuse, wrong_key
 from bargein.server.services import Reach, Services, services_of
 from bargein.server.sockets import CarrierSocket
 from bargein.wire.errors import WireError
-from bargein.wire.inbound import parse_inbound
+from bargein.wire.inbound import EndCall, parse_inbound
 from bargein.wire.plans import MonitorPlan
 
 router = APIRouter(tags=["live calls"])
@@ -33,7 +33,17 @@ _INSIGHT_BATCH_S = 0.1
 
 @router.post("/{call_id}/control", responses={200: {"description": "It has been carried out."}})
 async def control(call_id: str, request: Request, services: Reach) -> Response:
-    """Steer a live call from outside (`monitor.controlUrl`): one bare inbound message."""
+    """Steer a live call from outside (`monitor.controlUrl`): one bare inbound message.
+
+    A telephone call that still rings can be ended, and nothing else.
+    """
+    if services.desk.session(call_id) is None and services.exchange.find(call_id) is not None:
+        if wrong_key(services, request.headers):
+            raise WireError(401, "The bearer key is not valid.")
+        if not isinstance(parse_inbound(await read_json(request)), EndCall):
+            raise WireError(409, "This call has not been answered yet: it can be ended (end-call), and nothing else.")
+        await services.exchange.cancel(call_id, "manually-canceled")
+        return Response(status_code=200)
     session = _live(services, call_id, request.headers)
     plan = session.setting.assistant.monitor_plan or MonitorPlan()
     if plan.control_enabled is False:

@@ -102,6 +102,7 @@ class VonageLoopback(Loopback):
 
     provider = "vonage"
     can_press = True
+    signs_once = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,6 +140,9 @@ class VonageLoopback(Loopback):
             "region_url": phone.region,
         }
         return self._hook(self._url("voice"), said)
+
+    def again(self, hook: Hook) -> Hook:
+        return Hook(hook.method, hook.url, {**hook.headers, **bearer(hook.body)}, hook.body)
 
     def unsigned(self, hook: Hook) -> Hook:
         headers = {name: value for name, value in hook.headers.items() if name != "authorization"}

@@ -122,7 +122,8 @@ class Exchange:
         answer: Answer | None = None
         for notice in notices:
             if isinstance(notice, Incoming):
-                answer = await self._answer_incoming(door, notice, self._public_url or base_url)
+                dialled = await self._dialled(door, notice.to)
+                answer = await self._answer_incoming(dialled, notice, self._public_url or base_url)
             else:
                 await self.notice(provider, notice)
                 if at_voice and isinstance(notice, Answered):
@@ -146,6 +147,10 @@ class Exchange:
             self.refused(known, "number")
             raise WireError(404, "There is no phone number at this address.")
         return Door(provider, number_id, carrier, line)
+
+    async def _dialled(self, door: Door, to: str) -> Door:
+        number_id, line = await self.found.dialled(door.provider, door.number_id, door.line, to)
+        return door if number_id == door.number_id else Door(door.provider, number_id, door.carrier, line)
 
     async def _answer_incoming(self, door: Door, incoming: Incoming, base_url: str) -> Answer:
         async def answer() -> Answer:

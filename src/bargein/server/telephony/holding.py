@@ -19,6 +19,7 @@ BEGIN_S = 10.0
 
 _LEAVE_S = 10.0
 _FORWARDED_S = 5.0
+_LOST_S = 2.0
 
 _log = structlog.get_logger("bargein.server")
 
@@ -75,6 +76,7 @@ async def _dropped(leg: MediaLeg, reason: str, detail: str) -> tuple[str, str]:
 
 async def _send(leg: MediaLeg, session: CallSession) -> None:
     await leg.run()
+    await _until_ended(session, _LOST_S)
     session.hang_up(LOST)
 
 
@@ -90,11 +92,18 @@ async def _listen(leg: MediaLeg, session: CallSession, odd: Callable[[str], None
         return
     reason = await leg.farewell()
     if reason == FORWARDED:  # whoever passed the caller on ends the call
-        ended = anyio.Event()
-        session.on_end(ended.set)
-        with anyio.move_on_after(_FORWARDED_S):
-            await ended.wait()
+        await _until_ended(session, _FORWARDED_S)
+    elif reason == LOST:  # some carriers only close the socket of a caller who hangs up: their webhook says so
+        await _until_ended(session, _LOST_S)
     session.hang_up(reason)
+
+
+async def _until_ended(session: CallSession, seconds: float) -> None:
+    """Wait until a call has ended for a better reason than we know, so long at most."""
+    ended = anyio.Event()
+    session.on_end(ended.set)
+    with anyio.move_on_after(seconds):
+        await ended.wait()
 
 
 def _take(session: CallSession, event: MediaEvent, odd: Callable[[str], None]) -> None:

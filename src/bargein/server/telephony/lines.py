@@ -7,6 +7,7 @@ from bargein.server.telephony.carriers import default_credential
 from bargein.settings import Settings
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
+from bargein.wire.credentials import completed
 from bargein.wire.telephony import call_of_inline, inline_number, inline_number_id
 
 _MOST = 1000
@@ -38,7 +39,23 @@ class Lines:
         """A number with its credential: the one that it names, or else that of the environment."""
         named: object = number.get("credentialId")
         found = await self._store.credentials.find(named) if isinstance(named, str) else None
-        return Line(number, found or default_credential(self._settings, str(number.get("provider"))))
+        default = default_credential(self._settings, str(number.get("provider")))
+        return Line(number, default if found is None else completed(found, default))
+
+    async def dialled(self, provider: str, number_id: str, line: Line, to: str) -> tuple[str, Line]:
+        """The id and line of the number that was called.
+
+        It is the one at whose address the carrier told of it, or another with the same credential: at some carriers all
+        numbers of an application share one address.
+        """
+        if call_of_inline(number_id) is not None or _same(line.number.get("number"), to):
+            return number_id, line
+        credential_id: object = line.number.get("credentialId")
+        for number in await self._store.phone_numbers.list(Query(limit=_MOST)):
+            of_account = number.get("provider") == provider and number.get("credentialId") == credential_id
+            if of_account and _same(number.get("number"), to):
+                return str(number["id"]), await self.of(number)
+        return number_id, line
 
     async def of_call(self, call: JsonObject) -> tuple[str, Line] | None:
         """The id and line of the number that a call goes out by."""
@@ -53,3 +70,8 @@ class Lines:
         """All stored numbers of a provider, by their ids."""
         wanted = await self._store.phone_numbers.list(Query(limit=_MOST))
         return {str(one["id"]): await self.of(one) for one in wanted if one.get("provider") == provider}
+
+
+def _same(number: object, to: str) -> bool:
+    """Whether two spellings of a number, with a plus or without, mean one."""
+    return isinstance(number, str) and number.removeprefix("+") == to.removeprefix("+")

@@ -1,0 +1,91 @@
+"""`bargein call` and the library under it, against a real server and each carrier on loopback."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from bargein.client.calling import CallOptions, CallResult, call
+from tests.carriers.loopback import CALLER, Loopback
+from tests.carriers.loopbacks import LOOPBACKS
+from tests.carriers.stage import House, on_the_phone
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=LOOPBACKS, ids=lambda kind: kind.provider)
+def carrier(request: pytest.FixtureRequest) -> Loopback:
+    return request.param()
+
+
+class Told:
+    """What a terminal shows, and how the command ended."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.result: CallResult | None = None
+
+    async def run(self, house: House, **options: Any) -> None:
+        by = {"by": str(house.number.get("number") or house.number["id"]), **options}
+        asked = CallOptions(to=CALLER, url=house.url, **by)
+        self.result = await call(asked, self.lines.append, every_s=0.02)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    async def until(self, words: str) -> None:
+        with anyio.fail_after(10):
+            while words not in self.text:
+                await anyio.sleep(0.02)
+
+
+async def test_somebody_is_called_and_the_terminal_tells_it(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        file = tmp_path / "assistant.json"
+        file.write_text(json.dumps(house.speaker("Hello there. " * 3)))
+        told = Told()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: told.run(house, assistant=str(file)))
+            phone = await carrier.next_placed()
+            await carrier.tell_ringing(phone)
+            await told.until("ringing")
+            await carrier.answered(phone)
+            await told.until("answered")
+            await phone.until(lambda: phone.sounds() > 300)
+            await told.until("Hello there.")
+            await phone.hang_up()
+    assert told.result is not None
+    assert (told.result.ended_reason, told.result.exit_code) == ("customer-ended-call", 0)
+    for secret in carrier.secrets:
+        assert secret not in told.text
+
+
+async def test_a_line_that_is_busy_is_told_and_fails(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        told = Told()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: told.run(house))
+            phone = await carrier.next_placed()
+            await carrier.tell_over(phone, "busy")
+    assert told.result is not None
+    assert (told.result.ended_reason, told.result.exit_code) == ("customer-busy", 1)
+    assert "the line was busy" in told.text
+
+
+async def test_who_gives_up_while_it_rings_stops_the_ringing(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        told = Told()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: told.run(house))
+            phone = await carrier.next_placed()
+            await carrier.tell_ringing(phone)
+            await told.until("ringing")
+            tasks.cancel_scope.cancel()
+        await phone.until(lambda: phone.ended)
+        (record,) = await house.calls()
+        over = await house.ended(record["id"])
+    assert over["endedReason"] == "manually-canceled"
+    assert "hung up" in told.text

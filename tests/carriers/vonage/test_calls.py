@@ -1,0 +1,143 @@
+"""What is Vonage's own in a call, against a real server: the rest is in the conformance suite."""
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.call.harness import eventually
+from tests.carriers.stage import House, on_the_phone
+from tests.carriers.vonage.loopback import VonageLoopback, VonagePhone
+from tests.carriers.vonage.rest import API_SECRET, NUMBER, credential
+from tests.carriers.vonage.signing import API_KEY
+
+pytestmark = pytest.mark.anyio
+
+OTHER = "15550003333"
+
+
+@pytest.fixture
+def carrier() -> VonageLoopback:
+    return VonageLoopback()
+
+
+async def rings(house: House, carrier: VonageLoopback) -> VonagePhone:
+    await house.answers(house.speaker())
+    phone = await carrier.rings()
+    assert isinstance(phone, VonagePhone)
+    await phone.until(lambda: phone.sounds() > 100)
+    return phone
+
+
+async def test_importing_a_number_changes_its_application(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier, public_url="https://voice.example") as house:
+        voice = carrier.api.application["capabilities"]["voice"]
+        base = f"https://voice.example/carrier/vonage/{house.number['id']}"
+        assert voice["webhooks"]["answer_url"]["address"] == f"{base}/voice"
+        assert voice["webhooks"]["event_url"]["address"] == f"{base}/status"
+        assert voice["signed_callbacks"] is True
+        assert carrier.api.numbers[0]["app_id"] == carrier.api.application["id"]
+
+
+async def test_the_socket_of_a_caller_who_hung_up_may_close_before_the_webhook_comes(
+    tmp_path: Path, carrier: VonageLoopback
+) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        phone = await rings(house, carrier)
+        await phone.socket.close()
+        await anyio.sleep(0.2)
+        await carrier.tell_over(phone)
+        over = await house.ended((await house.the_call(phone))["id"])
+    assert over["endedReason"] == "customer-ended-call"
+
+
+async def test_a_call_is_steered_by_the_region_that_it_came_from(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        phone = await rings(house, carrier)
+        call = await house.the_call(phone)
+        await house.control(call["id"], {"type": "end-call"})
+        await phone.until(lambda: phone.ended)
+        over = await house.ended(call["id"])
+    [asked] = carrier.api.of("PUT", f"/v1/calls/{phone.id}")
+    assert asked.host == "api-eu-4.vonage.com"
+    assert over["transport"]["callUUID"] == phone.id
+    assert over["transport"]["conversationUUID"] == f"CON-{phone.id}"
+    assert phone.lost == 0
+
+
+async def test_the_numbers_of_an_application_share_its_address(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        carrier.api.numbers.append({"country": "US", "msisdn": OTHER})
+        body = {key: house.number[key] for key in ("provider", "credentialId")}
+        made = await house.client.post("/phone-number", json={**body, "number": OTHER})
+        assert made.json()["status"] == "active"
+        carrier.number_id = made.json()["id"]  # the application's address is that of the number imported last
+        phone = await rings(house, carrier)
+        call = await house.the_call(phone)
+        assert call["phoneNumberId"] == house.number["id"]
+        await phone.hang_up()
+        assert (await house.ended(call["id"]))["endedReason"] == "customer-ended-call"
+
+
+async def test_the_environment_completes_vapis_credential(tmp_path: Path, carrier: VonageLoopback) -> None:
+    whole = credential()
+    environment = {
+        "vonage_api_key": API_KEY,
+        "vonage_application_id": whole["vonageApplicationId"],
+        "vonage_private_key": whole["vonageApplicationPrivateKey"],
+        "vonage_signature_secret": whole["signatureSecret"],
+    }
+    async with on_the_phone(tmp_path, carrier, **environment) as house:
+        vapis = {"provider": "vonage", "apiKey": API_KEY, "apiSecret": API_SECRET}
+        made = await house.client.post("/credential", json=vapis)
+        await house.keep(credentialId=made.json()["id"])
+        phone = await rings(house, carrier)
+        await phone.hang_up()
+        await house.ended((await house.the_call(phone))["id"])
+
+
+async def test_vonage_is_asked_who_answers(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        detection: dict[str, Any] = {"provider": "twilio", "enabled": True}
+        call = await house.call(house.speaker(voicemailDetection=detection))
+        phone = await carrier.next_placed()
+        assert carrier.requests[phone.id]["advanced_machine_detection"] == {"behavior": "continue", "mode": "detect"}
+        await carrier.answered(phone)
+        await house.live(call["id"])
+        await carrier.tell_machine(phone, "human")
+        await phone.until(lambda: phone.sounds() > 100)
+        await phone.hang_up()
+        assert (await house.ended(call["id"]))["endedReason"] == "customer-ended-call"
+
+
+async def test_what_vonage_refused_is_said_in_its_words(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        carrier.api.refuses["/v1/calls"] = (402, {"title": "Low balance", "detail": API_SECRET})
+        call = await house.call(house.speaker())
+        over = await house.ended(call["id"])
+        assert over["endedReason"] == "vonage-failed-to-connect-call"
+        assert over["endedMessage"] == "Vonage refused it with status 402 (Low balance)."
+
+
+async def test_events_of_legs_that_are_not_ours_end_no_call(tmp_path: Path, carrier: VonageLoopback) -> None:
+    """The media socket's leg tells of itself, and so does the leg of one to whom somebody was transferred."""
+    async with on_the_phone(tmp_path, carrier) as house:
+        phone = await rings(house, carrier)
+        await carrier._media_event(phone, "completed")
+        await carrier._event(phone, "completed", uuid="ffffffff-0000-0000-0000-000000000000")
+        heard = phone.sounds()
+        await phone.until(lambda: phone.sounds() > heard + 200)
+        call = await house.the_call(phone)
+        assert call["status"] == "in-progress"
+        await phone.hang_up()
+        await house.ended(call["id"])
+
+
+async def test_the_number_that_was_dialled_is_known_without_its_plus(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        assert house.number["number"] == f"+{NUMBER}"
+        phone = await rings(house, carrier)
+        assert (await house.the_call(phone))["phoneNumberId"] == house.number["id"]
+        await phone.hang_up()
+        await eventually(house.calls, lambda calls: calls[0]["status"] == "ended")
