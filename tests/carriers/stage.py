@@ -146,12 +146,13 @@ async def on_the_phone(
     llm: Any = None,
     voice: Any = None,
     transcriber: TranscriberScript = SILENT,
+    embedded: Any = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """Set the stage."""
     async with (
         carrier.running(),
-        running(tmp_path, **carrier.settings, **settings) as server,
+        running(tmp_path, embedded, **carrier.settings, **settings) as server,
         FakeLlm(llm or LlmScript()) as a_llm,
         FakeVoice(voice) as a_voice,
         FakeTranscriber(transcriber) as a_transcriber,

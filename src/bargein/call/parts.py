@@ -23,8 +23,9 @@ from bargein.call.steering import Steering
 from bargein.call.toolbox import Toolbox
 from bargein.call.toolwork import ToolWork
 from bargein.call.transcribing import Transcribing
+from bargein.call.voicemail import Voicemail
 from bargein.clock import Clock
-from bargein.ports import Leg, Recorder, ServerLine, ToolCall
+from bargein.ports import Leg, Pcm16, Recorder, ServerLine, ToolCall
 from bargein.wire.base import JsonObject
 from bargein.wire.plans import CustomEndpointing
 
@@ -66,6 +67,7 @@ class Parts:
     overlaps: Overlaps | None
     pauses: Pauses
     keypad: Keypad
+    voicemail: Voicemail
     errands: Errands
     line: ServerLine | None
 
@@ -97,7 +99,8 @@ def join(host: Host, providers: Providers, around: Around) -> Parts:
     passing = _passing(host, narrator, line, around)
     tools = _tools(host, providers, leg, passing)
     pauses = Pauses(providers.turn_judge, now_ms=host.now_ms, post=host.post)
-    ears = _ears(host, providers, around, tap, (overlaps, pauses))
+    voicemail = Voicemail(host, around.clock)
+    ears = _ears(host, providers, around, tap, (overlaps, pauses), voicemail)
     errands = Errands()
     return Parts(
         narrator=narrator,
@@ -112,6 +115,7 @@ def join(host: Host, providers: Providers, around: Around) -> Parts:
         overlaps=overlaps,
         pauses=pauses,
         keypad=Keypad(host, around.clock),
+        voicemail=voicemail,
         errands=errands,
         line=line,
     )
@@ -184,9 +188,18 @@ def _overlaps(host: Host, providers: Providers) -> Overlaps | None:
     return overlaps
 
 
-def _ears(
-    host: Host, providers: Providers, around: Around, tap: AssistantTap, judged: tuple[Overlaps | None, Pauses]
+def _ears(  # noqa: PLR0917  # the parts that hear with it
+    host: Host,
+    providers: Providers,
+    around: Around,
+    tap: AssistantTap,
+    judged: tuple[Overlaps | None, Pauses],
+    voicemail: Voicemail,
 ) -> Ears:
+    def record(pcm: Pcm16, at_ms: float) -> None:
+        around.recorder.customer(pcm, at_ms)
+        voicemail.listen(pcm)
+
     return Ears(
         around.leg,
         detector=providers.detector,
@@ -196,7 +209,7 @@ def _ears(
         post=host.post,
         watch=around.insight.voice,
         overhear=around.audience.hear,
-        record=around.recorder.customer,
+        record=record,
         overlaps=judged[0],
         cancels_echo=providers.cancels_echo,
         pauses=judged[1],

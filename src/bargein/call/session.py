@@ -31,6 +31,7 @@ from bargein.call.passing import Part, Relay
 from bargein.call.recording import Recording
 from bargein.call.setting import Providers, Setting
 from bargein.call.toolwork import SPOKEN_AND_ENDED
+from bargein.call.voicemail import VOICEMAIL
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
 from bargein.ports import CallRecords, JournalSink, Leg, Recorder, Unrecorded
 from bargein.turns import State, step, wake_at
@@ -54,7 +55,7 @@ from bargein.turns.commands import (
     TakeOver,
     Unduck,
 )
-from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick
+from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick, Words
 from bargein.wire import inbound
 from bargein.wire.base import JsonObject
 
@@ -149,6 +150,10 @@ class CallSession:
         """The caller pressed a key of the telephone (0 to 9, *, #, A to D)."""
         if not self._ended.is_set():
             self._parts.keypad.press(key)
+
+    def answered_by(self, by: str, detail: str) -> None:
+        """The carrier says who answered: human or machine, and its own word for it."""
+        self._parts.voicemail.told(by, detail)
 
     def control(self, message: inbound.InboundMessage, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
@@ -249,6 +254,8 @@ class CallSession:
                 self._log.take(self._state.now_ms, one, commands)
             for command in commands:
                 self._perform(command)
+            if isinstance(one, Words):
+                self._parts.voicemail.hear(one.text)
             self._tell_conversation()
         self._moved.set()
         self._moved = anyio.Event()
@@ -325,6 +332,8 @@ class CallSession:
         rejection = self.setting.rejection
         if rejection is not None and reason == SPOKEN_AND_ENDED:
             reason = rejection.reason
+        if self._parts.voicemail.leaving and reason == SPOKEN_AND_ENDED:
+            reason = VOICEMAIL
         self._ended_reason = reason
         self._ended_ms = self.now_ms()
         _log.info("call ended", call_id=self.setting.call_id, reason=reason, detail=detail or None)
@@ -342,6 +351,7 @@ class CallSession:
             self._timer = None
         self._parts.mouth.close()
         self._parts.keypad.close()
+        self._parts.voicemail.close()
         self._parts.ears.close()
 
     def _beginning(self, started_at: str) -> dict[str, Any]:

@@ -166,6 +166,7 @@ def _lifespan(
                     desk=desk,
                     arrivals=Arrivals(settings, store, clock, reception=reception, records=records, metrics=metrics),
                     lines=Lines(store, settings),
+                    reporting=reporting,
                     records=records,
                     metrics=metrics,
                     tasks=tasks,

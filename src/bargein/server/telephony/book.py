@@ -40,6 +40,7 @@ class PhoneCall:
         session: once it is live.
         answered: it has been answered, or is over.
         connected: its audio has come, or it is over.
+        by: who answered, human or machine, and the carrier's own word for it; None: it has not said.
         over: why it is over, if it is.
     """
 
@@ -51,6 +52,7 @@ class PhoneCall:
     session: CallSession | None = None
     answered: anyio.Event = field(default_factory=anyio.Event)
     connected: anyio.Event = field(default_factory=anyio.Event)
+    by: tuple[str, str] | None = None
     over: str | None = None
 
     def end(self, reason: str) -> bool:

@@ -23,6 +23,7 @@ from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import CallRecords, CarrierError
 from bargein.server.desk import Desk
 from bargein.server.metrics import Metrics
+from bargein.server.reporting import Reporting
 from bargein.server.telephony.arrivals import Arrivals, Once
 from bargein.server.telephony.book import Book, Door, PhoneCall
 from bargein.server.telephony.carriers import CARRIERS, Carriers
@@ -59,6 +60,7 @@ class Exchange:
         desk: holds live calls.
         arrivals: receives calls.
         lines: finds numbers.
+        reporting: tells owners that a call rings.
         records: where calls' records are kept.
         metrics: are told of what is refused.
         tasks: the server's.
@@ -78,6 +80,7 @@ class Exchange:
         desk: Desk,
         arrivals: Arrivals,
         lines: Lines,
+        reporting: Reporting,
         records: CallRecords,
         metrics: Metrics,
         tasks: "TaskGroup",
@@ -90,6 +93,7 @@ class Exchange:
         self._desk = desk
         self._arrivals = arrivals
         self._records = records
+        self._reporting = reporting
         self._metrics = metrics
         self._tasks = tasks
         self._public_url = settings.public_url
@@ -219,6 +223,7 @@ class Exchange:
         elif call.over is not None:  # the caller hung up while somebody was being found
             await self._finish(call, call.over, "")
         else:
+            await self._reporting.announce(call.id, "ringing")
             self._tasks.start_soon(self.expect_media, call)
         return outcome
 
@@ -231,8 +236,13 @@ class Exchange:
             case Ringing():
                 if call.outbound and not call.answered.is_set():
                     await self._records.update(call.id, {"status": "ringing"})
-            case Answered():
+                    await self._reporting.announce(call.id, "ringing")
+            case Answered(by=by, detail=detail):
                 call.answered.set()
+                if by is not None:
+                    call.by = (by, detail)
+                    if call.session is not None:
+                        call.session.answered_by(by, detail)
             case Over(reason=reason, detail=detail):
                 await self.end(call, reason, detail)
 

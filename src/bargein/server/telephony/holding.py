@@ -61,6 +61,8 @@ async def _live(desk: Desk, call: PhoneCall, leg: MediaLeg, session: CallSession
             tasks.start_soon(_listen, leg, session, odd)
             if call.over is not None:
                 session.hang_up(call.over)
+            if call.by is not None:
+                session.answered_by(*call.by)
             await session.run()
         with anyio.move_on_after(_LEAVE_S):
             await leg.done.wait()
