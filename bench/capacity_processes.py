@@ -118,8 +118,10 @@ async def _told(process: Process, log: Path | None, within_s: float) -> Mapping[
 
 
 @asynccontextmanager
-async def server(cores: Cores, folder: Path, within_s: float = 60.0) -> AsyncGenerator[ServerProcess]:
-    """Run `bargein serve` with its data in `folder`, on its core.
+async def server(
+    cores: Cores, folder: Path, within_s: float = 60.0, environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[ServerProcess]:
+    """Run `bargein serve` with its data in `folder`, on its core, with these variables of its environment beside.
 
     Raises:
         RuntimeError: it does not come up; the text is the end of its log.
@@ -128,7 +130,7 @@ async def server(cores: Cores, folder: Path, within_s: float = 60.0) -> AsyncGen
     command = [str(Path(sys.executable).with_name("bargein")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     secretive = ("BARGEIN_", "OPENAI_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(secretive)}
-    env |= {"BARGEIN_DATA_DIR": str(folder), "BARGEIN_LOG_LEVEL": "warning"}
+    env |= {"BARGEIN_DATA_DIR": str(folder), "BARGEIN_LOG_LEVEL": "warning", **(environment or {})}
     pinned = () if cores.server is None else (cores.server,)
     with log.open("wb") as out:
         async with _running(command, pinned, stdout=out, stderr=out, env=env) as process:

@@ -299,3 +299,53 @@ def doctor() -> None:
             typer.echo(f"      {'':<24} fix: {finding.fix}")
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
+
+
+sip = typer.Typer(no_args_is_help=True, help="Telephone calls over SIP.")
+app.add_typer(sip, name="sip")
+
+
+@sip.command()
+def config(
+    address: Annotated[str, typer.Option(help="The IP address of this machine that calls come in on.")],
+    port: Annotated[int, typer.Option(help="The port for UDP and TCP.")] = 5060,
+    inner: Annotated[
+        str | None, typer.Option(help="Address and port for the agent alone, if it does not reach the other.")
+    ] = None,
+    tls_port: Annotated[int, typer.Option(help="The port for TLS; with --certificate and --key.")] = 5061,
+    certificate: Annotated[Path | None, typer.Option(help="A PEM file with the certificate and its chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--key", help="A PEM file with its key.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("kamailio"),
+) -> None:
+    """Write a configuration for Kamailio from the stored phone numbers; do it again when they change."""
+    settings = _settings()
+    import anyio  # noqa: PLC0415  # only this command needs them
+
+    from bargein.carriers.sip.kamailio import ConfigError, Edge  # noqa: PLC0415
+    from bargein.clock import LoopClock  # noqa: PLC0415
+    from bargein.ports import StoreError  # noqa: PLC0415
+    from bargein.server.sip import proof_of, stored_lines, write_configuration  # noqa: PLC0415
+    from bargein.store.vault import VaultError  # noqa: PLC0415
+
+    if settings.sip is None:
+        raise _fail("BARGEIN_SIP_LISTEN is not set: there is no SIP agent for Kamailio to bring calls to")
+    edge = Edge(
+        address=address,
+        port=port,
+        public_address=settings.sip.public_address,
+        agent=settings.sip.listen,
+        inner=inner,
+        tls_port=tls_port,
+        certificate=None if certificate is None else str(certificate.absolute()),
+        key=None if tls_key is None else str(tls_key.absolute()),
+        folder=str(out.absolute()),
+    )
+    try:
+        lines = anyio.run(stored_lines, settings, LoopClock())
+        files, odd = write_configuration(out, edge, lines, proof_of(settings.data_dir))
+    except (ConfigError, StoreError, VaultError, ValueError, OSError) as error:
+        raise _fail(str(error)) from None
+    for line in odd:
+        typer.secho(f"bargein: {line}", fg=typer.colors.YELLOW, err=True)
+    for file in files:
+        typer.echo(str(file))

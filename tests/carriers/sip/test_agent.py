@@ -7,12 +7,12 @@ import time
 import anyio
 import numpy as np
 import pytest
+from bench.sip.phone import Answering, Phone, RefusedError
 
 from bargein.carriers.seam import Answered, Ringing, Turned
 from bargein.ports import CarrierError
 from tests.call.harness import eventually
 from tests.carriers.sip.house import NUMBER, ROBOT, Held, byo, switchboard, vapi
-from tests.carriers.sip.phone import Answering, Phone, RefusedError
 
 pytestmark = pytest.mark.anyio
 

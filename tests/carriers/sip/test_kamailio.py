@@ -4,12 +4,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from bench.sip.phone import Answering, Phone, RefusedError
 
 from bargein.carriers.seam import Line
 from bargein.carriers.sip.kamailio import ConfigError, Edge, configuration_of
 from tests.carriers.sip.house import NUMBER, byo, free_port, switchboard, vapi
 from tests.carriers.sip.kamailio import kamailio, needs_kamailio
-from tests.carriers.sip.phone import Answering, Phone, RefusedError
 from tests.carriers.sip.test_agent import loudness, say, tone, until
 
 pytestmark = [pytest.mark.anyio, needs_kamailio]

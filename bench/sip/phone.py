@@ -1,15 +1,13 @@
-"""A SIP telephone of the tests' own: a few lines of SIP and paced G.711 over UDP, which keep what comes with its time.
+"""A SIP telephone of our own: a few lines of SIP and paced G.711 over UDP, which keep what comes with its time.
 
 It is made of nothing that the agent is made of. Signalling is as much of RFC 3261 as calls on loopback need: INVITE,
 CANCEL, BYE, REFER with NOTIFY, OPTIONS, REGISTER, and digest both ways; RTP is RFC 3550 with RFC 4733 events.
 """
 
 import asyncio
-import hashlib
 import re
 import secrets
 import struct
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,78 +18,21 @@ import anyio.abc
 import numpy as np
 
 from bargein.audio import g711
+from bargein.clock import LoopClock
+from bench.sip.message import Message, RefusedError, digest, proves
+
+__all__ = ["Answering", "Message", "Packet", "Phone", "RefusedError", "Talk"]
 
 PACKET_S = 0.02
 SAMPLES = 160
 KEYS = "0123456789*#ABCD"
 EVENTS = 101
+_CLOCK = LoopClock()
 
 
-class RefusedError(Exception):
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status} {reason}")
-        self.status = status
-
-
-@dataclass
-class Message:
-    """A SIP message, read."""
-
-    first: str
-    headers: list[tuple[str, str]]
-    body: str
-    source: tuple[str, int]
-
-    @classmethod
-    def read(cls, data: bytes, source: tuple[str, int]) -> "Message":
-        head, _, body = data.decode(errors="replace").partition("\r\n\r\n")
-        first, *lines = head.split("\r\n")
-        return cls(first, [(n.strip(), v.strip()) for n, _, v in (line.partition(":") for line in lines)], body, source)
-
-    @property
-    def method(self) -> str | None:
-        return None if self.first.startswith("SIP/2.0") else self.first.split(" ")[0]
-
-    @property
-    def status(self) -> int:
-        return int(self.first.split(" ")[1])
-
-    def get(self, name: str) -> str:
-        return next((value for found, value in self.headers if found.lower() == name.lower()), "")
-
-    def all(self, name: str) -> list[str]:
-        return [value for found, value in self.headers if found.lower() == name.lower()]
-
-    @property
-    def tag(self) -> str:
-        found = re.search(r";tag=([^;>\s]+)", self.get("To"))
-        return found[1] if found else ""
-
-
-def md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def digest(challenge: str, user: str, password: str, method: str, uri: str) -> str:
-    """The Authorization of RFC 2617, with or without qop."""
-    given = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
-    ha1, ha2 = md5(f"{user}:{given['realm']}:{password}"), md5(f"{method}:{uri}")
-    parts = f'username="{user}", realm="{given["realm"]}", nonce="{given["nonce"]}", uri="{uri}", algorithm=MD5'
-    if "qop" in given:
-        cnonce = secrets.token_hex(4)
-        answer = md5(f"{ha1}:{given['nonce']}:00000001:{cnonce}:auth:{ha2}")
-        return f'Digest {parts}, qop=auth, nc=00000001, cnonce="{cnonce}", response="{answer}"'
-    answer = md5(":".join((ha1, given["nonce"], ha2)))
-    return f'Digest {parts}, response="{answer}"'
-
-
-def proves(authorization: str, user: str, password: str, realm: str, method: str) -> bool:
-    given = dict(re.findall(r'(\w+)="?([^",\s]+)"?', authorization))
-    if given.get("username") != user:
-        return False
-    ha1, ha2 = md5(f"{user}:{realm}:{password}"), md5(f"{method}:{given['uri']}")
-    middle = f"{given['nonce']}:{given['nc']}:{given['cnonce']}:auth" if "qop" in given else given["nonce"]
-    return given["response"] == md5(f"{ha1}:{middle}:{ha2}")
+def now_s() -> float:
+    """The time that packets have."""
+    return _CLOCK.monotonic_ms() / 1000
 
 
 class _Socket(asyncio.DatagramProtocol):
@@ -104,6 +45,8 @@ class _Socket(asyncio.DatagramProtocol):
 
 @dataclass
 class Packet:
+    """An RTP packet, and when it came."""
+
     at: float
     kind: int
     payload: bytes
@@ -165,10 +108,12 @@ class Talk:
         self._queue.extend(g711.encode(whole[at : at + SAMPLES]) for at in range(0, whole.size, SAMPLES))
 
     async def wait_said(self) -> None:
-        while self._queue:
+        """Returns once all has been said."""
+        while self._queue:  # noqa: ASYNC110  # it goes down by the clock
             await anyio.sleep(0.01)
 
     def send(self, payload: bytes, kind: int = 0, *, marker: bool = False, stamp: int | None = None) -> None:
+        """Send an RTP packet."""
         head = struct.pack(
             ">BBHII", 0x80, kind | (0x80 if marker else 0), self._sequence & 0xFFFF, (stamp or self._stamp), 0xBA46E14
         )
@@ -188,24 +133,26 @@ class Talk:
 
     async def run(self) -> None:
         """Send a packet each 20 ms."""
-        start, count = time.monotonic(), 0
+        start, count = now_s(), 0
         while not self.over.is_set():
             if self._queue:
                 payload = self._queue.popleft()
-                self.spoken_at.append(time.monotonic())
+                self.spoken_at.append(now_s())
             else:
                 payload = b"\xff" * SAMPLES
             if not self.silent:
                 self.send(payload)
             self._stamp += SAMPLES
             count += 1
-            await anyio.sleep(max(0.0, start + count * PACKET_S - time.monotonic()))
+            await anyio.sleep(max(0.0, start + count * PACKET_S - now_s()))
 
     async def bye(self) -> None:
+        """Hang up."""
         self.over.set()
         await self.request("BYE")
 
     async def request(self, method: str, headers: str = "", body: str = "") -> Message:
+        """Send a request within the call; gives the final response."""
         self._cseq += 1
         text = (
             f"{method} {self.target} SIP/2.0\r\n{self.phone.via()}From: {self.ours}\r\nTo: {self.theirs}\r\n"
@@ -260,6 +207,7 @@ class Phone:
     @classmethod
     @asynccontextmanager
     async def open(cls, user: str = "+15550001111", host: str = "127.0.0.1"):
+        """Open its sockets."""
         loop = asyncio.get_running_loop()
         async with anyio.create_task_group() as tasks:
             phone = cls(tasks, user, host)
@@ -276,16 +224,20 @@ class Phone:
 
     @property
     def port(self) -> int:
+        """Of SIP."""
         return self.sip.get_extra_info("sockname")[1]
 
     @property
     def contact(self) -> str:
+        """Its address."""
         return f"sip:{self.user}@{self.host}:{self.port}"
 
     def via(self) -> str:
+        """A Via header with a branch of its own."""
         return f"Via: SIP/2.0/UDP {self.host}:{self.port};rport;branch=z9hG4bK{secrets.token_hex(8)}\r\n"
 
     def sdp(self, codecs: str = "0 101") -> str:
+        """What it offers."""
         port = self.rtp.get_extra_info("sockname")[1]
         return (
             f"v=0\r\no=- 1 1 IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
@@ -354,8 +306,8 @@ class Phone:
     def _talk(self, sdp: Message, call_id: str, *, ours: str, theirs: str, target: str, far: tuple[str, int]) -> Talk:
         host = re.search(r"c=IN IP4 (\S+)", sdp.body)
         port = re.search(r"m=audio (\d+)", sdp.body)
-        assert host, sdp.body
-        assert port, sdp.body
+        if host is None or port is None:
+            raise RefusedError(488, "no audio was offered")
         talk = Talk(self, call_id, ours, theirs, target, far, (host[1], int(port[1])))
         records = sdp.all("Record-Route")
         talk.routes = "".join(
@@ -400,7 +352,7 @@ class Phone:
     # Being called.
 
     def _rtp(self, data: bytes, source: tuple[str, int]) -> None:
-        at = time.monotonic()
+        at = now_s()
         for talk in self._dialogs.values():
             if talk.audio == source and len(data) > 12:
                 talk.heard.append(Packet(at, data[1] & 0x7F, data[12:]))
@@ -487,7 +439,7 @@ class Phone:
         if how.rings:
             self.respond(message, 180, "Ringing")
         with anyio.move_on_after(how.ring_s):
-            while message.get("Call-ID") not in self.cancelled:
+            while message.get("Call-ID") not in self.cancelled:  # noqa: ASYNC110  # a telephone looks, too
                 await anyio.sleep(0.01)
         if message.get("Call-ID") in self.cancelled:
             self.respond(message, 487, "Request Terminated")
@@ -497,7 +449,8 @@ class Phone:
             return
         self.respond(message, 200, "OK", body=self.sdp())
         target = re.search(r"<([^>]+)>", message.get("Contact"))
-        assert target
+        if target is None:
+            return
         ours = f"{message.get('To')};tag=p{self._nonce}"
         talk = self._talk(
             message, message.get("Call-ID"), ours=ours, theirs=message.get("From"), target=target[1], far=message.source
@@ -507,6 +460,7 @@ class Phone:
     def respond(
         self, message: Message, status: int, reason: str, *, tag: bool = True, more: str = "", body: str = ""
     ) -> None:
+        """Send a response."""
         to = message.get("To")
         if tag and status > 100 and ";tag=" not in to:
             to += f";tag=p{self._nonce}"

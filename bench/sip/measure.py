@@ -1,0 +1,227 @@
+"""Calls over SIP that interrupt: a real server with its SIP agent, telephones on loopback, packets' times.
+
+An interruption is timed at the telephone: from the packet in which the caller's voice sets in, to the last packet with
+sound of the assistant before it falls silent.
+"""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import anyio
+import httpx
+import numpy as np
+
+from bargein.audio import g711
+from bargein.audio.resample import resample
+from bench.capacity_clips import RATE_HZ, Utterance
+from bench.capacity_processes import Cores, providers, server
+from bench.sip.message import RefusedError
+from bench.sip.phone import Packet, Phone, Talk, now_s
+
+NUMBER = "+15557770000"
+WITHIN_S = 2.0
+"""An interruption that has not silenced the assistant by then was missed."""
+
+_TELEPHONE_HZ = 8000
+_PACKET_S = 0.02
+_QUIET_PACKETS = 8  # so many without sound are silence, and no pause within a word
+_LEVEL = 200
+_LISTENS_S = (1.0, 2.5)
+_PATIENCE_S = 8.0
+_SPREAD_S = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What became of one call.
+
+    Attributes:
+        yields_ms: for each interruption, from the voice's packet to the last of the assistant's sound.
+        missed: interruptions that silenced nobody.
+        dropped: the far end ended it, or it never began.
+        unanswered: how often the assistant did not begin to speak again.
+    """
+
+    yields_ms: tuple[float, ...] = ()
+    missed: int = 0
+    dropped: bool = False
+    unanswered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What became of all of them."""
+
+    calls: tuple[Call, ...]
+    yields_ms: tuple[float, ...] = field(default=())
+
+    @classmethod
+    def of(cls, calls: Sequence[Call]) -> "Figures":
+        """Put them together."""
+        return cls(tuple(calls), tuple(sorted(ms for call in calls for ms in call.yields_ms)))
+
+    def percentile(self, percent: float) -> float:
+        """Of the interruptions, in milliseconds."""
+        return float(np.percentile(self.yields_ms, percent)) if self.yields_ms else float("nan")
+
+    @property
+    def missed(self) -> int:
+        """Interruptions that silenced nobody."""
+        return sum(call.missed for call in self.calls)
+
+    @property
+    def dropped(self) -> int:
+        """Calls that were."""
+        return sum(call.dropped for call in self.calls)
+
+    def line(self) -> str:
+        """A line for a person."""
+        return (
+            f"{len(self.calls):5} {len(self.yields_ms):13} {self.percentile(50):9.0f} {self.percentile(95):8.0f}"
+            f" {self.missed:8} {self.dropped:8}"
+        )
+
+
+HEAD = "calls interruptions    p50 ms   p95 ms   missed  dropped"
+
+
+async def measure(clips: Sequence[Utterance], calls: int, seconds: float) -> Figures:
+    """Run a server, and so many calls at once for so long; gives what became of them.
+
+    Raises:
+        RuntimeError: the server does not come up.
+    """
+    port, cores = _free_port(), Cores.split()
+    listen = {
+        "BARGEIN_SIP_LISTEN": f"127.0.0.1:{port}",
+        "BARGEIN_SIP_DIRECT": "1",
+        "BARGEIN_SIP_TRANSPORTS": "udp",
+        "BARGEIN_SIP_MOST_CALLS": str(calls + 10),
+    }
+    with TemporaryDirectory(prefix="bargein-sip-") as folder:
+        async with (
+            providers(cores) as urls,
+            server(cores, Path(folder), environment=listen) as running,
+        ):
+            await _make_number(running.server.url, dict(urls))
+            return await callers(clips, ("127.0.0.1", port), calls, seconds)
+
+
+async def callers(clips: Sequence[Utterance], at: tuple[str, int], calls: int, seconds: float) -> Figures:
+    """So many calls at once, for so long, to a server whose number answers already."""
+    said = [_telephone(clip) for clip in clips]
+    outcomes: list[Call] = []
+
+    async def one(index: int) -> None:
+        await anyio.sleep(index * _SPREAD_S)
+        outcomes.append(await _call(said, at, seconds, Random(index)))
+
+    async with anyio.create_task_group() as tasks:
+        for index in range(calls):
+            tasks.start_soon(one, index)
+    return Figures.of(outcomes)
+
+
+async def _make_number(url: str, urls: dict[str, str]) -> None:
+    """Store a trunk, its number, and who takes its calls."""
+    assistant: dict[str, object] = {
+        "firstMessage": "This greeting goes on and on for quite a while. " * 8,
+        "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
+        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
+        "transcriber": {"provider": "custom-transcriber", "server": {"url": urls["transcriber"]}},
+        "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
+    }
+    trunk: dict[str, object] = {"provider": "byo-sip-trunk", "gateways": [{"ip": "127.0.0.1"}]}
+    async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as http:
+        made = (await http.post("/assistant", json=assistant)).raise_for_status().json()
+        credential = (await http.post("/credential", json=trunk)).raise_for_status().json()
+        number = {"provider": "byo-phone-number", "number": NUMBER, "credentialId": credential["id"]}
+        (await http.post("/phone-number", json={**number, "assistantId": made["id"]})).raise_for_status()
+
+
+async def _call(said: Sequence[tuple[np.ndarray, float]], at: tuple[str, int], seconds: float, random: Random) -> Call:
+    yields: list[float] = []
+    missed = unanswered = 0
+    async with Phone.open() as phone:
+        try:
+            talk = await phone.call(f"sip:{NUMBER}@{at[0]}:{at[1]}", at)
+        except (RefusedError, TimeoutError):
+            return Call(dropped=True)
+        until = now_s() + seconds
+        while now_s() < until and not talk.over.is_set():
+            if not await _sounds(talk):
+                unanswered += 1
+            await anyio.sleep(random.uniform(*_LISTENS_S))
+            pcm, onset_s = random.choice(said)
+            ms = await _interrupt(talk, pcm, onset_s)
+            if ms is None:
+                missed += 1
+            else:
+                yields.append(ms)
+        dropped = talk.over.is_set()
+        if not dropped:
+            await talk.bye()
+        return Call(tuple(yields), missed, dropped, unanswered)
+
+
+async def _sounds(talk: Talk) -> bool:
+    """Wait for the assistant to speak; gives whether it does."""
+    since = now_s()
+    with anyio.move_on_after(_PATIENCE_S):
+        while not any(_is_sound(packet) for packet in _from(talk, since)):  # noqa: ASYNC110  # packets tell nobody
+            await anyio.sleep(0.05)
+        return True
+    return False
+
+
+async def _interrupt(talk: Talk, pcm: np.ndarray, onset_s: float) -> float | None:
+    """Say something; gives how long the assistant went on, or None if it did not stop."""
+    had = len(talk.spoken_at)
+    talk.say(pcm)
+    await talk.wait_said()
+    onset_packet = had + int(onset_s / _PACKET_S)
+    if len(talk.spoken_at) <= onset_packet:
+        return None
+    at = talk.spoken_at[onset_packet]
+    await anyio.sleep(max(0.0, at + 1.0 - now_s()))
+    last, quiet = at, 0
+    for packet in _from(talk, at):
+        if _is_sound(packet):
+            last, quiet = packet.at, 0
+        else:
+            quiet += 1
+            if quiet >= _QUIET_PACKETS:
+                return (last - at) * 1000
+        if packet.at > at + WITHIN_S:
+            return None
+    return None
+
+
+def _from(talk: Talk, at: float) -> list[Packet]:
+    found: list[Packet] = []
+    for packet in reversed(talk.heard):
+        if packet.at < at:
+            break
+        if packet.kind == 0:
+            found.append(packet)
+    return found[::-1]
+
+
+def _is_sound(packet: Packet) -> bool:
+    return bool(np.abs(g711.decode(packet.payload)).max(initial=0) > _LEVEL)
+
+
+def _telephone(clip: Utterance) -> tuple[np.ndarray, float]:
+    pcm = np.frombuffer(b"".join(clip.frames), dtype="<i2").astype(np.int16)
+    return resample(pcm, RATE_HZ, _TELEPHONE_HZ), clip.onset_ms / 1000
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

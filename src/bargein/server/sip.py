@@ -1,0 +1,71 @@
+"""SIP, as the server sets it up: the secret that is shared with the proxy in front, and the proxy's configuration."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from bargein.carriers.seam import Line
+from bargein.carriers.sip.kamailio import AGENTS, CONFIG, Edge, agents_of, configuration_of
+from bargein.clock import Clock
+from bargein.server.telephony.lines import Lines
+from bargein.settings import Settings
+from bargein.store import Store
+
+DATABASE = "bargein.db"
+PROOF_FILE = "sip.secret"
+_PROVIDERS = ("byo-phone-number", "vapi")
+
+
+def proof_of(data_dir: Path) -> str:
+    """The secret that the SIP proxy proves itself with; made when it is first asked for.
+
+    Raises:
+        OSError: it can be neither read nor written.
+    """
+    path = data_dir / PROOF_FILE
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        _write(path, secrets.token_hex(24))
+    return path.read_text(encoding="ascii").strip()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in one step."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[str, Line]]:
+    """The stored numbers that SIP serves.
+
+    Raises:
+        StoreError: the database cannot be read.
+        VaultError: nor can what is encrypted in it.
+    """
+    path = settings.data_dir / DATABASE
+    store = await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+    try:
+        lines = Lines(store, settings)
+        return {provider: await lines.of_provider(provider) for provider in _PROVIDERS}
+    finally:
+        await store.close()
+
+
+def write_configuration(
+    folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, Line]], proof: str
+) -> tuple[list[Path], list[str]]:
+    """Write Kamailio's configuration, readable to its owner alone; gives the files, and what was left out.
+
+    Raises:
+        ConfigError: it cannot be written of this.
+        OSError: it cannot be written there.
+    """
+    text, odd = configuration_of(edge, lines, proof)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / CONFIG, text)
+    _write(folder / AGENTS, agents_of(edge))
+    return [folder / CONFIG, folder / AGENTS], odd
