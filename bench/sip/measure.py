@@ -129,6 +129,7 @@ async def callers(clips: Sequence[Utterance], at: tuple[str, int], calls: int, s
 async def _make_number(url: str, urls: dict[str, str]) -> None:
     """Store a trunk, its number, and who takes its calls."""
     assistant: dict[str, object] = {
+        "firstMessageInterruptionsEnabled": True,
         "firstMessage": "This greeting goes on and on for quite a while. " * 8,
         "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
         "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},

@@ -381,3 +381,15 @@ async def test_a_gateway_that_answers_no_options_is_passed_over() -> None:
         trunk["gateways"] = trunk["gateways"][:1]  # type: ignore[index]
         with pytest.raises(CarrierError, match="no gateway"):
             await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
+
+
+def test_a_server_on_uvloop_reaches_its_agent() -> None:
+    async def call() -> None:
+        async with switchboard() as board, Phone.open() as phone:
+            talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
+            held = await board.house.until_held()
+            say(held, tone(0.2))
+            await until(lambda: loudness(talk.sound) > 5000)
+            await talk.bye()
+
+    anyio.run(call, backend_options={"use_uvloop": True})

@@ -1,14 +1,16 @@
 """The link between the server and its SIP agent: one pair of sockets that carries orders and the sound of all calls.
 
 A frame is a length, a channel and a kind, then what it holds. Channel 0 holds messages (`carriers.sip.messages`), each
-other channel one call's `SipCodec` frames. Both ends are on this machine and both are asyncio, so that a frame is
-read and written without a task of its own: a hundred calls are ten thousand frames a second.
+other channel one call's `SipCodec` frames. Both ends are on this machine and both are asyncio, and one task reads for
+all calls: a hundred of them are ten thousand frames a second.
 """
 
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 import anyio
 
@@ -30,13 +32,15 @@ class Link(asyncio.Protocol):
         lost: the other end is gone, has stalled, or said what makes no sense.
 
     Args:
-        take: gets each frame and its channel, at once.
+        take: gets each frame and its channel, from the task that runs `pump`.
     """
 
     def __init__(self, take: Callable[[int, str | bytes], None]) -> None:
         self.lost = anyio.Event()
         self._take = take
         self._rest = bytearray()
+        self._came: deque[tuple[int, str | bytes]] = deque()
+        self._work = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
     @classmethod
@@ -49,8 +53,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
@@ -67,12 +70,24 @@ class Link(asyncio.Protocol):
                 break
             held = bytes(rest[at + _HEAD.size : end])
             at = end
-            self._take(channel, held.decode(errors="replace") if kind == _TEXT else held)
+            self._came.append((channel, held.decode(errors="replace") if kind == _TEXT else held))
         del rest[:at]
+        self._work.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
         self.lost.set()
+        self._work.set()
+
+    async def pump(self) -> None:
+        """Hand on what comes, until the link is lost."""
+        while True:
+            while self._came:
+                self._take(*self._came.popleft())
+            if self.lost.is_set():
+                return
+            self._work.clear()
+            await self._work.wait()
 
     def send(self, channel: int, frame: str | bytes) -> None:
         """Put a frame on its way; on a link that is lost it goes nowhere."""
@@ -87,5 +102,6 @@ class Link(asyncio.Protocol):
     def close(self) -> None:
         """Cut it."""
         self.lost.set()
+        self._work.set()
         if self._transport is not None:
             self._transport.abort()

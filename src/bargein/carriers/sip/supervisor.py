@@ -122,6 +122,7 @@ class SipAgent:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._begin)
                 tasks.start_soon(self._watch)
+                tasks.start_soon(link.pump)
                 await self._until_lost(link)
         except* _AgentLostError as group:
             raise _AgentLostError(str(group.exceptions[0])) from None

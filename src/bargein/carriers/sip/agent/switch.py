@@ -80,6 +80,7 @@ class Switch:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             self._link = await Link.over(end, self._take)
+            tasks.start_soon(self._link.pump)
             tasks.start_soon(self._watch_link, self._link)
             await self._over.wait()
             with anyio.CancelScope(shield=True), suppress(BaresipError):
