@@ -186,7 +186,7 @@ class Phone:
     Attributes:
         invites: what came.
         talks: calls that came in and were answered.
-        odd: responses that nobody waited for.
+        last_call_id: of the last call that it made.
     """
 
     def __init__(self, tasks: anyio.abc.TaskGroup, user: str, host: str) -> None:
@@ -198,6 +198,8 @@ class Phone:
         self.talks: list[Talk] = []
         self.cancelled: list[str] = []
         self.answering = Answering()
+        self.last_call_id = ""
+        self._picked_up: int | None = None
         self._tasks = tasks
         self._waiting: dict[tuple[str, int], asyncio.Queue[Message]] = {}
         self._dialogs: dict[str, Talk] = {}
@@ -263,6 +265,7 @@ class Phone:
             secrets.token_hex(10),
             f"{sender or f'<sip:{self.user}@{self.host}>'};tag={secrets.token_hex(4)}",
         )
+        self.last_call_id = call_id
         proof = ""
         for cseq in (1, 2):
             via = self.via()
@@ -439,13 +442,14 @@ class Phone:
         if how.rings:
             self.respond(message, 180, "Ringing")
         with anyio.move_on_after(how.ring_s):
-            while message.get("Call-ID") not in self.cancelled:  # noqa: ASYNC110  # a telephone looks, too
+            while message.get("Call-ID") not in self.cancelled and self._picked_up is None:  # noqa: ASYNC110  # it looks
                 await anyio.sleep(0.01)
+        status, self._picked_up = self._picked_up or how.status, None
         if message.get("Call-ID") in self.cancelled:
             self.respond(message, 487, "Request Terminated")
             return
-        if how.status != 200:
-            self.respond(message, how.status, "No")
+        if status != 200:
+            self.respond(message, status, "No")
             return
         self.respond(message, 200, "OK", body=self.sdp())
         target = re.search(r"<([^>]+)>", message.get("Contact"))
@@ -456,6 +460,10 @@ class Phone:
             message, message.get("Call-ID"), ours=ours, theirs=message.get("From"), target=target[1], far=message.source
         )
         self.talks.append(talk)
+
+    def pick_up(self, status: int = 200) -> None:
+        """Answer what rings, or refuse it."""
+        self._picked_up = status
 
     def respond(
         self, message: Message, status: int, reason: str, *, tag: bool = True, more: str = "", body: str = ""

@@ -324,7 +324,8 @@ def config(
     from bargein.carriers.sip.kamailio import ConfigError, Edge  # noqa: PLC0415
     from bargein.clock import LoopClock  # noqa: PLC0415
     from bargein.ports import StoreError  # noqa: PLC0415
-    from bargein.server.sip import proof_of, stored_lines, write_configuration  # noqa: PLC0415
+    from bargein.server.sip import stored_lines, write_configuration  # noqa: PLC0415
+    from bargein.server.telephony.secret import proof_of  # noqa: PLC0415
     from bargein.store.vault import VaultError  # noqa: PLC0415
 
     if settings.sip is None:
@@ -342,7 +343,7 @@ def config(
     )
     try:
         lines = anyio.run(stored_lines, settings, LoopClock())
-        files, odd = write_configuration(out, edge, lines, proof_of(settings.data_dir))
+        files, odd = write_configuration(out, edge, lines, proof_of(settings))
     except (ConfigError, StoreError, VaultError, ValueError, OSError) as error:
         raise _fail(str(error)) from None
     for line in odd:

@@ -33,6 +33,8 @@ class SipSettings:
         public_address: the IP address that the world reaches the proxy by (`BARGEIN_SIP_PUBLIC_ADDRESS`).
         proxy: host and port of the Kamailio in front, which calls go out through (`BARGEIN_SIP_PROXY`).
         direct: there is no proxy: whoever reaches `listen` may call (`BARGEIN_SIP_DIRECT`, 1 or 0).
+        secret: that Kamailio proves itself with (`BARGEIN_SIP_SECRET`); not set: one is kept in `sip.secret` in the
+            data folder.
         headers: of an INVITE that are passed on without a proxy; at most ten (`BARGEIN_SIP_HEADERS`, names).
         most_calls: more calls at once are refused (`BARGEIN_SIP_MOST_CALLS`).
     """
@@ -46,6 +48,7 @@ class SipSettings:
     public_address: str | None = None
     proxy: str | None = None
     direct: bool = False
+    secret: str | None = field(default=None, repr=False)
     headers: tuple[str, ...] = ()
     most_calls: int = 100
 
@@ -322,6 +325,7 @@ def _sip(text: Callable[[str], str | None]) -> SipSettings | None:
         public_address=text("BARGEIN_SIP_PUBLIC_ADDRESS"),
         proxy=text("BARGEIN_SIP_PROXY"),
         direct=_switch("BARGEIN_SIP_DIRECT", text("BARGEIN_SIP_DIRECT")) or False,
+        secret=text("BARGEIN_SIP_SECRET"),
         headers=_words(text("BARGEIN_SIP_HEADERS") or ""),
         most_calls=_number("BARGEIN_SIP_MOST_CALLS", text("BARGEIN_SIP_MOST_CALLS"), 100),
     )

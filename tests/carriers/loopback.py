@@ -310,6 +310,9 @@ class Loopback(abc.ABC):
         can_press: whether keys can be sent into a call.
         marks: whether it says when a mark was reached.
         signs_once: whether each of its signatures is good for one request.
+        native: whether it brings its calls itself, without webhooks and media sockets.
+        numbers: whether its callers have numbers.
+        counted_as: what its refusals are counted under, if not its provider.
         settings: for the server (`bargein.settings.Settings`), so that it finds this carrier.
         secrets: what nobody may be told.
         url: of its REST API.
@@ -321,6 +324,9 @@ class Loopback(abc.ABC):
     can_press: ClassVar[bool]
     marks: ClassVar[bool] = True
     signs_once: ClassVar[bool] = False
+    native: ClassVar[bool] = False
+    numbers: ClassVar[bool] = True
+    counted_as: ClassVar[str | None] = None
 
     def __init__(self) -> None:
         self.url = ""
@@ -396,6 +402,15 @@ class Loopback(abc.ABC):
         return "clear" in kinds
 
     # What is the same for all.
+
+    @property
+    def customer(self) -> dict[str, Any]:
+        """Whom the server is to call."""
+        return {"number": CALLER}
+
+    def seen(self, caller: str) -> dict[str, Any]:
+        """A caller, as the record of a call has it."""
+        return {"number": caller}
 
     def new_call(self, *, placed: bool = False) -> Phone:
         self._count += 1

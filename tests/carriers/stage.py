@@ -14,7 +14,7 @@ from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, Transcri
 
 from bargein.clock import LoopClock
 from tests.call.harness import Running, assistant, eventually, running, stored
-from tests.carriers.loopback import CALLER, Loopback, Phone
+from tests.carriers.loopback import Loopback, Phone
 from tests.published import conforms
 
 CLOCK = LoopClock()
@@ -91,7 +91,7 @@ class House:
 
     async def call(self, given: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Have the server call somebody."""
-        body = {"assistant": given, "phoneNumberId": self.number["id"], "customer": {"number": CALLER}, **more}
+        body = {"assistant": given, "phoneNumberId": self.number["id"], "customer": self.carrier.customer, **more}
         made = await self.client.post("/call", json=body)
         assert made.status_code == 201, made.text
         return made.json()
@@ -130,7 +130,8 @@ class House:
     async def refusals(self, reason: str) -> float:
         """How often something of the carrier's was refused for this reason."""
         text = (await self.client.get("/metrics")).text
-        name = f'bargein_carrier_refusals_total{{provider="{self.carrier.provider}",reason="{reason}"}}'
+        provider = self.carrier.counted_as or self.carrier.provider
+        name = f'bargein_carrier_refusals_total{{provider="{provider}",reason="{reason}"}}'
         return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
 
     async def refused(self, reason: str, times: int = 1) -> None:

@@ -1,7 +1,5 @@
 """SIP, as the server sets it up: the secret that is shared with the proxy in front, and the proxy's configuration."""
 
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,34 +7,12 @@ from bargein.carriers.seam import Line
 from bargein.carriers.sip.kamailio import AGENTS, CONFIG, Edge, agents_of, configuration_of
 from bargein.clock import Clock
 from bargein.server.telephony.lines import Lines
+from bargein.server.telephony.secret import write_private
 from bargein.settings import Settings
 from bargein.store import Store
 
 DATABASE = "bargein.db"
-PROOF_FILE = "sip.secret"
 _PROVIDERS = ("byo-phone-number", "vapi")
-
-
-def proof_of(data_dir: Path) -> str:
-    """The secret that the SIP proxy proves itself with; made when it is first asked for.
-
-    Raises:
-        OSError: it can be neither read nor written.
-    """
-    path = data_dir / PROOF_FILE
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        _write(path, secrets.token_hex(24))
-    return path.read_text(encoding="ascii").strip()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, in one step."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[str, Line]]:
@@ -66,6 +42,6 @@ def write_configuration(
     """
     text, odd = configuration_of(edge, lines, proof)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / CONFIG, text)
-    _write(folder / AGENTS, agents_of(edge))
+    write_private(folder / CONFIG, text)
+    write_private(folder / AGENTS, agents_of(edge))
     return [folder / CONFIG, folder / AGENTS], odd

@@ -75,7 +75,7 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
             await talk.over.wait()
         # past the proxy nobody gets in
         assert await refusal(stranger, OPEN, board.at) == 486
-        assert board.house.refusals == ["past-the-proxy"]
+        assert board.house.refusals == ["forged"]
 
 
 async def test_calls_go_out_through_it(tmp_path: Path) -> None:

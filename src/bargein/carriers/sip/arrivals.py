@@ -80,7 +80,7 @@ def read_arrival(called: Called, proof: str | None, *, direct: bool) -> Arrival:
             raise StrangerError("forged")
         source, proven, to = parts[1], None if parts[2] == "-" else parts[2], read_uri(parts[3])
     elif not direct:
-        raise StrangerError("past-the-proxy")
+        raise StrangerError("forged")
     sender = given.get("from", "")
     caller = read_uri(sender) or read_uri(called.caller)
     asserted = read_uri(given.get("p-asserted-identity", ""))

@@ -36,6 +36,8 @@ from bargein.clock import Clock
 from bargein.ports import CarrierError
 
 _START_S = 15.0
+_READY_S = 5.0
+"""So long an order waits for an agent that is just being started."""
 _SILENT_S = 12.0
 """An agent gives a sign of life every two seconds."""
 _STOP_S = 4.0
@@ -71,6 +73,7 @@ class SipAgent:
         self._problem = "the SIP agent has not started yet"
         self._sockets: dict[int, SipSocket] = {}
         self._alive = False
+        self._ready = anyio.Event()
         self.restarts = 0
 
     @property
@@ -152,6 +155,7 @@ class SipAgent:
         except CarrierError as error:
             raise _AgentLostError(str(error)) from None
         self._problem = ""
+        self._ready.set()
         _log.info("SIP listens", listen=order.listen, transports=list(order.transports))
         if self._registrations is not None:
             with suppress(CarrierError):
@@ -211,6 +215,7 @@ class SipAgent:
         """The process is gone, and all its calls with it."""
         self._link = None
         self._problem = self._problem or "the SIP agent has ended"
+        self._ready = anyio.Event()
         for reply in tuple(self._waiting.values()):
             reply.give("the SIP agent has ended")
         self._waiting.clear()
@@ -228,6 +233,9 @@ class SipAgent:
         """
         if isinstance(order, Register):
             self._registrations = order
+        if self._problem:
+            with anyio.move_on_after(_READY_S):
+                await self._ready.wait()
         if self._problem:
             raise CarrierError(self._problem)
         if isinstance(order, Place):

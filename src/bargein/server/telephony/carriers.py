@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from bargein.carriers.seam import Carrier, NativeCarrier
 from bargein.clock import Clock
 from bargein.ports import CarrierError
+from bargein.server.telephony.secret import proof_of
 from bargein.settings import Settings
 from bargein.wire.base import JsonObject
 
@@ -60,7 +62,10 @@ def _vonage_credential(settings: Settings) -> JsonObject | None:
 def _sip(room: Any, settings: Settings, clock: Clock) -> Carrier:
     if settings.sip is None:
         raise CarrierError("this server does not serve SIP: set BARGEIN_SIP_LISTEN.")
-    return room.SipCarrier(room.Exchange(settings.sip, clock, None))
+    if find_spec("baresip") is None:
+        raise ImportError(name="baresip")  # it is the agent's process that imports it
+    proof = None if settings.sip.direct else proof_of(settings)
+    return room.SipCarrier(room.Exchange(settings.sip, clock, proof))
 
 
 def _no_credential(_: Settings) -> JsonObject | None:
@@ -114,7 +119,11 @@ class Carriers:
         """Those that bring their calls themselves and are to run with the server (SIP, where it is set up)."""
         if self._settings.sip is None:
             return ()
-        found: Any = self.find("vapi")
+        try:
+            found: Any = self.find("vapi")
+        except CarrierError as error:
+            _log.error("SIP is not served", reason=str(error))
+            return ()
         return (found,)
 
     def _make(self, provider: str, known: _Known) -> Carrier:

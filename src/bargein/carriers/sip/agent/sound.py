@@ -19,6 +19,8 @@ _GAP_MS = 120
 stops is heard to stop."""
 _GAP_KEPT_MS = 60
 _AHEAD_MS = 200
+_LEAVES_MS = 25
+"""What has left baresip's buffer is encoded and sent with the next packet, of 20 ms."""
 _FLUSH_MS = 60
 """baresip drops its buffer at the next tick of its own clock, 20 ms at most; what is written before that goes too."""
 _LONGEST_BACKLOG_S = 180
@@ -59,6 +61,7 @@ class Sound:
         self._waiting = bytearray()
         self._converted = b""
         self._marks: deque[tuple[int, str]] = deque()
+        self._leaving: deque[tuple[float, str]] = deque()
         self._put = 0
         self._flushing_until_ms: float | None = None
         self._heard_until_ms = now_ms
@@ -86,7 +89,8 @@ class Sound:
             self._flushing_until_ms = now_ms + _FLUSH_MS
         except (AudioNotActive, AudioRestarted):
             pass  # then there is nothing to drop
-        dropped = [name for _, name in self._marks]
+        dropped = [name for _, name in (*self._leaving, *self._marks)]
+        self._leaving.clear()
         self._marks.clear()
         return dropped
 
@@ -102,9 +106,11 @@ class Sound:
         except AudioNotActive:
             return self._silence(b"", now_ms), []
         played = self._put - len(self._waiting) - self._tx.put_in(len(self._converted)) - unplayed
-        reached: list[str] = []
         while self._marks and self._marks[0][0] <= played and self._flushing_until_ms is None:
-            reached.append(self._marks.popleft()[1])
+            self._leaving.append((now_ms + _LEAVES_MS, self._marks.popleft()[1]))
+        reached: list[str] = []
+        while self._leaving and self._leaving[0][0] <= now_ms:
+            reached.append(self._leaving.popleft()[1])
         return self._silence(heard, now_ms), reached
 
     def _write(self, info: AudioInfo, now_ms: float) -> None:
