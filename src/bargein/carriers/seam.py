@@ -461,6 +461,11 @@ class House(Protocol):
 class NativeCarrier(Carrier, Protocol):
     """A carrier that brings its calls itself. Its webhook methods raise `ForgedError` or `NotImplementedError`."""
 
+    @property
+    def problem(self) -> str | None:
+        """Why it can neither place nor take calls now; None if it can."""
+        ...
+
     async def run(self, house: House) -> None:
         """Work until cancelled; started with the server."""
         ...

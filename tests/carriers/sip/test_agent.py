@@ -145,6 +145,7 @@ async def test_a_caller_who_gives_up_while_it_rings() -> None:
         board.house.incoming = _never  # type: ignore[method-assign]
 
         async def give_up(cancel: str) -> None:
+            await until(lambda: board.exchange._calls)
             phone.sip.sendto(cancel.encode(), board.at)
 
         with pytest.raises(RefusedError) as refused:

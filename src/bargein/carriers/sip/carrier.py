@@ -34,6 +34,11 @@ class SipCarrier:
         self._exchange = exchange
         exchange.serve(self)
 
+    @property
+    def problem(self) -> str | None:
+        """See `NativeCarrier.problem`."""
+        return self._exchange.agent.problem
+
     async def run(self, house: House) -> None:
         """See `NativeCarrier.run`."""
         await self._exchange.run(house)

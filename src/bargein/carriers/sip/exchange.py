@@ -103,6 +103,7 @@ class Exchange:
         self._agent = SipAgent(self._configure, clock, self._told)
         self._pings = Pings(settings.authorities)
         self._looking = anyio.Lock()
+        self._arriving: set[str] = set()
         self._calls: dict[str, _Call] = {}
         self._carrier: Carrier | None = None
         self._house: House | None = None
@@ -173,7 +174,10 @@ class Exchange:
             return
         match told:
             case Called():
+                self._arriving.add(told.call)
                 self._tasks.start_soon(self._called, told, self._house)
+            case Ended() if told.call in self._arriving:
+                self._arriving.discard(told.call)
             case Rings() if (call := self._calls.get(told.call)) is not None:
                 self._tasks.start_soon(self._house.notice, call.provider, Ringing(told.call))
             case Taken() if (call := self._calls.get(told.call)) is not None:
@@ -193,8 +197,12 @@ class Exchange:
         except StrangerError as error:
             house.refused("sip", error.reason)
             _log.info("an INVITE was refused", reason=error.reason)
+            self._arriving.discard(called.call)
             await self._refuse(called.call)
             return
+        if called.call not in self._arriving:
+            return  # the caller has given up already
+        self._arriving.discard(called.call)
         line = lines[provider][number_id]
         call = _Call(provider, line, inbound=True, far=arrival.caller)
         self._calls[called.call] = call

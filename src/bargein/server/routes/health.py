@@ -23,6 +23,7 @@ async def health() -> dict[str, str]:
 async def ready(services: Reach) -> dict[str, str]:
     """The server can take calls: 200, or 503 with what is missing."""
     missing = [f"{name}: {what}" for name, what in services.readiness.missing.items()]
+    missing += [native.problem for native in services.exchange.carriers.natives() if native.problem is not None]
     try:
         with anyio.fail_after(_DATABASE_SECONDS):
             await services.store.ping()
