@@ -191,7 +191,7 @@ class _Story:
         try:
             await phone.end_call(server, record)
         except ClientError:
-            self._narration.note("the call could not be hung up: it is not live; the server goes on by itself")
+            self._narration.note("the call could not be hung up; it may be over")
         else:
             self._narration.note("hung up")
 

@@ -121,10 +121,10 @@ def listen_in(server: Server, record: JsonObject) -> AbstractAsyncContextManager
 
 
 async def end_call(server: Server, record: JsonObject) -> None:
-    """Hang a call up (`end-call` to `monitor.controlUrl`).
+    """Hang a call up that is live or rings (`end-call` to `monitor.controlUrl`).
 
     Raises:
-        ClientError: it is not live, or may not be steered.
+        ClientError: it does neither, or may not be steered.
     """
     await ask(server, "POST", f"/{record['id']}/control", {"type": "end-call"})
 
