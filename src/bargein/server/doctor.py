@@ -4,31 +4,18 @@ import platform
 import shutil
 import socket
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from bargein import __version__
 from bargein.clock import LoopClock
 from bargein.providers.embedded import Embedded
+from bargein.server.finding import Finding
+from bargein.server.telephony.checkup import examine_telephony
 from bargein.settings import Settings
 
 _PACKAGES = ("fastapi", "uvicorn", "uvloop", "onnxruntime", "soxr", "sqlalchemy", "aiosqlite")
+_DATABASE = "bargein.db"
 _LEAST_FREE_BYTES = 200 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        ok: True: fine; False: it keeps something from working; None: not set, which is fine too.
-        fix: what to do about it.
-    """
-
-    name: str
-    ok: bool | None
-    detail: str
-    fix: str = ""
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -38,6 +25,7 @@ def examine(settings: Settings) -> list[Finding]:
         *map(_package, _PACKAGES),
         *_models(),
         *_keys(settings),
+        *examine_telephony(settings, _DATABASE),
         _data_dir(settings),
         _address(settings),
     ]

@@ -1,0 +1,183 @@
+"""What `bargein doctor` finds of telephone calls: whether carriers reach this server, and what each number needs."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
+from typing import cast
+from urllib.parse import urlsplit
+
+import anyio
+import httpx
+
+from bargein import __version__
+from bargein.carriers.seam import Line
+from bargein.clock import Clock, LoopClock
+from bargein.ports import BargeinError
+from bargein.server.finding import Finding
+from bargein.server.telephony.carriers import CARRIERS
+from bargein.server.telephony.lines import Lines
+from bargein.settings import Settings, is_loopback
+from bargein.store import Query, Store
+
+_SECONDS = 10.0
+_FEW_DAYS = 14
+_MOST_SKEW_S = 30
+"""Carriers refuse signatures, and we theirs, that are a few minutes off; this leaves room."""
+_DAY_MS = 86_400_000
+
+_CALLED_BY = ("twilio", "telnyx", "vonage")
+"""Carriers that call this server."""
+_CHECKED_WITH = {
+    "twilio": (("twilioAuthToken", "authToken"), "twilioAuthToken, or TWILIO_AUTH_TOKEN"),
+    "telnyx": (("publicKey",), "publicKey in its credential, or TELNYX_PUBLIC_KEY"),
+    "vonage": (("signatureSecret",), "signatureSecret in its credential, or VONAGE_SIGNATURE_SECRET"),
+}
+_CLOCKS = {
+    "twilio": "https://api.twilio.com",
+    "telnyx": "https://api.telnyx.com",
+    "vonage": "https://api.nexmo.com",
+}
+_PACKAGES = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "sip": "baresip"}
+
+
+def examine_telephony(settings: Settings, database: str) -> list[Finding]:
+    """Look at everything that telephone calls need. Asks the server's public address, and one carrier for the time.
+
+    Args:
+        settings: what a person has set.
+        database: the name of the database's file in the data folder.
+    """
+    clock = LoopClock()
+    lines, findings = _lines(settings, clock, database)
+    for number_id, line in lines.items():
+        findings += _number(settings, number_id, line)
+    called = sorted({str(line.number.get("provider")) for line in lines.values()} & set(_CALLED_BY))
+    findings += _address(settings, clock, called)
+    return findings + _clock(settings, clock, called)
+
+
+def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str, Line], list[Finding]]:
+    """The stored numbers; none where there is no database yet, which is not to be made by looking."""
+    path = settings.data_dir / database
+    if settings.database_url is None and not path.exists():
+        return {}, []
+
+    async def read() -> dict[str, Line]:
+        store = await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+        try:
+            lines = Lines(store, settings)
+            numbers = await store.phone_numbers.list(Query(limit=1000))
+            return {str(number["id"]): await lines.of(number) for number in numbers}
+        finally:
+            await store.close()
+
+    try:
+        return anyio.run(read), []
+    except (BargeinError, OSError) as error:
+        return {}, [Finding("phone numbers", ok=False, detail=f"cannot be read: {error}", fix="start the server once")]
+
+
+def _number(settings: Settings, number_id: str, line: Line) -> list[Finding]:
+    """What one number lacks."""
+    provider = str(line.number.get("provider"))
+    known = CARRIERS.get(provider)
+    if known is None:
+        return []
+    name = str(line.number.get("number") or line.number.get("sipUri") or number_id)
+    if find_spec(_PACKAGES[known.extra]) is None:
+        fix = f"python -m pip install 'bargein[{known.extra}]'"
+        return [Finding(name, ok=False, detail=f"its carrier {provider} needs an extra", fix=fix)]
+    if provider not in _CHECKED_WITH:
+        served = settings.sip is not None
+        return [Finding(name, ok=served, detail=f"{provider}", fix="" if served else "set BARGEIN_SIP_LISTEN")]
+    fields, where = _CHECKED_WITH[provider]
+    held = {**(line.credential or {}), **line.number}
+    if not any(held.get(field) for field in fields):
+        detail = f"{provider}: nothing to check its webhooks with, so that no call can come in"
+        return [Finding(name, ok=False, detail=detail, fix=f"set {where}")]
+    if line.number.get("status") == "blocked":
+        fix = f"PATCH /phone-number/{number_id} with {{}}: its header X-Bargein-Warning says what is wrong"
+        return [Finding(name, ok=False, detail=f"{provider}: its webhooks do not point here", fix=fix)]
+    return [Finding(name, ok=True, detail=provider)]
+
+
+def _address(settings: Settings, clock: Clock, called: list[str]) -> list[Finding]:
+    """Whether carriers reach this server by its public address."""
+    name = "public address"
+    if settings.public_url is None:
+        if not called:
+            return []
+        detail = f"BARGEIN_PUBLIC_URL is not set: {', '.join(called)} cannot call this server"
+        return [Finding(name, ok=False, detail=detail, fix="set it to the https address that the internet reaches")]
+    parts = urlsplit(settings.public_url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" and not is_loopback(host):
+        return [Finding(name, ok=False, detail=f"{parts.scheme} is not encrypted", fix="use an https address")]
+    found = [_reached(settings.public_url)]
+    if settings.open_to_loopback_only and not is_loopback(host):
+        detail = "a server without a key answers to this machine alone, not to a proxy or tunnel"
+        found.append(Finding("key", ok=False, detail=detail, fix="set BARGEIN_API_KEY"))
+    if parts.scheme == "https":
+        found.append(_certificate(host, parts.port or 443, clock))
+    return found
+
+
+def _reached(url: str) -> Finding:
+    """Whether what answers at an address is a server like this one."""
+    name = "public address"
+    try:
+        answer = httpx.get(f"{url}/health", timeout=_SECONDS)
+        told = cast("dict[str, object]", answer.json()) if answer.status_code == 200 else {}
+    except (httpx.HTTPError, ValueError) as error:
+        fix = "start the server, and look at the proxy or tunnel in front of it"
+        return Finding(name, ok=False, detail=f"{url} does not answer: {type(error).__name__}", fix=fix)
+    version = told.get("version")
+    if told.get("status") != "ok" or version is None:
+        fix = "have the proxy or tunnel pass everything on to this server, with its path"
+        return Finding(name, ok=False, detail=f"{url}/health is not this server's ({answer.status_code})", fix=fix)
+    if version != __version__:
+        return Finding(
+            name, ok=False, detail=f"{url} is bargein {version}, not {__version__}", fix="restart the server"
+        )
+    return Finding(name, ok=True, detail=f"{url} reaches bargein {version}")
+
+
+def _certificate(host: str, port: int, clock: Clock) -> Finding:
+    """Whether a carrier would take the address's certificate, and how long it will."""
+    name = "certificate"
+    try:
+        with (
+            socket.create_connection((host, port), timeout=_SECONDS) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            until = str((secured.getpeercert() or {}).get("notAfter"))
+    except ssl.SSLCertVerificationError as error:
+        fix = "get one that browsers take, with its whole chain (Let's Encrypt has them)"
+        return Finding(name, ok=False, detail=f"{host}: {error.verify_message}", fix=fix)
+    except OSError as error:
+        return Finding(name, ok=False, detail=f"{host}: {error}", fix="see the public address")
+    left = (ssl.cert_time_to_seconds(until) * 1000 - clock.epoch_ms()) // _DAY_MS
+    if left < _FEW_DAYS:
+        return Finding(name, ok=False, detail=f"{host}: good for {left:.0f} more days", fix="renew it")
+    return Finding(name, ok=True, detail=f"{host}: good for {left:.0f} days")
+
+
+def _clock(settings: Settings, clock: Clock, called: list[str]) -> list[Finding]:
+    """How far this machine's clock is off, by that of the first carrier in use."""
+    if not called:
+        return []
+    carrier = called[0]
+    urls = {"twilio": settings.twilio_api_url, "telnyx": settings.telnyx_api_url, "vonage": settings.vonage_api_url}
+    try:
+        date = httpx.head(urls[carrier] or _CLOCKS[carrier], timeout=_SECONDS).headers["date"]
+        theirs = parsedate_to_datetime(date)
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        detail = f"{carrier} could not be asked for the time: {type(error).__name__}"
+        return [Finding("clock", ok=None, detail=detail)]
+    off_s = round(clock.epoch_ms() / 1000 - theirs.timestamp())
+    if abs(off_s) > _MOST_SKEW_S:
+        fix = "set the clock by NTP: signatures hold for a few minutes only"
+        return [Finding("clock", ok=False, detail=f"{abs(off_s)} s {'ahead' if off_s > 0 else 'behind'}", fix=fix)]
+    return [Finding("clock", ok=True, detail=f"within {_MOST_SKEW_S} s of {carrier}'s")]
