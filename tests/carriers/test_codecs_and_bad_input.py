@@ -27,6 +27,7 @@ from bargein.carriers.seam import (
     Stopped,
 )
 from bargein.carriers.telnyx.codec import TelnyxCodec
+from bargein.carriers.twilio.codec import TwilioCodec
 from bargein.carriers.vonage.codec import VonageCodec
 from tests.carriers.telnyx import wire as telnyx
 
@@ -45,7 +46,17 @@ class Wire:
     frames: tuple[Frame, ...]
 
 
+def twilio(event: str, **more: Any) -> str:
+    """A frame of Twilio's."""
+    return json.dumps({"event": event, "sequenceNumber": "3", "streamSid": "MZ1", **more})
+
+
 SAMPLES = b"\1\2" * 320
+TWILIO_START = {
+    "callSid": "CA1",
+    "streamSid": "MZ1",
+    "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+}
 VONAGE_OPENING = {"event": "websocket:connected", "content-type": "audio/l16;rate=16000", "carrierCallId": "call"}
 WIRES = {
     "telnyx": Wire(
@@ -63,6 +74,20 @@ WIRES = {
         ),
     ),
     "telnyx, mu-law": Wire(TelnyxCodec, (telnyx.start("PCMU", 8000),), (telnyx.media(SAMPLES, 1),)),
+    "twilio": Wire(
+        TwilioCodec,
+        (
+            json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}),
+            twilio("start", start=TWILIO_START),
+        ),
+        (
+            twilio("media", media={"track": "inbound", "chunk": "1", "timestamp": "5", "payload": "AAAA"}),
+            twilio("media", media={"track": "outbound", "payload": "AAAA"}),
+            twilio("mark", mark={"name": "m"}),
+            twilio("dtmf", dtmf={"track": "inbound_track", "digit": "5"}),
+            twilio("stop", stop={"callSid": "CA1"}),
+        ),
+    ),
     "vonage": Wire(
         VonageCodec,
         (json.dumps(VONAGE_OPENING),),
@@ -80,10 +105,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-NASTY = st.sampled_from([
+NASTY: list[Any] = [
     "", "x", "\ud800", "\u0661", "-1", "1e9", "9" * 5000, 10**400, -1, 0, 2**53, 1.5, float("nan"), True, None, [], {},
     "AAA=", "AA==", "%%%", "é", "L16", "PCMU", "OPUS", "inbound", "stop", "12", "#",
-])  # fmt: skip
+]  # fmt: skip
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -114,7 +139,7 @@ def spoiled(draw: st.DrawFn, wire: Wire) -> Frame:
     value = json.loads(frame)
     for _ in range(draw(st.integers(1, 2))):
         path = draw(st.sampled_from(places(value)))
-        value = changed(value, path, draw(NASTY | JSON | (st.just(...) if path else st.nothing())))
+        value = changed(value, path, draw(st.sampled_from(NASTY) | JSON | (st.just(...) if path else st.nothing())))
     text = json.dumps(value)
     return text[: draw(st.integers(0, len(text)))] if draw(st.integers(0, 9)) == 0 else text
 
@@ -186,6 +211,20 @@ def test_nothing_but_events_or_a_frame_error(name: str, data: st.DataObject) -> 
     events, _ = read_all(codec, [*opening, *frames])
     heard = sum(len(event.audio) for event in events if isinstance(event, Heard))
     assert heard <= MOST_GROWTH * sum(len(frame) for frame in frames) + 1000
+
+
+@pytest.mark.parametrize("name", WIRES)
+def test_one_wrong_thing_in_any_place(name: str) -> None:
+    wire = WIRES[name]
+    for frame in wire.opening + wire.frames:
+        if isinstance(frame, bytes):
+            continue
+        value = json.loads(frame)
+        for path in places(value):
+            for new in [*NASTY, ...] if path else NASTY:
+                codec = wire.make()
+                read_all(codec, wire.opening if frame not in wire.opening else ())
+                read_all(codec, [json.dumps(changed(value, path, new)), *wire.frames])
 
 
 @pytest.mark.parametrize("name", WIRES)

@@ -12,7 +12,7 @@ that one call's socket once.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from bargein.clock import Clock
 from bargein.ports import Leg
@@ -393,6 +393,15 @@ class Carrier(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class SlowCarrier(Protocol):
+    """A carrier whose SDK takes seconds to load."""
+
+    async def warm_up(self) -> None:
+        """Load it now, so that no caller has to wait for it."""
         ...
 
 

@@ -174,6 +174,7 @@ def _lifespan(
                 dialling = Dialling(store, exchange, records, tasks, settings.public_url)
                 scheduler = Scheduler(store, clock, metrics, dialling.dial)
                 tasks.start_soon(scheduler.run)
+                tasks.start_soon(exchange.warm_up)
                 for native in exchange.carriers.natives():
                     tasks.start_soon(native.run, exchange)
                 app.state.services = Services(

@@ -1,16 +1,19 @@
 """Calls over Telnyx are placed and steered, and numbers imported, by its own SDK, against its API on loopback."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import anyio
+import httpx
 import pytest
 
 from bargein.carriers.seam import Addresses, Dial, Incoming, Line, Placed, WebhookRequest
 from bargein.carriers.telnyx import TelnyxCarrier, carrier, client
 from bargein.clock import LoopClock
 from bargein.ports import CarrierError
+from tests.call.harness import eventually, serving
 from tests.carriers.telnyx.rest import ACCOUNT, API_KEY, Api, Cloud, Reply, application, error, number
 from tests.carriers.telnyx.wire import CALL, CUSTOMER, FORM, OURS, form
 from tests.webhooks.receiver import NEVER
@@ -316,3 +319,27 @@ async def test_only_the_number_itself_is_taken(cloud: Cloud, telnyx: TelnyxCarri
     with pytest.raises(CarrierError, match="has no number"):
         await telnyx.adopt(LINE, OF_A_NUMBER)
     assert cloud.api.of("PATCH", "app1") == []
+
+
+async def test_a_server_with_a_number_of_telnyxs_loads_its_sdk_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes seconds, which the first caller would wait."""
+    loaded: list[str] = []
+    load = client.Clients.load
+
+    async def noted(clients: client.Clients) -> Any:
+        loaded.append("loaded")
+        return await load(clients)
+
+    monkeypatch.setattr(client.Clients, "load", noted)
+    async with serving(tmp_path) as url, httpx.AsyncClient(base_url=url) as owner:
+        assert loaded == []
+        made = await owner.post("/phone-number", json={"provider": "telnyx", "number": OURS, "credentialId": "c"})
+        assert made.status_code == 201, made.text
+
+    async def look() -> list[str]:
+        return loaded
+
+    async with serving(tmp_path):
+        await eventually(look, lambda found: found == ["loaded"])

@@ -184,6 +184,10 @@ class TelnyxCarrier:
         for key in [key for key in self._connections if key[1] == number]:
             del self._connections[key]
 
+    async def warm_up(self) -> None:
+        """See `bargein.carriers.seam.SlowCarrier.warm_up`."""
+        await self._clients.load()
+
     async def close(self) -> None:
         """See `Carrier.close`."""
         await self._clients.close()

@@ -65,7 +65,7 @@ class Clients:
         key: object = None if line.credential is None else line.credential.get("apiKey")
         if not isinstance(key, str) or not key:
             raise CarrierError("this number has no credential with an apiKey for Telnyx.")
-        sdk, http = await self._load()
+        sdk, http = await self.load()
         client = cast(
             "AsyncTelnyx",
             sdk.AsyncTelnyx(
@@ -95,10 +95,11 @@ class Clients:
             await self._http.aclose()
             self._http = None
 
-    async def _load(self) -> "tuple[ModuleType, DefaultAsyncHttpxClient]":
+    async def load(self) -> "tuple[ModuleType, DefaultAsyncHttpxClient]":
+        """Load the SDK, once, and open its pool of connections."""
         async with self._loading:
             if self._sdk is None:
-                self._sdk = await to_thread.run_sync(_import)
+                self._sdk = await to_thread.run_sync(_import, abandon_on_cancel=True)
             if self._http is None:
                 self._http = cast("DefaultAsyncHttpxClient", self._sdk.DefaultAsyncHttpxClient())
             return self._sdk, self._http

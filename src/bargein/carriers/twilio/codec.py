@@ -4,7 +4,6 @@ https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from typing import cast
@@ -23,6 +22,7 @@ from bargein.wire.base import JsonObject
 
 _LONGEST_FRAME = 256 * 1024
 _LONGEST_NAME = 200
+_KEYS = frozenset("0123456789*#ABCD")
 _LATE = 500
 
 
@@ -51,7 +51,7 @@ class TwilioCodec:
             case "mark":
                 return (MarkReached(_text(_part(message, "mark"), "name")),)
             case "dtmf":
-                return (KeyPressed(_text(_part(message, "dtmf"), "digit")),)
+                return (KeyPressed(_key(_part(message, "dtmf"))),)
             case "stop":
                 return (Stopped(),)
             case _:
@@ -70,7 +70,7 @@ class TwilioCodec:
             return ()
         try:
             audio = base64.b64decode(_text(media, "payload", _LONGEST_FRAME), validate=True)
-        except binascii.Error:
+        except ValueError:  # also of text that is not ASCII
             raise FrameError("its payload is not base64") from None
         self._count(media.get("chunk"))
         return (Heard(audio),) if audio else ()
@@ -124,3 +124,10 @@ def _text(part: JsonObject, name: str, most: int = _LONGEST_NAME) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise FrameError(f"its {name} is no text, or too long")
     return value
+
+
+def _key(part: JsonObject) -> str:
+    key = _text(part, "digit").upper()
+    if key not in _KEYS:
+        raise FrameError("it is a key that no telephone has")
+    return key

@@ -1,13 +1,14 @@
 """The list of telephone carriers. Each is loaded when the first of its numbers is used: its SDK is an extra."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import structlog
 
-from bargein.carriers.seam import Carrier, NativeCarrier
+from bargein.carriers.seam import Carrier, NativeCarrier, SlowCarrier
 from bargein.clock import Clock
 from bargein.ports import CarrierError
 from bargein.server.telephony.secret import proof_of
@@ -125,6 +126,14 @@ class Carriers:
             _log.error("SIP is not served", reason=str(error))
             return ()
         return (found,)
+
+    async def warm_up(self, providers: Iterable[str]) -> None:
+        """Load the carriers of numbers that there are, and what they need, so that no caller has to wait for it."""
+        for provider in providers:
+            with suppress(CarrierError):  # whoever calls is told
+                carrier = self.find(provider)
+                if isinstance(carrier, SlowCarrier):
+                    await carrier.warm_up()
 
     def _make(self, provider: str, known: _Known) -> Carrier:
         try:

@@ -20,7 +20,7 @@ from bargein.carriers.seam import (
     WebhookRequest,
 )
 from bargein.clock import Clock, iso_from_epoch_ms
-from bargein.ports import CallRecords, CarrierError
+from bargein.ports import CallRecords, CarrierError, StoreError
 from bargein.server.desk import Desk
 from bargein.server.metrics import Metrics
 from bargein.server.reporting import Reporting
@@ -271,6 +271,13 @@ class Exchange:
     def find(self, call_id: str) -> PhoneCall | None:
         """A call that this server has to do with."""
         return self.book.find(call_id)
+
+    async def warm_up(self) -> None:
+        """Load the carriers of the stored numbers."""
+        try:
+            await self.carriers.warm_up(await self.found.providers())
+        except StoreError as error:
+            _log.warning("carriers are loaded later", reason=str(error))
 
     # How they end.
 

@@ -71,6 +71,10 @@ class Lines:
         wanted = await self._store.phone_numbers.list(Query(limit=_MOST))
         return {str(one["id"]): await self.of(one) for one in wanted if one.get("provider") == provider}
 
+    async def providers(self) -> set[str]:
+        """The providers of the stored numbers."""
+        return {str(one.get("provider")) for one in await self._store.phone_numbers.list(Query(limit=_MOST))}
+
 
 def _same(number: object, to: str) -> bool:
     """Whether two spellings of a number, with a plus or without, mean one."""
