@@ -93,7 +93,10 @@ def _scene_s(scene: Scene) -> float:
     if scene.part == "echo":
         return 32.0
     until_s = scene.offset_ms / 1000
-    return scene.inject_ms / 1000 + until_s + 2.5 if scene.is_true else 3.5 + until_s + 1.5
+    if scene.is_true or scene.study != "main":
+        return scene.inject_ms / 1000 + until_s + 2.5
+    # Mostly it follows on another scene; of some four of them one is the first of a call.
+    return until_s + 6.5
 
 
 def _turn_s(turn: Turn) -> float:

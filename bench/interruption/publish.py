@@ -1,13 +1,19 @@
-"""Where a report is kept: a folder of its own, or the pictures and tables of a checkout's docs."""
+"""Where a report is kept: a folder of its own, or the pictures and tables of a checkout's docs.
 
+`python -m bench.interruption.publish FIGURES.json… --into CHECKOUT` does the latter with what was measured before.
+"""
+
+import argparse
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from bargein.wire.base import JsonObject
 from bench.interruption.plots import pictures
 from bench.interruption.report import as_html, as_markdown, caveats, tables
 
+_STUDIES = ("figures", "explicit", "endings", "plans", "double", "telephone")
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 _ALT = {
     "latency": "Share of true interruptions after which the assistant is silent, by milliseconds since their onset",
@@ -62,3 +68,36 @@ def _in_words(report: JsonObject, images: str) -> str:
         if title != "Targets":
             lines += [f"**{title[0].upper()}{title[1:]}**", "", as_markdown(rows), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def merged(reports: Sequence[JsonObject]) -> JsonObject:
+    """The first report, with what it did not measure from the others: runs that were split for want of time."""
+    first, *others = reports
+    for other in others:
+        for name, column in other["columns"].items():
+            mine: JsonObject = first["columns"].setdefault(name, column)
+            for study in _STUDIES:
+                if not _measured(mine, study) and _measured(column, study):
+                    mine[study] = column[study]
+    return first
+
+
+def _measured(column: JsonObject, study: str) -> bool:
+    told = column[study]
+    if study in ("figures", "explicit"):
+        return told["trials"] > 0
+    return bool(told["points"] if study == "endings" else told)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.interruption.publish", description=__doc__)
+    parser.add_argument("reports", nargs="+", type=Path, help="figures.json of one run or of several")
+    parser.add_argument("--into", type=Path, required=True, help="a checkout of bargein")
+    given = parser.parse_args(arguments)
+    publish(merged([json.loads(path.read_text(encoding="utf-8")) for path in given.reports]), given.into)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

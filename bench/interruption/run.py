@@ -33,7 +33,7 @@ _MOST_S = 120
 _BUSY = 0.85
 _WARM_UP_S = 40
 _MOST_LATE = 0.02
-_PATIENCE = 1.2
+_PATIENCE = 1.3
 _FIRST = ("main", "explicit")
 """Studies that come before the turns; the others come after them."""
 
@@ -45,6 +45,7 @@ class Work:
     Attributes:
         scenes: over a talking assistant.
         turns: with the policy each is said under.
+        void: outcomes that say nothing, of scenes that shall be played again.
         until_ms: no call is begun after this time; what is left then is left out.
     """
 
@@ -54,6 +55,7 @@ class Work:
     endings: list[Ending] = field(default_factory=list[Ending])
     lost: list[str] = field(default_factory=list[str])
     silent_calls: int = 0
+    void: dict[Scene, Outcome] = field(default_factory=dict["Scene", "Outcome"])
     until_ms: float = float("inf")
     turn_at_once: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(TURNS_AT_ONCE))
     tried: Counter[Scene | tuple[Turn, str]] = field(default_factory=Counter["Scene | tuple[Turn, str]"])
@@ -146,6 +148,8 @@ async def measure(
         for _ in range(options.at_once):
             tasks.start_soon(_play, work, contender, options, material)
             await anyio.sleep(_JOIN_EVERY_S)
+    # What was void and could not be played again in time is told as void.
+    work.outcomes += [work.void[scene] for scene in work.scenes if scene in work.void]
     wall_s = (_CLOCK.monotonic_ms() - began_ms) / 1000
     cores = (contender.cpu_s() - used_s) / max(wall_s, 1e-6)
     return _column(contender, work, wall_s, cores)
@@ -227,6 +231,7 @@ async def _scenes_of_a_call(work: Work, call: Call, first: Scene) -> None:
                 work.again(scene, str(error))
             return
         if outcome.void and work.tried[scene] < _TRIES - 1:
+            work.void[scene] = outcome
             work.again(scene, "void")  # it says nothing about the server
         else:
             work.outcomes.append(outcome)

@@ -41,6 +41,9 @@ PLANS = (
 _OF_ALL = {"explicit": 0.5, "plans": 0.15, "double": 0.15, "telephone": 0.1}
 """The parts that play clips again take so much of the share."""
 
+_OF_NOISE = 0.6
+"""There are so many noises that a share of all takes less of them; all is all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -118,6 +121,7 @@ def _part(kind: str) -> str | None:
 
 def _main(row: dict[str, str], part: str, share: float, repeats: int, *, telephone: bool) -> Iterator[Scene]:
     """Noise is played at the caller's level and 10 dB below it."""
+    share = share * _OF_NOISE if part == "noise" and share < 1 else share
     for level_dbfs in (SPEECH_DBFS, SPEECH_DBFS - 10) if part == "noise" else (SPEECH_DBFS,):
         # Of few noises, some at one level and others at the other tell more than the same ones at both.
         if draw(row["path"], f"share{level_dbfs}" if part == "noise" else "share") >= share:

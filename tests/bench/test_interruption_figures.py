@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from bench.interruption.endings import Ending, Point, Turn, cut_offs_at, dead_ai
 from bench.interruption.figures import paired, percentile, share, summary
 from bench.interruption.hearing import Hearing, Outcome, false_stop, hit
 from bench.interruption.plots import pictures
-from bench.interruption.publish import publish, write
+from bench.interruption.publish import main, merged, publish, write
 from bench.interruption.report import as_html, as_text
 from bench.interruption.scenes import Scene
 from bench.interruption.targets import TARGETS, met, table
@@ -198,7 +199,7 @@ def test_turns_have_their_pauses_from_the_spans_beside_them(tmp_path: Path) -> N
     assert turns(tmp_path, 0.0) == []
 
 
-def report() -> dict[str, object]:
+def report() -> dict[str, Any]:
     some = outcomes()
     rows = [
         {"part": o.scene.part, "study": "main", "stop_ms": o.stop_ms, "early": o.early, "void": o.void} for o in some
@@ -267,3 +268,16 @@ def test_publishing_changes_what_is_between_the_markers(tmp_path: Path) -> None:
     assert "old" not in readme
     assert (tmp_path / "docs/interruption.md").read_text(encoding="utf-8") == "no marks\n"
     assert len(list((tmp_path / "docs/images").glob("interruption-*.svg"))) == 4
+
+
+def test_runs_that_were_split_are_told_as_one(tmp_path: Path) -> None:
+    first, second = report(), report()
+    (tmp_path / "README.md").write_text("<!-- figures --><!-- /figures -->\n", encoding="utf-8")
+    lines = first["columns"]["bargein"]["telephone"]
+    first["columns"]["bargein"] |= {"telephone": [], "explicit": summary([])}
+    second["columns"]["bargein"]["explicit"] = summary(outcomes())
+    assert merged([first, second])["columns"]["bargein"]["telephone"] == lines
+    for number, one in enumerate((first, second)):
+        (tmp_path / f"{number}.json").write_text(json.dumps(one), encoding="utf-8")
+    assert main([str(tmp_path / "0.json"), str(tmp_path / "1.json"), "--into", str(tmp_path)]) == 0
+    assert "voiceSeconds 0.2, p50" in (tmp_path / "README.md").read_text(encoding="utf-8")
