@@ -20,8 +20,10 @@ from bargein.ports import Unrecorded
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bench.floor.stage import Archive, StageClock, StageLeg, call_record
-from bench.interruption.caller import FALSE_AFTER_MS, FRAME_MS, HIT_MS, Outcome
-from bench.interruption.scenes import RATE_HZ, Scene, at_level, read
+from bench.interruption.conditions import FRAME_MS, RATE_HZ
+from bench.interruption.hearing import FALSE_AFTER_MS, HIT_MS, Outcome
+from bench.interruption.recordings import at_level, read
+from bench.interruption.scenes import Scene
 
 _NOISE_DBFS = -70.0
 _FRAME = RATE_HZ * FRAME_MS // 1000

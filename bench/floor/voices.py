@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bargein.audio import pcm
 from bargein.audio.pcm import Float32Array
 from bargein.audio.voice import WINDOW_MS, WINDOW_SAMPLES, VoiceGate
 from bargein.call.overlap import AGES_MS, LEAD_MS
@@ -12,9 +13,9 @@ from bargein.providers.embedded.floor import features
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.runtime import Session
 from bargein.turns.interruption import BRIDGED_DIP_MS
+from bench.floor.circumstances import Heard
 
 RATE_HZ = 16_000
-_WINDOW = WINDOW_SAMPLES[RATE_HZ]
 _PER_MS = RATE_HZ // 1000
 
 
@@ -31,22 +32,26 @@ class Run:
     rows: Float32Array
 
 
-def probabilities(silero: Session, sound: Float32Array) -> Float32Array:
-    """The detector's answer for each window."""
-    state, context = np.zeros((2, 1, 128), dtype=np.float32), np.zeros(64, dtype=np.float32)
+def probabilities(silero: Session, heard: Heard) -> Float32Array:
+    """The detector's answer for each window; what came through a telephone is heard at 8 kHz."""
+    narrow = heard.narrow is not None
+    rate_hz, context_size = (8_000, 32) if narrow else (RATE_HZ, 64)
+    sound = pcm.to_float(heard.narrow) if heard.narrow is not None else heard.sound
+    window_size = WINDOW_SAMPLES[rate_hz]
+    state, context = np.zeros((2, 1, 128), dtype=np.float32), np.zeros(context_size, dtype=np.float32)
     answers: list[float] = []
-    for at in range(0, sound.size - _WINDOW + 1, _WINDOW):
-        window = sound[at : at + _WINDOW]
-        feeds = {"input": np.concatenate((context, window))[np.newaxis], "state": state, "sr": np.array(RATE_HZ)}
+    for at in range(0, sound.size - window_size + 1, window_size):
+        window = sound[at : at + window_size]
+        feeds = {"input": np.concatenate((context, window))[np.newaxis], "state": state, "sr": np.array(rate_hz)}
         output, state = silero.run(feeds)
         answers.append(float(output.ravel()[0]))
-        context = window[-64:]
+        context = window[-context_size:]
     return np.array(answers, dtype=np.float32)
 
 
-def runs(silero: Session, model: MoonshineModel, sound: Float32Array, most: int) -> Iterator[Run]:
+def runs(silero: Session, model: MoonshineModel, heard: Heard, most: int) -> Iterator[Run]:
     """The first `most` runs of voice that are heard long enough to be judged at every age."""
-    answers = probabilities(silero, sound)
+    answers = probabilities(silero, heard)
     gate, offset_ms, found = VoiceGate(), -1e9, 0
     for number, answer in enumerate(answers):
         edge = gate.push(float(answer), (number + 1) * WINDOW_MS)
@@ -55,18 +60,20 @@ def runs(silero: Session, model: MoonshineModel, sound: Float32Array, most: int)
         if not edge.voiced:
             offset_ms = edge.at_ms
         elif edge.at_ms - offset_ms > BRIDGED_DIP_MS and found < most:
-            if (edge.at_ms + AGES_MS[-1]) * _PER_MS > sound.size:
+            if (edge.at_ms + AGES_MS[-1]) * _PER_MS > heard.sound.size:
                 return
             found += 1
-            yield Run(edge.at_ms, _rows(model, sound, answers, edge.at_ms))
+            yield Run(edge.at_ms, _rows(model, heard.sound, answers, edge.at_ms))
 
 
 def _rows(model: MoonshineModel, sound: Float32Array, answers: Float32Array, onset_ms: int) -> Float32Array:
-    begin, first = max(0, onset_ms - LEAD_MS) * _PER_MS, onset_ms // WINDOW_MS
+    before, first = np.zeros(LEAD_MS * _PER_MS, dtype=np.float32), onset_ms // WINDOW_MS
+    begin = onset_ms * _PER_MS  # in the sound with the silence before it: the lead before the onset
+    whole = np.concatenate((before, sound))
     rows = [
         features(
             model,
-            sound[begin : (onset_ms + age_ms) * _PER_MS],
+            whole[begin : begin + (LEAD_MS + age_ms) * _PER_MS],
             tuple(map(float, answers[first : first + age_ms // WINDOW_MS])),
             age_ms,
         )

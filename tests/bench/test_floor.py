@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from bench.floor.__main__ import Examples, figures, thresholds
+from bench.floor.__main__ import judged, thresholds
+from bench.floor.examples import Examples
 from bench.floor.fit import fit
 
 from bargein.call.overlap import AGES_MS
@@ -46,6 +47,7 @@ def examples() -> Examples:
         np.array(names),
         np.zeros(count, dtype=int),
         np.full(count, 20.0),
+        np.ones(count, dtype=bool),
     )
 
 
@@ -56,7 +58,7 @@ def test_thresholds_let_no_more_false_stops_happen_than_were_allowed() -> None:
     floor[:50] = np.linspace(0.4, 1.0, len(AGES_MS))
     least = thresholds(found, floor, listening=0.1, noise=0.05)
     assert least == sorted(least, reverse=True), "an older voice never takes more"
-    told = figures(found, floor, least)
+    told = judged(found, floor, least)
     assert told["interrupt.command"]["stopped"] == 1.0
     assert told["interrupt.command"]["p50_ms"] > AGES_MS[0]
     assert told["backchannel.tts"]["stopped"] <= 0.3

@@ -5,7 +5,7 @@ import pytest
 from bargein.turns import Plan
 from bargein.turns.commands import Decide, Duck, Unduck, UserInterrupted
 from bargein.turns.events import Judged, Say, SpeechQueued, SpeechRequested, VoiceStarted, VoiceStopped, Words
-from bargein.turns.evidence import LONG_MS, THRESHOLDS, UNJUDGED_MS, threshold
+from bargein.turns.evidence import DOUBT, DOUBTFUL_ECHO, ECHO, LONG_MS, THRESHOLDS, UNJUDGED_MS, WORDS, threshold
 from tests.turns.talking import WAITING, Call
 
 PLAN = Plan(first_message_mode=WAITING, by_evidence=True)
@@ -111,21 +111,59 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
 
 
 @pytest.mark.parametrize(
-    ("text", "floor", "stops"),
+    ("text", "final", "floor", "stops"),
     [
-        ("stop", 0.0, True),
-        ("yeah", 1.0, False),
-        ("wow, exactly", 0.6, False),
-        ("the blue one", 0.0, True),
-        ("tomorrow", 0.29, False),
-        ("tomorrow", 0.3, True),
+        ("stop", True, 0.0, True),
+        ("stop", False, DOUBT - 0.01, False),
+        ("stop", False, DOUBT, True),
+        ("no no no", True, 0.0, True),
+        ("so she said no", True, 0.0, False),
+        ("so she said no", False, DOUBT, True),
+        ("yeah", True, 0.6, False),
+        ("wow, exactly", False, 0.6, False),
+        ("the blue big one", False, WORDS[2] - 0.01, False),
+        ("the blue big one", False, WORDS[2], True),
+        ("the blue", False, WORDS[1] - 0.01, False),
+        ("the blue", True, WORDS[1], True),
+        ("tomorrow", False, WORDS[0] - 0.01, False),
+        ("tomorrow", False, WORDS[0], True),
     ],
 )
-def test_words_stop_it_unless_they_only_listen_or_sound_against_it(text: str, floor: float, stops: bool) -> None:
+def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
+    text: str, final: bool, floor: float, stops: bool
+) -> None:
     call, onset_ms = overheard()
-    judge(call, onset_ms, 288, min(floor, 0.5))
+    judge(call, onset_ms, 288, floor)
+    call.feed(Words(onset_ms + 350, text, final))
+    assert bool(call.when(UserInterrupted)) == stops
+
+
+@pytest.mark.parametrize(("text", "final", "stops"), [("I", False, False), ("got", False, False), ("got", True, True)])
+def test_words_that_may_yet_become_listening_aloud_wait_for_the_rest(text: str, final: bool, stops: bool) -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 288, 0.65)
+    call.feed(Words(onset_ms + 350, text, final=final))
+    assert bool(call.when(UserInterrupted)) == stops
+
+
+@pytest.mark.parametrize(
+    ("text", "echo", "stops"),
+    [
+        ("stop", ECHO, False),
+        ("two no four", DOUBTFUL_ECHO, False),
+        ("two no four", DOUBTFUL_ECHO - 0.01, True),
+        ("no two", DOUBTFUL_ECHO, True),
+        ("stop", ECHO - 0.01, True),
+    ],
+)
+def test_our_own_words_come_back_are_nobodys(text: str, echo: float, stops: bool) -> None:
+    call = Call(PLAN)
+    onset_ms = call.talking("one two no four five six seven", audio_ms=7000) + 2000
+    call.hear(onset_ms, 4000)
+    call.feed(VoiceStarted(onset_ms + 32, onset_ms))
+    judge(call, onset_ms, 288, 0.5, echo)
     call.feed(Words(onset_ms + 350, text, final=False))
-    assert bool(call.when(UserInterrupted)) == (stops and text != "yeah")
+    assert bool(call.when(UserInterrupted)) == stops
 
 
 def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:

@@ -9,7 +9,21 @@ from hypothesis.stateful import initialize, invariant, rule
 from bargein.turns import Plan, State, wake_at
 from bargein.turns.commands import Command, Decide, Duck, Remember, StartReply, Unduck
 from bargein.turns.events import Event, Judged
-from bargein.turns.evidence import DOUBT, ECHO, LONG_MS, MANY_WORDS, THRESHOLDS, UNJUDGED_MS, listens_aloud, threshold
+from bargein.turns.evidence import (
+    DOUBT,
+    DOUBTFUL_ECHO,
+    ECHO,
+    FEW_WORDS,
+    LONG_MS,
+    THRESHOLDS,
+    UNJUDGED_MS,
+    WORDS,
+    listens_aloud,
+    may_listen,
+    repeats,
+    threshold,
+)
+from bargein.turns.history import lately_spoken
 from bargein.turns.interruption import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, find_phrase
 from tests.turns import test_laws
@@ -98,14 +112,20 @@ class Overhearing(test_laws.Conversation):
         assert before.reply.interruptible, "law 6: protected speech is never cut"
         said = self.utterance if self.said_at > self.audible_at else ""
         words, judged = count_words(said), self.verdict
-        if words and find_phrase(said, self.plan.interruption_phrases):
+        assert judged is None or judged.echo < ECHO, "our own voice never interrupts"
+        if judged is not None and judged.echo >= DOUBTFUL_ECHO:
+            assert not repeats(said, lately_spoken(before.reply)), "nor do our own words"
+        against = judged is not None and judged.floor < DOUBT
+        heard_well = self.utterance_closed and words <= FEW_WORDS
+        if words and find_phrase(said, self.plan.interruption_phrases) and (heard_well or not against):
             return
         assert not (words and listens_aloud(said, self.plan)), "law 6: listening aloud never interrupts"
-        assert judged is None or judged.echo < ECHO, "our own voice never interrupts"
+        if may_listen(replace(before.caller, utterance_closed=self.utterance_closed), self.plan, said):
+            words = 0
         lasted_ms = self.now - self.run_onset if self.voiced else 0
         assert (
-            words >= MANY_WORDS
-            or (words and (judged is None or judged.floor >= DOUBT))
+            (words and judged is None)
+            or (words and judged is not None and judged.floor >= WORDS[min(words, len(WORDS)) - 1])
             or (judged is None and lasted_ms >= UNJUDGED_MS)
             or (judged is not None and judged.floor >= threshold(judged.age_ms))
             or (judged is not None and judged.floor >= DOUBT and lasted_ms >= LONG_MS)

@@ -14,8 +14,9 @@ from bargein.turns.interruption import BRIDGED_DIP_MS
 AGES_MS = (160, 224, 288, 352, 416, 480, 544, 608, 704, 800)
 """The ages of a voice at which it is judged; multiples of the detector's window."""
 
-LEAD_MS = 160
-"""So much from before its onset is judged too: a word's first consonant comes before what a detector calls voice."""
+LEAD_MS = 360
+"""So much from before its onset is judged too: a word's first consonant comes before what a detector calls voice, and
+what lies before that tells how loud it is there without the voice."""
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _KEPT_MS = 1600
@@ -130,10 +131,11 @@ class Overlaps:
     def _ask(self, onset_ms: int, age_ms: int, end_ms: float) -> None:
         end = self._caller.fed - round((self._fed_until_ms - end_ms) * _PER_MS)
         begin = end - (LEAD_MS + age_ms) * _PER_MS
+        caller = self._caller.between(begin, end)
         overlap = Overlap(
             onset_ms=onset_ms,
             age_ms=age_ms,
-            caller=self._caller.between(begin, end),
+            caller=np.concatenate((np.zeros(end - begin - caller.size, dtype=np.int16), caller)),
             assistant=self._assistant.between(0, end),
             voice=tuple(self._probabilities),
         )

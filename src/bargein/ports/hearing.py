@@ -104,7 +104,7 @@ class Overlap:
     Attributes:
         onset_ms: where the detector heard it begin; names it.
         age_ms: how much of it has been heard since.
-        caller: the caller's side at 16 kHz, from a little before the onset on.
+        caller: the caller's side at 16 kHz, from 360 ms before the onset on; silence before the call began.
         assistant: what was played meanwhile, and some time before; it ends with `caller`.
         voice: the detector's probabilities since the onset.
     """

@@ -6,18 +6,21 @@ again (`Judged`), and the longer it has been heard, the less it takes to believe
 """
 
 from bargein.turns.events import Judged
-from bargein.turns.phrases import count_words, find_phrase, is_made_of
+from bargein.turns.phrases import begins_one_of, count_words, find_phrase, is_made_of, normalise
 from bargein.turns.plan import Plan
 from bargein.turns.state import Caller, Reply
 
 THRESHOLDS = (
-    (160, 0.91), (224, 0.86), (288, 0.85), (352, 0.79), (416, 0.73), (480, 0.70), (544, 0.64), (608, 0.57), (704, 0.57),
-    (800, 0.51),
+    (160, 0.87), (224, 0.87), (288, 0.84), (352, 0.84), (416, 0.80), (480, 0.72), (544, 0.67), (608, 0.63), (704, 0.61),
+    (800, 0.61),
 )  # fmt: skip
 """From this much of a voice on (ms), this probability suffices. Found by cross-validation (`docs/interruption.md`)."""
 
 ECHO = 0.4
 """A voice that is so likely our own come back is not the caller's."""
+
+DOUBTFUL_ECHO = 0.1
+"""And so likely, if its words are what the assistant has just been saying."""
 
 UNJUDGED_MS = 700
 """Where nothing judges voices, one that lasts so long takes the floor: most listening aloud is shorter."""
@@ -28,11 +31,14 @@ LONG_MS = 1400
 DOUBT = 0.3
 """Below this the sound speaks plainly against it."""
 
-MANY_WORDS = 3
-"""So many words are no listening aloud, whatever they sounded like."""
+WORDS = (0.6, 0.5, 0.35)
+"""With one, two, three or more words that are no listening aloud this probability suffices, at whatever age."""
+
+FEW_WORDS = 3
+"""An interruption phrase among so few final words stops at once; else only if the sound does not speak against it."""
 
 LISTENING = (
-    "absolutely", "aha", "alright then", "cool", "exactly", "gosh", "great", "good", "go on", "huh", "hm",
+    "absolutely", "aha", "all right", "alright then", "cool", "exactly", "gosh", "great", "good", "go on", "huh", "hm",
     "hmm", "indeed", "mm", "mmm", "mhm", "mm hmm", "nice", "of course", "oh", "really", "true", "uh", "uh huh",
     "um", "wow", "yep", "yup",
 )  # fmt: skip
@@ -51,7 +57,9 @@ def listens_aloud(said: str, plan: Plan) -> bool:
     return is_made_of(said, plan.acknowledgement_phrases)
 
 
-def takes_floor(caller: Caller, plan: Plan, said: str, now_ms: int) -> tuple[int, str] | None:
+def takes_floor(
+    caller: Caller, plan: Plan, said: str, now_ms: int, spoken: tuple[str, ...] = ()
+) -> tuple[int, str] | None:
     """When the voice that is heard takes the floor if it goes on, and why; None: not as things stand.
 
     Args:
@@ -59,22 +67,36 @@ def takes_floor(caller: Caller, plan: Plan, said: str, now_ms: int) -> tuple[int
         plan: the call's.
         said: the words of the running utterance that came while the reply sounded.
         now_ms: the time.
+        spoken: the words that the assistant has just been saying.
     """
-    if phrase := find_phrase(said, plan.interruption_phrases):
+    judged, words = caller.judged, count_words(said)
+    if judged is not None and (judged.echo >= ECHO or (judged.echo >= DOUBTFUL_ECHO and repeats(said, spoken))):
+        return None
+    against = judged is not None and judged.floor < DOUBT
+    # A partial of half a second is often misheard; a final is not, but amid many words it may be somebody else's.
+    heard_well = caller.utterance_closed and words <= FEW_WORDS
+    if (phrase := find_phrase(said, plan.interruption_phrases)) and (heard_well or not against):
         return now_ms, f'"{phrase}" is an interruption phrase'
     if said and listens_aloud(said, plan):
         return None
-    judged = caller.judged
-    if judged is not None and judged.echo >= ECHO:
-        return None
-    words = count_words(said)
-    if words >= MANY_WORDS:
-        return now_ms, f"{words} words"
+    if may_listen(caller, plan, said):
+        words = 0
     if judged is None:
         return _unjudged(caller, words, now_ms)
-    if words and judged.floor >= DOUBT:
+    if words and judged.floor >= WORDS[min(words, len(WORDS)) - 1]:
         return now_ms, f"{words} words, and the voice is {_percent(judged)} sure to take the floor"
     return _by_sound(caller, judged, now_ms)
+
+
+def repeats(said: str, spoken: tuple[str, ...]) -> bool:
+    """Whether words are what the assistant has just been saying, one after the other."""
+    heard = normalise(said)
+    return bool(heard) and any(spoken[at : at + len(heard)] == heard for at in range(len(spoken) - len(heard) + 1))
+
+
+def may_listen(caller: Caller, plan: Plan, said: str) -> bool:
+    """Whether words that are still coming are the beginning of listening aloud ("I", "got"): they say nothing yet."""
+    return not caller.utterance_closed and begins_one_of(said, plan.acknowledgement_phrases + LISTENING)
 
 
 def _unjudged(caller: Caller, words: int, now_ms: int) -> tuple[int, str] | None:

@@ -3,13 +3,15 @@
 A word counts as heard once its last sample has been played: what is remembered is never more than what sounded.
 """
 
-from bargein.turns.phrases import words_with_ends
+from bargein.turns.phrases import normalise, words_with_ends
 from bargein.turns.state import Reply, Segment
 
 # Until a streaming voice without timings has finished a segment, its length is guessed. English speech runs at about
 # 15 characters a second; what the same reply has said before tells more.
 _MS_PER_CHAR = 66.0
 _TELLING_CHARS = 20
+_LATELY = 15
+"""Some five seconds of words."""
 
 
 def heard_chars(reply: Reply) -> int:
@@ -26,6 +28,12 @@ def heard_chars(reply: Reply) -> int:
 def heard_text(reply: Reply) -> str:
     """The heard prefix of the reply's text."""
     return reply.text[: heard_chars(reply)].rstrip()
+
+
+def lately_spoken(reply: Reply) -> tuple[str, ...]:
+    """The words of the last seconds, and the one that sounds now, without punctuation: what an echo may bring back."""
+    heard = heard_chars(reply)
+    return normalise(reply.text[:heard])[-_LATELY:] + normalise(reply.text[heard:])[:1]
 
 
 def chars_heard(segment: Segment, reply: Reply) -> int:

@@ -8,6 +8,7 @@ The order of Vapi's `stopSpeakingPlan`: an interruption phrase stops at once; an
 from typing import NamedTuple
 
 from bargein.turns.evidence import listens_aloud, takes_floor
+from bargein.turns.history import lately_spoken
 from bargein.turns.phrases import count_words, find_phrase, is_made_of
 from bargein.turns.plan import Plan
 from bargein.turns.state import Caller, Reply, State
@@ -31,7 +32,7 @@ def interruption(state: State, plan: Plan) -> Interruption | None:
     # What was said before the reply sounded is no reaction to it.
     said = caller.utterance if count_words(caller.utterance) and caller.words_at_ms > reply.audible_ms else ""
     if plan.by_evidence:
-        found = takes_floor(caller, plan, said, state.now_ms)
+        found = takes_floor(caller, plan, said, state.now_ms, lately_spoken(reply))
         return None if found is None else Interruption(*found)
     if said:
         if phrase := find_phrase(said, plan.interruption_phrases):

@@ -48,3 +48,10 @@ def is_made_of(text: str, phrases: tuple[str, ...]) -> bool:
             len(p) <= end and reachable[end - len(p)] and said[end - len(p) : end] == p for p in wanted
         )
     return reachable[-1]
+
+
+def begins_one_of(text: str, phrases: tuple[str, ...]) -> bool:
+    """Whether `text` may yet become one of `phrases`: it is the beginning of one, and not all of it ("I", "got")."""
+    said = normalise(text)
+    wanted = map(normalise, phrases)
+    return bool(said) and any(len(p) > len(said) and p[: len(said)] == said for p in wanted)

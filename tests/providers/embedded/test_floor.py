@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.floor.corpus import Circumstances, Clip, read
+from bench.floor.circumstances import Circumstances
+from bench.floor.corpus import Clip, read
 from bench.floor.voices import runs
 
-from bargein.call.overlap import AGES_MS
+from bargein.call.overlap import AGES_MS, LEAD_MS
 from bargein.ports import Overlap, ProviderError
 from bargein.providers.embedded import floor
 from bargein.providers.embedded.floor import FLOOR, EmbeddedJudge
@@ -22,14 +23,30 @@ async def test_a_voice_gets_a_verdict_and_our_own_is_known_again() -> None:
     judge = EmbeddedJudge(MoonshineModel())
     numbers = np.random.default_rng(1)
     noise = (numbers.normal(0, 1, 16_000) * 3000).astype(np.int16)
+    size = (LEAD_MS + 352) * 16
     heard = Overlap(
-        onset_ms=0, age_ms=352, caller=noise[:8192], assistant=np.zeros(16_000, np.int16), voice=(0.6,) * 11
+        onset_ms=0, age_ms=352, caller=noise[:size], assistant=np.zeros(16_000, np.int16), voice=(0.6,) * 11
     )
     verdict = await judge.judge(heard)
     assert 0 <= verdict.floor <= 1
     assert verdict.echo == 0
-    own = Overlap(onset_ms=0, age_ms=352, caller=noise[4000:12_192] // 4, assistant=noise[:14_000], voice=(0.6,) * 11)
+    own = Overlap(
+        onset_ms=0, age_ms=352, caller=noise[2000 : 2000 + size] // 4, assistant=noise[:15_000], voice=(0.6,) * 11
+    )
     assert (await judge.judge(own)).echo > 0.5
+
+
+def test_it_hears_as_much_from_before_a_voice_as_it_is_given() -> None:
+    assert floor.QUIET_MS + floor.LEAD_MS == LEAD_MS
+
+
+@pytest.mark.anyio
+async def test_a_voice_at_the_very_beginning_of_a_call_or_in_perfect_silence_is_judged() -> None:
+    age_ms = 160
+    silence = np.zeros((LEAD_MS + age_ms) * 16, dtype=np.int16)
+    heard = Overlap(onset_ms=0, age_ms=age_ms, caller=silence, assistant=silence, voice=(0.6,) * 5)
+    verdict = await EmbeddedJudge(MoonshineModel()).judge(heard)
+    assert 0 <= verdict.floor <= 1
 
 
 @pytest.mark.anyio
@@ -53,7 +70,7 @@ def test_commands_take_the_floor_and_backchannels_and_noise_do_not(shared_dir: P
         found: list[bool] = []
         for row in [row for row in rows if row["class"] == kind][::every]:
             clip = Clip(kind, 0, "", read(data / row["path"])[: 5 * 16_000])
-            for run in runs(silero, model, circumstances.heard(clip, 0)[0], 1):
+            for run in runs(silero, model, circumstances.heard(clip, 0), 1):
                 sure = network.probabilities(run.rows)[:, FLOOR]
                 found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
         assert len(found) >= 6
