@@ -26,6 +26,7 @@ from bench.interruption.recordings import at_level, read
 from bench.interruption.scenes import Scene
 
 _NOISE_DBFS = -70.0
+_FALLS_SILENT_MS = 500
 _FRAME = RATE_HZ * FRAME_MS // 1000
 
 
@@ -136,7 +137,7 @@ class _Call:
                 self._meter.onset(self.onset_ms, within_ms=self._lasts_ms())
             self._send(session, self._frame(due_ms - FRAME_MS, begin_ms))
             sent += 1
-            if begin_ms is not None and due_ms > self.onset_ms + self._lasts_ms():
+            if begin_ms is not None and due_ms > min(self.onset_ms + self._lasts_ms(), self._settled_ms()):
                 return self._outcome()
 
     def back_ms(self) -> float | None:
@@ -149,6 +150,11 @@ class _Call:
     def _lasts_ms(self) -> float:
         wait_ms = HIT_MS + 300 if self._scene.part in ("command", "word") else FALSE_AFTER_MS
         return max(HIT_MS, self._scene.offset_ms - self._scene.onset_ms) + wait_ms
+
+    def _settled_ms(self) -> float:
+        """When a true interruption has been yielded to, and the assistant is silent: there is no more to see then."""
+        yielded = self._scene.is_true and self._messages_ms and self._messages_ms[0] >= self.onset_ms
+        return self._messages_ms[0] + _FALLS_SILENT_MS if yielded else float("inf")
 
     def _frame(self, frame_ms: float, begin_ms: float | None) -> Float32Array:
         frame = self._noise.normal(0, 10 ** (_NOISE_DBFS / 20), _FRAME)

@@ -116,11 +116,13 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
         ("stop", True, 0.0, True),
         ("stop", False, DOUBT - 0.01, False),
         ("stop", False, DOUBT, True),
-        ("no no no", True, 0.0, True),
-        ("so she said no", True, 0.0, False),
+        ("no no no", True, 0.0, False),
+        ("no no no", True, DOUBT, True),
+        ("please wait", True, 0.0, True),
+        ("so she said stop it", True, 0.0, False),
         ("so she said no", False, DOUBT, True),
-        ("yeah", True, 0.6, False),
-        ("wow, exactly", False, 0.6, False),
+        ("yeah", True, 0.8, False),
+        ("wow, exactly", False, 0.8, False),
         ("the blue big one", False, WORDS[2] - 0.01, False),
         ("the blue big one", False, WORDS[2], True),
         ("the blue", False, WORDS[1] - 0.01, False),
@@ -141,7 +143,7 @@ def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
 @pytest.mark.parametrize(("text", "final", "stops"), [("I", False, False), ("got", False, False), ("got", True, True)])
 def test_words_that_may_yet_become_listening_aloud_wait_for_the_rest(text: str, final: bool, stops: bool) -> None:
     call, onset_ms = overheard()
-    judge(call, onset_ms, 288, 0.65)
+    judge(call, onset_ms, 288, 0.8)
     call.feed(Words(onset_ms + 350, text, final=final))
     assert bool(call.when(UserInterrupted)) == stops
 

@@ -14,6 +14,7 @@ from bargein.turns.evidence import (
     DOUBTFUL_ECHO,
     ECHO,
     FEW_WORDS,
+    HUMMED,
     LONG_MS,
     THRESHOLDS,
     UNJUDGED_MS,
@@ -116,8 +117,9 @@ class Overhearing(test_laws.Conversation):
         if judged is not None and judged.echo >= DOUBTFUL_ECHO:
             assert not repeats(said, lately_spoken(before.reply)), "nor do our own words"
         against = judged is not None and judged.floor < DOUBT
-        heard_well = self.utterance_closed and words <= FEW_WORDS
-        if words and find_phrase(said, self.plan.interruption_phrases) and (heard_well or not against):
+        phrase = find_phrase(said, self.plan.interruption_phrases)
+        firm = self.utterance_closed and words <= FEW_WORDS and phrase not in HUMMED
+        if words and phrase and (firm or not against):
             return
         assert not (words and listens_aloud(said, self.plan)), "law 6: listening aloud never interrupts"
         if may_listen(replace(before.caller, utterance_closed=self.utterance_closed), self.plan, said):

@@ -31,11 +31,14 @@ LONG_MS = 1400
 DOUBT = 0.3
 """Below this the sound speaks plainly against it."""
 
-WORDS = (0.6, 0.5, 0.35)
+WORDS = (0.75, 0.6, 0.4)
 """With one, two, three or more words that are no listening aloud this probability suffices, at whatever age."""
 
+HUMMED = ("but", "dont", "no", "not", "up")
+"""Interruption phrases that a transcriber also makes of hums: they stop only if the sound does not speak against it."""
+
 FEW_WORDS = 3
-"""An interruption phrase among so few final words stops at once; else only if the sound does not speak against it."""
+"""Any other among so few final words stops at once; else only if the sound does not speak against it."""
 
 LISTENING = (
     "absolutely", "aha", "all right", "alright then", "cool", "exactly", "gosh", "great", "good", "go on", "huh", "hm",
@@ -73,10 +76,10 @@ def takes_floor(
     if judged is not None and (judged.echo >= ECHO or (judged.echo >= DOUBTFUL_ECHO and repeats(said, spoken))):
         return None
     against = judged is not None and judged.floor < DOUBT
-    # A partial of half a second is often misheard; a final is not, but amid many words it may be somebody else's.
-    heard_well = caller.utterance_closed and words <= FEW_WORDS
-    if (phrase := find_phrase(said, plan.interruption_phrases)) and (heard_well or not against):
-        return now_ms, f'"{phrase}" is an interruption phrase'
+    phrase = find_phrase(said, plan.interruption_phrases)
+    if phrase and (not against or is_firm(caller, phrase, words)):
+        sure = "" if judged is None else f", and the voice is {_percent(judged)} sure to take the floor"
+        return now_ms, f'"{phrase}" is an interruption phrase{sure}'
     if said and listens_aloud(said, plan):
         return None
     if may_listen(caller, plan, said):
@@ -86,6 +89,15 @@ def takes_floor(
     if words and judged.floor >= WORDS[min(words, len(WORDS)) - 1]:
         return now_ms, f"{words} words, and the voice is {_percent(judged)} sure to take the floor"
     return _by_sound(caller, judged, now_ms)
+
+
+def is_firm(caller: Caller, phrase: str, words: int) -> bool:
+    """Whether an interruption phrase stops the assistant whatever it sounded like.
+
+    A partial of half a second is often misheard, a final is not; but amid many words it may be somebody else's, and
+    the shortest of Vapi's default phrases are also what a transcriber makes of a hum.
+    """
+    return caller.utterance_closed and words <= FEW_WORDS and phrase not in HUMMED
 
 
 def repeats(said: str, spoken: tuple[str, ...]) -> bool:
