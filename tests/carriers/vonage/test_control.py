@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from bargein.carriers.seam import Addresses, Dial, Incoming, Line
+from bargein.carriers.seam import Addresses, Dial, Incoming, Line, SlowCarrier
 from bargein.carriers.vonage import VonageCarrier
 from bargein.carriers.vonage import rest as requests_of
 from bargein.clock import LoopClock
@@ -298,6 +298,15 @@ async def test_a_silent_api_is_given_up(
     cloud.breaks["/v1/calls"] = NEVER
     with pytest.raises(CarrierError, match="in time"):
         await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
+
+
+async def test_the_library_is_loaded_before_anybody_calls(carrier: VonageCarrier) -> None:
+    assert isinstance(carrier, SlowCarrier)
+    await carrier.warm_up()
+    control = carrier._control
+    assert control is not None
+    await carrier.warm_up()
+    assert carrier._control is control
 
 
 async def test_many_requests_at_once_do_not_mix_up_their_keys(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:

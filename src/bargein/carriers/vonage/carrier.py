@@ -23,7 +23,7 @@ _MOST_REGIONS = 10_000
 class VonageCarrier:
     """A `bargein.carriers.seam.Carrier`.
 
-    Vonage's library is loaded by the first call, in a thread: it takes half a second.
+    Vonage's library is loaded in a thread, when the server starts or by the first call: it takes half a second.
 
     Args:
         clock: the time, for the age of signatures.
@@ -99,6 +99,10 @@ class VonageCarrier:
         """See `Carrier.adopt`: the application's webhooks come here, signed, and the number is the application's."""
         await (await self._loaded()).adopt(account_of(line), line.number.get("number"), addresses)
 
+    async def warm_up(self) -> None:
+        """See `bargein.carriers.seam.SlowCarrier.warm_up`."""
+        await self._loaded()
+
     async def close(self) -> None:
         """See `Carrier.close`."""
         if self._control is not None:
@@ -106,7 +110,7 @@ class VonageCarrier:
 
     async def _loaded(self) -> "Control":
         if self._control is None:
-            made = await anyio.to_thread.run_sync(_load, self._base_url)
+            made = await anyio.to_thread.run_sync(_load, self._base_url, abandon_on_cancel=True)
             self._control = self._control or made
         return self._control
 
