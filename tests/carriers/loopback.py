@@ -83,6 +83,7 @@ class Phone(abc.ABC):
         forwarded: where the server had the call go.
         ended: whether the server ended the call at the carrier.
         closed: whether the media socket is closed.
+        said_at: when the first frame went out of what is being said; None: it has not.
     """
 
     encoding: ClassVar[str] = "pcm_s16le"
@@ -218,6 +219,8 @@ class Phone(abc.ABC):
         while not self.closed:
             await self._play(began + n * FRAME_MS)
             if not self._quiet:
+                if self._saying and self.said_at is None:
+                    self.said_at = CLOCK.monotonic_ms()
                 frame = self._saying.popleft() if self._saying else self.silence
                 await self.send(self.audio_frame(frame))
             n += 1
@@ -252,6 +255,7 @@ class Phone(abc.ABC):
         whole = self.encode(clip.astype(np.int16))
         size = self.bytes_per_frame
         padded = whole + self.silence[: -len(whole) % size]
+        self.said_at = None
         self._saying = deque(padded[i : i + size] for i in range(0, len(padded), size))
         return CLOCK.monotonic_ms()
 

@@ -1,0 +1,72 @@
+"""`python -m bench.telephony`: how soon the assistant yields on each carrier, and what the caller still hears.
+
+From the repository's root. Each carrier is a loopback that speaks its real wire and keeps a playout buffer as it does;
+SIP is measured at the packets of a real SIP telephone (`bench.sip`).
+"""
+
+import statistics
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import structlog
+import typer
+from tests.carriers.loopbacks import LOOPBACKS
+
+from bench.capacity_clips import recorded, synthesised
+from bench.sip.measure import HEAD as SIP_HEAD
+from bench.sip.measure import measure as measure_sip
+from bench.telephony.measure import HEAD, Figures, measure
+
+CLEAR_P50_MS = 260.0
+"""The most that the median may be, from speech to the carrier's `clear`, with voiceSeconds 0.2."""
+AFTER_MS = 40.0
+"""The most that a caller may hear after the cut, by the carrier's buffer."""
+SIP_P50_MS = 270.0
+"""The most that the median may be over SIP, from the voice's packet to the last of the assistant's."""
+
+
+def _problems(figures: Figures) -> list[str]:
+    found: list[str] = []
+    if statistics.median(figures.clear) > CLEAR_P50_MS:
+        found.append(f"{figures.provider}: the median is over {CLEAR_P50_MS:g} ms")
+    if sum(figures.old):
+        found.append(f"{figures.provider}: media of the turn that was cut came after the clear")
+    if max(figures.after) > AFTER_MS:
+        found.append(f"{figures.provider}: the caller heard more than {AFTER_MS:g} ms after the cut")
+    return found
+
+
+async def _run(data: Path | None, cuts: int, sip_seconds: float) -> int:
+    clips = await synthesised() if data is None else recorded(data)
+    problems: list[str] = []
+    print(f"\n  {HEAD}", flush=True)
+    for kind in LOOPBACKS:
+        if not kind.native:
+            figures = await measure(kind, clips, cuts)
+            print(f"  {figures.line()}", flush=True)
+            problems += _problems(figures)
+    if sip_seconds > 0:
+        print(f"\n  SIP, at the telephone's packets\n  {SIP_HEAD}", flush=True)
+        sip = await measure_sip(clips, 1, sip_seconds)
+        print(f"  {sip.line()}", flush=True)
+        if not sip.percentile(50) <= SIP_P50_MS:
+            problems.append(f"SIP: the median is over {SIP_P50_MS:g} ms")
+    for problem in problems:
+        print(f"  ! {problem}")
+    return 1 if problems else 0
+
+
+def main(
+    data: Annotated[Path | None, typer.Option(help="Recordings of speech with a MANIFEST.tsv.")] = None,
+    cuts: Annotated[int, typer.Option(help="How often the caller cuts in, on each carrier.")] = 12,
+    sip_seconds: Annotated[float, typer.Option(help="How long the SIP call lasts; 0: none.")] = 30.0,
+) -> None:
+    """Measure; the exit status tells whether the targets are met."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    raise typer.Exit(anyio.run(_run, data, cuts, sip_seconds))
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))
