@@ -1,8 +1,10 @@
 """The server's own OpenAPI: the bodies that routes read by hand and their answers are described by Vapi's types."""
 
+from functools import cache
 from typing import Any, cast
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 from pydantic.json_schema import models_json_schema
 
 from bargein.server.components import OWN, REF, body_schemas, referred_to, type_answers
@@ -57,14 +59,35 @@ def body_of(*models: type[WireModel], partial: bool = False, required: bool = Tr
         partial: whether fields may be left out that a whole one must have.
         required: whether there must be a body.
     """
+    _bodies.append((models, partial))
+    later: JsonObject = {_LATER: len(_bodies) - 1}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": later}}}}
+
+
+_LATER = "x-body"
+"""Stands in a route's description for a schema that is made when somebody asks for the document: making all of them
+takes half a second, which no server needs to start."""
+
+_bodies: list[tuple[tuple[type[WireModel], ...], bool]] = []
+"""What these schemas are made of: models, and whether all fields may be left out."""
+
+
+@cache
+def _body(number: int) -> JsonObject:
+    models, partial = _bodies[number]
     choices = [schema for model in dict.fromkeys(models) for schema in body_schemas(model, partial=partial)]
     schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
-    _own.update({model.__name__: model for model in models if model.contract is None})
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+    # As FastAPI writes the rest of the document: that null is a field's default goes without saying.
+    return cast("JsonObject", jsonable_encoder(schema, exclude_none=True))
 
 
-_own: dict[str, type[WireModel]] = {}
-"""The models of bodies that are no type of Vapi's."""
+def _describe_bodies(document: JsonObject) -> None:
+    for operations in cast("JsonObject", document["paths"]).values():
+        for operation in operations.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                number: object = content.get("schema", {}).get(_LATER)
+                if isinstance(number, int):
+                    content["schema"] = _body(number)
 
 
 def body_like(schema: JsonObject, content_type: str = "application/json") -> JsonObject:
@@ -100,7 +123,9 @@ def install(app: FastAPI) -> None:
         document = found_by_itself()
         components = cast("JsonObject", document.setdefault("components", {}))
         schemas = cast("JsonObject", components.setdefault("schemas", {}))
-        _, own = models_json_schema([(model, "validation") for model in _own.values()], ref_template=OWN)
+        _describe_bodies(document)
+        ours = {model.__name__: model for models, _ in _bodies for model in models if model.contract is None}
+        _, own = models_json_schema([(model, "validation") for model in ours.values()], ref_template=OWN)
         schemas |= {f"Own.{name}": schema for name, schema in own.get("$defs", {}).items()}
         schemas |= {"Error": _ERROR, "Page": _PAGE, "Stored": _STORED}
         components["schemas"] = schemas
