@@ -5,8 +5,10 @@ headers, no cookie of one call goes out with another, and a body is never read f
 """
 
 import json
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, cast
 
@@ -102,6 +104,12 @@ async def handshake_headers(auth: httpx.Auth | None, url: str) -> dict[str, str]
     return {name: value for name, value in signed.headers.items() if name not in plain}
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """What all clients of the process trust; the authorities are read once."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """Make a client that all calls of a process share; its owner closes it.
 
@@ -115,6 +123,7 @@ def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Async
         timeout=None,  # noqa: S113 - each await of a provider has its own limit, tighter than one for all
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30),
         transport=transport,
+        verify=_tls(),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"User-Agent": "bargein"},
         follow_redirects=False,

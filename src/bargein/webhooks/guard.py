@@ -7,7 +7,9 @@ at: a name that answers differently a moment later (DNS rebinding) changes nothi
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, cast
 
 import anyio
@@ -145,11 +147,17 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         await self._backend.sleep(seconds)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """What all transports of the process trust. The authorities are read once: it takes longer than all else here."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's own, over another network backend, for which its constructor has no parameter."""
 
     def __init__(self, guard: AddressGuard, most_kept_alive: int) -> None:
-        context = httpx.create_ssl_context(trust_env=False)
+        context = _tls()
         super().__init__(verify=context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
