@@ -59,6 +59,7 @@ def serve(
         settings.public_key,
         settings.openai_api_key,
         settings.database_password,
+        None if settings.sip is None else settings.sip.secret,
         settings.telnyx_api_key,
         settings.vonage_api_secret,
         settings.vonage_private_key,
