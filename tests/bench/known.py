@@ -16,6 +16,7 @@ from bargein.clock import LoopClock
 _CLOCK = LoopClock()
 _LEAD_MS = 60
 _TURN_MS = 20.0
+_SETTLED_S = 0.15
 
 
 class KnownServer:
@@ -78,6 +79,7 @@ class KnownServer:
 
     async def _speak(self, call: "KnownCall") -> None:
         if self._talks:
+            await anyio.sleep(_SETTLED_S)  # what shakes hands is busy with that
             await call.speak()
         while self._pause_ms is not None or not self._talks:
             await call.wait(self._pause_ms)
