@@ -16,8 +16,6 @@ from tests.carriers.telnyx import wire
 from tests.carriers.telnyx.rest import ACCOUNT, API_KEY, Api, error
 from tests.carriers.telnyx.wire import FORM, OURS, Signer
 
-client._import()  # as the server does at its start, if it has numbers of Telnyx's; these get theirs later
-
 CAUSES = {
     "completed": ("normal_clearing", "200"),
     "busy": ("user_busy", "486"),
@@ -96,6 +94,7 @@ class TelnyxLoopback(Loopback):
 
     def __init__(self) -> None:
         super().__init__()
+        client._import()  # a server loads it at its start if it has numbers of Telnyx's; here it gets one later
         self.secrets = (API_KEY,)
         self.signer = Signer()
         self.api = Api(placed=self._placed, steered=self._steered)
