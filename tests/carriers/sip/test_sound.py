@@ -24,7 +24,8 @@ class Streams:
             raise self.fails
         rate, channels = self.rate_hz, self.channels
         buffered = len(self.buffered)
-        return AudioInfo(True, True, rate, channels, 20, rate, channels, buffered, 0, self.capacity, self.capacity)
+        came, room = len(self.came), self.capacity
+        return AudioInfo(True, True, rate, channels, 20, rate, channels, buffered, came, room, room)
 
     def read(self, max_bytes: int) -> bytes:
         data = bytes(self.came[:max_bytes])

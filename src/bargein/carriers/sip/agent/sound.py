@@ -13,7 +13,6 @@ from baresip.audio import AudioInfo
 
 from bargein.audio.resample import StreamResampler
 
-_MOST_BYTES_AT_ONCE = 64_000
 _GAP_MS = 120
 """A far end may send nothing while it is silent: what it has not sent for so long is silence, so that a voice that
 stops is heard to stop."""
@@ -98,9 +97,11 @@ class Sound:
         """Move sound on, a hundred times a second or so; gives what was heard, and the marks that were reached."""
         try:
             info = self._streams.info()
-            self._write(info, now_ms)
+            wrote = self._write(info, now_ms)
             heard = self._read(info)
-            unplayed = self._tx.put_in(self._streams.info().tx_buffered)
+            if not self._marks and not self._leaving:
+                return self._silence(heard, now_ms), []
+            unplayed = self._tx.put_in(info.tx_buffered + wrote)
         except AudioRestarted:
             return self._silence(b"", now_ms), []  # renegotiated: the next tick finds the new streams
         except AudioNotActive:
@@ -113,13 +114,15 @@ class Sound:
             reached.append(self._leaving.popleft()[1])
         return self._silence(heard, now_ms), reached
 
-    def _write(self, info: AudioInfo, now_ms: float) -> None:
+    def _write(self, info: AudioInfo, now_ms: float) -> int:
+        """Hand over what waits, as far as it is taken; gives how many bytes that was."""
+        wrote = 0
         if self._flushing_until_ms is not None:
             if info.tx_buffered and now_ms < self._flushing_until_ms:
-                return
+                return 0
             self._flushing_until_ms = None
         if not info.tx_ready:
-            return
+            return 0
         self._tx = self._tx.between(self._rate_hz, info.tx_sample_rate, 1, info.tx_channels)
         step = self._rate_hz // 25  # bytes of 20 ms
         while self._converted or self._waiting:
@@ -128,15 +131,17 @@ class Sound:
                 del self._waiting[:step]
                 self._converted = self._tx.push(piece)
             taken = self._streams.write(self._converted)
+            wrote += taken
             self._converted = self._converted[taken:]
             if self._converted:
-                return
+                break
+        return wrote
 
     def _read(self, info: AudioInfo) -> bytes:
-        if not info.rx_ready:
+        if not info.rx_ready or not info.rx_buffered:
             return b""
         self._rx = self._rx.between(info.rx_sample_rate, self._rate_hz, info.rx_channels, 1)
-        data = self._streams.read(_MOST_BYTES_AT_ONCE)
+        data = self._streams.read(info.rx_buffered)
         return self._rx.push(data) if data else b""
 
     def _silence(self, heard: bytes, now_ms: float) -> bytes:
