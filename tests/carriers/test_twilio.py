@@ -1,0 +1,139 @@
+"""Twilio's words: forms, signatures, TwiML, accounts."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from twilio.request_validator import RequestValidator
+
+from bargein.carriers.seam import (
+    Answered,
+    ForgedError,
+    FrameError,
+    Incoming,
+    Line,
+    Over,
+    Ringing,
+    WebhookRequest,
+)
+from bargein.carriers.twilio import TwilioCarrier, twiml
+from bargein.carriers.twilio.carrier import _account
+from bargein.carriers.twilio.codec import TwilioCodec
+from bargein.ports import CarrierError
+from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN
+
+URL = "https://voice.example/carrier/twilio/n1/status"
+OWN = {"provider": "twilio", "number": NUMBER, "twilioAccountSid": ACCOUNT, "twilioAuthToken": TOKEN}
+
+
+def request(token: str | None = TOKEN, url: str = URL, **fields: str) -> WebhookRequest:
+    signed = {} if token is None else {"x-twilio-signature": RequestValidator(token).compute_signature(url, fields)}
+    return WebhookRequest("POST", url, signed, urlencode(fields).encode())
+
+
+def read(**fields: str) -> Any:
+    (notice,) = TwilioCarrier().read(request(CallSid="CA1", **fields))
+    return notice
+
+
+def test_what_a_status_says() -> None:
+    out = {"Direction": "outbound-api"}
+    assert TwilioCarrier().read(request(CallSid="CA1", CallStatus="initiated", **out)) == ()
+    assert read(CallStatus="ringing", **out) == Ringing("CA1")
+    assert read(CallStatus="in-progress", **out) == Answered("CA1")
+    assert read(CallStatus="completed", **out) == Over("CA1", "customer-ended-call", "completed")
+    assert read(CallStatus="busy", SipResponseCode="486", **out) == Over("CA1", "customer-busy", "busy, SIP 486")
+    assert read(CallStatus="no-answer", **out).reason == "customer-did-not-answer"
+    assert read(CallStatus="failed", **out).reason == "twilio-failed-to-connect-call"
+    assert read(CallStatus="failed", SipResponseCode="404", **out).reason == "twilio-reported-customer-misdialed"
+    assert read(AnsweredBy="human") == Answered("CA1", "human", "human")
+    assert read(AnsweredBy="machine_end_beep") == Answered("CA1", "machine", "machine_end_beep")
+    assert read(AnsweredBy="unknown") == Answered("CA1", None, "unknown")
+    incoming = read(CallStatus="ringing", Direction="inbound", From="+1", To=NUMBER, CallToken="t")
+    assert incoming == Incoming("CA1", NUMBER, "+1", None, {}, {"callSid": "CA1", "callToken": "t"})
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"CallSid": "CA1"}, {"CallSid": "CA1", "CallStatus": "dancing"}, {"CallSid": "x" * 99}]
+)
+def test_a_form_that_is_no_calls_is_none(fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="there is no Call"):
+        TwilioCarrier().read(request(**fields))
+
+
+def test_only_what_the_accounts_token_signed_is_twilios() -> None:
+    carrier, line = TwilioCarrier(), Line(OWN)
+    carrier.verify(line, request(CallSid="CA1"))
+    for wrong in (
+        request(None, CallSid="CA1"),
+        request("other token", CallSid="CA1"),
+        WebhookRequest("POST", URL + "?x=1", request(CallSid="CA1").headers, b"CallSid=CA1"),
+        WebhookRequest("POST", URL, request(CallSid="CA1").headers, b"CallSid=CA2"),
+        WebhookRequest("POST", URL, request(CallSid="CA1").headers, b"CallSid=CA1&CallSid=CA2"),
+    ):
+        with pytest.raises(ForgedError) as caught:
+            carrier.verify(line, wrong)
+        assert TOKEN not in str(caught.value)
+    with pytest.raises(ForgedError, match="TWILIO_AUTH_TOKEN"):
+        carrier.verify(Line({k: v for k, v in OWN.items() if k != "twilioAuthToken"}), request(CallSid="CA1"))
+
+
+def test_a_sockets_upgrade_is_signed_too() -> None:
+    carrier, line, url = TwilioCarrier(), Line(OWN), "wss://voice.example/carrier/twilio/n1/media/c1/t1"
+    good = {"x-twilio-signature": RequestValidator(TOKEN).compute_signature(url, {})}
+    carrier.verify_socket(line, WebhookRequest("GET", url, good, b""), "t1")
+    for wrong in (WebhookRequest("GET", url, {}, b""), WebhookRequest("GET", url + "x", good, b"")):
+        with pytest.raises(ForgedError):
+            carrier.verify_socket(line, wrong, "t1")
+
+
+def test_whose_account_it_is() -> None:
+    credential = {"accountSid": ACCOUNT, "authToken": "theirs"}
+    bare = {"number": NUMBER, "twilioAccountSid": ACCOUNT}
+    assert _account(Line(OWN, credential)).auth_token == TOKEN
+    assert _account(Line(bare, credential)).auth_token == "theirs"
+    assert _account(Line(bare, {**credential, "accountSid": "AC" + "2" * 32})).auth_token is None
+    keyed = _account(Line({**bare, "twilioApiKey": "SK1", "twilioApiSecret": "s"}))
+    assert (keyed.auth_token, keyed.key) == (None, ("SK1", "s"))
+    with pytest.raises(ForgedError, match="names no account"):
+        _account(Line({}))
+
+
+def test_where_a_caller_is_forwarded_to() -> None:
+    number = twiml.forwarded({"type": "number", "number": "+15550002222", "extension": "7", "callerId": "+1555"})
+    assert (
+        '<Dial answerOnBridge="true" callerId="+1555"><Number sendDigits="ww7">+15550002222</Number></Dial>' in number
+    )
+    sip = twiml.forwarded({"type": "sip", "sipUri": "sip:a@b", "sipHeaders": {"X-A": "1&2", "Via": "no"}})
+    assert "<Sip>sip:a@b?X-A=1%262</Sip>" in sip
+    spoken = twiml.forwarded({"type": "number", "number": "+1555", "message": "One <moment>."})
+    assert "<Say>One &lt;moment&gt;.</Say>" in spoken
+    with pytest.raises(CarrierError):
+        twiml.forwarded({"type": "assistant"})
+    assert '<Stream url="wss://x/y" />' in twiml.streamed("wss://x/y")
+
+
+@pytest.mark.parametrize(
+    "frame", ["", "1", '{"event": 3}', '{"event": "media"}', '{"event": "media", "media": {}}', "[" * 10_000]
+)
+def test_a_frame_that_means_nothing(frame: str) -> None:
+    with pytest.raises(FrameError):
+        TwilioCodec().read(frame)
+
+
+def test_a_count_of_chunks_may_begin_anew_but_not_go_back() -> None:
+    codec = TwilioCodec()
+
+    def media(chunk: int) -> Any:
+        return codec.read(
+            f'{{"event": "media", "media": {{"track": "inbound", "chunk": "{chunk}", "payload": "/w=="}}}}'
+        )
+
+    assert media(5)
+    assert media(6)
+    for late in (6, 5, 3):
+        with pytest.raises(FrameError, match="already"):
+            media(late)
+    assert media(5000)
+    assert media(1), "far behind: another count"
+    assert codec.read('{"event": "media", "media": {"track": "outbound", "payload": "/w=="}}') == ()
