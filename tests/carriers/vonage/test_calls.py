@@ -97,18 +97,23 @@ async def test_the_environment_completes_vapis_credential(tmp_path: Path, carrie
         await house.ended((await house.the_call(phone))["id"])
 
 
-async def test_vonage_is_asked_who_answers(tmp_path: Path, carrier: VonageLoopback) -> None:
+async def test_a_machine_is_told_of_by_vonage_and_left_a_message_at_its_beep(
+    tmp_path: Path, carrier: VonageLoopback
+) -> None:
     async with on_the_phone(tmp_path, carrier) as house:
         detection: dict[str, Any] = {"provider": "twilio", "enabled": True}
-        call = await house.call(house.speaker(voicemailDetection=detection))
+        call = await house.call(house.assistant(voicemailDetection=detection, voicemailMessage="Call me back."))
         phone = await carrier.next_placed()
-        assert carrier.requests[phone.id]["advanced_machine_detection"] == {"behavior": "continue", "mode": "detect"}
+        assert carrier.requests[phone.id]["advanced_machine_detection"]["mode"] == "detect_beep"
         await carrier.answered(phone)
         await house.live(call["id"])
-        await carrier.tell_machine(phone, "human")
-        await phone.until(lambda: phone.sounds() > 100)
-        await phone.hang_up()
-        assert (await house.ended(call["id"]))["endedReason"] == "customer-ended-call"
+        await carrier.tell_machine(phone, "machine")
+        await anyio.sleep(0.3)
+        assert phone.sounds() == 0, "its greeting is not over"
+        await carrier.tell_machine(phone, "machine", sub_state="beep_start")
+        over = await house.ended(call["id"])
+        assert phone.sounds() > 300
+    assert over["endedReason"] == "voicemail"
 
 
 async def test_what_vonage_refused_is_said_in_its_words(tmp_path: Path, carrier: VonageLoopback) -> None:

@@ -82,9 +82,12 @@ async def test_machines_are_detected_extensions_dialled_and_rings_bounded(
     dial = Dial("c-1", {**CUSTOMER, "extension": "12,3"}, PLACES, ring_s=999, detect_machine=True)
     await carrier.place(line, dial)
     body = cloud.asked[0].body
-    assert body["advanced_machine_detection"] == {"behavior": "continue", "mode": "detect"}
+    assert body["advanced_machine_detection"] == {"behavior": "continue", "mode": "detect_beep"}
     assert body["to"] == [{"type": "phone", "number": "15551234567", "dtmfAnswer": "pp12p3"}]
     assert body["ringing_timer"] == 120
+    plan = {"voicemailDetectionTypes": ["machine_start"]}
+    await carrier.place(line, Dial("c-1", CUSTOMER, PLACES, detect_machine=True, machine_plan=plan))
+    assert cloud.asked[1].body["advanced_machine_detection"]["mode"] == "detect"
 
 
 async def test_a_sip_customer_is_called_with_headers(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:

@@ -49,9 +49,8 @@ def test_how_a_call_that_was_placed_fares() -> None:
     assert read(**LEG, status="answered", direction="outbound") == [Answered("u-1")]
     machine = {name: value for name, value in LEG.items() if name != "uuid"} | {"call_uuid": "u-1"}
     assert read(**machine, status="human") == [Answered("u-1", "human", "human")]
-    assert read(**machine, status="machine", sub_state="beep_start") == [
-        Answered("u-1", "machine", "machine beep_start")
-    ]
+    for state, word in ((None, "start"), ("beep_start", "end_beep"), ("beep_timeout", "end_silence")):
+        assert read(**machine, status="machine", sub_state=state) == [Answered("u-1", "machine", f"machine_{word}")]
 
 
 def test_an_inbound_call_is_not_answered_by_its_caller() -> None:

@@ -27,6 +27,8 @@ _OVER = {
 `unanswered` is one who cannot be reached or declines; `rejected` is Vonage's own refusal. `cancelled` is a call that
 was given up before anybody answered. `completed` was answered and is over: by whom, `disconnected_by` may say.
 """
+_MACHINE = {"beep_start": "machine_end_beep", "beep_timeout": "machine_end_silence"}
+"""What Vonage says of a machine -> the same in Vapi's `voicemailDetectionTypes`, whose words are Twilio's."""
 _BY_PLATFORM = "vonage-completed"
 
 
@@ -96,7 +98,7 @@ def _progress(said: JsonObject) -> Sequence[Notice]:
     if status == "human":
         return [Answered(call, "human", status)]
     if status == "machine":
-        return [Answered(call, "machine", " ".join(filter(None, (status, _text(said, "sub_state")))))]
+        return [Answered(call, "machine", _MACHINE.get(_text(said, "sub_state") or "", "machine_start"))]
     if status in _OVER:
         return [_over(call, status, said)]
     return []

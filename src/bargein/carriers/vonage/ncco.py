@@ -104,7 +104,9 @@ def request_of(number: object, dial: Dial) -> CreateCallRequest:
     """
     detection: JsonObject = {}
     if dial.detect_machine:
-        detection["advanced_machine_detection"] = {"behavior": "continue", "mode": "detect"}
+        at_once = "machine_start" in cast("list[object]", dial.machine_plan.get("voicemailDetectionTypes") or ())
+        mode = "detect" if at_once else "detect_beep"
+        detection["advanced_machine_detection"] = {"behavior": "continue", "mode": mode}
     return CreateCallRequest.model_validate(
         {
             "to": [_customer(dial)],
