@@ -5,12 +5,13 @@ from typing import Any
 
 import anyio
 import pytest
+import websockets
 
 from tests.call.harness import eventually
 from tests.carriers.stage import House, on_the_phone
 from tests.carriers.vonage.loopback import VonageLoopback, VonagePhone
 from tests.carriers.vonage.rest import API_SECRET, NUMBER, credential
-from tests.carriers.vonage.signing import API_KEY
+from tests.carriers.vonage.signing import API_KEY, bearer
 
 pytestmark = pytest.mark.anyio
 
@@ -146,3 +147,22 @@ async def test_the_number_that_was_dialled_is_known_without_its_plus(tmp_path: P
         assert (await house.the_call(phone))["phoneNumberId"] == house.number["id"]
         await phone.hang_up()
         await eventually(house.calls, lambda calls: calls[0]["status"] == "ended")
+
+
+async def test_a_media_socket_that_vonage_did_not_sign_is_refused_and_its_call_still_comes(
+    tmp_path: Path, carrier: VonageLoopback
+) -> None:
+    async with on_the_phone(tmp_path, carrier) as house:
+        await house.answers(house.speaker())
+        phone = carrier.new_call()
+        answer = await carrier.send(carrier.incoming(phone))
+        [action] = answer.json()
+        [endpoint] = action["endpoint"]
+        for headers in ({}, bearer(None, "another-secret-of-some-length-0815"), bearer(None, iat=1)):
+            with pytest.raises(websockets.InvalidStatus, match="403"):
+                await websockets.connect(endpoint["uri"], additional_headers=headers)
+        await house.refused("forged", 3)
+        await carrier.follow(phone, answer)
+        await phone.until(lambda: phone.sounds() > 100)
+        await phone.hang_up()
+        await house.ended((await house.the_call(phone))["id"])
