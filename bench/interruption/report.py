@@ -24,7 +24,8 @@ def caveats(report: JsonObject) -> list[str]:
         void = sum(outcome["void"] for outcome in column["outcomes"])
         told.append(
             f"{name}: {len(column['outcomes'])} scenes, {void} of them void, {len(column['turns'])} turns; "
-            f"{column['late_share']:.1%} late, {column['cores_used']:g} of a core in use"
+            f"{column['late_share']:.1%} late, {column['cores_used']:g} of its core in use, "
+            f"{column['callers_cores']:g} of the callers'"
             + ("" if column["real_time"] else ": NOT in real time, its times do not count")
             + (f", {len(column['lost'])} scenes could not be played" if column["lost"] else "")
             + (f", {column['left_out']} left out for want of time" if column["left_out"] else "")

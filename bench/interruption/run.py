@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import anyio
+import psutil
 
 from bargein import __version__
 from bargein.client.errors import ClientError
@@ -141,7 +142,7 @@ async def measure(
     print(f"  {contender.name} {contender.version}: {len(mine)} scenes, {len(spoken)} turns", flush=True)
     work = Work(deque(mine), deque(spoken))
     await _warm_up(contender, material, mine)
-    began_ms, used_s = _CLOCK.monotonic_ms(), contender.cpu_s()
+    began_ms, used_s, ours_s = _CLOCK.monotonic_ms(), contender.cpu_s(), _cpu_s()
     if options.minutes is not None:
         work.until_ms = began_ms + 1000 * _PATIENCE * took_s(mine, [turn for turn, _ in spoken], options.at_once)
     async with anyio.create_task_group() as tasks:
@@ -152,7 +153,14 @@ async def measure(
     work.outcomes += [work.void[scene] for scene in work.scenes if scene in work.void]
     wall_s = (_CLOCK.monotonic_ms() - began_ms) / 1000
     cores = (contender.cpu_s() - used_s) / max(wall_s, 1e-6)
-    return _column(contender, work, wall_s, cores)
+    callers = (_cpu_s() - ours_s) / max(wall_s, 1e-6)
+    return {"callers_cores": round(callers, 2)} | _column(contender, work, wall_s, cores)
+
+
+def _cpu_s() -> float:
+    """CPU seconds that this process has used."""
+    times = psutil.Process().cpu_times()
+    return times.user + times.system
 
 
 async def _warm_up(contender: Contender, material: Material, mine: Sequence[Scene]) -> None:

@@ -209,7 +209,7 @@ def report() -> dict[str, Any]:
     column = {
         "version": "1", "figures": summary(some), "explicit": summary([]), "outcomes": rows, "turns": [], "lost": ["x"],
         "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "double": [], "real_time": False,
-        "late_share": 0.1, "cores_used": 0.5,
+        "late_share": 0.1, "callers_cores": 0.4, "cores_used": 0.5,
         "worst_late_ms": 40, "left_out": 2, "left_silent": 1,
         "plans": [{"plan": "default", **plan}, {"plan": '{"numWords": 2}', **plan}],
         "endings": {
