@@ -33,6 +33,7 @@ _LEVEL = 200
 _LISTENS_S = (1.0, 2.5)
 _PATIENCE_S = 8.0
 _SPREAD_S = 0.12
+_SPEAKS_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,8 @@ async def _call(said: Sequence[tuple[np.ndarray, float]], at: tuple[str, int], s
                 unanswered += 1
             await anyio.sleep(random.uniform(*_LISTENS_S))
             pcm, onset_s = random.choice(said)
+            if not any(_is_sound(packet) for packet in _from(talk, now_s() - _SPEAKS_S)):
+                continue  # it has said all that it had to say
             ms = await _interrupt(talk, pcm, onset_s)
             if ms is None:
                 missed += 1

@@ -147,7 +147,7 @@ class SipLoopback(Loopback):
     @property
     def settings(self) -> dict[str, Any]:
         listen = f"127.0.0.1:{self.port}"
-        return {"sip": SipSettings(listen=listen, interface="127.0.0.1", secret=SECRET, headers=("X-Colour",))}
+        return {"sip": SipSettings(listen=listen, interface="127.0.0.1", secret=SECRET)}
 
     async def number(self, client: httpx.AsyncClient) -> dict[str, Any]:
         plan = {"authUsername": "trunkuser", "authPassword": PASSWORD}
@@ -184,7 +184,7 @@ class SipLoopback(Loopback):
         self._done[key] = anyio.Event()
         phone = next(one for one in self.calls.values() if one.hook_id == hook.headers["phone"])  # type: ignore[attr-defined]
         assert isinstance(phone, SipPhone)
-        headers = f"{hook.headers['edge']}\r\nX-Colour: red\r\n"
+        headers = f"{hook.headers['edge']}\r\nX-Bargein-Headers-1: X-Colour=red&\r\n"
         sender = self.sender(hook.headers["caller"])
         try:
             phone.talk = await self.trunk.call(hook.url, ("127.0.0.1", self.port), headers, sender=sender)

@@ -163,7 +163,7 @@ async def test_a_sip_uri_of_this_server_and_its_authentication() -> None:
         to = f"sip:{ROBOT[4:]}"
         edge = f"X-Bargein-Edge: {{}} 203.0.113.9 {{}} {to.upper()}\r\n"
         talk = await phone.call(
-            to, board.at, edge.format("s3cret", "-") + "X-Bargein-Headers: X-Plan=gold+%26%20blue&\r\n"
+            to, board.at, edge.format("s3cret", "-") + "X-Bargein-Headers-1: X-Plan=gold+%26%20blue&\r\n"
         )
         await board.house.until_held()
         _, _, incoming = board.house.came[0]

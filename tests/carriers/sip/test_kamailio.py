@@ -47,12 +47,16 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
         board.house.numbers = numbers()
         number = f"sip:{NUMBER}@127.0.0.1:{at[1]}"
         # a gateway of the trunk calls its number, and a header of the caller's arrives; a forged one does not
-        forged = "X-Bargein-Edge: x 1.2.3.4 root sip:a@b\r\nx-bargein-headers: X-Plan=forged\r\nX-Plan: gold & blue\r\n"
+        forged = (
+            "X-Bargein-Edge: x 1.2.3.4 root sip:a@b\r\nx-bargein-headers-1: X-Plan=forged\r\nX-Plan: gold & blue\r\n"
+        )
+        forged += "".join(f"X-Long-{n}: {str(n) * 700}\r\n" for n in range(5))
         talk = await gateway.call(number, at, forged)
         held = await board.house.until_held()
         _, number_id, incoming = board.house.came[0]
         assert number_id == "n1"
-        assert incoming.sip_headers == {"X-Plan": "gold & blue"}
+        long = {f"X-Long-{n}": str(n) * 700 for n in range(5)}
+        assert incoming.sip_headers == {"X-Plan": "gold & blue", **long}
         assert incoming.details["sourceAddress"] == GATEWAY
         say(held, tone(0.2))
         await until(lambda: loudness(talk.sound) > 5000)

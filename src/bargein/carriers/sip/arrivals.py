@@ -20,10 +20,13 @@ from bargein.wire.base import JsonObject
 EDGE = "X-Bargein-Edge"
 """What the proxy adds: the secret, the address that the INVITE came from, whom it proved to be (or -), and its URI."""
 PACKED = "X-Bargein-Headers"
-"""The INVITE's own headers, put into one by the proxy as a form is (`name=value&…`): baresip passes 16 at most."""
-ALWAYS = ("To", "From", "P-Asserted-Identity", "Diversion", EDGE, PACKED)
+"""With a number behind it: the INVITE's own headers, put together by the proxy as a form is (`name=value&…`), for
+baresip passes 16 headers on at most, and 1024 signs of each."""
+MOST_PACKED = 8
+ALWAYS = ("To", "From", "P-Asserted-Identity", "Diversion", EDGE)
+FROM_PROXY = tuple(f"{PACKED}-{number}" for number in range(1, MOST_PACKED + 1))
 BYO, VAPI = "byo-phone-number", "vapi"
-_NOT_THE_OWNERS = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, PACKED))
+_NOT_THE_OWNERS = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, *FROM_PROXY))
 _MOST_HEADERS = 64
 
 
@@ -94,7 +97,8 @@ def read_arrival(called: Called, proof: str | None, *, direct: bool) -> Arrival:
 def _owners(headers: Mapping[str, str], lowered: Mapping[str, str]) -> dict[str, str]:
     """The headers that the call's owner gets, by the names they came with."""
     found = {name: value for name, value in headers.items() if name.lower() not in _NOT_THE_OWNERS}
-    for pair in lowered.get(PACKED.lower(), "").split("&")[:_MOST_HEADERS]:
+    packed = "".join(lowered.get(name.lower(), "") for name in FROM_PROXY)
+    for pair in packed.split("&")[:_MOST_HEADERS]:
         name, equals, value = pair.partition("=")
         if equals and unquote_plus(name).lower() not in _NOT_THE_OWNERS:
             found[unquote_plus(name)] = unquote_plus(value).strip()

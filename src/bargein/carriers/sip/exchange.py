@@ -13,6 +13,7 @@ from bargein.carriers.seam import Answered, Carrier, Dial, House, Incoming, Line
 from bargein.carriers.sip.arrivals import (
     ALWAYS,
     BYO,
+    FROM_PROXY,
     VAPI,
     Arrival,
     StrangerError,
@@ -136,7 +137,7 @@ class Exchange:
             authorities=given.authorities,
             rtp_ports=given.rtp_ports,
             interface=given.interface,
-            headers=(*ALWAYS, *given.headers),
+            headers=(*ALWAYS, *(given.headers if self._proof is None else FROM_PROXY)),
             most_calls=given.most_calls,
         )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from bargein.carriers.seam import Line
-from bargein.carriers.sip.arrivals import BYO, EDGE, PACKED, VAPI
+from bargein.carriers.sip.arrivals import BYO, EDGE, MOST_PACKED, PACKED, VAPI
 from bargein.carriers.sip.trunk import gateways_of, network_of
 from bargein.carriers.sip.uris import read_uri
 from bargein.wire.base import JsonObject
@@ -86,7 +86,7 @@ def configuration_of(edge: Edge, lines: Mapping[str, Mapping[str, Line]], proof:
         _TRUNKED % {"gateways": " || ".join(f"src_ip == {network}" for network in networks) or "0"},
         _ROUTES % {"fix_sdp": _fix_sdp(edge)},
         "route[URIS] {\n" + "".join(filter(None, uris)) + "}\n",
-        _ADMITTED % {"edge": EDGE, "packed": PACKED, "proof": proof},
+        _ADMITTED % {"edge": EDGE, "packed": PACKED, "most": MOST_PACKED, "proof": proof},
     )
     return "\n".join(parts), odd
 
@@ -299,15 +299,23 @@ _ADMITTED = """\
 # A call for the agent.
 route[IN] {
   $var(packed) = "";
+  $var(n) = 1;
   if (hf_iterator_start("i")) {
     while (hf_iterator_next("i")) {
       if ($hfitname(i) =~ "^[Xx]-") {
-        $var(packed) = $var(packed) + $hfitname(i) + "=" + $(hfitbody(i){s.urlencode.param}) + "&";
+        $var(one) = $hfitname(i) + "=" + $(hfitbody(i){s.urlencode.param}) + "&";
+        $var(both) = $(var(packed){s.len}) + $(var(one){s.len});
+        if ($(var(packed){s.len}) > 0 && $var(both) > 1000 && $var(n) < %(most)d) {
+          append_hf("%(packed)s-$var(n): $var(packed)\\r\\n");
+          $var(n) = $var(n) + 1;
+          $var(packed) = "";
+        }
+        $var(packed) = $var(packed) + $var(one);
       }
     }
     hf_iterator_end("i");
   }
-  if ($(var(packed){s.len}) > 0) append_hf("%(packed)s: $var(packed)\\r\\n");
+  if ($(var(packed){s.len}) > 0) append_hf("%(packed)s-$var(n): $var(packed)\\r\\n");
   append_hf("%(edge)s: %(proof)s $si $var(proven) $ru\\r\\n");
   if (nat_uac_test("1")) add_contact_alias();
   record_route();
