@@ -5,7 +5,19 @@ import pytest
 from bargein.turns import Plan
 from bargein.turns.commands import Decide, Duck, Unduck, UserInterrupted
 from bargein.turns.events import Judged, Say, SpeechQueued, SpeechRequested, VoiceStarted, VoiceStopped, Words
-from bargein.turns.evidence import DOUBT, DOUBTFUL_ECHO, ECHO, LONG_MS, THRESHOLDS, UNJUDGED_MS, WORDS, threshold
+from bargein.turns.evidence import (
+    DOUBT,
+    DOUBTFUL_ECHO,
+    ECHO,
+    EVEN,
+    JUDGED_BY_MS,
+    LONG_MS,
+    OVER_MS,
+    THRESHOLDS,
+    UNJUDGED_MS,
+    WORDS,
+    threshold,
+)
 from tests.turns.talking import WAITING, Call
 
 PLAN = Plan(first_message_mode=WAITING, by_evidence=True)
@@ -117,10 +129,12 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
         ("stop", False, DOUBT - 0.01, False),
         ("stop", False, DOUBT, True),
         ("no no no", True, 0.0, False),
-        ("no no no", True, DOUBT, True),
+        ("no no no", True, EVEN - 0.01, True),
+        ("no", True, EVEN - 0.01, False),
+        ("no", False, EVEN, True),
         ("please wait", True, 0.0, True),
         ("so she said stop it", True, 0.0, False),
-        ("so she said no", False, DOUBT, True),
+        ("so she said stop it", False, DOUBT, True),
         ("yeah", True, 0.8, False),
         ("wow, exactly", False, 0.8, False),
         ("the blue big one", False, WORDS[2] - 0.01, False),
@@ -172,6 +186,28 @@ def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
     call, onset_ms = overheard()
     call.feed(Words(onset_ms + 300, "tomorrow", final=False))
     assert call.when(UserInterrupted) == [onset_ms + 300]
+
+
+def test_words_of_the_voice_before_wait_until_a_new_voice_has_been_judged() -> None:
+    call, onset_ms = overheard()
+    call.feed(Words(onset_ms + 100, "tomorrow", final=False))
+    assert call.when(UserInterrupted) == []
+    judge(call, onset_ms, 160, 0.1)
+    call.until(onset_ms + 600)
+    assert call.when(UserInterrupted) == []
+    call, onset_ms = overheard()
+    call.feed(Words(onset_ms + 100, "tomorrow", final=False))
+    call.until(onset_ms + 600)
+    assert call.when(UserInterrupted) == [onset_ms + JUDGED_BY_MS]
+
+
+@pytest.mark.parametrize(("over_ms", "stops"), [(OVER_MS - 20, True), (OVER_MS + 20, False)])
+def test_a_voice_that_is_over_stops_nothing_by_its_sound(over_ms: int, stops: bool) -> None:
+    call, onset_ms = overheard()
+    judge(call, onset_ms, 160, 0.1)
+    call.feed(VoiceStopped(onset_ms + 300, onset_ms + 300))
+    call.feed(Judged(onset_ms + 300 + over_ms, onset_ms, 416, 1.0, 0.0))
+    assert bool(call.when(UserInterrupted)) == stops
 
 
 def test_an_explicit_plan_knows_no_ducking_and_no_verdicts() -> None:

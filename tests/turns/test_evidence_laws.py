@@ -13,15 +13,16 @@ from bargein.turns.evidence import (
     DOUBT,
     DOUBTFUL_ECHO,
     ECHO,
-    FEW_WORDS,
-    HUMMED,
+    JUDGED_BY_MS,
     LONG_MS,
+    OVER_MS,
     THRESHOLDS,
     UNJUDGED_MS,
     WORDS,
     listens_aloud,
     may_listen,
     repeats,
+    stops_by,
     threshold,
 )
 from bargein.turns.history import lately_spoken
@@ -101,9 +102,9 @@ class Overhearing(test_laws.Conversation):
             case StartReply(_, text) if self.recovered is not None:
                 turn, self.recovered = self.recovered, None
                 heard = None if self.plan.remember_model_output else self.heard.get(turn)
-                if text is not None and heard:
-                    whole = [*heard.split(), *text.split()]
-                    assert self.texts[turn].split() == whole, "it goes on with the very word it was cut at"
+                whole = self.texts.get(turn, "").split()
+                if text is not None and heard and heard.split() != whole:  # else there is nothing to go on with
+                    assert [*heard.split(), *text.split()] == whole, "it goes on with the very word it was cut at"
             case _:
                 pass
 
@@ -116,22 +117,25 @@ class Overhearing(test_laws.Conversation):
         assert judged is None or judged.echo < ECHO, "our own voice never interrupts"
         if judged is not None and judged.echo >= DOUBTFUL_ECHO:
             assert not repeats(said, lately_spoken(before.reply)), "nor do our own words"
-        against = judged is not None and judged.floor < DOUBT
         phrase = find_phrase(said, self.plan.interruption_phrases)
-        firm = self.utterance_closed and words <= FEW_WORDS and phrase not in HUMMED
-        if words and phrase and (firm or not against):
+        heard = replace(before.caller, utterance_closed=self.utterance_closed, judged=judged)
+        if words and phrase and stops_by(phrase, heard, words):
             return
         assert not (words and listens_aloud(said, self.plan)), "law 6: listening aloud never interrupts"
-        if may_listen(replace(before.caller, utterance_closed=self.utterance_closed), self.plan, said):
+        if may_listen(heard, self.plan, said):
             words = 0
         lasted_ms = self.now - self.run_onset if self.voiced else 0
         assert (
-            (words and judged is None)
+            (words and judged is None and self.now - self.run_onset >= JUDGED_BY_MS)
             or (words and judged is not None and judged.floor >= WORDS[min(words, len(WORDS)) - 1])
             or (judged is None and lasted_ms >= UNJUDGED_MS)
-            or (judged is not None and judged.floor >= threshold(judged.age_ms))
+            or (judged is not None and judged.floor >= threshold(judged.age_ms) and self.sounds())
             or (judged is not None and judged.floor >= DOUBT and lasted_ms >= LONG_MS)
         ), "law 5: never earlier than the evidence allows"
+
+    def sounds(self) -> bool:
+        """Whether the voice is there, or was a moment ago."""
+        return self.voiced or self.now - (self.last_offset or 0) <= OVER_MS
 
     @invariant()
     def interrupts_in_time(self) -> None:
@@ -145,7 +149,7 @@ class Overhearing(test_laws.Conversation):
         if judged is None:
             late = caller.voiced and not caller.stuck and self.state.now_ms - caller.onset_ms >= UNJUDGED_MS
         else:
-            late = judged.echo < ECHO and judged.floor >= threshold(judged.age_ms)
+            late = judged.echo < ECHO and judged.floor >= threshold(judged.age_ms) and caller.voiced
         assert not late, "law 5: not later than the evidence says"
 
     @invariant()

@@ -22,8 +22,14 @@ ECHO = 0.4
 DOUBTFUL_ECHO = 0.1
 """And so likely, if its words are what the assistant has just been saying."""
 
+JUDGED_BY_MS = 250
+"""At this age a voice has been judged, if anything judges voices."""
+
 UNJUDGED_MS = 700
 """Where nothing judges voices, one that lasts so long takes the floor: most listening aloud is shorter."""
+
+OVER_MS = 150
+"""A voice that fell silent longer ago is over, and stops nothing by its sound any more; its words still may."""
 
 LONG_MS = 1400
 """A voice that lasts so long takes the floor, unless its sound speaks plainly against it."""
@@ -31,11 +37,13 @@ LONG_MS = 1400
 DOUBT = 0.3
 """Below this the sound speaks plainly against it."""
 
-WORDS = (0.75, 0.6, 0.4)
+WORDS = (0.75, 0.5, 0.4)
 """With one, two, three or more words that are no listening aloud this probability suffices, at whatever age."""
 
 HUMMED = ("but", "dont", "no", "not", "up")
-"""Interruption phrases that a transcriber also makes of hums: they stop only if the sound does not speak against it."""
+"""Interruption phrases that a transcriber also makes of hums: the sound must be at least even about them."""
+
+EVEN = 0.5
 
 FEW_WORDS = 3
 """Any other among so few final words stops at once; else only if the sound does not speak against it."""
@@ -75,9 +83,8 @@ def takes_floor(
     judged, words = caller.judged, count_words(said)
     if judged is not None and (judged.echo >= ECHO or (judged.echo >= DOUBTFUL_ECHO and repeats(said, spoken))):
         return None
-    against = judged is not None and judged.floor < DOUBT
     phrase = find_phrase(said, plan.interruption_phrases)
-    if phrase and (not against or is_firm(caller, phrase, words)):
+    if phrase and stops_by(phrase, caller, words):
         sure = "" if judged is None else f", and the voice is {_percent(judged)} sure to take the floor"
         return now_ms, f'"{phrase}" is an interruption phrase{sure}'
     if said and listens_aloud(said, plan):
@@ -91,13 +98,18 @@ def takes_floor(
     return _by_sound(caller, judged, now_ms)
 
 
-def is_firm(caller: Caller, phrase: str, words: int) -> bool:
-    """Whether an interruption phrase stops the assistant whatever it sounded like.
+def stops_by(phrase: str, caller: Caller, words: int) -> bool:
+    """Whether an interruption phrase, heard among so many words, stops the assistant.
 
     A partial of half a second is often misheard, a final is not; but amid many words it may be somebody else's, and
     the shortest of Vapi's default phrases are also what a transcriber makes of a hum.
     """
-    return caller.utterance_closed and words <= FEW_WORDS and phrase not in HUMMED
+    judged = caller.judged
+    if judged is None:
+        return True
+    if phrase in HUMMED:
+        return judged.floor >= EVEN
+    return judged.floor >= DOUBT or (caller.utterance_closed and words <= FEW_WORDS)
 
 
 def repeats(said: str, spoken: tuple[str, ...]) -> bool:
@@ -112,15 +124,15 @@ def may_listen(caller: Caller, plan: Plan, said: str) -> bool:
 
 
 def _unjudged(caller: Caller, words: int, now_ms: int) -> tuple[int, str] | None:
-    if words:
-        return now_ms, f"{words} words, and nothing has judged the voice"
+    if words:  # of the run before, perhaps: a voice that is young will be judged yet
+        return max(now_ms, caller.onset_ms + JUDGED_BY_MS), f"{words} words, and nothing has judged the voice"
     if not caller.voiced or caller.fired:
         return None
     return caller.onset_ms + UNJUDGED_MS, f"{UNJUDGED_MS} ms of voice, and nothing has judged it"
 
 
 def _by_sound(caller: Caller, judged: Judged, now_ms: int) -> tuple[int, str] | None:
-    if caller.fired:
+    if caller.fired or (not caller.voiced and now_ms - caller.offset_ms > OVER_MS):
         return None
     if judged.floor >= threshold(judged.age_ms):
         return now_ms, f"{judged.age_ms} ms of voice are {_percent(judged)} sure to take the floor"
