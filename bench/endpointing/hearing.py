@@ -135,8 +135,7 @@ class _Detector:
 class _Decoding:
     """The transcriber's thread: it does one thing after the other, in simulated time."""
 
-    def __init__(self, transcriber: MoonshineTranscriber, clock: SimulatedClock, kept: Kept, *, partials: bool) -> None:
-        self._partials = partials
+    def __init__(self, transcriber: MoonshineTranscriber, clock: SimulatedClock, kept: Kept) -> None:
         self._transcriber = transcriber
         self._clock = clock
         self._kept = kept
@@ -150,7 +149,7 @@ class _Decoding:
         except BaseException:
             self._free_ms = self._clock.now_ms  # a partial that nobody wants any more
             raise
-        if partial and not self._partials:
+        if partial:  # while somebody speaks: no turn ends by it, and a pause does not wait for it
             return ""
         return self._kept.of("words", audio, lambda: self._transcriber.transcribe(audio, lambda: False))
 
@@ -177,11 +176,9 @@ class Hearing:
 
     Args:
         kept: what earlier runs made of the same audio.
-        partials: whether partials are made while somebody speaks; pauses and finals have their words all the same.
     """
 
-    def __init__(self, kept: Kept, *, partials: bool = True) -> None:
-        self._partials = partials
+    def __init__(self, kept: Kept) -> None:
         self._kept = kept
         self._detector = SileroDetector()
         self._transcriber = MoonshineTranscriber()
@@ -195,7 +192,7 @@ class Hearing:
         ears = Ears(
             leg,  # pyright: ignore[reportArgumentType] - it is only heard
             detector=_Detector(self._detector),
-            transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept, partials=self._partials)),
+            transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept)),
             tap=AssistantTap(leg, nothing),  # pyright: ignore[reportArgumentType]
             now_ms=lambda: clock.now_ms,
             post=post,

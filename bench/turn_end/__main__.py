@@ -70,7 +70,7 @@ def fold_of(speaker: str) -> int:
 async def heard(data: Path, cache: Path) -> Pauses:
     """Hear every turn as a call does, and take each pause that would be judged."""
     kept = Kept(cache / "words.json")
-    hearing, model = Hearing(kept, partials=False), MoonshineModel()
+    hearing, model = Hearing(kept), MoonshineModel()
     assistant = Assistant.model_validate({"firstMessageMode": "assistant-waits-for-user"})
     plan = replace(compile_plan(assistant), cut_risk=_PATIENT)
     found: dict[tuple[str, int], tuple[Float32Array, int, float, str, int]] = {}

@@ -64,7 +64,7 @@ async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPa
 @pytest.mark.anyio
 async def test_the_end_of_a_number_is_likelier_than_a_pause_in_it(model: MoonshineModel, shared_dir: Path) -> None:
     """A few of the clips that it has learned from: that weights and features fit each other, no more."""
-    judge, hearing = EmbeddedTurnJudge(model), Hearing(Kept(None), partials=False)
+    judge, hearing = EmbeddedTurnJudge(model), Hearing(Kept(None))
     ends, pauses = [], []
     for turn in [t for t in turns(shared_dir / "speech") if t.part == "digits"][::8]:
         events = await hearing.events(turn)
