@@ -65,7 +65,8 @@ class Drafting(test_laws.Conversation):
         plan=test_laws.PLANS, judged=st.booleans(), risk=st.sampled_from([0.01, 0.08, 0.5]), evidence=st.just(False)
     )
     def begin(self, plan: Plan, judged: bool, risk: float, evidence: bool) -> None:
-        super().begin(replace(plan, drafts=True, by_judgement=judged, cut_risk=risk, by_evidence=evidence))
+        plan = replace(plan, drafts=True, by_judgement=judged, cut_risk=risk, by_evidence=evidence)
+        super().begin(replace(plan, on_punctuation_ms=500))
 
     # The world.
 
@@ -83,22 +84,40 @@ class Drafting(test_laws.Conversation):
 
     @rule(
         gap=test_laws.GAPS,
-        text=st.sampled_from(["Hello there.", "What are your hours?", "it is four seven", "I would like", "stop"]),
+        texts=st.lists(
+            st.sampled_from(["Hello there.", "What are your hours?", "it is four seven", "stop"]), max_size=3
+        ),
         done=VERDICTS,
         whole=st.booleans(),
+        piece=test_laws.SPOKEN,
         after=st.sampled_from([0, 10, 60, 300, 1000]),
+        data=st.data(),
     )
-    def caller_pauses(self, gap: int, text: str, done: float | None, whole: bool, after: int) -> None:
-        """What drafts are for, in one go: else few conversations come to it."""
-        self.voice_starts(gap, 0)
-        self.voice_stops(600, 0)
-        at_ms = self.now + 120
-        self.tick_until(at_ms)
-        self.now = max(self.now, at_ms)
-        self.hears(text, final=not whole)
-        self.feed(Words(at_ms, text, final=not whole, whole=whole))
-        if self.judging:
-            self.feed(PauseJudged(self.now + 10, self.judging[-1].number, done))
+    def caller_pauses(
+        self,
+        *,
+        gap: int,
+        texts: list[str],
+        done: float | None,
+        whole: bool,
+        piece: str,
+        after: int,
+        data: st.DataObject,
+    ) -> None:
+        """What drafts are for, in one go: else few conversations come to it. The caller pauses, and may go on."""
+        for text in ("Hello there.", *texts):
+            self.voice_starts(gap, 0)
+            self.voice_stops(600, 0)
+            at_ms = self.now + 20
+            self.tick_until(at_ms)
+            self.now = max(self.now, at_ms)
+            self.hears(text, final=not whole)
+            self.feed(Words(at_ms, text, final=not whole, whole=whole))
+            if self.judging:
+                self.feed(PauseJudged(self.now + 10, self.judging[-1].number, done))
+            if self.open is not None and data.draw(st.booleans()):
+                self.draft_goes_on(0, piece, data)
+            gap = 140
         self.feed(test_laws.Tick(self.now + after))
 
     @rule(gap=st.sampled_from([0, 20, 200]), text=test_laws.SPOKEN, data=st.data())
@@ -228,7 +247,7 @@ class Drafting(test_laws.Conversation):
 
 
 Drafting.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=80,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
