@@ -24,13 +24,16 @@ from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bench.endpointing.corpus import Turn, turns
 from bench.endpointing.hearing import Hearing, Kept, paused
-from bench.endpointing.scoring import Judge, Scores, answered_at, nobody, with_intervals
+from bench.endpointing.scoring import Judge, Scores, answered, answered_at, nobody, with_intervals
 
-_PATIENCES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
-_RISKS = (0.003, 0.01, 0.02, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
-_LEAST_MS = (0, 300, 600)
-_LONGEST_MS = (800, 1200, 1600, 2000, 2600)
+_PATIENCES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+_RISKS = (0.01, 0.03, 0.08, 0.15, 0.3, 0.5, 0.8, 0.97)
+_LEAST_MS = (0, 300)
+_LONGEST_MS = (1000, 1500, 2000)
 _WAITS_MS = (0, 100, 200, 300, 400, 600, 800, 1000)
+
+THINKING_MS = 700
+"""What model and voice take until there is something to be heard, where early answers are looked at."""
 
 _COLUMNS = {
     "cutoffs_at_300_ms": "cut-offs at 300 ms",
@@ -145,6 +148,32 @@ def figures(
     return {**sets, "all but sentences": with_intervals(scores.of(parts != "sentences"))}
 
 
+def early_answers(of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: Decide | None) -> JsonObject:
+    """What it saves to begin answers early, with a model and a voice that think for a while, and what it costs."""
+    late_ms: dict[bool, list[int]] = {False: [], True: []}
+    asked = {False: 0, True: 0}
+    for turn, events in zip(of, told, strict=True):
+        judge = judging(turn, events, decide)
+        both = {
+            drafts: answered(events, replace(_default(), drafts=drafts), turn.over_ms, judge, thinking_ms=THINKING_MS)
+            for drafts in (False, True)
+        }
+        for drafts, answer in both.items():
+            asked[drafts] += answer.asked
+        if turn.finished and all(one.at_ms is not None and one.at_ms >= turn.end_ms for one in both.values()):
+            for drafts, answer in both.items():
+                late_ms[drafts].append((answer.at_ms or 0) - turn.end_ms)
+    return {
+        "turns": len(late_ms[True]),
+        "latency_ms_without": round(float(np.mean(late_ms[False]))),
+        "latency_ms_with": round(float(np.mean(late_ms[True]))),
+        "median_ms_without": round(float(np.median(late_ms[False]))),
+        "median_ms_with": round(float(np.median(late_ms[True]))),
+        "asked_without": asked[False],
+        "asked_with": asked[True],
+    }
+
+
 async def heard(data: Path, kept: Kept, *, sentences: bool) -> tuple[list[Turn], list[list[Event]]]:
     """Hear all turns of a collection."""
     hearing, of = Hearing(kept), list(turns(data, sentences=sentences))
@@ -188,6 +217,9 @@ def main() -> None:
     for policy in given.policy or POLICIES:
         result[policy] = sets = figures(POLICIES[policy](), of, told, by_model(policy, given.held_out))
         _print(policy, sets)
+        if policy == "judged":
+            result["early answers"] = saved = early_answers(of, told, by_model(policy, given.held_out))
+            print(f"\nearly answers, with a model and a voice that take {THINKING_MS} ms: {saved}")
     if given.json is not None:
         given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +40,28 @@ def nobody(_: JudgePause) -> float | None:
     return None
 
 
+class Answer(NamedTuple):
+    """What a turn gets.
+
+    Attributes:
+        at_ms: when the assistant begins to sound; None: it does not.
+        asked: how often the model was asked.
+    """
+
+    at_ms: int | None
+    asked: int
+
+
 def answered_at(events: Sequence[Event], plan: Plan, until_ms: int, judge: Judge = nobody) -> int | None:
     """When the assistant would begin to sound, if model and voice took no time; None: not before `until_ms`."""
-    state, count = State(call_id=CALL_ID), 0
+    return answered(events, plan, until_ms, judge).at_ms
+
+
+def answered(
+    events: Sequence[Event], plan: Plan, until_ms: int, judge: Judge = nobody, *, thinking_ms: int = 0
+) -> Answer:
+    """The same, where model and voice take `thinking_ms` until there is something to be heard."""
+    state, count, asked = State(call_id=CALL_ID), 0, 0
     waiting: list[tuple[int, int, Event]] = []
     for event in (CallStarted(0), *events, Tick(until_ms)):
         heapq.heappush(waiting, (event.at_ms, count := count + 1, event))
@@ -55,23 +75,24 @@ def answered_at(events: Sequence[Event], plan: Plan, until_ms: int, judge: Judge
         state, commands = step(state, event, plan)
         for command in commands:
             if isinstance(command, Play):
-                return state.now_ms
-            for answer in _performed(command, state.now_ms, judge):
+                return Answer(state.now_ms, asked)
+            asked += isinstance(command, StartReply)
+            for answer in _performed(command, state.now_ms, judge, thinking_ms):
                 heapq.heappush(waiting, (answer.at_ms, count := count + 1, answer))
-    return None
+    return Answer(None, asked)
 
 
-def _performed(command: Command, now_ms: int, judge: Judge) -> list[Event]:
+def _performed(command: Command, now_ms: int, judge: Judge, thinking_ms: int) -> list[Event]:
     if isinstance(command, JudgePause):
         return [PauseJudged(now_ms + JUDGING_MS, command.number, judge(command))]
     if not isinstance(command, StartReply):
         return []
-    turn = command.turn_id
+    turn, at_ms = command.turn_id, now_ms + thinking_ms
     return [
-        ReplyToken(now_ms, turn, _ANSWER),
-        SpeechRequested(now_ms, turn, 0, 0, _ANSWER),
-        SpeechQueued(now_ms, turn, 0, 3_000, done=True),
-        ReplyEnded(now_ms, turn),
+        ReplyToken(at_ms, turn, _ANSWER),
+        SpeechRequested(at_ms, turn, 0, 0, _ANSWER),
+        SpeechQueued(at_ms, turn, 0, 3_000, done=True),
+        ReplyEnded(at_ms, turn),
     ]
 
 
