@@ -26,7 +26,7 @@ _COMMON = {
 }  # fmt: skip
 """How much a grouping counts that is less common on the telephone."""
 
-_PARTS = {"sentences": 0.3, "number": 1.0, "synthetic": 0.5, "digits": 1.5, "easyturn": 1.5, "read": 1.5}
+_PARTS = {"sentences": 1.0, "number": 1.0, "synthetic": 0.5, "digits": 3.0, "easyturn": 1.5, "read": 1.5}
 
 _PAUSES_S = (0.2, 0.3, 0.4, 0.5, 0.7, 0.9, 1.2, 1.5)
 _NUMBERS_EACH = 42

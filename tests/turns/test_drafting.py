@@ -24,7 +24,7 @@ from bargein.turns.events import (
 from bargein.turns.pausing import pause_ms
 from tests.turns.talking import Call, waiting
 
-PLAN = waiting(by_judgement=True, drafts=True)
+PLAN = waiting(by_judgement=True, drafts=True, least_pause_ms=0)
 SAID = "I would like a table."
 
 

@@ -9,7 +9,7 @@ from bargein.turns.pausing import JUDGING_MS, pause_ms
 from bargein.turns.plan import Plan, Rule
 from tests.turns.talking import Call, waiting
 
-JUDGED = waiting(by_judgement=True)
+JUDGED = waiting(by_judgement=True, least_pause_ms=0)
 
 
 def paused(plan: Plan = JUDGED, text: str = "I would like a table.", *, whole: bool = True) -> Call:
@@ -43,7 +43,7 @@ def test_the_likelier_the_end_the_shorter_the_pause() -> None:
     assert pauses[-1] == 0
     assert pause_ms(0.5, waiting(cut_risk=0.01)) > pause_ms(0.5, waiting(cut_risk=0.2))
     assert pause_ms(0.5, waiting(cut_risk=0)) == 2000
-    assert pause_ms(0.5, waiting(cut_risk=1)) == 0
+    assert pause_ms(0.5, waiting(cut_risk=1)) == waiting().least_pause_ms
     assert pause_ms(1.0, waiting(least_pause_ms=300)) == 300
     assert pause_ms(0.0, waiting(longest_pause_ms=900)) == 900
 
@@ -66,7 +66,7 @@ def test_a_certain_end_is_answered_at_once_and_sounds_at_once() -> None:
 
 
 def test_wait_seconds_that_were_given_still_count_from_the_end_of_the_turn() -> None:
-    call = paused(waiting(by_judgement=True, judged_wait_ms=700))
+    call = paused(waiting(by_judgement=True, judged_wait_ms=700, least_pause_ms=0))
     call.feed(PauseJudged(1862, 1, 0.999))
     call.model_says(1900, "Certainly.", 800)
     call.until(4000)

@@ -101,7 +101,7 @@ class Plan:
     on_number_ms: int = 500
     by_judgement: bool = False
     cut_risk: float = 0.15
-    least_pause_ms: int = 0
+    least_pause_ms: int = 350
     longest_pause_ms: int = 2000
     judged_wait_ms: int = 0
     drafts: bool = False
