@@ -27,6 +27,7 @@ from bargein.turns.commands import (
 )
 from bargein.turns.events import (
     Event,
+    HangUp,
     PauseJudged,
     ReplyEnded,
     ReplyFailed,
@@ -128,14 +129,17 @@ class Drafting(test_laws.Conversation):
         done=st.sampled_from([0.5, 0.6, 0.8]),
         piece=test_laws.SPOKEN,
         after=st.sampled_from([0, 60, 1000]),
+        hangs_up=st.sampled_from([False] * 5 + [True]),
         data=st.data(),
     )
     def caller_pauses_at_the_end(
-        self, texts: list[str], done: float, piece: str, after: int, data: st.DataObject
+        self, *, texts: list[str], done: float, piece: str, after: int, hangs_up: bool, data: st.DataObject
     ) -> None:
         """The same, where a draft is likely to come of it."""
         whole = self.plan.by_judgement  # else a final is waited for
         self.caller_pauses(gap=200, texts=texts, done=done, whole=whole, piece=piece, after=after, data=data)
+        if hangs_up:
+            self.feed(HangUp(self.now, "customer-ended-call"))
 
     def come_to_rest(self) -> None:
         """Whatever was going on, let it be over, as far as that takes no more than some seconds."""
