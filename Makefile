@@ -29,17 +29,18 @@ ENGINE := tests/turns tests/audio
 test-engine: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(ENGINE) --cov --cov-report=term:skip-covered --cov-fail-under=100
 
-CALLS := tests/call tests/carriers tests/client
+CALLS := tests/call tests/carriers tests/client tests/fleet
+WAITING := tests/server/test_artifacts.py tests/server/test_metrics.py tests/server/test_against_vapis_schema.py
 TIMED := tests/bench tests/browser
 
 # What no clock is held to and no call is waited for: one process a core. What takes longest comes first.
 test-side-by-side: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not timed" tests/sdk tests/web tests \
-		$(addprefix --ignore=,$(ENGINE) $(CALLS) $(TIMED))
+		$(addprefix --ignore=,$(ENGINE) $(CALLS) $(WAITING) $(TIMED))
 
 # Real calls that mostly wait: for speech, for silence, for a time that is over.
 test-calls: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not timed" $(CALLS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not timed" $(CALLS) $(WAITING)
 
 # What is timed, one after the other and without a tracer.
 test-in-turn: $(VENV)/.dev

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 TIMED_ROOMS = ("bench", "browser")
 """Where a clock is held to every test."""
-PARTLY_TIMED = ("call", "client")
+PARTLY_TIMED = ("call", "carriers", "client", "fleet")
 """Where tests may be marked as timed: only there are timed tests looked for (`make test-in-turn`)."""
 
 
