@@ -142,6 +142,7 @@ def check_what_was_told(hook: Receiver, record: dict[str, Any]) -> None:
     assert report.message["customer"] == {"number": "+15551234567"}
 
 
+@pytest.mark.timed
 async def test_a_call_that_ended_just_before_the_kill_keeps_its_reason(
     tmp_path: Path, database_url: str | None
 ) -> None:
