@@ -42,6 +42,7 @@ from bargein.carriers.sip.messages import (
 from bargein.clock import Clock
 
 _TICK_S = 0.01
+_FEW_CALLS = 20
 _ALIVE_S = 2.0
 _STALL_S = 5.0
 _VERDICT_S = 25.0
@@ -136,7 +137,7 @@ class Switch:
         while True:
             for line in tuple(self._lines.values()):
                 line.tick()
-            await anyio.sleep(_TICK_S)
+            await anyio.sleep(_TICK_S if len(self._lines) > _FEW_CALLS else _TICK_S / 2)
 
     async def _live(self) -> None:
         """Give signs of life, as long as the SIP thread does."""
