@@ -29,7 +29,8 @@ class EchoCancelling:
 
     def __init__(self) -> None:
         self._canceller = cast("Any", import_module(_PACKAGE)).EchoCanceller(RATE_HZ)
-        self._heard = self._played = np.zeros(0, dtype=np.int16)
+        self._heard: Int16Array = np.zeros(0, dtype=np.int16)
+        self._played: Int16Array = np.zeros(0, dtype=np.int16)
 
     @property
     def held_ms(self) -> float:

@@ -292,8 +292,10 @@ class CustomTranscriberStream:
             self._complain("a custom transcriber's message was ignored", why=str(error))
             return
         if channel == "customer":
-            more = {} if confidence is None else {"confidence": confidence}
-            self._hear(text, final, **more)
+            if confidence is None:
+                self._hear(text, final)
+            else:
+                self._hear(text, final, confidence)
 
     def _complain(self, event: str, **details: str) -> None:
         if event not in self._complaints:  # once a call: a broken peer must not fill the log
