@@ -13,6 +13,7 @@ from bargein.turns.evidence import (
     JUDGED_BY_MS,
     LONG_MS,
     OVER_MS,
+    SURE,
     THRESHOLDS,
     UNJUDGED_MS,
     WORDS,
@@ -188,15 +189,26 @@ def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
     assert call.when(UserInterrupted) == [onset_ms + 300]
 
 
-def test_words_of_the_voice_before_wait_until_a_new_voice_has_been_judged() -> None:
+@pytest.mark.parametrize(
+    ("final", "floor", "stops"), [(False, SURE, True), (False, SURE - 0.01, False), (True, 1.0, False)]
+)
+def test_only_a_very_sure_sound_outweighs_a_partial_that_listens_aloud(final: bool, floor: float, stops: bool) -> None:
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + 100, "tomorrow", final=False))
+    call.feed(Words(onset_ms + 150, "Yeah.", final))
+    call.feed(Judged(onset_ms + 426, onset_ms, 416, floor, 0.0))
+    assert bool(call.when(UserInterrupted)) == stops
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "stop"])
+def test_words_of_the_voice_before_wait_until_a_new_voice_has_been_judged(text: str) -> None:
+    call, onset_ms = overheard()
+    call.feed(Words(onset_ms + 100, text, final=False))
     assert call.when(UserInterrupted) == []
     judge(call, onset_ms, 160, 0.1)
     call.until(onset_ms + 600)
     assert call.when(UserInterrupted) == []
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + 100, "tomorrow", final=False))
+    call.feed(Words(onset_ms + 100, text, final=False))
     call.until(onset_ms + 600)
     assert call.when(UserInterrupted) == [onset_ms + JUDGED_BY_MS]
 

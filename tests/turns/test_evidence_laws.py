@@ -16,6 +16,7 @@ from bargein.turns.evidence import (
     JUDGED_BY_MS,
     LONG_MS,
     OVER_MS,
+    SURE,
     THRESHOLDS,
     UNJUDGED_MS,
     WORDS,
@@ -120,8 +121,13 @@ class Overhearing(test_laws.Conversation):
         phrase = find_phrase(said, self.plan.interruption_phrases)
         heard = replace(before.caller, utterance_closed=self.utterance_closed, judged=judged)
         if words and phrase and stops_by(phrase, heard, words):
+            assert judged is not None or self.now - self.run_onset >= JUDGED_BY_MS, "law 5: it is judged first"
             return
-        assert not (words and listens_aloud(said, self.plan)), "law 6: listening aloud never interrupts"
+        if words and listens_aloud(said, self.plan):
+            assert not self.utterance_closed, "law 6: listening aloud never interrupts"
+            assert judged is not None
+            assert judged.floor >= SURE, "nor does a partial of it, but where the sound is very sure that it is none"
+            words = 0
         if may_listen(heard, self.plan, said):
             words = 0
         lasted_ms = self.now - self.run_onset if self.voiced else 0

@@ -44,6 +44,8 @@ HUMMED = ("but", "dont", "no", "not", "up")
 """Interruption phrases that a transcriber also makes of hums: the sound must be at least even about them."""
 
 EVEN = 0.5
+SURE = 0.85
+"""So sure a sound outweighs a partial that only listens aloud."""
 
 FEW_WORDS = 3
 """Any other among so few final words stops at once; else only if the sound does not speak against it."""
@@ -85,10 +87,17 @@ def takes_floor(
         return None
     phrase = find_phrase(said, plan.interruption_phrases)
     if phrase and stops_by(phrase, caller, words):
-        sure = "" if judged is None else f", and the voice is {_percent(judged)} sure to take the floor"
-        return now_ms, f'"{phrase}" is an interruption phrase{sure}'
+        if judged is None:  # the words may be of the voice before: one that is young will be judged yet
+            return max(now_ms, caller.onset_ms + JUDGED_BY_MS), f'"{phrase}" is an interruption phrase'
+        return (
+            now_ms,
+            f'"{phrase}" is an interruption phrase, and the voice is {_percent(judged)} sure to take the floor',
+        )
     if said and listens_aloud(said, plan):
-        return None
+        # "Yeah." is also what a partial makes of "May I": a sound that is very sure knows better.
+        if caller.utterance_closed or judged is None or judged.floor < SURE:
+            return None
+        return _by_sound(caller, judged, now_ms)
     if may_listen(caller, plan, said):
         words = 0
     if judged is None:
