@@ -27,8 +27,8 @@ from bench.endpointing.hearing import Hearing, Kept, paused
 from bench.endpointing.scoring import Judge, Scores, answered, answered_at, nobody, with_intervals
 
 _PATIENCES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-_RISKS = (0.02, 0.06, 0.1, 0.2, 0.3, 0.5, 0.95)
-_LEAST_MS = (0, 250, 350)
+_RISKS = (0.03, 0.1, 0.2, 0.3, 0.5, 0.95)
+_LEAST_MS = (0, 300, 450)
 _LONGEST_MS = (1500, 2000)
 _WAITS_MS = (0, 100, 200, 300, 400, 600, 800, 1000)
 

@@ -100,8 +100,8 @@ class Plan:
     on_no_punctuation_ms: int = 1500
     on_number_ms: int = 500
     by_judgement: bool = False
-    cut_risk: float = 0.15
-    least_pause_ms: int = 350
+    cut_risk: float = 0.2
+    least_pause_ms: int = 450
     longest_pause_ms: int = 2000
     judged_wait_ms: int = 0
     drafts: bool = False
