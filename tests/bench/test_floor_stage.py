@@ -66,5 +66,7 @@ def test_an_echo_is_heard_unless_it_is_cancelled(shared_dir: Path | None) -> Non
         scene = replace(echo_scenes(-6, 0.5)[0], offset_ms=6000)
         (played,) = evaluation.play([scene], response=room(data), cancels_echo=cancels)
         events = [json.loads(line) for line in played.lines[1:]]
-        voices.append(sum(e["event"] == "VoiceStarted" and e["at_ms"] > 2000 for e in events))
-    assert voices[0] > 2 * max(1, voices[1])
+        voices.append(sum(e["event"] == "VoiceStarted" for e in events))
+    heard, cancelled = voices
+    assert heard
+    assert not cancelled
