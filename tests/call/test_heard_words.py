@@ -57,6 +57,10 @@ class Deaf:
 
     def voice_stopped(self) -> None: ...
 
+    def voice_paused(self) -> None: ...
+
+    def voice_resumed(self) -> None: ...
+
     async def run(self) -> None:
         await anyio.sleep_forever()
 

@@ -116,6 +116,13 @@ async def test_where_nothing_can_be_judged_that_is_said_at_once(there: bool) -> 
     assert call.posted == [PauseJudged(int(call.now_ms), 1, None)]
 
 
+async def test_words_without_a_voice_are_left_to_the_words() -> None:
+    call = Call()
+    call.hear(1200)
+    call.pauses.ask(JudgePause(1, "Tell me a story.", 900, 0))
+    assert (call.judge.asked, call.posted) == ([], [PauseJudged(1200, 1, None)])
+
+
 async def test_too_many_questions_at_once_are_answered_by_nothing() -> None:
     call = Call()
     call.speak(200, 900)

@@ -114,7 +114,7 @@ def check_messages(receiver: Receiver, call: dict[str, Any]) -> None:
         check(message)
     kinds = receiver.kinds
     assert (kinds[0], kinds[-1]) == ("assistant-request", "end-of-call-report")
-    assert [m["status"] for m in receiver.of("status-update")] == ["in-progress", "ended"]
+    assert [m["status"] for m in receiver.of("status-update")] == ["queued", "in-progress", "ended"]
     assert receiver.of("conversation-update")
     assert SECRET.encode() not in b"".join(got.body for got in receiver.got)
 

@@ -96,7 +96,8 @@ class Pauses:
             runs=of_turn(self._runs, question.after_ms, question.offset_ms),
         )
         try:
-            if self._judge is not None and pause.caller.size:
+            # Words whose voice was not detected have no rhythm and no end that could be heard.
+            if self._judge is not None and pause.caller.size and pause.runs:
                 self._asked.send_nowait((question.number, pause))
                 return
         except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
