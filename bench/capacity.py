@@ -193,6 +193,8 @@ def _assistant(urls: Mapping[str, str]) -> JsonObject:
         "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
         "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
         "transcriber": {"provider": "custom-transcriber", "server": {"url": urls["transcriber"]}},
+        # Vapi's own defaults, so that every call keeps the same rhythm: the scripted words fit no judged pause.
+        "startSpeakingPlan": {"transcriptionEndpointingPlan": {"onPunctuationSeconds": 0.1}},
         "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
     }
 
