@@ -18,8 +18,9 @@ from bargein.audio.echo import echo_share
 from bargein.audio.pcm import Float32Array
 from bargein.call.setting import Providers
 from bargein.ports import Overlap, Verdict
-from bargein.providers.embedded.floor import FLOOR, QUIET_MS, Network, sounds_of, with_the_rest
+from bargein.providers.embedded.floor import FLOOR, QUIET_MS, sounds_of, with_the_rest
 from bargein.providers.embedded.moonshine import MoonshineTranscriber
+from bargein.providers.embedded.network import Network
 from bargein.providers.embedded.silero import SileroDetector
 from bargein.wire.base import JsonObject
 from bench.floor.corpus import fold_of

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from bargein.audio.pcm import Float32Array
 from bargein.call.overlap import AGES_MS
-from bargein.providers.embedded.floor import FLOOR, LISTENING, NO_SPEECH, Network
+from bargein.providers.embedded.floor import FLOOR, LISTENING, NO_SPEECH
 from bargein.providers.embedded.moonshine_model import MoonshineModel
+from bargein.providers.embedded.network import Network
 from bargein.providers.embedded.silero import SileroDetector
 from bench.floor.circumstances import CHATTER, Circumstances
 from bench.floor.corpus import FOLDS, Clip, fold_of, recorded, spoken

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bargein.audio.pcm import Float32Array
-from bargein.providers.embedded.floor import Network
+from bargein.providers.embedded.network import Network
 
 HIDDEN = 24
 _MEMBERS = 2

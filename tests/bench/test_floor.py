@@ -8,7 +8,8 @@ from bench.floor.examples import Examples
 from bench.floor.fit import fit
 
 from bargein.call.overlap import AGES_MS
-from bargein.providers.embedded.floor import FLOOR, LISTENING, NO_SPEECH, Network
+from bargein.providers.embedded.floor import FLOOR, LISTENING, NO_SPEECH
+from bargein.providers.embedded.network import Network
 from bargein.turns.evidence import THRESHOLDS
 
 

@@ -11,7 +11,7 @@ from bench.floor.evaluation import Evaluation, Kept, chosen_scenes, echo_scenes,
 from bench.floor.stage import StageClock, run_on_stage
 from bench.interruption.recordings import room
 
-from bargein.providers.embedded.floor import Network
+from bargein.providers.embedded.network import Network
 
 
 def constant(floor: float) -> Network:

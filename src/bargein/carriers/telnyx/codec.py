@@ -12,6 +12,7 @@ from typing import Any, cast
 import structlog
 
 from bargein.audio.pcm import Int16Array
+from bargein.carriers.frames import json_object
 from bargein.carriers.seam import Encoding, FrameError, Heard, KeyPressed, MarkReached, MediaEvent, Started, Stopped
 from bargein.carriers.telnyx.chunks import Chunks
 from bargein.carriers.telnyx.payload import RATE_HZ, ByteOrder, Payloads, in_order
@@ -49,7 +50,7 @@ class TelnyxCodec:
 
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
         """See `Codec.read`."""
-        said = _parse(frame)
+        said = json_object(frame, _MOST_CHARS)
         event = _text(said, "event")
         if self._over:
             raise FrameError(f"{event[:40]!r} after the stream's end")
@@ -134,20 +135,6 @@ class TelnyxCodec:
 def _heard(payloads: Payloads, in_order: Sequence[Int16Array]) -> Sequence[MediaEvent]:
     read = [payloads.audio(pcm) for pcm in in_order]
     return tuple(Heard(audio) for audio in read if audio)
-
-
-def _parse(frame: str | bytes) -> JsonObject:
-    if not isinstance(frame, str):
-        raise FrameError("a binary frame")
-    if len(frame) > _MOST_CHARS:
-        raise FrameError(f"a frame of {len(frame)} characters")
-    try:
-        said: object = json.loads(frame)
-    except (ValueError, RecursionError) as error:
-        raise FrameError("a frame that is not JSON") from error
-    if not isinstance(said, dict):
-        raise FrameError("a frame that is not a JSON object")
-    return cast("JsonObject", said)
 
 
 def _object(said: JsonObject, name: str) -> JsonObject:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
+from bargein.carriers.frames import json_object
 from bargein.carriers.seam import (
     Encoding,
     FrameError,
@@ -40,7 +41,7 @@ class TwilioCodec:
 
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
         """See `Codec.read`."""
-        message = _message(frame)
+        message = json_object(frame, _LONGEST_FRAME)
         match message.get("event"):
             case "connected":
                 return ()
@@ -98,18 +99,6 @@ class TwilioCodec:
 
     def _frame(self, event: str, **more: object) -> str:
         return json.dumps({"event": event, "streamSid": self._stream, **more})
-
-
-def _message(frame: str | bytes) -> JsonObject:
-    if len(frame) > _LONGEST_FRAME:
-        raise FrameError("it is too long")
-    try:
-        message: object = json.loads(frame)
-    except (ValueError, RecursionError):
-        raise FrameError("it is not JSON") from None
-    if not isinstance(message, dict):
-        raise FrameError("it is no JSON object")
-    return cast("JsonObject", message)
 
 
 def _part(message: JsonObject, name: str) -> JsonObject:

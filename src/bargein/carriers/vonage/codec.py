@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Final, cast
 
+from bargein.carriers.frames import json_object
 from bargein.carriers.seam import (
     Cleared,
     Encoding,
@@ -50,7 +51,7 @@ class VonageCodec:
         """See `Codec.read`."""
         if isinstance(frame, bytes):
             return _audio(frame)
-        event = _parsed(frame)
+        event = json_object(frame, _MOST_TEXT_CHARS)
         match event.get("event"):
             case "websocket:connected":
                 return [self._started(event)]
@@ -94,18 +95,6 @@ def _audio(frame: bytes) -> Sequence[MediaEvent]:
     if len(frame) > _MOST_FRAME_BYTES:
         raise FrameError("more than a second of audio in one message")
     return [Heard(frame)] if frame else []
-
-
-def _parsed(frame: str) -> JsonObject:
-    if len(frame) > _MOST_TEXT_CHARS:
-        raise FrameError("a message that is too long")
-    try:
-        event: object = json.loads(frame)
-    except (ValueError, RecursionError):
-        raise FrameError("a message that is not JSON") from None
-    if not isinstance(event, dict):
-        raise FrameError("a message that is no object")
-    return cast("JsonObject", event)
 
 
 def _mark_in(event: JsonObject) -> str:

@@ -5,19 +5,16 @@ says what they mean: somebody takes the floor, somebody only listens aloud ("uh-
 trained by `python -m bench.floor` (`docs/interruption.md` is its model card); its weights lie beside this file.
 """
 
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 import numpy as np
 import numpy.typing as npt
 
 from bargein.audio import pcm
 from bargein.audio.echo import echo_share
-from bargein.ports import Overlap, ProviderError, Verdict
+from bargein.ports import Overlap, Verdict
 from bargein.providers.embedded.moonshine_model import MoonshineModel
-from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED
+from bargein.providers.embedded.network import EncoderJudge
 
 WEIGHTS = Path(__file__).with_name("floor.npz")
 
@@ -38,7 +35,6 @@ _HEARD_DB = 20.0
 _BANDS_HZ = ((80.0, 1000.0), (1000.0, 2500.0), (2500.0, 3800.0))
 _HZ = np.fft.rfftfreq(_FRAME, 1 / 16_000)
 _TAPER = np.hanning(_FRAME)
-_MOST_AT_ONCE = 2
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -115,46 +111,7 @@ def _levels_db(frames: Float32Array) -> Float32Array:
     return np.asarray(20.0 * np.log10(np.sqrt(np.mean(np.square(frames), axis=1)) + 1e-5), dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """One hidden layer of rectifiers, three outputs.
-
-    Attributes:
-        mean: of each feature.
-        scale: of each feature: its standard deviation.
-        hidden: weights, then biases as a last row.
-        output: the same.
-    """
-
-    mean: Float32Array
-    scale: Float32Array
-    hidden: Float32Array
-    output: Float32Array
-
-    def probabilities(self, rows: Float32Array) -> Float32Array:
-        """For each row of features, how probable each of the three is."""
-        inside = np.maximum(((rows - self.mean) / self.scale) @ self.hidden[:-1] + self.hidden[-1], 0.0)
-        scores = inside @ self.output[:-1] + self.output[-1]
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-
-    def save(self, path: Path) -> None:
-        """Write it, at half precision."""
-        arrays = {name: getattr(self, name).astype(np.float16) for name in ("mean", "scale", "hidden", "output")}
-        np.savez_compressed(path, **arrays)
-
-    @classmethod
-    def load(cls, path: Path) -> "Network":
-        """Read what `save` wrote.
-
-        Raises:
-            OSError, ValueError, KeyError: there is no such file, or it holds something else.
-        """
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name].astype(np.float32) for name in ("mean", "scale", "hidden", "output")})
-
-
-class EmbeddedJudge:
+class EmbeddedJudge(EncoderJudge):
     """See `bargein.ports.FloorJudge`; it thinks on two threads of its own, some 5 ms each time.
 
     Args:
@@ -162,34 +119,11 @@ class EmbeddedJudge:
     """
 
     def __init__(self, model: MoonshineModel) -> None:
-        self._model = model
-        self._loading = threading.Lock()
-        self._network: Network | None = None
-        self._limiter: anyio.CapacityLimiter | None = None
-
-    def load(self) -> Network:
-        """Load the weights, and the encoder, if they are not loaded yet; blocks.
-
-        Raises:
-            ProviderError: they are missing or broken.
-        """
-        self._model.load()
-        with self._loading:
-            if self._network is None:
-                try:
-                    self._network = Network.load(WEIGHTS)
-                except (OSError, ValueError, KeyError) as error:
-                    raise ProviderError(
-                        f"the floor judge's weights cannot be read ({type(error).__name__}): install bargein again",
-                        ended_reason=TRANSCRIBER_FAILED,
-                    ) from error
-            return self._network
+        super().__init__(model, WEIGHTS, "the floor judge's weights")
 
     async def judge(self, overlap: Overlap) -> Verdict:
         """See `bargein.ports.FloorJudge.judge`."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
-        return await anyio.to_thread.run_sync(self._judge, overlap, limiter=self._limiter, abandon_on_cancel=True)
+        return await self._think(self._judge, overlap)
 
     def _judge(self, overlap: Overlap) -> Verdict:
         network = self.load()

@@ -6,21 +6,18 @@ together. It is trained by `python -m bench.turn_end` (`docs/endpointing.md` is 
 """
 
 import re
-import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import anyio
 import numpy as np
 import numpy.typing as npt
 
 from bargein.audio import pcm
-from bargein.ports import Pause, ProviderError
-from bargein.providers.embedded.floor import Network
+from bargein.ports import Pause
 from bargein.providers.embedded.moonshine_model import MoonshineModel
-from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED
+from bargein.providers.embedded.network import EncoderJudge
 from bargein.turns.endpointing import unfinished
 
 WEIGHTS = Path(__file__).with_name("turn_end.npz")
@@ -28,7 +25,6 @@ WEIGHTS = Path(__file__).with_name("turn_end.npz")
 DONE = 1
 """The network's output that the turn is over; 0: it goes on."""
 
-_MOST_AT_ONCE = 2
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -145,7 +141,7 @@ def _words(pause: Pause) -> list[float]:
     ]
 
 
-class EmbeddedTurnJudge:
+class EmbeddedTurnJudge(EncoderJudge):
     """See `bargein.ports.TurnJudge`; it thinks on two threads of its own, some 10 ms each time.
 
     Args:
@@ -153,35 +149,11 @@ class EmbeddedTurnJudge:
     """
 
     def __init__(self, model: MoonshineModel) -> None:
-        self._model = model
-        self._loading = threading.Lock()
-        self._network: Network | None = None
-        self._limiter: anyio.CapacityLimiter | None = None
-
-    def load(self) -> Network:
-        """Load the weights, and the encoder, if they are not loaded yet; blocks.
-
-        Raises:
-            ProviderError: they are missing or broken.
-        """
-        self._model.load()
-        with self._loading:
-            if self._network is None:
-                try:
-                    self._network = Network.load(WEIGHTS)
-                except (OSError, ValueError, KeyError) as error:
-                    raise ProviderError(
-                        f"the weights for the end of a turn cannot be read ({type(error).__name__}): "
-                        "install bargein again",
-                        ended_reason=TRANSCRIBER_FAILED,
-                    ) from error
-            return self._network
+        super().__init__(model, WEIGHTS, "the weights for the end of a turn")
 
     async def judge(self, pause: Pause) -> float:
         """See `bargein.ports.TurnJudge.judge`."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
-        return await anyio.to_thread.run_sync(self.judged, pause, limiter=self._limiter, abandon_on_cancel=True)
+        return await self._think(self.judged, pause)
 
     def judged(self, pause: Pause) -> float:
         """The same, at once; blocks."""
