@@ -1,5 +1,6 @@
 """The store: what is kept, found again, changed by many at once, and still there after a restart."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -142,6 +143,18 @@ async def test_a_cancelled_writer_leaves_a_whole_record_and_a_working_store(stor
     assert after.get("a") == after.get("b")
     await store.calls.update(call["id"], {"a": "end"})
     assert (await store.calls.get(call["id"]) or {})["a"] == "end"
+
+
+async def test_cancelled_readers_leave_nothing_that_a_closing_store_waits_for(store: Store) -> None:
+    before = asyncio.all_tasks()
+    for tenths in range(40):
+        async with anyio.create_task_group() as group:
+            group.start_soon(store.jobs.waiting)
+            group.start_soon(store.calls.list, Query())
+            await anyio.sleep(tenths / 10_000)
+            group.cancel_scope.cancel()
+    await store.close()
+    assert asyncio.all_tasks() <= before
 
 
 async def test_a_deleted_call_stays_deleted(store: Store) -> None:

@@ -67,10 +67,13 @@ class Database:
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
         """A connection that sees one state of the database.
 
+        What is read is short, each step of it has a time limit, and it is not cut by a cancellation either: aiosqlite
+        never ends a connection that was cancelled in mid-read, nor a loop that waits for it.
+
         Raises:
             StoreAwayError: it cannot be reached.
         """
-        with told_apart():
+        with anyio.CancelScope(shield=True), told_apart():
             async with self._engine.connect() as connection:
                 if not self.is_sqlite:
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -81,11 +81,13 @@ async def far_end(board: Switchboard, transport: str, codecs: str, encryption: s
     port = board.port + 1 if transport == "tls" else board.port
     script = str(Path(__file__).parent / "far_end.py")
     to = f"sip:{NUMBER}@127.0.0.1:{port}"
-    done = await anyio.run_process(
-        [sys.executable, script, to, transport, codecs, encryption, authorities], check=False
-    )
+    with anyio.fail_after(40):
+        done = await anyio.run_process(
+            [sys.executable, script, to, transport, codecs, encryption, authorities], check=False
+        )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     found: dict[str, Any] = json.loads(done.stdout.decode().splitlines()[-1])
+    assert "failed" not in found, (found, done.stderr.decode()[-3000:], board.house.refusals, board.house.overs)
     return found
 
 
