@@ -14,6 +14,8 @@ from baresip.config import Account, Config
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
+from bargein.carriers.sip.agent.dialling import dial
+
 
 async def main(to: str, transport: str, codecs: str, encryption: str, authorities: str) -> None:
     extra = f"sip_listen 127.0.0.1:0\nsip_cafile {authorities}\n" if authorities else "sip_listen 127.0.0.1:0\n"
@@ -32,9 +34,10 @@ async def main(to: str, transport: str, codecs: str, encryption: str, authoritie
             extra_params=params,
         ),
     )
-    call = await agent.dial(f"{to};transport={transport}")
+    call, catch_up = await dial(runtime, agent, f"{to};transport={transport}")
     encrypted: list[str] = []
     call.on(lambda event: encrypted.append(event.text or "") if event.event.name == "CALL_MENC" else None)
+    catch_up()
     try:
         await call.wait_established(8)
     except baresip.CallFailed as error:

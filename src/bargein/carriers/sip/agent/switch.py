@@ -16,6 +16,7 @@ from baresip.events import Event, StackEvent
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
+from bargein.carriers.sip.agent.dialling import dial
 from bargein.carriers.sip.agent.line import Line, decided
 from bargein.carriers.sip.agent.stack import account_of, config_of, doorway
 from bargein.carriers.sip.link import MESSAGES, Link
@@ -296,11 +297,12 @@ class Switch:
         """Try a gateway; gives None once it is answered, else why it was not, and whether time ran out."""
         try:
             agent = await self._agent(attempt.account)
-            call = await agent.dial(attempt.uri, headers=attempt.headers)
+            call, catch_up = await dial(self._runtime, agent, attempt.uri, attempt.headers)
         except (BaresipError, ValueError) as error:
             return str(error), False
         line.attach(call)
         signs = _Signs(line, call, self._tell)
+        catch_up()
         async with anyio.create_task_group() as tasks:
             if not last:
                 tasks.start_soon(signs.give_up_without, _NO_SIGN_S)
