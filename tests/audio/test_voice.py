@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,13 +65,29 @@ def test_other_rates_are_refused():
 def test_the_gate_has_hysteresis_and_no_hangover():
     gate = VoiceGate()
     edges = [gate.push(p, 32.0 * (k + 1)) for k, p in enumerate([0.1, 0.49, 0.5, 0.4, 0.35, 0.34, 0.45, 0.9])]
-    assert [e for e in edges if e] == [VoiceEdge(True, 64, 0.5), VoiceEdge(False, 160, 0.34), VoiceEdge(True, 224, 0.9)]
+    assert [e for e in edges if e] == [
+        VoiceEdge(True, 64, 0.5, 0),
+        VoiceEdge(False, 160, 0.34),
+        VoiceEdge(True, 224, 0.9, 160),
+    ]
     assert [k for k, e in enumerate(edges) if e] == [2, 5, 7]
     assert gate.voiced
 
 
 def test_an_edge_is_never_before_the_call():
-    assert VoiceGate().push(1.0, 20.0) == VoiceEdge(True, 0, 1.0)
+    assert VoiceGate().push(1.0, 20.0) == VoiceEdge(True, 0, 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "windows"),
+    [([0.04, 0.04], 0), ([0.3, 0.04], 0), ([0.04, 0.05], 1), ([0.04, 0.05, 0.1], 2), ([0.1, 0.1, 0.1, 0.1], 2)],
+)
+def test_a_soft_onset_has_risen_for_two_windows_at_most(before: list[float], windows: int) -> None:
+    gate = VoiceGate()
+    *quiet, edge = [gate.push(p, 1000 + 32.0 * k) for k, p in enumerate([0.01, *before, 0.9])]
+    assert not any(quiet)
+    assert edge is not None
+    assert edge.rising_ms == edge.at_ms - 32 * windows
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0.3, 0.5), (1.2, 0.5), (0.5, -0.1)])
@@ -85,6 +103,8 @@ def test_edges_alternate_and_move_on(probabilities, a, b):
     assert [e.voiced for e in edges] == [k % 2 == 0 for k in range(len(edges))]
     times = [e.at_ms for e in edges]
     assert times == sorted(set(times))
+    for earlier, later in pairwise(edges):
+        assert later.rising_ms is None or earlier.at_ms <= later.rising_ms <= later.at_ms
 
 
 def utterances(probabilities, hang_ms):

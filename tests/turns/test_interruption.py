@@ -56,6 +56,23 @@ def test_a_voice_that_stops_before_does_not_interrupt() -> None:
     assert call.commands(Decide)[-1] == Decide("ignored", "150 ms of voice", call.reply())
 
 
+def test_a_soft_onset_counts_from_where_it_began_to_rise() -> None:
+    call = talking()
+    call.feed(VoiceStarted(4032, 4000, rising_ms=3936))
+    call.until(4135)
+    assert call.cuts() == []
+    call.until(4136)
+    assert call.when(UserInterrupted) == [4136]
+
+
+def test_what_rose_while_the_voice_before_was_heard_is_not_counted_twice() -> None:
+    call = talking()
+    call.voice(3700, 3850)
+    call.feed(VoiceStarted(4000, 3980, rising_ms=3800))
+    call.until(5000)
+    assert call.when(UserInterrupted) == [4050]
+
+
 def test_a_voice_whose_end_is_known_too_late_interrupts_by_then() -> None:
     # Its end at 4190 is only known at 4222; by 4200 nobody could know.
     call = talking()

@@ -65,11 +65,18 @@ class VoiceEdge:
         voiced: whether it began.
         at_ms: the beginning of the first window with (or, at a stop, without) voice, on the call's clock.
         probability: the detector's, of that window.
+        rising_ms: where voice began, the beginning of the windows before it that were not silent either; else None.
     """
 
     voiced: bool
     at_ms: int
     probability: float
+    rising_ms: int | None = None
+
+
+_RISING_PROBABILITY = 0.05
+_RISING_WINDOWS = 2
+"""After a silence the detector believes a soft onset up to two windows late; in silence it gives less than 0.05."""
 
 
 class VoiceGate:
@@ -82,16 +89,23 @@ class VoiceGate:
             )
         self._start = start_probability
         self._stop = stop_probability
+        self._rising = 0
         self.voiced = False
         """Whether the last window had voice."""
 
     def push(self, probability: float, end_ms: float) -> VoiceEdge | None:
         """Take the probability of the window that ended at `end_ms`; tell if it changed the answer."""
         voiced = probability >= (self._stop if self.voiced else self._start)
+        rising = self._rising
+        if voiced or probability < _RISING_PROBABILITY:
+            self._rising = 0
+        elif rising < _RISING_WINDOWS:
+            self._rising = rising + 1
         if voiced == self.voiced:
             return None
         self.voiced = voiced
-        return VoiceEdge(voiced, max(0, round(end_ms - WINDOW_MS)), probability)
+        rising_ms = max(0, round(end_ms - WINDOW_MS * (1 + rising))) if voiced else None
+        return VoiceEdge(voiced, max(0, round(end_ms - WINDOW_MS)), probability, rising_ms)
 
 
 @dataclass(frozen=True, slots=True)

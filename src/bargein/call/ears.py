@@ -190,7 +190,7 @@ class Ears:
                 self._pauses.turn(edge)
             at_ms = int(self._now_ms())
             if edge.voiced:
-                self._post(VoiceStarted(at_ms, min(edge.at_ms, at_ms), edge.probability))
+                self._post(VoiceStarted(at_ms, min(edge.at_ms, at_ms), edge.probability, edge.rising_ms))
             else:
                 self._post(VoiceStopped(at_ms, min(edge.at_ms, at_ms), edge.probability))
         if self._overlaps is not None:

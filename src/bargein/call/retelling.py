@@ -55,7 +55,7 @@ def _moment(moment: Moment) -> Iterator[str]:
 def tell_event(event: events.Event) -> str | None:
     """A line about something that came in, indented; None for what is told by what comes of it."""
     match event:
-        case events.VoiceStarted(at_ms, onset_ms, probability):
+        case events.VoiceStarted(at_ms, onset_ms, probability, _):
             return f"  caller's voice began ({at_ms - onset_ms} ms ago, probability {probability:.2f})"
         case events.VoiceStopped(at_ms, offset_ms):
             return f"  caller's voice stopped ({at_ms - offset_ms} ms ago)"

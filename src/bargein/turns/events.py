@@ -18,11 +18,20 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class VoiceStarted:
-    """The detector began to hear a voice; `onset_ms` is when that voice began, at most `at_ms`."""
+    """The detector began to hear a voice.
+
+    Attributes:
+        at_ms: when that was known.
+        onset_ms: when that voice began, at most `at_ms`: it names the voice.
+        probability: the detector's.
+        rising_ms: since when the detector has leaned towards it, at most `onset_ms`; None: not before. A voice that
+            sets in softly is believed late, but lasts since then.
+    """
 
     at_ms: int
     onset_ms: int
     probability: float = 1.0
+    rising_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def _by_voice(caller: Caller, plan: Plan) -> Interruption | None:
     if plan.num_words > 0 or not caller.voiced or caller.fired:
         return None
     why = f"{plan.voice_ms} ms of voice, voiceSeconds is {plan.voice_ms / 1000:g}"
-    return Interruption(caller.onset_ms + plan.voice_ms, why)
+    return Interruption(caller.rising_ms + plan.voice_ms, why)
 
 
 def supersedes(reply: Reply, caller: Caller, plan: Plan) -> bool:

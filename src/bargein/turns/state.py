@@ -172,6 +172,7 @@ class Caller:
     Attributes:
         voiced: the detector hears a voice now.
         onset_ms: where the running (or last) run of voice began; short dips do not end a run.
+        rising_ms: since when the detector leaned towards that voice: its length counts from there.
         offset_ms: where the voice last fell silent.
         fired: this run has cut a reply already, and may not cut another by its length alone.
         stuck: this run brings no words: background, which holds no floor.
@@ -193,6 +194,7 @@ class Caller:
 
     voiced: bool = False
     onset_ms: int = 0
+    rising_ms: int = 0
     offset_ms: int = 0
     fired: bool = False
     stuck: bool = False

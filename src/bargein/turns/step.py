@@ -196,6 +196,7 @@ def _voice_started(state: State, event: VoiceStarted, plan: Plan) -> Change:
             _close_utterance(state, caller, plan),
             voiced=True,
             onset_ms=onset_ms,
+            rising_ms=_rising(event, onset_ms, caller.offset_ms),
             fired=False,
             stuck=False,
             judged=None,
@@ -212,6 +213,12 @@ def _voice_started(state: State, event: VoiceStarted, plan: Plan) -> Change:
     return replace(state, caller=replace(caller, speaking_turn=turn)), [started, *commands]
 
 
+def _rising(event: VoiceStarted, onset_ms: int, offset_ms: int) -> int:
+    """Since when the voice that began has lasted, which is not while the one before it did."""
+    rising_ms = onset_ms if event.rising_ms is None else event.rising_ms
+    return min(onset_ms, max(rising_ms, offset_ms))
+
+
 def _voice_stopped(state: State, event: VoiceStopped, plan: Plan) -> Change:
     caller = state.caller
     if not caller.voiced:
@@ -222,9 +229,9 @@ def _voice_stopped(state: State, event: VoiceStopped, plan: Plan) -> Change:
     awaiting = caller.awaiting and not told
     state = replace(state, caller=replace(caller, voiced=False, offset_ms=offset_ms, awaiting=awaiting))
     reply = state.reply
-    if reply is None or reply.audible_ms is None or plan.by_evidence or offset_ms - caller.onset_ms >= plan.voice_ms:
+    if reply is None or reply.audible_ms is None or plan.by_evidence or offset_ms - caller.rising_ms >= plan.voice_ms:
         return state, []
-    why = f"{offset_ms - caller.onset_ms} ms of voice"
+    why = f"{offset_ms - caller.rising_ms} ms of voice"
     return state, [Decide("ignored", why, reply.turn_id)]
 
 
