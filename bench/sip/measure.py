@@ -30,6 +30,8 @@ _TELEPHONE_HZ = 8000
 _PACKET_S = 0.02
 _QUIET_PACKETS = 8  # so many without sound are silence, and no pause within a word
 _LEVEL = 200
+_LOUD = (np.abs(g711.decode(bytes(range(256)))) > _LEVEL).astype(np.uint8).tobytes()
+"""Which mu-law samples are sound. Packets of fifty calls are looked at again and again, beside the server's work."""
 _LISTENS_S = (1.0, 2.5)
 _PATIENCE_S = 8.0
 _SPREAD_S = 0.12
@@ -216,7 +218,7 @@ def _from(talk: Talk, at: float) -> list[Packet]:
 
 
 def _is_sound(packet: Packet) -> bool:
-    return bool(np.abs(g711.decode(packet.payload)).max(initial=0) > _LEVEL)
+    return b"\x01" in packet.payload.translate(_LOUD)
 
 
 def _telephone(clip: Utterance) -> tuple[np.ndarray, float]:

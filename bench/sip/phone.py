@@ -43,7 +43,7 @@ class _Socket(asyncio.DatagramProtocol):
         self.take(data, addr)
 
 
-@dataclass
+@dataclass(slots=True)
 class Packet:
     """An RTP packet, and when it came."""
 
