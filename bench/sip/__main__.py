@@ -7,28 +7,12 @@ from typing import Annotated
 import anyio
 import typer
 
-from bench.capacity_clips import Utterance, recorded, synthesised
-from bench.sip.measure import HEAD, measure
-
-P50_MS = 270.0
-"""The most that the median may be."""
-WORSE_MS = 60.0
-"""The most that the 95th percentile of many calls may lie above that of one."""
+from bench.capacity_clips import recorded, synthesised
+from bench.sip.measure import report
 
 
 async def _run(data: Path | None, calls: int, seconds: float) -> int:
-    clips: list[Utterance] = await synthesised() if data is None else recorded(data)
-    print(f"\n  {HEAD}", flush=True)
-    alone = await measure(clips, 1, seconds)
-    print(f"  {alone.line()}", flush=True)
-    problems = [] if alone.percentile(50) <= P50_MS else [f"the median is over {P50_MS:g} ms"]
-    if calls > 1:
-        many = await measure(clips, calls, seconds)
-        print(f"  {many.line()}", flush=True)
-        if many.dropped:
-            problems.append(f"{many.dropped} calls were dropped")
-        if not many.percentile(95) <= alone.percentile(95) + WORSE_MS:
-            problems.append(f"the 95th percentile of {calls} calls is more than {WORSE_MS:g} ms over that of one")
+    problems = await report(await synthesised() if data is None else recorded(data), calls, seconds)
     for problem in problems:
         print(f"  ! {problem}")
     return 1 if problems else 0

@@ -23,6 +23,7 @@ from bench.sip.message import RefusedError
 from bench.sip.phone import Packet, Phone, Talk, now_s
 
 NUMBER = "+15557770000"
+_URI = "sip:bench@sip.test"
 WITHIN_S = 2.0
 """An interruption that has not silenced the assistant by then was missed."""
 
@@ -81,19 +82,46 @@ class Figures:
         """Calls that were."""
         return sum(call.dropped for call in self.calls)
 
-    def line(self) -> str:
+    def line(self, provider: str) -> str:
         """A line for a person."""
         return (
-            f"{len(self.calls):5} {len(self.yields_ms):13} {self.percentile(50):9.0f} {self.percentile(95):8.0f}"
-            f" {self.missed:8} {self.dropped:8}"
+            f"{provider:17} {len(self.calls):5} {len(self.yields_ms):13} {self.percentile(50):9.0f}"
+            f" {self.percentile(95):8.0f} {self.missed:8} {self.dropped:8}"
         )
 
 
-HEAD = "calls interruptions    p50 ms   p95 ms   missed  dropped"
+HEAD = "number            calls interruptions    p50 ms   p95 ms   missed  dropped"
+
+P50_MS = 270.0
+"""The most that the median may be."""
+WORSE_MS = 60.0
+"""The most that the 95th percentile of many calls may lie above that of one."""
 
 
-async def measure(clips: Sequence[Utterance], calls: int, seconds: float) -> Figures:
-    """Run a server, and so many calls at once for so long; gives what became of them.
+async def report(clips: Sequence[Utterance], calls: int, seconds: float) -> list[str]:
+    """Print how soon a call to a SIP URI, one to a trunk's number, and many are yielded to; gives what is amiss."""
+    print(f"  {HEAD}", flush=True)
+    alone = Figures.of([])
+    problems: list[str] = []
+    for provider in ("vapi", "byo-phone-number"):
+        alone = await measure(clips, 1, seconds, provider)
+        print(f"  {alone.line(provider)}", flush=True)
+        if not alone.percentile(50) <= P50_MS:
+            problems.append(f"{provider}: the median is over {P50_MS:g} ms")
+    if calls > 1:
+        many = await measure(clips, calls, seconds)
+        print(f"  {many.line('byo-phone-number')}", flush=True)
+        if many.dropped:
+            problems.append(f"{many.dropped} calls were dropped")
+        if not many.percentile(95) <= alone.percentile(95) + WORSE_MS:
+            problems.append(f"the 95th percentile of {calls} calls is more than {WORSE_MS:g} ms over that of one")
+    return problems
+
+
+async def measure(
+    clips: Sequence[Utterance], calls: int, seconds: float, provider: str = "byo-phone-number"
+) -> Figures:
+    """Run a server, and so many calls at once for so long to a number of a provider; gives what became of them.
 
     Raises:
         RuntimeError: the server does not come up.
@@ -110,18 +138,21 @@ async def measure(clips: Sequence[Utterance], calls: int, seconds: float) -> Fig
             providers(cores) as urls,
             server(cores, Path(folder), environment=listen) as running,
         ):
-            await _make_number(running.server.url, dict(urls))
-            return await callers(clips, ("127.0.0.1", port), calls, seconds)
+            to = await _make_number(running.server.url, dict(urls), provider)
+            return await callers(clips, ("127.0.0.1", port), calls, seconds, to)
 
 
-async def callers(clips: Sequence[Utterance], at: tuple[str, int], calls: int, seconds: float) -> Figures:
-    """So many calls at once, for so long, to a server whose number answers already."""
+async def callers(
+    clips: Sequence[Utterance], at: tuple[str, int], calls: int, seconds: float, to: str | None = None
+) -> Figures:
+    """So many calls at once, for so long, to a server whose number (`NUMBER`, or the URI `to`) answers already."""
+    uri = to or f"sip:{NUMBER}@{at[0]}:{at[1]}"
     said = [_telephone(clip) for clip in clips]
     outcomes: list[Call] = []
 
     async def one(index: int) -> None:
         await anyio.sleep(index * _SPREAD_S)
-        outcomes.append(await _call(said, at, seconds, Random(index)))
+        outcomes.append(await _call(said, uri, at, seconds, Random(index)))
 
     async with anyio.create_task_group() as tasks:
         for index in range(calls):
@@ -129,8 +160,8 @@ async def callers(clips: Sequence[Utterance], at: tuple[str, int], calls: int, s
     return Figures.of(outcomes)
 
 
-async def _make_number(url: str, urls: dict[str, str]) -> None:
-    """Store a trunk, its number, and who takes its calls."""
+async def _make_number(url: str, urls: dict[str, str], provider: str) -> str | None:
+    """Store a number, the trunk it needs, and who takes its calls; gives the URI that reaches it, if it has one."""
     assistant: dict[str, object] = {
         "firstMessageInterruptionsEnabled": True,
         "firstMessage": "This greeting goes on and on for quite a while. " * 8,
@@ -142,17 +173,24 @@ async def _make_number(url: str, urls: dict[str, str]) -> None:
     trunk: dict[str, object] = {"provider": "byo-sip-trunk", "gateways": [{"ip": "127.0.0.1"}]}
     async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as http:
         made = (await http.post("/assistant", json=assistant)).raise_for_status().json()
+        if provider == "vapi":
+            number = {"provider": provider, "sipUri": _URI, "assistantId": made["id"]}
+            (await http.post("/phone-number", json=number)).raise_for_status()
+            return _URI
         credential = (await http.post("/credential", json=trunk)).raise_for_status().json()
         number = {"provider": "byo-phone-number", "number": NUMBER, "credentialId": credential["id"]}
         (await http.post("/phone-number", json={**number, "assistantId": made["id"]})).raise_for_status()
+        return None
 
 
-async def _call(said: Sequence[tuple[np.ndarray, float]], at: tuple[str, int], seconds: float, random: Random) -> Call:
+async def _call(
+    said: Sequence[tuple[np.ndarray, float]], uri: str, at: tuple[str, int], seconds: float, random: Random
+) -> Call:
     yields: list[float] = []
     missed = unanswered = 0
     async with Phone.open() as phone:
         try:
-            talk = await phone.call(f"sip:{NUMBER}@{at[0]}:{at[1]}", at)
+            talk = await phone.call(uri, at)
         except (RefusedError, TimeoutError):
             return Call(dropped=True)
         until = now_s() + seconds
