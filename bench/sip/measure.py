@@ -33,7 +33,7 @@ _QUIET_PACKETS = 8  # so many without sound are silence, and no pause within a w
 _LEVEL = 200
 _LOUD = (np.abs(g711.decode(bytes(range(256)))) > _LEVEL).astype(np.uint8).tobytes()
 """Which mu-law samples are sound. Packets of fifty calls are looked at again and again, beside the server's work."""
-_LISTENS_S = (1.0, 2.5)
+_LISTENS_S = (3.0, 6.0)
 _PATIENCE_S = 8.0
 _SPREAD_S = 0.12
 _SPEAKS_S = 0.1
@@ -108,13 +108,14 @@ async def report(clips: Sequence[Utterance], calls: int, seconds: float) -> list
         print(f"  {alone.line(provider)}", flush=True)
         if not alone.percentile(50) <= P50_MS:
             problems.append(f"{provider}: the median is over {P50_MS:g} ms")
-    if calls > 1:
-        many = await measure(clips, calls, seconds)
-        print(f"  {many.line('byo-phone-number')}", flush=True)
-        if many.dropped:
-            problems.append(f"{many.dropped} calls were dropped")
-        if not many.percentile(95) <= alone.percentile(95) + WORSE_MS:
-            problems.append(f"the 95th percentile of {calls} calls is more than {WORSE_MS:g} ms over that of one")
+    # Not only whether the machine holds so many, but how many it holds: it carries the callers, too.
+    for many in sorted({calls * share // 5 for share in (1, 2, 5)} - {0, 1}):
+        figures = await measure(clips, many, seconds)
+        print(f"  {figures.line('byo-phone-number')}", flush=True)
+        if figures.dropped or figures.missed:
+            problems.append(f"{many} calls: {figures.dropped} were dropped, {figures.missed} interruptions missed")
+        if not figures.percentile(95) <= alone.percentile(95) + WORSE_MS:
+            problems.append(f"the 95th percentile of {many} calls is more than {WORSE_MS:g} ms over that of one")
     return problems
 
 
@@ -169,6 +170,8 @@ async def _make_number(url: str, urls: dict[str, str], provider: str) -> str | N
         "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
         "transcriber": {"provider": "custom-transcriber", "server": {"url": urls["transcriber"]}},
         "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
+        # Vapi's defaults, as where calls on WebSockets are counted (`bench.capacity`).
+        "startSpeakingPlan": {"transcriptionEndpointingPlan": {}},
     }
     trunk: dict[str, object] = {"provider": "byo-sip-trunk", "gateways": [{"ip": "127.0.0.1"}]}
     async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as http:

@@ -108,8 +108,8 @@ class Talk:
         self._queue.extend(g711.encode(whole[at : at + SAMPLES]) for at in range(0, whole.size, SAMPLES))
 
     async def wait_said(self) -> None:
-        """Returns once all has been said."""
-        while self._queue:  # noqa: ASYNC110  # it goes down by the clock
+        """Returns once all has been said, or the call is over."""
+        while self._queue and not self.over.is_set():  # noqa: ASYNC110  # it goes down by the clock
             await anyio.sleep(0.01)
 
     def send(self, payload: bytes, kind: int = 0, *, marker: bool = False, stamp: int | None = None) -> None:
