@@ -31,11 +31,11 @@ test-engine: $(VENV)/.dev
 
 CALLS := tests/call tests/carriers tests/client tests/fleet
 WAITING := tests/server/test_artifacts.py tests/server/test_metrics.py tests/server/test_against_vapis_schema.py
-TIMED := tests/bench tests/browser
+TIMED := tests/bench
 
 # What no clock is held to and no call is waited for: one process a core. What takes longest comes first.
 test-side-by-side: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not timed" tests/sdk tests/web tests \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not timed" tests/sdk tests/web tests/browser tests \
 		$(addprefix --ignore=,$(ENGINE) $(CALLS) $(WAITING) $(TIMED))
 
 # Real calls that mostly wait: for speech, for silence, for a time that is over.

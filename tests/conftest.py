@@ -11,7 +11,7 @@ from tests import postgres
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-TIMED_ROOMS = ("bench", "browser")
+TIMED_ROOMS = ("bench",)
 """Where a clock is held to every test."""
 PARTLY_TIMED = ("call", "carriers", "client", "fleet")
 """Where tests may be marked as timed: only there are timed tests looked for (`make test-in-turn`)."""
