@@ -29,7 +29,8 @@ ENGINE := tests/turns tests/audio
 test-engine: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(ENGINE) --cov --cov-report=term:skip-covered --cov-fail-under=100
 
-CALLS := tests/call tests/carriers tests/client tests/fleet
+# What takes longest comes first.
+CALLS := tests/fleet tests/call tests/carriers tests/client
 WAITING := tests/server/test_artifacts.py tests/server/test_metrics.py tests/server/test_against_vapis_schema.py
 TIMED := tests/bench
 

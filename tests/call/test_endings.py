@@ -71,6 +71,6 @@ async def test_calls_end_by_their_silence_or_their_length_and_hooks_do_their_wor
     assert [one.name for one in runner.ran] == ["note", "note"]
     assert finals(came["silent"]) == ["Hi.", "You are so quiet."]
     assert "Never." not in finals(came["long"])
-    begun, over = came["long"].when("status-update")
-    assert 9900 <= over - begun < 12_000
+    _, over = came["long"].when("status-update")
+    assert 9_900 <= over < 12_500, "counted from the socket's opening, for the first message may come late"
     assert came["long"].last_sound() > 9000, "it was cut in the middle of its speech"
