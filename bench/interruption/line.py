@@ -106,7 +106,9 @@ class Echo:
 
     def __init__(self, condition: Condition, response: Float32Array) -> None:
         self._on = condition.echo_db is not None
-        self._response = response * 10 ** ((condition.echo_db or 0.0) / 20)
+        self._tail = response.size - 1
+        self._length = 1 << (_SIZE + self._tail).bit_length()  # what wraps around falls before the frame
+        self._response = np.fft.rfft(response * 10 ** ((condition.echo_db or 0.0) / 20), self._length)
         self._delay_ms = condition.delay_ms
         self._pieces: deque[tuple[float, Float32Array]] = deque(maxlen=200)
 
@@ -121,7 +123,7 @@ class Echo:
         """What comes back in the frame that begins at `frame_ms`."""
         if not self._on:
             return np.zeros(_SIZE, dtype=np.float32)
-        tail = self._response.size - 1
+        tail = self._tail
         begin_ms = frame_ms - self._delay_ms - tail * 1000 / RATE_HZ
         source = np.zeros(_SIZE + tail, dtype=np.float32)
         for start_ms, piece in self._pieces:
@@ -129,8 +131,7 @@ class Echo:
             low, high = max(0, at), min(source.size, at + piece.size)
             if high > low:
                 source[low:high] = piece[low - at : high - at]
-        length = 1 << (source.size + tail).bit_length()
-        back = np.fft.irfft(np.fft.rfft(source, length) * np.fft.rfft(self._response, length), length)
+        back = np.fft.irfft(np.fft.rfft(source, self._length) * self._response, self._length)
         return back[tail : tail + _SIZE].astype(np.float32)
 
 
