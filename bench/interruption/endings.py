@@ -36,21 +36,25 @@ def _pauses(on_punctuation_s: float, on_no_punctuation_s: float, on_number_s: fl
     }
 
 
+def _waits(function: str) -> JsonObject:
+    return {"waitSeconds": 0, "smartEndpointingPlan": {"provider": "livekit", "waitFunction": function}}
+
+
 POLICIES: dict[str, JsonObject | None] = {
     "default": None,
     "waitSeconds 0.3": {"waitSeconds": 0.3},
     "waitSeconds 0.6": {"waitSeconds": 0.6},
-    "waitSeconds 1": {"waitSeconds": 1},
     "vapi": {"smartEndpointingPlan": {"provider": "vapi"}},
     "livekit": {"smartEndpointingPlan": {"provider": "livekit"}},
-    "pauses 0/0.2/0.2": _pauses(0, 0.2, 0.2),
-    "pauses 0.1/0.6/0.4": _pauses(0.1, 0.6, 0.4),
+    "wait steep to 2 s": _waits("2000 / (1 + exp(-10 * (x - 0.5)))"),
+    "wait steep to 2.5 s": _waits("2500 / (1 + exp(-10 * (x - 0.5)))"),
+    "wait 2 s * x": _waits("2000 * x"),
     "pauses 0.1/1.5/0.5": _pauses(0.1, 1.5, 0.5),
 }
 """Values of `startSpeakingPlan` that are swept; the first leaves it to the server.
 
-Pauses are those of a `transcriptionEndpointingPlan`, in seconds: after punctuation, after none, after a number. The
-last ones are Vapi's own.
+Those that wait have a `waitFunction`, the steep ones a logistic curve in x, as Vapi suggests for quick answers. Pauses
+are those of a `transcriptionEndpointingPlan`, in seconds: after punctuation, after none, after a number, here Vapi's.
 """
 
 

@@ -136,7 +136,7 @@ class Drafting(test_laws.Conversation):
         self, *, texts: list[str], done: float, piece: str, after: int, hangs_up: bool, data: st.DataObject
     ) -> None:
         """The same, where a draft is likely to come of it."""
-        whole = self.plan.by_judgement  # else a final is waited for
+        whole = self.plan.judges_pauses  # else a final is waited for
         self.caller_pauses(gap=200, texts=texts, done=done, whole=whole, piece=piece, after=after, data=data)
         if hangs_up:
             self.feed(HangUp(self.now, "customer-ended-call"))

@@ -3,9 +3,9 @@
 import pytest
 
 from bargein.turns import wake_at
-from bargein.turns.commands import Remember, StartReply
+from bargein.turns.commands import JudgePause, Remember, StartReply
 from bargein.turns.endpointing import pattern, unfinished
-from bargein.turns.events import AddMessage, VoiceStarted, VoiceStopped, Words
+from bargein.turns.events import AddMessage, PauseJudged, VoiceStarted, VoiceStopped, Words
 from bargein.turns.plan import WAIT_FUNCTION, Plan, Rule
 from tests.turns.talking import Call, waiting
 
@@ -23,7 +23,14 @@ def after_final(text: str, plan: Plan) -> int:
     call = Call(plan).start()
     final_ms = call.user_says(1000, text, voice_ms=700)
     assert final_ms == 2000
+    unjudged(call)
     return answered_at(call) - final_ms
+
+
+def unjudged(call: Call) -> None:
+    """Nobody can judge the pause."""
+    for question in call.commands(JudgePause):
+        call.feed(PauseJudged(call.state.now_ms, question.number, None))
 
 
 # The transcription plan.
@@ -219,6 +226,7 @@ def after_question(text: str, *rules: Rule, question: str = "What is Your Name?"
     call.feed(AddMessage(0, "assistant", question, respond=False))
     call.feed(AddMessage(0, "system", "The caller is shy.", respond=False))
     final_ms = call.user_says(1000, text, voice_ms=700)
+    unjudged(call)
     return answered_at(call) - (final_ms - 300)
 
 

@@ -83,6 +83,35 @@ def test_a_judgement_that_does_not_come_is_waited_for_a_little() -> None:
     assert answered_at(paused()) == 1850 + JUDGING_MS
 
 
+def test_a_wait_function_gets_the_judges_opinion() -> None:
+    call = paused(waiting(wait_function="2000 * x", wait_ms=400))
+    call.feed(PauseJudged(1862, 1, 0.75))
+    assert answered_at(call) == 1700 + 500
+    assert "0.25 likely unfinished" in call.commands(Decide)[0].why
+
+
+def test_a_wait_function_is_not_asked_before_the_judge_has_answered() -> None:
+    call = paused(waiting(wait_function="0"))
+    call.until(1850 + JUDGING_MS - 1)
+    assert not call.commands(StartReply)
+    assert answered_at(call) == 1850 + JUDGING_MS
+
+
+def test_a_wait_function_goes_by_the_words_where_nobody_judges() -> None:
+    call = paused(waiting(wait_function="2000 * x"), text="I want to")
+    call.feed(PauseJudged(1862, 1, None))
+    assert answered_at(call) == 1700 + 1600
+
+
+def test_wait_seconds_count_from_where_the_wait_function_ends_the_turn() -> None:
+    call = paused(waiting(wait_function="2000 * x", wait_ms=400))
+    call.feed(PauseJudged(1862, 1, 0.75))
+    call.until(2200)
+    call.model_says(2210, "Certainly.", 800)
+    call.until(4000)
+    assert call.when(Play) == [1700 + 500 + 400]
+
+
 def test_a_rule_that_matches_goes_first() -> None:
     call = paused(waiting(by_judgement=True, rules=(Rule(customer="table", timeout_ms=3000),)))
     call.feed(PauseJudged(1862, 1, 0.999))

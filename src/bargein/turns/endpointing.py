@@ -65,25 +65,25 @@ def endpoint(state: State, plan: Plan) -> Endpoint | None:
     if question is not None and question.pause_ms is not None:
         at_ms = max(silent_since + question.pause_ms, caller.words_at_ms)
         return Endpoint(at_ms, f"the owner's endpointing model waits {question.pause_ms} ms", 1 - unfinished(said))
-    judgement = pausing.open_judgement(state) if plan.by_judgement else None
-    if judgement is not None and judgement.done is not None:
+    judgement = pausing.open_judgement(state) if plan.judges_pauses else None
+    waits_until_ms = 0 if judgement is None or judgement.answered else judgement.asked_ms + pausing.JUDGING_MS
+    if plan.by_judgement and judgement is not None and judgement.done is not None:
         pause_ms = pausing.pause_ms(judgement.done, plan)
         at_ms = max(silent_since + pause_ms, caller.words_at_ms)
         why = f"the turn is {judgement.done:.0%} likely to be over: {pause_ms} ms"
         return Endpoint(at_ms, why, judgement.done, judged=True)
     if plan.wait_function is not None:
-        likely = unfinished(said)
+        likely = unfinished(said) if judgement is None or judgement.done is None else 1 - judgement.done
         pause_ms = wait_ms(plan.wait_function, likely)
-        at_ms = max(silent_since + pause_ms, caller.words_at_ms)
-        return Endpoint(at_ms, f"{likely:.2f} likely unfinished: the wait function gives {pause_ms} ms", 1 - likely)
+        at_ms = max(silent_since + pause_ms, caller.words_at_ms, waits_until_ms)
+        why = f"{likely:.2f} likely unfinished: the wait function gives {pause_ms} ms"
+        return Endpoint(at_ms, why, 0.0 if waits_until_ms else 1 - likely)
     pause_ms, what = _transcription_pause(said, plan)
     at_ms = max(silent_since, caller.words_at_ms) + pause_ms
     if question is not None and not question.answered and plan.ask_ms is not None:
         at_ms = max(at_ms, question.asked_ms + plan.ask_ms)  # it may still come
-    if judgement is not None and not judgement.answered:
-        at_ms = max(at_ms, judgement.asked_ms + pausing.JUDGING_MS)
-    waits_for_answer = judgement is not None and not judgement.answered
-    return Endpoint(at_ms, f"{what}: {pause_ms} ms", 0.0 if waits_for_answer else 1 - unfinished(said))
+    at_ms = max(at_ms, waits_until_ms)
+    return Endpoint(at_ms, f"{what}: {pause_ms} ms", 0.0 if waits_until_ms else 1 - unfinished(said))
 
 
 def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:
@@ -95,9 +95,9 @@ def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:
 
 
 def unfinished(said: str) -> float:
-    """How likely it is, from 0 to 1, that somebody who has said this will go on: the x of a wait function.
+    """How likely it is, from 0 to 1, that somebody who has said this will go on: by its last word and punctuation.
 
-    An estimate from the text alone: its last word and its punctuation.
+    It stands for the judge's opinion where there is none.
     """
     words = normalise(said)
     if not words:

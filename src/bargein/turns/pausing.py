@@ -3,6 +3,7 @@
 `Plan.by_judgement` is the policy of an assistant whose `startSpeakingPlan` says nothing of when a turn is over. Once
 the words before a pause are all there, the sound, its rhythm and the words are judged together (`JudgePause`,
 `PauseJudged`): how likely is it that the caller has finished? The likelier, the shorter the pause that is waited for.
+A `waitFunction` gets the same judgement as its x.
 """
 
 import math
@@ -13,8 +14,8 @@ from bargein.turns.events import PauseJudged
 from bargein.turns.plan import Plan
 from bargein.turns.state import Judgement, State
 
-LINGER_MS = 600
-"""Of the pauses in the middle of a turn about one in e is longer than this, one in e squared than twice this."""
+LINGER_MS = 1200
+"""Of the pauses in the middle of a turn whose end nothing but their length tells, one in e is longer than this."""
 
 JUDGING_MS = 300
 """A judgement that takes longer is not waited for: then the transcription plan decides."""
@@ -44,7 +45,7 @@ def open_judgement(state: State) -> Judgement | None:
 def judging_due(state: State, plan: Plan) -> int | None:
     """At once, when the caller pauses and this pause with these words has not been judged."""
     caller = state.caller
-    if not plan.by_judgement or state.reply is not None or not caller.said or caller.holds_floor:
+    if not plan.judges_pauses or state.reply is not None or not caller.said or caller.holds_floor:
         return None
     return None if open_judgement(state) is not None else state.now_ms
 

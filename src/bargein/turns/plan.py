@@ -67,7 +67,8 @@ class Plan:
         longest_pause_ms: nor longer, whatever it is taken for.
         judged_wait_ms: what then stands for `wait_ms`: the pause that was waited for has been long enough.
         drafts: whether the model is asked before it is certain that the turn is over (`bargein.turns.drafting`).
-        wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing.
+        wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing. Its x is the judge's, or the
+            words' where nobody judges; it decides unless `by_judgement` does.
         ask_ms: how long an endpointing model of the owner's may take to say how long to wait; None: there is none.
         rules: `customEndpointingRules`, in order; the first that matches counts.
         first_message: `firstMessage`.
@@ -100,8 +101,8 @@ class Plan:
     on_no_punctuation_ms: int = 1500
     on_number_ms: int = 500
     by_judgement: bool = False
-    cut_risk: float = 0.2
-    least_pause_ms: int = 450
+    cut_risk: float = 0.3
+    least_pause_ms: int = 400
     longest_pause_ms: int = 2000
     judged_wait_ms: int = 0
     drafts: bool = False
@@ -124,6 +125,11 @@ class Plan:
     stall_ms: int = 30_000
     model_failed_reason: str = "pipeline-error-vapi-llm-failed"
     voice_failed_reason: str = "pipeline-error-vapi-voice-failed"
+
+    @property
+    def judges_pauses(self) -> bool:
+        """Whether pauses are judged: where `by_judgement` decides, or a wait function wants to know how likely."""
+        return self.by_judgement or self.wait_function is not None
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values, for the head of a journal."""

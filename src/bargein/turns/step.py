@@ -274,7 +274,7 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
         stuck=caller.stuck and not news,
     )
     # A partial that is only repeated under a voice that is stuck gives it no floor.
-    told_all = event.final or (event.whole and plan.by_judgement)
+    told_all = event.final or (event.whole and plan.judges_pauses)
     caller = replace(caller, awaiting=not caller.stuck and (caller.voiced or not told_all))
     state = hooks.heard(replace(state, caller=caller, quiet_ms=state.now_ms), plan)
     return state, [Send(Transcript("user", final=event.final, text=text)), *overtaken]
