@@ -5,8 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,6 +43,20 @@ class Cores:
         return cls(allowed[-1], tuple(allowed[:-1])) if len(allowed) > 1 else cls(None, tuple(allowed))
 
 
+@contextmanager
+def only_on(cores: Sequence[int]) -> Generator[None]:
+    """Keep this process off the core of the server that is measured, where this machine can pin."""
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What the server has used: CPU seconds since its start and memory now."""
@@ -59,6 +73,13 @@ class ServerProcess:
         self.log = log
         self.pid = process.pid
         self._process = psutil.Process(process.pid)
+
+    def keep_children_on(self, cores: Sequence[int]) -> None:
+        """Have the server's own processes run elsewhere than it does, where this machine can pin; none: they stay."""
+        for child in self._process.children(recursive=True) if cores else ():
+            for thread in child.threads():
+                with suppress(ProcessLookupError):  # it has ended by now
+                    os.sched_setaffinity(thread.id, cores)
 
     def usage(self) -> Usage:
         """Ask the system."""

@@ -90,6 +90,7 @@ class StageLeg:
     can_clear = False
     has_marks = False
     can_transfer = False
+    has_client = True
 
     def __init__(self, *, telephone: bool, hear: Callable[[Int16Array], None], read: Callable[[str], None]) -> None:
         self.rate_hz = 8_000 if telephone else 16_000

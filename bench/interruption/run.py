@@ -2,11 +2,10 @@
 
 import gc
 import json
-import os
 import platform
 from collections import Counter, deque
-from collections.abc import Generator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 import anyio
@@ -16,7 +15,7 @@ from bargein import __version__
 from bargein.client.errors import ClientError
 from bargein.clock import LoopClock, iso_from_epoch_ms
 from bargein.wire.base import JsonObject
-from bench.capacity_processes import Cores
+from bench.capacity_processes import Cores, only_on
 from bench.interruption.caller import Call, Material, SilentError, UsedUpError, calling
 from bench.interruption.choice import TURNS_AT_ONCE, Options, chosen, fitting, seconds, took_s
 from bench.interruption.contenders import Contender, running
@@ -95,7 +94,7 @@ async def run(options: Options) -> JsonObject:
     gc.freeze()
     columns: JsonObject = {}
     cores = Cores.split()
-    with _only_on(cores.others):
+    with only_on(cores.others):
         for name in ("bargein", *options.against):
             at = options.server if name == "bargein" else None
             async with running(name, options.data, cores, __version__, at) as contender:
@@ -113,20 +112,6 @@ async def run(options: Options) -> JsonObject:
         "calls_at_once": options.at_once,
         "columns": columns,
     }
-
-
-@contextmanager
-def _only_on(cores: Sequence[int]) -> Generator[None]:
-    """Keep off the core of the server that is measured, where this machine can pin."""
-    if not cores or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 async def measure(

@@ -18,7 +18,7 @@ import numpy as np
 from bargein.audio import g711
 from bargein.audio.resample import resample
 from bench.capacity_clips import RATE_HZ, Utterance
-from bench.capacity_processes import Cores, providers, server
+from bench.capacity_processes import Cores, only_on, providers, server
 from bench.sip.message import RefusedError
 from bench.sip.phone import Packet, Phone, Talk, now_s
 
@@ -127,7 +127,7 @@ async def measure(
     Raises:
         RuntimeError: the server does not come up.
     """
-    port, cores = _free_port(), Cores(None, ())  # the agent is a process of its own: one core is not enough
+    port, cores = _free_port(), Cores.split()
     listen = {
         "BARGEIN_SIP_LISTEN": f"127.0.0.1:{port}",
         "BARGEIN_SIP_DIRECT": "1",
@@ -135,12 +135,11 @@ async def measure(
         "BARGEIN_SIP_MOST_CALLS": str(calls + 10),
     }
     with TemporaryDirectory(prefix="bargein-sip-") as folder:
-        async with (
-            providers(cores) as urls,
-            server(cores, Path(folder), environment=listen) as running,
-        ):
+        async with providers(cores) as urls, server(cores, Path(folder), environment=listen) as running:
             to = await _make_number(running.server.url, dict(urls), provider)
-            return await callers(clips, ("127.0.0.1", port), calls, seconds, to)
+            running.keep_children_on(cores.others)  # the agent is a process of its own: one core is not enough for both
+            with only_on(cores.others):
+                return await callers(clips, ("127.0.0.1", port), calls, seconds, to)
 
 
 async def callers(

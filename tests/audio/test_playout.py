@@ -33,7 +33,7 @@ def playing(ms: float, lead_ms: int = LEAD_MS) -> Playout:
 
 
 def test_a_lead_shorter_than_a_frame_could_send_nothing() -> None:
-    with pytest.raises(ValueError, match="a frame of 20 ms, not 19 ms"):
+    with pytest.raises(ValueError, match="not 20 ms at once, 19 ms lead"):
         Playout(RATE, 19)
     assert take(playing(100, lead_ms=20), 0) == [audio(20)]
 
@@ -44,6 +44,33 @@ def test_at_first_the_lead_goes_out_and_then_a_frame_each_twenty_milliseconds() 
     assert playout.next_ms(1000) == 1020
     for now_ms in (1019.9, 1020, 1039, 1040):
         assert len(take(playout, now_ms)) == (now_ms in (1020, 1040))
+
+
+def test_several_frames_go_out_at_once_where_the_far_end_holds_enough() -> None:
+    playout = Playout(RATE, 200, at_once_ms=100)
+    playout.queue(audio(1000))
+    assert len(take(playout, 1000)) == 10
+    assert playout.next_ms(1000) == 1100
+    assert len(take(playout, 1100)) == 5
+    assert playout.next_ms(1100) == 1200
+
+
+def test_where_several_go_out_at_once_the_last_ones_are_not_forgotten() -> None:
+    playout = Playout(RATE, 200, at_once_ms=100)
+    playout.queue(audio(230))
+    playout.complete()
+    assert len(take(playout, 0)) == 10
+    at_ms = playout.next_ms(0)
+    assert at_ms is not None
+    assert 0 < at_ms <= 100
+    assert len(take(playout, at_ms)) == 2
+    assert playout.next_ms(at_ms) == 230
+
+
+@pytest.mark.parametrize("at_once_ms", [19, 201])
+def test_what_goes_out_at_once_is_a_frame_or_more_and_no_more_than_the_lead(at_once_ms: int) -> None:
+    with pytest.raises(ValueError, match="at once"):
+        Playout(RATE, 200, at_once_ms=at_once_ms)
 
 
 def test_before_anything_was_sent_it_is_due_now() -> None:

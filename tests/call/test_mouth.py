@@ -90,9 +90,13 @@ class Overheard:
             self.clock,
             50_000.0,
             self.posted.append,
-            overhear=lambda _, at_ms: self.at.append(at_ms),
+            overhear=self.overheard,
             silenced=self.silent_from.append,
         )
+
+    def overheard(self, data: bytes, at_ms: float) -> None:
+        """Several frames may be overheard as one."""
+        self.at.extend(at_ms + ms for ms in range(0, len(data) // 2 * 1000 // RATE, 20))
 
     def say(self, turn_id: str, ms: int) -> None:
         self.mouth.open(turn_id)

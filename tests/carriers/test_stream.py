@@ -33,6 +33,7 @@ class PlainCodec:
     rate_hz = 8000
     can_clear = True
     has_marks = True
+    joins = False
 
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
         kinds: dict[str, Any] = {"start": Started, "mark": MarkReached, "key": KeyPressed, "stop": Stopped}
@@ -150,6 +151,22 @@ async def test_a_clear_goes_before_all_that_waits_and_nothing_of_that_is_sent_an
         await stage.until(lambda: b"new" in stage.peer.sent)
         # the first was on its way already
         assert stage.peer.sent in ([b"old", "clear", b"new"], ["clear", b"new"])
+
+
+@pytest.mark.parametrize("joins", [False, True])
+async def test_frames_go_out_as_one_where_the_wire_joins_them_and_marks_stay_in_their_places(
+    joins: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlainCodec, "joins", joins)
+    async with running() as stage:
+        for frame in (b"a", b"b"):
+            stage.leg.send_audio(frame)
+        stage.leg.mark("1-2")
+        for frame in (b"c", b"d", b"e"):
+            stage.leg.send_audio(frame)
+        await stage.until(lambda: b"e" in b"".join(sent for sent in stage.peer.sent if isinstance(sent, bytes)))
+        apart = [b"a", b"b", "mark 1-2", b"c", b"d", b"e"]
+        assert stage.peer.sent == ([b"ab", "mark 1-2", b"cde"] if joins else apart)
 
 
 async def test_frames_are_told_from_what_makes_no_sense() -> None:

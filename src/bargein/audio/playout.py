@@ -24,11 +24,21 @@ class Playout:
     The far end is taken to play what it gets at once and without gaps, until it runs dry; when audio comes again after
     that, it starts anew. With `marked` it says itself what it has played: nothing beyond the next mark counts as heard
     before that comes back, and time only tells where between two marks the far end is.
+
+    Args:
+        bytes_per_second: of the encoded audio.
+        lead_ms: how far audio may run ahead.
+        at_once_ms: how much goes out at once, for what is done once for five frames costs a fifth: the far end then
+            has between `lead_ms` and `lead_ms - at_once_ms` of it. A frame, if not given.
+        marked: whether the far end tells when it has come to a mark.
     """
 
-    def __init__(self, bytes_per_second: int, lead_ms: int, *, marked: bool = False) -> None:
-        if lead_ms < FRAME_MS:
-            raise ValueError(f"the lead must hold a frame of {FRAME_MS} ms, not {lead_ms} ms")
+    def __init__(
+        self, bytes_per_second: int, lead_ms: int, *, at_once_ms: int = FRAME_MS, marked: bool = False
+    ) -> None:
+        if not FRAME_MS <= at_once_ms <= lead_ms:
+            raise ValueError(f"{FRAME_MS} <= at once <= lead must hold, not {at_once_ms} ms at once, {lead_ms} ms lead")
+        self._patience_ms = at_once_ms - FRAME_MS
         self._bytes_per_ms = bytes_per_second / 1000
         # Of an even length: a frame must not end inside a 16-bit sample, as 20 ms at 11025 Hz would.
         self._frame_bytes = bytes_per_second * FRAME_MS // 2000 * 2
@@ -113,7 +123,7 @@ class Playout:
         """When there is something to do: a frame to send, or, with none left, the end of the last one."""
         size = self._next_size()
         if size:
-            return self._due_ms(now_ms, size)
+            return self._due_ms(now_ms, size) + (0 if self._origin_ms is None else self._patience_ms)
         if self._origin_ms is None:
             return None
         if self._told_by_marks(now_ms):

@@ -35,6 +35,11 @@ class Windower:
         self._filled = 0
         self._last_end_ms = 0.0
 
+    @property
+    def missing(self) -> int:
+        """How many samples complete the next window."""
+        return self._size - self._filled
+
     def push(self, pcm: Int16Array, arrival_ms: float) -> list[tuple[Float32Array, float]]:
         """Take a frame that arrived at `arrival_ms`.
 

@@ -36,6 +36,11 @@ class Audience:
         self._heard: list[Pcm16] = []
         self._samples = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody listens."""
+        return not self._listeners
+
     def join(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` everything from now on; call the result to stop it."""
         if not self._listeners:

@@ -21,6 +21,9 @@ PAUSE_MS = 96
 _MOST_AHEAD_MS = 60_000
 """A recording may be sent faster than it sounds, but what waits to be judged must not fill the memory."""
 
+_CONTIGUOUS_MS = 60
+"""A frame that comes so long after the one before does not sound right behind it."""
+
 _SILENCE: Pcm16 = np.zeros(TRANSCRIBER_RATE_HZ, dtype=np.int16)
 _SILENCE.flags.writeable = False  # it is handed out
 _LONGEST_TAP_SAMPLES = TRANSCRIBER_RATE_HZ * 2
@@ -119,6 +122,12 @@ class Ears:
             else StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
         )
         self._windower = Windower(voice_rate_hz)
+        # Of a frame that completes no window nothing can be told yet: it is heard with the next one, for half the work.
+        # That is known beforehand only where no resampler holds samples back.
+        self._can_wait = voice_rate_hz == leg.rate_hz and not cancels_echo
+        self._waiting: list[Pcm16] = []
+        self._waiting_samples = 0
+        self._waiting_at_ms = 0.0
         self._gate = VoiceGate()
         self._utterance = UtteranceGate(UTTERANCE_HANG_MS)
         self._pause = PauseGate(PAUSE_MS)
@@ -148,6 +157,24 @@ class Ears:
             raise FloodError("audio comes much faster than it sounds")
         if self.muted:
             pcm = _zeros(pcm.size)
+        if not self._can_wait:
+            self._hear(pcm, arrival_ms)
+            return
+        if self._waiting and arrival_ms - self._waiting_at_ms > _CONTIGUOUS_MS:
+            self._hear(self._waited_for(), self._waiting_at_ms)
+        self._waiting.append(pcm)
+        self._waiting_samples += pcm.size
+        self._waiting_at_ms = arrival_ms
+        if self._waiting_samples >= self._windower.missing:
+            self._hear(self._waited_for(), arrival_ms)
+
+    def _waited_for(self) -> Pcm16:
+        """The frames that wait, as one."""
+        waiting, self._waiting, self._waiting_samples = self._waiting, [], 0
+        return waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+
+    def _hear(self, pcm: Pcm16, arrival_ms: float) -> None:
+        """Have a stretch of sound that had arrived by then heard by all who want to."""
         for_voice = self._to_voice.push(pcm)
         for_words = for_voice if self._to_words is self._to_voice else self._to_words.push(pcm)
         if self._cancelling is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import anyio
 
 from bargein.audio.ducking import Ducking
-from bargein.audio.playout import Playout
+from bargein.audio.playout import FRAME_MS, Playout
 from bargein.clock import Clock, Timer
 from bargein.ports import Leg, Pcm16
 from bargein.turns.commands import Duck, Play, StopPlayback, Unduck
@@ -14,6 +14,9 @@ from bargein.turns.events import Event, Played
 LEAD_MS = 40
 """How far audio runs ahead of playout on a leg that cannot be cleared; on one that can, `CLEARABLE_LEAD_MS`."""
 CLEARABLE_LEAD_MS = 200
+
+CLEARABLE_AT_ONCE_MS = 100
+"""How much goes out at once there."""
 
 _REPORT_MS = 200
 _LONGEST_PLACE = 15
@@ -69,9 +72,9 @@ class Mouth:
         self._ducking.reset()
         self._turn_id = turn_id
         self._opened += 1
-        lead_ms = CLEARABLE_LEAD_MS if self._leg.can_clear else LEAD_MS
         bytes_per_second = self._leg.rate_hz * self._leg.bytes_per_sample
-        self._playout = Playout(bytes_per_second, lead_ms, marked=self._leg.has_marks)
+        lead_ms, at_once_ms = (CLEARABLE_LEAD_MS, CLEARABLE_AT_ONCE_MS) if self._leg.can_clear else (LEAD_MS, FRAME_MS)
+        self._playout = Playout(bytes_per_second, lead_ms, at_once_ms=at_once_ms, marked=self._leg.has_marks)
 
     def queue(self, turn_id: str, pcm: Pcm16) -> bool:
         """Add speech of a reply, at the leg's rate; False if that reply is over."""
@@ -129,7 +132,8 @@ class Mouth:
             return False
         if not self._playout.reached(int(place[:_LONGEST_PLACE]), self._clock.monotonic_ms()):
             return False
-        self._pump()
+        if not self._playout.waiting_ms:
+            self._pump()  # it may have been the last; while there is more to send, a timer sends it
         return True
 
     def close(self) -> None:
@@ -161,12 +165,16 @@ class Mouth:
         if playout is None or not self._playing:
             return
         now_ms = self._clock.monotonic_ms()
+        frames, sounds_ms = list[bytes](), 0.0
         while (frame := playout.next_frame(now_ms)) is not None:
             frame = frame if self._ducking.idle else self._leg.encode(self._ducking.apply(self._leg.decode(frame)))
             self._leg.send_audio(frame)
             if (place := playout.take_mark()) is not None:
                 self._leg.mark(f"{self._opened}-{place}")
-            self._overhear(frame, playout.sounds_ms - self._epoch_ms)
+            sounds_ms = sounds_ms if frames else playout.sounds_ms
+            frames.append(frame)
+        if frames:  # one behind the other: a gap would be as long as the time between two of these
+            self._overhear(b"".join(frames), sounds_ms - self._epoch_ms)
         self._room.set()
         drained = playout.drained(now_ms)
         # The next timer is set before the engine is told, for its answer may stop this very reply.

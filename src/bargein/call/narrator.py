@@ -62,6 +62,7 @@ class Narrator:
         now_epoch_ms: the time.
         send: takes the text of a message to the client.
         line: takes what `serverMessages` asks for; None: nobody does.
+        read: whether anybody reads what is sent: on the telephone mostly nobody does, and nothing is written down.
     """
 
     def __init__(
@@ -73,8 +74,10 @@ class Narrator:
         send: Callable[[str], None],
         *,
         line: ServerLine | None = None,
+        read: Callable[[], bool] = lambda: True,
     ) -> None:
         self._line = line
+        self._read = read
         self._epoch_ms = epoch_ms
         self._now_epoch_ms = now_epoch_ms
         self._send = send
@@ -218,7 +221,7 @@ class Narrator:
     def _say(self, message: wire.ClientMessage) -> None:
         kind = str(getattr(message, "type", ""))
         final = isinstance(message, wire.Transcript) and message.transcript_type == "final"
-        if kind in self._for_client or (final and FINALS_ONLY in self._for_client):
+        if (kind in self._for_client or (final and FINALS_ONLY in self._for_client)) and self._read():
             self._send(message.to_text())
         if self._line is None or not self._for_server:
             return

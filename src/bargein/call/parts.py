@@ -126,9 +126,12 @@ def _narrator(host: Host, line: ServerLine | None, around: Around) -> Narrator:
         around.leg.send_text(text)
         around.audience.read(text)
 
+    def read() -> bool:
+        return around.leg.has_client or not around.audience.empty
+
     setting = host.setting
     participants = Cast.of(setting.call, setting.assistant_json)
-    return Narrator(participants, setting.assistant, host.epoch_ms, around.clock.epoch_ms, send, line=line)
+    return Narrator(participants, setting.assistant, host.epoch_ms, around.clock.epoch_ms, send, line=line, read=read)
 
 
 def _speaker(host: Host, providers: Providers, leg: Leg, mouth: Mouth, tools: ToolWork) -> Speaker:

@@ -97,8 +97,9 @@ class CallSession:
         self._narrated = self._state.history
         self._inbox: deque[Event] = deque()
         self._stepping = False
-        self._moved = anyio.Event()
+        self._moved: anyio.Event | None = None
         self._timer: Timer | None = None
+        self._due_ms: int | None = None
         self._ended = anyio.Event()
         self._ended_reason = "worker-shutdown"
         self._ended_ms: float | None = None
@@ -126,6 +127,8 @@ class CallSession:
 
     async def moved(self) -> None:
         """Wait until the engine has been told something more."""
+        if self._moved is None:
+            self._moved = anyio.Event()
         await self._moved.wait()
 
     def render(self, text: str, values: Mapping[str, object]) -> str:
@@ -257,8 +260,9 @@ class CallSession:
             if isinstance(one, Words):
                 self._parts.voicemail.hear(one.text)
             self._tell_conversation()
-        self._moved.set()
-        self._moved = anyio.Event()
+        if self._moved is not None:
+            self._moved.set()
+            self._moved = None
 
     def _tell_conversation(self) -> None:
         """After what it came of, so that `user-interrupted` goes before the history that it changed."""
@@ -311,10 +315,13 @@ class CallSession:
         self._parts.errands.begin(partial(self._records.update, part.setting.call_id, change))
 
     def _arm(self) -> None:
+        due = wake_at(self._state, self.setting.plan)
         if self._timer is not None:
+            if due == self._due_ms:
+                return
             self._timer.cancel()
             self._timer = None
-        due = wake_at(self._state, self.setting.plan)
+        self._due_ms = due
         if due is not None:
             self._timer = self._clock.call_at(self.zero_ms + due, self._wake)
 

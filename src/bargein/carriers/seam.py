@@ -247,12 +247,14 @@ class Codec(Protocol):
         rate_hz: of the audio in both directions.
         can_clear: whether the carrier drops, when told, what it holds.
         has_marks: whether the carrier says when a mark was reached.
+        joins: whether binary frames that follow on each other may go out as one.
     """
 
     encoding: Encoding
     rate_hz: int
     can_clear: bool
     has_marks: bool
+    joins: bool
 
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
         """What a frame of the carrier's means; may be nothing.

@@ -98,6 +98,7 @@ class StreamLeg:
     """
 
     can_transfer = True
+    has_client = False
 
     def __init__(
         self,
@@ -274,11 +275,22 @@ class StreamLeg:
         elif self._hanging_up:
             return False
         elif self._frames:
-            await self._send(self._frames.popleft())
+            await self._send(self._next_frame())
         else:
             self._work.clear()
             await self._work.wait()
         return True
+
+    def _next_frame(self) -> str | bytes:
+        frames = self._frames
+        frame = frames.popleft()
+        if not self._codec.joins or isinstance(frame, str):
+            return frame
+        joined = [frame]
+        while frames and isinstance(following := frames[0], bytes):
+            joined.append(following)
+            frames.popleft()
+        return frame if len(joined) == 1 else b"".join(joined)
 
     async def _send(self, frame: str | bytes) -> None:
         if isinstance(frame, str):

@@ -14,12 +14,14 @@ class Leg(Protocol):
         can_clear: whether the far end drops, on `clear`, the audio that was sent to it.
         has_marks: whether the far end says when a `mark` was reached; the call is then told its name.
         can_transfer: whether the caller can be given to a telephone number or SIP address (`transfer`).
+        has_client: whether there is anybody who reads messages (`send_text`).
     """
 
     rate_hz: int
     can_clear: bool
     has_marks: bool
     can_transfer: bool
+    has_client: bool
 
     def encode(self, pcm: Pcm16) -> bytes:
         """Turn samples at `rate_hz` into the carrier's bytes; called once per piece of speech, not per frame."""

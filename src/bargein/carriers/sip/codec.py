@@ -36,6 +36,7 @@ class SipCodec:
     encoding: Encoding = "pcm_s16le"
     can_clear = True
     has_marks = True
+    joins = True
 
     def __init__(self) -> None:
         self.rate_hz = NARROW_HZ

@@ -4,10 +4,12 @@ The agent is a process of its own because a SIP thread that dies poisons the pro
 end of a pair of sockets, so that nobody else can give it orders, and with nothing of the server's environment.
 """
 
+import asyncio
 import itertools
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from subprocess import DEVNULL
@@ -275,17 +277,18 @@ class SipSocket:
         self._channel = channel
         self._link = link
         self._sockets = sockets
-        self._put, self._frames = anyio.create_memory_object_stream[str | bytes](_MOST_FRAMES)
+        self._frames: deque[str | bytes] = deque()
+        self._came = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
+        self._over = False
 
     def take(self, frame: str | bytes) -> None:
         """Take what the agent says; a server that is ten seconds behind has lost the call."""
-        try:
-            self._put.send_nowait(frame)
-        except anyio.WouldBlock:
+        if len(self._frames) < _MOST_FRAMES:
+            self._frames.append(frame)
+            self._came.set()
+        else:
             _log.warning("a call's audio was not taken in time", channel=self._channel)
             self._end()
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass
 
     def lose(self) -> None:
         """The agent is gone."""
@@ -294,14 +297,17 @@ class SipSocket:
 
     def _end(self) -> None:
         self._sockets.pop(self._channel, None)
-        self._put.close()
+        self._over = True
+        self._came.set()
 
     async def receive(self) -> str | bytes | None:
         """The next frame; None once there will be none."""
-        try:
-            return await self._frames.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
-            return None
+        while not self._frames:
+            if self._over:
+                return None
+            self._came.clear()
+            await self._came.wait()
+        return self._frames.popleft()
 
     async def send_text(self, data: str) -> None:
         """Send a text frame."""

@@ -40,6 +40,7 @@ class TelnyxCodec:
     rate_hz = RATE_HZ
     can_clear = True
     has_marks = True
+    joins = False
 
     def __init__(self, byte_order: ByteOrder = "little") -> None:
         self._byte_order: ByteOrder = byte_order

@@ -34,6 +34,7 @@ class TwilioCodec:
     rate_hz = 8_000
     can_clear = True
     has_marks = True
+    joins = False
 
     def __init__(self) -> None:
         self._stream = ""

@@ -43,6 +43,7 @@ class VonageCodec:
     rate_hz = RATE_HZ
     can_clear = True
     has_marks = True
+    joins = False
 
     def __init__(self) -> None:
         self._connected = False

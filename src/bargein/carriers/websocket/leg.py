@@ -68,6 +68,7 @@ class WebsocketLeg:
     can_clear = False
     has_marks = False
     can_transfer = False
+    has_client = True
 
     def __init__(self, socket: Socket, encoding: Encoding, rate_hz: int, most_frames: int = _MOST_FRAMES) -> None:
         self.rate_hz = rate_hz

@@ -22,6 +22,7 @@ class Room:
     can_clear = False
     has_marks = False
     can_transfer = False
+    has_client = True
 
     def __init__(self, first: WebsocketLeg) -> None:
         self.rate_hz = first.rate_hz
