@@ -80,7 +80,7 @@ def test_an_edge_is_never_before_the_call():
 
 @pytest.mark.parametrize(
     ("before", "windows"),
-    [([0.09, 0.09], 0), ([0.3, 0.09], 0), ([0.09, 0.1], 1), ([0.09, 0.1, 0.1], 2), ([0.1, 0.1, 0.1, 0.1], 2)],
+    [([0.04, 0.04], 0), ([0.3, 0.04], 0), ([0.04, 0.05], 1), ([0.04, 0.05, 0.1], 2), ([0.1, 0.05, 0.1, 0.1], 2)],
 )
 def test_a_soft_onset_has_risen_for_two_windows_at_most(before: list[float], windows: int) -> None:
     gate = VoiceGate()

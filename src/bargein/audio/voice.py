@@ -79,9 +79,9 @@ class VoiceEdge:
     rising_ms: int | None = None
 
 
-_RISING_PROBABILITY = 0.1
+_RISING_PROBABILITY = 0.05
 _RISING_WINDOWS = 2
-"""After a silence the detector believes a soft onset up to two windows late; in silence it gives less than 0.05."""
+"""After a silence the detector believes a soft onset up to two windows late; in silence it gives less."""
 
 
 class VoiceGate:
