@@ -185,8 +185,8 @@ def test_our_own_words_come_back_are_nobodys(text: str, echo: float, stops: bool
 
 def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + 300, "tomorrow", final=False))
-    assert call.when(UserInterrupted) == [onset_ms + 300]
+    call.feed(Words(onset_ms + JUDGED_BY_MS + 50, "tomorrow", final=False))
+    assert call.when(UserInterrupted) == [onset_ms + JUDGED_BY_MS + 50]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ what lies before that tells how loud it is there without the voice."""
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _KEPT_MS = 1600
-_MOST_WAITING = 4
 _JUDGE_TIMEOUT_S = 1.0
 
 _log = structlog.get_logger("bargein.call")
@@ -79,7 +78,8 @@ class Overlaps:
         self._probabilities: list[float] = []
         self.on = True
         """Whether anybody goes by the verdicts; while nobody does, nothing is kept and nothing asked."""
-        self._asked, self._to_judge = anyio.create_memory_object_stream[Overlap](_MOST_WAITING)
+        self._waiting: Overlap | None = None
+        self._asked = anyio.Event()
 
     def feed(self, customer: Pcm16, assistant: Pcm16, until_ms: float) -> None:
         """Take the next stretch of both sides, equally long; it ends at `until_ms`."""
@@ -107,17 +107,22 @@ class Overlaps:
 
     async def run(self) -> None:
         """Judge until cancelled."""
-        with self._asked, self._to_judge:
-            async for overlap in self._to_judge:
-                try:
-                    with anyio.fail_after(_JUDGE_TIMEOUT_S):
-                        verdict = await self._judge.judge(overlap)
-                except (ProviderError, TimeoutError) as error:
-                    # The engine goes by the voice's length where nothing judges it.
-                    _log.warning("a voice could not be judged", reason=str(error) or "it took too long")
-                    continue
-                now_ms = int(self._now_ms())
-                self._post(Judged(now_ms, overlap.onset_ms, overlap.age_ms, verdict.floor, verdict.echo))
+        while True:
+            await self._asked.wait()
+            self._asked = anyio.Event()
+            overlap, self._waiting = self._waiting, None
+            if overlap is not None:
+                await self._have_judged(overlap)
+
+    async def _have_judged(self, overlap: Overlap) -> None:
+        try:
+            with anyio.fail_after(_JUDGE_TIMEOUT_S):
+                verdict = await self._judge.judge(overlap)
+        except (ProviderError, TimeoutError) as error:
+            # The engine goes by the voice's length where nothing judges it.
+            _log.warning("a voice could not be judged", reason=str(error) or "it took too long")
+            return
+        self._post(Judged(int(self._now_ms()), overlap.onset_ms, overlap.age_ms, verdict.floor, verdict.echo))
 
     def _turn(self, edge: VoiceEdge) -> None:
         if not edge.voiced:
@@ -132,14 +137,12 @@ class Overlaps:
         end = self._caller.fed - round((self._fed_until_ms - end_ms) * _PER_MS)
         begin = end - (LEAD_MS + age_ms) * _PER_MS
         caller = self._caller.between(begin, end)
-        overlap = Overlap(
+        # What still waits is asked no more: a judge that is behind would only fall back further, and this tells more.
+        self._waiting = Overlap(
             onset_ms=onset_ms,
             age_ms=age_ms,
             caller=np.concatenate((np.zeros(end - begin - caller.size, dtype=np.int16), caller)),
             assistant=self._assistant.between(0, end),
             voice=tuple(self._probabilities),
         )
-        try:
-            self._asked.send_nowait(overlap)
-        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return  # the judge is behind: a later age will tell more
+        self._asked.set()

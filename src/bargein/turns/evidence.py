@@ -23,8 +23,8 @@ ECHO = 0.4
 DOUBTFUL_ECHO = 0.1
 """And so likely, if its words are what the assistant has just been saying."""
 
-JUDGED_BY_MS = 250
-"""At this age a voice has been judged, if anything judges voices."""
+JUDGED_BY_MS = 450
+"""At this age a voice has been judged, if anything judges voices: mostly at 220 ms, later where many calls want it."""
 
 UNJUDGED_MS = 700
 """Where nothing judges voices, one that lasts so long takes the floor: most listening aloud is shorter."""
