@@ -92,3 +92,27 @@ def test_a_whole_recording():
     assert y.dtype == np.int16
     assert len(y) == 8000
     assert np.abs(y[800:-800].astype(float) - sine(1000, 8000)[800:-800]).max() < 80
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 3, 160, 5), (14,), (7, 7, 7, 7), (160, 160)])
+def test_doubling_gives_the_same_in_whatever_pieces_it_comes(sizes: tuple[int, ...]) -> None:
+    samples = (10_000 * np.sin(np.arange(sum(sizes)) / 5)).astype(np.int16)
+    whole, pieces, at = StreamResampler(8_000, 16_000, "live"), StreamResampler(8_000, 16_000, "live"), 0
+    expected = np.concatenate((whole.push(samples), whole.flush()))
+    got: list[np.ndarray] = []
+    for size in sizes:
+        got.append(pieces.push(samples[at : at + size]))
+        at += size
+    got.append(pieces.flush())
+    assert expected.size == 2 * samples.size
+    assert np.array_equal(np.concatenate(got), expected)
+
+
+@pytest.mark.parametrize("hz", [200, 1000, 2000, 3000])
+def test_doubling_keeps_what_a_telephone_passes_where_it_is(hz: int) -> None:
+    tone = (10_000 * np.sin(2 * np.pi * hz * np.arange(8_000) / 8_000)).astype(np.int16)
+    resampler = StreamResampler(8_000, 16_000, "live")
+    doubled = np.concatenate((resampler.push(tone), resampler.flush())).astype(np.float64)
+    wanted = 10_000 * np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000)
+    off = doubled[100:-100] - wanted[100:-100]
+    assert np.sqrt(np.mean(off**2)) < 0.06 * 7_071  # half a decibel

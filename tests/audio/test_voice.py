@@ -62,6 +62,15 @@ def test_other_rates_are_refused():
         Windower(44100)
 
 
+def test_the_windower_knows_what_it_waits_for():
+    windower = Windower(8_000)
+    assert windower.missing == 256
+    windower.push(np.zeros(160, np.int16), 20)
+    assert windower.missing == 96
+    windower.push(np.zeros(160, np.int16), 40)
+    assert windower.missing == 256 - 64
+
+
 def test_the_gate_has_hysteresis_and_no_hangover():
     gate = VoiceGate()
     edges = [gate.push(p, 32.0 * (k + 1)) for k, p in enumerate([0.1, 0.49, 0.5, 0.4, 0.35, 0.34, 0.45, 0.9])]
