@@ -25,7 +25,7 @@ from bargein.client.errors import ClientError
 from bargein.clock import LoopClock, iso_from_epoch_ms
 from bargein.wire.base import JsonObject
 from bench.capacity_caller import WITHIN_MS, Caller, Ticker
-from bench.capacity_clips import Utterance, recorded, room_noise, synthesised
+from bench.capacity_clips import Utterance, heard_at_once, recorded, room_noise, synthesised
 from bench.capacity_processes import Cores, ServerProcess, providers, server
 from bench.capacity_steps import Limits, Machine, Step, measure
 
@@ -34,6 +34,7 @@ STEPS = (1, 10, 20, 30, 40, 50, 60, 80, 100)
 QUICK_STEPS = (1, 8)
 
 _JOIN_EVERY_S = 0.04
+_CANDIDATES = 24
 _FIRST_ANSWER_S = 10.0
 _CLOCK = LoopClock()
 
@@ -141,7 +142,7 @@ async def run(options: Options) -> tuple[list[Step], int]:
     cores = Cores.split()
     if cores.others and cores.server is not None:
         os.sched_setaffinity(0, cores.others)
-    clips = await synthesised() if options.data is None else recorded(options.data)
+    clips = await synthesised() if options.data is None else heard_at_once(recorded(options.data, _CANDIDATES))
     _print_head(cores, clips, options)
     done: list[Step] = []
     held = 0

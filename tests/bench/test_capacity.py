@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from bench.capacity_caller import WITHIN_MS, Caller, Ticker
-from bench.capacity_clips import Utterance, recorded, room_noise, synthesised
+from bench.capacity_clips import Utterance, heard_at_once, recorded, room_noise, synthesised
 from bench.capacity_steps import Limits, Step
 
 from bargein.client.connection import Server
@@ -106,6 +106,16 @@ def test_only_clips_whose_voice_sets_in_firmly_are_said_and_all_at_one_level(col
     assert 10 * np.log10(np.mean(pcm**2)) == pytest.approx(-26, abs=0.5)
     noise = np.frombuffer(b"".join(room_noise()), "<i2").astype(float) / 32768
     assert 10 * np.log10(np.mean(noise**2)) == pytest.approx(-72, abs=1)
+
+
+def test_only_what_the_detector_hears_as_one_voice_is_said(collection: Path, shared_dir: Path | None) -> None:
+    assert heard_at_once(recorded(collection)) == [], "a tone is no voice"
+    if shared_dir is not None:
+        clips = recorded(shared_dir / "speech", 12)
+        said = heard_at_once(clips)
+        assert len(said) == 8
+        assert said == [clip for clip in clips if clip in said], "in their order"
+        assert len(heard_at_once(clips, 3)) == 3
 
 
 @pytest.mark.anyio
