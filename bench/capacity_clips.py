@@ -9,9 +9,10 @@ import numpy as np
 
 from bargein.audio.pcm import Int16Array, from_float, to_float
 from bargein.audio.resample import resample
+from bargein.audio.voice import WINDOW_SAMPLES
 from bargein.client.clips import levels_db, load_clip, voice_span_ms
 from bargein.providers.embedded.runtime import Session
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.silero import Memory, SileroDetector
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -24,8 +25,8 @@ _BELOW_PEAK_DB = 30.0
 
 _PLACES = 8
 _QUIET_FRAMES = 75
-_WINDOW = 512
-_FIRST_WINDOWS, _VOICED_WINDOWS = 2, 9
+_WINDOW = WINDOW_SAMPLES[RATE_HZ]
+_FIRST_WINDOWS, _VOICED_WINDOWS = 3, 8
 _VOICED = 0.5
 
 _LONGEST_VOICE_MS = 2300
@@ -98,20 +99,15 @@ def heard_at_once(clips: Sequence[Utterance], count: int = CLIPS) -> list[Uttera
 
 
 def _voice_lasts(session: Session, clip: Utterance, place: int) -> bool:
-    """Whether it is heard within three windows of its onset, and then for eight without a dip."""
-    quiet = b"".join(room_noise(_QUIET_FRAMES + place))
-    heard = to_float(np.frombuffer(quiet + b"".join(clip.frames), dtype="<i2").astype(np.int16))
-    onset = int((_QUIET_FRAMES + place + clip.onset_ms / FRAME_MS) * _FRAME_SAMPLES) // _WINDOW
-    state, context = np.zeros((2, 1, 128), dtype=np.float32), np.zeros(64, dtype=np.float32)
-    voiced: list[bool] = []
-    for number in range(min(onset + _FIRST_WINDOWS + _VOICED_WINDOWS, heard.size // _WINDOW)):
-        window = heard[number * _WINDOW :][:_WINDOW]
-        feeds = {"input": np.concatenate((context, window))[np.newaxis], "state": state, "sr": np.array(RATE_HZ)}
-        output, state = session.run(feeds)
-        context = window[-64:]
-        voiced.append(float(output.ravel()[0]) >= _VOICED)
+    """Whether it is heard within three windows of its onset, and then for a quarter of a second without a dip."""
+    before = room_noise(_QUIET_FRAMES + place)
+    sound = to_float(np.frombuffer(b"".join((*before, *clip.frames)), dtype="<i2").astype(np.int16))
+    onset = int(len(before) * _FRAME_SAMPLES + clip.onset_ms * RATE_HZ / 1000) // _WINDOW
+    memory, windows = Memory(RATE_HZ), sound[: sound.size // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
+    until = onset + _FIRST_WINDOWS + _VOICED_WINDOWS
+    voiced = [memory.judged(session, window) >= _VOICED for window in windows[:until]]
     first = next((at for at in range(onset, len(voiced)) if voiced[at]), len(voiced))
-    return first <= onset + _FIRST_WINDOWS and all(voiced[first : onset + _VOICED_WINDOWS])
+    return first < onset + _FIRST_WINDOWS and all(voiced[first : first + _VOICED_WINDOWS])
 
 
 async def synthesised() -> list[Utterance]:

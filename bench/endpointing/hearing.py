@@ -9,14 +9,13 @@ from pathlib import Path
 
 import anyio
 import numpy as np
-import numpy.typing as npt
 
-from bargein.audio.pcm import Int16Array
+from bargein.audio.pcm import Float32Array, Int16Array
 from bargein.call.ears import AssistantTap, Ears
 from bargein.call.pauses import BEFORE_MS, INTO_MS, Run, of_turn
 from bargein.ports import Hear, Pause
 from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.silero import Memory, SileroDetector
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bench.endpointing.corpus import RATE_HZ, Turn
@@ -106,20 +105,11 @@ class _Detecting:
     """The detector, asked at once."""
 
     def __init__(self, detector: SileroDetector, hear: Callable[[float, float], None]) -> None:
-        self._session = detector.load()
+        self._session, self._memory = detector.load(), Memory(RATE_HZ)
         self._hear = hear
-        self._state = np.zeros((2, 1, 128), dtype=np.float32)
-        self._context = np.zeros(64, dtype=np.float32)
 
-    def push(self, window: npt.NDArray[np.float32], end_ms: float) -> None:
-        feeds = {
-            "input": np.concatenate((self._context, window))[np.newaxis],
-            "state": self._state,
-            "sr": np.array(RATE_HZ),
-        }
-        output, self._state = self._session.run(feeds)
-        self._context = window[-64:]
-        self._hear(float(output.ravel()[0]), end_ms)
+    def push(self, window: Float32Array, end_ms: float) -> None:
+        self._hear(self._memory.judged(self._session, window), end_ms)
 
     def close(self) -> None: ...
 

@@ -21,6 +21,7 @@ from bargein.audio.pcm import Float32Array, Int16Array
 from bargein.ports import ChatMessage, FloorJudge, Hear, Overlap, SpeechChunk, SpokenWord, Verdict
 from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.runtime import Session
+from bargein.providers.embedded.silero import Memory
 from bargein.wire.base import JsonObject
 
 WORD_MS = 300
@@ -153,22 +154,13 @@ class Archive:
         """See `CallRecords.finish`."""
 
 
-@dataclass(slots=True)
 class _DetectorStream:
-    session: Session
-    rate_hz: int
-    hear: Callable[[float, float], None]
-    state: Float32Array = field(default_factory=lambda: np.zeros((2, 1, 128), dtype=np.float32))
-    context: Float32Array = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    def __init__(self, session: Session, rate_hz: int, hear: Callable[[float, float], None]) -> None:
+        self.session, self.memory, self.hear = session, Memory(rate_hz), hear
 
     def push(self, window: Float32Array, end_ms: float) -> None:
-        if not self.context.size:
-            self.context = np.zeros(window.size // 8, dtype=np.float32)
-        heard = np.concatenate((self.context, window))[np.newaxis]
-        feeds = {"input": heard, "state": self.state, "sr": np.array(self.rate_hz, dtype=np.int64)}
-        output, self.state = self.session.run(feeds)
-        self.context = window[-self.context.size :]
-        asyncio.get_running_loop().call_later(_DETECTING_S, self.hear, float(output.ravel()[0]), end_ms)
+        probability = self.memory.judged(self.session, window)
+        asyncio.get_running_loop().call_later(_DETECTING_S, self.hear, probability, end_ms)
 
     def close(self) -> None:
         self.hear = lambda _probability, _end_ms: None

@@ -12,6 +12,7 @@ from bargein.call.overlap import AGES_MS, LEAD_MS
 from bargein.providers.embedded.floor import features
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.runtime import Session
+from bargein.providers.embedded.silero import Memory
 from bargein.turns.interruption import BRIDGED_DIP_MS
 from bench.floor.circumstances import Heard
 
@@ -35,18 +36,11 @@ class Run:
 def probabilities(silero: Session, heard: Heard) -> Float32Array:
     """The detector's answer for each window; what came through a telephone is heard at 8 kHz."""
     narrow = heard.narrow is not None
-    rate_hz, context_size = (8_000, 32) if narrow else (RATE_HZ, 64)
+    rate_hz = 8_000 if narrow else RATE_HZ
     sound = pcm.to_float(heard.narrow) if heard.narrow is not None else heard.sound
     window_size = WINDOW_SAMPLES[rate_hz]
-    state, context = np.zeros((2, 1, 128), dtype=np.float32), np.zeros(context_size, dtype=np.float32)
-    answers: list[float] = []
-    for at in range(0, sound.size - window_size + 1, window_size):
-        window = sound[at : at + window_size]
-        feeds = {"input": np.concatenate((context, window))[np.newaxis], "state": state, "sr": np.array(rate_hz)}
-        output, state = silero.run(feeds)
-        answers.append(float(output.ravel()[0]))
-        context = window[-context_size:]
-    return np.array(answers, dtype=np.float32)
+    memory, begins = Memory(rate_hz), range(0, sound.size - window_size + 1, window_size)
+    return np.array([memory.judged(silero, sound[at : at + window_size]) for at in begins], dtype=np.float32)
 
 
 def runs(silero: Session, model: MoonshineModel, heard: Heard, most: int) -> Iterator[Run]:

@@ -56,7 +56,7 @@ def main(
     data: Annotated[Path | None, typer.Option(help="Recordings of speech with a MANIFEST.tsv.")] = None,
     cuts: Annotated[int, typer.Option(help="How often the caller cuts in, on each carrier.")] = 12,
     sip_calls: Annotated[int, typer.Option(help="How many SIP calls at once, after one alone; 0: no SIP.")] = 50,
-    sip_seconds: Annotated[float, typer.Option(help="How long a SIP call lasts.")] = 30.0,
+    sip_seconds: Annotated[float, typer.Option(help="How long SIP calls last; one alone five times as long.")] = 30.0,
 ) -> None:
     """Measure; the exit status tells whether the targets are met."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))

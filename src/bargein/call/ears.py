@@ -122,8 +122,8 @@ class Ears:
             else StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
         )
         self._windower = Windower(voice_rate_hz)
-        # Of a frame that completes no window nothing can be told yet: it is heard with the next one, for half the work.
-        # That is known beforehand only where no resampler holds samples back.
+        # Of a frame that completes no window nothing can be told yet: it is heard with the next one, so that there is
+        # work for 31 windows a second and not for 50 frames. Known beforehand only where no resampler holds any back.
         self._can_wait = voice_rate_hz == leg.rate_hz and not cancels_echo
         self._waiting: list[Pcm16] = []
         self._waiting_samples = 0

@@ -8,7 +8,7 @@ milliseconds first: waking the thread and running the model costs more than the 
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -47,17 +47,16 @@ Float32Array = npt.NDArray[np.float32]
 HearProbability = Callable[[float, float], None]
 
 
-class SileroStream:
-    """One call's windows on their way through the shared model."""
+class Memory:
+    """What the model keeps of one call: its state, the end of the last window, and for how long it has been quiet.
 
-    def __init__(self, detector: "SileroDetector", rate_hz: int, hear: HearProbability) -> None:
+    Args:
+        rate_hz: 8000 or 16000.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
-        self.hear = hear
-        self.loop = asyncio.get_running_loop()
-        self.closed = False
         self.context_samples = _CONTEXT_SAMPLES[rate_hz]
-        self._detector = detector
-        self._size = WINDOW_SAMPLES[rate_hz]
         self.reset()
 
     def reset(self) -> None:
@@ -67,11 +66,28 @@ class SileroStream:
         self._quiet_windows = 0
 
     def keep(self, probability: float, state: Float32Array, context: Float32Array) -> None:
-        """What the model made of a window; on its thread."""
+        """What the model made of a window."""
         self.state, self.context = state, context
         self._quiet_windows = self._quiet_windows + 1 if probability < _QUIET_PROBABILITY else 0
         if self._quiet_windows == _QUIET_WINDOWS:
             self.reset()
+
+    def judged(self, session: Session, window: Float32Array) -> float:
+        """The probability that the next window holds voice, worked out at once: for who has no calls to answer."""
+        return _infer(session, [(self, window)])[0]
+
+
+class SileroStream:
+    """One call's windows on their way through the shared model."""
+
+    def __init__(self, detector: "SileroDetector", rate_hz: int, hear: HearProbability) -> None:
+        self.rate_hz = rate_hz
+        self.hear = hear
+        self.loop = asyncio.get_running_loop()
+        self.closed = False
+        self.memory = Memory(rate_hz)  # the model's thread has it
+        self._detector = detector
+        self._size = WINDOW_SAMPLES[rate_hz]
 
     def push(self, window: Float32Array, end_ms: float) -> None:
         """See `bargein.ports.DetectorStream.push`.
@@ -192,13 +208,13 @@ class SileroDetector:
 
     def _answer(self, batch: list[_Pending]) -> None:
         try:
-            probabilities = _infer(self.load(), batch)
+            probabilities = _infer(self.load(), [(pending.stream.memory, pending.window) for pending in batch])
         except Exception:  # noqa: BLE001 - the calls outlive a failed batch, whatever failed it
             if not self._failing:
                 _log.exception("voice detection failed", windows=len(batch))
             self._failing = True
             for pending in batch:
-                pending.stream.reset()
+                pending.stream.memory.reset()
             return
         self._failing = False
         by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
@@ -236,19 +252,19 @@ def _split(waiting: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
     return batch, rest
 
 
-def _infer(session: Session, batch: list[_Pending]) -> list[float]:
-    """Run one batch and move each stream's state on."""
-    first = batch[0].stream
+def _infer(session: Session, batch: Sequence[tuple[Memory, Float32Array]]) -> list[float]:
+    """Run one batch of windows at one rate, each with its call's memory, and move the memories on."""
+    first = batch[0][0]
     context, size = first.context_samples, WINDOW_SAMPLES[first.rate_hz]
     samples = np.empty((len(batch), context + size), dtype=np.float32)
-    for row, pending in zip(samples, batch, strict=True):
-        row[:context] = pending.stream.context
-        row[context:] = pending.window
-    state = np.concatenate([pending.stream.state for pending in batch], axis=1)
+    for row, (memory, window) in zip(samples, batch, strict=True):
+        row[:context] = memory.context
+        row[context:] = window
+    state = np.concatenate([memory.state for memory, _ in batch], axis=1)
     output, next_state = session.run({"input": samples, "state": state, "sr": np.array(first.rate_hz, dtype=np.int64)})
     probabilities: list[float] = output[:, 0].tolist()
-    for index, (pending, probability) in enumerate(zip(batch, probabilities, strict=True)):
-        pending.stream.keep(probability, next_state[:, index : index + 1], samples[index, size:])
+    for index, ((memory, _), probability) in enumerate(zip(batch, probabilities, strict=True)):
+        memory.keep(probability, next_state[:, index : index + 1], samples[index, size:])
     return probabilities
 
 
