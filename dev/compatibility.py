@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import httpx
 
-from bargein.call.toolbox import INSIDE
+from bargein.call.tools.declarations import INSIDE
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
+from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
+from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
-from bargein.server.casting import Casting, EmbeddedProviders
-from bargein.server.routes.absent import ABSENT
 from bargein.settings import Settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
+from bargein.wire.client_controls import parse_inbound
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from bargein.wire.errors import WireError, parse_request
-from bargein.wire.inbound import parse_inbound
 from bargein.wire.server_messages import SERVER_MESSAGES
 from bargein.wire.tools import TOOLS
 from dev import evidence
 
 if TYPE_CHECKING:
-    from bargein.server.outside import Outside
+    from bargein.server.agents.egress import Egress
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "compatibility.md"
@@ -226,21 +226,21 @@ class _Nobody:
 def providers() -> Table:
     """Every provider that an assistant may name, and whether a call with it can begin."""
     client = httpx.AsyncClient()
-    outside = cast("Outside", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
+    egress = cast("Egress", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
     nobody = cast("EmbeddedProviders", _Nobody())
-    casting = Casting(Settings(openai_api_key="any"), LoopClock(), client, nobody, outside)
+    provider_factory = ProviderFactory(Settings(openai_api_key="any"), LoopClock(), client, nobody, egress)
     rows: Table = []
     for part in ("transcriber", "model", "voice"):
         names: dict[bool, list[str]] = {True: [], False: []}
         for provider, least in sorted(parts(part).items()):
-            names[_casts(casting, part, least)].append(f"`{provider}`")
+            names[_casts(provider_factory, part, least)].append(f"`{provider}`")
         rows.append((part, ", ".join(names[True]), ", ".join(names[False])))
     return rows
 
 
-def _casts(casting: Casting, part: str, least: dict[str, Any]) -> bool:
+def _casts(provider_factory: ProviderFactory, part: str, least: dict[str, Any]) -> bool:
     try:
-        casting.providers(parse_request(Assistant, {part: least}), {}, 16_000)
+        provider_factory.providers(parse_request(Assistant, {part: least}), {}, 16_000)
     except ProviderError:
         return False
     return True

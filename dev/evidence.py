@@ -32,14 +32,14 @@ SERVER = {
     "tool-calls": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
     **dict.fromkeys(
         ("chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted"),
-        "tests/server/test_notices.py::test_chats_and_sessions_are_told",
+        "tests/server/test_owner_events.py::test_chats_and_sessions_are_told",
     ),
     **dict.fromkeys(
         ("call.deleted", "call.delete.failed"),
-        "tests/server/test_notices.py::test_calls_are_deleted_in_bulk_and_told",
+        "tests/server/test_owner_events.py::test_calls_are_deleted_in_bulk_and_told",
     ),
     "assistant-request": "tests/call/test_inbound.py::test_a_public_receiver_names_a_transient_assistant",
-    "voice-request": "tests/providers/test_custom_voice.py::test_the_request_is_vapis",
+    "voice-request": "tests/providers/test_custom_tts.py::test_the_request_is_vapis",
     "handoff-destination-request": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
     "transfer-destination-request": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
     **dict.fromkeys(("phone-call-control", "transfer-update", "call.endpointing.request"), _SDK),

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from bargein.server.schemas import schema_text
+from bargein.server.api.schemas import schema_text
 from bargein.wire import contract
 
 

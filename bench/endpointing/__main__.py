@@ -12,11 +12,11 @@ from typing import cast
 import anyio
 import numpy as np
 
-from bargein.call.rules import compile_plan
-from bargein.ports import Pause
+from bargein.call.plan.compile import compile_plan
+from bargein.ports import TurnPause
+from bargein.providers.embedded.end_of_turn import EmbeddedEndOfTurnDetector
 from bargein.providers.embedded.moonshine_model import MoonshineModel
-from bargein.providers.embedded.smart_turn import SmartTurnJudge
-from bargein.providers.embedded.turn_end import EmbeddedTurnJudge
+from bargein.providers.embedded.smart_turn import SmartTurnDetector
 from bargein.turns import Plan
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import Event
@@ -82,7 +82,7 @@ def _default() -> Plan:
 POLICIES = {"timers": by_timers, "judged": by_judgement, "smart-turn": by_judgement}
 """By name: a policy's plans, the one that is shipped first."""
 
-Decide = Callable[[str, Pause, int], float]
+Decide = Callable[[str, TurnPause, int], float]
 """Says of a pause of a turn, and where it begins, how likely it ends the turn."""
 
 
@@ -91,18 +91,18 @@ def by_model(policy: str, held_out: Path | None) -> Decide | None:
 
     Args:
         policy: its name.
-        held_out: verdicts of `bench.turn_end`, by networks that have not heard the speaker.
+        held_out: verdicts of `training.end_of_turn`, by networks that have not heard the speaker.
     """
     if policy == "timers":
         return None
-    judge = SmartTurnJudge() if policy == "smart-turn" else EmbeddedTurnJudge(MoonshineModel())
+    judge = SmartTurnDetector() if policy == "smart-turn" else EmbeddedEndOfTurnDetector(MoonshineModel())
     known: dict[tuple[str, int], float] = {}
     if held_out is not None and policy == "judged":
         with np.load(held_out) as arrays:
             keys = zip(arrays["names"].tolist(), arrays["offsets_ms"].tolist(), strict=True)
             known = dict(zip(keys, arrays["done"].tolist(), strict=True))
 
-    def decide(name: str, pause: Pause, offset_ms: int) -> float:
+    def decide(name: str, pause: TurnPause, offset_ms: int) -> float:
         return known[name, offset_ms] if (name, offset_ms) in known else judge.judged(pause)
 
     return decide

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from training.interruption_classifier.corpus import RATE_HZ, read
 
 from bargein.audio.pcm import Float32Array, Int16Array
-from bench.floor.corpus import RATE_HZ, read
 
 LEAD_MS = 500
 """So much quiet stands before a turn."""

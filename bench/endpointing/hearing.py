@@ -11,9 +11,9 @@ import anyio
 import numpy as np
 
 from bargein.audio.pcm import Float32Array, Int16Array
-from bargein.call.ears import AssistantTap, Ears
-from bargein.call.pauses import BEFORE_MS, INTO_MS, Run, of_turn
-from bargein.ports import Hear, Pause
+from bargein.call.hearing.audio_input import AssistantTap, AudioInput
+from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, of_turn
+from bargein.ports import Hear, TurnPause
 from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.silero import Memory, SileroDetector
 from bargein.turns.commands import JudgePause
@@ -58,8 +58,8 @@ async def settle() -> None:
         await anyio.lowlevel.checkpoint()
 
 
-def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> Pause:
-    """What the judge gets of a pause, as `bargein.call.pauses` cuts it out."""
+def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPause:
+    """What the judge gets of a pause, as `bargein.call.hearing.pauses` cuts it out."""
     runs, onset_ms = list[Run](), 0
     for event in events:
         if isinstance(event, VoiceStarted):
@@ -67,7 +67,7 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> Pause:
         elif isinstance(event, VoiceStopped) and event.offset_ms <= question.offset_ms:
             runs.append((onset_ms, event.offset_ms))
     begin, end = (max(0, question.offset_ms + ms) * RATE_HZ // 1000 for ms in (-BEFORE_MS, INTO_MS))
-    return Pause(
+    return TurnPause(
         said=question.said,
         caller=turn.sound[begin:end],
         runs=of_turn(runs, question.after_ms, question.offset_ms),
@@ -174,12 +174,12 @@ class Hearing:
         self._transcriber = MoonshineTranscriber()
 
     @contextmanager
-    def _ears(self, clock: SimulatedClock, post: Callable[[Event], None]) -> Iterator[Ears]:
+    def _ears(self, clock: SimulatedClock, post: Callable[[Event], None]) -> Iterator[AudioInput]:
         leg = _Leg()
 
         def nothing(*_: object) -> None: ...
 
-        ears = Ears(
+        ears = AudioInput(
             leg,  # pyright: ignore[reportArgumentType] - it is only heard
             detector=_Detector(self._detector),
             transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept)),
@@ -211,5 +211,5 @@ class Hearing:
                 tasks.cancel_scope.cancel()
         return events
 
-    def _works(self, ears: Ears) -> list[Callable[[], Awaitable[None]]]:
+    def _works(self, ears: AudioInput) -> list[Callable[[], Awaitable[None]]]:
         return [ears.transcribing.run]

@@ -16,7 +16,7 @@ from bargein.client.connection import Server, create_call
 from bargein.client.playback import audible_ms
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
-from bench.capacity_socket import LoadSocket
+from bench.capacity.socket import LoadSocket
 from bench.interruption.conditions import FRAME_MS, RATE_HZ, SPEECH_MS, WORD_MS, Condition
 from bench.interruption.hearing import FALSE_AFTER_MS, HIT_MS, PAUSE_MS, Hearing, Outcome
 from bench.interruption.line import Echo, Line

@@ -10,7 +10,7 @@ import psutil
 
 from bargein.client.connection import Server
 from bargein.wire.base import JsonObject
-from bench.capacity_processes import Cores, peers, printing, server
+from bench.capacity.processes import Cores, peers, printing, server
 from bench.interruption.recordings import write_speeches
 from bench.peers import PEERS, python_of, script_of, version_of
 

@@ -15,8 +15,8 @@ import numpy as np
 import soxr
 
 from bargein.audio.pcm import Int16Array
-from bench.fakes import FakeLlm, LlmScript
-from bench.http_peer import Exchange, HttpPeer
+from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing.http_peer import Exchange, HttpPeer
 from bench.interruption.conditions import RATE_HZ, SPEECH_MS, WORD_MS
 
 _PIECE_BYTES = 64_000

@@ -15,7 +15,7 @@ from bargein import __version__
 from bargein.client.errors import ClientError
 from bargein.clock import LoopClock, iso_from_epoch_ms
 from bargein.wire.base import JsonObject
-from bench.capacity_processes import Cores, only_on
+from bench.capacity.processes import Cores, only_on
 from bench.interruption.caller import Call, Material, SilentError, UsedUpError, calling
 from bench.interruption.choice import TURNS_AT_ONCE, Options, chosen, fitting, seconds, took_s
 from bench.interruption.contenders import Contender, running

@@ -7,7 +7,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from bench.capacity_clips import recorded, synthesised
+from bench.capacity.clips import recorded, synthesised
 from bench.sip.measure import report
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from bargein.audio import g711
 from bargein.audio.resample import resample
-from bench.capacity_clips import RATE_HZ, Utterance
-from bench.capacity_processes import Cores, only_on, providers, server
-from bench.sip.message import RefusedError
-from bench.sip.phone import Packet, Phone, Talk, now_s
+from bargein.testing.sip_message import RefusedError
+from bargein.testing.sip_phone import Packet, Phone, Talk, now_s
+from bench.capacity.clips import RATE_HZ, Utterance
+from bench.capacity.processes import Cores, only_on, providers, server
 
 NUMBER = "+15557770000"
 _URI = "sip:bench@sip.test"

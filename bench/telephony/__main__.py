@@ -14,7 +14,7 @@ import structlog
 import typer
 from tests.carriers.loopbacks import LOOPBACKS
 
-from bench.capacity_clips import recorded, synthesised
+from bench.capacity.clips import recorded, synthesised
 from bench.sip.measure import report
 from bench.telephony.measure import HEAD, Figures, measure
 

@@ -11,8 +11,8 @@ import numpy as np
 from tests.carriers.loopback import FRAME_MS, Loopback, Phone
 from tests.carriers.stage import on_the_phone
 
-from bench.capacity_clips import Utterance
-from bench.fakes import LlmScript, TranscriberScript
+from bargein.testing.fakes import LlmScript, TranscriberScript
+from bench.capacity.clips import Utterance
 
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
 CUTS_IN = TranscriberScript(utterances=["Wait, which one?"], partials=False)

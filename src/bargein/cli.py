@@ -49,8 +49,8 @@ def serve(
     settings = _settings(host, port)
     from bargein.clock import LoopClock  # noqa: PLC0415  # only this command needs the server, which takes a second
     from bargein.providers.embedded import Embedded  # noqa: PLC0415
-    from bargein.server import logs  # noqa: PLC0415
     from bargein.server.app import create_app  # noqa: PLC0415
+    from bargein.server.ops import logs  # noqa: PLC0415
     from bargein.server.serving import serve as run  # noqa: PLC0415
 
     clock = LoopClock()
@@ -121,7 +121,7 @@ def talk(
     from bargein.client import ClientError  # noqa: PLC0415
     from bargein.client.talk import TalkOptions  # noqa: PLC0415
     from bargein.client.talk import talk as run  # noqa: PLC0415
-    from bargein.server.subprocess import NoServerError, start_server  # noqa: PLC0415
+    from bargein.server.ops.server_process import NoServerError, start_server  # noqa: PLC0415
 
     if to is not None and assistant is not None:
         raise _fail("--to and --assistant exclude each other: the number says who takes the call")
@@ -218,17 +218,17 @@ def replay(
     plan: Annotated[str | None, typer.Option(help="JSON of a stopSpeakingPlan to run the call under instead.")] = None,
 ) -> None:
     """Run a call again from its journal and show every decision with its reason."""
-    from bargein.call.retelling import RetellingError, retell  # noqa: PLC0415
+    from bargein.call.record.explain import ExplainError, explain  # noqa: PLC0415
 
     path = _journal(journal)
     try:
         asked = None if plan is None else json.loads(plan)
         with path.open(encoding="utf-8") as lines:
-            for line in retell(lines, asked):
+            for line in explain(lines, asked):
                 typer.echo(line)
     except OSError as error:
         raise _fail(f"cannot read {path}: {error.strerror}") from None
-    except (RetellingError, json.JSONDecodeError) as error:
+    except (ExplainError, json.JSONDecodeError) as error:
         raise _fail(str(error)) from None
 
 
@@ -243,8 +243,8 @@ def mark(
     ] = None,
 ) -> None:
     """Say what a voice in a recorded call was, for `bargein tune`; without a moment: show all voices."""
-    from bargein.call.marks import MarkError  # noqa: PLC0415
-    from bargein.call.tuning_report import list_voices, set_mark  # noqa: PLC0415
+    from bargein.call.tuning.marks import MarkError  # noqa: PLC0415
+    from bargein.call.tuning.report import list_voices, set_mark  # noqa: PLC0415
 
     path = _journal(journal)
     try:
@@ -269,8 +269,8 @@ def tune(
     ] = None,
 ) -> None:
     """Try plans on recorded calls that were marked, and show what each catches and what each wrongly stops for."""
-    from bargein.call.marks import MarkError  # noqa: PLC0415
-    from bargein.call.tuning_report import report  # noqa: PLC0415
+    from bargein.call.tuning.marks import MarkError  # noqa: PLC0415
+    from bargein.call.tuning.report import report  # noqa: PLC0415
 
     paths = [_journal(named) for named in journals]
     try:
@@ -325,8 +325,8 @@ def config(
     from bargein.carriers.sip.kamailio import ConfigError, Edge  # noqa: PLC0415
     from bargein.clock import LoopClock  # noqa: PLC0415
     from bargein.ports import StoreError  # noqa: PLC0415
-    from bargein.server.sip import stored_lines, write_configuration  # noqa: PLC0415
-    from bargein.server.telephony.secret import proof_of  # noqa: PLC0415
+    from bargein.server.telephony.sip import stored_lines, write_configuration  # noqa: PLC0415
+    from bargein.server.telephony.sip_secret import proof_of  # noqa: PLC0415
     from bargein.store.vault import VaultError  # noqa: PLC0415
 
     if settings.sip is None:

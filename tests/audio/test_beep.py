@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from bench.fakes import speech
 
 from bargein.audio.beep import BeepDetector
+from bargein.testing.fakes import speech
 
 
 def tone(ms: int, *frequencies: float, rate: int = 16_000, level: float = 6000) -> np.ndarray:

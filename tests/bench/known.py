@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import anyio
 import numpy as np
-from bench.http_peer import Exchange, HttpPeer
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bargein.audio import g711
 from bargein.clock import LoopClock
+from bargein.testing.http_peer import Exchange, HttpPeer
 
 _CLOCK = LoopClock()
 _LEAD_MS = 60

@@ -12,9 +12,9 @@ import anyio
 import numpy as np
 import pytest
 import soundfile
-from bench.capacity_caller import WITHIN_MS, Caller, Ticker
-from bench.capacity_clips import Utterance, heard_at_once, recorded, room_noise, synthesised
-from bench.capacity_steps import Limits, Step
+from bench.capacity.caller import WITHIN_MS, Caller, Ticker
+from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise, synthesised
+from bench.capacity.steps import Limits, Step
 
 from bargein.client.connection import Server
 from bargein.client.playback import Interruption

@@ -11,10 +11,10 @@ from bench.endpointing.corpus import LEAD_MS, last_sound_s, turns
 from bench.endpointing.hearing import Hearing, Kept
 from bench.endpointing.scoring import Scores, answered_at, columns, points, with_intervals
 
-from bargein.turns.events import VoiceStarted, VoiceStopped, Words
+from bargein.turns.events import TranscriptReceived, VoiceStarted, VoiceStopped
 from tests.turns.talking import waiting
 
-EVENTS = [VoiceStarted(532, 500), VoiceStopped(1032, 1000), Words(1400, "Tell me more.", final=True)]
+EVENTS = [VoiceStarted(532, 500), VoiceStopped(1032, 1000), TranscriptReceived(1400, "Tell me more.", final=True)]
 
 
 def test_a_turn_is_answered_when_the_plan_says() -> None:
@@ -24,7 +24,12 @@ def test_a_turn_is_answered_when_the_plan_says() -> None:
 
 
 def test_a_caller_who_goes_on_before_the_answer_sounds_is_not_cut_off() -> None:
-    goes_on = [*EVENTS, VoiceStarted(1800, 1770), VoiceStopped(2300, 2268), Words(2600, "Please.", final=True)]
+    goes_on = [
+        *EVENTS,
+        VoiceStarted(1800, 1770),
+        VoiceStopped(2300, 2268),
+        TranscriptReceived(2600, "Please.", final=True),
+    ]
     assert answered_at(goes_on, waiting(), 5000) == 2600 + 100 + 400
 
 
@@ -54,7 +59,7 @@ async def test_a_recording_is_heard_as_a_call_hears_it(shared_dir: Path) -> None
     events = await Hearing(Kept(None)).events(turn)
     started = [e for e in events if isinstance(e, VoiceStarted)]
     assert LEAD_MS - 40 < started[0].onset_ms < LEAD_MS + 400
-    finals = [e for e in events if isinstance(e, Words) and e.final]
+    finals = [e for e in events if isinstance(e, TranscriptReceived) and e.final]
     assert finals[0].text.lower().startswith(("3-1-8", "three, one, eight"))
     stopped = [e for e in events if isinstance(e, VoiceStopped)]
     assert abs(stopped[-1].offset_ms - turn.end_ms) < 150

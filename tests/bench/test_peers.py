@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bench.peers
 import pytest
-from bench.capacity_processes import printing
+from bench.capacity.processes import printing
 from bench.interruption.__main__ import main
 from bench.peers import PEERS, python_of, requirements_of, script_of, version_of
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bargein.clock import LoopClock
-from bargein.server.logs import configure
+from bargein.server.ops.logs import configure
 
 
 class Log:

@@ -18,7 +18,7 @@ import websockets
 
 from bargein.audio import g711
 from bargein.clock import LoopClock
-from bargein.ports import FloorJudge, Model, Transcriber, TurnJudge, Voice, VoiceDetector
+from bargein.ports import EndOfTurnDetector, InterruptionClassifier, Model, Transcriber, Voice, VoiceDetector
 from bargein.providers.embedded.silero import SileroDetector
 from bargein.server.app import create_app
 from bargein.server.serving import Server, config_of, give_up_stuck_peers
@@ -44,8 +44,8 @@ class OnlyEars:
 
     def __init__(self) -> None:
         self.detector: VoiceDetector = SileroDetector()
-        self.judge: FloorJudge | None = None
-        self.turn_judge: TurnJudge | None = None
+        self.judge: InterruptionClassifier | None = None
+        self.end_of_turn_detector: EndOfTurnDetector | None = None
 
     @property
     def transcriber(self) -> Transcriber:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import Caller, Running, assistant, calling, running
 
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
@@ -86,7 +86,7 @@ def goes_on_smoothly(caller: Caller, gap_ms: float = GAP_MS) -> None:
     assert caller.gaps().any_ms < ANY_GAP_MS
 
 
-async def passing(seconds: float, true: Any) -> bool:
+async def transfers(seconds: float, true: Any) -> bool:
     """Whether something stays so for a while."""
     end = anyio.current_time() + seconds
     while anyio.current_time() < end:

@@ -15,7 +15,7 @@ import websockets
 
 from tests.call.conftest import Log
 from tests.call.harness import Caller, bearing, calling, create_call, ended, joining, running, stored
-from tests.call.stage import beside_another, goes_on_smoothly, passing, staged
+from tests.call.stage import beside_another, goes_on_smoothly, staged, transfers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
@@ -111,7 +111,7 @@ async def test_audio_before_anything_else_empty_frames_and_silence_are_fine(tmp_
                 await caller.socket.send(frame)
             await caller.until(lambda: caller.audio)
             assert caller.kinds()[:2] == ["status-update", "assistant.started"]
-            assert await passing(0.3, lambda: caller.closed is None)
+            assert await transfers(0.3, lambda: caller.closed is None)
         assert await ended(stage.url, caller.id) == "customer-ended-call"
         assert not [line for line in log.lines() if line["level"] in ("warning", "error")]
 
@@ -124,7 +124,7 @@ async def test_audio_that_comes_faster_than_time_goes_by_closes_its_call(tmp_pat
             # A recording that is sent at once is taken in…
             for _ in range(20):
                 await caller.socket.send(second)
-            assert await passing(0.3, lambda: caller.closed is None)
+            assert await transfers(0.3, lambda: caller.closed is None)
             # …a flood is not.
             for _ in range(100):
                 await send_whatever_happens(caller, second)

@@ -8,10 +8,10 @@ import anyio
 import httpx
 import numpy as np
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import Caller, calling, ended, stored
-from tests.call.stage import Stage, passing, staged
+from tests.call.stage import Stage, staged, transfers
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +121,7 @@ async def test_an_added_message_never_cuts_and_is_answered(tmp_path: Path, steer
         await steer(caller, {"type": "add-message", "message": told, "triggerResponseEnabled": False})
         await until_spoken(caller, "Hello there.")
         # Nobody asked for an answer, so there is none…
-        assert await passing(0.5, lambda: not stage.llm.exchanges)
+        assert await transfers(0.5, lambda: not stage.llm.exchanges)
         # …until somebody does; what was added is known by then.
         await steer(caller, {"type": "add-message", "message": {"role": "user", "content": "Who am I?"}})
         await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 2)
@@ -144,7 +144,7 @@ async def test_a_muted_assistant_is_silent(tmp_path: Path) -> None:
         await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
         heard = len(caller.audio)
         await caller.send({"type": "say", "content": "You cannot hear me."})
-        assert await passing(0.6, lambda: len(caller.audio) == heard)
+        assert await transfers(0.6, lambda: len(caller.audio) == heard)
         assert not caller.of("user-interrupted")
         await caller.send({"type": "control", "control": "unmute-assistant"})
         await until_spoken(caller, "You cannot hear me.")
@@ -179,7 +179,7 @@ async def test_the_first_message_is_said_when_it_is_asked_for(tmp_path: Path) ->
         calling(stage.url, stage.assistant(**waiting)) as caller,
         calling(stage.url, stage.assistant()) as without,
     ):
-        assert await passing(0.3, lambda: not caller.audio)
+        assert await transfers(0.3, lambda: not caller.audio)
         for one in (caller, without):
             await one.send({"type": "control", "control": "say-first-message"})
         await until_spoken(caller, GREETING)
@@ -192,14 +192,14 @@ async def test_a_call_is_ended_by_its_caller_or_from_outside(tmp_path: Path, kin
     async with (
         staged(tmp_path, transcriber=SILENT) as stage,
         calling(stage.url, stage.speaker()) as inside,
-        calling(stage.url, stage.speaker()) as outside,
+        calling(stage.url, stage.speaker()) as egress,
     ):
-        for caller in (inside, outside):
+        for caller in (inside, egress):
             await caller.until(lambda c=caller: c.audio)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(by_socket, inside, {"type": kind})
-            tasks.start_soon(by_url, outside, {"message": {"type": kind}})
-        for caller, reason in ((inside, "customer-ended-call"), (outside, "manually-canceled")):
+            tasks.start_soon(by_url, egress, {"message": {"type": kind}})
+        for caller, reason in ((inside, "customer-ended-call"), (egress, "manually-canceled")):
             assert await caller.until_closed(5) == 1000
             assert caller.messages[-1][1]["endedReason"] == reason
             assert "hang" not in caller.kinds()

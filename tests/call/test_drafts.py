@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import calling
 from tests.call.stage import staged
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.fakes import TimedReply, TranscriberScript
 
+from bargein.testing.fakes import TimedReply, TranscriberScript
 from tests.call.harness import Caller, calling
 from tests.call.stage import Stage, staged
 from tests.call.test_server_messages import check

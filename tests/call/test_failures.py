@@ -12,8 +12,8 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from bench.fakes import FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript, VoiceScript
 
+from bargein.testing.fakes import FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript, VoiceScript
 from tests.call.conftest import Log
 from tests.call.harness import Caller, calling, create_call, ended, joining, stored
 from tests.call.stage import STORY, Stage, staged

@@ -5,9 +5,9 @@ from pathlib import Path
 import anyio
 import numpy as np
 import pytest
-from bench.fakes import TranscriberScript
 
 from bargein.audio.pcm import level_dbfs
+from bargein.testing.fakes import TranscriberScript
 from tests.call.clips import ask, commands
 from tests.call.harness import Caller, Sound, calling
 from tests.call.stage import Stage, staged

@@ -5,12 +5,12 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.fakes import FakeLlm, FakeTranscriber, LlmScript, TimedReply, TranscriberScript
-from bench.http_peer import Exchange, HttpPeer
 
-from bargein.call.journal import read
-from bargein.call.replay import replay
+from bargein.call.record.journal import read
+from bargein.call.record.replay import replay
 from bargein.store.journals import journal_path
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, LlmScript, TimedReply, TranscriberScript
+from bargein.testing.http_peer import Exchange, HttpPeer
 from tests.call.harness import Caller, calling, create_call, joining
 from tests.call.harness import ended as ended_as
 from tests.call.stage import Stage, staged
@@ -57,14 +57,14 @@ async def test_a_squads_member_hands_over_to_another_which_hears_and_can_be_inte
         async with (
             staged(tmp_path, llm=once_asked("handoff_to_Bea", "{}", "I pass you on. ")) as stage,
             FakeLlm(story) as other,
-            FakeTranscriber(bea_hears) as ears,
+            FakeTranscriber(bea_hears) as audio_input,
         ):
             bea = member(
                 stage,
                 "Bea",
                 firstMessage="Bea speaking.",
                 firstMessageMode="assistant-speaks-first",
-                transcriber={"provider": "custom-transcriber", "server": {"url": ears.url}},
+                transcriber={"provider": "custom-transcriber", "server": {"url": audio_input.url}},
             )
             bea["model"]["url"] = other.url
             squad = {

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from bench.floor.stage import (
+from training.interruption_classifier.stage import (
     WORD_MS,
     Archive,
     StageClock,
@@ -19,9 +19,9 @@ from bench.floor.stage import (
 )
 
 from bargein.audio import pcm
-from bargein.call.rules import compile_plan
+from bargein.call.context import AgentSetup, Providers
+from bargein.call.plan.compile import compile_plan
 from bargein.call.session import CallSession
-from bargein.call.setting import Providers, Setting
 from bargein.ports import Unrecorded
 from bargein.wire.assistant import Assistant
 
@@ -110,12 +110,12 @@ async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
         ],
     }
     assistant = Assistant.model_validate(given)
-    setting = Setting(call=call_record(0), assistant=assistant, assistant_json=given, plan=compile_plan(assistant))
+    setup = AgentSetup(call=call_record(0), assistant=assistant, assistant_json=given, plan=compile_plan(assistant))
     leg = StageLeg(telephone=False, hear=told.hear, read=told.read)
     archive, clock = Archive(), StageClock()
     providers = Providers(detector=Loudness(), transcriber=Deaf(), model=StageModel("Go on."), voice=voice)
     session = CallSession(
-        setting, providers, leg, clock=clock, records=archive, sink=archive, recorder=Unrecorded()
+        setup, providers, leg, clock=clock, records=archive, sink=archive, recorder=Unrecorded()
     )  # fmt: skip
     quiet = np.zeros(16 * FRAME_MS, dtype=np.float32)
     loud = 0.3 * np.sin(np.arange(16 * FRAME_MS) / 5, dtype=np.float32)

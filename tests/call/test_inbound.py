@@ -9,10 +9,10 @@ import anyio
 import httpx
 import numpy as np
 import pytest
-from bench.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 
 from bargein.ports import SpeechChunk
-from bargein.server import inbound
+from bargein.server.calls import inbound
+from bargein.testing.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import OnlyEars, ended, joining, running, stored
 from tests.call.stage import staged
 from tests.webhooks.receiver import NEVER, Got, Receiver, as_json, response

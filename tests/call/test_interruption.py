@@ -6,8 +6,8 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript, VoiceScript
 
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript, VoiceScript
 from tests.call.clips import ask, commands
 from tests.call.harness import assistant, calling, serving
 from tests.vapi_schema import PRESENT

@@ -10,10 +10,10 @@ import httpx
 import numpy as np
 import pytest
 import websockets
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
 
-from bargein.call.audience import Audience, Listener
+from bargein.call.clients.listeners import Listener, Listeners
 from bargein.carriers.websocket import WebsocketLeg
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
 from tests.call.harness import assistant, calling, eventually, serving
 from tests.call.stage import goes_on_smoothly, staged
 from tests.call.test_bad_input import Deaf
@@ -121,15 +121,15 @@ async def test_twenty_listeners_and_a_deaf_one_cost_the_call_nothing(tmp_path: P
 
 
 async def test_sound_that_the_last_listener_missed_is_not_played_to_the_next() -> None:
-    audience, first, second = Audience(), list[bytes](), list[bytes]()
+    listeners, first, second = Listeners(), list[bytes](), list[bytes]()
     one, other = np.full(320, 1, np.int16), np.full(320, 2, np.int16)
-    leave = audience.join(Listener(first.append, str))
-    audience.hear(one, one)
+    leave = listeners.join(Listener(first.append, str))
+    listeners.hear(one, one)
     leave()
-    audience.hear(one, one)
-    audience.join(Listener(second.append, str))
+    listeners.hear(one, one)
+    listeners.join(Listener(second.append, str))
     for _ in range(5):
-        audience.hear(other, one)
+        listeners.hear(other, one)
     assert not first
     (frame,) = second
     assert np.frombuffer(frame, "<i2").reshape(-1, 2).tolist() == [[2, 1]] * 1600

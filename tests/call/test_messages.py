@@ -8,11 +8,11 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.fakes import LlmScript, TranscriberScript
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from bargein.testing.fakes import LlmScript, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES
 from bargein.wire.client_messages import CLIENT_MESSAGES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bargein.call.outcome import Told, artifact_of, plan_of, record_of
+from bargein.call.record.outcome import CallSummary, artifact_of, plan_of, record_of
 from bargein.store.journals import journal_path
 from bargein.turns import State
 from bargein.turns.commands import EndCall, Remember
@@ -26,8 +26,8 @@ HISTORY = (
 )
 
 
-def told(history: tuple[Remember, ...] = HISTORY) -> Told:
-    account = Told()
+def told(history: tuple[Remember, ...] = HISTORY) -> CallSummary:
+    account = CallSummary()
     account.take(State(call_id="an-id", now_ms=3500, history=HISTORY), Tick(3500), HISTORY)
     state = State(call_id="an-id", now_ms=4000, history=history)
     account.take(state, HangUp(4000, "customer-ended-call"), (EndCall("customer-ended-call"),))
@@ -120,7 +120,7 @@ async def test_a_journal_gives_the_artifact_of_the_live_call(tmp_path: Path) -> 
         caller = await cut_call(stage)
         record = await stored(stage.url, caller.id)
     lines = journal_path(tmp_path, caller.id).read_text().splitlines(keepends=True)
-    head, account = Told.of_journal(lines)
+    head, account = CallSummary.of_journal(lines)
     assert account.ended is not None
     assert account.ended.reason == record["endedReason"]
     first = record["messages"][0]

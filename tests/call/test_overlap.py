@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bargein.audio.voice import VoiceEdge
-from bargein.call.overlap import AGES_MS, LEAD_MS, Overlaps
-from bargein.ports import Overlap, ProviderError, Verdict
-from bargein.turns.events import Event, Judged
+from bargein.call.hearing.overlap import AGES_MS, LEAD_MS, Overlaps
+from bargein.ports import InterruptionScore, Overlap, ProviderError
+from bargein.turns.events import Event, InterruptionJudged
 
 pytestmark = pytest.mark.anyio
 
@@ -25,11 +25,11 @@ class Judge:
     asked: list[Overlap] = field(default_factory=list)
     broken: bool = False
 
-    async def judge(self, overlap: Overlap) -> Verdict:
+    async def judge(self, overlap: Overlap) -> InterruptionScore:
         self.asked.append(overlap)
         if self.broken:
             raise ProviderError("no model", ended_reason="pipeline-error-vapi-transcriber-failed")
-        return Verdict(floor=overlap.age_ms / 1000, echo=0.25)
+        return InterruptionScore(floor=overlap.age_ms / 1000, echo=0.25)
 
 
 class Call:
@@ -78,7 +78,7 @@ async def test_a_voice_is_judged_at_every_age_with_what_was_heard_from_just_befo
         assert overlap.assistant[-1] == -heard[-1]
         assert overlap.assistant.size >= overlap.caller.size + 400 * PER_MS
         assert overlap.voice == (0.9,) * (overlap.age_ms // 32)
-    assert [(e.onset_ms, e.age_ms, e.floor, e.echo) for e in call.posted if isinstance(e, Judged)] == [
+    assert [(e.onset_ms, e.age_ms, e.floor, e.echo) for e in call.posted if isinstance(e, InterruptionJudged)] == [
         (3200, age_ms, age_ms / 1000, 0.25) for age_ms in AGES_MS
     ]
 

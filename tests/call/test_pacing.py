@@ -6,9 +6,9 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.fakes import FakeVoice, LlmScript, VoiceScript
 
 from bargein.carriers.websocket import WebsocketLeg
+from bargein.testing.fakes import FakeVoice, LlmScript, VoiceScript
 from tests.call.harness import Caller, Sound, calling
 from tests.call.stage import goes_on_smoothly, staged
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bargein.audio.voice import VoiceEdge
-from bargein.call.pauses import BEFORE_MS, INTO_MS, Pauses, joined, of_turn
-from bargein.ports import Pause, ProviderError
+from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Pauses, joined, of_turn
+from bargein.ports import ProviderError, TurnPause
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import PauseJudged
 
@@ -23,10 +23,10 @@ PER_MS = 16
 class Judge:
     """Remembers what it was asked."""
 
-    asked: list[Pause] = field(default_factory=list)
+    asked: list[TurnPause] = field(default_factory=list)
     broken: bool = False
 
-    async def judge(self, pause: Pause) -> float:
+    async def judge(self, pause: TurnPause) -> float:
         self.asked.append(pause)
         if self.broken:
             raise ProviderError("no model", ended_reason="pipeline-error-vapi-transcriber-failed")

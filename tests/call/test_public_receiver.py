@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.fakes import LlmScript, TranscriberScript
 
+from bargein.testing.fakes import LlmScript, TranscriberScript
 from tests.call.clips import ask, commands
 from tests.call.harness import joining
 from tests.call.stage import STORY, Stage, staged

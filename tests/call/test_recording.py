@@ -13,15 +13,15 @@ import anyio
 import anyio.to_thread
 import numpy as np
 import pytest
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, TimedReply, TranscriberScript
 
-from bargein.call.journal import read
-from bargein.call.replay import replay
+from bargein.call.record.journal import read
+from bargein.call.record.replay import replay
 from bargein.store.journals import journal_path
 from bargein.store.recordings import recording_path
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, TimedReply, TranscriberScript
 from bargein.turns.commands import Play
 from tests.call.harness import CLOCK, Caller, Sound, assistant, calling, ended, stored
-from tests.call.stage import LONG_SPEECH, passing, staged
+from tests.call.stage import LONG_SPEECH, staged, transfers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
@@ -64,10 +64,10 @@ async def test_both_sides_are_recorded_where_they_sounded(tmp_path: Path) -> Non
         async with calling(stage.url, stage.assistant()) as caller:
             await caller.until(lambda: caller.of("assistant.started"))
             said_ms = await caller.say(tone(400))
-            await passing(0.7, lambda: True)
+            await transfers(0.7, lambda: True)
             await caller.send({"type": "say", "content": "One two three four five."})
             await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
-            await passing(0.3, lambda: True)
+            await transfers(0.3, lambda: True)
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await ended(stage.url, caller.id)
@@ -94,7 +94,7 @@ async def test_what_was_cut_is_not_in_the_recording(tmp_path: Path) -> None:
         speaker = stage.speaker(firstMessageInterruptionsEnabled=True)
         async with calling(stage.url, speaker) as caller:
             await caller.until(lambda: caller.of("user-interrupted"))
-            await passing(0.5, lambda: True)
+            await transfers(0.5, lambda: True)
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await ended(stage.url, caller.id)
@@ -111,7 +111,7 @@ async def test_a_telephones_sound_is_recorded_too(tmp_path: Path) -> None:
         async with calling(stage.url, stage.speaker("One two three."), sound=Sound(8_000, "mulaw", 160)) as caller:
             await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
             await caller.say(tone(400))
-            await passing(0.7, lambda: True)
+            await transfers(0.7, lambda: True)
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await ended(stage.url, caller.id)
@@ -190,7 +190,7 @@ async def test_a_recording_outlasts_a_server_that_is_killed(tmp_path: Path) -> N
             async with calling(url, speaker) as caller:
                 await caller.until(lambda: len(caller.audio) > 20)
                 await caller.say(tone(5000))
-                await passing(4, lambda: True)
+                await transfers(4, lambda: True)
                 killed_at_ms = CLOCK.epoch_ms()
                 process.kill()
                 await caller.until_closed()

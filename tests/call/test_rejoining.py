@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from bench.fakes import TranscriberScript
 
+from bargein.testing.fakes import TranscriberScript
 from tests.call.harness import ended, joining, stored
 from tests.call.stage import Stage, staged
 

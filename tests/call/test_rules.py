@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bargein.call.rules import compile_plan
+from bargein.call.plan.compile import compile_plan
 from bargein.turns.plan import WAIT_FUNCTION
 from bargein.wire.assistant import Assistant
 

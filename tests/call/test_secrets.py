@@ -8,8 +8,8 @@ from typing import Any, get_args
 import anyio
 import httpx
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from bargein.wire.assistant import ServerMessageType
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.conftest import Log

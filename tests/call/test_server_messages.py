@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
 from bargein.providers.embedded.demo import DemoModel
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_SERVER_MESSAGES, FINALS_ONLY
 from tests.call.conftest import Log

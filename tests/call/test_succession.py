@@ -8,11 +8,11 @@ import anyio
 import httpx
 import numpy as np
 import pytest
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 
-from bargein.call.variables import Variables
+from bargein.call.plan.variables import Variables
 from bargein.ports import SpeechChunk
-from bargein.server.recovery import WORKER_DIED
+from bargein.server.calls.recovery import WORKER_DIED
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from tests.browser.conftest import serve
 from tests.call.harness import Caller, OnlyEars, assistant, bearing, calling, ended, stored
 from tests.call.stage import ASKS, staged
@@ -107,23 +107,23 @@ class Peers:
         self.name = name
         self.llm = FakeLlm(llm)
         self.voice = FakeVoice()
-        self.ears = FakeTranscriber(TranscriberScript(timed=[TimedReply(2500, says)]))
+        self.audio_input = FakeTranscriber(TranscriberScript(timed=[TimedReply(2500, says)]))
         self.office = Receiver([lambda got: {"results": [{"result": {"order": f"{name}-7"}}]}])
         self.api = Receiver([{"ok": True}])
 
     async def __aenter__(self) -> "Peers":
-        for peer in (self.llm, self.voice, self.ears, self.office, self.api):
+        for peer in (self.llm, self.voice, self.audio_input, self.office, self.api):
             await peer.__aenter__()
         return self
 
     async def __aexit__(self, *exc: Any) -> None:
-        for peer in (self.api, self.office, self.ears, self.voice, self.llm):
+        for peer in (self.api, self.office, self.audio_input, self.voice, self.llm):
             await peer.__aexit__(*exc)
 
     def assistant(self, *tools: Body, **more: Any) -> Body:
         """Its credentials bear the same name as everybody's, and another secret."""
         signed = {"credentialId": "mine"}
-        base = assistant(self.llm, self.voice, self.ears)
+        base = assistant(self.llm, self.voice, self.audio_input)
         order = {
             "type": "apiRequest",
             "name": "order",
@@ -137,7 +137,7 @@ class Peers:
             "firstMessage": f"{self.name} here, {{{{ who }}}}.",
             "firstMessageMode": "assistant-speaks-first",
             "voice": {"provider": "custom-voice", "server": {"url": self.voice.url, **signed}},
-            "transcriber": {"provider": "custom-transcriber", "server": {"url": self.ears.url, **signed}},
+            "transcriber": {"provider": "custom-transcriber", "server": {"url": self.audio_input.url, **signed}},
             "model": {**base["model"], "tools": [order, function("ask", **picks("order")), *tools]},
             "server": {"url": self.office.url, **signed},
             "credentials": [
@@ -157,7 +157,7 @@ class Peers:
         mine = f"Bearer {self.name}-token"
         assert self.llm.exchanges[0].headers["authorization"] == f"Bearer {self.name}-llm"
         assert {exchange.headers["authorization"] for exchange in self.voice.exchanges} == {mine}
-        assert [hearing.headers["authorization"] for hearing in self.ears.hearings] == [mine]
+        assert [hearing.headers["authorization"] for hearing in self.audio_input.hearings] == [mine]
         assert [(got.path, got.headers["authorization"]) for got in self.api.got] == [("/hook/Ann", mine)]
         assert {got.headers["authorization"] for got in self.office.got} == {mine}
         assert len(self.office.of("tool-calls")) == 1
@@ -257,11 +257,11 @@ async def test_a_killed_servers_call_is_reported_for_the_assistant_that_had_it_l
     async with (
         FakeLlm(in_turn(("find", "{}"), ("pass", "{}"))) as llm,
         FakeVoice() as voice,
-        FakeTranscriber(ASKS) as ears,
+        FakeTranscriber(ASKS) as audio_input,
         Receiver([{"results": [{"result": {"who": "Ann"}}]}]) as first,
         Receiver() as last,
     ):
-        base = assistant(llm, voice, ears, clientMessages=MESSAGES, serverMessages=REPORTS)
+        base = assistant(llm, voice, audio_input, clientMessages=MESSAGES, serverMessages=REPORTS)
         speech = {"firstMessage": "Bea here, {{ who }}.", "firstMessageMode": "assistant-speaks-first"}
         bea = {**base, **speech, "name": "Bea", "server": {"url": last.url, "secret": "hush-hush"}}
         tools = [function("find", **picks("who")), passing_to(bea)]

@@ -9,16 +9,16 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
-from bargein.call.conversation import STILL_RUNNING
-from bargein.call.journal import read
-from bargein.call.replay import replay
-from bargein.call.toolwork import MOST_RESULT_CHARS
+from bargein.call.record.history import STILL_RUNNING
+from bargein.call.record.journal import read
+from bargein.call.record.replay import replay
+from bargein.call.tools.executor import MOST_RESULT_CHARS
 from bargein.ports import ToolCall, ToolResult
-from bargein.server.toolroom import Toolroom
+from bargein.server.agents.tool_runners import ToolRunnerFactory
 from bargein.store.journals import journal_path
-from bargein.turns.tools import MOST_IN_FLIGHT
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.turns.tools.tool_calls import MOST_IN_FLIGHT
 from tests.call.harness import Caller, calling, stored
 from tests.call.harness import ended as ended_as
 from tests.call.stage import ASKS, Stage, staged
@@ -58,10 +58,10 @@ class Runner:
 @contextmanager
 def hired(monkeypatch: pytest.MonkeyPatch, runner: Runner) -> Iterator[Runner]:
     """Every call has its tools run by `runner`."""
-    real = Toolroom.tools
-    monkeypatch.setattr(Toolroom, "tools", lambda *_: runner)
+    real = ToolRunnerFactory.tools
+    monkeypatch.setattr(ToolRunnerFactory, "tools", lambda *_: runner)
     yield runner
-    monkeypatch.setattr(Toolroom, "tools", real)
+    monkeypatch.setattr(ToolRunnerFactory, "tools", real)
     assert runner.closed
 
 

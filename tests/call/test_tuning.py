@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bargein.call.journal import Head, event_line, head_line
-from bargein.call.marks import Mark, MarkError, Run, marks_path, place, read_marks, runs_of, write_marks
-from bargein.call.tuning import Marked, Row, tune
+from bargein.call.record.journal import Head, event_line, head_line
+from bargein.call.tuning.marks import Mark, MarkError, Run, marks_path, place, read_marks, runs_of, write_marks
+from bargein.call.tuning.tuning import Marked, Row, tune
 from bargein.cli import app
 from bargein.turns import Plan
-from bargein.turns.events import VoiceStarted, VoiceStopped, Words
+from bargein.turns.events import TranscriptReceived, VoiceStarted, VoiceStopped
 from tests.turns.talking import CALL_ID, Call, waiting
 
 WORD_AT, NOISE_AT, LISTENING_AT, EARLY_AT = 4000, 6000, 8000, 500
@@ -25,10 +25,10 @@ def recorded(plan: Plan | None = None) -> Call:
     call.model_says(2900, "once upon a time " * 20, 60_000)
     call.hear(3500, 200)
     call.voice(WORD_AT, WORD_AT + 350)
-    call.feed(Words(WORD_AT + 600, "tomorrow", final=True))
+    call.feed(TranscriptReceived(WORD_AT + 600, "tomorrow", final=True))
     call.voice(NOISE_AT, NOISE_AT + 240)
     call.voice(LISTENING_AT, LISTENING_AT + 600)
-    call.feed(Words(LISTENING_AT + 900, "Uh-huh.", final=True))
+    call.feed(TranscriptReceived(LISTENING_AT + 900, "Uh-huh.", final=True))
     call.until(12_000)
     return call
 
@@ -86,7 +86,7 @@ def test_a_voice_that_was_not_over_the_assistant_says_nothing() -> None:
 def test_an_interruption_that_is_yielded_to_too_late_was_missed() -> None:
     call = recorded()
     call.voice(13_000, 14_000)
-    call.feed(Words(15_100, "tomorrow", final=True))
+    call.feed(TranscriptReceived(15_100, "tomorrow", final=True))
     call.until(18_000)
     row = next(tune([marked(call, Mark(13_000, "interruption"))], [("", {"numWords": 1})]))
     assert (row.interruptions, row.caught, row.percentile(50)) == (1, 0, None)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bargein.call.liquid import Budget, render_template
-from bargein.call.variables import Variables, has_templates
+from bargein.call.plan.liquid import Budget, render_template
+from bargein.call.plan.variables import Variables, has_templates
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import calling, stored
 from tests.call.stage import staged
 

@@ -263,7 +263,7 @@ class Phone(abc.ABC):
         """Send nothing any more."""
         self._quiet = True
 
-    async def press(self, keys: str) -> None:
+    async def send_dtmf(self, keys: str) -> None:
         for key in keys:
             await self.send(self.key_frame(key))
 
@@ -325,7 +325,7 @@ class Loopback(abc.ABC):
     """
 
     provider: ClassVar[str]
-    can_press: ClassVar[bool]
+    can_send_dtmf: ClassVar[bool]
     marks: ClassVar[bool] = True
     signs_once: ClassVar[bool] = False
     native: ClassVar[bool] = False

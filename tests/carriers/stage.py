@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import anyio
 import httpx
 import websockets
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript
 
 from bargein.clock import LoopClock
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript
 from tests.call.harness import Running, assistant, eventually, running, stored
 from tests.carriers.loopback import Loopback, Phone
 from tests.published import conforms

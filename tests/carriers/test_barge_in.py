@@ -8,9 +8,9 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.fakes import WORD_MS, LlmScript, TranscriberScript
 
-from bargein.server.sockets import CarrierSocket
+from bargein.server.api.sockets import CarrierSocket
+from bargein.testing.fakes import WORD_MS, LlmScript, TranscriberScript
 from tests.call.clips import commands
 from tests.carriers.loopback import FRAME_MS, Loopback, Phone
 from tests.carriers.loopbacks import LOOPBACKS

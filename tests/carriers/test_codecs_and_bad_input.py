@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Cleared,
     Codec,
     FrameError,

@@ -13,9 +13,9 @@ import anyio
 import httpx
 import pytest
 import websockets
-from bench.fakes import LlmScript, TimedReply, TranscriberScript
 
-from bargein.server.telephony import dialling, exchange
+from bargein.server.telephony import call_router, outbound
+from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import eventually
 from tests.carriers.loopback import CALLER, Loopback
 from tests.carriers.loopbacks import LOOPBACKS
@@ -137,7 +137,7 @@ async def test_a_carrier_that_takes_no_call_ends_it(tmp_path: Path, carrier: Loo
 async def test_nobody_answers_and_the_carrier_does_not_tell(
     tmp_path: Path, carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialling, "RING_GRACE_S", -0.7)
+    monkeypatch.setattr(outbound, "RING_GRACE_S", -0.7)
     async with on_the_phone(tmp_path, carrier) as house:
         given = house.speaker(transportConfigurations=[{"provider": "twilio", "timeout": 1}])
         call = await house.call(given)
@@ -150,7 +150,7 @@ async def test_nobody_answers_and_the_carrier_does_not_tell(
 async def test_a_call_whose_audio_never_comes_is_given_up(
     tmp_path: Path, socket_carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "CONNECT_S", 0.3)
+    monkeypatch.setattr(call_router, "CONNECT_S", 0.3)
     async with on_the_phone(tmp_path, socket_carrier) as house:
         await house.answers(house.speaker())
         phone = socket_carrier.new_call()
@@ -178,7 +178,7 @@ async def test_keys_that_the_caller_presses_are_words(tmp_path: Path, carrier: L
         phone = await carrier.rings()
         call = await house.the_call(phone)
         async with house.listening(call["id"]) as listener:
-            await phone.press("12*4#")
+            await phone.send_dtmf("12*4#")
             await phone.until(lambda: phone.sounds() > 100)
             assert [m["transcript"] for m in listener.of("transcript", role="user", transcriptType="final")] == ["12*4"]
         await phone.hang_up()
@@ -198,12 +198,12 @@ async def test_keys_are_pressed_by_the_model_where_the_carrier_can(tmp_path: Pat
         phone = await carrier.rings()
         call = await house.the_call(phone)
         await phone.until(lambda: phone.sounds() > 100)
-        if carrier.can_press:
+        if carrier.can_send_dtmf:
             await phone.until(lambda: phone.pressed == "7#")
         await phone.hang_up()
         over = await house.ended(call["id"])
     (result,) = [m for m in over["artifact"]["messages"] if m["role"] == "tool_call_result"]
-    assert ("Pressed." in result["result"]) == carrier.can_press
+    assert ("Pressed." in result["result"]) == carrier.can_send_dtmf
 
 
 async def test_a_caller_is_passed_on(tmp_path: Path, carrier: Loopback) -> None:
@@ -390,7 +390,7 @@ def _noting(urls: list[str]) -> Any:
 async def test_a_codec_that_nobody_offered_is_refused(
     tmp_path: Path, socket_carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bargein.server.telephony.holding.BEGIN_S", 0.3)
+    monkeypatch.setattr("bargein.server.telephony.call_runner.BEGIN_S", 0.3)
     async with on_the_phone(tmp_path, socket_carrier) as house:
         await house.answers(house.speaker())
         phone = socket_carrier.new_call()

@@ -9,18 +9,18 @@ import anyio
 import numpy as np
 import pytest
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Addresses,
     FrameError,
     Heard,
     KeyPressed,
-    Line,
     MarkReached,
     MediaEvent,
+    PhoneLine,
     Started,
     Stopped,
 )
-from bargein.carriers.stream import FORWARDED, HUNG_UP, LOST, Grip, StreamLeg
+from bargein.carriers.stream import FORWARDED, HUNG_UP, LOST, CallControl, StreamLeg
 from bargein.ports import CarrierError
 
 pytestmark = pytest.mark.anyio
@@ -55,24 +55,24 @@ class PlainCodec:
 
 class PlainCarrier:
     provider = "plain"
-    can_press = True
+    can_send_dtmf = True
 
     def __init__(self) -> None:
         self.done: list[str] = []
         self.may = anyio.Event()
         self.fails = False
 
-    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
         self.done.append(f"hang up {carrier_call_id}")
         if self.fails:
             raise CarrierError("no")
 
-    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         self.done.append(f"press {keys}")
         if self.fails:
             raise CarrierError("no")
 
-    async def transfer(self, line: Line, carrier_call_id: str, destination: Any, addresses: Addresses) -> None:
+    async def transfer(self, line: PhoneLine, carrier_call_id: str, destination: Any, addresses: Addresses) -> None:
         await self.may.wait()
         if self.fails:
             raise CarrierError("no")
@@ -114,7 +114,7 @@ class Stage:
         self.peer, self.carrier = Peer(), PlainCarrier()
         self.odd: list[str] = []
         carrier: Any = self.carrier
-        grip = Grip(carrier, Line({}), "CA1", Addresses("https://x/voice", "https://x/status"))
+        grip = CallControl(carrier, PhoneLine({}), "CA1", Addresses("https://x/voice", "https://x/status"))
         self.leg = StreamLeg(self.peer, PlainCodec(), grip, odd=self.odd.append, most_frames=20)
 
     async def until(self, true: Any) -> None:
@@ -257,13 +257,13 @@ async def test_a_transfer_that_fails_leaves_the_caller_here() -> None:
 async def test_keys_are_pressed_in_their_order_and_a_failure_stops_nothing() -> None:
     async with running() as stage:
         stage.carrier.fails = True
-        stage.leg.press("1")
-        stage.leg.press("2#")
+        stage.leg.send_dtmf("1")
+        stage.leg.send_dtmf("2#")
         await stage.until(lambda: len(stage.carrier.done) == 2)
         assert stage.carrier.done == ["press 1", "press 2#"]
-        stage.carrier.can_press = False
+        stage.carrier.can_send_dtmf = False
         with pytest.raises(CarrierError, match="cannot press keys"):
-            stage.leg.press("1")
+            stage.leg.send_dtmf("1")
 
 
 async def test_audio_is_the_codecs() -> None:

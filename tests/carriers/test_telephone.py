@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench.fakes import TimedReply, TranscriberScript
 
-from bargein.call.keypad import Keypad
-from bargein.turns.events import Words
+from bargein.call.hearing.dtmf import DtmfInput
+from bargein.testing.fakes import TimedReply, TranscriberScript
+from bargein.turns.events import TranscriptReceived
 from bargein.wire.telephony import header_values, with_values
+from tests.call.test_audio_output import HandClock
 from tests.call.test_inbound import Speaking
-from tests.call.test_mouth import HandClock
 from tests.carriers.loopback import CALLER, Hook
 from tests.carriers.stage import on_the_phone
 from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TwilioLoopback
@@ -103,12 +103,12 @@ class Host:
         return self.clock.now_ms
 
     def post(self, event: Any) -> None:
-        assert isinstance(event, Words)
+        assert isinstance(event, TranscriptReceived)
         assert event.final
         self.posted.append(event.text)
 
-    def keypad(self) -> Keypad:
-        return Keypad(self, self.clock)  # type: ignore[arg-type]
+    def keypad(self) -> DtmfInput:
+        return DtmfInput(self, self.clock)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -129,21 +129,21 @@ async def test_what_ends_an_entry(plan: dict[str, Any], pressed: str, posted: li
     host = Host(**plan)
     keypad = host.keypad()
     for key in pressed:
-        keypad.press(key)
+        keypad.send_dtmf(key)
     assert host.posted == posted
 
 
 async def test_a_pause_ends_an_entry_unless_the_call_is_over() -> None:
     host = Host(enabled=True, timeoutSeconds=3)
     keypad = host.keypad()
-    keypad.press("1")
+    keypad.send_dtmf("1")
     host.clock.until(52_900)
-    keypad.press("2")
+    keypad.send_dtmf("2")
     host.clock.until(55_800)
     assert not host.posted
     host.clock.until(56_000)
     assert host.posted == ["12"]
-    keypad.press("3")
+    keypad.send_dtmf("3")
     keypad.close()
     host.clock.until(70_000)
     assert host.posted == ["12"]

@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 import pytest
 from twilio.request_validator import RequestValidator
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Answered,
+    CallEnded,
     ForgedError,
     FrameError,
     Incoming,
-    Line,
-    Over,
+    PhoneLine,
     Ringing,
     WebhookRequest,
 )
@@ -41,8 +41,8 @@ def test_what_a_status_says() -> None:
     assert TwilioCarrier().read(request(CallSid="CA1", CallStatus="initiated", **out)) == ()
     assert read(CallStatus="ringing", **out) == Ringing("CA1")
     assert read(CallStatus="in-progress", **out) == Answered("CA1")
-    assert read(CallStatus="completed", **out) == Over("CA1", "customer-ended-call", "completed")
-    assert read(CallStatus="busy", SipResponseCode="486", **out) == Over("CA1", "customer-busy", "busy, SIP 486")
+    assert read(CallStatus="completed", **out) == CallEnded("CA1", "customer-ended-call", "completed")
+    assert read(CallStatus="busy", SipResponseCode="486", **out) == CallEnded("CA1", "customer-busy", "busy, SIP 486")
     assert read(CallStatus="no-answer", **out).reason == "customer-did-not-answer"
     assert read(CallStatus="failed", **out).reason == "twilio-failed-to-connect-call"
     assert read(CallStatus="failed", SipResponseCode="404", **out).reason == "twilio-reported-customer-misdialed"
@@ -62,7 +62,7 @@ def test_a_form_that_is_no_calls_is_none(fields: dict[str, str]) -> None:
 
 
 def test_only_what_the_accounts_token_signed_is_twilios() -> None:
-    carrier, line = TwilioCarrier(), Line(OWN)
+    carrier, line = TwilioCarrier(), PhoneLine(OWN)
     carrier.verify(line, request(CallSid="CA1"))
     for wrong in (
         request(None, CallSid="CA1"),
@@ -75,11 +75,11 @@ def test_only_what_the_accounts_token_signed_is_twilios() -> None:
             carrier.verify(line, wrong)
         assert TOKEN not in str(caught.value)
     with pytest.raises(ForgedError, match="TWILIO_AUTH_TOKEN"):
-        carrier.verify(Line({k: v for k, v in OWN.items() if k != "twilioAuthToken"}), request(CallSid="CA1"))
+        carrier.verify(PhoneLine({k: v for k, v in OWN.items() if k != "twilioAuthToken"}), request(CallSid="CA1"))
 
 
 def test_a_sockets_upgrade_is_signed_too() -> None:
-    carrier, line, url = TwilioCarrier(), Line(OWN), "wss://voice.example/carrier/twilio/n1/media/c1/t1"
+    carrier, line, url = TwilioCarrier(), PhoneLine(OWN), "wss://voice.example/carrier/twilio/n1/media/c1/t1"
     good = {"x-twilio-signature": RequestValidator(TOKEN).compute_signature(url, {})}
     carrier.verify_socket(line, WebhookRequest("GET", url, good, b""), "t1")
     for wrong in (WebhookRequest("GET", url, {}, b""), WebhookRequest("GET", url + "x", good, b"")):
@@ -90,13 +90,13 @@ def test_a_sockets_upgrade_is_signed_too() -> None:
 def test_whose_account_it_is() -> None:
     credential = {"accountSid": ACCOUNT, "authToken": "theirs"}
     bare = {"number": NUMBER, "twilioAccountSid": ACCOUNT}
-    assert _account(Line(OWN, credential)).auth_token == TOKEN
-    assert _account(Line(bare, credential)).auth_token == "theirs"
-    assert _account(Line(bare, {**credential, "accountSid": "AC" + "2" * 32})).auth_token is None
-    keyed = _account(Line({**bare, "twilioApiKey": "SK1", "twilioApiSecret": "s"}))
+    assert _account(PhoneLine(OWN, credential)).auth_token == TOKEN
+    assert _account(PhoneLine(bare, credential)).auth_token == "theirs"
+    assert _account(PhoneLine(bare, {**credential, "accountSid": "AC" + "2" * 32})).auth_token is None
+    keyed = _account(PhoneLine({**bare, "twilioApiKey": "SK1", "twilioApiSecret": "s"}))
     assert (keyed.auth_token, keyed.key) == (None, ("SK1", "s"))
     with pytest.raises(ForgedError, match="names no account"):
-        _account(Line({}))
+        _account(PhoneLine({}))
 
 
 def test_where_a_caller_is_forwarded_to() -> None:

@@ -104,7 +104,7 @@ class TwilioPhone(Phone):
 
 class TwilioLoopback(Loopback):
     provider = "twilio"
-    can_press = False
+    can_send_dtmf = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,11 +11,11 @@ from typing import Any, Self
 
 import anyio
 import numpy as np
-from bench.http_peer import Exchange, HttpPeer
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bargein.clock import LoopClock
+from bargein.testing.http_peer import Exchange, HttpPeer
 
 RATE_HZ = 16_000
 _BYTES_PER_MS = 32

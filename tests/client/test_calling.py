@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import anyio
 import pytest
-from bench.http_peer import Exchange, HttpPeer
 from typer.testing import CliRunner
 from websockets.asyncio.server import Server, ServerConnection, serve
 
@@ -17,6 +16,7 @@ from bargein.cli import app
 from bargein.client import ClientError, RefusedError, UnreachableError, phone
 from bargein.client import Server as Where
 from bargein.client.calling import CallOptions, CallResult, call
+from bargein.testing.http_peer import Exchange, HttpPeer
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import pytest
 from bargein.client import Server, create_call, join
 from bargein.clock import LoopClock
 from bargein.providers.embedded import Embedded
-from bargein.wire.inbound import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_inbound
+from bargein.wire.client_controls import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_inbound
 from tests.call.harness import serving
 from tests.client.stub import StubServer
 from tests.test_readme import hang_up_from_outside

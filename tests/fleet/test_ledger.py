@@ -43,9 +43,9 @@ class Book:
 
 
 @asynccontextmanager
-async def keeping(book: Book) -> AsyncIterator[tuple[Ledger, list[str]]]:
+async def keeping(records: Book) -> AsyncIterator[tuple[Ledger, list[str]]]:
     forgotten: list[str] = []
-    ledger = Ledger(book, forgotten.append)
+    ledger = Ledger(records, forgotten.append)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ledger.run)
         yield ledger, forgotten
@@ -53,12 +53,12 @@ async def keeping(book: Book) -> AsyncIterator[tuple[Ledger, list[str]]]:
 
 
 async def test_what_can_be_written_is_written_before_it_returns() -> None:
-    book = Book()
-    async with keeping(book) as (ledger, _):
+    records = Book()
+    async with keeping(records) as (ledger, _):
         await ledger.begin("a", {"status": "in-progress"})
         await ledger.update("a", {"x": 1})
         await ledger.finish("a", {"status": "ended"})
-        assert book.written == [
+        assert records.written == [
             ("begin", "a", {"status": "in-progress"}),
             ("update", "a", {"x": 1}),
             ("finish", "a", {"status": "ended"}),
@@ -68,44 +68,44 @@ async def test_what_can_be_written_is_written_before_it_returns() -> None:
 
 async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.05)
-    book = Book()
-    book.away = True
-    async with keeping(book) as (ledger, _):
+    records = Book()
+    records.away = True
+    async with keeping(records) as (ledger, _):
         await ledger.begin("a", {"status": "in-progress", "startedAt": "t"})
         await ledger.begin("b", {"status": "in-progress"})
         await ledger.finish("a", {"status": "ended"})
-        assert (book.written, ledger.owed) == ([], 2)
-        book.away = False
+        assert (records.written, ledger.owed) == ([], 2)
+        records.away = False
 
         async def look() -> int:
             return ledger.owed
 
         await eventually(look, lambda owed: owed == 0)
-        assert sorted(book.written) == [
+        assert sorted(records.written) == [
             ("begin", "b", {"status": "in-progress"}),
             ("finish", "a", {"status": "ended", "startedAt": "t"}),
         ]
 
 
 async def test_a_record_that_no_database_takes_holds_up_no_other() -> None:
-    book = Book()
+    records = Book()
     with capture_logs() as lines:
-        async with keeping(book) as (ledger, _):
+        async with keeping(records) as (ledger, _):
             await ledger.finish("bad", {"status": "ended"})
             await ledger.finish("good", {"status": "ended"})
-    assert book.written == [("finish", "good", {"status": "ended"})]
+    assert records.written == [("finish", "good", {"status": "ended"})]
     assert [line["call_id"] for line in lines] == ["bad"]
 
 
 async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.0)
     monkeypatch.setattr(fleet_ledger, "MOST_OWED", 3)
-    book = Book()
-    async with keeping(book) as (ledger, forgotten):
+    records = Book()
+    async with keeping(records) as (ledger, forgotten):
         for name in "abcde":
             await ledger.begin(name, {})
             await ledger.settle()
-        book.away = True
+        records.away = True
         for name in "abcde":
             await ledger.finish(name, {"status": "ended"})
         assert ledger.owed == 3
@@ -113,18 +113,18 @@ async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: 
         # one whose beginning is not on record is never left: nobody would look for it
         await ledger.begin("new", {})
         await ledger.finish("new", {"status": "ended"})
-        book.away = False
+        records.away = False
         await ledger.settle()
-    assert [call_id for step, call_id, _ in book.written if step == "finish"] == ["d", "e", "new"]
+    assert [call_id for step, call_id, _ in records.written if step == "finish"] == ["d", "e", "new"]
 
 
 async def test_who_is_cancelled_while_waiting_owes_all_the_same() -> None:
-    book = Book()
-    book.away = True
-    ledger = Ledger(book, lambda _: None)
+    records = Book()
+    records.away = True
+    ledger = Ledger(records, lambda _: None)
     with anyio.CancelScope() as scope:
         scope.cancel()
         await ledger.finish("a", {"status": "ended"})
-    book.away = False
+    records.away = False
     assert await ledger.settle()
-    assert book.written == [("finish", "a", {"status": "ended"})]
+    assert records.written == [("finish", "a", {"status": "ended"})]

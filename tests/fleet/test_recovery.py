@@ -11,16 +11,16 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from bench.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from sqlalchemy import select
 
-from bargein.call.journal import Head, event_line, head_line
+from bargein.call.record.journal import Head, event_line, head_line
 from bargein.clock import LoopClock
-from bargein.server.recovery import WORKER_DIED, read_account
+from bargein.server.calls.recovery import WORKER_DIED, read_account
 from bargein.store import Store
 from bargein.store.journals import journal_path
 from bargein.store.nodes import NodeId
 from bargein.store.tables import jobs
+from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from bargein.turns import Plan
 from bargein.turns.events import CallStarted, Tick
 from tests.browser.conftest import Served, serve

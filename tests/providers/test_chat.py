@@ -7,7 +7,6 @@ from contextlib import aclosing
 import anyio
 import httpx
 import pytest
-from bench.fakes import FakeLlm, LlmScript
 
 from bargein.clock import LoopClock
 from bargein.ports import ChatMessage, Model, ProviderError
@@ -15,6 +14,7 @@ from bargein.providers.chat import completions_url
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.http import new_client
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
+from bargein.testing.fakes import FakeLlm, LlmScript
 
 pytestmark = pytest.mark.anyio
 

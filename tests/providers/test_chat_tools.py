@@ -7,13 +7,13 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from bench.fakes import FakeLlm, LlmScript
 
 from bargein.ports import ChatMessage, ProviderError, ToolCall
 from bargein.providers.chat_tools import MOST_ARGUMENT_CHARS, MOST_CALLS
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.http import new_client
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
+from bargein.testing.fakes import FakeLlm, LlmScript
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from bench.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 
+from bargein.testing.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.harness import Caller, calling, joining, stored

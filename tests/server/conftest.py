@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from bargein.clock import Clock
+from bargein.server.api.services import Warmable
 from bargein.server.app import create_app
-from bargein.server.services import Warmable
 from bargein.settings import Settings
 from tests.conftest import BOTH
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from bench.fakes import FakeLlm, LlmScript
 
-from bargein.server import chatting
+from bargein.server.chats import service
+from bargein.testing.fakes import FakeLlm, LlmScript
 from tests.server.conftest import Serve
 from tests.server.test_chats import events
 from tests.tools.mcp_peer import mcp_peer
@@ -138,7 +138,7 @@ async def test_a_model_that_never_stops_calling_must_answer(client: httpx.AsyncC
 async def test_an_answer_that_takes_too_long_is_given_up(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chatting, "_WHOLE_ANSWER_S", 0.5)
+    monkeypatch.setattr(service, "_WHOLE_ANSWER_S", 0.5)
     async with Receiver([NEVER]) as owner, FakeLlm(calls_in_turn([("find", "{}")])) as llm:
         body = {"assistant": assistant(llm, function(owner.url)), "input": "Find it."}
         answer = await client.post("/chat", json=body)

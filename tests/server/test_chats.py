@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from bench.fakes import FakeLlm, LlmScript
 
 from bargein.clock import LoopClock
+from bargein.testing.fakes import FakeLlm, LlmScript
 from tests.call.harness import running
 from tests.server.conftest import OWNER, PRIVATE, PUBLIC, VISITOR, Serve
 

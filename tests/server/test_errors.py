@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bargein.ports import ProviderError
-from bargein.server import bodies
+from bargein.server.api import bodies
 from bargein.server.app import create_app
 from bargein.settings import Settings
 from bargein.wire.errors import WireError

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bargein.server import uploads
+from bargein.server.api import uploads
 from bargein.store.files import UploadedFiles, file_path
 from tests.server.conftest import OWNER, VISITOR, Serve
 

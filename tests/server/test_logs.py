@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from bargein.clock import Timer
-from bargein.server.logs import configure
+from bargein.server.ops.logs import configure
 
 KEY = "the-servers-own-key"
 

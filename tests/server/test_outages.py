@@ -13,8 +13,8 @@ from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from bargein.ports import StoreAwayError
+from bargein.server.api.services import Services
 from bargein.server.app import create_app
-from bargein.server.services import Services
 from bargein.settings import Settings
 from tests.postgres import Cluster, needs_postgres
 

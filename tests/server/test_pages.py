@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bargein.server import pages
+from bargein.server.api.routes import page as pages
 from tests.server.conftest import Serve
 
 pytestmark = pytest.mark.anyio

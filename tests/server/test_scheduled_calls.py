@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from bargein.clock import LoopClock, iso_from_epoch_ms
-from bargein.server.desk import RefusedError
-from bargein.server.services import Services
-from bargein.wire import words
+from bargein.server.api.services import Services
+from bargein.server.calls.live_calls import RefusedError
+from bargein.wire import validation_text
 from tests.server.conftest import Serve
 from tests.webhooks.receiver import Receiver
 
@@ -69,7 +69,7 @@ async def test_a_call_waits_for_its_time_across_a_restart(serve: Serve, clock: A
         assert (call["status"], call["schedulePlan"]) == ("scheduled", body["schedulePlan"])
         assert (await client.get("/call")).json() == [call]
         with pytest.raises(RefusedError, match="may not be joined before 2030-"):
-            await services_of(client).desk.find(call_id)
+            await services_of(client).live_calls.find(call_id)
         clock.ms += HOUR_MS - 1
         services_of(client).scheduler.wake()
         await anyio.wait_all_tasks_blocked()
@@ -77,7 +77,7 @@ async def test_a_call_waits_for_its_time_across_a_restart(serve: Serve, clock: A
     clock.ms += 1
     async with serve(clock=clock) as client:
         await become(client, call_id, "queued")
-        assert (await services_of(client).desk.find(call_id)).call["id"] == call_id
+        assert (await services_of(client).live_calls.find(call_id)).call["id"] == call_id
 
 
 async def test_it_is_queued_when_its_time_comes(serve: Serve) -> None:
@@ -99,7 +99,7 @@ async def test_a_call_that_nobody_joins_is_over_after_its_time(serve: Serve, clo
         await become(client, call_id, "queued")
         clock.ms += HOUR_MS + 1
         with pytest.raises(RefusedError, match="could be joined until 2030-"):
-            await services_of(client).desk.find(call_id)
+            await services_of(client).live_calls.find(call_id)
         clock.ms += 15_000
         ended = await become(client, call_id, "ended")
         assert ended["endedReason"] == "customer-did-not-answer"
@@ -161,9 +161,9 @@ async def test_a_time_that_has_come_already_is_now(serve: Serve, clock: Ahead) -
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        ({"earliestAt": "tomorrow"}, f"earliestAt {words.DATE}"),
-        ({"earliestAt": "2040-01-01T00:00:00Z", "latestAt": "x"}, f"latestAt {words.DATE}"),
-        ({}, f"earliestAt {words.MISSING}"),
+        ({"earliestAt": "tomorrow"}, f"earliestAt {validation_text.DATE}"),
+        ({"earliestAt": "2040-01-01T00:00:00Z", "latestAt": "x"}, f"latestAt {validation_text.DATE}"),
+        ({}, f"earliestAt {validation_text.MISSING}"),
         (
             {"earliestAt": "2040-01-01T00:00:00Z", "latestAt": "2039-01-01T00:00:00Z"},
             "latestAt must not be before schedulePlan.earliestAt",

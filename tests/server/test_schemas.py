@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from bargein.server.schemas import names, schema_text
+from bargein.server.api.schemas import names, schema_text
 from bargein.wire import contract
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.server.conftest import VISITOR

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bargein.call.variables import Variables
+from bargein.call.plan.variables import Variables
 from bargein.clock import LoopClock
-from bargein.ports import ServerError, ServerLine, StoredFile, ToolCall
+from bargein.ports import OwnerMessenger, ServerError, StoredFile, ToolCall
 from bargein.tools.outbound import Outbound
-from bargein.tools.runner import Tools, workshop
-from bargein.webhooks.line import CallLine, Owner
+from bargein.tools.runner import CallToolRunner, open_shared_tools
+from bargein.webhooks.owner_channel import Owner, OwnerChannel
 from bargein.wire.base import JsonObject
-from tests.webhooks.house import house
+from tests.webhooks.owner_server import house
 
 EPOCH_MS = 1_795_000_000_000
 
@@ -67,19 +67,19 @@ def render_with(variables: Mapping[str, Any]) -> Any:
 
 @asynccontextmanager
 async def tools(
-    line: ServerLine | None = None,
+    line: OwnerMessenger | None = None,
     *,
     shelf: Shelf | None = None,
     headers: Mapping[str, str] | None = None,
     allow_private: bool = True,
     credentials: Mapping[str, JsonObject] | None = None,
     **variables: Any,
-) -> AsyncIterator[Tools]:
+) -> AsyncIterator[CallToolRunner]:
     """The tools of one call; without a line of its own, with a real one."""
     async with house(allow_private=allow_private, **(credentials or {})) as opened:
         outbound = Outbound(opened.client, opened.authentication)
-        async with workshop(shelf or Shelf(Path()), outbound) as shop:
-            real = CallLine(Owner(call={"id": "call-1"}), opened.sender, LoopClock())
+        async with open_shared_tools(shelf or Shelf(Path()), outbound) as shop:
+            real = OwnerChannel(Owner(call={"id": "call-1"}), opened.sender, LoopClock())
             runner = shop.tools(line or real, render_with(variables), headers=headers)
             yield runner
             runner.close()

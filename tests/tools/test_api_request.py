@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bargein.ports import ToolResult
 from tests.tools.benchwork import call, tools
-from tests.webhooks.house import plan
+from tests.webhooks.owner_server import plan
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
 
 pytestmark = pytest.mark.anyio

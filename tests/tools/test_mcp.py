@@ -6,13 +6,13 @@ from typing import Any
 
 import anyio
 import pytest
-from bench.http_peer import Exchange, HttpPeer
 
 from bargein.ports import ToolResult
+from bargein.testing.http_peer import Exchange, HttpPeer
 from bargein.tools import mcp
 from tests.tools.benchwork import call, tools
 from tests.tools.mcp_peer import Transport, mcp_peer
-from tests.webhooks.house import plan
+from tests.webhooks.owner_server import plan
 
 pytestmark = pytest.mark.anyio
 

@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 
 from bargein.turns import Plan, State
 from bargein.turns.commands import CallHookTool, CloseReply, Command, Decide, EndCall, Play, StartReply, TakeOver
-from bargein.turns.events import Event, HangUp, Say, Words
-from bargein.turns.hookplan import Action, Hook
-from bargein.turns.hooks import ENDING_MS, GONE_MS
+from bargein.turns.events import Event, HangUp, Say, TranscriptReceived
+from bargein.turns.hooks.plan import Action, Hook
+from bargein.turns.hooks.triggers import ENDING_MS, GONE_MS
 from bargein.turns.phrases import count_words
 
 STILL_THERE = "Are you still there?"
@@ -141,7 +141,7 @@ class HookWatch:
 
     def takes(self, event: Event, state: State, *, deaf: bool) -> None:
         """An event was taken: words count from here on."""
-        if isinstance(event, Words) and not deaf and count_words(event.text):
+        if isinstance(event, TranscriptReceived) and not deaf and count_words(event.text):
             self.counts.clear()  # also where they were answered in this very moment
             self.words_ms = state.now_ms if state.caller.said else self.words_ms
 

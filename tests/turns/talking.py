@@ -4,15 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bargein.turns import Plan, State, step, wake_at
-from bargein.turns.commands import (
-    CloseReply,
-    Command,
-    Decide,
-    EndCall,
-    Message,
-    Send,
-    UserInterrupted,
-)
+from bargein.turns.commands import CloseReply, Command, Decide, EndCall, Message, Send, UserInterrupted
 from bargein.turns.events import (
     CallStarted,
     Event,
@@ -22,9 +14,9 @@ from bargein.turns.events import (
     SpeechQueued,
     SpeechRequested,
     Tick,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
 
 C = TypeVar("C", bound=Command)
@@ -109,7 +101,7 @@ class Call:
     def user_says(self, at_ms: int, text: str, voice_ms: int = 600) -> int:
         """A whole utterance; returns when its words have come."""
         self.voice(at_ms, at_ms + voice_ms)
-        self.feed(Words(at_ms + voice_ms + 300, text, final=True))
+        self.feed(TranscriptReceived(at_ms + voice_ms + 300, text, final=True))
         return at_ms + voice_ms + 300
 
     def reply(self) -> str:

@@ -24,9 +24,9 @@ from bargein.turns.events import (
     Say,
     SayFirstMessage,
     Tick,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
 from bargein.turns.plan import FirstMessageMode
 from tests.turns.talking import Call, waiting
@@ -71,13 +71,13 @@ def test_a_first_message_of_the_models_is_protected_in_the_same_way(protected: b
     )
     call = Call(plan).start()
     turn = call.model_says(30, GREETING, 3000)
-    call.feed(Words(1000, "stop", final=True))
+    call.feed(TranscriptReceived(1000, "stop", final=True))
     assert call.cuts() == ([] if protected else [turn])
 
 
 def test_before_it_starts_a_call_takes_nothing_but_its_start() -> None:
     call = Call()
-    for event in (Words(1, "Hello.", final=True), Say(1, "Hi."), Tick(5), AddMessage(5, "user", "x")):
+    for event in (TranscriptReceived(1, "Hello.", final=True), Say(1, "Hi."), Tick(5), AddMessage(5, "user", "x")):
         assert call.feed(event) == []
     assert call.state.now_ms == 0
     call.feed(CallStarted(2000))
@@ -100,7 +100,13 @@ def test_after_its_end_a_call_takes_nothing() -> None:
     call = Call().start()
     call.feed(HangUp(100, "customer-ended-call"))
     said = len(call.log)
-    for event in (CallStarted(200), Words(200, "Hello.", final=True), Say(200, "Hi."), HangUp(200, "x"), Tick(900_000)):
+    for event in (
+        CallStarted(200),
+        TranscriptReceived(200, "Hello.", final=True),
+        Say(200, "Hi."),
+        HangUp(200, "x"),
+        Tick(900_000),
+    ):
         assert call.feed(event) == []
     assert len(call.log) == said
 
@@ -219,7 +225,7 @@ def test_a_message_is_answered_together_with_the_caller_who_is_speaking() -> Non
     call.until(500)
     assert texts(call) == []
     call.feed(VoiceStopped(732, 700))
-    call.feed(Words(1000, "A table, please.", final=True))
+    call.feed(TranscriptReceived(1000, "A table, please.", final=True))
     call.until(1100)
     assert call.remembered() == [("system", "The caller is a regular."), ("user", "A table, please.")]
     call.model_says(1200, "Yes.", 500)
@@ -307,7 +313,7 @@ def test_unmuting_an_assistant_who_speaks_changes_nothing() -> None:
 def test_a_caller_is_silent_from_the_mute_on() -> None:
     call = Call().start()
     call.feed(VoiceStarted(132, 100))
-    call.feed(Words(500, "A table for", final=False))
+    call.feed(TranscriptReceived(500, "A table for", final=False))
     call.feed(Mute(600, "customer", on=True))
     call.until(5000)
     assert call.when(StartReply) == [600 + 1500]
@@ -328,7 +334,7 @@ def test_mute_customer_ends_a_voice_that_was_heard() -> None:
     assert call.cuts() == []
     assert [m.status for m in call.messages(SpeechUpdate) if m.role == "user"] == ["started", "stopped"] * 2
     call.feed(Mute(8000, "customer", on=False))
-    call.feed(Words(8100, "stop", final=True))
+    call.feed(TranscriptReceived(8100, "stop", final=True))
     assert len(call.cuts()) == 1
 
 
@@ -354,7 +360,7 @@ def test_muting_a_silent_customer_says_nothing() -> None:
     call = Call().start()
     assert call.feed(Mute(100, "customer", on=True)) == []
     assert call.feed(VoiceStarted(200, 190)) == []
-    assert call.feed(Words(300, "Hello.", final=True)) == []
+    assert call.feed(TranscriptReceived(300, "Hello.", final=True)) == []
 
 
 def test_say_first_message() -> None:
@@ -362,7 +368,7 @@ def test_say_first_message() -> None:
     call.feed(SayFirstMessage(100))
     assert texts(call) == [GREETING]
     call.model_says(200, GREETING, 3000)
-    call.feed(Words(1000, "stop", final=True))
+    call.feed(TranscriptReceived(1000, "stop", final=True))
     assert call.cuts() == []  # it is as protected as ever
     assert call.commands(StartReply)[0].turn_id == call.reply()
 
@@ -371,7 +377,7 @@ def test_say_first_message_may_be_interruptible() -> None:
     call = Call(waiting(first_message=GREETING, first_message_interruptible=True)).start()
     call.feed(SayFirstMessage(100))
     call.model_says(200, GREETING, 3000)
-    call.feed(Words(1000, "stop", final=True))
+    call.feed(TranscriptReceived(1000, "stop", final=True))
     assert call.cuts() == [None]
 
 

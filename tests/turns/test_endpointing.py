@@ -4,8 +4,8 @@ import pytest
 
 from bargein.turns import wake_at
 from bargein.turns.commands import JudgePause, Remember, StartReply
-from bargein.turns.endpointing import pattern, unfinished
-from bargein.turns.events import AddMessage, PauseJudged, VoiceStarted, VoiceStopped, Words
+from bargein.turns.endpointing.rules import pattern, unfinished
+from bargein.turns.events import AddMessage, PauseJudged, TranscriptReceived, VoiceStarted, VoiceStopped
 from bargein.turns.plan import WAIT_FUNCTION, Plan, Rule
 from tests.turns.talking import Call, waiting
 
@@ -66,7 +66,7 @@ def test_each_pause_is_the_plans() -> None:
 def test_the_pause_counts_from_the_end_of_the_voice_if_that_is_later() -> None:
     call = Call().start()
     call.feed(VoiceStarted(1032, 1000))
-    call.feed(Words(2400, "A table if you", final=True))
+    call.feed(TranscriptReceived(2400, "A table if you", final=True))
     call.feed(VoiceStopped(2532, 2500))
     assert answered_at(call) == 4000
 
@@ -74,7 +74,7 @@ def test_the_pause_counts_from_the_end_of_the_voice_if_that_is_later() -> None:
 def test_a_voice_that_went_on_after_the_final_may_bring_more_words() -> None:
     call = Call().start()
     call.feed(VoiceStarted(1032, 1000))
-    call.feed(Words(1900, "A table, please.", final=True))
+    call.feed(TranscriptReceived(1900, "A table, please.", final=True))
     call.feed(VoiceStopped(2532, 2500))
     assert answered_at(call) == 2500 + 1200
 
@@ -82,7 +82,7 @@ def test_a_voice_that_went_on_after_the_final_may_bring_more_words() -> None:
 def test_a_final_that_came_between_the_last_sound_and_its_report_is_waited_for_no_more() -> None:
     call = Call().start()
     call.feed(VoiceStarted(1032, 1000))
-    call.feed(Words(1720, "A table, please.", final=True))
+    call.feed(TranscriptReceived(1720, "A table, please.", final=True))
     call.feed(VoiceStopped(1732, 1720))
     assert answered_at(call) == 1820
 
@@ -90,7 +90,7 @@ def test_a_final_that_came_between_the_last_sound_and_its_report_is_waited_for_n
 def test_a_partial_at_that_moment_is_not_the_end() -> None:
     call = Call().start()
     call.feed(VoiceStarted(1032, 1000))
-    call.feed(Words(1720, "A table, please.", final=False))
+    call.feed(TranscriptReceived(1720, "A table, please.", final=False))
     call.feed(VoiceStopped(1732, 1720))
     assert answered_at(call) == 1720 + 1200
 
@@ -98,17 +98,17 @@ def test_a_partial_at_that_moment_is_not_the_end() -> None:
 def test_a_turn_is_over_only_when_its_words_have_come() -> None:
     call = Call().start()
     call.voice(1000, 1700)
-    call.feed(Words(1800, "A table for", final=False))
+    call.feed(TranscriptReceived(1800, "A table for", final=False))
     call.until(2900)
     assert not call.commands(StartReply)
-    call.feed(Words(2950, "A table for us.", final=True))
+    call.feed(TranscriptReceived(2950, "A table for us.", final=True))
     assert answered_at(call) == 3050
 
 
 def test_a_partial_whose_final_never_comes_is_answered_after_its_grace() -> None:
     call = Call().start()
     call.voice(1000, 1700)
-    call.feed(Words(1800, "A table, please.", final=False))
+    call.feed(TranscriptReceived(1800, "A table, please.", final=False))
     assert answered_at(call) == 1800 + 1200
     assert call.remembered() == [("user", "A table, please.")]
 
@@ -116,8 +116,8 @@ def test_a_partial_whose_final_never_comes_is_answered_after_its_grace() -> None
 def test_the_pause_counts_from_the_final_though_it_says_what_its_partial_said() -> None:
     call = Call().start()
     call.voice(1000, 1700)
-    call.feed(Words(1800, "A table, please.", final=False))
-    call.feed(Words(2000, "A table, please.", final=True))
+    call.feed(TranscriptReceived(1800, "A table, please.", final=False))
+    call.feed(TranscriptReceived(2000, "A table, please.", final=True))
     assert answered_at(call) == 2100
 
 
@@ -170,7 +170,7 @@ def test_what_brought_no_words_did_not_begin_the_turn() -> None:
 
 def test_words_without_a_voice_begin_when_they_come() -> None:
     call = Call().start()
-    call.feed(Words(2000, "Hello.", final=True))
+    call.feed(TranscriptReceived(2000, "Hello.", final=True))
     assert answered_at(call) == 2100
     assert [(m.start_ms, m.end_ms) for m in call.commands(Remember)] == [(2000, 2000)]
 

@@ -4,8 +4,16 @@ import pytest
 
 from bargein.turns import Plan
 from bargein.turns.commands import Decide, Duck, Unduck, UserInterrupted
-from bargein.turns.events import Judged, Say, SpeechQueued, SpeechRequested, VoiceStarted, VoiceStopped, Words
-from bargein.turns.evidence import (
+from bargein.turns.events import (
+    InterruptionJudged,
+    Say,
+    SpeechQueued,
+    SpeechRequested,
+    TranscriptReceived,
+    VoiceStarted,
+    VoiceStopped,
+)
+from bargein.turns.interruption.evidence import (
     DOUBT,
     DOUBTFUL_ECHO,
     ECHO,
@@ -35,8 +43,8 @@ def overheard(plan: Plan = PLAN) -> tuple[Call, int]:
 def judge(call: Call, onset_ms: int, age_ms: int, floor: float, echo: float = 0.0) -> None:
     """The verdict on a voice, after that on its first 160 ms, which left it open."""
     if call.state.caller.judged is None and age_ms > 160 and onset_ms == call.state.caller.onset_ms:
-        call.feed(Judged(onset_ms + 170, onset_ms, 160, min(floor, 0.5), echo))
-    call.feed(Judged(onset_ms + age_ms + 10, onset_ms, age_ms, floor, echo))
+        call.feed(InterruptionJudged(onset_ms + 170, onset_ms, 160, min(floor, 0.5), echo))
+    call.feed(InterruptionJudged(onset_ms + age_ms + 10, onset_ms, age_ms, floor, echo))
 
 
 def reasons(call: Call, what: str) -> list[str]:
@@ -151,7 +159,7 @@ def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
 ) -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 288, floor)
-    call.feed(Words(onset_ms + 350, text, final))
+    call.feed(TranscriptReceived(onset_ms + 350, text, final))
     assert bool(call.when(UserInterrupted)) == stops
 
 
@@ -159,7 +167,7 @@ def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
 def test_words_that_may_yet_become_listening_aloud_wait_for_the_rest(text: str, final: bool, stops: bool) -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 288, 0.8)
-    call.feed(Words(onset_ms + 350, text, final=final))
+    call.feed(TranscriptReceived(onset_ms + 350, text, final=final))
     assert bool(call.when(UserInterrupted)) == stops
 
 
@@ -179,13 +187,13 @@ def test_our_own_words_come_back_are_nobodys(text: str, echo: float, stops: bool
     call.hear(onset_ms, 4000)
     call.feed(VoiceStarted(onset_ms + 32, onset_ms))
     judge(call, onset_ms, 288, 0.5, echo)
-    call.feed(Words(onset_ms + 350, text, final=False))
+    call.feed(TranscriptReceived(onset_ms + 350, text, final=False))
     assert bool(call.when(UserInterrupted)) == stops
 
 
 def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + JUDGED_BY_MS + 50, "tomorrow", final=False))
+    call.feed(TranscriptReceived(onset_ms + JUDGED_BY_MS + 50, "tomorrow", final=False))
     assert call.when(UserInterrupted) == [onset_ms + JUDGED_BY_MS + 50]
 
 
@@ -194,21 +202,21 @@ def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
 )
 def test_only_a_very_sure_sound_outweighs_a_partial_that_listens_aloud(final: bool, floor: float, stops: bool) -> None:
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + 150, "Yeah.", final))
-    call.feed(Judged(onset_ms + 426, onset_ms, 416, floor, 0.0))
+    call.feed(TranscriptReceived(onset_ms + 150, "Yeah.", final))
+    call.feed(InterruptionJudged(onset_ms + 426, onset_ms, 416, floor, 0.0))
     assert bool(call.when(UserInterrupted)) == stops
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "stop"])
 def test_words_of_the_voice_before_wait_until_a_new_voice_has_been_judged(text: str) -> None:
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + 100, text, final=False))
+    call.feed(TranscriptReceived(onset_ms + 100, text, final=False))
     assert call.when(UserInterrupted) == []
     judge(call, onset_ms, 160, 0.1)
     call.until(onset_ms + 600)
     assert call.when(UserInterrupted) == []
     call, onset_ms = overheard()
-    call.feed(Words(onset_ms + 100, text, final=False))
+    call.feed(TranscriptReceived(onset_ms + 100, text, final=False))
     call.until(onset_ms + 600)
     assert call.when(UserInterrupted) == [onset_ms + JUDGED_BY_MS]
 
@@ -218,7 +226,7 @@ def test_a_voice_that_is_over_stops_nothing_by_its_sound(over_ms: int, stops: bo
     call, onset_ms = overheard()
     judge(call, onset_ms, 160, 0.1)
     call.feed(VoiceStopped(onset_ms + 300, onset_ms + 300))
-    call.feed(Judged(onset_ms + 300 + over_ms, onset_ms, 416, 1.0, 0.0))
+    call.feed(InterruptionJudged(onset_ms + 300 + over_ms, onset_ms, 416, 1.0, 0.0))
     assert bool(call.when(UserInterrupted)) == stops
 
 
@@ -241,6 +249,6 @@ def test_background_that_has_been_given_up_does_not_cut_what_comes_after_it() ->
     call.feed(SpeechQueued(7000, turn, 0, 3000, done=True))
     assert call.state.reply is not None
     assert call.state.reply.audible_ms is not None
-    call.feed(Judged(7100, 1000, 800, 1.0))
+    call.feed(InterruptionJudged(7100, 1000, 800, 1.0))
     assert call.when(UserInterrupted) == []
     assert call.when(Duck) == []

@@ -8,8 +8,8 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from bargein.turns import Plan, State, wake_at
 from bargein.turns.commands import Command, Decide, Duck, Remember, StartReply, Unduck
-from bargein.turns.events import Event, Judged
-from bargein.turns.evidence import (
+from bargein.turns.events import Event, InterruptionJudged
+from bargein.turns.interruption.evidence import (
     DOUBT,
     DOUBTFUL_ECHO,
     ECHO,
@@ -20,15 +20,15 @@ from bargein.turns.evidence import (
     THRESHOLDS,
     UNJUDGED_MS,
     WORDS,
-    listens_aloud,
+    is_backchannel,
     may_listen,
     repeats,
     stops_by,
     threshold,
 )
-from bargein.turns.history import lately_spoken
-from bargein.turns.interruption import BRIDGED_DIP_MS
+from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, find_phrase
+from bargein.turns.replies.history import lately_spoken
 from tests.turns import test_laws
 
 AGES = [age_ms for age_ms, _ in THRESHOLDS]
@@ -39,10 +39,10 @@ class Overhearing(test_laws.Conversation):
 
     def __init__(self) -> None:
         super().__init__()
-        self.verdict: Judged | None = None
+        self.verdict: InterruptionJudged | None = None
         self.ducked: str | None = None
         self.heard: dict[str, str] = {}
-        self.recovered: str | None = None
+        self.resumed: str | None = None
         self.floors: dict[str | None, int] = {}
 
     @initialize(plan=test_laws.PLANS)
@@ -68,7 +68,7 @@ class Overhearing(test_laws.Conversation):
     def voice_is_judged(self, *, gap: int, age_ms: int, floor: float, echo: float, stale: bool) -> None:
         at_ms = self.now + gap
         self.tick_until(at_ms)
-        event = Judged(at_ms, self.run_onset + (1 if stale else 0), age_ms, floor, echo)
+        event = InterruptionJudged(at_ms, self.run_onset + (1 if stale else 0), age_ms, floor, echo)
         if not stale and not self.deaf and (self.verdict is None or age_ms >= self.verdict.age_ms):
             self.verdict = event
         self.feed(event)
@@ -97,11 +97,11 @@ class Overhearing(test_laws.Conversation):
                 self.heard[command.turn_id] = command.text
             case Decide("stopped", _, turn):
                 self.floors[turn] = self.now + self.plan.backoff_ms
-            case Decide("recovered", _, turn) if turn is not None:
-                self.recovered = turn
+            case Decide("resumed", _, turn) if turn is not None:
+                self.resumed = turn
                 self.floors.pop(turn, None)
-            case StartReply(_, text) if self.recovered is not None:
-                turn, self.recovered = self.recovered, None
+            case StartReply(_, text) if self.resumed is not None:
+                turn, self.resumed = self.resumed, None
                 heard = None if self.plan.remember_model_output else self.heard.get(turn)
                 whole = self.texts.get(turn, "").split()
                 if text is not None and heard and heard.split() != whole:  # else there is nothing to go on with
@@ -123,7 +123,7 @@ class Overhearing(test_laws.Conversation):
         if words and phrase and stops_by(phrase, heard, words):
             assert judged is not None or self.now - self.run_onset >= JUDGED_BY_MS, "law 5: it is judged first"
             return
-        if words and listens_aloud(said, self.plan):
+        if words and is_backchannel(said, self.plan):
             assert not self.utterance_closed, "law 6: listening aloud never interrupts"
             assert judged is not None
             assert judged.floor >= SURE, "nor does a partial of it, but where the sound is very sure that it is none"

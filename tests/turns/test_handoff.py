@@ -18,8 +18,8 @@ from bargein.turns.events import (
     ToolReturned,
     ToolsCalled,
 )
-from bargein.turns.hookplan import Action, Hook
-from bargein.turns.hooks import ENDING_MS, GONE_MS
+from bargein.turns.hooks.plan import Action, Hook
+from bargein.turns.hooks.triggers import ENDING_MS, GONE_MS
 from tests.turns.talking import Call, waiting
 
 BEA = Plan(first_message="Bea here.", voice_ms=500)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from bargein.turns.events import TimedWord
-from bargein.turns.history import chars_heard, heard_chars, heard_text
 from bargein.turns.phrases import words_with_ends
+from bargein.turns.replies.history import chars_heard, heard_chars, heard_text
 from bargein.turns.state import Reply, Segment
 
 TEN = "aaa bbb ccc ddd eee fff ggg hhh iii jjj"  # ten words that take the same time

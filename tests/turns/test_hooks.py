@@ -4,9 +4,9 @@ import json
 
 from bargein.turns import Plan
 from bargein.turns.commands import CallHookTool, RunTools, StartReply
-from bargein.turns.events import HangUp, HookToolCalled, ToolAsked, VoiceStarted, Words
-from bargein.turns.hookplan import Action, Hook
-from bargein.turns.hooks import GONE_MS
+from bargein.turns.events import HangUp, HookToolCalled, ToolAsked, TranscriptReceived, VoiceStarted
+from bargein.turns.hooks.plan import Action, Hook
+from bargein.turns.hooks.triggers import GONE_MS
 from tests.turns.talking import Call, waiting
 
 IDLE = Hook(
@@ -60,7 +60,7 @@ def test_who_speaks_before_the_question_sounds_is_not_asked_it() -> None:
     call, now = answered(waiting(hooks=(IDLE,)))
     call.until(now + 5000)
     assert texts(call) == ["Are you there?"]
-    call.feed(Words(now + 5100, "I am here.", final=True))
+    call.feed(TranscriptReceived(now + 5100, "I am here.", final=True))
     assert call.outcomes()[-1] == "superseded"
     assert len(call.cuts()) == 0
 
@@ -93,11 +93,11 @@ def test_a_transcript_in_doubt() -> None:
         on="assistant.transcriber.endpointedSpeechLowConfidence", do=(again,), confidence_min=0.2, confidence_max=0.4
     )
     call = Call(waiting(hooks=(hook,))).start()
-    call.feed(Words(100, "mumble", final=True, confidence=0.1))
+    call.feed(TranscriptReceived(100, "mumble", final=True, confidence=0.1))
     assert texts(call) == []
-    call.feed(Words(200, "a table for too", final=True, confidence=0.3))
+    call.feed(TranscriptReceived(200, "a table for too", final=True, confidence=0.3))
     assert texts(call) == ["Again?"]
-    call.feed(Words(300, "a table for two", final=True, confidence=0.4))
+    call.feed(TranscriptReceived(300, "a table for two", final=True, confidence=0.4))
     assert call.state.caller.said == "a table for two"
 
 
@@ -113,9 +113,9 @@ def test_a_caller_who_goes_on_with_what_was_answered_was_cut_too() -> None:
     pardon = Action(kind="add", texts=("Be sorry.",), respond=False)
     call = Call(waiting(hooks=(Hook(on="customer.speech.interrupted", do=(pardon,)),))).start()
     call.voice(100, 700)
-    call.feed(Words(800, "Tell me a", final=False))
+    call.feed(TranscriptReceived(800, "Tell me a", final=False))
     at_ms = call.settle(800)
     call.model_says(at_ms, "Well, I can.", 3000)
     call.until(at_ms + 1000)
-    call.feed(Words(at_ms + 1000, "Tell me a story about the sea.", final=True))
+    call.feed(TranscriptReceived(at_ms + 1000, "Tell me a story about the sea.", final=True))
     assert [text for role, text in call.remembered() if role == "system"] == ["Be sorry."]

@@ -15,7 +15,7 @@ from bargein.turns.commands import (
     Transcript,
     UserInterrupted,
 )
-from bargein.turns.events import Mute, ReplyToken, Say, VoiceStarted, VoiceStopped, Words
+from bargein.turns.events import Mute, ReplyToken, Say, TranscriptReceived, VoiceStarted, VoiceStopped
 from tests.turns.talking import Call, waiting
 
 
@@ -29,7 +29,7 @@ def talking(text: str = "one two three four five six seven eight nine ten", **ch
 def interrupted_by(text: str, *, final: bool = False, **changes: object) -> bool:
     """Whether words alone, with no voice detected, cut the assistant off."""
     call = talking(**changes)
-    call.feed(Words(4000, text, final=final))
+    call.feed(TranscriptReceived(4000, text, final=final))
     return call.cuts() != []
 
 
@@ -144,7 +144,7 @@ def test_a_run_of_voice_cuts_only_one_reply() -> None:
     call.until(4200)
     # The voice goes on for long and brings no words: it is taken for background, and the reply goes on over it.
     call.until(20_000)
-    assert call.decisions() == ["answering", "stopped", "ignored", "recovered"]
+    assert call.decisions() == ["answering", "stopped", "ignored", "resumed"]
     call.hear(20_000, 0)
     assert len(call.cuts()) == 1
 
@@ -156,7 +156,7 @@ def test_the_rest_of_a_run_that_has_cut_does_not_cut_what_follows() -> None:
     call.feed(Say(4210, "Yes?", interrupts=True))
     call.model_says(4220, "Yes?", 2000)
     call.feed(VoiceStopped(4300, 4300))
-    call.feed(Words(4350, "Which table", final=True))
+    call.feed(TranscriptReceived(4350, "Which table", final=True))
     assert call.when(Play)[-1] == 4350
     call.feed(VoiceStarted(4380, 4370))
     call.until(5000)
@@ -196,37 +196,37 @@ def test_with_num_words_a_voice_alone_never_interrupts(num_words: int) -> None:
     call.feed(VoiceStarted(4032, 4000))
     call.until(8000)
     assert call.cuts() == []
-    call.feed(Words(8001, "a table", final=False))
+    call.feed(TranscriptReceived(8001, "a table", final=False))
     assert call.when(UserInterrupted) == [8001]
 
 
 def test_words_may_come_before_voice_seconds_are_over() -> None:
     call = talking(voice_ms=500)
     call.feed(VoiceStarted(4032, 4000))
-    call.feed(Words(4100, "table", final=False))
+    call.feed(TranscriptReceived(4100, "table", final=False))
     assert call.when(UserInterrupted) == [4100]
 
 
 def test_the_words_are_those_of_one_utterance() -> None:
     call = talking(num_words=2)
-    call.feed(Words(4000, "table", final=True))
-    call.feed(Words(5000, "please", final=False))
+    call.feed(TranscriptReceived(4000, "table", final=True))
+    call.feed(TranscriptReceived(5000, "please", final=False))
     assert call.cuts() == []
-    call.feed(Words(5100, "please wrap", final=False))
+    call.feed(TranscriptReceived(5100, "please wrap", final=False))
     assert len(call.cuts()) == 1
 
 
 def test_words_from_before_the_reply_sounded_do_not_cut_it() -> None:
     call = Call(waiting(first_message_mode="assistant-speaks-first", first_message="Welcome to the desk."))
     call.start()
-    call.feed(Words(100, "table", final=True))
+    call.feed(TranscriptReceived(100, "table", final=True))
     call.feed(Say(150, "Please hold the line.", interrupts=True))
     call.model_says(200, "Please hold the line.", 3000)
     call.until(1000)
     assert call.state.reply is not None
     assert call.state.reply.audible_ms == 200
     assert call.cuts() == []
-    call.feed(Words(1001, "table please", final=False))
+    call.feed(TranscriptReceived(1001, "table please", final=False))
     assert len(call.cuts()) == 1
 
 
@@ -256,7 +256,7 @@ def test_an_assistant_may_have_no_phrases() -> None:
 def test_a_voice_known_to_be_an_acknowledgement_never_interrupts_however_long() -> None:
     call = talking(voice_ms=400)
     call.feed(VoiceStarted(4032, 4000))
-    call.feed(Words(4300, "yeah", final=False))
+    call.feed(TranscriptReceived(4300, "yeah", final=False))
     call.until(8000)
     assert call.cuts() == []
 
@@ -264,15 +264,15 @@ def test_a_voice_known_to_be_an_acknowledgement_never_interrupts_however_long() 
 def test_an_acknowledgement_that_goes_on_interrupts() -> None:
     call = talking(voice_ms=400)
     call.feed(VoiceStarted(4032, 4000))
-    call.feed(Words(4300, "yeah", final=False))
-    call.feed(Words(4700, "yeah I want", final=False))
+    call.feed(TranscriptReceived(4300, "yeah", final=False))
+    call.feed(TranscriptReceived(4700, "yeah I want", final=False))
     assert call.when(UserInterrupted) == [4700]
 
 
 def test_the_voice_after_an_acknowledgement_counts_anew() -> None:
     call = talking()
     call.voice(4000, 4150)
-    call.feed(Words(4400, "yeah", final=True))
+    call.feed(TranscriptReceived(4400, "yeah", final=True))
     call.feed(VoiceStarted(5032, 5000))
     call.until(5199)
     assert call.cuts() == []
@@ -280,23 +280,23 @@ def test_the_voice_after_an_acknowledgement_counts_anew() -> None:
     assert len(call.cuts()) == 1
     # What was only listening aloud is no part of what the caller then says.
     call.feed(VoiceStopped(5532, 5500))
-    call.feed(Words(5800, "What is next?", final=True))
+    call.feed(TranscriptReceived(5800, "What is next?", final=True))
     call.until(6000)
     assert call.remembered()[-1] == ("user", "What is next?")
 
 
 def test_a_final_acknowledgement_is_put_aside_when_other_words_follow() -> None:
     call = talking(num_words=2)
-    call.feed(Words(4000, "Yeah.", final=True))
-    call.feed(Words(5000, "What is next?", final=True))
+    call.feed(TranscriptReceived(4000, "Yeah.", final=True))
+    call.feed(TranscriptReceived(5000, "What is next?", final=True))
     call.until(6000)
     assert call.remembered()[-1] == ("user", "What is next?")
 
 
 def test_words_before_a_cut_belong_to_the_turn_that_cuts() -> None:
     call = talking(num_words=2)
-    call.feed(Words(4000, "Table", final=True))
-    call.feed(Words(5000, "for you.", final=True))
+    call.feed(TranscriptReceived(4000, "Table", final=True))
+    call.feed(TranscriptReceived(5000, "for you.", final=True))
     call.until(6000)
     assert call.remembered()[-1] == ("user", "Table for you.")
 
@@ -311,7 +311,7 @@ def test_a_protected_say_is_never_cut(text: str, voice: bool) -> None:
     call.model_says(100, "This call is recorded.", 5000)
     if voice:
         call.feed(VoiceStarted(1032, 1000))
-    call.feed(Words(2000, text, final=False))
+    call.feed(TranscriptReceived(2000, text, final=False))
     call.until(4500)
     assert call.cuts() == []
     assert call.outcomes() == []
@@ -348,7 +348,7 @@ def test_a_muted_caller_interrupts_nothing() -> None:
     call = talking()
     call.feed(Mute(3900, "customer", on=True))
     call.feed(VoiceStarted(4032, 4000))
-    call.feed(Words(4500, "stop", final=True))
+    call.feed(TranscriptReceived(4500, "stop", final=True))
     call.until(6000)
     assert call.cuts() == []
     assert not call.messages(Transcript)[1:]
@@ -384,7 +384,7 @@ def test_why_it_was_cut_is_told_to_people() -> None:
     why: list[str] = []
     for text, changes in (("oh stop", {}), ("a table", {"num_words": 2}), ("table", {})):
         call = talking(**changes)
-        call.feed(Words(4000, text, final=False))
+        call.feed(TranscriptReceived(4000, text, final=False))
         why.append(call.commands(Decide)[-1].why)
     assert why == ['"stop" is an interruption phrase', "2 words, numWords is 2", "1 words, numWords is 0"]
 
@@ -392,7 +392,7 @@ def test_why_it_was_cut_is_told_to_people() -> None:
 def test_a_cut_before_the_first_word_was_heard_leaves_nothing_to_remember() -> None:
     call = talking()
     before = call.remembered()
-    call.feed(Words(4000, "stop", final=False))
+    call.feed(TranscriptReceived(4000, "stop", final=False))
     assert len(call.cuts()) == 1
     assert call.remembered() == before
 
@@ -400,7 +400,7 @@ def test_a_cut_before_the_first_word_was_heard_leaves_nothing_to_remember() -> N
 def test_tokens_after_the_cut_reach_nobody() -> None:
     call = talking()
     turn = call.reply()
-    call.feed(Words(4000, "stop", final=False))
+    call.feed(TranscriptReceived(4000, "stop", final=False))
     said = len(call.log)
     call.feed(ReplyToken(4001, turn, "eleven"))
     assert len(call.log) == said
@@ -415,7 +415,7 @@ def test_after_a_cut_the_assistant_is_silent_for_backoff_seconds(backoff_ms: int
     call.feed(VoiceStarted(4032, 4000))
     call.feed(VoiceStopped(4432, 4400))
     assert call.when(UserInterrupted) == [4200]
-    call.feed(Words(4600, "What is next?", final=True))
+    call.feed(TranscriptReceived(4600, "What is next?", final=True))
     call.until(4700)
     call.model_says(4750, "Eleven.", 500)  # asked at 4700, so that waitSeconds end at 5100
     call.until(8000)
@@ -424,7 +424,7 @@ def test_after_a_cut_the_assistant_is_silent_for_backoff_seconds(backoff_ms: int
 
 def test_a_say_waits_for_backoff_seconds_too() -> None:
     call = talking()
-    call.feed(Words(4000, "stop", final=True))
+    call.feed(TranscriptReceived(4000, "stop", final=True))
     call.feed(Say(4050, "Sorry.", interrupts=True))
     call.model_says(4060, "Sorry.", 500)
     call.until(5500)

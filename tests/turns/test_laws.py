@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bargein.turns import Plan, State, step, tools, wake_at
+from bargein.turns import Plan, State, step, wake_at
 from bargein.turns.commands import (
     CallHookTool,
     CloseReply,
@@ -50,13 +50,14 @@ from bargein.turns.events import (
     TimedWord,
     ToolReturned,
     ToolsCalled,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
-from bargein.turns.hooks import ENDING_MS
-from bargein.turns.interruption import BRIDGED_DIP_MS
+from bargein.turns.hooks.triggers import ENDING_MS
+from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, find_phrase, is_made_of, words_with_ends
+from bargein.turns.tools import tool_calls
 from tests.turns.hook_watch import HOOKS, HookWatch
 from tests.turns.talking import CALL_ID, WAITING, Call
 from tests.turns.tool_watch import ANSWERS, CALLS, ToolWatch
@@ -229,7 +230,7 @@ class Conversation(RuleBasedStateMachine):
         self.tick_until(at)
         self.now = max(self.now, at)
         self.hears(text, final=final)
-        self.feed(Words(at, text, final))
+        self.feed(TranscriptReceived(at, text, final))
 
     def hears(self, text: str, *, final: bool) -> None:
         """What a transcriber's listener would take the running utterance to be."""
@@ -451,7 +452,7 @@ class Conversation(RuleBasedStateMachine):
                 self.settle_utterance()
             case Remember("assistant") if command.turn_id is not None and not command.tool_calls:
                 self.check_memory(command)
-            case Decide("recovered" | "ignored", why) if "listening aloud" in why:
+            case Decide("resumed" | "ignored", why) if "listening aloud" in why:
                 self.settle_utterance()
             case TakeOver(successor):
                 assert set(self.started) == set(self.closed), "nobody takes over amid a reply"
@@ -624,7 +625,7 @@ class Conversation(RuleBasedStateMachine):
         """Not while the call is ending: then what its tools have said is told to nobody any more."""
         s = self.state
         idle = s.reply is None and not s.owed and not s.sayings and s.alarm is None and not s.caller.said
-        return idle and not tools.awaits(s) and s.ending is None and s.handoff is None and s.closing is None
+        return idle and not tool_calls.awaits(s) and s.ending is None and s.handoff is None and s.closing is None
 
     def answer_as_a_good_shell(self) -> None:
         reply = self.state.reply

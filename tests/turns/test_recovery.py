@@ -3,16 +3,16 @@
 from bargein.turns.commands import CloseReply, Decide, ModelOutput, Remember, Send, StartReply, Transcript
 from bargein.turns.events import (
     AddMessage,
-    Judged,
+    InterruptionJudged,
     Mute,
     ReplyEnded,
     ReplyToken,
     Say,
     SpeechQueued,
     SpeechRequested,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
 from bargein.turns.plan import Plan
 from tests.turns.talking import Call, waiting
@@ -40,12 +40,12 @@ def restarted(call: Call) -> list[tuple[int, str | None]]:
 
 def test_a_cough_costs_the_rest_of_the_answer_nothing() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
     first, second = (c.turn_id for c in call.commands(StartReply))
     assert first != second
     assert call.messages(ModelOutput)[-1] == ModelOutput(second, "five six seven eight nine ten")
-    assert call.decisions()[-1] == "recovered"
+    assert call.decisions()[-1] == "resumed"
 
 
 def test_without_a_transcribers_word_a_cough_is_known_after_its_grace() -> None:
@@ -58,7 +58,7 @@ def test_without_a_transcribers_word_a_cough_is_known_after_its_grace() -> None:
 
 def test_the_rest_waits_for_backoff_seconds() -> None:
     call = cut_by_a_voice(backoff_ms=3000)
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     call.model_says(4800, "five six seven eight nine ten", 2000)
     call.until(7199)
     assert call.state.reply is not None
@@ -73,7 +73,7 @@ def cut_by_evidence(**changes: object) -> Call:
     call.talking(TEN)
     call.hear(4000, 1300)
     call.feed(VoiceStarted(4032, 4000))
-    call.feed(Judged(4210, 4000, 160, 1.0, 0.0))
+    call.feed(InterruptionJudged(4210, 4000, 160, 1.0, 0.0))
     call.feed(VoiceStopped(4432, 4400))
     assert call.when(CloseReply) == [4210]
     return call
@@ -92,11 +92,11 @@ def test_where_evidence_was_wrong_the_rest_goes_on_soon_and_backs_off_from_nothi
 
 def test_words_on_their_way_are_waited_for_and_a_true_interruption_is_backed_off_from() -> None:
     call = cut_by_evidence()
-    call.feed(Words(4500, "tomorrow", final=False))
+    call.feed(TranscriptReceived(4500, "tomorrow", final=False))
     call.until(5500)
     assert restarted(call) == []
     call = cut_by_evidence(backoff_ms=5000)
-    call.feed(Words(4500, "tomorrow.", final=True))
+    call.feed(TranscriptReceived(4500, "tomorrow.", final=True))
     call.until(5000)
     call.model_says(5100, "Tomorrow it is.", 1000)
     call.until(9209)
@@ -108,20 +108,20 @@ def test_words_on_their_way_are_waited_for_and_a_true_interruption_is_backed_off
 
 def test_what_had_to_be_backed_off_from_before_still_is() -> None:
     call = cut_by_evidence(backoff_ms=5000)
-    call.feed(Words(4500, "tomorrow.", final=True))
+    call.feed(TranscriptReceived(4500, "tomorrow.", final=True))
     call.until(5000)
     call.feed(ReplyToken(5100, call.reply(), "Well"))
     call.feed(VoiceStarted(5232, 5200))
-    call.feed(Words(5300, "the", final=False))
+    call.feed(TranscriptReceived(5300, "the", final=False))
     call.feed(VoiceStopped(5400, 5400))
-    call.feed(Words(5500, "", final=True))
+    call.feed(TranscriptReceived(5500, "", final=True))
     call.until(6000)
     assert call.state.floor_ms == 9210
 
 
 def test_the_rest_is_remembered_after_what_was_heard_before() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     call.model_says(4800, "five six seven eight nine ten", 2000)
     call.spoken(8000)
     assert call.remembered()[1:] == [
@@ -132,26 +132,26 @@ def test_the_rest_is_remembered_after_what_was_heard_before() -> None:
 
 def test_the_rest_can_be_interrupted_and_has_a_turn_id_of_its_own() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     second = call.model_says(4800, "five six seven eight nine ten", 2000)
-    call.feed(Words(6000, "stop", final=True))
+    call.feed(TranscriptReceived(6000, "stop", final=True))
     assert call.cuts()[1:] == [second]
     assert call.commands(Remember)[-1].source == "model"
 
 
 def test_the_rest_may_be_superseded_in_its_turn_and_named_for_it_has_been_told() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     second = call.reply()
-    call.feed(Words(4800, "Which table?", final=True))
+    call.feed(TranscriptReceived(4800, "Which table?", final=True))
     assert call.cuts()[1:] == [second]
     assert call.outcomes() == ["interrupted", "superseded"]
 
 
 def test_of_an_answer_that_was_heard_whole_nothing_is_said_again() -> None:
     call = cut_by_a_voice(heard_ms=3000)
-    call.feed(Words(4700, "", final=True))
-    assert call.decisions()[-1] == "recovered"
+    call.feed(TranscriptReceived(4700, "", final=True))
+    assert call.decisions()[-1] == "resumed"
     call.until(20_000)
     assert restarted(call) == []
     assert call.state.alarm is None
@@ -163,7 +163,7 @@ def test_an_answer_that_the_model_had_not_finished_is_asked_for_again() -> None:
     call.settle(call.user_says(100, "Hello there."))
     call.model_says(1100, TEN, 3000, ended=False)
     call.voice(4000, 4400)
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, None)]
 
 
@@ -173,11 +173,11 @@ def test_a_first_message_that_was_cut_goes_on_as_what_it_was() -> None:
     call.hear(1000, 1300)
     call.voice(1000, 1400)
     assert call.cuts() == [None]
-    call.feed(Words(1700, "", final=True))
+    call.feed(TranscriptReceived(1700, "", final=True))
     assert restarted(call) == [(1700, "five six seven eight nine ten")]
     assert not call.messages(ModelOutput)
     call.model_says(1700, "five six seven eight nine ten", 2000)
-    call.feed(Words(4000, "stop", final=False))
+    call.feed(TranscriptReceived(4000, "stop", final=False))
     assert call.cuts() == [None, None]
 
 
@@ -187,7 +187,7 @@ def test_what_is_spoken_from_a_text_goes_on_even_if_its_voice_had_not_finished()
     call.model_says(0, TEN, 3000, ended=False)
     call.hear(1000, 1300)
     call.voice(1000, 1400)
-    call.feed(Words(1700, "", final=True))
+    call.feed(TranscriptReceived(1700, "", final=True))
     assert restarted(call) == [(1700, "five six seven eight nine ten")]
 
 
@@ -197,7 +197,7 @@ def test_a_say_that_was_cut_still_ends_the_call() -> None:
     call.model_says(0, TEN, 3000)
     call.hear(1000, 1300)
     call.voice(1000, 1400)
-    call.feed(Words(1700, "", final=True))
+    call.feed(TranscriptReceived(1700, "", final=True))
     call.model_says(1700, "five six seven eight nine ten", 2000)
     call.until(3000)
     call.spoken(4500)
@@ -211,7 +211,7 @@ def test_a_say_that_was_cut_after_its_last_word_still_ends_the_call() -> None:
     call.hear(3000, 3000)
     call.voice(2950, 3350)
     assert call.cuts() == [None]
-    call.feed(Words(3600, "", final=True))
+    call.feed(TranscriptReceived(3600, "", final=True))
     assert call.ended_reason() == "assistant-ended-call-after-message-spoken"
 
 
@@ -220,7 +220,7 @@ def test_a_say_that_was_cut_after_its_last_word_still_ends_the_call() -> None:
 
 def test_an_acknowledgement_after_the_cut_makes_it_a_false_alarm() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "Uh-huh.", final=True))
+    call.feed(TranscriptReceived(4700, "Uh-huh.", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
     assert (
         call.commands(Decide)[-1].why == '"Uh-huh." was only listening aloud: a false alarm, so the assistant goes on'
@@ -233,7 +233,7 @@ def test_an_acknowledgement_after_the_cut_makes_it_a_false_alarm() -> None:
 
 def test_the_acknowledgement_is_not_answered_when_little_is_left_to_say() -> None:
     call = cut_by_a_voice(heard_ms=2700)
-    call.feed(Words(4700, "Uh-huh.", final=True))
+    call.feed(TranscriptReceived(4700, "Uh-huh.", final=True))
     call.model_says(4800, "nine ten", 300)
     call.until(5200)
     call.spoken(5500)
@@ -243,7 +243,7 @@ def test_the_acknowledgement_is_not_answered_when_little_is_left_to_say() -> Non
 
 def test_a_yes_to_a_question_that_was_cut_answers_it() -> None:
     call = cut_by_a_voice("one two three four five six seven eight nine ten?")
-    call.feed(Words(4700, "Yes.", final=True))
+    call.feed(TranscriptReceived(4700, "Yes.", final=True))
     call.until(4800)
     assert restarted(call) == [(4800, None)]
     assert call.remembered()[-1] == ("user", "Yes.")
@@ -251,13 +251,13 @@ def test_a_yes_to_a_question_that_was_cut_answers_it() -> None:
 
 def test_a_question_goes_on_after_a_cough() -> None:
     call = cut_by_a_voice("one two three four five six seven eight nine ten?")
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten?")]
 
 
 def test_real_words_after_the_cut_are_answered() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "Which table?", final=True))
+    call.feed(TranscriptReceived(4700, "Which table?", final=True))
     call.until(4800)
     assert restarted(call) == [(4800, None)]
     assert call.state.alarm is None
@@ -268,12 +268,12 @@ def test_nothing_goes_on_while_the_caller_holds_the_floor() -> None:
     call.talking()
     call.hear(4000, 1300)
     call.feed(VoiceStarted(4032, 4000))
-    call.feed(Words(4500, "", final=True))
+    call.feed(TranscriptReceived(4500, "", final=True))
     call.until(7000)
     assert restarted(call) == []
-    call.feed(Words(7000, "well", final=False))
+    call.feed(TranscriptReceived(7000, "well", final=False))
     call.feed(VoiceStopped(7500, 7500))
-    call.feed(Words(7700, "Well, yes.", final=True))
+    call.feed(TranscriptReceived(7700, "Well, yes.", final=True))
     call.until(9000)
     assert call.remembered()[-1] == ("user", "Well, yes.")
 
@@ -281,7 +281,7 @@ def test_nothing_goes_on_while_the_caller_holds_the_floor() -> None:
 def test_nothing_goes_on_while_the_assistant_is_muted() -> None:
     call = cut_by_a_voice()
     call.feed(Mute(4500, "assistant", on=True))
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == []
     call.feed(Mute(6000, "assistant", on=False))
     assert restarted(call) == [(6000, "five six seven eight nine ten")]
@@ -295,7 +295,7 @@ def test_a_say_that_waits_comes_after_what_a_false_alarm_cut() -> None:
     call.voice(4000, 4400)
     call.until(4500)
     assert restarted(call) == []
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
     call.model_says(4800, "five six seven eight nine ten", 2000)
     call.spoken(8000)
@@ -305,7 +305,7 @@ def test_a_say_that_waits_comes_after_what_a_false_alarm_cut() -> None:
 def test_a_say_that_comes_before_the_alarm_is_known_to_be_false_waits_too() -> None:
     call = cut_by_a_voice()
     call.feed(Say(4500, "By the way."))
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
 
 
@@ -314,7 +314,7 @@ def test_a_say_that_waits_comes_before_the_answer_to_real_words() -> None:
     call.talking()
     call.feed(Say(3500, "By the way."))
     call.voice(4000, 4400)
-    call.feed(Words(4700, "Which table?", final=True))
+    call.feed(TranscriptReceived(4700, "Which table?", final=True))
     assert restarted(call) == [(4700, "By the way.")]
     call.model_says(4800, "By the way.", 500)
     call.until(6000)
@@ -328,7 +328,7 @@ def test_a_say_that_interrupts_comes_instead_of_what_was_cut() -> None:
     call = cut_by_a_voice()
     call.feed(Say(4500, "Sorry.", interrupts=True))
     assert restarted(call) == [(4500, "Sorry.")]
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     call.model_says(4800, "Sorry.", 500)
     call.until(6000)
     call.spoken(6000)
@@ -342,7 +342,7 @@ def test_a_message_that_wants_an_answer_gets_it_after_what_goes_on() -> None:
     call.feed(AddMessage(3500, "system", "The caller is a regular."))
     call.hear(4000, 1300)
     call.voice(4000, 4400)
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     call.model_says(4800, "five six seven eight nine ten", 2000)
     call.spoken(8000)
     assert restarted(call) == [(4700, "five six seven eight nine ten"), (8000, None)]
@@ -357,11 +357,11 @@ def test_words_before_the_answer_sounds_supersede_it() -> None:
     first = call.reply()
     call.feed(VoiceStarted(1200, 1190))
     assert call.outcomes() == []
-    call.feed(Words(1400, "for two", final=False))
+    call.feed(TranscriptReceived(1400, "for two", final=False))
     assert call.outcomes() == ["superseded"]
     assert call.cuts() == []  # nobody has been told of it
     call.feed(VoiceStopped(1500, 1490))
-    call.feed(Words(1700, "for two people.", final=True))
+    call.feed(TranscriptReceived(1700, "for two people.", final=True))
     call.until(1800)
     assert call.remembered() == [("user", "A table, please."), ("user", "for two people.")]
     assert call.reply() != first
@@ -372,7 +372,7 @@ def test_a_superseded_reply_that_clients_know_of_is_named() -> None:
     call.settle(call.user_says(100, "A table, please."))
     first = call.reply()
     call.feed(ReplyToken(1200, first, "With "))
-    call.feed(Words(1300, "for two", final=False))
+    call.feed(TranscriptReceived(1300, "for two", final=False))
     assert call.cuts() == [first]
     assert call.commands(Decide)[-1].what == "superseded"
     assert call.remembered() == [("user", "A table, please.")]
@@ -381,15 +381,15 @@ def test_a_superseded_reply_that_clients_know_of_is_named() -> None:
 def test_an_acknowledgement_supersedes_nothing() -> None:
     call = Call().start()
     call.settle(call.user_says(100, "A table, please."))
-    call.feed(Words(1300, "okay", final=True))
+    call.feed(TranscriptReceived(1300, "okay", final=True))
     assert call.outcomes() == []
 
 
 def test_an_acknowledgement_before_the_answer_sounds_is_part_of_what_follows() -> None:
     call = Call().start()
     call.settle(call.user_says(100, "A table, please."))
-    call.feed(Words(1300, "Yes.", final=True))
-    call.feed(Words(1500, "For two people.", final=True))
+    call.feed(TranscriptReceived(1300, "Yes.", final=True))
+    call.feed(TranscriptReceived(1500, "For two people.", final=True))
     call.until(1600)
     assert call.remembered()[1:] == [("user", "Yes. For two people.")]
 
@@ -397,10 +397,10 @@ def test_an_acknowledgement_before_the_answer_sounds_is_part_of_what_follows() -
 def test_a_protected_or_given_text_is_not_superseded() -> None:
     call = Call().start()
     call.feed(Say(100, "Please hold."))
-    call.feed(Words(200, "for two", final=True))
+    call.feed(TranscriptReceived(200, "for two", final=True))
     assert call.outcomes() == []
     call = Call(Plan(first_message_mode="assistant-speaks-first-with-model-generated-message")).start()
-    call.feed(Words(200, "for two", final=True))
+    call.feed(TranscriptReceived(200, "for two", final=True))
     assert call.outcomes() == []
 
 
@@ -409,9 +409,9 @@ def test_a_superseding_that_is_taken_back_brings_the_answer_again() -> None:
     call.settle(call.user_says(100, "A table, please."))
     call.feed(VoiceStarted(1200, 1190))
     call.feed(VoiceStopped(1300, 1290))
-    call.feed(Words(1400, "the", final=False))
+    call.feed(TranscriptReceived(1400, "the", final=False))
     assert call.outcomes() == ["superseded"]
-    call.feed(Words(1600, "", final=True))
+    call.feed(TranscriptReceived(1600, "", final=True))
     assert restarted(call) == [(1600, None)]
 
 
@@ -419,8 +419,8 @@ def test_a_superseded_answer_that_was_complete_is_not_asked_for_twice() -> None:
     call = Call(waiting(wait_ms=2000)).start()
     call.settle(call.user_says(100, "A table, please."))
     call.model_says(1200, "With pleasure.", 800)
-    call.feed(Words(1400, "the", final=False))
-    call.feed(Words(1600, "", final=True))
+    call.feed(TranscriptReceived(1400, "the", final=False))
+    call.feed(TranscriptReceived(1600, "", final=True))
     assert restarted(call) == [(1600, "With pleasure.")]
 
 
@@ -431,7 +431,7 @@ def answered_early() -> Call:
     """A partial of three words is answered at 3100, for its final has not come; the answer is silent so far."""
     call = Call().start()
     call.voice(1000, 1700)
-    call.feed(Words(1900, "A table, please.", final=False))
+    call.feed(TranscriptReceived(1900, "A table, please.", final=False))
     call.until(3100)
     assert call.remembered() == [("user", "A table, please.")]
     return call
@@ -439,7 +439,7 @@ def answered_early() -> Call:
 
 def test_the_final_of_an_answered_partial_is_no_new_turn() -> None:
     call = answered_early()
-    call.feed(Words(3500, "A table, please.", final=True))
+    call.feed(TranscriptReceived(3500, "A table, please.", final=True))
     assert call.messages(Transcript)[-1] == Transcript("user", final=True, text="A table, please.")
     call.until(8000)
     assert call.outcomes() == []
@@ -449,15 +449,15 @@ def test_the_final_of_an_answered_partial_is_no_new_turn() -> None:
 def test_a_word_more_is_no_new_turn_either_and_a_late_partial_tells_nobody() -> None:
     call = answered_early()
     told = len(call.log)
-    call.feed(Words(3400, "A table please sir", final=False))
+    call.feed(TranscriptReceived(3400, "A table please sir", final=False))
     assert len(call.log) == told
-    call.feed(Words(3500, "A table please sir.", final=True))
+    call.feed(TranscriptReceived(3500, "A table please sir.", final=True))
     assert call.outcomes() == []
 
 
 def test_two_words_more_are_news() -> None:
     call = answered_early()
-    call.feed(Words(3500, "A table, please, for two.", final=True))
+    call.feed(TranscriptReceived(3500, "A table, please, for two.", final=True))
     assert call.outcomes() == ["superseded"]
     call.until(4100)
     assert call.remembered()[-1] == ("user", "A table, please, for two.")
@@ -465,40 +465,40 @@ def test_two_words_more_are_news() -> None:
 
 def test_news_that_shrinks_again_is_still_the_callers_last_word() -> None:
     call = answered_early()
-    call.feed(Words(3400, "A table please for two", final=False))
-    call.feed(Words(3600, "Tables!", final=True))
+    call.feed(TranscriptReceived(3400, "A table please for two", final=False))
+    call.feed(TranscriptReceived(3600, "Tables!", final=True))
     call.until(3700)
     assert call.remembered()[-1] == ("user", "Tables!")
 
 
 def test_after_the_late_final_the_next_words_count_again() -> None:
     call = answered_early()
-    call.feed(Words(3500, "A table, please.", final=True))
-    call.feed(Words(4000, "Hello?", final=True))
+    call.feed(TranscriptReceived(3500, "A table, please.", final=True))
+    call.feed(TranscriptReceived(4000, "Hello?", final=True))
     assert call.outcomes() == ["superseded"]
 
 
 def test_after_a_new_voice_the_next_words_count_again() -> None:
     call = answered_early()
     call.feed(VoiceStarted(3500, 3480))
-    call.feed(Words(3700, "Hello", final=False))
+    call.feed(TranscriptReceived(3700, "Hello", final=False))
     assert call.outcomes() == ["superseded"]
 
 
 def test_a_late_final_without_words_changes_nothing() -> None:
     call = answered_early()
-    call.feed(Words(3500, "", final=True))
+    call.feed(TranscriptReceived(3500, "", final=True))
     assert call.outcomes() == []
     assert call.state.caller.committed_words == 0
-    call.feed(Words(4000, "Hello?", final=True))
+    call.feed(TranscriptReceived(4000, "Hello?", final=True))
     assert call.outcomes() == ["superseded"]
 
 
 def test_a_partial_without_words_changes_nothing() -> None:
     call = Call().start()
-    call.feed(Words(1000, "A table", final=False))
+    call.feed(TranscriptReceived(1000, "A table", final=False))
     told = len(call.log)
-    call.feed(Words(1100, "...", final=False))
+    call.feed(TranscriptReceived(1100, "...", final=False))
     assert len(call.log) == told
     assert call.state.caller.said == "A table"
 
@@ -509,8 +509,8 @@ def test_a_partial_without_words_changes_nothing() -> None:
 def test_a_partial_that_is_taken_back_is_not_answered() -> None:
     call = Call().start()
     call.voice(1000, 1700)
-    call.feed(Words(1800, "the", final=False))
-    call.feed(Words(2000, " ", final=True))
+    call.feed(TranscriptReceived(1800, "the", final=False))
+    call.feed(TranscriptReceived(2000, " ", final=True))
     call.until(20_000)
     assert restarted(call) == []
     assert not call.commands(StartReply)
@@ -520,8 +520,8 @@ def test_taking_back_leaves_what_was_said_before() -> None:
     call = Call().start()
     call.user_says(1000, "A table, please.")
     call.voice(1950, 2300)
-    call.feed(Words(2400, "the", final=False))
-    call.feed(Words(2500, "", final=True))
+    call.feed(TranscriptReceived(2400, "the", final=False))
+    call.feed(TranscriptReceived(2500, "", final=True))
     call.until(2600)
     assert call.remembered() == [("user", "A table, please.")]
 
@@ -529,7 +529,7 @@ def test_taking_back_leaves_what_was_said_before() -> None:
 def test_a_final_stands_when_an_empty_one_follows() -> None:
     call = Call().start()
     call.user_says(1000, "A table")
-    call.feed(Words(2000, "", final=True))
+    call.feed(TranscriptReceived(2000, "", final=True))
     call.until(4000)
     assert call.remembered() == [("user", "A table")]
 
@@ -537,7 +537,7 @@ def test_a_final_stands_when_an_empty_one_follows() -> None:
 def test_a_voice_that_goes_on_holds_the_floor_though_its_words_were_taken_back() -> None:
     call = cut_by_a_voice()
     call.feed(VoiceStarted(4600, 4590))
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     call.until(5000)
     assert restarted(call) == []
     call.feed(VoiceStopped(5032, 5000))
@@ -571,7 +571,7 @@ def test_new_words_give_a_background_voice_the_floor_again() -> None:
     call.feed(VoiceStarted(100, 100))
     call.until(5100)
     assert not call.state.caller.holds_floor
-    call.feed(Words(6000, "A table", final=False))
+    call.feed(TranscriptReceived(6000, "A table", final=False))
     assert call.state.caller.holds_floor
     call.until(10_999)
     assert call.state.caller.holds_floor
@@ -585,7 +585,7 @@ def test_words_that_repeat_themselves_under_a_background_voice_hold_no_floor() -
     call.model_says(0, "This call is recorded.", 9000)
     call.feed(VoiceStarted(132, 100))
     for at_ms in range(1000, 9000, 500):
-        call.feed(Words(at_ms, "A table, please.", final=False))
+        call.feed(TranscriptReceived(at_ms, "A table, please.", final=False))
     call.spoken(9000)
     assert call.when(StartReply) == [0, 9000]
 
@@ -614,7 +614,7 @@ def test_an_empty_final_gives_a_background_voice_no_floor() -> None:
     call = Call().start()
     call.feed(VoiceStarted(100, 100))
     call.until(5200)
-    call.feed(Words(5300, "", final=True))
+    call.feed(TranscriptReceived(5300, "", final=True))
     assert not call.state.caller.holds_floor
 
 
@@ -635,7 +635,7 @@ def test_a_background_voice_ends_a_false_alarm() -> None:
 def test_listening_aloud_amid_a_speech_is_not_answered() -> None:
     call = Call()
     call.talking()
-    call.feed(Words(4000, "Yeah.", final=True))
+    call.feed(TranscriptReceived(4000, "Yeah.", final=True))
     call.spoken(5001)
     call.until(9000)
     assert len(call.commands(StartReply)) == 1
@@ -645,7 +645,7 @@ def test_listening_aloud_amid_a_speech_is_not_answered() -> None:
 def test_a_yes_over_the_last_word_is_answered() -> None:
     call = Call()
     call.talking()
-    call.feed(Words(4000, "Yeah.", final=True))
+    call.feed(TranscriptReceived(4000, "Yeah.", final=True))
     call.spoken(5000)
     call.until(5000)
     assert restarted(call) == [(5000, None)]
@@ -654,7 +654,7 @@ def test_a_yes_over_the_last_word_is_answered() -> None:
 def test_a_yes_amid_a_question_answers_it() -> None:
     call = Call()
     call.talking(TEN + "?")
-    call.feed(Words(4000, "Yes.", final=True))
+    call.feed(TranscriptReceived(4000, "Yes.", final=True))
     call.spoken(6000)
     assert call.remembered()[-1] == ("user", "Yes.")
 
@@ -662,9 +662,9 @@ def test_a_yes_amid_a_question_answers_it() -> None:
 def test_what_was_listened_aloud_lets_the_next_turn_be_its_own() -> None:
     call = Call()
     call.talking()
-    call.feed(Words(4000, "Yeah.", final=False))
+    call.feed(TranscriptReceived(4000, "Yeah.", final=False))
     call.spoken(6000)
-    call.feed(Words(6100, "Yeah.", final=True))
+    call.feed(TranscriptReceived(6100, "Yeah.", final=True))
     assert call.messages(Transcript)[-1] == Transcript("user", final=True, text="Yeah.")
     call.user_says(7000, "What is next?")
     call.until(8000)
@@ -673,7 +673,7 @@ def test_what_was_listened_aloud_lets_the_next_turn_be_its_own() -> None:
 
 def test_a_resumed_reply_takes_no_tokens() -> None:
     call = cut_by_a_voice()
-    call.feed(Words(4700, "", final=True))
+    call.feed(TranscriptReceived(4700, "", final=True))
     told = len(call.log)
     call.feed(ReplyToken(4800, call.reply(), "eleven"))
     assert len(call.log) == told

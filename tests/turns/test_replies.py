@@ -29,9 +29,9 @@ from bargein.turns.events import (
     SpeechQueued,
     SpeechRequested,
     TimedWord,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
 from tests.turns.talking import CALL_ID, Call, waiting
 
@@ -198,7 +198,7 @@ def test_a_reply_does_not_begin_over_a_caller_who_speaks(words: bool) -> None:
     call.feed(VoiceStopped(1100, 1080))
     assert not call.commands(Play)
     if words:
-        call.feed(Words(1500, "Hello?", final=True))
+        call.feed(TranscriptReceived(1500, "Hello?", final=True))
         assert call.when(Play) == [1500]
         assert call.cuts() == []  # what was said until then is no reaction to it
     else:
@@ -405,7 +405,7 @@ def test_cut_in_a_later_segment_its_final_is_what_was_heard_of_that_segment() ->
     call.until(1500)
     call.hear(2000, 500)
     call.hear(2500, 1000)
-    call.feed(Words(2501, "stop", final=False))
+    call.feed(TranscriptReceived(2501, "stop", final=False))
     assert [m.text for m in call.messages(Transcript) if m.role == "assistant"] == ["One.", "aaa", "aaa"]
     assert call.remembered()[-1] == ("assistant", "One. aaa")
 
@@ -427,7 +427,7 @@ def test_history_may_hold_what_the_model_put_out_instead_of_what_was_heard() -> 
     call.model_says(1100, " one two three four ", 1000)
     call.until(1500)
     call.hear(2000, 500)
-    call.feed(Words(2001, "stop", final=False))
+    call.feed(TranscriptReceived(2001, "stop", final=False))
     assert call.remembered()[-1] == ("assistant", "one two three four")
 
 
@@ -454,7 +454,7 @@ def test_also_of_a_reply_that_made_no_sound() -> None:
 def test_but_never_of_a_reply_that_was_dropped_unheard() -> None:
     call = asked(remember_model_output=True)
     call.feed(ReplyToken(1200, call.reply(), "With "))
-    call.feed(Words(1300, "for two", final=False))
+    call.feed(TranscriptReceived(1300, "for two", final=False))
     assert call.outcomes() == ["superseded"]
     assert call.remembered() == [("user", "Hello there.")]
 
@@ -480,7 +480,7 @@ def test_an_end_call_phrase_that_was_cut_off_ends_nothing() -> None:
     call.model_says(1100, "Thank you, goodbye!", 800)
     call.until(1500)
     call.hear(2000, 500)
-    call.feed(Words(2001, "wait", final=True))
+    call.feed(TranscriptReceived(2001, "wait", final=True))
     call.until(2200)
     assert call.ended_reason() is None
 
@@ -515,7 +515,7 @@ def test_the_end_of_a_call_remembers_what_was_heard_and_what_the_caller_was_sayi
     call.model_says(1100, "aaa bbb", 800)
     call.until(1500)
     call.hear(1900, 400)
-    call.feed(Words(2000, "Table please", final=False))
+    call.feed(TranscriptReceived(2000, "Table please", final=False))
     call.feed(AddMessage(2050, "system", "The caller is a regular.", respond=False))
     call.feed(ReplyFailed(2100, call.reply(), "pipeline-error-custom-voice-failed"))
     assert call.remembered()[1:] == [

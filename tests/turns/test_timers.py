@@ -14,9 +14,9 @@ from bargein.turns.events import (
     SpeechQueued,
     SpeechRequested,
     Tick,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
 from tests.turns.talking import CALL_ID, Call, waiting
 
@@ -249,9 +249,10 @@ def test_a_voice_that_began_in_time_breaks_the_silence() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [Words(9000, "um", final=False), Say(9000, "Hi."), AddMessage(9000, "system", "x", respond=False)]
+    "event",
+    [TranscriptReceived(9000, "um", final=False), Say(9000, "Hi."), AddMessage(9000, "system", "x", respond=False)],
 )
-def test_what_breaks_the_silence(event: Words | Say | AddMessage) -> None:
+def test_what_breaks_the_silence(event: TranscriptReceived | Say | AddMessage) -> None:
     call = Call(waiting(silence_timeout_ms=10_000)).start()
     call.feed(event)
     call.until(10_500)

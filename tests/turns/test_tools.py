@@ -3,17 +3,8 @@
 from typing import Any
 
 from bargein.turns.commands import Remember, RunTools, StartReply, StopTool
-from bargein.turns.events import (
-    AddMessage,
-    HangUp,
-    Mute,
-    ReplyEnded,
-    Staged,
-    ToolAsked,
-    ToolReturned,
-    ToolsCalled,
-)
-from bargein.turns.tools import MOST_IN_FLIGHT, MOST_ROUNDS
+from bargein.turns.events import AddMessage, HangUp, Mute, ReplyEnded, Staged, ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.tools.tool_calls import MOST_IN_FLIGHT, MOST_ROUNDS
 from tests.turns.talking import Call, waiting
 
 
@@ -169,7 +160,7 @@ def test_a_blocking_tool_runs_after_a_false_alarm() -> None:
     call.hear(now + 600, 500)
     call.voice(now + 700, now + 1100)
     call.until(now + 4000)
-    assert call.decisions().count("recovered") == 1
+    assert call.decisions().count("resumed") == 1
     assert runs(call) == []
     rest = call.commands(StartReply)[-1].text
     assert rest is not None

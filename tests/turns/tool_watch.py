@@ -77,7 +77,7 @@ class ToolWatch:
                 self.check_reply(turn_id, text)
             case CloseReply(turn_id, "spoken"):
                 self.spoken.append(self.texts.get(turn_id, ""))
-            case Decide("answering" | "recovered"):
+            case Decide("answering" | "resumed"):
                 self.explained = True
             case _:
                 pass

@@ -8,7 +8,7 @@ import pytest
 
 from bargein.ports import ServerError
 from bargein.webhooks.guard import AddressGuard, AddressRefusedError, PrivateAddressError, is_public
-from tests.webhooks.house import house
+from tests.webhooks.owner_server import house
 from tests.webhooks.receiver import Receiver, response
 
 pytestmark = pytest.mark.anyio

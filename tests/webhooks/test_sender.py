@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bargein.ports import ServerError
 from bargein.webhooks.sender import MAX_ANSWER_BYTES
-from tests.webhooks.house import house, plan
+from tests.webhooks.owner_server import house, plan
 from tests.webhooks.receiver import NEVER, Got, Receiver, as_json, response
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bargein.wire import client_messages as m
+from bargein.wire.client_controls import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_inbound
 from bargein.wire.errors import WireError
-from bargein.wire.inbound import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_inbound
 from tests.vapi_schema import problems
 
 NOW = 1_763_925_000_123

@@ -12,12 +12,15 @@ from typing import Any
 import anyio
 import structlog
 
-from bargein.call import journal
-from bargein.call.audience import Audience
-from bargein.call.call_log import CallLog
-from bargein.call.insight import Insight
-from bargein.call.outcome import (
-    Told,
+from bargein.call.clients.insight import Insight
+from bargein.call.clients.listeners import Listeners
+from bargein.call.components import CallEnvironment, join
+from bargein.call.context import AgentSetup, Providers
+from bargein.call.hearing.voicemail import VOICEMAIL
+from bargein.call.record import journal
+from bargein.call.record.call_log import CallLog
+from bargein.call.record.outcome import (
+    CallSummary,
     activation_of,
     artifact_of,
     followed_by,
@@ -26,12 +29,9 @@ from bargein.call.outcome import (
     record_of,
     settled_plan,
 )
-from bargein.call.parts import Around, join
-from bargein.call.passing import Part, Relay
-from bargein.call.recording import Recording
-from bargein.call.setting import Providers, Setting
-from bargein.call.toolwork import SPOKEN_AND_ENDED
-from bargein.call.voicemail import VOICEMAIL
+from bargein.call.record.recording import Recording
+from bargein.call.tools.executor import SPOKEN_AND_ENDED
+from bargein.call.tools.transfer import Handoffs, Successor
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
 from bargein.ports import CallRecords, JournalSink, Leg, Recorder, Unrecorded
 from bargein.turns import State, step, wake_at
@@ -55,8 +55,8 @@ from bargein.turns.commands import (
     TakeOver,
     Unduck,
 )
-from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick, Words
-from bargein.wire import inbound
+from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick, TranscriptReceived
+from bargein.wire import client_controls
 from bargein.wire.base import JsonObject
 
 _log = structlog.get_logger("bargein.call")
@@ -69,7 +69,7 @@ class CallSession:
 
     def __init__(
         self,
-        setting: Setting,
+        setup: AgentSetup,
         providers: Providers,
         leg: Leg,
         *,
@@ -78,22 +78,22 @@ class CallSession:
         sink: JournalSink,
         recorder: Recorder | None = None,
         log: JournalSink | None = None,
-        relay: Relay | None = None,
+        handoffs: Handoffs | None = None,
     ) -> None:
-        self.setting = setting
+        self.setup = setup
         self.epoch_ms = clock.epoch_ms()
         self.zero_ms = clock.monotonic_ms()
         self.insight = Insight()
-        self.told = Told(activation_of(setting.call, setting.assistant_json))
-        self.audience = Audience()
+        self.told = CallSummary(activation_of(setup.call, setup.assistant_json))
+        self.listeners = Listeners()
         self._clock = clock
         self._records = records
         self._sink = sink
-        self._recording = Recording(recorder or Unrecorded(), on=is_recorded(setting.assistant_json))
-        self._kept = settled_plan(setting.assistant_json)
+        self._recording = Recording(recorder or Unrecorded(), on=is_recorded(setup.assistant_json))
+        self._kept = settled_plan(setup.assistant_json)
         self._leg = leg
-        self._log = None if log is None else CallLog(log, setting.call_id, self.epoch_ms)
-        self._state = State(call_id=setting.call_id)
+        self._log = None if log is None else CallLog(log, setup.call_id, self.epoch_ms)
+        self._state = State(call_id=setup.call_id)
         self._narrated = self._state.history
         self._inbox: deque[Event] = deque()
         self._stepping = False
@@ -104,15 +104,15 @@ class CallSession:
         self._ended_reason = "worker-shutdown"
         self._ended_ms: float | None = None
         self._at_end: list[Callable[[], None]] = []
-        around = Around(
+        environment = CallEnvironment(
             leg=leg,
             clock=clock,
             recorder=self._recording,
-            relay=relay,
+            handoffs=handoffs,
             insight=self.insight,
-            audience=self.audience,
+            listeners=self.listeners,
         )
-        self._parts = join(self, providers, around)
+        self._parts = join(self, providers, environment)
 
     # What comes in.
 
@@ -133,7 +133,7 @@ class CallSession:
 
     def render(self, text: str, values: Mapping[str, object]) -> str:
         """Fill in the templates of a text, which may also name these values."""
-        return self.setting.variables.render(text, self._clock.epoch_ms(), values)
+        return self.setup.variables.render(text, self._clock.epoch_ms(), values)
 
     def hear(self, data: bytes) -> None:
         """Take audio from the caller.
@@ -143,28 +143,28 @@ class CallSession:
             FloodError: it comes much faster than it sounds.
         """
         if not self._ended.is_set():
-            self._parts.ears.hear(data)
+            self._parts.audio_input.hear(data)
 
     def reached(self, mark: str) -> bool:
         """The far end has come to a mark that this call set (`Leg.mark`); False where it means nothing any more."""
-        return self._parts.mouth.reached(mark)
+        return self._parts.audio_output.reached(mark)
 
     def key_pressed(self, key: str) -> None:
         """The caller pressed a key of the telephone (0 to 9, *, #, A to D)."""
         if not self._ended.is_set():
-            self._parts.keypad.press(key)
+            self._parts.dtmf.receive_key(key)
 
     def answered_by(self, by: str, detail: str) -> None:
         """The carrier says who answered: human or machine, and its own word for it."""
         self._parts.voicemail.told(by, detail)
 
-    def control(self, message: inbound.InboundMessage, *, by_caller: bool) -> None:
+    def control(self, message: client_controls.InboundMessage, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
 
         Raises:
             WireError: this call cannot do that.
         """
-        self._parts.steering.control(message, by_caller=by_caller)
+        self._parts.controls.control(message, by_caller=by_caller)
 
     def reply_to_client(self, text: str) -> None:
         """Send a text frame that is no message of the call: the answer to a message that was refused."""
@@ -177,8 +177,8 @@ class CallSession:
 
     def artifact(self) -> JsonObject:
         """The call's artifact as it stands now."""
-        setting = self.setting
-        return artifact_of(self._call(), setting.assistant_json, self.told, epoch_ms=self.epoch_ms)
+        setup = self.setup
+        return artifact_of(self._call(), setup.assistant_json, self.told, epoch_ms=self.epoch_ms)
 
     def on_end(self, action: Callable[[], None]) -> None:
         """Have something done when the call is over; at once if it is."""
@@ -202,7 +202,7 @@ class CallSession:
                 self._step(self._inbox.popleft())
             self._arm()
         except Exception as error:  # noqa: BLE001  # a bug of ours must end this call in words, and no other call
-            _log.error("the call broke", call_id=self.setting.call_id, exc_info=error)
+            _log.error("the call broke", call_id=self.setup.call_id, exc_info=error)
             self._inbox.clear()
             self._end(_BROKEN, "internal error")
         finally:
@@ -212,28 +212,28 @@ class CallSession:
 
     async def run(self) -> None:
         """Hold the call; returns once it is over and recorded."""
-        setting = self.setting
+        setup = self.setup
         started_at = iso_from_epoch_ms(self.epoch_ms)
-        self._sink.write(journal.head_line(journal.Head(setting.call_id, started_at, setting.plan)))
+        self._sink.write(journal.head_line(journal.Head(setup.call_id, started_at, setup.plan)))
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._sink.run)
                 tasks.start_soon(self._recording.run, self.now_ms)
                 if self._log is not None:
                     tasks.start_soon(self._log.sink.run)
-                tasks.start_soon(self._parts.errands.direct, tasks)
+                tasks.start_soon(self._parts.background.direct, tasks)
                 tasks.start_soon(self._parts.tools.direct, tasks)
-                tasks.start_soon(self._parts.consulting.direct, tasks)
-                tasks.start_soon(self._parts.transcribing.run)
+                tasks.start_soon(self._parts.endpointing_requests.direct, tasks)
+                tasks.start_soon(self._parts.transcription.run)
                 tasks.start_soon(self._parts.pauses.run)
                 if self._parts.overlaps is not None:
                     tasks.start_soon(self._parts.overlaps.run)
-                tasks.start_soon(self._records.begin, setting.call_id, self._beginning(started_at))
-                self._parts.narrator.status("in-progress")
-                self._parts.narrator.assistant_started()
+                tasks.start_soon(self._records.begin, setup.call_id, self._beginning(started_at))
+                self._parts.messenger.status("in-progress")
+                self._parts.messenger.assistant_started()
                 self.post(CallStarted(0))
-                if setting.rejection is not None:
-                    self.post(Say(0, setting.rejection.text, interruptible=False, ends_call=True))
+                if setup.rejection is not None:
+                    self.post(Say(0, setup.rejection.text, interruptible=False, ends_call=True))
                 await self._ended.wait()
                 await self._parts.tools.finish()
                 tasks.cancel_scope.cancel()
@@ -242,22 +242,22 @@ class CallSession:
             with anyio.CancelScope(shield=True):
                 await self._sink.close()
                 await self._recording.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
-                await self._records.finish(setting.call_id, self._outcome())
+                await self._records.finish(setup.call_id, self._outcome())
                 if self._log is not None:
                     await self._log.sink.close()
 
     def _step(self, event: Event) -> None:
         # Where the playout stands decides what was heard; the engine must not judge by an old mark.
-        played = None if isinstance(event, Played) else self._parts.mouth.played(int(self.now_ms()))
+        played = None if isinstance(event, Played) else self._parts.audio_output.played(int(self.now_ms()))
         for one in (event,) if played is None else (played, event):
             self._sink.write(journal.event_line(one))
-            self._state, commands = step(self._state, one, self.setting.plan)
+            self._state, commands = step(self._state, one, self.setup.plan)
             self.told.take(self._state, one, commands)
             if self._log is not None:
                 self._log.take(self._state.now_ms, one, commands)
             for command in commands:
                 self._perform(command)
-            if isinstance(one, Words):
+            if isinstance(one, TranscriptReceived):
                 self._parts.voicemail.hear(one.text)
             self._tell_conversation()
         if self._moved is not None:
@@ -268,19 +268,19 @@ class CallSession:
         """After what it came of, so that `user-interrupted` goes before the history that it changed."""
         if self._state.history is not self._narrated:
             self._narrated = self._state.history
-            self._parts.narrator.conversation(self._narrated)
+            self._parts.messenger.conversation(self._narrated)
 
     def _perform(self, command: Command) -> None:
         parts = self._parts
         match command:
             case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
-                parts.replying.perform(command)
+                parts.reply_runner.perform(command)
             case RunTools() | CallHookTool() | StopTool() | AskEndpointing() | JudgePause():
                 self._reach_out(command)
             case TakeOver(successor):
-                self._take_over(parts.passing.parts[successor])
+                self._take_over(parts.transfers.parts[successor])
             case Send(message):
-                parts.narrator.tell(message)
+                parts.messenger.tell(message)
             case KeepReply():  # it goes on as it is
                 pass
             case Decide(what, why, turn_id):
@@ -289,33 +289,33 @@ class CallSession:
                 self._end(reason, detail)
             case Remember():  # told as a whole once the step is done
                 if command.tool_call_id is not None:
-                    parts.narrator.tool_result(command, parts.tools.find(command.tool_call_id))
+                    parts.messenger.tool_result(command, parts.tools.find(command.tool_call_id))
 
     def _reach_out(self, command: RunTools | CallHookTool | StopTool | AskEndpointing | JudgePause) -> None:
         parts = self._parts
         match command:
             case RunTools(call_ids=call_ids):
-                parts.narrator.tool_calls(parts.tools.run(call_ids))
+                parts.messenger.tool_calls(parts.tools.run(call_ids))
             case CallHookTool(turn_id, tool):
-                found = self.setting.hook_tools
+                found = self.setup.hook_tools
                 parts.tools.ask_for_hook(turn_id, found[tool] if tool < len(found) else None)
             case StopTool(call_id):
                 parts.tools.stop(call_id)
             case AskEndpointing():
-                parts.consulting.ask(command, self._state.history)
+                parts.endpointing_requests.ask(command, self._state.history)
             case JudgePause():
                 parts.pauses.ask(command)
 
-    def _take_over(self, part: Part) -> None:
-        before, self.setting = self.setting, part.setting
+    def _take_over(self, part: Successor) -> None:
+        before, self.setup = self.setup, part.setup
         self._parts.recast(before, part)
-        self._recording.switch(on=is_recorded(part.setting.assistant_json))
-        self._kept = followed_by(self._kept, part.setting.assistant_json)
-        change = {**in_charge(part.setting.assistant_json), "artifactPlan": self._kept}
-        self._parts.errands.begin(partial(self._records.update, part.setting.call_id, change))
+        self._recording.switch(on=is_recorded(part.setup.assistant_json))
+        self._kept = followed_by(self._kept, part.setup.assistant_json)
+        change = {**in_charge(part.setup.assistant_json), "artifactPlan": self._kept}
+        self._parts.background.begin(partial(self._records.update, part.setup.call_id, change))
 
     def _arm(self) -> None:
-        due = wake_at(self._state, self.setting.plan)
+        due = wake_at(self._state, self.setup.plan)
         if self._timer is not None:
             if due == self._due_ms:
                 return
@@ -328,7 +328,7 @@ class CallSession:
     def _wake(self) -> None:
         self._timer = None
         # A timer may fire a little early; the engine's milliseconds must not.
-        due = wake_at(self._state, self.setting.plan)
+        due = wake_at(self._state, self.setup.plan)
         self.post(Tick(max(int(self.now_ms()), due or 0)))
 
     # How it ends.
@@ -336,17 +336,17 @@ class CallSession:
     def _end(self, reason: str, detail: str) -> None:
         if self._ended.is_set():
             return
-        rejection = self.setting.rejection
+        rejection = self.setup.rejection
         if rejection is not None and reason == SPOKEN_AND_ENDED:
             reason = rejection.reason
         if self._parts.voicemail.leaving and reason == SPOKEN_AND_ENDED:
             reason = VOICEMAIL
         self._ended_reason = reason
         self._ended_ms = self.now_ms()
-        _log.info("call ended", call_id=self.setting.call_id, reason=reason, detail=detail or None)
-        self._parts.mouth.close()
+        _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
+        self._parts.audio_output.close()
         self._tell_conversation()
-        self._parts.narrator.status("ended", reason)
+        self._parts.messenger.status("ended", reason)
         self._leg.hang_up()
         self._ended.set()
         for action in self._at_end:
@@ -356,21 +356,21 @@ class CallSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._parts.mouth.close()
-        self._parts.keypad.close()
+        self._parts.audio_output.close()
+        self._parts.dtmf.close()
         self._parts.voicemail.close()
-        self._parts.ears.close()
+        self._parts.audio_input.close()
 
     def _beginning(self, started_at: str) -> dict[str, Any]:
         return {"status": "in-progress", "startedAt": started_at, "artifactPlan": self._kept}
 
     def _call(self) -> JsonObject:
-        return {**self.setting.call, "artifactPlan": self._kept}
+        return {**self.setup.call, "artifactPlan": self._kept}
 
     def _outcome(self) -> dict[str, Any]:
         return record_of(
             self._call(),
-            self.setting.assistant_json,
+            self.setup.assistant_json,
             self.told,
             epoch_ms=self.epoch_ms,
             ended_at_ms=self._clock.epoch_ms(),

@@ -3,7 +3,7 @@
 import json
 from typing import cast
 
-from bargein.carriers.seam import FrameError
+from bargein.carriers.interface import FrameError
 from bargein.wire.base import JsonObject
 
 

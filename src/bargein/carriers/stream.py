@@ -12,14 +12,14 @@ import structlog
 
 from bargein.audio import g711
 from bargein.audio.pcm import from_bytes, to_bytes
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Addresses,
     Carrier,
     Codec,
     FrameError,
     Heard,
-    Line,
     MediaEvent,
+    PhoneLine,
     Started,
     Stopped,
 )
@@ -60,11 +60,11 @@ class MediaSocket(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Grip:
+class CallControl:
     """What it takes to steer one call at its carrier."""
 
     carrier: Carrier
-    line: Line
+    line: PhoneLine
     carrier_call_id: str
     addresses: Addresses
 
@@ -72,9 +72,9 @@ class Grip:
         """See `Carrier.hang_up`."""
         await self.carrier.hang_up(self.line, self.carrier_call_id)
 
-    async def press(self, keys: str) -> None:
+    async def send_dtmf(self, keys: str) -> None:
         """See `Carrier.press`."""
-        await self.carrier.press(self.line, self.carrier_call_id, keys)
+        await self.carrier.send_dtmf(self.line, self.carrier_call_id, keys)
 
     async def transfer(self, destination: JsonObject) -> None:
         """See `Carrier.transfer`."""
@@ -82,7 +82,7 @@ class Grip:
 
 
 class StreamLeg:
-    """A `bargein.carriers.seam.MediaLeg` over one media socket.
+    """A `bargein.carriers.interface.MediaLeg` over one media socket.
 
     A `clear` goes out ahead of all audio that waits, text goes nowhere: a telephone has no client.
 
@@ -104,7 +104,7 @@ class StreamLeg:
         self,
         socket: MediaSocket,
         codec: Codec,
-        grip: Grip,
+        grip: CallControl,
         *,
         odd: Callable[[str], None],
         most_frames: int = _MOST_FRAMES,
@@ -169,9 +169,9 @@ class StreamLeg:
         self._frames.clear()
         self._work.set()
 
-    def press(self, keys: str) -> None:
+    def send_dtmf(self, keys: str) -> None:
         """See `Leg.press`."""
-        if not self._grip.carrier.can_press:
+        if not self._grip.carrier.can_send_dtmf:
             raise CarrierError(f"a call over {self._grip.carrier.provider} cannot press keys.")
         try:
             self._keys.send_nowait(keys)
@@ -302,7 +302,7 @@ class StreamLeg:
         async for keys in self._to_press:
             try:
                 with anyio.fail_after(_PRESS_S):
-                    await self._grip.press(keys)
+                    await self._grip.send_dtmf(keys)
             except (CarrierError, TimeoutError) as error:
                 _log.warning("keys could not be pressed", reason=str(error) or "it took too long")
 

@@ -29,7 +29,7 @@ _LOOK_S = 15.0
 _AWAY_S = 2.0
 
 
-class Shelf(Protocol):
+class JobQueue(Protocol):
     """Where jobs lie; see `bargein.store.jobs.JobTable`."""
 
     async def take(self, node_id: str, count: int, lease_ms: int) -> Sequence[Job]:
@@ -62,8 +62,8 @@ class Worker:
         node_id: this server.
     """
 
-    def __init__(self, shelf: Shelf, handlers: Mapping[str, Handler], node_id: str) -> None:
-        self._shelf = shelf
+    def __init__(self, queue: JobQueue, handlers: Mapping[str, Handler], node_id: str) -> None:
+        self._queue = queue
         self._handlers = handlers
         self._node_id = node_id
         self._news = anyio.Event()
@@ -90,7 +90,7 @@ class Worker:
                 self._news = anyio.Event()
                 try:
                     if not released:
-                        await self._shelf.release(self._node_id)
+                        await self._queue.release(self._node_id)
                         released = True
                     wait_s = await self._begin(tasks)
                 except StoreError:
@@ -104,13 +104,13 @@ class Worker:
     async def _begin(self, tasks: TaskGroup) -> float:
         """Begin what is due; gives how long to wait then."""
         room = _AT_ONCE - self._running
-        taken = await self._shelf.take(self._node_id, room, _LEASE_MS) if room > 0 else ()
+        taken = await self._queue.take(self._node_id, room, _LEASE_MS) if room > 0 else ()
         for job in taken:
             self._running += 1
             tasks.start_soon(self._do, job)
         if self._running >= _AT_ONCE or taken:
             return _LOOK_S if self._running >= _AT_ONCE else 0.0
-        due_ms = await self._shelf.due_in_ms()
+        due_ms = await self._queue.due_in_ms()
         return _LOOK_S if due_ms is None else min(_LOOK_S, max(due_ms / 1000, 0.05))
 
     async def _do(self, job: Job) -> None:
@@ -137,11 +137,11 @@ class Worker:
         if failure is not None and job.age_ms < PATIENCE_MS:
             wait_ms = _wait_ms(job.attempts)
             _log.warning("a job failed, and will be done again", **where, reason=failure, in_s=round(wait_ms / 1000, 1))
-            await self._insist(lambda: self._shelf.again(job.id, wait_ms))
+            await self._insist(lambda: self._queue.again(job.id, wait_ms))
             return
         if failure is not None:
             _log.error("a job was given up", **where, reason=failure)
-        await self._insist(lambda: self._shelf.done(job.id))
+        await self._insist(lambda: self._queue.done(job.id))
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write what became of a job, also if the database is away for a while."""

@@ -25,7 +25,7 @@ _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 
 
-class Book(Protocol):
+class CallRecordStore(Protocol):
     """Where records are written. Each is one transaction, and may be done twice."""
 
     async def begin(self, call_id: str, changes: JsonObject) -> None:
@@ -59,8 +59,8 @@ class Ledger:
         forgotten: told of a call whose end is no longer kept here, because too much is owed: its journal has it.
     """
 
-    def __init__(self, book: Book, forgotten: Callable[[str], None]) -> None:
-        self._book = book
+    def __init__(self, records: CallRecordStore, forgotten: Callable[[str], None]) -> None:
+        self._records = records
         self._forgotten = forgotten
         self._owed: dict[str, _Owed] = {}
         self._news = anyio.Event()
@@ -119,11 +119,11 @@ class Ledger:
         try:
             match owed.step:
                 case "begin":
-                    await self._book.begin(call_id, owed.changes)
+                    await self._records.begin(call_id, owed.changes)
                 case "update":
-                    await self._book.update(call_id, owed.changes)
+                    await self._records.update(call_id, owed.changes)
                 case "finish":
-                    await self._book.finish(call_id, owed.changes)
+                    await self._records.finish(call_id, owed.changes)
         except StoreError as error:
             _log.warning("calls' records cannot be written, and will be", calls=len(self._owed), reason=str(error))
             return False

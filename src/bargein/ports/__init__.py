@@ -18,20 +18,20 @@ from bargein.ports.errors import (
 )
 from bargein.ports.hearing import (
     DetectorStream,
-    FloorJudge,
+    EndOfTurnDetector,
     Hear,
+    InterruptionClassifier,
+    InterruptionScore,
     Overlap,
-    Pause,
     Transcriber,
     TranscriberStream,
-    TurnJudge,
-    Verdict,
+    TurnPause,
     VoiceDetector,
 )
 from bargein.ports.keeping import CallRecords, Job, Jobs, JournalSink, Recorder, Unrecorded
 from bargein.ports.leg import Leg
 from bargein.ports.model import ChatMessage, Model, Role
-from bargein.ports.owner import Credentials, ServerLine
+from bargein.ports.owner import Credentials, OwnerMessenger
 from bargein.ports.sound import TRANSCRIBER_RATE_HZ, Pcm16
 from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
 from bargein.ports.tools import Files, StoredFile, ToolCall, ToolResult, ToolRunner
@@ -44,22 +44,23 @@ __all__ = [
     "ChatMessage",
     "Credentials",
     "DetectorStream",
+    "EndOfTurnDetector",
     "Files",
-    "FloorJudge",
     "Hear",
+    "InterruptionClassifier",
+    "InterruptionScore",
     "Job",
     "Jobs",
     "JournalSink",
     "Leg",
     "Model",
     "Overlap",
-    "Pause",
+    "OwnerMessenger",
     "Pcm16",
     "ProviderError",
     "Recorder",
     "Role",
     "ServerError",
-    "ServerLine",
     "SpeechChunk",
     "SpokenWord",
     "StoreAwayError",
@@ -71,9 +72,8 @@ __all__ = [
     "ToolRunner",
     "Transcriber",
     "TranscriberStream",
-    "TurnJudge",
+    "TurnPause",
     "Unrecorded",
-    "Verdict",
     "Voice",
     "VoiceDetector",
 ]

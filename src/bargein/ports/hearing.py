@@ -117,7 +117,7 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class InterruptionScore:
     """What a voice that cuts in is.
 
     Attributes:
@@ -130,7 +130,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class TurnPause:
     """A pause of the caller's, which may be the end of the turn.
 
     Attributes:
@@ -145,10 +145,10 @@ class Pause:
     runs: tuple[tuple[int, int], ...]
 
 
-class TurnJudge(Protocol):
+class EndOfTurnDetector(Protocol):
     """Tells the end of a turn from a pause in it: one for the process, shared by all calls."""
 
-    async def judge(self, pause: Pause) -> float:
+    async def judge(self, pause: TurnPause) -> float:
         """The probability that the turn is over.
 
         Raises:
@@ -157,10 +157,10 @@ class TurnJudge(Protocol):
         ...
 
 
-class FloorJudge(Protocol):
+class InterruptionClassifier(Protocol):
     """Tells voices that take the floor from those that do not: one for the process, shared by all calls."""
 
-    async def judge(self, overlap: Overlap) -> Verdict:
+    async def judge(self, overlap: Overlap) -> InterruptionScore:
         """Judge what has been heard of a voice.
 
         Raises:

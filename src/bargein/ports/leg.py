@@ -63,7 +63,7 @@ class Leg(Protocol):
         """Send what is queued as text, then close the connection normally."""
         ...
 
-    def press(self, keys: str) -> None:
+    def send_dtmf(self, keys: str) -> None:
         """Press keys of the telephone, in order (0 to 9, *, #, A to D; w waits half a second, W one).
 
         Raises:

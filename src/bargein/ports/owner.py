@@ -5,7 +5,7 @@ from typing import Protocol
 from bargein.wire.base import JsonObject
 
 
-class ServerLine(Protocol):
+class OwnerMessenger(Protocol):
     """The servers of a call's owner (`server.url`), as one call reaches them.
 
     Whoever makes a line knows the call's envelope (call, assistant, customer, phoneNumber) and the order of precedence

@@ -12,45 +12,48 @@ from bargein.clock import Clock, LoopClock
 from bargein.ports import ProviderError, StoreError, StoreFullError
 from bargein.providers.embedded import Embedded
 from bargein.providers.http import new_client
-from bargein.server import errors, media, monitor, openapi, pages
-from bargein.server.auth import LoopbackGuard
-from bargein.server.casting import Casting
-from bargein.server.chatting import Chats
-from bargein.server.cors import Cors
-from bargein.server.desk import Desk
-from bargein.server.durable import CALL_ENDED, Durable
-from bargein.server.errors import log_unexpected
-from bargein.server.inbound import Reception
-from bargein.server.metrics import Metrics
-from bargein.server.notices import Notices
-from bargein.server.outside import outside
-from bargein.server.reporting import CALL_QUEUED, SERVER_MESSAGE, Reporting
-from bargein.server.routes import (
-    absent,
+from bargein.server.agents.egress import open_egress
+from bargein.server.agents.providers import ProviderFactory
+from bargein.server.agents.tool_runners import open_tool_runners
+from bargein.server.api import errors, openapi
+from bargein.server.api.auth import LoopbackGuard
+from bargein.server.api.cors import Cors
+from bargein.server.api.errors import log_unexpected
+from bargein.server.api.routes import (
     artifacts,
     assistants,
+    call_socket,
     calls,
     carriers,
     chats,
     credentials,
     files,
     health,
+    monitor,
+    page,
     phone_numbers,
     prometheus,
     schemas,
     sessions,
     squads,
     tools,
+    unsupported,
     v2,
 )
-from bargein.server.scheduling import Scheduler
-from bargein.server.services import Readiness, Services, Warmable
-from bargein.server.telephony import media as carrier_media
-from bargein.server.telephony.arrivals import Arrivals
-from bargein.server.telephony.dialling import Dialling
-from bargein.server.telephony.exchange import Exchange
-from bargein.server.telephony.lines import Lines
-from bargein.server.toolroom import toolroom
+from bargein.server.api.routes import carrier_socket as carrier_media
+from bargein.server.api.services import Readiness, Services, Warmable
+from bargein.server.calls.durable import CALL_ENDED, Durable
+from bargein.server.calls.inbound import InboundResolver
+from bargein.server.calls.live_calls import LiveCalls
+from bargein.server.calls.owner_events import OwnerEvents
+from bargein.server.calls.owner_jobs import CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
+from bargein.server.calls.scheduler import Scheduler
+from bargein.server.chats.service import ChatService
+from bargein.server.ops.metrics import Metrics
+from bargein.server.telephony.call_router import PhoneCallRouter
+from bargein.server.telephony.inbound import InboundPhoneCalls
+from bargein.server.telephony.numbers import PhoneNumbers
+from bargein.server.telephony.outbound import OutboundPhoneCalls
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.files import UploadedFiles
@@ -102,17 +105,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
         v2,
         schemas,
         prometheus,
-        absent,
+        unsupported,
     )
     for router in (
         health.router,
         *(found.router for found in resources),
-        media.router,
+        call_socket.router,
         monitor.router,
         carrier_media.router,
     ):
         app.include_router(router)
-    pages.install(app)
+    page.install(app)
     openapi.install(app)
     return app
 
@@ -130,64 +133,75 @@ def _lifespan(
             providers = embedded or Embedded(clock, settings.turn_model)
             stack.callback(providers.close)
             recordings, metrics = Recordings(settings.data_dir), Metrics()
-            way_out = await stack.enter_async_context(outside(settings, clock, store.credentials, metrics.delivered))
+            way_out = await stack.enter_async_context(
+                open_egress(settings, clock, store.credentials, metrics.delivered)
+            )
             files = UploadedFiles(store.files, settings.data_dir)
-            room = await stack.enter_async_context(toolroom(files, way_out, clock))
-            reporting = Reporting(store, way_out.switchboard, clock, settings.api_key)
+            room = await stack.enter_async_context(open_tool_runners(files, way_out, clock))
+            owner_jobs = OwnerJobs(store, way_out.switchboard, clock, settings.api_key)
             durable = await Durable.open(store, settings, clock)
             stack.push_async_callback(durable.close)
-            casting = Casting(settings, clock, client, providers, way_out)
+            provider_factory = ProviderFactory(settings, clock, client, providers, way_out)
             async with anyio.create_task_group() as tasks:
                 handlers = {
-                    CALL_ENDED: reporting.begin,
-                    CALL_QUEUED: reporting.waits,
-                    SERVER_MESSAGE: reporting.deliver,
+                    CALL_ENDED: owner_jobs.begin,
+                    CALL_QUEUED: owner_jobs.waits,
+                    SERVER_MESSAGE: owner_jobs.deliver,
                 }
                 durable.start(tasks, handlers)
-                notices = Notices(store, way_out.switchboard, reporting)
-                reception = Reception(store, way_out.switchboard, clock)
-                desk = Desk(
+                owner_events = OwnerEvents(store, way_out.switchboard, owner_jobs)
+                inbound_resolver = InboundResolver(store, way_out.switchboard, clock)
+                live_calls = LiveCalls(
                     settings,
                     clock,
                     store,
-                    casting,
+                    provider_factory,
                     recordings=recordings,
                     metrics=metrics,
-                    outside=way_out,
-                    reporting=reporting,
+                    egress=way_out,
+                    owner_jobs=owner_jobs,
                     records=durable.ledger,
-                    reception=reception,
-                    toolroom=room,
+                    inbound_resolver=inbound_resolver,
+                    tool_runners=room,
                 )
                 records = durable.ledger
-                exchange = Exchange(
+                call_router = PhoneCallRouter(
                     settings,
                     clock,
-                    desk=desk,
-                    arrivals=Arrivals(settings, store, clock, reception=reception, records=records, metrics=metrics),
-                    lines=Lines(store, settings),
-                    reporting=reporting,
+                    live_calls=live_calls,
+                    inbound_calls=InboundPhoneCalls(
+                        settings, store, clock, inbound_resolver=inbound_resolver, records=records, metrics=metrics
+                    ),
+                    lines=PhoneNumbers(store, settings),
+                    owner_jobs=owner_jobs,
                     records=records,
                     metrics=metrics,
                     tasks=tasks,
                 )
-                dialling = Dialling(store, exchange, records, tasks, settings.public_url)
-                scheduler = Scheduler(store, clock, metrics, dialling.dial)
+                outbound_calls = OutboundPhoneCalls(store, call_router, records, tasks, settings.public_url)
+                scheduler = Scheduler(store, clock, metrics, outbound_calls.dial)
                 tasks.start_soon(scheduler.run)
-                tasks.start_soon(exchange.warm_up)
-                for native in exchange.carriers.natives():
-                    tasks.start_soon(native.run, exchange)
+                tasks.start_soon(call_router.warm_up)
+                for native in call_router.carriers.natives():
+                    tasks.start_soon(native.run, call_router)
                 app.state.services = Services(
                     settings=settings,
                     clock=clock,
                     store=store,
                     embedded=embedded,
                     readiness=readiness,
-                    desk=desk,
-                    exchange=exchange,
-                    dialling=dialling,
-                    chats=Chats(clock, store, casting, switchboard=way_out.switchboard, toolroom=room, notices=notices),
-                    notices=notices,
+                    live_calls=live_calls,
+                    call_router=call_router,
+                    outbound_calls=outbound_calls,
+                    chats=ChatService(
+                        clock,
+                        store,
+                        provider_factory,
+                        switchboard=way_out.switchboard,
+                        tool_runners=room,
+                        owner_events=owner_events,
+                    ),
+                    owner_events=owner_events,
                     scheduler=scheduler,
                     recordings=recordings,
                     metrics=metrics,
@@ -196,7 +210,7 @@ def _lifespan(
                     readiness.missing[_EMBEDDED] = "still loading"
                     tasks.start_soon(_warm_up, embedded, readiness)
                 yield
-                await exchange.close()
+                await call_router.close()
                 await durable.settle(_SETTLE_S)
                 tasks.cancel_scope.cancel()
 

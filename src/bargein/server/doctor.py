@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from bargein import __version__
 from bargein.clock import LoopClock
 from bargein.providers.embedded import Embedded
-from bargein.server.finding import Finding
+from bargein.server.ops.finding import Finding
 from bargein.server.telephony.checkup import examine_telephony
 from bargein.settings import Settings
 

@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 if TYPE_CHECKING:
-    from bargein.server.services import Services
+    from bargein.server.api.services import Services
 
 MAX_FRAME_BYTES = 1 << 20
 """A larger WebSocket message is answered with close code 1009 (RFC 6455): it is half a minute of audio at once."""
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         app = cast("FastAPI", self.config.app)
         services = cast("Services | None", getattr(app.state, "services", None))
         if services is not None:
-            await services.desk.close()
+            await services.live_calls.close()
         await super().shutdown(sockets)
         # uvicorn would raise the signal again; but told to stop, it has stopped, which is no failure.
         self._captured_signals.clear()

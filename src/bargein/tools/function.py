@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from bargein.ports import ServerLine, ToolCall, ToolResult
+from bargein.ports import OwnerMessenger, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outcome import arguments_of, done, failed, parsed
 from bargein.tools.templates import Templates
@@ -13,7 +13,7 @@ from bargein.wire.redact import without_secrets
 from bargein.wire.tools import tool_with_call
 
 
-async def run_function(tool: JsonObject, call: ToolCall, line: ServerLine, templates: Templates) -> ToolResult:
+async def run_function(tool: JsonObject, call: ToolCall, line: OwnerMessenger, templates: Templates) -> ToolResult:
     """Ask the owner's server (`tool.server` goes before the others) to carry out a call.
 
     Raises:

@@ -9,7 +9,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from bargein.ports import Files, ServerError, ServerLine, ToolCall, ToolResult
+from bargein.ports import Files, OwnerMessenger, ServerError, ToolCall, ToolResult
 from bargein.tools.api_request import expand_api_request, run_api_request
 from bargein.tools.function import run_function
 from bargein.tools.mcp import McpTools
@@ -25,7 +25,7 @@ _NOT_HERE = "The tool {} ({}) is not available on this server. Go on without it.
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class SharedToolResources:
     """What the tools of all calls share. `workshop` opens one.
 
     Attributes:
@@ -40,11 +40,11 @@ class Workshop:
 
     def tools(
         self,
-        line: ServerLine,
+        line: OwnerMessenger,
         render: Render,
         outbound: Outbound | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> "Tools":
+    ) -> "CallToolRunner":
         """The tools of one call.
 
         Args:
@@ -53,24 +53,24 @@ class Workshop:
             outbound: knows the credentials of the call's assistant; the workshop's if not given.
             headers: what MCP servers are told of the call (`X-Call-Id`).
         """
-        return Tools(self, line, Templates(render), outbound or self.outbound, headers or {})
+        return CallToolRunner(self, line, Templates(render), outbound or self.outbound, headers or {})
 
 
 @asynccontextmanager
-async def workshop(files: Files, outbound: Outbound) -> AsyncGenerator[Workshop]:
+async def open_shared_tools(files: Files, outbound: Outbound) -> AsyncGenerator[SharedToolResources]:
     """Open what the tools of a server's calls share; it is closed with the connections that calls left."""
     async with anyio.create_task_group() as tasks:
-        yield Workshop(tasks, Library(files), outbound)
+        yield SharedToolResources(tasks, Library(files), outbound)
         tasks.cancel_scope.cancel()
 
 
-class Tools:
+class CallToolRunner:
     """See `ports.ToolRunner`."""
 
     def __init__(
         self,
-        shop: Workshop,
-        line: ServerLine,
+        shop: SharedToolResources,
+        line: OwnerMessenger,
         templates: Templates,
         outbound: Outbound,
         headers: Mapping[str, str],

@@ -4,21 +4,24 @@ Each item says when it is due (None: not at all) and what then happens. An item 
 later; that is what keeps the timer from spinning.
 """
 
-from bargein.turns import due, ending, floor, speaking, voice
+from bargein.turns import due, ending
+from bargein.turns.endpointing import caller_voice
+from bargein.turns.interruption import overlap
+from bargein.turns.replies import speaking
 
 AGENDA = (
     ending.LONGEST,
     speaking.STALE_DRAFT,
-    floor.INTERRUPTION,
-    floor.DUCK,
-    floor.EASE,
-    floor.LAPSE,
-    floor.SUPERSEDING,
-    voice.SILENCE,
-    voice.GRACE,
-    voice.STUCK,
+    overlap.INTERRUPTION,
+    overlap.DUCK,
+    overlap.EASE,
+    overlap.LAPSE,
+    overlap.SUPERSEDING,
+    caller_voice.SILENCE,
+    caller_voice.GRACE,
+    caller_voice.STUCK,
     speaking.FINISH,
-    floor.RECOVERY,
+    overlap.RECOVERY,
     due.LATE_TOOL,
     due.DELAYED,
     speaking.SAYING,

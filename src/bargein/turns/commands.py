@@ -209,7 +209,7 @@ class Decide:
     """Why the engine did, or did not do, something: for people, never for machines.
 
     Attributes:
-        what: one of a few words: stopped, ignored, superseded, recovered, answering, ending.
+        what: one of a few words: stopped, ignored, superseded, resumed, answering, ending.
         why: a sentence.
         turn_id: the reply it is about.
     """

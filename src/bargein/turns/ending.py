@@ -3,12 +3,14 @@
 Its items stand in the agenda (`bargein.turns.agenda`), which holds their order.
 """
 
-from bargein.turns import hooks, replies, tools
 from bargein.turns.commands import Command, Decide
+from bargein.turns.hooks import triggers
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
-from bargein.turns.replies import Change
+from bargein.turns.replies import lifecycle
+from bargein.turns.replies.lifecycle import Change
 from bargein.turns.state import State
+from bargein.turns.tools import tool_calls
 
 
 def _longest_due(state: State, plan: Plan) -> int | None:
@@ -17,7 +19,7 @@ def _longest_due(state: State, plan: Plan) -> int | None:
 
 def _end_longest(state: State, plan: Plan) -> Change:
     why: list[Command] = [Decide("ending", f"the call has lasted {plan.max_duration_ms} ms")]
-    return replies.end_call(state, "exceeded-max-duration", "", plan, why)
+    return lifecycle.end_call(state, "exceeded-max-duration", "", plan, why)
 
 
 def _ending_due(state: State, _plan: Plan) -> int | None:
@@ -29,28 +31,28 @@ def _ending_due(state: State, _plan: Plan) -> int | None:
 
 def _end(state: State, plan: Plan) -> Change:
     why: list[Command] = [Decide("ending", "a tool ends the call, and nothing is left to be said")]
-    return replies.end_call(state, state.ending or "", "", plan, why)
+    return lifecycle.end_call(state, state.ending or "", "", plan, why)
 
 
 def _quiet_due(state: State, plan: Plan) -> int | None:
     if state.reply is not None or state.sayings or (state.caller.voiced and not state.caller.stuck):
         return None
-    if tools.awaits(state):  # which has a time limit of its own
+    if tool_calls.awaits(state):  # which has a time limit of its own
         return None
     return state.quiet_ms + plan.silence_timeout_ms
 
 
 def _end_quiet(state: State, plan: Plan) -> Change:
     why: list[Command] = [Decide("ending", f"nobody has said anything for {plan.silence_timeout_ms} ms")]
-    return replies.end_call(state, "silence-timed-out", "", plan, why)
+    return lifecycle.end_call(state, "silence-timed-out", "", plan, why)
 
 
 def _closed_due(state: State, _plan: Plan) -> int | None:
-    return hooks.closed_due(state)
+    return triggers.closed_due(state)
 
 
 def _end_closed(state: State, plan: Plan) -> Change:
-    return replies.end_call(state, "", "", plan, [])
+    return lifecycle.end_call(state, "", "", plan, [])
 
 
 LONGEST = Item(_longest_due, _end_longest)

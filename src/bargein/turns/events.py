@@ -44,7 +44,7 @@ class VoiceStopped:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class InterruptionJudged:
     """What the sound of a running voice says so far: does it take the floor?
 
     Attributes:
@@ -62,7 +62,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TranscriptReceived:
     """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it.
 
     `confidence`, from 0 to 1, is how sure the transcriber is of a final, where it tells. A partial is `whole` if it
@@ -356,9 +356,9 @@ Event = (
     | EndpointingAnswered
     | VoiceStarted
     | VoiceStopped
-    | Judged
+    | InterruptionJudged
     | PauseJudged
-    | Words
+    | TranscriptReceived
     | ReplyToken
     | SpeechRequested
     | SpeechQueued

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from bargein.turns import replies
 from bargein.turns.commands import Command, Decide, Remember, TakeOver
 from bargein.turns.events import HandedOff
 from bargein.turns.plan import Plan
-from bargein.turns.replies import Change
+from bargein.turns.replies import lifecycle
+from bargein.turns.replies.lifecycle import Change
 from bargein.turns.state import State
 
 
@@ -58,11 +58,11 @@ def greet(state: State, plan: Plan) -> Change:
     """How an assistant begins: by its first message, by what its model says, or by waiting."""
     match plan.first_message_mode:
         case "assistant-speaks-first" if plan.first_message:
-            return replies.begin(state, "first", plan.first_message, interruptible=plan.first_message_interruptible)
+            return lifecycle.begin(state, "first", plan.first_message, interruptible=plan.first_message_interruptible)
         case "assistant-waits-for-user":
             return state, []
         case _:
-            return replies.begin(state, "model", interruptible=plan.first_message_interruptible)
+            return lifecycle.begin(state, "model", interruptible=plan.first_message_interruptible)
 
 
 def in_context(history: tuple[Remember, ...], handoff: HandedOff) -> tuple[Remember, ...]:

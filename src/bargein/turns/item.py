@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bargein.turns.plan import Plan
-from bargein.turns.replies import Change
+from bargein.turns.replies.lifecycle import Change
 from bargein.turns.state import State
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
 
-from bargein.turns.hookplan import Hook, hook_from_json
+from bargein.turns.hooks.plan import Hook, hook_from_json
 
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
@@ -52,7 +52,8 @@ class Plan:
     Attributes:
         num_words: `stopSpeakingPlan.numWords`; 0: the voice alone decides, or a word, whichever is first.
         voice_ms: `stopSpeakingPlan.voiceSeconds`.
-        by_evidence: the assistant gives neither `numWords` nor `voiceSeconds`, so `bargein.turns.evidence` decides.
+        by_evidence: the assistant gives neither `numWords` nor `voiceSeconds`, so evidence decides
+            (`bargein.turns.interruption.evidence`).
         ease_ms: how long a voice must be silent for a ducked reply to come back.
         backoff_ms: `stopSpeakingPlan.backoffSeconds`: no assistant audio for this long after an interruption.
         acknowledgement_phrases: never interrupt.
@@ -61,12 +62,14 @@ class Plan:
         on_punctuation_ms: `transcriptionEndpointingPlan.onPunctuationSeconds`.
         on_no_punctuation_ms: `transcriptionEndpointingPlan.onNoPunctuationSeconds`.
         on_number_ms: `transcriptionEndpointingPlan.onNumberSeconds`.
-        by_judgement: the assistant does not say when a turn is over, so `bargein.turns.pausing` decides.
+        by_judgement: the assistant does not say when a turn is over, so each pause is judged
+            (`bargein.turns.endpointing.end_of_turn`).
         cut_risk: how likely that may be to cut the caller off, pause by pause, from 0 to 1.
         least_pause_ms: no judged pause is shorter than this.
         longest_pause_ms: nor longer, whatever it is taken for.
         judged_wait_ms: what then stands for `wait_ms`: the pause that was waited for has been long enough.
-        drafts: whether the model is asked before it is certain that the turn is over (`bargein.turns.drafting`).
+        drafts: whether the model is asked before it is certain that the turn is over
+            (`bargein.turns.endpointing.preemptive`).
         wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing. Its x is the judge's, or the
             words' where nobody judges; it decides unless `by_judgement` does.
         ask_ms: how long an endpointing model of the owner's may take to say how long to wait; None: there is none.

@@ -6,7 +6,7 @@ from typing import Literal
 from bargein.turns.commands import Remember
 from bargein.turns.events import (
     HandedOff,
-    Judged,
+    InterruptionJudged,
     ReplyEnded,
     ReplyFailed,
     ReplyToken,
@@ -16,7 +16,7 @@ from bargein.turns.events import (
     TimedWord,
     ToolsCalled,
 )
-from bargein.turns.hookplan import HookOn
+from bargein.turns.hooks.plan import HookOn
 from bargein.turns.plan import Plan
 from bargein.turns.roles import Role
 
@@ -198,7 +198,7 @@ class Caller:
     offset_ms: int = 0
     fired: bool = False
     stuck: bool = False
-    judged: Judged | None = None
+    judged: InterruptionJudged | None = None
     eased: bool = False
     speaking_turn: int | None = None
     turn: int | None = None
@@ -225,7 +225,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class FalseInterruption:
     """A reply was cut; the words that follow, or their absence, will tell whether that was right.
 
     While it stands no other reply has begun.
@@ -325,7 +325,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class PreemptiveReply:
     """An answer that is being made before the turn is certainly over. Nobody has been told of it.
 
     Attributes:
@@ -377,13 +377,13 @@ class State:
     history: tuple[Remember, ...] = ()
     reply: Reply | None = None
     caller: Caller = Caller()
-    alarm: Alarm | None = None
+    alarm: FalseInterruption | None = None
     sayings: tuple[Saying, ...] = ()
     called: frozenset[str] = frozenset()
     tools: tuple[Tool, ...] = ()
     question: Question | None = None
     judgement: Judgement | None = None
-    draft: Draft | None = None
+    draft: PreemptiveReply | None = None
     rounds: int = 0
     ending: str | None = None
     handoff: HandedOff | None = None

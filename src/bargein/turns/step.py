@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from bargein.turns import asking, fence, handoff, hooks, pausing, replies, tools
+from bargein.turns import handoff
 from bargein.turns.agenda import AGENDA
 from bargein.turns.commands import Command, Decide, Hang, Remember, Send, SpeechUpdate, Transcript
+from bargein.turns.endpointing import end_of_turn, smart
 from bargein.turns.events import (
     AddMessage,
     CallStarted,
@@ -14,7 +15,7 @@ from bargein.turns.events import (
     HandedOff,
     HangUp,
     HookToolCalled,
-    Judged,
+    InterruptionJudged,
     Mute,
     PauseJudged,
     Played,
@@ -28,17 +29,20 @@ from bargein.turns.events import (
     Tick,
     ToolReturned,
     ToolsCalled,
+    TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
-    Words,
 )
-from bargein.turns.evidence import listens_aloud
-from bargein.turns.interruption import BRIDGED_DIP_MS
+from bargein.turns.hooks import triggers
+from bargein.turns.interruption.evidence import is_backchannel
+from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from bargein.turns.item import Item
 from bargein.turns.phrases import count_words
 from bargein.turns.plan import Plan
-from bargein.turns.replies import Change
+from bargein.turns.replies import lifecycle, reply_events
+from bargein.turns.replies.lifecycle import Change
 from bargein.turns.state import Caller, Saying, State
+from bargein.turns.tools import tool_calls
 
 # More things than this never come due at once; if they do, two items of the agenda undo each other.
 _MOST_AT_ONCE = 50
@@ -92,14 +96,14 @@ def _take(state: State, event: Event, plan: Plan) -> Change:
             return _voice_started(state, event, plan)
         case VoiceStopped():
             return _voice_stopped(state, event, plan)
-        case Judged():
+        case InterruptionJudged():
             return _judged(state, event)
-        case Words():
+        case TranscriptReceived():
             return _words(state, event, plan)
         case (
             ReplyToken() | ToolsCalled() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed()
         ):
-            return fence.take(state, event, plan)
+            return reply_events.take(state, event, plan)
         case HookToolCalled() | ToolReturned() | HandedOff() | EndpointingAnswered() | PauseJudged():
             return _from_outside(state, event)
         case Tick():
@@ -113,15 +117,15 @@ def _from_outside(
 ) -> Change:
     match event:
         case HookToolCalled():
-            return tools.call_by_hook(state, event)
+            return tool_calls.call_by_hook(state, event)
         case ToolReturned():
-            return tools.take(state, event)
+            return tool_calls.take(state, event)
         case HandedOff():
             return replace(state, handoff=event), []
         case PauseJudged():
-            return pausing.take(state, event), []
+            return end_of_turn.take(state, event), []
         case _:  # EndpointingAnswered
-            return asking.take(state, event), []
+            return smart.take(state, event), []
 
 
 def _control(
@@ -145,9 +149,9 @@ def _control(
             saying = Say(event.at_ms, plan.first_message, interruptible=plan.first_message_interruptible)
             return _say(state, saying, plan)
         case Fail():
-            return replies.end_call(state, event.reason, event.detail, plan, [Send(Hang())])
+            return lifecycle.end_call(state, event.reason, event.detail, plan, [Send(Hang())])
         case _:  # HangUp
-            return replies.end_call(state, event.reason, "", plan, [], present=False)
+            return lifecycle.end_call(state, event.reason, "", plan, [], present=False)
 
 
 def _start(state: State, plan: Plan) -> Change:
@@ -162,10 +166,10 @@ def _say(state: State, event: Say, plan: Plan) -> Change:
         return state, []
     commands: list[Command] = []
     if event.interrupts and state.reply is not None:
-        state, commands = replies.cut(state, state.reply, "replaced", plan)
+        state, commands = lifecycle.cut(state, state.reply, "replaced", plan)
     if event.interrupts:
         state = replace(state, alarm=None)  # it replaces what a false alarm would bring back, too
-    ends = replies.SPOKEN_AND_ENDED if event.ends_call else None
+    ends = lifecycle.SPOKEN_AND_ENDED if event.ends_call else None
     saying = Saying(text=event.text, interruptible=event.interruptible, ends=ends)
     sayings = (saying, *state.sayings) if event.interrupts else (*state.sayings, saying)
     return replace(state, sayings=sayings), commands
@@ -175,7 +179,7 @@ def _mute(state: State, event: Mute, plan: Plan) -> Change:
     if event.side == "assistant":
         commands: list[Command] = []
         if event.on and state.reply is not None:
-            state, commands = replies.cut(state, state.reply, "muted", plan)
+            state, commands = lifecycle.cut(state, state.reply, "muted", plan)
         return replace(state, assistant_muted=event.on), commands
     state = replace(state, customer_muted=event.on)
     if event.on and state.caller.voiced:
@@ -235,7 +239,7 @@ def _voice_stopped(state: State, event: VoiceStopped, plan: Plan) -> Change:
     return state, [Decide("ignored", why, reply.turn_id)]
 
 
-def _judged(state: State, event: Judged) -> Change:
+def _judged(state: State, event: InterruptionJudged) -> Change:
     """What is said of another run of voice than the latest comes too late, and is dropped by its onset."""
     caller = state.caller
     younger = caller.judged is not None and event.age_ms < caller.judged.age_ms
@@ -244,12 +248,12 @@ def _judged(state: State, event: Judged) -> Change:
     return replace(state, caller=replace(caller, judged=event)), []
 
 
-def _words(state: State, event: Words, plan: Plan) -> Change:
+def _words(state: State, event: TranscriptReceived, plan: Plan) -> Change:
     caller = state.caller
     if state.customer_muted:
         return state, []
     text, overtaken = event.text.strip(), list[Command]()
-    if count_words(text) and event.final and (doubt := hooks.doubted(state, event.confidence, plan)) is not None:
+    if count_words(text) and event.final and (doubt := triggers.doubted(state, event.confidence, plan)) is not None:
         state, commands = doubt
         return replace(state, caller=_take_back(caller)), commands
     if not count_words(text):
@@ -276,7 +280,7 @@ def _words(state: State, event: Words, plan: Plan) -> Change:
     # A partial that is only repeated under a voice that is stuck gives it no floor.
     told_all = event.final or (event.whole and plan.judges_pauses)
     caller = replace(caller, awaiting=not caller.stuck and (caller.voiced or not told_all))
-    state = hooks.heard(replace(state, caller=caller, quiet_ms=state.now_ms), plan)
+    state = triggers.heard(replace(state, caller=caller, quiet_ms=state.now_ms), plan)
     return state, [Send(Transcript("user", final=event.final, text=text)), *overtaken]
 
 
@@ -286,7 +290,7 @@ def _overtake(state: State, plan: Plan) -> Change:
     if reply is None or reply.audible_ms is None or reply.overtook:
         return state, []
     state = replace(state, reply=replace(reply, overtook=True))
-    return hooks.trigger(state, "customer.speech.interrupted", plan)
+    return triggers.trigger(state, "customer.speech.interrupted", plan)
 
 
 def _take_back(caller: Caller) -> Caller:
@@ -301,7 +305,7 @@ def _close_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
         return caller
     reply = state.reply
     aloud = reply is not None and reply.audible_ms is not None
-    if aloud and listens_aloud(caller.utterance, plan):
+    if aloud and is_backchannel(caller.utterance, plan):
         return replace(caller, utterance="", utterance_closed=False)
     return replace(caller, settled=caller.said, utterance="", utterance_closed=False)
 

@@ -31,7 +31,7 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Delivery:
     """One message, ready to be sent as often as it takes.
 
     Attributes:
@@ -132,7 +132,7 @@ class Sender:
         inline: Sequence[JsonObject],
         timeout_s: float | None,
         key: str | None,
-    ) -> Letter:
+    ) -> Delivery:
         try:
             settled = Server.from_json(server)
         except ValidationError:
@@ -143,7 +143,7 @@ class Sender:
             if credential is None or credential.encryption_plan is None:
                 raise ServerError("server.encryptedPaths needs a credential with an encryptionPlan", reason="invalid")
             message = encrypted_tool_calls(message, settled.encrypted_paths, credential.encryption_plan)
-        return Letter(
+        return Delivery(
             server=server,
             body=json.dumps({"message": message}, ensure_ascii=False).encode("utf-8", "replace"),
             credential=credential,
@@ -152,7 +152,7 @@ class Sender:
             key=key,
         )
 
-    async def _try(self, letter: Letter, *, read: bool) -> bytes:
+    async def _try(self, letter: Delivery, *, read: bool) -> bytes:
         try:
             with anyio.fail_after(letter.timeout_s):
                 return await self._exchange(letter, read=read)
@@ -165,7 +165,7 @@ class Sender:
             what = f"the server could not be reached or broke off ({type(error).__name__})"
             raise ServerError(what, reason="unreachable") from error
 
-    async def _exchange(self, letter: Letter, *, read: bool) -> bytes:
+    async def _exchange(self, letter: Delivery, *, read: bool) -> bytes:
         headers = {"Content-Type": "application/json", **legacy_headers(letter.server)}
         if letter.key is not None:
             headers[IDEMPOTENCY_HEADER] = letter.key

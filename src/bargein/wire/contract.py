@@ -18,7 +18,7 @@ from typing import cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from bargein.wire import words
+from bargein.wire import validation_text
 from bargein.wire.base import JsonObject
 
 MAX_FINDINGS = 50
@@ -138,7 +138,7 @@ class _Search:
         properties = cast("Mapping[str, JsonObject]", schema.get("properties", {}))
         for name in schema.get("required", ()):
             if value.get(name) is None and not _may_be_missing(properties.get(name, {}), given=name in value):
-                self._fault((*path, name), words.MISSING)
+                self._fault((*path, name), validation_text.MISSING)
         others: JsonObject | None = schema.get("additionalProperties")
         for name, item in value.items():
             known = properties.get(name, others)
@@ -156,7 +156,7 @@ class _Search:
         mark: str = schema["discriminator"]["propertyName"]
         marks = dict.fromkeys(one for member in members for one in _marks(member, mark))
         given: object = cast("JsonObject", value).get(mark)
-        self._fault((*path, mark), words.MISSING if given is None else words.one_of(marks))
+        self._fault((*path, mark), validation_text.MISSING if given is None else validation_text.one_of(marks))
 
     def _check_any(self, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
         """One of them must take the value; if none does, the one with the fewest faults is what was meant."""
@@ -235,13 +235,13 @@ def _is_integer(value: object) -> bool:
 
 
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "object": (lambda value: isinstance(value, dict), words.OBJECT),
-    "array": (lambda value: isinstance(value, list), words.ARRAY),
-    "string": (lambda value: isinstance(value, str), words.STRING),
-    "boolean": (lambda value: isinstance(value, bool), words.BOOLEAN),
-    "number": (_is_number, words.NUMBER),
-    "integer": (_is_integer, words.INTEGER),
-    "null": (lambda value: value is None, words.MISSING),
+    "object": (lambda value: isinstance(value, dict), validation_text.OBJECT),
+    "array": (lambda value: isinstance(value, list), validation_text.ARRAY),
+    "string": (lambda value: isinstance(value, str), validation_text.STRING),
+    "boolean": (lambda value: isinstance(value, bool), validation_text.BOOLEAN),
+    "number": (_is_number, validation_text.NUMBER),
+    "integer": (_is_integer, validation_text.INTEGER),
+    "null": (lambda value: value is None, validation_text.MISSING),
 }
 
 
@@ -257,7 +257,7 @@ def _takes_kind(schema: JsonObject, value: object) -> bool:
 
 def _kinds(schemas: list[JsonObject]) -> str:
     texts = dict.fromkeys(_KINDS[kind][1] for schema in schemas for kind in _types(_resolved(schema)) if kind != "null")
-    return " or ".join(texts) or words.OBJECT
+    return " or ".join(texts) or validation_text.OBJECT
 
 
 def _marks(member: JsonObject, mark: str) -> list[str]:
@@ -284,7 +284,7 @@ def _fault(schema: JsonObject, value: object) -> str | None:
         return _kinds([schema])
     enum: list[object] | None = schema.get("enum")
     if enum is not None and not any(value == one and type(value) is type(one) for one in enum):
-        return words.one_of(enum)
+        return validation_text.one_of(enum)
     if isinstance(value, str):
         return _text_fault(schema, value)
     if isinstance(value, list):
@@ -294,27 +294,27 @@ def _fault(schema: JsonObject, value: object) -> str | None:
 
 def _number_fault(schema: JsonObject, value: float) -> str | None:
     if "minimum" in schema and value < schema["minimum"]:
-        return words.at_least(schema["minimum"])
+        return validation_text.at_least(schema["minimum"])
     if "maximum" in schema and value > schema["maximum"]:
-        return words.at_most(schema["maximum"])
+        return validation_text.at_most(schema["maximum"])
     return None
 
 
 def _length_fault(schema: JsonObject, length: int) -> str | None:
     if length < schema.get("minItems", 0):
-        return words.more_elements(schema["minItems"])
+        return validation_text.more_elements(schema["minItems"])
     if "maxItems" in schema and length > schema["maxItems"]:
-        return words.fewer_elements(schema["maxItems"])
+        return validation_text.fewer_elements(schema["maxItems"])
     return None
 
 
 def _text_fault(schema: JsonObject, value: str) -> str | None:
     if len(value) < schema.get("minLength", 0):
-        return words.longer(schema["minLength"])
+        return validation_text.longer(schema["minLength"])
     if "maxLength" in schema and len(value) > schema["maxLength"]:
-        return words.shorter(schema["maxLength"])
+        return validation_text.shorter(schema["maxLength"])
     if "pattern" in schema and not compiled(schema["pattern"]).search(value):
-        return words.matching(schema["pattern"])
+        return validation_text.matching(schema["pattern"])
     check = _FORMATS.get(schema.get("format", ""))
     return check[1] if check is not None and not check[0](value) else None
 
@@ -354,7 +354,7 @@ def is_uuid(text: str) -> bool:
 
 
 _FORMATS: dict[str, tuple[Callable[[str], bool], str]] = {
-    "date-time": (is_date, words.DATE),
-    "uri": (is_address, words.ADDRESS),
-    "uuid": (is_uuid, words.UUID),
+    "date-time": (is_date, validation_text.DATE),
+    "uri": (is_address, validation_text.ADDRESS),
+    "uuid": (is_uuid, validation_text.UUID),
 }

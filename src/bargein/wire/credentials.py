@@ -12,7 +12,7 @@ from base64 import b64decode
 from functools import cache
 from typing import cast
 
-from bargein.wire import contract, words
+from bargein.wire import contract, validation_text
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import bad_request
@@ -66,16 +66,16 @@ def parse_credential(data: object) -> JsonObject:
     body = cast("JsonObject", data)
     provider: object = body.get("provider")
     if provider is None:
-        raise bad_request(words.sentence("provider", words.MISSING))
+        raise bad_request(validation_text.sentence("provider", validation_text.MISSING))
     if not isinstance(provider, str) or provider not in kinds():
-        raise bad_request(words.sentence("provider", words.one_of(kinds())))
+        raise bad_request(validation_text.sentence("provider", validation_text.one_of(kinds())))
     known = fields_of(provider)
     found = [f"property {name} should not exist" for name in body if name not in known]
     found += _problems_of_extras(provider, body)
     like = {name: value for name, value in body.items() if name not in _EXTRAS.get(provider, ())}
     if provider == _TELNYX:
         like["provider"] = _LIKE_TELNYX
-    found += [words.sentence(path, text) for path, text in contract.problems(kinds()[provider], like).items()]
+    found += [validation_text.sentence(path, text) for path, text in contract.problems(kinds()[provider], like).items()]
     if found:
         raise bad_request(*found[:_MAX_MESSAGES])
     return without_nulls(body)
@@ -102,11 +102,15 @@ def _problems_of_extras(provider: str, body: JsonObject) -> list[str]:
         if value is None:
             continue
         if not isinstance(value, str):
-            found.append(words.sentence(name, words.STRING))
+            found.append(validation_text.sentence(name, validation_text.STRING))
         elif not 1 <= len(value) <= _MAX_CHARS:
-            found.append(words.sentence(name, words.shorter(_MAX_CHARS) if value else words.longer(1)))
+            found.append(
+                validation_text.sentence(
+                    name, validation_text.shorter(_MAX_CHARS) if value else validation_text.longer(1)
+                )
+            )
         elif name == _PUBLIC_KEY and not _is_ed25519_key(value):
-            found.append(words.sentence(name, "must be base64 encoded, of 32 bytes"))
+            found.append(validation_text.sentence(name, "must be base64 encoded, of 32 bytes"))
     return found
 
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from bargein.wire import contract, words
+from bargein.wire import contract, validation_text
 from bargein.wire.base import JsonObject, WireModel
-from bargein.wire.words import one_of
+from bargein.wire.validation_text import one_of
 
 M = TypeVar("M", bound=WireModel)
 
@@ -81,7 +81,7 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
         faults = _faults(error, body)
     if whole and model.contract is not None:
         faults = faults | contract.problems(model.contract, body) | faults  # the models say it better, and first
-    refused += [words.sentence(path, text) for path, text in faults.items()]
+    refused += [validation_text.sentence(path, text) for path, text in faults.items()]
     if parsed is None or refused:
         raise bad_request(*refused[:_MAX_MESSAGES])
     return parsed
@@ -89,7 +89,7 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
 
 def findings(error: ValidationError, data: object) -> list[str]:
     """What pydantic found wrong in `data`, in NestJS's words, one text for each path."""
-    return [words.sentence(path, text) for path, text in _faults(error, data).items()]
+    return [validation_text.sentence(path, text) for path, text in _faults(error, data).items()]
 
 
 def _faults(error: ValidationError, data: object) -> dict[str, str]:
@@ -129,27 +129,27 @@ def _context(detail: ErrorDetails) -> dict[str, Any]:
 
 
 _TEXTS: dict[str, str | Callable[[dict[str, Any]], str]] = {
-    "missing": words.MISSING,
-    "string_type": words.STRING,
-    "string_unicode": words.STRING,
-    "string_too_long": lambda c: words.shorter(c["max_length"]),
-    "string_too_short": lambda c: words.longer(c["min_length"]),
-    "bool_type": words.BOOLEAN,
-    "int_type": words.INTEGER,
-    "int_from_float": words.INTEGER,
-    "float_type": words.NUMBER,
-    "finite_number": words.NUMBER,
-    "greater_than_equal": lambda c: words.at_least(c["ge"]),
-    "less_than_equal": lambda c: words.at_most(c["le"]),
-    "list_type": words.ARRAY,
-    "too_long": lambda c: words.fewer_elements(c["max_length"]),
-    "too_short": lambda c: words.more_elements(c["min_length"]),
-    "dict_type": words.OBJECT,
-    "model_type": words.OBJECT,
-    "model_attributes_type": words.OBJECT,
+    "missing": validation_text.MISSING,
+    "string_type": validation_text.STRING,
+    "string_unicode": validation_text.STRING,
+    "string_too_long": lambda c: validation_text.shorter(c["max_length"]),
+    "string_too_short": lambda c: validation_text.longer(c["min_length"]),
+    "bool_type": validation_text.BOOLEAN,
+    "int_type": validation_text.INTEGER,
+    "int_from_float": validation_text.INTEGER,
+    "float_type": validation_text.NUMBER,
+    "finite_number": validation_text.NUMBER,
+    "greater_than_equal": lambda c: validation_text.at_least(c["ge"]),
+    "less_than_equal": lambda c: validation_text.at_most(c["le"]),
+    "list_type": validation_text.ARRAY,
+    "too_long": lambda c: validation_text.fewer_elements(c["max_length"]),
+    "too_short": lambda c: validation_text.more_elements(c["min_length"]),
+    "dict_type": validation_text.OBJECT,
+    "model_type": validation_text.OBJECT,
+    "model_attributes_type": validation_text.OBJECT,
     "literal_error": lambda c: _choices(c["expected"]),
     "union_tag_invalid": lambda c: _choices(c["expected_tags"]),
-    "union_tag_not_found": words.MISSING,
+    "union_tag_not_found": validation_text.MISSING,
     "value_error": lambda c: str(c["error"]),
 }
 

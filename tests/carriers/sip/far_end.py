@@ -14,7 +14,7 @@ from baresip.config import Account, Config
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
-from bargein.carriers.sip.agent.dialling import dial
+from bargein.carriers.sip.agent.outbound import dial
 
 
 async def main(to: str, transport: str, codecs: str, encryption: str, authorities: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from bargein.carriers.seam import Line
+from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.kamailio import AGENTS, CONFIG, Edge, agents_of, configuration_of
 from tests.call.harness import eventually
 
@@ -21,7 +21,7 @@ needs_kamailio = pytest.mark.skipif(
 )
 
 
-def write(folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, Line]], proof: str) -> Path:
+def write(folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str) -> Path:
     text, odd = configuration_of(edge, lines, proof)
     assert odd == []
     (folder / CONFIG).write_text(text)
@@ -31,7 +31,7 @@ def write(folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, Line]], pro
 
 @asynccontextmanager
 async def kamailio(
-    folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, Line]], proof: str
+    folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
 ) -> AsyncIterator[tuple[str, int]]:
     """Run it; gives where it listens."""
     assert KAMAILIO is not None

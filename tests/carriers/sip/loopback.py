@@ -11,15 +11,15 @@ import anyio
 import httpx
 import numpy as np
 import soxr
-from bench.sip.phone import Answering, RefusedError, Talk
-from bench.sip.phone import Phone as Telephone
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bargein.audio import g711
 from bargein.settings import SipSettings
+from bargein.testing.sip_phone import Answering, RefusedError, Talk
+from bargein.testing.sip_phone import Phone as Telephone
 from tests.carriers.loopback import CALLER, Frame, Hook, Loopback, Phone, Played
-from tests.carriers.sip.house import NUMBER, free_port
+from tests.carriers.sip.carrier_host import NUMBER, free_port
 
 SECRET = "secret-of-proxy-and-server"
 URI = "sip:robot@sip.test"
@@ -93,9 +93,9 @@ class SipPhone(Phone):
         self.talk.say(np.clip(soxr.resample(clip.astype(np.float32), 16_000, 8000), -32768, 32767).astype(np.int16))
         return super().say(np.zeros(0, dtype=np.int16))
 
-    async def press(self, keys: str) -> None:
+    async def send_dtmf(self, keys: str) -> None:
         assert self.talk is not None
-        await self.talk.press(keys)
+        await self.talk.send_dtmf(keys)
 
     async def hang_up(self) -> None:
         assert self.talk is not None
@@ -131,7 +131,7 @@ class SipPhone(Phone):
 class SipLoopback(Loopback):
     provider = "byo-phone-number"
     counted_as: ClassVar[str] = "sip"
-    can_press = True
+    can_send_dtmf = True
     native = True
     to = f"sip:{NUMBER}@sip.test"
     source = "127.0.0.1"

@@ -7,12 +7,12 @@ import time
 import anyio
 import numpy as np
 import pytest
-from bench.sip.phone import Answering, Phone, RefusedError
 
-from bargein.carriers.seam import Answered, Ringing, Turned
+from bargein.carriers.interface import Answered, Rejected, Ringing
 from bargein.ports import CarrierError
+from bargein.testing.sip_phone import Answering, Phone, RefusedError
 from tests.call.harness import eventually
-from tests.carriers.sip.house import NUMBER, ROBOT, Held, byo, switchboard, vapi
+from tests.carriers.sip.carrier_host import NUMBER, ROBOT, Held, byo, switchboard, vapi
 
 pytestmark = pytest.mark.anyio
 
@@ -89,9 +89,9 @@ async def test_keys_are_heard_and_pressed() -> None:
     async with switchboard() as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
         held = await board.house.until_held()
-        await talk.press("1#5")
+        await talk.send_dtmf("1#5")
         await until(lambda: held.keys == "1#5")
-        held.leg.press("4*w2")
+        held.leg.send_dtmf("4*w2")
         await until(lambda: talk.keys == "4*2")
         await talk.bye()
 
@@ -129,10 +129,10 @@ async def test_numbers_that_nobody_has_are_refused() -> None:
 
 async def test_a_number_whose_call_nobody_takes() -> None:
     async with switchboard() as board, Phone.open() as phone:
-        board.house.verdict = Turned()
+        board.house.verdict = Rejected()
         with pytest.raises(RefusedError):
             await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        board.house.verdict = Turned({"type": "sip", "sipUri": "sip:desk@127.0.0.1:9"})
+        board.house.verdict = Rejected({"type": "sip", "sipUri": "sip:desk@127.0.0.1:9"})
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
         await until(lambda: talk.referred)
         assert "sip:desk@127.0.0.1:9" in talk.referred[0].get("Refer-To")
@@ -145,7 +145,7 @@ async def test_a_caller_who_gives_up_while_it_rings() -> None:
         board.house.incoming = _never  # type: ignore[method-assign]
 
         async def give_up(cancel: str) -> None:
-            await until(lambda: board.exchange._calls)
+            await until(lambda: board.gateway._calls)
             phone.sip.sendto(cancel.encode(), board.at)
 
         with pytest.raises(RefusedError) as refused:
@@ -306,12 +306,12 @@ async def test_an_agent_that_dies_ends_its_calls_and_is_followed_by_another() ->
     async with switchboard() as board, Phone.open() as phone:
         await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
         held = await board.house.until_held()
-        first = board.exchange.agent.pid
+        first = board.gateway.agent.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
         await until(lambda: held.farewell == "call.in-progress.error-sip-inbound-call-failed-to-connect")
-        await until(lambda: board.exchange.agent.problem is None and board.exchange.agent.pid != first)
-        assert board.exchange.agent.restarts == 1
+        await until(lambda: board.gateway.agent.problem is None and board.gateway.agent.pid != first)
+        assert board.gateway.agent.restarts == 1
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
         await board.house.until_held(2)
         await talk.bye()
@@ -362,7 +362,7 @@ async def test_a_trunk_is_registered_with() -> None:
                 },
             )
         )
-        await board.exchange._register(board.house.numbers["byo-phone-number"])
+        await board.gateway._register(board.house.numbers["byo-phone-number"])
         await until(lambda: len(phone.registers) >= 2)
         assert phone.registers[-1].get("Authorization")
         assert "sip:reguser@trunk.test" in phone.registers[-1].get("To")
@@ -374,7 +374,7 @@ async def test_a_gateway_that_answers_no_options_is_passed_over() -> None:
         trunk["gateways"] = [{"ip": "127.0.0.1", "port": 9, "outboundProtocol": "tcp"}, *trunk["gateways"]]  # type: ignore[misc]
         for gateway in trunk["gateways"]:  # type: ignore[attr-defined]
             gateway["optionsPingEnabled"] = True
-        await board.exchange._pings.ask({"n1": byo(trunk)})
+        await board.gateway._pings.ask({"n1": byo(trunk)})
         assert well.options == 1
         placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
         await board.house.until_held()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from bench.sip.phone import Answering, Phone, RefusedError
 
-from bargein.carriers.seam import Line
+from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.kamailio import ConfigError, Edge, configuration_of
-from tests.carriers.sip.house import NUMBER, byo, free_port, switchboard, vapi
+from bargein.testing.sip_phone import Answering, Phone, RefusedError
+from tests.carriers.sip.carrier_host import NUMBER, byo, free_port, switchboard, vapi
 from tests.carriers.sip.kamailio import kamailio, needs_kamailio
 from tests.carriers.sip.test_agent import loudness, say, tone, until
 
@@ -20,7 +20,7 @@ OPEN, CLOSED = "sip:robot@sip.test", "sip:guarded@sip.test"
 GATEWAY, STRANGER = "127.0.0.9", "127.0.0.3"
 
 
-def numbers() -> dict[str, dict[str, Line]]:
+def numbers() -> dict[str, dict[str, PhoneLine]]:
     trunk = {"gateways": [{"ip": "127.0.0.8", "netmask": 31}]}
     authentication = {"username": LOGIN[0], "password": LOGIN[1]}
     return {

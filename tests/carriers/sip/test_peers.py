@@ -13,7 +13,7 @@ import anyio.to_thread
 import numpy as np
 import pytest
 
-from tests.carriers.sip.house import NUMBER, Switchboard, byo, free_port, switchboard
+from tests.carriers.sip.carrier_host import NUMBER, Switchboard, byo, free_port, switchboard
 from tests.carriers.sip.test_agent import say, tone, until
 
 SIPP = shutil.which("sipp")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bargein.carriers.sip.arrivals import StrangerError, read_arrival
+from bargein.carriers.sip.inbound import StrangerError, read_arrival
 from bargein.carriers.sip.messages import Called
 from bargein.carriers.sip.trunk import attempts_of, ended_reason, refer_to
 from bargein.carriers.sip.uris import SipUri, display_name, read_uri, same_address

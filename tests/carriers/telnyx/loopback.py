@@ -90,7 +90,7 @@ class TelnyxLoopback(Loopback):
     """Numbers of a Call Control application."""
 
     provider = "telnyx"
-    can_press = True
+    can_send_dtmf = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ class TelnyxLoopback(Loopback):
 class TexmlLoopback(TelnyxLoopback):
     """Numbers of a TeXML application: calls come in by it."""
 
-    can_press = False
+    can_send_dtmf = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bargein.audio import g711
-from bargein.carriers.seam import FrameError, Heard, KeyPressed, MarkReached, Started, Stopped
+from bargein.carriers.interface import FrameError, Heard, KeyPressed, MarkReached, Started, Stopped
 from bargein.carriers.telnyx.codec import TelnyxCodec
 from tests.carriers.telnyx import wire
 

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from bargein.carriers.seam import Addresses, Dial, Incoming, Line, Placed, WebhookRequest
+from bargein.carriers.interface import Addresses, Dial, Incoming, PhoneLine, Placed, WebhookRequest
 from bargein.carriers.telnyx import TelnyxCarrier, carrier, client
 from bargein.clock import LoopClock
 from bargein.ports import CarrierError
@@ -20,7 +20,7 @@ from tests.webhooks.receiver import NEVER
 
 pytestmark = pytest.mark.anyio
 
-LINE = Line({"id": "number-1", "number": OURS}, {"provider": "telnyx", "apiKey": API_KEY})
+LINE = PhoneLine({"id": "number-1", "number": OURS}, {"provider": "telnyx", "apiKey": API_KEY})
 ADDRESSES = Addresses(
     "https://us.example/voice", "https://us.example/status", "wss://us.example/media/secret", "secret"
 )
@@ -170,11 +170,11 @@ async def test_hanging_up_what_is_over_is_no_error(cloud: Cloud, telnyx: TelnyxC
 
 
 async def test_keys_are_pressed(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
-    await telnyx.press(LINE, CALL, "12w#")
+    await telnyx.send_dtmf(LINE, CALL, "12w#")
     assert cloud.api.of("POST", "/actions/send_dtmf") == [{"digits": "12w#"}]
     await texml(telnyx)
     with pytest.raises(CarrierError, match="TeXML"):
-        await telnyx.press(LINE, CALL, "1")
+        await telnyx.send_dtmf(LINE, CALL, "1")
 
 
 @pytest.mark.parametrize(
@@ -227,13 +227,13 @@ async def test_without_a_key_nothing_is_asked(
     cloud: Cloud, telnyx: TelnyxCarrier, credential: dict[str, Any] | None
 ) -> None:
     with pytest.raises(CarrierError, match="apiKey"):
-        await telnyx.hang_up(Line(LINE.number, credential), CALL)
+        await telnyx.hang_up(PhoneLine(LINE.number, credential), CALL)
     assert cloud.api.asked == []
 
 
 async def test_no_error_holds_the_key(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     with pytest.raises(CarrierError) as refused:
-        await telnyx.hang_up(Line(LINE.number, {"apiKey": "a-wrong-key-4711"}), CALL)
+        await telnyx.hang_up(PhoneLine(LINE.number, {"apiKey": "a-wrong-key-4711"}), CALL)
     assert "a-wrong-key-4711" not in str(refused.value)
     assert refused.value.__cause__ is None
 
@@ -264,7 +264,7 @@ async def test_an_answer_that_makes_no_sense(cloud: Cloud, telnyx: TelnyxCarrier
 
 
 async def test_the_application_of_one_number_is_pointed_here(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
-    await telnyx.adopt(LINE, OF_A_NUMBER)
+    await telnyx.configure_webhooks(LINE, OF_A_NUMBER)
     found = cloud.api.call_control["app1"]
     assert (found["webhook_event_url"], found["application_name"]) == (ADDRESSES.voice, "Mine")
     assert found["outbound"]["outbound_voice_profile_id"] == "p1"  # it had none, and could not have placed calls
@@ -275,7 +275,7 @@ async def test_an_application_that_others_share_is_left_alone(cloud: Cloud, teln
     cloud.api.numbers.append(number("n2", "+15550002222", "app1"))
     cloud.api.call_control = {"app1": application("app1", "Shared", "p7")}
     for _ in range(2):  # to import it again makes no further application
-        await telnyx.adopt(LINE, OF_A_NUMBER)
+        await telnyx.configure_webhooks(LINE, OF_A_NUMBER)
     assert cloud.api.call_control["app1"] == application("app1", "Shared", "p7")
     assert cloud.api.call_control["app2"] == {
         "id": "app2",
@@ -294,14 +294,14 @@ async def test_an_application_that_others_share_is_left_alone(cloud: Cloud, teln
 @pytest.mark.parametrize("held_by", [None, "a-sip-trunk"])
 async def test_a_number_of_no_application_gets_one(cloud: Cloud, telnyx: TelnyxCarrier, held_by: str | None) -> None:
     cloud.api.numbers, cloud.api.call_control, cloud.api.profiles = [number("n1", OURS, held_by)], {}, []
-    await telnyx.adopt(LINE, OF_A_NUMBER)
+    await telnyx.configure_webhooks(LINE, OF_A_NUMBER)
     assert cloud.api.numbers[0]["connection_id"] == "app1"
     assert cloud.api.call_control["app1"]["outbound"] == {}
 
 
 async def test_a_texml_application_asks_here_from_now_on(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.api.call_control, cloud.api.texml = {}, {"app1": {"id": "app1", "friendly_name": "My TeXML"}}
-    await telnyx.adopt(LINE, OF_A_NUMBER)
+    await telnyx.configure_webhooks(LINE, OF_A_NUMBER)
     assert cloud.api.texml["app1"] == {
         "id": "app1",
         "friendly_name": "My TeXML",
@@ -317,7 +317,7 @@ async def test_a_texml_application_asks_here_from_now_on(cloud: Cloud, telnyx: T
 async def test_only_the_number_itself_is_taken(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.api.numbers = [number("n1", f"{OURS}99", "app1")]
     with pytest.raises(CarrierError, match="has no number"):
-        await telnyx.adopt(LINE, OF_A_NUMBER)
+        await telnyx.configure_webhooks(LINE, OF_A_NUMBER)
     assert cloud.api.of("PATCH", "app1") == []
 
 

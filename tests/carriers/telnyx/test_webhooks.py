@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
 
-from bargein.carriers.seam import Answered, ForgedError, Incoming, Line, Over, Ringing, WebhookRequest
+from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incoming, PhoneLine, Ringing, WebhookRequest
 from bargein.carriers.telnyx import TelnyxCarrier, reasons
 from bargein.clock import Clock, LoopClock
 from bargein.wire import contract
@@ -41,8 +41,8 @@ def carrier(clock: Clock) -> TelnyxCarrier:
     return TelnyxCarrier(clock)
 
 
-def line(signer: Signer) -> Line:
-    return Line({"number": OURS}, {"apiKey": "key", "publicKey": signer.public_key})
+def line(signer: Signer) -> PhoneLine:
+    return PhoneLine({"number": OURS}, {"apiKey": "key", "publicKey": signer.public_key})
 
 
 def test_a_signed_webhook_is_believed(carrier: TelnyxCarrier, signer: Signer, clock: Clockwork) -> None:
@@ -100,7 +100,7 @@ def test_without_a_key_nothing_is_believed(
     carrier: TelnyxCarrier, signer: Signer, credential: dict[str, Any] | None
 ) -> None:
     with pytest.raises(ForgedError):
-        carrier.verify(Line({"number": OURS}, credential), signer.request(BODY, at_s=NOW_S))
+        carrier.verify(PhoneLine({"number": OURS}, credential), signer.request(BODY, at_s=NOW_S))
 
 
 def test_telnyxs_own_check_sees_it_the_same_way(signer: Signer) -> None:
@@ -178,7 +178,7 @@ def test_what_becomes_of_a_call(carrier: TelnyxCarrier, body: bytes, notice: Any
 def test_why_a_call_ended(carrier: TelnyxCarrier, cause: str, sip: str, reason: str) -> None:
     body = event("call.hangup", hangup_cause=cause, hangup_source="callee", sip_hangup_cause=sip)
     [over] = read(carrier, body)
-    assert isinstance(over, Over)
+    assert isinstance(over, CallEnded)
     assert (over.carrier_call_id, over.reason) == (CALL, reason)
     assert over.detail.startswith(f"{cause} by callee")
 
@@ -202,10 +202,10 @@ def test_what_does_not_matter_says_nothing(carrier: TelnyxCarrier) -> None:
         ({"CallStatus": "in-progress", "CallbackSource": "call-progress-events"}, []),
         (
             {"CallStatus": "completed", "HangupSource": "caller"},
-            [Over(CALL, "customer-ended-call", "completed by caller")],
+            [CallEnded(CALL, "customer-ended-call", "completed by caller")],
         ),
-        ({"CallStatus": "busy"}, [Over(CALL, "customer-busy", "busy by unknown")]),
-        ({"CallStatus": "no-answer"}, [Over(CALL, "customer-did-not-answer", "no-answer by unknown")]),
+        ({"CallStatus": "busy"}, [CallEnded(CALL, "customer-busy", "busy by unknown")]),
+        ({"CallStatus": "no-answer"}, [CallEnded(CALL, "customer-did-not-answer", "no-answer by unknown")]),
     ],
 )
 def test_texml_says_the_same_in_forms(carrier: TelnyxCarrier, fields: dict[str, str], notices: list[Any]) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bargein.carriers.seam import WebhookRequest
+from bargein.carriers.interface import WebhookRequest
 
 CALL = "v3:call"
 OURS, CUSTOMER = "+15550001111", "+15552223333"

@@ -101,7 +101,7 @@ class VonageLoopback(Loopback):
     """The account, its one application, and the calls of its number."""
 
     provider = "vonage"
-    can_press = True
+    can_send_dtmf = True
     signs_once = True
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import jwt
 
-from bargein.carriers.seam import WebhookRequest
+from bargein.carriers.interface import WebhookRequest
 from bargein.clock import LoopClock
 
 SECRET = "a-signature-secret-of-some-length-4711"

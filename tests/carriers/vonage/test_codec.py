@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bargein.carriers.seam import Cleared, FrameError, Heard, KeyPressed, MarkReached, Started
+from bargein.carriers.interface import Cleared, FrameError, Heard, KeyPressed, MarkReached, Started
 from bargein.carriers.vonage.codec import FRAME_BYTES, VonageCodec
 
 CONNECTED = {"event": "websocket:connected", "content-type": "audio/l16;rate=16000"}

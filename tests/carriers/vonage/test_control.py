@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from bargein.carriers.seam import Addresses, Dial, Incoming, Line, SlowCarrier
+from bargein.carriers.interface import Addresses, Dial, Incoming, PhoneLine, SlowCarrier
 from bargein.carriers.vonage import VonageCarrier
 from bargein.carriers.vonage import rest as requests_of
 from bargein.clock import LoopClock
@@ -41,8 +41,8 @@ async def carrier(cloud: Cloud) -> AsyncIterator[VonageCarrier]:
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line({"provider": "vonage", "number": f"+{NUMBER}"}, credential())
+def line() -> PhoneLine:
+    return PhoneLine({"provider": "vonage", "number": f"+{NUMBER}"}, credential())
 
 
 def media(uri: str = "wss://voice.example/media/some-token", **headers: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def media(uri: str = "wss://voice.example/media/some-token", **headers: str) -> 
     return {"action": "connect", "from": NUMBER, "endpoint": [endpoint]}
 
 
-async def test_a_call_is_placed_with_all_that_it_needs(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
+async def test_a_call_is_placed_with_all_that_it_needs(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
     placed = await carrier.place(line, Dial("c-1", CUSTOMER, PLACES, ring_s=30))
     [asked] = cloud.asked
     assert placed.carrier_call_id in cloud.calls
@@ -77,7 +77,7 @@ async def test_a_call_is_placed_with_all_that_it_needs(cloud: Cloud, carrier: Vo
 
 
 async def test_machines_are_detected_extensions_dialled_and_rings_bounded(
-    cloud: Cloud, carrier: VonageCarrier, line: Line
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
 ) -> None:
     dial = Dial("c-1", {**CUSTOMER, "extension": "12,3"}, PLACES, ring_s=999, detect_machine=True)
     await carrier.place(line, dial)
@@ -90,7 +90,7 @@ async def test_machines_are_detected_extensions_dialled_and_rings_bounded(
     assert cloud.asked[1].body["advanced_machine_detection"]["mode"] == "detect"
 
 
-async def test_a_sip_customer_is_called_with_headers(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
+async def test_a_sip_customer_is_called_with_headers(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
     headers = {"X-User": "ada", "User-to-User": "34;encoding=hex"}
     await carrier.place(line, Dial("c-1", {"sipUri": "sip:ada@example.com"}, PLACES, sip_headers=headers))
     assert cloud.asked[0].body["to"] == [
@@ -105,26 +105,26 @@ async def test_a_sip_customer_is_called_with_headers(cloud: Cloud, carrier: Vona
 
 @pytest.mark.parametrize("customer", [{}, {"number": "911"}, {"number": "+0123456789"}, {"sipUri": "mailto:a@b"}])
 async def test_whom_vonage_cannot_call_is_not_asked_for(
-    cloud: Cloud, carrier: VonageCarrier, line: Line, customer: dict[str, Any]
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine, customer: dict[str, Any]
 ) -> None:
     with pytest.raises(CarrierError):
         await carrier.place(line, Dial("c-1", customer, PLACES))
     assert cloud.asked == []
 
 
-async def test_an_inbound_call_is_answered_with_this_nodes_address(carrier: VonageCarrier, line: Line) -> None:
+async def test_an_inbound_call_is_answered_with_this_nodes_address(carrier: VonageCarrier, line: PhoneLine) -> None:
     answer = await carrier.answer(line, "u-1", PLACES)
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert json.loads(answer.body) == [media(carrierCallId="u-1")]
 
 
 async def test_a_number_that_is_no_telephones_lets_vonage_choose_one(carrier: VonageCarrier) -> None:
-    [action] = json.loads((await carrier.answer(Line({"number": "ada"}), "u-1", PLACES)).body)
+    [action] = json.loads((await carrier.answer(PhoneLine({"number": "ada"}), "u-1", PLACES)).body)
     assert "from" not in action
     assert action["randomFromNumber"] is True
 
 
-async def test_a_call_that_nobody_takes_is_ended_or_forwarded(carrier: VonageCarrier, line: Line) -> None:
+async def test_a_call_that_nobody_takes_is_ended_or_forwarded(carrier: VonageCarrier, line: PhoneLine) -> None:
     incoming = Incoming("u-1", f"+{NUMBER}", "+15551234567")
     assert json.loads((await carrier.refuse(line, incoming, None)).body) == []
     to = {"type": "number", "number": "+15557654321", "callerId": "+15550002222", "extension": "9"}
@@ -139,7 +139,7 @@ async def test_a_call_that_nobody_takes_is_ended_or_forwarded(carrier: VonageCar
 
 
 async def test_a_call_is_transferred_to_a_number_or_a_sip_address(
-    cloud: Cloud, carrier: VonageCarrier, line: Line
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
 ) -> None:
     cloud.calls.add("u-1")
     await carrier.transfer(line, "u-1", {"type": "number", "number": "+15557654321"}, PLACES)
@@ -165,19 +165,19 @@ async def test_a_call_is_transferred_to_a_number_or_a_sip_address(
         await carrier.transfer(line, "u-2", {"type": "number", "number": "+15557654321"}, PLACES)
 
 
-async def test_keys_are_pressed_with_pauses(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
+async def test_keys_are_pressed_with_pauses(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
     cloud.calls.add("u-1")
-    await carrier.press(line, "u-1", "1w2W#*")
+    await carrier.send_dtmf(line, "u-1", "1w2W#*")
     [asked] = cloud.of("PUT", "/v1/calls/u-1/dtmf")
     assert asked.body == {"digits": "1p2pp#*"}
     for keys in ("", "A", "1 2"):
         with pytest.raises(CarrierError, match="press"):
-            await carrier.press(line, "u-1", keys)
+            await carrier.send_dtmf(line, "u-1", keys)
     assert len(cloud.asked) == 1
 
 
 async def test_hanging_up_ends_a_call_and_one_that_is_over_is_no_error(
-    cloud: Cloud, carrier: VonageCarrier, line: Line
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
 ) -> None:
     cloud.calls.add("u-1")
     await carrier.hang_up(line, "u-1")
@@ -188,7 +188,7 @@ async def test_hanging_up_ends_a_call_and_one_that_is_over_is_no_error(
         await carrier.hang_up(line, "u-1")
 
 
-async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
+async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
     cloud.calls |= {"u-1", "u-2"}
     carrier._regions["u-1"] = "api-us-3.vonage.com"
     await carrier.hang_up(line, "u-1")
@@ -197,11 +197,11 @@ async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarr
 
 
 async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
-    cloud: Cloud, carrier: VonageCarrier, line: Line
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
 ) -> None:
     cloud.numbers.insert(0, {"country": "DE", "msisdn": f"{NUMBER}22"})
     before = cloud.application
-    await carrier.adopt(line, Addresses(PLACES.voice, PLACES.status))
+    await carrier.configure_webhooks(line, Addresses(PLACES.voice, PLACES.status))
     after = cloud.application
     webhooks = after["capabilities"]["voice"]["webhooks"]
     assert webhooks["answer_url"] == {
@@ -221,35 +221,35 @@ async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
 
 
 async def test_a_number_that_cannot_be_adopted_leaves_the_application_alone(
-    cloud: Cloud, carrier: VonageCarrier, line: Line
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
 ) -> None:
     cloud.numbers[0]["voiceCallbackType"] = "tel"
     with pytest.raises(CarrierError, match="forwarded"):
-        await carrier.adopt(line, PLACES)
+        await carrier.configure_webhooks(line, PLACES)
     cloud.numbers.clear()
     with pytest.raises(CarrierError, match="no such number"):
-        await carrier.adopt(line, PLACES)
+        await carrier.configure_webhooks(line, PLACES)
     assert cloud.of("PUT", "/v2") == []
 
 
 async def test_what_a_credential_lacks_is_named(cloud: Cloud, carrier: VonageCarrier) -> None:
     whole = credential()
 
-    def without(*names: str) -> Line:
-        return Line({"number": NUMBER}, {name: value for name, value in whole.items() if name not in names})
+    def without(*names: str) -> PhoneLine:
+        return PhoneLine({"number": NUMBER}, {name: value for name, value in whole.items() if name not in names})
 
     with pytest.raises(CarrierError, match="vonageApplicationId"):
         await carrier.place(without("vonageApplicationId"), Dial("c", CUSTOMER, PLACES))
     with pytest.raises(CarrierError, match="vonageApplicationPrivateKey"):
         await carrier.hang_up(without("vonageApplicationPrivateKey"), "u-1")
     with pytest.raises(CarrierError, match="apiSecret"):
-        await carrier.adopt(without("apiSecret"), PLACES)
+        await carrier.configure_webhooks(without("apiSecret"), PLACES)
     assert cloud.asked == []
 
 
 async def test_a_key_that_is_the_name_of_a_file_opens_none(carrier: VonageCarrier, tmp_path: Any) -> None:
     (tmp_path / "key.pem").write_text(key_pair()[0])
-    line = Line({"number": NUMBER}, credential() | {"vonageApplicationPrivateKey": str(tmp_path / "key.pem")})
+    line = PhoneLine({"number": NUMBER}, credential() | {"vonageApplicationPrivateKey": str(tmp_path / "key.pem")})
     with pytest.raises(CarrierError, match="no private key"):
         await carrier.hang_up(line, "u-1")
 
@@ -257,12 +257,12 @@ async def test_a_key_that_is_the_name_of_a_file_opens_none(carrier: VonageCarrie
 async def test_a_key_may_stand_in_one_line(cloud: Cloud, carrier: VonageCarrier) -> None:
     whole = credential()
     joined = {**whole, "vonageApplicationPrivateKey": f" {key_pair()[0]} ".replace("\n", "\\n")}
-    await carrier.place(Line({"number": NUMBER}, joined), Dial("c-1", CUSTOMER, PLACES))
+    await carrier.place(PhoneLine({"number": NUMBER}, joined), Dial("c-1", CUSTOMER, PLACES))
     assert len(cloud.calls) == 1
 
 
-async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
-    forged = Line(line.number, credential() | {"vonageApplicationId": "another"})
+async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
+    forged = PhoneLine(line.number, credential() | {"vonageApplicationId": "another"})
     with pytest.raises(CarrierError, match=r"401 \(Unauthorized\)") as told:
         await carrier.place(forged, Dial("c-1", CUSTOMER, PLACES))
     assert "Bearer" not in str(told.value)
@@ -282,7 +282,7 @@ async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: Vonage
         assert SECRET not in str(told.value)
 
 
-async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
+async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
     """The library would ask again when a connection breaks; the call may be ringing by then."""
     cloud.breaks["/v1/calls"] = CLOSED
     with pytest.raises(CarrierError, match="reached"):
@@ -294,7 +294,7 @@ async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier
 
 
 async def test_a_silent_api_is_given_up(
-    cloud: Cloud, carrier: VonageCarrier, line: Line, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests_of, "_TIMEOUT_S", 0.2)
     monkeypatch.setattr(requests_of, "_WAIT_S", 1)  # the thread's own limit, so that the test does not wait for it
@@ -312,10 +312,12 @@ async def test_the_library_is_loaded_before_anybody_calls(carrier: VonageCarrier
     assert carrier._control is control
 
 
-async def test_many_requests_at_once_do_not_mix_up_their_keys(cloud: Cloud, carrier: VonageCarrier, line: Line) -> None:
+async def test_many_requests_at_once_do_not_mix_up_their_keys(
+    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+) -> None:
     cloud.calls |= {f"u-{n}" for n in range(12)}
     async with anyio.create_task_group() as tasks:
         for n in range(12):
             tasks.start_soon(carrier.hang_up, line, f"u-{n}")
-            tasks.start_soon(carrier.adopt, line, PLACES)
+            tasks.start_soon(carrier.configure_webhooks, line, PLACES)
     assert {one.path for one in cloud.of("PUT", "/v1/calls")} == {f"/v1/calls/u-{n}" for n in range(12)}

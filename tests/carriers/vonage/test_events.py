@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bargein.carriers.seam import Answered, Incoming, Over, Ringing, WebhookRequest
+from bargein.carriers.interface import Answered, CallEnded, Incoming, Ringing, WebhookRequest
 from bargein.carriers.vonage import VonageCarrier
 from bargein.clock import LoopClock
 from bargein.wire import contract
@@ -76,7 +76,7 @@ def test_an_inbound_call_is_not_answered_by_its_caller() -> None:
 def test_an_end_has_one_of_vapis_reasons(said: dict[str, Any], reason: str) -> None:
     assert reason in contract.definitions()["EndedReason"]["enum"]
     [over] = read(**{**LEG, "direction": "outbound", **said})
-    assert over == Over("u-1", reason, said["status"])
+    assert over == CallEnded("u-1", reason, said["status"])
 
 
 def test_the_carriers_own_words_are_kept_with_the_end() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import jwt
 import pytest
 
-from bargein.carriers.seam import ForgedError, Line
+from bargein.carriers.interface import ForgedError, PhoneLine
 from bargein.carriers.vonage import VonageCarrier
 from bargein.carriers.vonage import signature as rules
 from bargein.clock import LoopClock
@@ -15,7 +15,7 @@ from tests.carriers.vonage.signing import API_KEY, APPLICATION, SECRET, bearer, 
 
 BODY = b'{"uuid":"u","to":"15550001111","from":"15551234567","conversation_uuid":"CON-1"}'
 CREDENTIAL = {"apiKey": API_KEY, "vonageApplicationId": APPLICATION, "signatureSecret": SECRET}
-LINE = Line({"number": "+15550001111"}, CREDENTIAL)
+LINE = PhoneLine({"number": "+15550001111"}, CREDENTIAL)
 
 
 class Moved(LoopClock):
@@ -37,7 +37,7 @@ def carrier(clock: Moved) -> VonageCarrier:
     return VonageCarrier(clock)
 
 
-def refused(carrier: VonageCarrier, headers: Mapping[str, str], body: bytes = BODY, line: Line = LINE) -> str:
+def refused(carrier: VonageCarrier, headers: Mapping[str, str], body: bytes = BODY, line: PhoneLine = LINE) -> str:
     with pytest.raises(ForgedError) as told:
         carrier.verify(line, request(body, headers))
     assert SECRET not in str(told.value)
@@ -114,7 +114,7 @@ def test_clocks_may_differ_by_a_minute(carrier: VonageCarrier) -> None:
 
 def test_without_a_signature_secret_nothing_is_taken(carrier: VonageCarrier) -> None:
     for credential in (None, {}, {"signatureSecret": ""}, {"signatureSecret": "  "}, {"signatureSecret": 7}):
-        assert "no signatureSecret" in refused(carrier, bearer(BODY), line=Line({}, credential))
+        assert "no signatureSecret" in refused(carrier, bearer(BODY), line=PhoneLine({}, credential))
 
 
 def test_what_is_remembered_is_bounded_and_forgets_the_oldest(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bargein.providers.embedded.plausible import Sound, believe, measure, worth_hearing
+from bargein.providers.embedded.plausibility import Sound, believe, measure, worth_hearing
 
 SHORT = Sound(400, -25)
 LONG = Sound(2500, -25)

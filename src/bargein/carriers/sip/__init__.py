@@ -5,6 +5,6 @@ the server. Nothing but `agent` imports the stack, so that a server without the 
 """
 
 from bargein.carriers.sip.carrier import SipCarrier
-from bargein.carriers.sip.exchange import Exchange
+from bargein.carriers.sip.gateway import SipGateway
 
-__all__ = ["Exchange", "SipCarrier"]
+__all__ = ["SipCarrier", "SipGateway"]

@@ -2,56 +2,56 @@
 
 from collections.abc import Sequence
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Addresses,
     Answer,
+    CarrierHost,
     Codec,
     Dial,
     ForgedError,
-    House,
     Incoming,
-    Line,
     Notice,
+    PhoneLine,
     Placed,
     WebhookRequest,
 )
 from bargein.carriers.sip.codec import SipCodec
-from bargein.carriers.sip.exchange import Exchange
+from bargein.carriers.sip.gateway import SipGateway
 from bargein.wire.base import JsonObject
 
 
 class SipCarrier:
-    """A `bargein.carriers.seam.NativeCarrier`, of two providers' numbers: `byo-phone-number` and `vapi`.
+    """A `bargein.carriers.interface.NativeCarrier`, of two providers' numbers: `byo-phone-number` and `vapi`.
 
     Args:
         exchange: has the calls.
     """
 
     provider = "sip"
-    can_press = True
+    can_send_dtmf = True
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        exchange.serve(self)
+    def __init__(self, gateway: SipGateway) -> None:
+        self._gateway = gateway
+        gateway.serve(self)
 
     @property
     def problem(self) -> str | None:
         """See `NativeCarrier.problem`."""
-        return self._exchange.agent.problem
+        return self._gateway.agent.problem
 
-    async def run(self, house: House) -> None:
+    async def run(self, house: CarrierHost) -> None:
         """See `NativeCarrier.run`."""
-        await self._exchange.run(house)
+        await self._gateway.run(house)
 
     def codec(self) -> Codec:
         """See `Carrier.codec`."""
         return SipCodec()
 
-    def verify(self, line: Line, request: WebhookRequest) -> None:
+    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
         """See `Carrier.verify`: SIP has no webhooks."""
         raise ForgedError("a SIP call has no webhooks")
 
-    def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
+    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
         """See `Carrier.verify_socket`: SIP has no media sockets."""
         raise ForgedError("a SIP call has no media socket")
 
@@ -59,36 +59,38 @@ class SipCarrier:
         """See `Carrier.read`."""
         raise ValueError("a SIP call has no webhooks")
 
-    async def answer(self, line: Line, carrier_call_id: str, addresses: Addresses) -> Answer:
+    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
         """See `Carrier.answer`: the exchange answers by itself."""
         raise NotImplementedError
 
-    async def refuse(self, line: Line, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
         """See `Carrier.refuse`."""
-        await self._exchange.turn(incoming, line, forward_to)
+        await self._gateway.turn(incoming, line, forward_to)
         return Answer()
 
     def settled(self) -> Answer:
         """See `Carrier.settled`."""
         return Answer()
 
-    async def place(self, line: Line, dial: Dial) -> Placed:
+    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
         """See `Carrier.place`."""
-        return await self._exchange.place(line, dial)
+        return await self._gateway.place(line, dial)
 
-    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
         """See `Carrier.hang_up`."""
-        await self._exchange.hang_up(carrier_call_id)
+        await self._gateway.hang_up(carrier_call_id)
 
-    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         """See `Carrier.press`."""
-        await self._exchange.press(carrier_call_id, keys)
+        await self._gateway.send_dtmf(carrier_call_id, keys)
 
-    async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
+    async def transfer(
+        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+    ) -> None:
         """See `Carrier.transfer`: by REFER; returns once the far end tells that it was answered there."""
-        await self._exchange.transfer(carrier_call_id, line, destination)
+        await self._gateway.transfer(carrier_call_id, line, destination)
 
-    async def adopt(self, line: Line, addresses: Addresses) -> None:
+    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
         """See `Carrier.adopt`: nothing has to be told to a trunk."""
 
     async def close(self) -> None:

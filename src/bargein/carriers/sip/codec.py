@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Cleared,
     Encoding,
     FrameError,
@@ -27,7 +27,7 @@ KEYS = frozenset("0123456789*#ABCD")
 
 
 class SipCodec:
-    """A `bargein.carriers.seam.Codec`.
+    """A `bargein.carriers.interface.Codec`.
 
     Attributes:
         rate_hz: what `start` says; 8000 until it has come.

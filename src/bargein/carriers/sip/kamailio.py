@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from bargein.carriers.seam import Line
-from bargein.carriers.sip.arrivals import BYO, EDGE, MOST_PACKED, PACKED, VAPI
+from bargein.carriers.interface import PhoneLine
+from bargein.carriers.sip.inbound import BYO, EDGE, MOST_PACKED, PACKED, VAPI
 from bargein.carriers.sip.trunk import gateways_of, network_of
 from bargein.carriers.sip.uris import read_uri
 from bargein.wire.base import JsonObject
@@ -66,7 +66,7 @@ def agents_of(edge: Edge) -> str:
     return f"1 sip:{edge.agent} 0 0\n"
 
 
-def configuration_of(edge: Edge, lines: Mapping[str, Mapping[str, Line]], proof: str) -> tuple[str, list[str]]:
+def configuration_of(edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str) -> tuple[str, list[str]]:
     """The configuration, and what had to be left out of it.
 
     Args:
@@ -137,8 +137,8 @@ def _head(edge: Edge) -> str:
         listen.append(f"listen=udp:{edge.inner}")
     tls = ""
     if edge.certificate is not None and edge.key is not None:
-        outside = f" advertise {edge.public_address}:{edge.tls_port}" if edge.public_address else ""
-        listen.append(f"listen=tls:{edge.address}:{edge.tls_port}{outside}")
+        egress = f" advertise {edge.public_address}:{edge.tls_port}" if edge.public_address else ""
+        listen.append(f"listen=tls:{edge.address}:{edge.tls_port}{egress}")
         tls = _TLS % {"certificate": edge.certificate, "key": edge.key}
     return _HEAD % {
         "listen": "\n".join(listen),

@@ -12,7 +12,7 @@ import structlog
 from anyio.abc import ConnectedUDPSocket, SocketStream
 from anyio.streams.tls import TLSStream
 
-from bargein.carriers.seam import Line
+from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.trunk import outgoing_of, way_to
 from bargein.wire.base import JsonObject
 
@@ -39,7 +39,7 @@ class Pings:
         way = way_to(gateway, None)
         return not gateway.get("optionsPingEnabled") or self._answers.get((way.host, way.transport), True)
 
-    async def ask(self, lines: Mapping[str, Line]) -> None:
+    async def ask(self, lines: Mapping[str, PhoneLine]) -> None:
         """Ask every gateway that is to be asked."""
         wanted = {
             (way.host, way.transport)

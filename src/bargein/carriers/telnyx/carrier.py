@@ -1,4 +1,4 @@
-"""Telnyx as a `bargein.carriers.seam.Carrier`: Call Control, and TeXML as the other way in."""
+"""Telnyx as a `bargein.carriers.interface.Carrier`: Call Control, and TeXML as the other way in."""
 
 import hmac
 from collections import OrderedDict
@@ -7,23 +7,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Addresses,
     Answer,
+    CallEnded,
     Dial,
     ForgedError,
     Incoming,
-    Line,
     Notice,
-    Over,
+    PhoneLine,
     Placed,
     WebhookRequest,
 )
 from bargein.carriers.telnyx import requests, texml
-from bargein.carriers.telnyx.adoption import adopt, find_number
 from bargein.carriers.telnyx.client import BASE_URL, Clients, NotThereError
 from bargein.carriers.telnyx.codec import TelnyxCodec
 from bargein.carriers.telnyx.payload import ByteOrder
+from bargein.carriers.telnyx.provisioning import configure_webhooks, find_number
 from bargein.carriers.telnyx.webhooks import is_texml, read_event, read_form, verify
 from bargein.clock import Clock
 from bargein.ports import CarrierError
@@ -40,7 +40,7 @@ _MOST_REMEMBERED = 10_000
 
 
 class TelnyxCarrier:
-    """A `bargein.carriers.seam.Carrier` for numbers bought at Telnyx.
+    """A `bargein.carriers.interface.Carrier` for numbers bought at Telnyx.
 
     A line's credential holds `apiKey`, for requests, and `publicKey` (base64), which webhooks are checked with.
 
@@ -51,7 +51,7 @@ class TelnyxCarrier:
     """
 
     provider = "telnyx"
-    can_press = True
+    can_send_dtmf = True
 
     def __init__(self, clock: Clock, base_url: str = BASE_URL, byte_order: ByteOrder = "little") -> None:
         self._clients = Clients(base_url)
@@ -64,12 +64,12 @@ class TelnyxCarrier:
         """See `Carrier.codec`."""
         return TelnyxCodec(self._byte_order)
 
-    def verify(self, line: Line, request: WebhookRequest) -> None:
+    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
         """See `Carrier.verify`."""
         key: object = None if line.credential is None else line.credential.get("publicKey")
         verify(key if isinstance(key, str) else None, request, self._clock.epoch_ms() // 1000)
 
-    def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
+    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
         """See `Carrier.verify_socket`.
 
         The token in the path is what opens the socket. Where Telnyx was given it, it sends it in a header too; TeXML's
@@ -88,13 +88,13 @@ class TelnyxCarrier:
         match notice:
             case Incoming():
                 _remember(self._texml_calls, notice.carrier_call_id, form.get("AccountSid", ""))
-            case Over():
+            case CallEnded():
                 self._texml_calls.pop(notice.carrier_call_id, None)
             case _:
                 return ()
         return (notice,)
 
-    async def answer(self, line: Line, carrier_call_id: str, addresses: Addresses) -> Answer:
+    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
         """See `Carrier.answer`."""
         if addresses.media is None:
             raise CarrierError("there is no address for the call's audio.")
@@ -108,7 +108,7 @@ class TelnyxCarrier:
             )
         return self.settled()
 
-    async def refuse(self, line: Line, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
         """See `Carrier.refuse`."""
         call_id = incoming.carrier_call_id
         if call_id in self._texml_calls:
@@ -124,7 +124,7 @@ class TelnyxCarrier:
         """See `Carrier.settled`."""
         return Answer("{}")
 
-    async def place(self, line: Line, dial: Dial) -> Placed:
+    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
         """See `Carrier.place`. It is sent once: a second try might ring twice."""
         if dial.addresses.media is None:
             raise CarrierError("there is no address for the call's audio.")
@@ -140,7 +140,7 @@ class TelnyxCarrier:
         }
         return Placed(placed.data.call_control_id, details)
 
-    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
         """See `Carrier.hang_up`."""
         try:
             async with self._clients.use(line) as client:
@@ -152,14 +152,16 @@ class TelnyxCarrier:
         except NotThereError:
             pass  # it is over already
 
-    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         """See `Carrier.press`."""
         if carrier_call_id in self._texml_calls:
             raise CarrierError("keys cannot be pressed in a call that came by TeXML.")
         async with self._clients.use(line) as client:
             await client.calls.actions.send_dtmf(carrier_call_id, digits=keys)
 
-    async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
+    async def transfer(
+        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+    ) -> None:
         """See `Carrier.transfer`."""
         async with self._clients.use(line) as client:
             account = self._texml_calls.get(carrier_call_id)
@@ -176,23 +178,23 @@ class TelnyxCarrier:
             async with self._clients.use(line) as client:
                 await client.calls.actions.stop_streaming(carrier_call_id)
 
-    async def adopt(self, line: Line, addresses: Addresses) -> None:
+    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
         """See `Carrier.adopt`."""
         number = requests.number(line)
         async with self._clients.use(line) as client:
-            await adopt(client, number, addresses)
+            await configure_webhooks(client, number, addresses)
         for key in [key for key in self._connections if key[1] == number]:
             del self._connections[key]
 
     async def warm_up(self) -> None:
-        """See `bargein.carriers.seam.SlowCarrier.warm_up`."""
+        """See `bargein.carriers.interface.SlowCarrier.warm_up`."""
         await self._clients.load()
 
     async def close(self) -> None:
         """See `Carrier.close`."""
         await self._clients.close()
 
-    async def _connection(self, client: "AsyncTelnyx", line: Line, number: str) -> str:
+    async def _connection(self, client: "AsyncTelnyx", line: PhoneLine, number: str) -> str:
         """The application that the number belongs to, which its calls are placed by."""
         key = (str(line.number.get("id", "")), number)
         known = self._connections.get(key)
@@ -205,7 +207,7 @@ class TelnyxCarrier:
 
 
 def carrier(clock: Clock, api_url: str | None, /, *, byte_order: ByteOrder = "little") -> TelnyxCarrier:
-    """See `bargein.carriers.seam.MakeCarrier`; `byte_order` is that of L16, see `payload`."""
+    """See `bargein.carriers.interface.MakeCarrier`; `byte_order` is that of L16, see `payload`."""
     return TelnyxCarrier(clock, api_url or BASE_URL, byte_order)
 
 

@@ -7,7 +7,7 @@ not silence a caller.
 """
 
 from bargein.audio.pcm import Int16Array
-from bargein.carriers.seam import FrameError
+from bargein.carriers.interface import FrameError
 
 MOST_WAITING = 3
 """So many chunks (60 ms of Telnyx's 20 ms frames) may wait for one that is missing."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 from anyio import to_thread
 
-from bargein.carriers.seam import Line
+from bargein.carriers.interface import PhoneLine
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 from bargein.wire.redact import MASK
@@ -51,7 +51,7 @@ class Clients:
         self._http: DefaultAsyncHttpxClient | None = None
 
     @asynccontextmanager
-    async def use(self, line: Line, *, retries: int = _RETRIES) -> "AsyncGenerator[AsyncTelnyx]":
+    async def use(self, line: PhoneLine, *, retries: int = _RETRIES) -> "AsyncGenerator[AsyncTelnyx]":
         """A client for a line's account.
 
         Args:

@@ -13,7 +13,16 @@ import structlog
 
 from bargein.audio.pcm import Int16Array
 from bargein.carriers.frames import json_object
-from bargein.carriers.seam import Encoding, FrameError, Heard, KeyPressed, MarkReached, MediaEvent, Started, Stopped
+from bargein.carriers.interface import (
+    Encoding,
+    FrameError,
+    Heard,
+    KeyPressed,
+    MarkReached,
+    MediaEvent,
+    Started,
+    Stopped,
+)
 from bargein.carriers.telnyx.chunks import Chunks
 from bargein.carriers.telnyx.payload import RATE_HZ, ByteOrder, Payloads, in_order
 from bargein.wire.base import JsonObject
@@ -30,7 +39,7 @@ _log = structlog.get_logger("bargein.carriers.telnyx")
 
 
 class TelnyxCodec:
-    """A `bargein.carriers.seam.Codec` for Telnyx.
+    """A `bargein.carriers.interface.Codec` for Telnyx.
 
     Args:
         byte_order: of L16 samples on the wire, both ways; see `payload`.

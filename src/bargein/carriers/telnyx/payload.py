@@ -17,7 +17,7 @@ import structlog
 from bargein.audio import g711
 from bargein.audio.pcm import Int16Array, from_bytes, to_bytes
 from bargein.audio.resample import StreamResampler
-from bargein.carriers.seam import FrameError
+from bargein.carriers.interface import FrameError
 
 _log = structlog.get_logger("bargein.carriers.telnyx")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from bargein.carriers.seam import Addresses, Answer, Dial, Line
+from bargein.carriers.interface import Addresses, Answer, Dial, PhoneLine
 from bargein.carriers.telnyx import texml
 from bargein.carriers.telnyx.payload import RATE_HZ
 from bargein.wire.base import JsonObject
@@ -11,7 +11,7 @@ from bargein.wire.base import JsonObject
 Params = dict[str, Any]
 
 
-def number(line: Line) -> str:
+def number(line: PhoneLine) -> str:
     """The line's own number."""
     return str(line.number.get("number", ""))
 
@@ -40,7 +40,7 @@ def answering(addresses: Addresses) -> Params:
     return {**streaming(addresses), **told_at(addresses), "extra_body": _streaming_too(addresses)}
 
 
-def placing(line: Line, dial: Dial, connection_id: str) -> Params:
+def placing(line: PhoneLine, dial: Dial, connection_id: str) -> Params:
     """What has a customer rung."""
     return {
         "connection_id": connection_id,
@@ -80,7 +80,7 @@ def _extension(destination: JsonObject) -> Params:
     return {"send_digits_on_answer": extension} if isinstance(extension, str) else {}
 
 
-def destination(line: Line, destination: JsonObject) -> Params:
+def destination(line: PhoneLine, destination: JsonObject) -> Params:
     """A destination of Vapi's as Telnyx's `transfer` takes it. Left out, the caller id would be whoever was called."""
     headers: object = destination.get("sipHeaders")
     plan: object = destination.get("transferPlan")
@@ -94,7 +94,7 @@ def destination(line: Line, destination: JsonObject) -> Params:
     }
 
 
-def instructions(line: Line, destination: JsonObject) -> Answer:
+def instructions(line: PhoneLine, destination: JsonObject) -> Answer:
     """A destination of Vapi's as TeXML has it."""
     extension: object = destination.get("extension")
     return texml.dial(

@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from bargein.carriers.seam import Answer
+from bargein.carriers.interface import Answer
 from bargein.wire.base import JsonObject
 
 CONTENT_TYPE = "application/xml"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from bargein.carriers.seam import Answered, ForgedError, Incoming, Notice, Over, Ringing, WebhookRequest
+from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incoming, Notice, Ringing, WebhookRequest
 from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
 from bargein.wire.base import JsonObject
 
@@ -121,12 +121,12 @@ def _judged(call_id: str, result: object) -> Answered:
             return Answered(call_id, None, str(result)[:40])
 
 
-def _over(payload: JsonObject) -> Over:
+def _over(payload: JsonObject) -> CallEnded:
     cause = str(payload.get("hangup_cause") or "unspecified")
     code = str(payload.get("sip_hangup_cause") or "unspecified")
     source = str(payload.get("hangup_source") or "unknown")
     detail = f"{cause} by {source}" + (f", SIP {code}" if code != "unspecified" else "")
-    return Over(_call_id(payload), ended_reason(cause, code), detail[:200])
+    return CallEnded(_call_id(payload), ended_reason(cause, code), detail[:200])
 
 
 def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
@@ -147,7 +147,7 @@ def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
     status = form.get("CallStatus", "")
     reason = texml_ended_reason(status)
     if reason is not None:
-        return Over(call_id, reason, f"{status} by {form.get('HangupSource', 'unknown')}"[:200]), form
+        return CallEnded(call_id, reason, f"{status} by {form.get('HangupSource', 'unknown')}"[:200]), form
     if "CallbackSource" in form:
         return None, form
     if not form.get("From") or not form.get("To"):

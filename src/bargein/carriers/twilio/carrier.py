@@ -11,15 +11,15 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Addresses,
     Answer,
     Carrier,
     Dial,
     ForgedError,
     Incoming,
-    Line,
     Notice,
+    PhoneLine,
     Placed,
     WebhookRequest,
 )
@@ -77,18 +77,18 @@ def _silent() -> logging.Logger:
 
 
 def carrier(clock: Clock, api_url: str | None) -> Carrier:
-    """See `bargein.carriers.seam.MakeCarrier`."""
+    """See `bargein.carriers.interface.MakeCarrier`."""
     return TwilioCarrier(api_url or API)
 
 
 class TwilioCarrier:
-    """See `bargein.carriers.seam.Carrier`.
+    """See `bargein.carriers.interface.Carrier`.
 
     Keys cannot be sent into a call: Twilio does that only by new TwiML, which would end the media stream.
     """
 
     provider = "twilio"
-    can_press = False
+    can_send_dtmf = False
 
     def __init__(self, api_url: str = API) -> None:
         self._api_url = api_url
@@ -100,11 +100,11 @@ class TwilioCarrier:
 
     # Webhooks.
 
-    def verify(self, line: Line, request: WebhookRequest) -> None:
+    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
         """See `Carrier.verify`. Twilio signs no time: a request that is repeated gets the same answer again."""
         webhooks.verify(request, _account(line).auth_token)
 
-    def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
+    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
         """See `Carrier.verify_socket`: Twilio signs the upgrade as it does webhooks, over the `wss` URL."""
         webhooks.verify(request, _account(line).auth_token)
 
@@ -112,11 +112,11 @@ class TwilioCarrier:
         """See `Carrier.read`."""
         return webhooks.read(request)
 
-    async def answer(self, line: Line, carrier_call_id: str, addresses: Addresses) -> Answer:
+    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
         """See `Carrier.answer`."""
         return Answer(twiml.streamed(addresses.media or ""), _XML)
 
-    async def refuse(self, line: Line, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
         """See `Carrier.refuse`."""
         return Answer(twiml.rejected() if forward_to is None else twiml.forwarded(forward_to), _XML)
 
@@ -126,7 +126,7 @@ class TwilioCarrier:
 
     # Calls.
 
-    async def place(self, line: Line, dial: Dial) -> Placed:
+    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
         """See `Carrier.place`."""
         customer = dial.customer
         to = customer.get("number") or twiml.with_headers(str(customer.get("sipUri") or ""), dict(dial.sip_headers))
@@ -145,22 +145,24 @@ class TwilioCarrier:
             call = await client.calls.create_async(to=to, from_=str(line.number.get("number")), **options)
         return Placed(str(call.sid), {"accountSid": str(call.account_sid), "callSid": str(call.sid)})
 
-    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
         """See `Carrier.hang_up`."""
         async with self._asking(line, passing_over=_OVER) as client:
             await client.calls(carrier_call_id).update_async(status="completed")
 
-    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         """See `Carrier.press`."""
         raise CarrierError("Twilio cannot press keys without ending the media stream.")
 
-    async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
+    async def transfer(
+        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+    ) -> None:
         """See `Carrier.transfer`: new TwiML takes the call out of the media stream."""
         document = twiml.forwarded(destination)
         async with self._asking(line) as client:
             await client.calls(carrier_call_id).update_async(twiml=document)
 
-    async def adopt(self, line: Line, addresses: Addresses) -> None:
+    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
         """See `Carrier.adopt`."""
         number = str(line.number.get("number"))
         async with self._asking(line) as client:
@@ -181,7 +183,7 @@ class TwilioCarrier:
             await http.close()
 
     @asynccontextmanager
-    async def _asking(self, line: Line, passing_over: frozenset[int] = frozenset()) -> AsyncGenerator[Client]:
+    async def _asking(self, line: PhoneLine, passing_over: frozenset[int] = frozenset()) -> AsyncGenerator[Client]:
         """The SDK's client, as the line's account; what goes wrong becomes a `CarrierError`."""
         try:
             account = _account(line)
@@ -207,7 +209,7 @@ def _words(error: TwilioRestException) -> str:
     return f"{str(error.msg)[:300]} (HTTP {error.status}, code {error.code})"
 
 
-def _account(line: Line) -> _Account:
+def _account(line: PhoneLine) -> _Account:
     """From the number itself, its credential or the environment, in this order.
 
     Raises:

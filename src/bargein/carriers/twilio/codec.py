@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from bargein.carriers.frames import json_object
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Encoding,
     FrameError,
     Heard,
@@ -28,7 +28,7 @@ _LATE = 500
 
 
 class TwilioCodec:
-    """See `bargein.carriers.seam.Codec`; one stream's."""
+    """See `bargein.carriers.interface.Codec`; one stream's."""
 
     encoding: Encoding = "mulaw"
     rate_hz = 8_000

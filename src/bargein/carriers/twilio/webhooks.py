@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from twilio.request_validator import RequestValidator
 
-from bargein.carriers.seam import Answered, ForgedError, Incoming, Notice, Over, Ringing, WebhookRequest
+from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incoming, Notice, Ringing, WebhookRequest
 
 if TYPE_CHECKING:
     from bargein.wire.base import JsonObject
@@ -103,11 +103,11 @@ def _answered(sid: str, by: str) -> Answered:
     return Answered(sid, "machine", by) if by.startswith("machine") or by == "fax" else Answered(sid, None, by)
 
 
-def _over(sid: str, status: str, fields: dict[str, str]) -> Over:
+def _over(sid: str, status: str, fields: dict[str, str]) -> CallEnded:
     sip = fields.get("SipResponseCode", "")
     if status == "failed" and sip in _MISDIALED:
-        return Over(sid, "twilio-reported-customer-misdialed", f"failed, SIP {sip}")
-    return Over(sid, _ENDED[status], f"{status}, SIP {sip}" if sip else status)
+        return CallEnded(sid, "twilio-reported-customer-misdialed", f"failed, SIP {sip}")
+    return CallEnded(sid, _ENDED[status], f"{status}, SIP {sip}" if sip else status)
 
 
 def _form(request: WebhookRequest) -> _Fields:

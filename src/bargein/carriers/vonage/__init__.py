@@ -10,5 +10,5 @@ if find_spec("vonage") is None:  # which is loaded later, by the first call
 
 
 def carrier(clock: Clock, api_url: str | None, /) -> VonageCarrier:
-    """See `bargein.carriers.seam.MakeCarrier`."""
+    """See `bargein.carriers.interface.MakeCarrier`."""
     return VonageCarrier(clock, base_url=api_url)

@@ -9,7 +9,7 @@ signature secret (`signatureSecret`, ours: Vonage's dashboard shows it among the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bargein.carriers.seam import Line
+from bargein.carriers.interface import PhoneLine
 from bargein.ports import CarrierError
 
 _KEY_BEGINS = "-----BEGIN PRIVATE KEY-----"
@@ -62,7 +62,7 @@ class Account:
         return self.api_key, self.api_secret
 
 
-def account_of(line: Line) -> Account:
+def account_of(line: PhoneLine) -> Account:
     """The account that a number is used with."""
     found = line.credential or {}
     key = _text(found, "vonageApplicationPrivateKey")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from bargein.carriers.seam import Addresses, Answer, Dial, Incoming, Line, Notice, Placed, WebhookRequest
+from bargein.carriers.interface import Addresses, Answer, Dial, Incoming, Notice, PhoneLine, Placed, WebhookRequest
 from bargein.carriers.vonage import events
 from bargein.carriers.vonage.account import account_of
 from bargein.carriers.vonage.codec import VonageCodec
@@ -21,7 +21,7 @@ _MOST_REGIONS = 10_000
 
 
 class VonageCarrier:
-    """A `bargein.carriers.seam.Carrier`.
+    """A `bargein.carriers.interface.Carrier`.
 
     Vonage's library is loaded in a thread, when the server starts or by the first call: it takes half a second.
 
@@ -31,7 +31,7 @@ class VonageCarrier:
     """
 
     provider = "vonage"
-    can_press = True
+    can_send_dtmf = True
 
     def __init__(self, clock: Clock, *, base_url: str | None = None) -> None:
         self._base_url = base_url
@@ -43,11 +43,11 @@ class VonageCarrier:
         """See `Carrier.codec`."""
         return VonageCodec()
 
-    def verify(self, line: Line, request: WebhookRequest) -> None:
+    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
         """See `Carrier.verify`."""
         self._signatures.check_webhook(account_of(line), request)
 
-    def verify_socket(self, line: Line, request: WebhookRequest, token: str) -> None:
+    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
         """See `Carrier.verify_socket`: Vonage signs the upgrade, as the NCCO asks for it."""
         self._signatures.check_socket(account_of(line), request)
 
@@ -61,11 +61,11 @@ class VonageCarrier:
                 self._regions.popitem(last=False)
         return notices
 
-    async def answer(self, line: Line, carrier_call_id: str, addresses: Addresses) -> Answer:
+    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
         """See `Carrier.answer`."""
         return Answer((await self._loaded()).media_ncco(line.number.get("number"), addresses, carrier_call_id))
 
-    async def refuse(self, line: Line, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
         """See `Carrier.refuse`. An NCCO without actions ends a call."""
         if forward_to is None:
             return Answer("[]")
@@ -75,32 +75,34 @@ class VonageCarrier:
         """See `Carrier.settled`."""
         return Answer()
 
-    async def place(self, line: Line, dial: Dial) -> Placed:
+    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
         """See `Carrier.place`."""
         return await (await self._loaded()).place(account_of(line), line.number.get("number"), dial)
 
-    async def hang_up(self, line: Line, carrier_call_id: str) -> None:
+    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
         """See `Carrier.hang_up`."""
         control = await self._loaded()
         await control.hang_up(account_of(line), carrier_call_id, self._regions.get(carrier_call_id))
 
-    async def press(self, line: Line, carrier_call_id: str, keys: str) -> None:
+    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         """See `Carrier.press`."""
         control = await self._loaded()
-        await control.press(account_of(line), carrier_call_id, keys, self._regions.get(carrier_call_id))
+        await control.send_dtmf(account_of(line), carrier_call_id, keys, self._regions.get(carrier_call_id))
 
-    async def transfer(self, line: Line, carrier_call_id: str, destination: JsonObject, addresses: Addresses) -> None:
+    async def transfer(
+        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+    ) -> None:
         """See `Carrier.transfer`."""
         control = await self._loaded()
         ncco = control.transfer_ncco(line.number.get("number"), destination, addresses)
         await control.transfer(account_of(line), carrier_call_id, ncco, self._regions.get(carrier_call_id))
 
-    async def adopt(self, line: Line, addresses: Addresses) -> None:
+    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
         """See `Carrier.adopt`: the application's webhooks come here, signed, and the number is the application's."""
-        await (await self._loaded()).adopt(account_of(line), line.number.get("number"), addresses)
+        await (await self._loaded()).configure_webhooks(account_of(line), line.number.get("number"), addresses)
 
     async def warm_up(self) -> None:
-        """See `bargein.carriers.seam.SlowCarrier.warm_up`."""
+        """See `bargein.carriers.interface.SlowCarrier.warm_up`."""
         await self._loaded()
 
     async def close(self) -> None:

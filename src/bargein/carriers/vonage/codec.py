@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from bargein.carriers.frames import json_object
-from bargein.carriers.seam import (
+from bargein.carriers.interface import (
     Cleared,
     Encoding,
     FrameError,
@@ -37,7 +37,7 @@ _MOST_TEXT_CHARS = 16_384
 
 
 class VonageCodec:
-    """One media socket's `bargein.carriers.seam.Codec`."""
+    """One media socket's `bargein.carriers.interface.Codec`."""
 
     encoding: Encoding = "pcm_s16le"
     rate_hz = RATE_HZ

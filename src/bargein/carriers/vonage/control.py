@@ -12,7 +12,7 @@ from vonage_numbers.requests import ListOwnedNumbersFilter, UpdateNumberParams
 from vonage_utils import VonageError
 from vonage_voice.models import NccoAction
 
-from bargein.carriers.seam import Addresses, Dial, Placed
+from bargein.carriers.interface import Addresses, Dial, Placed
 from bargein.carriers.vonage import ncco
 from bargein.carriers.vonage.account import Account
 from bargein.carriers.vonage.events import transport_of
@@ -77,7 +77,7 @@ class Control:
             if error.status not in _GONE:
                 raise
 
-    async def press(self, account: Account, call: str, keys: str, region: str | None) -> None:
+    async def send_dtmf(self, account: Account, call: str, keys: str, region: str | None) -> None:
         """Press keys in a call."""
         _ = account.application
         pressed = ncco.keys_of(keys)
@@ -95,7 +95,7 @@ class Control:
             again=True,
         )
 
-    async def adopt(self, account: Account, number: object, addresses: Addresses) -> None:
+    async def configure_webhooks(self, account: Account, number: object, addresses: Addresses) -> None:
         """Point the application's webhooks at `addresses`, and the number at the application."""
         _ = account.owner
         application_id, _ = account.application

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from bargein.carriers.seam import Answered, Incoming, Notice, Over, Ringing, WebhookRequest
+from bargein.carriers.interface import Answered, CallEnded, Incoming, Notice, Ringing, WebhookRequest
 from bargein.wire.base import JsonObject
 
 _SIP_HEADER = "SipHeader_"
@@ -33,7 +33,7 @@ _BY_PLATFORM = "vonage-completed"
 
 
 def notices_of(request: WebhookRequest) -> Sequence[Notice]:
-    """See `bargein.carriers.seam.Carrier.read`."""
+    """See `bargein.carriers.interface.Carrier.read`."""
     said = _parsed(request)
     if said.get("status") is None and said.get("type") is None:
         return _incoming(said)
@@ -104,14 +104,14 @@ def _progress(said: JsonObject) -> Sequence[Notice]:
     return []
 
 
-def _over(call: str, status: str, said: JsonObject) -> Over:
+def _over(call: str, status: str, said: JsonObject) -> CallEnded:
     reason = _OVER[status]
     if status == "completed" and said.get("disconnected_by") == "platform":
         reason = _BY_PLATFORM
     if status == "cancelled" and said.get("direction") == "inbound":
         reason = "customer-ended-call"
     detail = _text(said, "detail") or _text(said, "reason")
-    return Over(call, reason, status if detail is None else f"{status}: {detail[:200]}")
+    return CallEnded(call, reason, status if detail is None else f"{status}: {detail[:200]}")
 
 
 def _is_media(said: JsonObject) -> bool:

@@ -14,7 +14,7 @@ from vonage_voice.models.common import Phone, Sip, WebsocketAuthorization
 from vonage_voice.models.ncco import Connect
 from vonage_voice.models.requests import ToPhone
 
-from bargein.carriers.seam import Addresses, Dial
+from bargein.carriers.interface import Addresses, Dial
 from bargein.carriers.vonage.codec import CALL_HEADER, CONTENT_TYPE
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject

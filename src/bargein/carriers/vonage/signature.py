@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 
-from bargein.carriers.seam import ForgedError, WebhookRequest
+from bargein.carriers.interface import ForgedError, WebhookRequest
 from bargein.carriers.vonage.account import WHERE, Account
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject

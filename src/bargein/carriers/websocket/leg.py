@@ -119,7 +119,7 @@ class WebsocketLeg:
         """See `Leg.clear`."""
         self._frames.clear()
 
-    def press(self, keys: str) -> None:
+    def send_dtmf(self, keys: str) -> None:
         """See `bargein.ports.Leg.press`: a WebSocket has no telephone behind it."""
         raise CarrierError("a call over a WebSocket has no telephone keys.")
 

@@ -82,9 +82,9 @@ class Room:
         if self._leg is not None:
             self._leg.hang_up()
 
-    def press(self, keys: str) -> None:
+    def send_dtmf(self, keys: str) -> None:
         """See `Leg.press`: a page has no keys."""
-        self._format.press(keys)
+        self._format.send_dtmf(keys)
 
     async def transfer(self, destination: JsonObject) -> None:
         """See `Leg.transfer`: a page cannot be given to a number."""

@@ -8,12 +8,12 @@ import anyio
 from bargein.clock import Clock
 from bargein.ports import ProviderError
 from bargein.providers.embedded.demo import DemoModel
-from bargein.providers.embedded.floor import EmbeddedJudge
+from bargein.providers.embedded.end_of_turn import EmbeddedEndOfTurnDetector
 from bargein.providers.embedded.hibari import HibariVoice
+from bargein.providers.embedded.interruption_classifier import EmbeddedInterruptionClassifier
 from bargein.providers.embedded.moonshine import MoonshineTranscriber
 from bargein.providers.embedded.silero import SileroDetector
-from bargein.providers.embedded.smart_turn import SmartTurnJudge
-from bargein.providers.embedded.turn_end import EmbeddedTurnJudge
+from bargein.providers.embedded.smart_turn import SmartTurnDetector
 
 TurnModel = Literal["embedded", "smart-turn"]
 """Which model judges pauses (`BARGEIN_TURN_MODEL`)."""
@@ -55,8 +55,10 @@ class Embedded:
         self.transcriber = MoonshineTranscriber()
         self.voice = HibariVoice()
         self.model = DemoModel()
-        self.judge = EmbeddedJudge(self.transcriber.model)
-        self.turn_judge = SmartTurnJudge() if turn_model == "smart-turn" else EmbeddedTurnJudge(self.transcriber.model)
+        self.judge = EmbeddedInterruptionClassifier(self.transcriber.model)
+        self.end_of_turn_detector = (
+            SmartTurnDetector() if turn_model == "smart-turn" else EmbeddedEndOfTurnDetector(self.transcriber.model)
+        )
 
     async def warm_up(self) -> None:
         """Load everything, off the event loop; takes a second or two.
@@ -68,7 +70,7 @@ class Embedded:
         await self.transcriber.warm_up()
         await self.voice.warm_up()
         await anyio.to_thread.run_sync(self.judge.load)
-        await anyio.to_thread.run_sync(self.turn_judge.load)
+        await anyio.to_thread.run_sync(self.end_of_turn_detector.load)
 
     def check(self) -> list[Check]:
         """Load everything, and tell what works; blocks, for a command line."""
@@ -77,7 +79,7 @@ class Embedded:
             self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
             self._check("voice (hibari, English)", self.voice.load),
             self._check("interruptions (floor judge)", self.judge.load),
-            self._check("turn ends (judge of pauses)", self.turn_judge.load),
+            self._check("turn ends (judge of pauses)", self.end_of_turn_detector.load),
         ]
 
     def close(self) -> None:

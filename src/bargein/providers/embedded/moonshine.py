@@ -15,7 +15,7 @@ from bargein.audio import pcm
 from bargein.ports import TRANSCRIBER_RATE_HZ, Hear, Pcm16
 from bargein.providers.embedded.decoding import Decoder
 from bargein.providers.embedded.moonshine_model import MoonshineModel, model_file
-from bargein.providers.embedded.plausible import believe, measure, worth_hearing
+from bargein.providers.embedded.plausibility import believe, measure, worth_hearing
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _PRE_ROLL = 160 * _PER_MS

@@ -61,7 +61,7 @@ class Network:
             return cls(**{name: arrays[name].astype(np.float32) for name in ("mean", "scale", "hidden", "output")})
 
 
-class EncoderJudge:
+class EncoderClassifier:
     """What judges by such a network: its weights, and two threads of its own to think on.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bargein.audio import pcm
-from bargein.ports import Pause
+from bargein.ports import TurnPause
 from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED, Session, package_file
 
 REQUIREMENT = "pipecat-ai==1.14.0"
@@ -70,7 +70,7 @@ def _hertz(mel: Array) -> Array:
     return np.where(mel * _HZ_PER_MEL < _LINEAR_UP_TO_HZ, mel * _HZ_PER_MEL, above)
 
 
-class SmartTurnJudge:
+class SmartTurnDetector:
     """See `bargein.ports.TurnJudge`; it thinks on a thread of its own, some 40 ms each time."""
 
     def __init__(self) -> None:
@@ -91,13 +91,13 @@ class SmartTurnJudge:
                 self._session = Session(path, ended_reason=TRANSCRIBER_FAILED)
             return self._session
 
-    async def judge(self, pause: Pause) -> float:
+    async def judge(self, pause: TurnPause) -> float:
         """See `bargein.ports.TurnJudge.judge`."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
         return await anyio.to_thread.run_sync(self.judged, pause, limiter=self._limiter, abandon_on_cancel=True)
 
-    def judged(self, pause: Pause) -> float:
+    def judged(self, pause: TurnPause) -> float:
         """The same, at once; blocks."""
         heard = spectrogram(pcm.to_float(pause.caller))
         (done,) = self.load().run({"input_features": heard[np.newaxis]})

@@ -1,5 +1,5 @@
 """Model provider `openai`."""
 
-from bargein.providers.openai.model import OPENAI_BASE_URL, OpenAiConfig, OpenAiModel
+from bargein.providers.openai.llm import OPENAI_BASE_URL, OpenAiConfig, OpenAiModel
 
 __all__ = ["OPENAI_BASE_URL", "OpenAiConfig", "OpenAiModel"]

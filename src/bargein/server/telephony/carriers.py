@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from bargein.carriers.seam import Carrier, NativeCarrier, SlowCarrier
+from bargein.carriers.interface import Carrier, NativeCarrier, SlowCarrier
 from bargein.clock import Clock
 from bargein.ports import CarrierError
-from bargein.server.telephony.secret import proof_of
+from bargein.server.telephony.sip_secret import proof_of
 from bargein.settings import Settings
 from bargein.wire.base import JsonObject
 
@@ -22,7 +22,7 @@ class _Known(NamedTuple):
     """A carrier.
 
     Attributes:
-        room: the module with its `carrier` (`bargein.carriers.seam.MakeCarrier`).
+        room: the module with its `carrier` (`bargein.carriers.interface.MakeCarrier`).
         extra: of the package, with its SDK.
         make: makes it of that module.
         credential: of the environment, for numbers that name none.

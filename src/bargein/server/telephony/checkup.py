@@ -12,12 +12,12 @@ import anyio
 import httpx
 
 from bargein import __version__
-from bargein.carriers.seam import Line
+from bargein.carriers.interface import PhoneLine
 from bargein.clock import Clock, LoopClock
 from bargein.ports import BargeinError
-from bargein.server.finding import Finding
+from bargein.server.ops.finding import Finding
 from bargein.server.telephony.carriers import CARRIERS
-from bargein.server.telephony.lines import Lines
+from bargein.server.telephony.numbers import PhoneNumbers
 from bargein.settings import Settings, is_loopback
 from bargein.store import Query, Store
 
@@ -58,16 +58,16 @@ def examine_telephony(settings: Settings, database: str) -> list[Finding]:
     return findings + _clock(settings, clock, called)
 
 
-def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str, Line], list[Finding]]:
+def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str, PhoneLine], list[Finding]]:
     """The stored numbers; none where there is no database yet, which is not to be made by looking."""
     path = settings.data_dir / database
     if settings.database_url is None and not path.exists():
         return {}, []
 
-    async def read() -> dict[str, Line]:
+    async def read() -> dict[str, PhoneLine]:
         store = await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
         try:
-            lines = Lines(store, settings)
+            lines = PhoneNumbers(store, settings)
             numbers = await store.phone_numbers.list(Query(limit=1000))
             return {str(number["id"]): await lines.of(number) for number in numbers}
         finally:
@@ -79,7 +79,7 @@ def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str
         return {}, [Finding("phone numbers", ok=False, detail=f"cannot be read: {error}", fix="start the server once")]
 
 
-def _number(settings: Settings, number_id: str, line: Line) -> list[Finding]:
+def _number(settings: Settings, number_id: str, line: PhoneLine) -> list[Finding]:
     """What one number lacks."""
     provider = str(line.number.get("provider"))
     known = CARRIERS.get(provider)

@@ -1,6 +1,6 @@
 """The addresses at which carriers reach this server."""
 
-from bargein.carriers.seam import Addresses
+from bargein.carriers.interface import Addresses
 from bargein.wire.base import JsonObject
 
 

@@ -16,8 +16,8 @@ from baresip.events import Event, StackEvent
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
-from bargein.carriers.sip.agent.dialling import dial
-from bargein.carriers.sip.agent.line import Line, decided
+from bargein.carriers.sip.agent.agent_call import AgentCall, decided
+from bargein.carriers.sip.agent.outbound import dial
 from bargein.carriers.sip.agent.stack import account_of, config_of, doorway
 from bargein.carriers.sip.link import MESSAGES, Link
 from bargein.carriers.sip.messages import (
@@ -66,8 +66,8 @@ class Switch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._runtime = Runtime()
-        self._lines: dict[str, Line] = {}
-        self._channels: dict[int, Line] = {}
+        self._lines: dict[str, AgentCall] = {}
+        self._channels: dict[int, AgentCall] = {}
         self._last_channel = 0
         self._agents: dict[Account, UserAgent] = {}
         self._registered: set[Account] = set()
@@ -176,24 +176,24 @@ class Switch:
                 if (line := self._lines.get(order.call)) is not None:
                     await line.hang_up()
             case Press():
-                await self._line(order.call).press(order.keys)
+                await self._line(order.call).send_dtmf(order.keys)
             case Transfer():
                 await self._line(order.call).transfer(order.uri, order.timeout_s)
 
-    def _line(self, name: str) -> Line:
+    def _line(self, name: str) -> AgentCall:
         if (line := self._lines.get(name)) is None:
             raise BaresipError("the call is over")
         return line
 
-    def _new_line(self, name: str) -> Line:
+    def _new_line(self, name: str) -> AgentCall:
         if self._link is None:
             raise BaresipError("there is no link")
         self._last_channel += 1
-        line = Line(name, self._last_channel, self._clock, self._tell, self._link)
+        line = AgentCall(name, self._last_channel, self._clock, self._tell, self._link)
         self._lines[name] = self._channels[line.channel] = line
         return line
 
-    def _forget(self, line: Line) -> None:
+    def _forget(self, line: AgentCall) -> None:
         self._lines.pop(line.name, None)
         self._channels.pop(line.channel, None)
 
@@ -225,7 +225,7 @@ class Switch:
         if self._tasks is not None:
             self._tasks.start_soon(self._incoming, line, call)
 
-    async def _incoming(self, line: Line, call: Call) -> None:
+    async def _incoming(self, line: AgentCall, call: Call) -> None:
         try:
             if not await decided(line, _once_closed(call), _VERDICT_S):
                 await line.hang_up()
@@ -263,7 +263,7 @@ class Switch:
         if self._tasks is not None:
             self._tasks.start_soon(self._outgoing, line, order)
 
-    async def _outgoing(self, line: Line, order: Place) -> None:
+    async def _outgoing(self, line: AgentCall, order: Place) -> None:
         until_ms = self._clock.monotonic_ms() + order.ring_s * 1000
         problem: tuple[str, bool] = ("", False)
         try:
@@ -282,18 +282,20 @@ class Switch:
             self._forget(line)
             line.ended(problem[0], timed_out=problem[1])
 
-    async def _talk(self, line: Line, keys: str) -> None:
+    async def _talk(self, line: AgentCall, keys: str) -> None:
         async with anyio.create_task_group() as tasks:
             if keys:
                 tasks.start_soon(self._press_quietly, line, keys)
             await line.talk()
             tasks.cancel_scope.cancel()
 
-    async def _press_quietly(self, line: Line, keys: str) -> None:
+    async def _press_quietly(self, line: AgentCall, keys: str) -> None:
         with suppress(BaresipError):
-            await line.press(f"W{keys}")
+            await line.send_dtmf(f"W{keys}")
 
-    async def _attempt(self, line: Line, attempt: Attempt, left_s: float, *, last: bool) -> tuple[str, bool] | None:
+    async def _attempt(
+        self, line: AgentCall, attempt: Attempt, left_s: float, *, last: bool
+    ) -> tuple[str, bool] | None:
         """Try a gateway; gives None once it is answered, else why it was not, and whether time ran out."""
         try:
             agent = await self._agent(attempt.account)
@@ -326,7 +328,7 @@ class Switch:
 class _Signs:
     """What a gateway tells before it answers."""
 
-    def __init__(self, line: Line, call: Call, tell: Callable[[Told], None]) -> None:
+    def __init__(self, line: AgentCall, call: Call, tell: Callable[[Told], None]) -> None:
         self._any = anyio.Event()
         self._line = line
         self._call = call

@@ -1,0 +1,206 @@
+"""Callers of the capacity benchmark: each listens, interrupts, listens again, in real time, and measures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import anyio
+
+from bargein.client.connection import CallInfo, Server, create_call
+from bargein.client.playback import PAUSE_MS, Interruption, InterruptionMeter
+from bargein.clock import Clock
+from bargein.wire.base import JsonObject
+from bench.capacity.clips import FRAME_MS, RATE_HZ, Utterance
+from bench.capacity.socket import LoadSocket
+
+SLOT_MS = 2
+"""Callers are spread over the 20 ms of a frame in steps of this length."""
+
+LATE_MS = 20.0
+"""A frame of the assistant that leaves its caller waiting for longer, in mid-speech, is late."""
+
+WITHIN_MS = 2000.0
+"""An interruption that has not silenced the assistant by then was missed."""
+
+_LISTENS_MS = (700.0, 2000.0)
+_PATIENCE_MS = 8000.0
+_BYTES_PER_MS = RATE_HZ * 2 // 1000
+
+
+@dataclass(slots=True)
+class Heard:
+    """What a caller got since it was last reset.
+
+    Attributes:
+        frames: pieces of the assistant's audio.
+        late_frames: those that kept the caller waiting in mid-speech for more than `LATE_MS`.
+        worst_late_ms: the longest wait.
+    """
+
+    frames: int = 0
+    late_frames: int = 0
+    worst_late_ms: float = 0.0
+
+
+class Caller:
+    """One call. `tick` is called every 20 ms and sends a frame; everything else happens as frames come in.
+
+    Args:
+        number: gives it its own chances and its own order of clips.
+        clips: what it says.
+        noise: frames for when it says nothing.
+        clock: of all callers.
+    """
+
+    def __init__(self, number: int, clips: Sequence[Utterance], noise: Sequence[bytes], clock: Clock) -> None:
+        self.heard = Heard()
+        self.stalls = 0
+        self.tried = 0
+        self.answered = False
+        self.may_interrupt = True
+        self._number = number
+        self._clips = clips
+        self._noise = noise
+        self._clock = clock
+        self._random = Random(number)
+        self._ticks = number * 7
+        self._said = number
+        self._clip: Utterance | None = None
+        self._frame = 0
+        self._interrupt_at_ms: float | None = None
+        self._ask_at_ms = float("inf")
+        self._first_ms = float("-inf")
+        self._socket: LoadSocket | None = None
+        self._meter = InterruptionMeter(self._late)
+
+    async def join(self, server: Server, assistant: JsonObject) -> None:
+        """Make the call and open its socket.
+
+        Raises:
+            OSError, TimeoutError, ClientError: it does not work.
+        """
+        call: CallInfo = await create_call(server, assistant=assistant, rate_hz=RATE_HZ)
+        self._socket = await LoadSocket.open(call.socket_url, self._hear, self._read)
+        self._ask_at_ms = self._clock.monotonic_ms() + self._random.uniform(200, 2000)
+
+    async def leave(self, within_s: float = 3.0) -> None:
+        """Hang up; drops the connection if the server does not close it."""
+        if self._socket is None:
+            return
+        self._socket.send_text('{"type":"end-call"}')
+        with anyio.move_on_after(within_s):
+            await self._socket.closed.wait()
+        self._socket.abort()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the call still stands."""
+        return self._socket is not None and not self._socket.closed.is_set()
+
+    def reset(self, now_ms: float) -> None:
+        """Count from now on: interruptions that begin after `now_ms`."""
+        self.heard = Heard()
+        self.stalls = 0
+        self._meter.unprompted = 0
+        self._first_ms = now_ms
+
+    def interruptions(self) -> list[Interruption]:
+        """Those since the reset. Ends what is open: ask when there was time for it."""
+        return [event for event in self._meter.finish() if event.onset_ms >= self._first_ms]
+
+    @property
+    def unprompted(self) -> int:
+        """How often the assistant was interrupted by nothing this caller meant as an interruption."""
+        return self._meter.unprompted
+
+    def tick(self, due_ms: float) -> None:
+        """Send the frame whose last sample is said at `due_ms`."""
+        if self._socket is None:
+            return
+        if self._clip is None:
+            self._decide(due_ms - FRAME_MS)
+        if self._clip is None:
+            self._ticks += 1
+            self._socket.send_audio(self._noise[self._ticks % len(self._noise)])
+            return
+        self._socket.send_audio(self._clip.frames[self._frame])
+        self._frame += 1
+        if self._frame == len(self._clip.frames):
+            self._clip = None
+            self._ask_at_ms = due_ms + _PATIENCE_MS
+            self._interrupt_at_ms = None
+
+    def _decide(self, now_ms: float) -> None:
+        """Whether to say something in the frame that begins at `now_ms`."""
+        speech = self._meter.unflushed.last
+        speaking = speech is not None and speech.end_ms > now_ms
+        if speaking and self._interrupt_at_ms is None:
+            self.answered = True
+            self._interrupt_at_ms = now_ms + self._random.uniform(*_LISTENS_MS)
+        elif not speaking and speech is not None and now_ms > speech.end_ms + PAUSE_MS:
+            self._interrupt_at_ms = None
+        if self._interrupt_at_ms is not None and now_ms >= self._interrupt_at_ms:
+            if self.may_interrupt:
+                self.tried += 1
+                clip = self._say()
+                self._meter.onset(now_ms + clip.onset_ms, within_ms=WITHIN_MS)
+        elif not speaking and now_ms >= self._ask_at_ms and (self.may_interrupt or not self.answered):
+            # The first question; and another try when no answer came.
+            self.stalls += self.answered
+            self._say()
+
+    def _say(self) -> Utterance:
+        self._clip, self._frame = self._clips[self._said % len(self._clips)], 0
+        self._said += 1
+        return self._clip
+
+    def _hear(self, data: bytes) -> None:
+        duration_ms = len(data) / _BYTES_PER_MS
+        audible = bool(data.strip(b"\0"))
+        self.heard.frames += 1
+        self._meter.audio(duration_ms, self._clock.monotonic_ms(), None if audible else 0.0)
+
+    def _read(self, text: bytes) -> None:
+        if b'"type":"user-interrupted"' in text or b'"type": "user-interrupted"' in text:
+            self._meter.interrupted(self._clock.monotonic_ms(), json.loads(text).get("turnId"))
+
+    def _late(self, late_ms: float) -> None:
+        self.heard.worst_late_ms = max(self.heard.worst_late_ms, late_ms)
+        self.heard.late_frames += late_ms > LATE_MS
+
+
+class Ticker:
+    """Drives all callers from one loop, each at its own phase, on a schedule that never drifts."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.late_ms: list[float] = []
+        """How late each slot with callers in it was, in ms; cleared by whoever reads it."""
+        self._clock = clock
+        self._slots: list[list[Caller]] = [[] for _ in range(FRAME_MS // SLOT_MS)]
+        self._added = 0
+
+    def add(self, caller: Caller) -> None:
+        """Drive one more."""
+        self._slots[self._added * 7 % len(self._slots)].append(caller)  # 7: neighbours in time are not neighbours here
+        self._added += 1
+
+    def clear(self) -> None:
+        """Drive none."""
+        for slot in self._slots:
+            slot.clear()
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        start_ms, slot = self._clock.monotonic_ms(), 0
+        while True:
+            due_ms = start_ms + slot * SLOT_MS
+            wait_ms = due_ms - self._clock.monotonic_ms()
+            # Also when it is behind: what arrives must be read between two slots.
+            await anyio.sleep(max(0.0, wait_ms / 1000))
+            callers = self._slots[slot % len(self._slots)]
+            if callers:
+                self.late_ms.append(self._clock.monotonic_ms() - due_ms)
+            for caller in callers:
+                caller.tick(due_ms)
+            slot += 1

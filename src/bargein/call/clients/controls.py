@@ -1,0 +1,103 @@
+"""What clients ask of a live call: to say something, to mute a side, to pass the caller on, to end."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bargein.call.background import BackgroundTasks
+from bargein.call.context import CallContext
+from bargein.call.hearing.audio_input import AudioInput
+from bargein.call.tools.transfer import FORWARDED, HandoffError, Transfers
+from bargein.ports import CarrierError
+from bargein.turns.events import AddMessage, HangUp, Mute, Say, SayFirstMessage
+from bargein.wire import client_controls
+from bargein.wire.base import JsonObject
+from bargein.wire.errors import WireError
+
+_log = structlog.get_logger("bargein.call")
+
+_MUTES: dict[str, tuple[Any, bool]] = {
+    "mute-assistant": ("assistant", True),
+    "unmute-assistant": ("assistant", False),
+    "mute-customer": ("customer", True),
+    "unmute-customer": ("customer", False),
+}
+
+
+class ClientControls:
+    """Carries out the messages of a call's clients.
+
+    Args:
+        host: the call.
+        ears: can be closed to the caller.
+        passing: passes the caller on.
+        errands: begins what takes its time.
+        answer: takes a text frame that is no message of the call: what went wrong.
+    """
+
+    def __init__(
+        self,
+        context: CallContext,
+        audio_input: AudioInput,
+        transfers: Transfers,
+        background: BackgroundTasks,
+        answer: Callable[[str], None],
+    ) -> None:
+        self._context = context
+        self._audio_input = audio_input
+        self._transfers = transfers
+        self._background = background
+        self._answer = answer
+
+    def control(self, message: client_controls.InboundMessage, *, by_caller: bool) -> None:
+        """Carry out a message; `by_caller` tells the caller's own client from others that steer the call.
+
+        Raises:
+            WireError: this call cannot do that.
+        """
+        context = self._context
+        at_ms = int(context.now_ms())
+        match message:
+            case client_controls.AddMessage():
+                text = message.message.content or ""
+                role = "assistant" if message.message.role == "function" else message.message.role
+                context.post(AddMessage(at_ms, role, text, respond=message.trigger_response_enabled))
+            case client_controls.Say():
+                interruptible = message.interruptions_enabled is not False
+                interrupts, ends = message.interrupt_assistant_enabled, message.end_call_after_spoken
+                context.post(Say(at_ms, context.render(message.content, {}), interruptible, interrupts, ends))
+            case client_controls.Control(control="say-first-message"):
+                context.post(SayFirstMessage(at_ms))
+            case client_controls.Control():
+                side, on = _MUTES[message.control]
+                self._audio_input.muted = on if side == "customer" else self._audio_input.muted
+                context.post(Mute(at_ms, side, on))
+            case client_controls.Transfer() | client_controls.Handoff():
+                self._pass_on(message)
+            case client_controls.EndCall():
+                context.post(HangUp(at_ms, "customer-ended-call" if by_caller else "manually-canceled"))
+
+    def _pass_on(self, message: client_controls.Transfer | client_controls.Handoff) -> None:
+        to_phone = isinstance(message, client_controls.Transfer) and message.destination.get("type") != "assistant"
+        if to_phone and not self._transfers.can_transfer:
+            raise WireError(501, "this call cannot be transferred to a telephone: its transport has none")
+        if message.content:
+            self._context.post(Say(int(self._context.now_ms()), self._context.render(message.content, {})))
+        self._background.begin(partial(self._passed_on, message.destination, to_phone=to_phone))
+
+    async def _passed_on(self, destination: JsonObject, *, to_phone: bool) -> None:
+        context = self._context
+        try:
+            if not to_phone:
+                await self._transfers.hand_over(destination)
+                return
+            while context.state.reply is not None or context.state.sayings:
+                await context.moved()
+            await self._transfers.transfer(destination)
+            context.post(HangUp(int(context.now_ms()), FORWARDED))
+        except (HandoffError, CarrierError) as error:
+            _log.warning("a caller could not be passed on", call_id=context.setup.call_id, reason=str(error))
+            self._answer(json.dumps(WireError(400, str(error)).body()))

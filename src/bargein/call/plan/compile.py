@@ -1,0 +1,199 @@
+"""From an assistant, as the wire has it, to the plan that the engine runs by."""
+
+from dataclasses import replace
+from typing import Any
+
+from bargein.call.plan.hooks import compile_hooks
+from bargein.turns import Plan
+from bargein.turns.endpointing.wait_function import WaitFunctionError, compile_expression
+from bargein.turns.plan import WAIT_FUNCTION, Rule
+from bargein.wire.assistant import Assistant
+from bargein.wire.plans import (
+    AssistantRule,
+    BothRule,
+    CustomEndpointing,
+    CustomerRule,
+    LivekitEndpointing,
+    RegexOption,
+    StartSpeakingPlan,
+    StopSpeakingPlan,
+    VapiEndpointing,
+    compile_regex,
+)
+
+_DEFAULT_ASK_MS = 1000
+_LONGEST_ASK_MS = 5000
+
+
+class RulesError(ValueError):
+    """The assistant's plans contradict themselves; the text names the field."""
+
+
+def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
+    """Compile `startSpeakingPlan`, `stopSpeakingPlan` and what else of an assistant concerns turns.
+
+    What the assistant leaves open keeps the engine's default, which is Vapi's; but an assistant that gives neither
+    `numWords` nor `voiceSeconds` leaves it to the evidence when it yields (`Plan.by_evidence`), and one whose
+    `startSpeakingPlan` does not say when a turn is over leaves that to the judge of pauses (`Plan.by_judgement`).
+
+    Args:
+        assistant: the assistant.
+        drafts: whether its model may be asked before a turn is surely over.
+
+    Raises:
+        RulesError: a `waitFunction` that cannot be parsed.
+    """
+    plan = replace(
+        Plan(drafts=drafts),
+        **_given(
+            first_message=assistant.first_message,
+            first_message_mode=assistant.first_message_mode,
+            first_message_interruptible=assistant.first_message_interruptions_enabled,
+            remember_model_output=assistant.model_output_in_messages_enabled,
+            end_call_phrases=_tuple(assistant.end_call_phrases),
+            max_duration_ms=_ms(assistant.max_duration_seconds),
+            silence_timeout_ms=_ms(assistant.silence_timeout_seconds),
+            num_words=assistant.num_words_to_interrupt_assistant,
+            by_evidence=assistant.num_words_to_interrupt_assistant is None,
+            model_failed_reason=f"pipeline-error-{assistant.model.provider}-llm-failed" if assistant.model else None,
+            hooks=compile_hooks(assistant.model_dump(by_alias=True, exclude_none=True, mode="json")).hooks,
+            voice_failed_reason=_voice_failed_reason(assistant),
+        ),
+    )
+    if assistant.stop_speaking_plan is not None:
+        plan = with_stop_speaking(plan, assistant.stop_speaking_plan)
+    start = assistant.start_speaking_plan or StartSpeakingPlan()
+    if start.smart_endpointing_enabled is None and assistant.smart_endpointing_enabled is not None:
+        start = start.model_copy(update={"smart_endpointing_enabled": assistant.smart_endpointing_enabled})
+    return with_start_speaking(plan, start)
+
+
+def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:
+    """Lay a `stopSpeakingPlan` over a plan."""
+    return replace(
+        plan,
+        **_given(
+            num_words=None if stop.num_words is None else int(stop.num_words),
+            voice_ms=_ms(stop.voice_seconds),
+            by_evidence=None if stop.num_words is None and stop.voice_seconds is None else False,
+            backoff_ms=_ms(stop.backoff_seconds),
+            acknowledgement_phrases=_tuple(stop.acknowledgement_phrases),
+            interruption_phrases=_tuple(stop.interruption_phrases),
+        ),
+    )
+
+
+def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
+    """Lay a `startSpeakingPlan` over a plan.
+
+    Raises:
+        RulesError: a `waitFunction` that cannot be parsed.
+    """
+    by_words = start.transcription_endpointing_plan
+    rules = start.custom_endpointing_rules
+    return replace(
+        plan,
+        **_given(
+            wait_ms=_ms(start.wait_seconds),
+            on_punctuation_ms=_ms(by_words.on_punctuation_seconds) if by_words else None,
+            on_no_punctuation_ms=_ms(by_words.on_no_punctuation_seconds) if by_words else None,
+            on_number_ms=_ms(by_words.on_number_seconds) if by_words else None,
+            wait_function=_wait_function(start),
+            ask_ms=_ask_ms(start),
+            by_judgement=_by_judgement(start),
+            judged_wait_ms=_judged_wait_ms(start, plan),
+            rules=None if rules is None else tuple(_rule(rule) for rule in rules),
+        ),
+    )
+
+
+def _leaves_it_open(start: StartSpeakingPlan) -> bool:
+    """Whether the plan does not say when a turn is over. Rules may: then what they do not match is left open."""
+    said = (start.smart_endpointing_plan, start.transcription_endpointing_plan, start.smart_endpointing_enabled)
+    return said == (None, None, None)
+
+
+def _judged_wait_ms(start: StartSpeakingPlan, plan: Plan) -> int:
+    """`waitSeconds` where a pause is judged. Whoever leaves that open too waits for the pause alone."""
+    if start.wait_seconds is not None:
+        return round(start.wait_seconds * 1000)
+    return 0 if _leaves_it_open(start) else plan.wait_ms
+
+
+def _by_judgement(start: StartSpeakingPlan) -> bool:
+    """Whether our own model judges pauses: where it is left to us, and where the plan asks for the server's own."""
+    smart = start.smart_endpointing_plan
+    asked_for = isinstance(smart, VapiEndpointing) or (smart is None and start.smart_endpointing_enabled is True)
+    return asked_for or _leaves_it_open(start)
+
+
+def _wait_function(start: StartSpeakingPlan) -> str | None:
+    """The wait function of the smart plan, or None where the transcription plan holds.
+
+    Provider `vapi` has no function of its own in the schema; it gets the default one.
+    """
+    smart = start.smart_endpointing_plan
+    if isinstance(smart, LivekitEndpointing) and smart.wait_function:
+        try:
+            compile_expression(smart.wait_function)
+        except WaitFunctionError as error:
+            raise RulesError(f"startSpeakingPlan.smartEndpointingPlan.waitFunction: {error}") from None
+        return smart.wait_function
+    if isinstance(smart, VapiEndpointing | LivekitEndpointing) or (smart is None and start.smart_endpointing_enabled):
+        return WAIT_FUNCTION
+    return None
+
+
+def _ask_ms(start: StartSpeakingPlan) -> int | None:
+    """How long the owner's endpointing model may take (`server.timeoutSeconds`); None where none is asked."""
+    smart = start.smart_endpointing_plan
+    if not isinstance(smart, CustomEndpointing):
+        return None
+    seconds = smart.server.timeout_seconds if smart.server is not None else None
+    return _DEFAULT_ASK_MS if seconds is None else min(_LONGEST_ASK_MS, int(seconds * 1000))
+
+
+def _rule(rule: AssistantRule | CustomerRule | BothRule) -> Rule:
+    timeout_ms = _ms(rule.timeout_seconds) or 0
+    match rule:
+        case AssistantRule():
+            source, flags = _pattern(rule.regex, rule.regex_options)
+            return Rule(assistant=source, assistant_flags=flags, timeout_ms=timeout_ms)
+        case CustomerRule():
+            source, flags = _pattern(rule.regex, rule.regex_options)
+            return Rule(customer=source, customer_flags=flags, timeout_ms=timeout_ms)
+        case BothRule():
+            assistant, assistant_flags = _pattern(rule.assistant_regex, rule.assistant_regex_options)
+            customer, customer_flags = _pattern(rule.customer_regex, rule.customer_regex_options)
+            return Rule(
+                assistant=assistant,
+                assistant_flags=assistant_flags,
+                customer=customer,
+                customer_flags=customer_flags,
+                timeout_ms=timeout_ms,
+            )
+
+
+def _pattern(regex: str, options: list[RegexOption] | None) -> tuple[str, str]:
+    """The pattern in Python's spelling, and its flags as the engine names them."""
+    on = {option.type for option in options or () if option.enabled}
+    return compile_regex(regex, options).pattern, "".join(
+        flag for flag, name in (("i", "ignore-case"), ("m", "multi-line")) if name in on
+    )
+
+
+def _voice_failed_reason(assistant: Assistant) -> str | None:
+    custom = assistant.voice is not None and assistant.voice.provider == "custom-voice"
+    return "pipeline-error-custom-voice-failed" if custom else None
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)

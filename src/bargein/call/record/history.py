@@ -1,0 +1,102 @@
+"""The history as others want it: a model's messages, OpenAI's JSON."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bargein.ports import ChatMessage, ToolCall
+from bargein.turns.commands import Remember
+from bargein.wire import client_messages as wire
+from bargein.wire.base import JsonObject
+
+STILL_RUNNING = "The tool is still running. Its result will stand here; do not call it again."
+"""What a model is told in place of a result that has not come, when the caller's words must be answered meanwhile."""
+
+
+def for_model(history: Sequence[Remember]) -> tuple[ChatMessage, ...]:
+    """The conversation as a model takes it.
+
+    What was heard of a reply and the tools it called are one message of the assistant's; each call has its result
+    right behind it. An interrupted reply thus stands there with the words that were heard and the tools that were run.
+    """
+    results = {entry.tool_call_id for entry in history if entry.tool_call_id is not None}
+    messages: list[ChatMessage] = []
+    pending: list[ChatMessage] = []
+    previous: Remember | None = None
+    for entry in history:
+        if entry.tool_call_id is None:
+            messages.extend(pending)
+            pending.clear()
+        if entry.tool_calls:
+            calls = tuple(ToolCall(called.id, called.name, called.arguments) for called in entry.tool_calls)
+            text = ""
+            if previous is not None and previous.role == "assistant" and previous.turn_id == entry.turn_id:
+                text = messages.pop().content
+            messages.append(ChatMessage("assistant", text, calls))
+            pending = [ChatMessage("tool", STILL_RUNNING, (), c.id) for c in calls if c.id not in results]
+        else:
+            messages.append(ChatMessage(entry.role, entry.text, (), entry.tool_call_id))
+        previous = entry
+    return (*messages, *pending)
+
+
+def as_openai(history: Sequence[Remember]) -> list[JsonObject]:
+    """The conversation as OpenAI's chat API has it (`messagesOpenAIFormatted`), with the results that have come."""
+    formatted: list[JsonObject] = []
+    for message in for_model(history):
+        told: JsonObject = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            told["tool_calls"] = [call_json(call) for call in message.tool_calls]
+        if message.tool_call_id is not None:
+            if message.content is STILL_RUNNING:
+                continue
+            told["tool_call_id"] = message.tool_call_id
+        formatted.append(told)
+    return formatted
+
+
+def transcript_of(history: Sequence[Remember]) -> str:
+    """The conversation as text, a line for each thing that was said (`{{transcript}}`)."""
+    who = {"assistant": "AI", "user": "User"}
+    return "\n".join(f"{who[m.role]}: {m.text}" for m in history if m.role in who and m.text)
+
+
+def call_json(call: ToolCall) -> JsonObject:
+    """A tool call as OpenAI has it (Vapi's `ToolCall`)."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def history_messages(history: tuple[Remember, ...], epoch_ms: int) -> list[wire.HistoryMessage]:
+    """The history as Vapi's `messages`: absolute times in milliseconds, and seconds from the call's start."""
+    messages: list[wire.HistoryMessage] = []
+    names = {called.id: called.name for entry in history for called in entry.tool_calls}
+    for entry in history:
+        times: dict[str, Any] = {"time": epoch_ms + entry.start_ms, "seconds_from_start": entry.start_ms / 1000}
+        spoken: dict[str, Any] = {"end_time": epoch_ms + entry.end_ms, "duration": entry.end_ms - entry.start_ms}
+        match entry.role:
+            case "user":
+                messages.append(wire.UserMessage(message=entry.text, **times, **spoken))
+            case "assistant" if entry.tool_calls:
+                calls = [call_json(ToolCall(called.id, called.name, called.arguments)) for called in entry.tool_calls]
+                messages.append(wire.ToolCallMessage(tool_calls=calls, **times))
+            case "assistant":
+                messages.append(wire.BotMessage(message=entry.text, source=entry.source, **times, **spoken))
+            case "system":
+                messages.append(wire.SystemMessage(message=entry.text, **times))
+            case "tool" if entry.tool_call_id is not None:
+                messages.append(_result_message(entry, names.get(entry.tool_call_id, ""), epoch_ms))
+            case "tool":
+                pass  # a bare tool message has no call it answers, which Vapi's item for it requires
+    return messages
+
+
+def _result_message(entry: Remember, name: str, epoch_ms: int) -> wire.ToolCallResultMessage:
+    return wire.ToolCallResultMessage(
+        tool_call_id=entry.tool_call_id or "",
+        name=name,
+        result=entry.text,
+        # A result stands behind its call, wherever the conversation was when it came.
+        time=epoch_ms + entry.end_ms,
+        seconds_from_start=entry.end_ms / 1000,
+        metadata=None if entry.metadata is None else json.loads(entry.metadata),
+    )

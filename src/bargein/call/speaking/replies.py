@@ -1,0 +1,87 @@
+"""The replies of a call: begun, let sound, and closed as the engine says."""
+
+from functools import partial
+from typing import NamedTuple
+
+import anyio
+
+from bargein.call.background import BackgroundTasks
+from bargein.call.context import AgentSetup, CallContext, Providers
+from bargein.call.record.history import for_model, transcript_of
+from bargein.call.speaking.audio_output import AudioOutput
+from bargein.call.speaking.speech import SpeechPipeline
+from bargein.call.tools.declarations import ToolDeclarations
+from bargein.ports import ChatMessage
+from bargein.turns.commands import CloseReply, Duck, Play, StartReply, StopPlayback, Unduck
+
+
+class _Request(NamedTuple):
+    turn_id: str
+    text: str | None
+    messages: tuple[ChatMessage, ...]
+    box: ToolDeclarations
+
+
+class ReplyRunner:
+    """Has replies made, each in a cancel scope of its own: closing one ends its model and its voice together.
+
+    Args:
+        host: the call.
+        mouth: where they sound.
+        speaker: makes them.
+        errands: begins them.
+    """
+
+    def __init__(
+        self, context: CallContext, audio_output: AudioOutput, speaker: SpeechPipeline, background: BackgroundTasks
+    ) -> None:
+        self._context = context
+        self._audio_output = audio_output
+        self._speaker = speaker
+        self._background = background
+        self._box = ToolDeclarations(context.setup.tools)
+        self._running: dict[str, anyio.CancelScope] = {}
+
+    def perform(self, command: StartReply | Play | Duck | Unduck | StopPlayback | CloseReply) -> None:
+        """Do what the engine says."""
+        match command:
+            case StartReply():
+                self._start(command)
+            case Play() | Duck() | Unduck() | StopPlayback():
+                self._audio_output.perform(command)
+            case CloseReply(turn_id):
+                if (scope := self._running.pop(turn_id, None)) is not None:
+                    scope.cancel()
+
+    def recast(self, setup: AgentSetup, providers: Providers) -> None:
+        """From the next reply on another assistant answers and speaks."""
+        self._box = ToolDeclarations(setup.tools)
+        self._speaker.recast(providers.model, providers.voice, setup.plan.model_failed_reason)
+
+    def _start(self, start: StartReply) -> None:
+        self._audio_output.open(start.turn_id)
+        history = self._context.state.history
+        said = (ChatMessage("user", start.said),) if start.said else ()
+        messages = (*self._context.setup.instructions, *for_model(history), *said, *self._prompt(start))
+        box = self._box if start.tools else ToolDeclarations(())
+        self._background.begin(partial(self._reply, _Request(start.turn_id, start.text, messages, box)))
+
+    def _prompt(self, start: StartReply) -> list[ChatMessage]:
+        """What a hook asks of the model; its templates may name the `transcript` so far."""
+        if not start.prompt:
+            return []
+        transcript = {"transcript": transcript_of(self._context.state.history)}
+        return [ChatMessage(role, self._context.render(text, transcript)) for role, text in start.prompt]
+
+    async def _reply(self, request: _Request) -> None:
+        turn_id = request.turn_id
+        state = self._context.state
+        if turn_id not in {one.turn_id for one in (state.reply, state.draft) if one is not None}:
+            return  # it was over before it began
+        with anyio.CancelScope() as scope:
+            self._running[turn_id] = scope
+            try:
+                await self._speaker.run(turn_id, request.text, request.messages, request.box)
+            finally:
+                if self._running.get(turn_id) is scope:
+                    del self._running[turn_id]

@@ -1,0 +1,149 @@
+"""One reply: model tokens become sentences, sentences become speech."""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Any, cast
+
+import anyio
+import structlog
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from bargein.audio.resample import StreamResampler
+from bargein.call.speaking.audio_output import AHEAD_MS, LONGEST_AHEAD_MS, AudioOutput
+from bargein.call.speaking.sentences import Piece, Sentences
+from bargein.call.tools.declarations import ToolDeclarations
+from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice
+from bargein.turns.events import Event, ReplyEnded, ReplyFailed, ReplyToken, SpeechQueued, SpeechRequested, TimedWord
+
+_log = structlog.get_logger("bargein.call")
+
+
+class SpeechPipeline:
+    """Makes the replies of one call. Its `run` is one reply, ended by being cancelled at any point.
+
+    Args:
+        model: who answers.
+        voice: who speaks.
+        mouth: where the speech goes.
+        rate_hz: the rate the mouth wants.
+        failed_reason: the `endedReason` when one of them breaks in a way of its own.
+        now_ms: the time since the call began.
+        post: takes the reply's events.
+        call_tools: takes the tools that a reply calls, once the model is through, and whether it also spoke.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        voice: Voice,
+        audio_output: AudioOutput,
+        rate_hz: int,
+        failed_reason: str,
+        now_ms: Callable[[], float],
+        post: Callable[[Event], None],
+        call_tools: Callable[[str, Sequence[ToolCall], ToolDeclarations, bool], None],
+    ) -> None:
+        self._call_tools = call_tools
+        self._model = model
+        self._voice = voice
+        self._audio_output = audio_output
+        self._rate_hz = rate_hz
+        self._failed_reason = failed_reason
+        self._now_ms = now_ms
+        self._post = post
+
+    def recast(self, model: Model, voice: Voice, failed_reason: str) -> None:
+        """From the next reply on, others answer and speak."""
+        self._model, self._voice, self._failed_reason = model, voice, failed_reason
+
+    async def run(self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], box: ToolDeclarations) -> None:
+        """Make a reply: of `text`, or of what the model answers to `messages`; it may call what is in `box`."""
+        pieces_in, pieces_out = anyio.create_memory_object_stream[Piece](max_buffer_size=1000)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._say, turn_id, pieces_out)
+                async with pieces_in:
+                    await self._put_out(turn_id, text, messages, box, pieces_in)
+            self._audio_output.complete(turn_id)
+            self._post(ReplyEnded(self._at(), turn_id))
+        except* ProviderError as group:
+            error = _first(group)
+            self._post(ReplyFailed(self._at(), turn_id, error.ended_reason, str(error)))
+        except* Exception as group:  # noqa: BLE001  # a provider's own bug must end the call in words, not hang it
+            _log.error("a provider broke", turn_id=turn_id, exc_info=group)
+            self._post(ReplyFailed(self._at(), turn_id, self._failed_reason, "internal error"))
+
+    async def _put_out(
+        self,
+        turn_id: str,
+        text: str | None,
+        messages: Sequence[ChatMessage],
+        box: ToolDeclarations,
+        pieces: MemoryObjectSendStream[Piece],
+    ) -> None:
+        sentences = Sentences()
+        if text is not None:
+            for piece in (*sentences.push(text), *sentences.flush()):
+                await pieces.send(piece)
+            return
+        calls: list[ToolCall] = []
+        spoke = False
+        async with aclosing(cast("Any", self._model.reply(messages, box.declarations))) as tokens:
+            async for token in tokens:
+                if not isinstance(token, str):
+                    calls.append(token)
+                    continue
+                spoke = spoke or bool(token.strip())
+                self._post(ReplyToken(self._at(), turn_id, token))
+                for piece in sentences.push(token):
+                    await pieces.send(piece)
+        if calls:
+            self._call_tools(turn_id, calls, box, spoke)
+        for piece in sentences.flush():
+            await pieces.send(piece)
+
+    async def _say(self, turn_id: str, pieces: MemoryObjectReceiveStream[Piece]) -> None:
+        segment = 0
+        async with pieces:
+            async for piece in pieces:
+                await self._audio_output.room(turn_id, AHEAD_MS)
+                self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text))
+                await self._speak(turn_id, segment, piece.text)
+                segment += 1
+
+    async def _speak(self, turn_id: str, segment: int, text: str) -> None:
+        words: list[TimedWord] = []
+        resampler: StreamResampler | None = None
+        samples = 0
+
+        def queued(*, done: bool) -> None:
+            audio_ms = samples * 1000 // self._rate_hz
+            self._post(SpeechQueued(self._at(), turn_id, segment, audio_ms, tuple(words), done))
+
+        async with aclosing(cast("Any", self._voice.speak(text))) as chunks:
+            chunk: SpeechChunk
+            async for chunk in chunks:
+                if resampler is None:
+                    resampler = StreamResampler(chunk.rate_hz, self._rate_hz)
+                words.extend(TimedWord(w.char_end, w.start_ms, w.end_ms) for w in chunk.words)
+                pcm = resampler.push(chunk.pcm)
+                samples += pcm.size
+                self._audio_output.queue(turn_id, pcm)
+                queued(done=False)
+                await self._audio_output.room(turn_id, LONGEST_AHEAD_MS)
+        if resampler is not None:
+            rest = resampler.flush()
+            samples += rest.size
+            self._audio_output.queue(turn_id, rest)
+        queued(done=True)
+
+    def _at(self) -> int:
+        return int(self._now_ms())
+
+
+def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return cast("ProviderError", error)  # `except*` has picked nothing else

@@ -1,0 +1,157 @@
+"""Vapi's `custom-voice`: the user's own text to speech behind a URL."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx
+
+from bargein.clock import Clock
+from bargein.ports import ProviderError, ServerError, SpeechChunk
+from bargein.providers.custom.audio_frames import json_chunks, raw_chunks
+from bargein.providers.http import StreamError, endpoint, lines, sse_data, with_secret
+
+FAILED = "pipeline-error-custom-voice-failed"
+
+DEFAULT_TIMEOUT_S = 20.0
+DEFAULT_CHUNK_TIMEOUT_S = 10.0
+
+_RAW_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_COMPRESSED = frozenset({"mpeg", "mp3", "mp4", "aac", "ogg", "opus", "webm", "flac", "x-flac", "amr", "basic", "pcmu"})
+_JSON_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomVoiceConfig:
+    """`CustomVoice` of Vapi's schema, settled.
+
+    Attributes:
+        url: `server.url`.
+        sample_rate_hz: the rate asked for (`sampleRate` of the request).
+        secret: `server.secret`, sent as `X-Vapi-Secret`.
+        headers: `server.headers`.
+        timeout_s: `server.timeoutSeconds`: the longest wait for the first audio.
+        chunk_timeout_s: the longest wait for more audio.
+        voice_id: `voiceId`, passed on in the request.
+        context: further fields of the message: `call`, `assistant`, `customer`, `phoneNumber`, without secrets.
+    """
+
+    url: str
+    sample_rate_hz: int
+    secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    chunk_timeout_s: float = DEFAULT_CHUNK_TIMEOUT_S
+    voice_id: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+class CustomVoice:
+    """A `bargein.ports.Voice` at the user's URL, for one call.
+
+    Each `speak` is one `POST` of `{"message": {"type": "voice-request", "text", "sampleRate", "timestamp", …}}`
+    (`ServerMessageVoiceRequest`). The answer has status 200 and one of these bodies, played as it arrives:
+
+    * `application/octet-stream`, any uncompressed `audio/*`, or no content type: mono 16-bit little-endian samples at
+      the rate asked for, without a header. As with Vapi nothing looks for a container: a WAV header would be a click.
+    * `application/x-ndjson` (also `application/ndjson`, `application/jsonl`), one JSON object a line, or
+      `text/event-stream`, one JSON object an event, `[DONE]` ending it: frames `{"audio", "timing", "sampleRate"}`,
+      each field optional. `audio` is base64 of such samples. `timing` (or the frame itself) is either
+      `{"words": ["One", …], "wordsStartTimesMs": […], "wordsEndTimesMs": […]}` or
+      `{"words": [{"word", "startMs", "endMs"}, …]}`, in milliseconds from the first sample of the answer, in the order
+      of the text. Timings that cannot be read are left out; `{"error": …}` or `{"type": "error"}` is a failure.
+
+    Everything else is a failure: another status (a redirect too: no secret goes to a host that was not named), plain
+    JSON, text, compressed audio, no audio at all for a text with letters or digits, a body that breaks off.
+
+    The iterator pulls: nothing is read ahead of what is asked for, beyond the socket's buffers. Closing or cancelling
+    it closes the connection.
+
+    Args:
+        config: see there.
+        client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
+        clock: for the request's `timestamp`.
+        auth: proves who asks (`server.credentialId`).
+
+    Raises:
+        ProviderError: the URL or a header is unusable.
+    """
+
+    def __init__(
+        self, config: CustomVoiceConfig, client: httpx.AsyncClient, clock: Clock, auth: httpx.Auth | None = None
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._clock = clock
+        self._auth = auth
+        self._endpoint = endpoint(config.url, with_secret(config.headers, config.secret), ended_reason=FAILED)
+
+    async def speak(self, text: str) -> AsyncGenerator[SpeechChunk]:
+        """See `bargein.ports.Voice.speak`."""
+        audible = False
+        chunks = self._chunks(text)
+        async with aclosing(chunks):
+            while (chunk := await self._next(chunks, started=audible)) is not None:
+                audible = audible or bool(chunk.pcm.size)
+                yield chunk
+        if not audible and any(letter.isalnum() for letter in text):
+            raise self._failure("answered without any audio")
+
+    async def _next(self, chunks: AsyncGenerator[SpeechChunk], *, started: bool) -> SpeechChunk | None:
+        limit_s = self._config.chunk_timeout_s if started else self._config.timeout_s
+        try:
+            with anyio.fail_after(limit_s):
+                return await anext(chunks, None)
+        except TimeoutError:
+            raise self._failure(f"sent no audio for {limit_s:g} s") from None
+        except httpx.HTTPError as error:
+            raise self._failure(f"could not be reached or broke off ({type(error).__name__})") from error
+        except ServerError as error:
+            raise self._failure(f"cannot be asked: {error}") from None
+        except StreamError as error:
+            raise self._failure(f"sent an unreadable answer: {error}") from error
+
+    async def _chunks(self, text: str) -> AsyncGenerator[SpeechChunk]:
+        request = self._client.build_request(
+            "POST",
+            self._endpoint.url,
+            headers={"Accept-Encoding": "identity", **self._endpoint.headers},
+            json={"message": self._message(text)},
+        )
+        response = await self._client.send(request, stream=True, auth=self._auth)
+        try:
+            if response.status_code != 200:
+                raise self._failure(f"answered {response.status_code}")
+            async for chunk in self._read(response, text):
+                yield chunk
+        finally:
+            # httpx closes the socket of a response that was not read to its end: this is what stops the voice's work
+            await response.aclose()
+
+    def _read(self, response: httpx.Response, text: str) -> AsyncIterator[SpeechChunk]:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        rate_hz = self._config.sample_rate_hz
+        if kind in _JSON_LINES:
+            return json_chunks(lines(response.aiter_bytes()), text, rate_hz)
+        if kind == "text/event-stream":
+            return json_chunks(sse_data(response.aiter_bytes()), text, rate_hz)
+        family, _, subtype = kind.partition("/")
+        if kind in _RAW_TYPES or (family == "audio" and subtype not in _COMPRESSED):
+            return raw_chunks(response.aiter_bytes(), rate_hz)
+        raise self._failure("sent neither raw audio nor JSON frames")
+
+    def _message(self, text: str) -> dict[str, Any]:
+        named = {} if self._config.voice_id is None else {"voiceId": self._config.voice_id}
+        return {
+            **self._config.context,
+            **named,
+            "type": "voice-request",
+            "text": text,
+            "sampleRate": self._config.sample_rate_hz,
+            "timestamp": self._clock.epoch_ms(),
+        }
+
+    def _failure(self, what: str) -> ProviderError:
+        return ProviderError(f"the voice's server {self._endpoint.name} {what}", ended_reason=FAILED)

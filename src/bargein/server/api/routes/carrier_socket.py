@@ -1,0 +1,109 @@
+"""The media sockets of carriers."""
+
+import structlog
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from bargein.carriers.interface import ForgedError, WebhookRequest
+from bargein.carriers.stream import StreamLeg
+from bargein.clock import Clock
+from bargein.ports import CarrierError, StoreError
+from bargein.server.api.routes.call_socket import TRY_AGAIN_LATER, refuse
+from bargein.server.api.services import Services, services_of
+from bargein.server.api.sockets import CarrierSocket
+from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
+from bargein.wire.errors import WireError
+
+router = APIRouter()
+
+# A carrier sends about fifty frames of audio a second, and few others.
+_FRAMES_PER_S = 500
+_FRAMES_AT_FIRST = 5000
+
+_log = structlog.get_logger("bargein.server")
+
+
+class MediaSocket(CarrierSocket):
+    """A server's WebSocket as `bargein.carriers.stream` wants it; a peer that floods it counts as gone."""
+
+    def __init__(self, socket: WebSocket, clock: Clock) -> None:
+        super().__init__(socket)
+        self._frames = socket
+        self._clock = clock
+        self._began_ms = clock.monotonic_ms()
+        self._count = 0
+
+    async def receive(self) -> str | bytes | None:
+        """The next frame; None once the peer is gone."""
+        self._count += 1
+        if self._count > _FRAMES_AT_FIRST + _FRAMES_PER_S * (self._clock.monotonic_ms() - self._began_ms) / 1000:
+            return None
+        try:
+            frame = await self._frames.receive()
+        except (WebSocketDisconnect, RuntimeError):
+            return None
+        if frame["type"] != "websocket.receive":
+            return None
+        data: bytes | None = frame.get("bytes")
+        return str(frame.get("text") or "") if data is None else data
+
+
+@router.websocket("/carrier/{provider}/{number_id}/media/{call_id}/{token}")
+async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, token: str) -> None:
+    """One call's audio, both ways, in the carrier's own frames. What is refused is refused before it is accepted."""
+    services = services_of(socket)
+    try:
+        call = await _admitted(services, socket, await services.call_router.door(provider, number_id), call_id, token)
+    except WireError as error:
+        _log.warning("a carrier's socket was refused", provider=provider[:40], reason=str(error))
+        await socket.close()
+        return
+    except StoreError as error:
+        await refuse(socket, call_id, TRY_AGAIN_LATER, str(error))
+        return
+    await socket.accept(_protocol(socket))
+
+    def odd(reason: str) -> None:
+        services.call_router.refused(provider, reason)
+
+    leg = StreamLeg(MediaSocket(socket, services.clock), call.door.carrier.codec(), call.grip(), odd=odd)
+    try:
+        await services.call_router.run_call(call.id, leg)
+    except CarrierError as error:
+        await refuse(socket, call_id, 1008, str(error))
+
+
+def _protocol(socket: WebSocket) -> str | None:
+    """A subprotocol that the carrier asks for, if it does (RFC 6455, section 4.2.2)."""
+    asked = socket.headers.get("sec-websocket-protocol", "").partition(",")[0].strip()
+    return asked or None
+
+
+async def _admitted(services: Services, socket: WebSocket, door: NumberEndpoint, call_id: str, token: str) -> PhoneCall:
+    """The call that a socket may have.
+
+    Raises:
+        WireError: it may have none; that has been counted.
+    """
+    call_router, provider = services.call_router, door.provider
+    call = call_router.find(call_id)
+    if call is None or call.over is not None or call.door.number_id != door.number_id:
+        call_router.refused(provider, "no-such-call")
+        raise WireError(404, "there is no such call, or it is over")
+    if not call_router.tokens.good(call_id, token):
+        call_router.refused(provider, "token")
+        raise WireError(403, "the token is not good, or was used")
+    if call.carrier_call_id is None:
+        call_router.refused(provider, "not-placed")
+        raise WireError(409, "the call has not been placed yet")
+    query = f"?{socket.url.query}" if socket.url.query else ""
+    url = f"{(call.addresses.media or '').rpartition('/')[0]}/{token}{query}"
+    request = WebhookRequest("GET", url, dict(socket.headers.items()), b"")
+    try:
+        door.carrier.verify_socket(door.line, request, token)
+    except ForgedError as error:
+        call_router.refused(provider, "forged")
+        raise WireError(403, str(error)) from None
+    if not call_router.tokens.take(call_id, token):
+        call_router.refused(provider, "token")
+        raise WireError(403, "the token was used")
+    return call

@@ -1,0 +1,69 @@
+"""What only Vapi's own cloud does: every such path and method answers 501 in the error shape."""
+
+from fastapi import APIRouter, Depends, Request
+
+from bargein.server.api.auth import require_private
+from bargein.wire.errors import WireError
+
+ABSENT: dict[str, tuple[str, ...]] = {
+    "/campaign": ("GET", "POST"),
+    "/campaign/{id}": ("GET", "PATCH", "DELETE"),
+    "/v2/campaign": ("GET", "POST"),
+    "/v2/campaign/{id}": ("GET", "PATCH", "DELETE"),
+    "/v2/campaign/{id}/contacts": ("GET",),
+    "/v2/knowledge-base": ("GET", "POST"),
+    "/v2/knowledge-base/{id}": ("GET", "PATCH", "DELETE"),
+    "/v2/knowledge-base/{id}/file": ("GET", "POST"),
+    "/v2/knowledge-base/{id}/file/{file_id}": ("DELETE",),
+    "/v2/knowledge-base/{id}/file/{file_id}/retry": ("POST",),
+    "/structured-output": ("GET", "POST"),
+    "/structured-output/run": ("POST",),
+    "/structured-output/{id}": ("GET", "PATCH", "DELETE"),
+    "/eval": ("GET", "POST"),
+    "/eval/run": ("GET", "POST"),
+    "/eval/run/{id}": ("GET", "DELETE"),
+    "/eval/{id}": ("GET", "PATCH", "DELETE"),
+    "/eval/simulation": ("GET", "POST"),
+    "/eval/simulation/concurrency": ("GET",),
+    "/eval/simulation/personality": ("GET", "POST"),
+    "/eval/simulation/personality/{id}": ("GET", "PATCH", "DELETE"),
+    "/eval/simulation/run": ("GET", "POST"),
+    "/eval/simulation/run/{id}": ("GET", "PATCH"),
+    "/eval/simulation/run/{id}/item": ("GET",),
+    "/eval/simulation/run/{id}/item/{item_id}": ("GET", "PATCH"),
+    "/eval/simulation/run/{id}/item/{item_id}/generate": ("POST",),
+    "/eval/simulation/scenario": ("GET", "POST"),
+    "/eval/simulation/scenario/generate": ("POST",),
+    "/eval/simulation/scenario/{id}": ("GET", "PATCH", "DELETE"),
+    "/eval/simulation/suite": ("GET", "POST"),
+    "/eval/simulation/suite/{id}": ("GET", "PATCH", "DELETE"),
+    "/eval/simulation/{id}": ("GET", "PATCH", "DELETE"),
+    "/reporting/insight": ("GET", "POST"),
+    "/reporting/insight/preview": ("POST",),
+    "/reporting/insight/{id}": ("GET", "PATCH", "DELETE"),
+    "/reporting/insight/{id}/run": ("POST",),
+    "/reporting/board": ("GET", "POST"),
+    "/reporting/board/default/metrics-overview": ("GET",),
+    "/reporting/board/{id}": ("GET", "PATCH", "DELETE"),
+    "/observability/scorecard": ("GET", "POST"),
+    "/observability/scorecard/{id}": ("GET", "PATCH", "DELETE"),
+    "/provider/{provider}/{resource}": ("GET", "POST"),
+    "/provider/{provider}/{resource}/{id}": ("GET", "PATCH", "DELETE"),
+    "/analytics": ("POST",),
+}
+"""Path -> methods, as Vapi's OpenAPI document has them."""
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require_private)])
+
+
+async def _refuse(request: Request) -> None:
+    """Say that this is not here.
+
+    Raises:
+        WireError: 501, always.
+    """
+    raise WireError(501, f"{request.method} {request.url.path} is not supported by this server: see docs/api.md.")
+
+
+for _path, _methods in ABSENT.items():
+    router.add_api_route(_path, _refuse, methods=[*_methods])

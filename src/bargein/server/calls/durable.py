@@ -1,0 +1,118 @@
+"""What outlives a call, a crash and this server: records that are owed, jobs, and the calls of servers that died."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from bargein.clock import Clock
+from bargein.fleet.jobs import Handler, Worker
+from bargein.fleet.lease import Keeper
+from bargein.fleet.ledger import Ledger
+from bargein.server.calls.recovery import Recovery
+from bargein.settings import Settings
+from bargein.store import Store
+from bargein.store.jobs import NewJob
+from bargein.store.nodes import NodeId
+from bargein.wire.base import JsonObject
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+_log = structlog.get_logger("bargein.server")
+
+CALL_ENDED = "call-ended"
+"""The kind of job that tells the owner of the call `payload["callId"]` how it ended."""
+
+_SETTLE_S = 5.0
+
+
+class _Book:
+    """A `bargein.fleet.ledger.Book`: this server's calls in the store."""
+
+    def __init__(self, store: Store, node_id: str) -> None:
+        self._calls = store.calls
+        self._node_id = node_id
+
+    async def begin(self, call_id: str, changes: JsonObject) -> None:
+        await self._calls.begin(call_id, changes, self._node_id)
+
+    async def update(self, call_id: str, changes: JsonObject) -> None:
+        await self._calls.update(call_id, changes)
+
+    async def finish(self, call_id: str, changes: JsonObject) -> None:
+        await self._calls.finish(call_id, changes, [NewJob(CALL_ENDED, {"callId": call_id}, f"{call_id}:{CALL_ENDED}")])
+
+
+class Durable:
+    """One server's part in the fleet. `open` it before any call can begin, and `close` it when all have ended.
+
+    Attributes:
+        ledger: where live calls keep their records.
+        node_id: this server's id.
+    """
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock, node: NodeId) -> None:
+        self.node_id = node.id
+        self._node = node
+        self._store = store
+        self._worker: Worker | None = None
+        registry = _Book(store, node.id)
+        recovery = Recovery(store, settings.data_dir, clock, registry.finish)
+        self._keeper = Keeper(store.nodes, node.id, clock, recovery.end, recovery.has_journal)
+        self.ledger = Ledger(registry, self._keeper.leave_to_its_journal)
+
+    @classmethod
+    async def open(cls, store: Store, settings: Settings, clock: Clock) -> "Durable":
+        """Find out who this server is, and which calls it had when it was killed.
+
+        Raises:
+            StoreError: the database is away.
+            OSError: the data folder cannot be written to.
+        """
+        node = await anyio.to_thread.run_sync(NodeId, settings.data_dir)
+        try:
+            durable = cls(store, settings, clock, node)
+            await durable._keeper.claim()
+        except BaseException:
+            node.close()
+            raise
+        return durable
+
+    def start(self, tasks: "TaskGroup", handlers: Mapping[str, Handler]) -> None:
+        """Begin to work, as tasks of the server.
+
+        Args:
+            tasks: the server's.
+            handlers: who does jobs, by their kind.
+        """
+        self._worker = worker = Worker(self._store.jobs, handlers, self.node_id)
+        self._store.jobs.on_news = worker.wake
+        for work in (self.ledger.run, worker.run, self._keeper.run):
+            tasks.start_soon(work)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait so long for the jobs that are due; what then is not done, is done after the next start."""
+        if self._worker is not None:
+            with anyio.move_on_after(seconds):
+                await self._worker.settled()
+
+    async def close(self) -> None:
+        """Write what is still owed, for some seconds; what cannot be written, the next start finds in the journals."""
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(_SETTLE_S):
+                while not await self.ledger.settle():  # noqa: ASYNC110  # a database tells nobody that it is back
+                    await anyio.sleep(0.5)
+            if self.ledger.owed:
+                _log.error("calls' records could not be written; the next start will", calls=self.ledger.owed)
+            else:
+                await self._leave()
+            self._node.close()
+
+    async def _leave(self) -> None:
+        try:
+            await self._store.nodes.leave(self.node_id)
+        except Exception as error:  # noqa: BLE001  # whatever has become of the database: a server that stops must stop
+            _log.warning("this server could not say that it stops", reason=type(error).__name__)

@@ -1,0 +1,100 @@
+"""Calls that wait for their time: queued when it has come, ended when it is over (Vapi's `schedulePlan`)."""
+
+from collections.abc import Callable
+from functools import partial
+
+import anyio
+import structlog
+
+from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.ports import StoreError
+from bargein.server.calls.durable import CALL_ENDED
+from bargein.server.calls.owner_jobs import CALL_QUEUED
+from bargein.server.ops.metrics import Metrics
+from bargein.store import Store
+from bargein.store.jobs import NewJob
+from bargein.wire.base import JsonObject
+from bargein.wire.schedule import NEVER_JOINED, next_status
+from bargein.wire.telephony import is_phone_call
+
+_log = structlog.get_logger("bargein.server")
+
+_AT_ONCE = 100
+_LOOK_S = 15.0
+"""Another server of the same database may have got a call that is due before all that this one knows of."""
+_AWAY_S = 1.0
+
+
+class Scheduler:
+    """Does what is due with calls that nobody has joined.
+
+    What is due stands in the store, so that a restart loses nothing; several servers may do the same at once.
+
+    Args:
+        store: where calls are.
+        clock: the one clock.
+        metrics: are told of calls that end.
+        dial: places a telephone call whose time has come.
+    """
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics, dial: Callable[[str], None]) -> None:
+        self._dial = dial
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._news = anyio.Event()
+
+    def wake(self) -> None:
+        """Say that a call was made that waits for its time."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._news = anyio.Event()
+            try:
+                wait_s = await self._do_what_is_due()
+            except StoreError:
+                wait_s = _AWAY_S
+            with anyio.move_on_after(wait_s):
+                await self._news.wait()
+
+    async def _do_what_is_due(self) -> float:
+        """Returns how many seconds there is nothing to do then."""
+        due = await self._store.calls.due(self._clock.epoch_ms(), _AT_ONCE)
+        for call_id in due:
+            await self._advance(call_id)
+        next_ms = await self._store.calls.next_due_ms()
+        if next_ms is None:
+            return _LOOK_S
+        return min(_LOOK_S, max(0.0, (next_ms - self._clock.epoch_ms()) / 1000))
+
+    async def _advance(self, call_id: str) -> None:
+        now_ms = self._clock.epoch_ms()
+        about: JsonObject = {"callId": call_id}
+        ended = NewJob(CALL_ENDED, about, f"{call_id}:{CALL_ENDED}")
+        if await self._store.calls.advance(call_id, partial(_ended, now_ms=now_ms), [ended]):
+            _log.warning("nobody joined a scheduled call", call_id=call_id)
+            self._metrics.ended(NEVER_JOINED)
+            return
+        queued = NewJob(CALL_QUEUED, about, f"{call_id}:{CALL_QUEUED}")
+        if await self._store.calls.advance(call_id, partial(_queued, now_ms=now_ms), [queued]):
+            _log.info("a scheduled call may be joined", call_id=call_id)
+            call = await self._store.calls.get(call_id)
+            if call is not None and is_phone_call(call):
+                self._dial(call_id)
+
+
+def _queued(call: JsonObject, now_ms: int) -> JsonObject | None:
+    return {"status": "queued"} if next_status(call, now_ms) == "queued" else None
+
+
+def _ended(call: JsonObject, now_ms: int) -> JsonObject | None:
+    if next_status(call, now_ms) != "ended":
+        return None
+    return {
+        "status": "ended",
+        "endedReason": NEVER_JOINED,
+        "endedMessage": "nobody joined the call until its schedulePlan.latestAt",
+        "endedAt": iso_from_epoch_ms(now_ms),
+    }

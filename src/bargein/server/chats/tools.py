@@ -1,0 +1,68 @@
+"""The tools of one chat: what its model may call, and what comes of it without a call on the line."""
+
+from collections.abc import Sequence
+
+import anyio
+
+from bargein.call.tools.declarations import INSIDE, ToolDeclarations, timeout_s
+from bargein.ports import ToolCall, ToolRunner
+from bargein.wire.base import JsonObject
+
+MOST_ROUNDS = 8
+"""After so many rounds of tools in one chat the model must answer in words."""
+_MOST_CALLS = 16
+_MOST_CHARS = 10_000
+"""Vapi's longest content of a message."""
+
+_NEEDS_A_CALL = "Not run: this tool needs a call, and this is a conversation in text. Go on without it."
+_UNKNOWN = "Not run: there is no such tool."
+_TOO_LONG = "Not finished within {:g} s."
+_TOO_MANY = "Not run: too many tools were called at once."
+
+
+class ChatTools:
+    """The tools of one chat.
+
+    Args:
+        tools: the assistant's, expanded.
+        runner: runs those that need no call.
+    """
+
+    def __init__(self, tools: Sequence[JsonObject], runner: ToolRunner) -> None:
+        self._box = ToolDeclarations(tools)
+        self._runner = runner
+
+    @property
+    def declarations(self) -> tuple[JsonObject, ...]:
+        """What the model may call, as OpenAI declares functions."""
+        return self._box.declarations
+
+    async def run(self, calls: Sequence[ToolCall]) -> list[JsonObject]:
+        """Carry calls out side by side; gives a message of the role `tool` for each, in their order. Raises nothing."""
+        texts = dict.fromkeys(range(len(calls)), _TOO_MANY)
+
+        async def answer(index: int, call: ToolCall) -> None:
+            texts[index] = await self._answer(call)
+
+        async with anyio.create_task_group() as tasks:
+            for index, call in enumerate(calls[:_MOST_CALLS]):
+                tasks.start_soon(answer, index, call)
+        return [
+            {"role": "tool", "tool_call_id": call.id, "name": call.name[:40], "content": texts[index][:_MOST_CHARS]}
+            for index, call in enumerate(calls)
+        ]
+
+    async def _answer(self, call: ToolCall) -> str:
+        tool = self._box.find(call.name)
+        if tool is None:
+            return _UNKNOWN
+        if tool.get("type") in INSIDE:
+            return _NEEDS_A_CALL
+        seconds = timeout_s(tool)
+        with anyio.move_on_after(seconds):
+            return (await self._runner.run(tool, call)).text
+        return _TOO_LONG.format(seconds)
+
+    def close(self) -> None:
+        """The chat is answered: let go of what its tools hold."""
+        self._runner.close()

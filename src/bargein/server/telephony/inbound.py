@@ -1,0 +1,159 @@
+"""Calls that come in over a carrier: put on record, and found somebody who takes them."""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID
+
+import anyio
+import structlog
+
+from bargein.carriers.interface import Accepted, Incoming, PhoneLine, Rejected
+from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.ports import CallRecords
+from bargein.server.calls.inbound import DEBUGGING, InboundResolver
+from bargein.server.ops.metrics import Metrics
+from bargein.server.telephony.number_hooks import HookAction, when_ending, when_ringing
+from bargein.settings import Settings
+from bargein.store import Store
+from bargein.wire.base import JsonObject
+from bargein.wire.call import CallUrls
+from bargein.wire.telephony import (
+    HOOK_SAID,
+    HOOK_TRANSFERRED,
+    SPOKEN_REASON,
+    customer_of,
+    header_values,
+    new_incoming_call,
+    with_values,
+)
+
+_log = structlog.get_logger("bargein.server")
+
+T = TypeVar("T")
+
+_REMEMBERED = 10_000
+
+
+class InboundPhoneCalls:
+    """Receives calls.
+
+    Args:
+        settings: for the key that calls' ids are made with.
+        store: where calls are.
+        clock: the one clock.
+        reception: finds out who takes a call.
+        records: where its record is kept.
+        metrics: are told of calls that end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        *,
+        inbound_resolver: InboundResolver,
+        records: CallRecords,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._inbound_resolver = inbound_resolver
+        self._records = records
+        self._metrics = metrics
+        self._key = (settings.api_key or store.org_id).encode()
+
+    def call_id(self, provider: str, number_id: str, carrier_call_id: str) -> str:
+        """Our id of a call: the same, whichever server hears of it how often; nobody else can tell it."""
+        name = "\0".join((provider, number_id, carrier_call_id))
+        return str(UUID(bytes=hmac.digest(self._key, name.encode(), hashlib.sha256)[:16], version=4))
+
+    async def receive(
+        self, provider: str, number_id: str, line: PhoneLine, incoming: Incoming, base_url: str
+    ) -> Accepted | Rejected:
+        """Put a call on record and find out who takes it.
+
+        Raises:
+            StoreError: it cannot be put on record now.
+        """
+        call_id = self.call_id(provider, number_id, incoming.carrier_call_id)
+        call = await self._store.calls.get(call_id)
+        if call is None:
+            call = await self._put_on_record(provider, number_id, call_id, incoming, base_url)
+        elif call.get("status") == "ended":
+            return Rejected()
+        await self._records.begin(call_id, {})
+        if (action := when_ringing(line.number, incoming.caller)) is not None:
+            said = action.say is not None
+            return await self._by_hook(call_id, action, HOOK_SAID if said else HOOK_TRANSFERRED, {})
+        changes = await self._inbound_resolver.settle(call, line.number, forwards=True)
+        if changes["status"] != "ended":
+            values = with_values({**call, **changes}, header_values(incoming.sip_headers))
+            await self._records.update(call_id, {**changes, **values, "status": "ringing"})
+            return Accepted(call_id)
+        reason = str(changes["endedReason"])
+        if (action := when_ending(line.number, reason)) is not None:
+            return await self._by_hook(call_id, action, reason, changes)
+        return await self._turned(call_id, changes)
+
+    async def _put_on_record(
+        self, provider: str, number_id: str, call_id: str, incoming: Incoming, base_url: str
+    ) -> JsonObject:
+        customer = customer_of(incoming.caller, incoming.caller_name)
+        urls = CallUrls.of(base_url, call_id)
+        new = new_incoming_call(number_id, provider, customer, incoming.details, urls)
+        told: JsonObject = {"phoneCallProviderId": incoming.carrier_call_id}
+        if incoming.sip_headers:
+            told["phoneCallProviderDetails"] = {"sip": {"headers": dict(incoming.sip_headers)}}
+        return await self._store.calls.create({**new, **told}, record_id=call_id)
+
+    async def _by_hook(self, call_id: str, action: HookAction, reason: str, changes: JsonObject) -> Accepted | Rejected:
+        _log.info("a phone number's hook takes a call", call_id=call_id, reason=reason)
+        if action.say is not None:
+            spoken: JsonObject = {DEBUGGING: {"assistantRequestError": action.say, SPOKEN_REASON: reason}}
+            await self._records.update(call_id, {**spoken, "status": "ringing"})
+            return Accepted(call_id)
+        ended: JsonObject = {"status": "ended", "endedReason": reason, "endedAt": self._now()}
+        return await self._turned(call_id, {**ended, **changes, "destination": action.forward_to})
+
+    async def _turned(self, call_id: str, changes: JsonObject) -> Rejected:
+        self._metrics.ended(str(changes["endedReason"]))
+        await self._records.finish(call_id, changes)
+        return Rejected(changes.get("destination"))
+
+    def _now(self) -> str:
+        return iso_from_epoch_ms(self._clock.epoch_ms())
+
+
+@dataclass(slots=True)
+class _Kept(Generic[T]):
+    done: anyio.Event
+    result: T | None = None
+
+
+class Once(Generic[T]):
+    """Does each thing once and gives its result again to whoever asks for the same later, or meanwhile."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, _Kept[T]] = OrderedDict()
+
+    async def do(self, key: object, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of the work under this key; one that failed may be tried again."""
+        while (known := self._kept.get(key)) is not None:
+            await known.done.wait()
+            if known.result is not None:
+                return known.result
+        mine = self._kept[key] = _Kept[T](anyio.Event())
+        try:
+            result = mine.result = await work()
+        finally:
+            if mine.result is None:
+                del self._kept[key]
+            mine.done.set()
+        while len(self._kept) > _REMEMBERED:
+            self._kept.popitem(last=False)
+        return result

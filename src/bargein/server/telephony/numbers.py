@@ -1,0 +1,81 @@
+"""From the id in a carrier's address to the number and what proves whose it is."""
+
+from collections.abc import Mapping
+
+from bargein.carriers.interface import PhoneLine
+from bargein.server.telephony.carriers import default_credential
+from bargein.settings import Settings
+from bargein.store import Query, Store
+from bargein.wire.base import JsonObject
+from bargein.wire.credentials import completed
+from bargein.wire.telephony import call_of_inline, inline_number, inline_number_id
+
+_MOST = 1000
+
+
+class PhoneNumbers:
+    """The phone numbers as carriers need them.
+
+    Args:
+        store: where numbers, credentials and calls are.
+        settings: the credentials of the environment.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def find(self, provider: str, number_id: str) -> PhoneLine | None:
+        """The line of a stored number, or of a call that brought its own; None if there is none of that provider."""
+        call_id = call_of_inline(number_id)
+        if call_id is None:
+            number = await self._store.phone_numbers.get(number_id)
+        else:
+            call = await self._store.calls.get(call_id)
+            number = None if call is None else inline_number(call)
+        return None if number is None or number.get("provider") != provider else await self.of(number)
+
+    async def of(self, number: JsonObject) -> PhoneLine:
+        """A number with its credential: the one that it names, or else that of the environment."""
+        named: object = number.get("credentialId")
+        found = await self._store.credentials.find(named) if isinstance(named, str) else None
+        default = default_credential(self._settings, str(number.get("provider")))
+        return PhoneLine(number, default if found is None else completed(found, default))
+
+    async def dialled(self, provider: str, number_id: str, line: PhoneLine, to: str) -> tuple[str, PhoneLine]:
+        """The id and line of the number that was called.
+
+        It is the one at whose address the carrier told of it, or another with the same credential: at some carriers all
+        numbers of an application share one address.
+        """
+        if call_of_inline(number_id) is not None or _same(line.number.get("number"), to):
+            return number_id, line
+        credential_id: object = line.number.get("credentialId")
+        for number in await self._store.phone_numbers.list(Query(limit=_MOST)):
+            of_account = number.get("provider") == provider and number.get("credentialId") == credential_id
+            if of_account and _same(number.get("number"), to):
+                return str(number["id"]), await self.of(number)
+        return number_id, line
+
+    async def of_call(self, call: JsonObject) -> tuple[str, PhoneLine] | None:
+        """The id and line of the number that a call goes out by."""
+        number_id: object = call.get("phoneNumberId")
+        if isinstance(number_id, str):
+            number = await self._store.phone_numbers.get(number_id)
+        else:
+            number, number_id = inline_number(call), inline_number_id(str(call["id"]))
+        return None if number is None else (number_id, await self.of(number))
+
+    async def of_provider(self, provider: str) -> Mapping[str, PhoneLine]:
+        """All stored numbers of a provider, by their ids."""
+        wanted = await self._store.phone_numbers.list(Query(limit=_MOST))
+        return {str(one["id"]): await self.of(one) for one in wanted if one.get("provider") == provider}
+
+    async def providers(self) -> set[str]:
+        """The providers of the stored numbers."""
+        return {str(one.get("provider")) for one in await self._store.phone_numbers.list(Query(limit=_MOST))}
+
+
+def _same(number: object, to: str) -> bool:
+    """Whether two spellings of a number, with a plus or without, mean one."""
+    return isinstance(number, str) and number.removeprefix("+") == to.removeprefix("+")

@@ -1,0 +1,119 @@
+"""Calls that go out by a phone number."""
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from bargein.carriers.interface import Dial
+from bargein.ports import CallRecords, CarrierError
+from bargein.server.agents.resolve import first_assistant
+from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
+from bargein.server.telephony.call_router import CONNECT_S, PhoneCallRouter
+from bargein.server.telephony.urls import addresses_of, base_of
+from bargein.store import Store
+from bargein.wire.base import JsonObject
+from bargein.wire.telephony import DID_NOT_ANSWER, failed_to_connect
+from bargein.wire.voicemail import machine_plan_of, ring_seconds
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+RING_GRACE_S = 15.0
+"""So much longer than it may ring, a carrier may take to tell that nobody answered."""
+
+_PLACE_S = 30.0
+
+
+class OutboundPhoneCalls:
+    """Has calls placed, and sees that something becomes of them.
+
+    Args:
+        store: where calls are.
+        exchange: has their numbers, and ends them.
+        records: where their records are kept.
+        tasks: the server's.
+        public_url: how carriers reach this server; None: as the request did that made the call.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        call_router: PhoneCallRouter,
+        records: CallRecords,
+        tasks: "TaskGroup",
+        public_url: str | None,
+    ) -> None:
+        self._store = store
+        self._call_router = call_router
+        self._records = records
+        self._tasks = tasks
+        self._public_url = public_url
+
+    def dial(self, call_id: str) -> None:
+        """Have a call placed that is on record and queued; returns at once."""
+        self._tasks.start_soon(self._dial, call_id)
+
+    async def _dial(self, call_id: str) -> None:
+        call_router = self._call_router
+        record = await self._store.calls.get(call_id)
+        if record is None or record.get("status") != "queued" or call_router.find(call_id) is not None:
+            return
+        found = await call_router.found.of_call(record)
+        if found is None:
+            gone = "its phone number has been deleted"
+            await call_router.end_record(call_id, "call.start.error-get-phone-number", gone)
+            return
+        number_id, line = found
+        provider = str(line.number.get("provider"))
+        try:
+            door = NumberEndpoint(provider, number_id, call_router.carriers.find(provider), line)
+        except CarrierError as error:
+            await call_router.end_record(call_id, "call.start.error-get-transport", str(error))
+            return
+        base_url = self._public_url or base_of(record)
+        call = call_router.enter(door, call_id, base_url, None)
+        await self._records.begin(call_id, {})
+        await self._place(call, record, base_url)
+
+    async def _place(self, call: PhoneCall, record: JsonObject, base_url: str) -> None:
+        call_router, door = self._call_router, call.door
+        assistant, _ = await first_assistant(record, self._store)
+        ring_s = ring_seconds(record, assistant)
+        token = call_router.tokens.issue(call.id, ring_s + RING_GRACE_S + CONNECT_S)
+        call.addresses = addresses_of(base_url, door.provider, door.number_id, call.id, token)
+        plan = machine_plan_of(assistant) or {}
+        dial = Dial(
+            call.id,
+            record.get("customer") or {},
+            call.addresses,
+            ring_s=ring_s,
+            detect_machine=plan.get("provider") == "twilio",
+            machine_plan=plan,
+        )
+        call_router.registry.placing()
+        try:
+            with anyio.fail_after(_PLACE_S):
+                placed = await door.carrier.place(door.line, dial)
+            call.carrier_call_id = placed.carrier_call_id
+            call_router.registry.enter(call)
+        except (CarrierError, TimeoutError) as error:
+            await call_router.end(call, failed_to_connect(door.provider), str(error) or "the carrier took too long")
+            return
+        finally:
+            call_router.registry.placed()
+        if call.over is not None:  # it was ended while the carrier was being asked
+            call_router.strike(call)
+            await call_router.hang_up(call)
+            return
+        transport: JsonObject = {**(record.get("transport") or {}), **placed.details}
+        named: JsonObject = {"phoneCallProviderId": placed.carrier_call_id, "transport": transport}
+        await self._records.update(call.id, named)
+        await self._expect_answer(call, ring_s)
+
+    async def _expect_answer(self, call: PhoneCall, ring_s: int) -> None:
+        with anyio.move_on_after(ring_s + RING_GRACE_S):
+            await call.answered.wait()
+        if not call.answered.is_set():
+            await self._call_router.end(call, DID_NOT_ANSWER, "nobody answered")
+            return
+        await self._call_router.expect_media(call)

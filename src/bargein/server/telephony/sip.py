@@ -1,0 +1,47 @@
+"""SIP, as the server sets it up: the secret that is shared with the proxy in front, and the proxy's configuration."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bargein.carriers.interface import PhoneLine
+from bargein.carriers.sip.kamailio import AGENTS, CONFIG, Edge, agents_of, configuration_of
+from bargein.clock import Clock
+from bargein.server.telephony.numbers import PhoneNumbers
+from bargein.server.telephony.sip_secret import write_private
+from bargein.settings import Settings
+from bargein.store import Store
+
+DATABASE = "bargein.db"
+_PROVIDERS = ("byo-phone-number", "vapi")
+
+
+async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[str, PhoneLine]]:
+    """The stored numbers that SIP serves.
+
+    Raises:
+        StoreError: the database cannot be read.
+        VaultError: nor can what is encrypted in it.
+    """
+    path = settings.data_dir / DATABASE
+    store = await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+    try:
+        lines = PhoneNumbers(store, settings)
+        return {provider: await lines.of_provider(provider) for provider in _PROVIDERS}
+    finally:
+        await store.close()
+
+
+def write_configuration(
+    folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
+) -> tuple[list[Path], list[str]]:
+    """Write Kamailio's configuration, readable to its owner alone; gives the files, and what was left out.
+
+    Raises:
+        ConfigError: it cannot be written of this.
+        OSError: it cannot be written there.
+    """
+    text, odd = configuration_of(edge, lines, proof)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_private(folder / CONFIG, text)
+    write_private(folder / AGENTS, agents_of(edge))
+    return [folder / CONFIG, folder / AGENTS], odd

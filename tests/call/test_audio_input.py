@@ -1,0 +1,89 @@
+"""What is heard with which frame: nobody waits longer for a window than its last sample takes to come."""
+
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from bargein.audio.pcm import Float32Array
+from bargein.call.hearing.audio_input import AssistantTap, AudioInput
+from bargein.ports import Pcm16
+
+
+class Leg:
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+
+    def decode(self, data: bytes) -> Pcm16:
+        return np.frombuffer(data, np.int16)
+
+
+class Listening:
+    """Ears whose every part writes down what it gets, and when."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self.now_ms = 0.0
+        self.rate_hz = rate_hz
+        self.windows: list[tuple[float, float]] = []
+        self.fed: list[tuple[float, int]] = []
+        self.recorded: list[tuple[float, int]] = []
+        leg = cast("Any", Leg(rate_hz))
+
+        def nothing(*_: object) -> None: ...
+
+        self.audio_input = AudioInput(
+            leg,
+            detector=cast("Any", self),
+            transcriber=cast("Any", self),
+            tap=AssistantTap(leg, nothing),
+            now_ms=lambda: self.now_ms,
+            post=nothing,
+            watch=nothing,
+            overhear=nothing,
+            record=lambda pcm, at_ms: self.recorded.append((at_ms, pcm.size)),
+        )
+
+    def open(self, *_: object) -> "Listening":
+        return self
+
+    def push(self, window: Float32Array, end_ms: float) -> None:
+        self.windows.append((self.now_ms, end_ms))
+
+    def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
+        assert customer.size == assistant.size
+        self.fed.append((self.now_ms, customer.size))
+
+    def frame(self, at_ms: float, ms: int = 20) -> None:
+        self.now_ms = at_ms
+        self.audio_input.hear(np.ones(ms * self.rate_hz // 1000, np.int16).tobytes())
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_a_window_is_heard_with_the_frame_that_completes_it(rate_hz: int) -> None:
+    listening = Listening(rate_hz)
+    for number in range(8):  # 160 ms: five windows
+        listening.frame(20.0 * (number + 1))
+    assert listening.windows == [(40, 32), (80, 64), (100, 96), (140, 128), (160, 160)]
+    assert [at_ms for at_ms, _ in listening.fed] == [40, 80, 100, 140, 160]
+    assert sum(size for _, size in listening.fed) == pytest.approx(160 * 16, abs=16)
+
+
+def test_audio_that_is_resampled_first_waits_for_nothing() -> None:
+    listening = Listening(48_000)
+    for number in range(4):
+        listening.frame(20.0 * (number + 1))
+    assert [at_ms for at_ms, _ in listening.fed] == [20, 40, 60, 80]
+
+
+def test_what_waited_before_a_gap_keeps_its_place() -> None:
+    listening = Listening(16_000)
+    listening.frame(20)
+    listening.frame(1020)
+    listening.frame(1040)
+    assert listening.recorded == [(0, 320), (1000, 320)]
+
+
+def test_one_long_frame_is_heard_at_once() -> None:
+    listening = Listening(16_000)
+    listening.frame(100, ms=100)
+    assert listening.windows == [(100, 32), (100, 64), (100, 96)]

@@ -1,0 +1,79 @@
+"""The transcription of a call goes on with another transcriber after the first has failed."""
+
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from bargein.call.hearing.transcription import Transcription
+from bargein.ports import ProviderError
+
+pytestmark = pytest.mark.anyio
+
+
+class Stream:
+    """One transcriber's stream: it fails, or works on."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.begun = anyio.Event()
+
+    async def run(self) -> None:
+        self.begun.set()
+        if self.error is not None:
+            raise self.error
+        await anyio.sleep_forever()
+
+
+class Call:
+    """A call and its ears, as far as a transcription knows them."""
+
+    class setup:  # noqa: N801  # a field of the call's
+        call_id = "c"
+
+    def __init__(self, stream: Stream) -> None:
+        self.transcription = stream
+        self.posted: list[Any] = []
+        self.transcription = Transcription(cast("Any", self), cast("Any", self))
+
+    def now_ms(self) -> float:
+        return 7.0
+
+    def post(self, event: Any) -> None:
+        self.posted.append(event)
+
+    def listen_with(self, stream: Any) -> None:
+        self.transcription = stream
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ProviderError("gone", ended_reason="pipeline-error-x"), ("pipeline-error-x", "gone")),
+        (ZeroDivisionError(), ("pipeline-error-custom-transcriber-failed", "internal error")),
+    ],
+)
+async def test_what_failed_is_told_and_a_successor_is_run(error: Exception, told: tuple[str, str]) -> None:
+    call, other = Call(Stream(error)), Stream()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.transcription.run)
+        await anyio.wait_all_tasks_blocked()
+        assert [(one.reason, one.detail) for one in call.posted] == [told]
+        assert call.transcription.over
+        call.transcription.recast(cast("Any", other))
+        with anyio.fail_after(1):
+            await other.begun.wait()
+        assert not call.transcription.over
+        tasks.cancel_scope.cancel()
+
+
+async def test_one_that_works_is_ended_when_another_takes_its_place() -> None:
+    call, other = Call(Stream()), Stream()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.transcription.run)
+        await call.transcription.begun.wait()
+        call.transcription.recast(cast("Any", other))
+        with anyio.fail_after(1):
+            await other.begun.wait()
+        tasks.cancel_scope.cancel()
+    assert call.posted == []

@@ -1,0 +1,81 @@
+"""The floor judge on real voices: recordings of people, where there are any, and its own failings."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training.interruption_classifier.circumstances import Circumstances
+from training.interruption_classifier.corpus import Clip, read
+from training.interruption_classifier.voices import runs
+
+from bargein.call.hearing.overlap import AGES_MS, LEAD_MS
+from bargein.ports import Overlap, ProviderError
+from bargein.providers.embedded import interruption_classifier
+from bargein.providers.embedded.interruption_classifier import FLOOR, EmbeddedInterruptionClassifier
+from bargein.providers.embedded.moonshine_model import MoonshineModel
+from bargein.providers.embedded.silero import SileroDetector
+from bargein.turns.interruption.evidence import threshold
+
+
+@pytest.mark.anyio
+async def test_a_voice_gets_a_verdict_and_our_own_is_known_again() -> None:
+    judge = EmbeddedInterruptionClassifier(MoonshineModel())
+    numbers = np.random.default_rng(1)
+    noise = (numbers.normal(0, 1, 16_000) * 3000).astype(np.int16)
+    size = (LEAD_MS + 352) * 16
+    heard = Overlap(
+        onset_ms=0, age_ms=352, caller=noise[:size], assistant=np.zeros(16_000, np.int16), voice=(0.6,) * 11
+    )
+    verdict = await judge.judge(heard)
+    assert 0 <= verdict.floor <= 1
+    assert verdict.echo == 0
+    own = Overlap(
+        onset_ms=0, age_ms=352, caller=noise[2000 : 2000 + size] // 4, assistant=noise[:15_000], voice=(0.6,) * 11
+    )
+    assert (await judge.judge(own)).echo > 0.5
+
+
+def test_it_hears_as_much_from_before_a_voice_as_it_is_given() -> None:
+    assert interruption_classifier.QUIET_MS + interruption_classifier.LEAD_MS == LEAD_MS
+
+
+@pytest.mark.anyio
+async def test_a_voice_at_the_very_beginning_of_a_call_or_in_perfect_silence_is_judged() -> None:
+    age_ms = 160
+    silence = np.zeros((LEAD_MS + age_ms) * 16, dtype=np.int16)
+    heard = Overlap(onset_ms=0, age_ms=age_ms, caller=silence, assistant=silence, voice=(0.6,) * 5)
+    verdict = await EmbeddedInterruptionClassifier(MoonshineModel()).judge(heard)
+    assert 0 <= verdict.floor <= 1
+
+
+@pytest.mark.anyio
+async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(interruption_classifier, "WEIGHTS", tmp_path / "gone.npz")
+    with pytest.raises(ProviderError, match="install bargein again"):
+        EmbeddedInterruptionClassifier(MoonshineModel()).load()
+
+
+def test_commands_take_the_floor_and_backchannels_and_noise_do_not(shared_dir: Path | None) -> None:
+    if shared_dir is None:
+        return  # the recordings lie beside the repository; whoever has none has the other tests
+    data = shared_dir / "speech"
+    judge, model, silero = EmbeddedInterruptionClassifier(MoonshineModel()), MoonshineModel(), SileroDetector().load()
+    network = judge.load()
+    with (data / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    circumstances = Circumstances(data, seed=11)
+
+    def stopped(kind: str, every: int) -> float:
+        found: list[bool] = []
+        for row in [row for row in rows if row["class"] == kind][::every]:
+            clip = Clip(kind, 0, "", read(data / row["path"])[: 5 * 16_000])
+            for run in runs(silero, model, circumstances.heard(clip, 0), 1):
+                sure = network.probabilities(run.rows)[:, FLOOR]
+                found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
+        assert len(found) >= 6
+        return sum(found) / len(found)
+
+    assert stopped("interrupt.command", 16) >= 0.9
+    assert stopped("backchannel.tts", 10) <= 0.2
+    assert stopped("noise.person_sneeze", 2) <= 0.1

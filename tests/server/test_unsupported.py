@@ -1,0 +1,59 @@
+"""Every path and method of Vapi's OpenAPI document is served, or answers 501 and is listed."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bargein.server.api.routes.unsupported import ABSENT
+from bargein.server.app import create_app
+from bargein.settings import Settings
+from tests.conftest import REPOSITORY
+from tests.server.conftest import VISITOR
+from tests.vapi_schema import PRESENT, SHARED, load
+
+pytestmark = pytest.mark.anyio
+
+CASES = [(method, path) for path, methods in ABSENT.items() for method in methods]
+
+
+def plain(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+@pytest.mark.parametrize(("method", "path"), CASES)
+async def test_it_says_so_in_the_error_shape(client: httpx.AsyncClient, method: str, path: str) -> None:
+    url = re.sub(r"\{[^}]*\}", "x", path)
+    answer = await client.request(method, url)
+    assert answer.status_code == 501
+    body = answer.json()
+    assert (body["error"], body["statusCode"]) == ("Not Implemented", 501)
+    assert body["message"] == f"{method} {url} is not supported by this server: see docs/api.md."
+
+
+async def test_a_stranger_is_told_nothing(keyed: httpx.AsyncClient) -> None:
+    assert (await keyed.get("/campaign")).status_code == 401
+    assert (await keyed.get("/campaign", headers=VISITOR)).status_code == 403
+
+
+def test_the_document_lists_them() -> None:
+    text = (REPOSITORY / "docs" / "api.md").read_text()
+    assert [path for path in ABSENT if f"`{path}`" not in text] == []
+
+
+def test_nothing_of_vapis_is_forgotten(tmp_path: Path) -> None:
+    if not PRESENT:
+        return
+    served = {
+        (method.upper(), plain(path))
+        for path, operations in create_app(Settings(data_dir=tmp_path)).openapi()["paths"].items()
+        for method in operations
+    }
+    absent = {(method, plain(path)) for method, path in CASES}
+    assert served & absent == set()
+    vapis = {
+        (method.upper(), plain(path)) for path, operations in load(SHARED)["paths"].items() for method in operations
+    }
+    assert vapis - served - absent == set()
+    assert absent - vapis == set()

@@ -1,0 +1,72 @@
+"""A call on the simulated clock: what its policy does is measured to the millisecond, and an echo can be taken out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import numpy as np
+from bench.interruption.recordings import room
+from training.interruption_classifier.corpus import FOLDS
+from training.interruption_classifier.evaluation import Evaluation, Kept, chosen_scenes, echo_scenes, figures
+from training.interruption_classifier.stage import StageClock, run_on_stage
+
+from bargein.providers.embedded.network import Network
+
+
+def constant(floor: float) -> Network:
+    """A judge who always says the same, whatever it hears."""
+    zeros = np.zeros(307, dtype=np.float32)
+    output = np.zeros((2, 3), dtype=np.float32)
+    output[1, 0] = np.log(2 * floor / (1 - floor))
+    return Network(zeros, zeros + 1, np.zeros((308, 1), dtype=np.float32), output)
+
+
+def test_time_jumps_and_nothing_is_waited_for() -> None:
+    async def sleep() -> tuple[float, float]:
+        clock = StageClock()
+        before = clock.monotonic_ms()
+        await anyio.sleep(3600)
+        return before, clock.monotonic_ms()
+
+    before, after = run_on_stage(sleep)
+    assert after - before == 3_600_000
+
+
+def test_a_policy_is_measured_to_the_millisecond(shared_dir: Path | None, tmp_path: Path) -> None:
+    if shared_dir is None:
+        return  # the recordings lie beside the repository
+    data, kept = shared_dir / "speech", Kept()
+    commands = chosen_scenes(data, ("command",), 0.01, telephone=False)[:1]
+    sure = Evaluation(data, [constant(0.99)] * FOLDS, kept).play(commands)
+    for played in sure:
+        assert played.why is not None
+        assert played.why.startswith("160 ms of voice are 99 %")
+        assert played.outcome.over_speech
+        assert played.outcome.stop_ms is not None
+        # 160 ms of voice, 12 for detector and judge, 40 on the wire, and what the detector is late.
+        assert 160 <= played.outcome.stop_ms <= 420
+    told = figures(sure)
+    assert told["command"]["recall"]["value"] == 1.0
+    kept.save(tmp_path)
+    again = Kept.load(tmp_path)
+    assert again.words == kept.words
+    assert set(again.sounds) == set(kept.sounds)
+    explicit = Evaluation(data, [constant(0.01)] * FOLDS, again).play(commands, plan={"voiceSeconds": 0.2})
+    assert all(played.why == "200 ms of voice, voiceSeconds is 0.2" for played in explicit)
+
+
+def test_an_echo_is_heard_unless_it_is_cancelled(shared_dir: Path | None) -> None:
+    if shared_dir is None:
+        return
+    data = shared_dir / "speech"
+    evaluation = Evaluation(data, [constant(0.01)] * FOLDS, Kept())
+    voices: list[int] = []
+    for cancels in (False, True):
+        scene = replace(echo_scenes(-6, 0.5)[0], offset_ms=6000)
+        (played,) = evaluation.play([scene], response=room(data), cancels_echo=cancels)
+        events = [json.loads(line) for line in played.lines[1:]]
+        voices.append(sum(e["event"] == "VoiceStarted" for e in events))
+    heard, cancelled = voices
+    assert heard
+    assert not cancelled

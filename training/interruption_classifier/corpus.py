@@ -1,0 +1,184 @@
+"""What the floor judge learns from: recordings, and the same two kinds of speech in synthetic voices."""
+
+import csv
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from zlib import crc32
+
+import anyio
+import numpy as np
+import soundfile
+import soxr
+
+from bargein.audio import pcm
+from bargein.audio.pcm import Float32Array
+from bargein.providers.embedded.hibari import RATE_HZ as HIBARI_HZ
+from bargein.providers.embedded.hibari import HibariVoice
+from bargein.providers.embedded.interruption_classifier import FLOOR, LISTENING, NO_SPEECH
+
+RATE_HZ = 16_000
+FOLDS = 5
+
+LISTENING_TEXTS = (
+    "uh huh", "mm hmm", "mhm", "hmm", "yeah", "yes", "yep", "yup", "okay", "ok", "right", "sure", "alright",
+    "got it", "I see", "I understand", "oh", "ah", "wow", "really", "exactly", "of course", "true", "good",
+    "great", "nice", "cool", "indeed", "absolutely", "go on", "oh okay", "yeah yeah", "okay okay",
+    "right right", "I hear you", "gotcha", "oh I see", "makes sense", "oh wow", "yeah sure", "uh", "um",
+    "okay yeah", "yeah okay", "sure sure", "yes yes", "that's right", "no way", "fair enough", "interesting",
+    "lovely", "perfect", "mm", "huh", "oh yeah", "ah okay", "alright then", "sounds good", "I know", "oh no",
+)  # fmt: skip
+HUMS = (
+    "[[m'h'm]]", "[['Vh'V]]", "[[h'm:]]", "[[m'm:]]", "[['m:]]", "[[Vh'V:]]", "[[m:h'm:]]", "[['3:h'3:]]",
+    "[[h'V]]", "[['V:]]", "[['m'h:m]]", "[[h'm]]", "[['O:]]", "[['A:]]",
+)  # fmt: skip
+"""What people hum while they listen, in espeak's phonemes."""
+
+FLOOR_TEXTS = (
+    "stop", "wait", "no", "hold on", "hang on", "excuse me", "but", "actually", "sorry", "pause", "enough",
+    "quiet", "listen", "go back", "repeat that", "help", "cancel", "nope", "never mind", "what", "who", "when",
+    "where", "how much", "hello", "go", "start over", "be quiet", "one moment", "shut up", "not that one",
+    "stop talking", "wait a minute", "hold on a second", "no thank you", "can you repeat that",
+    "I have a question", "what about tomorrow", "that is not right", "I want to talk to a person",
+    "let me ask you something", "I need the billing department", "could you say that again",
+    "how long will it take", "make it a large one", "I'd like a small tea with oat milk", "get me two of them",
+    "can I have a table for three", "I would like to order a pizza", "seven", "three", "nine", "zero",
+    "four two one", "my number is five five two", "my name is Anna", "please cancel my order",
+    "what time do you close", "do you have it in blue", "when does it arrive", "tell me the price",
+    "change the address", "I don't want that", "that's wrong", "give me the other one", "speak to an agent",
+    "transfer me please", "computer", "emergency", "tablecloth", "ceiling", "warning", "condition",
+    "a red bicycle", "you had better call", "hey", "repeat", "left", "backward", "skip", "next", "shop", "top",
+    "okay but", "yes but I want", "right so what about", "yeah I need to change it", "hold it", "slow down",
+    "no no no", "wait wait", "one second please", "I did not say that", "can I ask something", "louder", "again",
+    "operator", "representative", "agent", "a bottle of water", "window", "morning", "marketing", "follow", "tomato",
+    "two more of those", "large", "the second one", "tomorrow", "Friday", "five", "not now", "forget it",
+)  # fmt: skip
+
+_ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
+_ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
+_FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
+_LISTENING_TAKES, _FLOOR_TAKES, _HUM_TAKES = 12, 8, 12
+_NEURAL = "hibari"
+_LONGEST = {FLOOR: 5, LISTENING: 4, NO_SPEECH: 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording.
+
+    Attributes:
+        name: of the class it is reported under.
+        label: what it is.
+        speaker: who says it: nobody may be in both parts of a split.
+        samples: at 16 kHz.
+        onset_ms: where its energy rises.
+        weight: how much it counts in training.
+        takes: how often it is heard, each time in other circumstances.
+    """
+
+    name: str
+    label: int
+    speaker: str
+    samples: Float32Array
+    onset_ms: float = 0.0
+    weight: float = 1.0
+    takes: int = 1
+
+
+def read(path: Path) -> Float32Array:
+    """A file's samples at 16 kHz, mono."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = samples.mean(axis=1)
+    return np.asarray(soxr.resample(mono, rate, RATE_HZ) if rate != RATE_HZ else mono, dtype=np.float32)
+
+
+def fold_of(speaker: str) -> int:
+    """Which part of the split a speaker is in; a synthetic voice is the same by whatever pace and pitch it speaks."""
+    return crc32(speaker.replace("_", " ").encode()) % FOLDS
+
+
+def recorded(folder: Path) -> Iterator[Clip]:
+    """The recordings of a collection."""
+    with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for row in rows:
+        kind, name = row["class"].partition(".")[::2]
+        label = _label(kind, name)
+        if label is None:
+            continue
+        samples = read(folder / row["path"])[: _LONGEST[label] * RATE_HZ]
+        if np.abs(samples).max(initial=0.0) < 1e-4:
+            continue
+        onset_ms = 1000 * float(row["energy_onset_s"] or row["speech_onset_s"] or 0)
+        weight = 1.5 if label == NO_SPEECH else 1.0
+        takes = {FLOOR: 3, LISTENING: 8, NO_SPEECH: 3}[label]
+        takes = {"speech.digit": 2, "interrupt.word": 8, "backchannel.tts": 4}.get(row["class"], takes)
+        yield Clip(row["class"], label, row["speaker"] or row["path"], samples, onset_ms, weight, takes)
+
+
+def _label(kind: str, name: str) -> int | None:
+    if kind == "noise":
+        return NO_SPEECH
+    if kind == "backchannel" or name == "backchannel":
+        return LISTENING
+    if kind in ("interrupt", "speech") or (kind == "eot" and name in ("complete", "incomplete")):
+        return FLOOR
+    return None
+
+
+def spoken(cache: Path) -> Iterator[Clip]:
+    """Both kinds of speech, said by synthetic voices; made once and kept in `cache`."""
+    cache.mkdir(parents=True, exist_ok=True)
+    random = Random(7)
+    listening, floor = "synthetic.listening", "synthetic.floor"
+    wanted = (
+        *((listening, LISTENING, text, take) for text in LISTENING_TEXTS for take in range(_LISTENING_TAKES)),
+        *((listening, LISTENING, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
+        *((floor, FLOOR, text, take) for text in FLOOR_TEXTS for take in range(_FLOOR_TAKES)),
+    )
+    for name, label, text, take in wanted:
+        voice, command = _espeak(text, random) if take % 2 == 0 else _flite(text, random)
+        path = cache / f"{hashlib.sha256(' '.join(command).encode()).hexdigest()[:16]}.wav"
+        if not path.exists():
+            subprocess.run([*command, str(path)], check=True, capture_output=True)
+        samples = read(path)[: 4 * RATE_HZ]
+        if samples.size >= RATE_HZ // 10:
+            yield Clip(name, label, voice, samples, 0.0, 0.5)
+    for name, label, texts in ((listening, LISTENING, LISTENING_TEXTS), (floor, FLOOR, FLOOR_TEXTS)):
+        for text in texts:
+            samples = _neural(text, cache)
+            if samples.size >= RATE_HZ // 10:
+                yield Clip(name, label, _NEURAL, samples, 0.0, 0.5, takes=2)
+
+
+def _neural(text: str, cache: Path) -> Float32Array:
+    path = cache / f"{_NEURAL}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.wav"
+    if not path.exists():
+        soundfile.write(path, anyio.run(_spoken_by_hibari, text), HIBARI_HZ)
+    return read(path)[: 4 * RATE_HZ]
+
+
+async def _spoken_by_hibari(text: str) -> Float32Array:
+    chunks = [chunk.pcm async for chunk in _hibari().speak(text)]
+    return pcm.to_float(np.concatenate(chunks)) if chunks else np.zeros(0, dtype=np.float32)
+
+
+@cache
+def _hibari() -> HibariVoice:
+    return HibariVoice()
+
+
+def _espeak(text: str, random: Random) -> tuple[str, list[str]]:
+    voice = random.choice(_ESPEAK_VOICES) + random.choice(_ESPEAK_VARIANTS)
+    pace = ["-s", str(random.randint(120, 210)), "-p", str(random.randint(20, 80))]
+    return f"espeak {voice}", ["espeak-ng", "-v", voice, *pace, text, "-w"]
+
+
+def _flite(text: str, random: Random) -> tuple[str, list[str]]:
+    voice, stretch = random.choice(_FLITE_VOICES), random.uniform(0.75, 1.25)
+    pace = ["--setf", f"duration_stretch={stretch:.2f}"]
+    return f"flite {voice}", ["flite", "-voice", voice, *pace, "-t", text, "-o"]
