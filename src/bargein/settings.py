@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+from bargein.errors import BargeinError
+
 DEFAULT_PORT = 8700
 MIN_SECRET_KEY_CHARS = 32
 _MOST_SIP_HEADERS = 10
 _TELEPHONE_HZ = 8_000
 
 
-class SettingsError(ValueError):
+class SettingsError(BargeinError, ValueError):
     """The settings contradict each other or open the server to strangers; the text says what to set."""
 
 

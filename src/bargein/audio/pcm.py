@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from bargein.errors import BargeinError
+
 Int16Array = npt.NDArray[np.int16]
 Float32Array = npt.NDArray[np.float32]
 
@@ -12,7 +14,7 @@ SILENCE_DBFS = -96.0
 _SCALE = np.float32(1.0 / 32768.0)
 
 
-class OddPcmError(ValueError):
+class OddPcmError(BargeinError, ValueError):
     """Bytes of 16-bit audio that end in the middle of a sample."""
 
 

@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from bargein.clock import Clock
+from bargein.errors import BargeinError
 from bargein.ports import Leg
 from bargein.wire.base import JsonObject
 
 Encoding = Literal["pcm_s16le", "mulaw"]
 
 
-class ForgedError(Exception):
+class ForgedError(BargeinError):
     """A webhook or a socket is not its carrier's; the text says why and holds no secret."""
 
 
-class FrameError(ValueError):
+class FrameError(BargeinError, ValueError):
     """A frame of the media socket means nothing; it is ignored and counted. The text names what was wrong."""
 
 

@@ -1,7 +1,9 @@
 """What can go wrong for a client."""
 
+from bargein.errors import BargeinError
 
-class ClientError(Exception):
+
+class ClientError(BargeinError):
     """The server could not be reached, refused, or broke off. The text says what to do; it holds no key."""
 
 

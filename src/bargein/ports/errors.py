@@ -1,8 +1,6 @@
-"""What goes wrong on purpose."""
+"""Errors that cross the boundary between a call and what it is given."""
 
-
-class BargeinError(Exception):
-    """The root of every error that bargein raises on purpose."""
+from bargein.errors import BargeinError
 
 
 class ProviderError(BargeinError):

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 import httpx
 
+from bargein.errors import BargeinError
 from bargein.ports import ProviderError
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -22,7 +23,7 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 _SSE_FIELDS = frozenset({b"data", b"event", b"id", b"retry"})
 
 
-class StreamError(Exception):
+class StreamError(BargeinError):
     """A stream does not hold what its protocol promises. Its text quotes nothing that the peer sent."""
 
 

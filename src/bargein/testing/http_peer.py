@@ -13,11 +13,13 @@ from typing import Any, Self
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
+from bargein.errors import BargeinError
+
 _REASONS = {200: "OK", 307: "Temporary Redirect", 400: "Bad Request", 500: "Internal Server Error"}
 _MAX_HEAD_BYTES = 64 * 1024
 
 
-class _PeerGoneError(Exception):
+class _PeerGoneError(BargeinError):
     """The client closed its connection."""
 
 

@@ -5,8 +5,10 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from bargein.errors import BargeinError
 
-class RefusedError(Exception):
+
+class RefusedError(BargeinError):
     """Whoever was called has refused.
 
     Attributes:

@@ -3,6 +3,7 @@
 import json
 from typing import Any, cast
 
+from bargein.errors import BargeinError
 from bargein.ports import ToolCall, ToolResult
 from bargein.wire.base import JsonObject
 
@@ -11,7 +12,7 @@ MOST_RESULT_CHARS = 100_000
 _TOO_LONG = "The tool answered with {} characters; at most {} are read."
 
 
-class ToolError(Exception):
+class ToolError(BargeinError):
     """A tool call went wrong. Its text is told to the model, so it holds no secret and no address."""
 
 

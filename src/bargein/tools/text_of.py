@@ -16,6 +16,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
 
+from bargein.errors import BargeinError
+
 MOST_CHARS = 4_000_000
 """What is taken of one file: about two thousand pages."""
 MOST_MEMORY_BYTES = 1 << 30
@@ -30,7 +32,7 @@ _BLANKS = re.compile(r"\s+")
 _UNSEEN = frozenset({"script", "style", "template", "noscript", "svg"})
 
 
-class UnreadableError(Exception):
+class UnreadableError(BargeinError):
     """There is no text to be had; the words say why."""
 
 

@@ -17,6 +17,8 @@ import httpcore
 import httpx
 import structlog
 
+from bargein.errors import BargeinError
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, section 2.5.5.1: out of use, and still routed by some
 _LOOK_UP_S = 5.0
@@ -28,14 +30,14 @@ _log = structlog.get_logger("bargein.webhooks")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class AddressRefusedError(OSError):
+class AddressRefusedError(BargeinError, OSError):
     """A host is no public address, and the settings allow no other. The text names no address."""
 
     def __init__(self) -> None:
         super().__init__("its address is private, which BARGEIN_ALLOW_PRIVATE_ADDRESSES does not allow")
 
 
-class PrivateAddressError(httpx.ConnectError):
+class PrivateAddressError(BargeinError, httpx.ConnectError):
     """The same, as a client of httpx meets it: a kind of failure to connect."""
 
 

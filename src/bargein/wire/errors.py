@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bargein.errors import BargeinError
 from bargein.wire import contract, validation_text
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.validation_text import one_of
@@ -23,7 +24,7 @@ _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _PHRASES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Payload Too Large"}
 
 
-class WireError(Exception):
+class WireError(BargeinError):
     """A request that is refused.
 
     Attributes:

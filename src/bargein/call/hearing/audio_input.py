@@ -9,6 +9,7 @@ from bargein.audio.resample import StreamResampler
 from bargein.audio.voice import PauseGate, UtteranceGate, VoiceGate, Windower
 from bargein.call.hearing.overlap import Overlaps
 from bargein.call.hearing.pauses import Pauses
+from bargein.errors import BargeinError
 from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
 from bargein.turns.events import Event, TranscriptReceived, VoiceStarted, VoiceStopped
 
@@ -29,7 +30,7 @@ _SILENCE.flags.writeable = False  # it is handed out
 _LONGEST_TAP_SAMPLES = TRANSCRIBER_RATE_HZ * 2
 
 
-class FloodError(Exception):
+class FloodError(BargeinError):
     """Far more audio has come than time has gone by."""
 
 

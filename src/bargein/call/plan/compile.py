@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from bargein.call.plan.hooks import compile_hooks
+from bargein.errors import BargeinError
 from bargein.turns import Plan
 from bargein.turns.endpointing.wait_function import WaitFunctionError, compile_expression
 from bargein.turns.plan import WAIT_FUNCTION, Rule
@@ -25,7 +26,7 @@ _DEFAULT_ASK_MS = 1000
 _LONGEST_ASK_MS = 5000
 
 
-class RulesError(ValueError):
+class RulesError(BargeinError, ValueError):
     """The assistant's plans contradict themselves; the text names the field."""
 
 

@@ -9,6 +9,7 @@ from typing import cast
 
 import structlog
 
+from bargein.errors import BargeinError
 from bargein.turns.hooks.plan import Action, Hook, HookOn
 from bargein.turns.roles import Role
 from bargein.wire.base import JsonObject
@@ -41,7 +42,7 @@ _PLAIN: dict[str, HookOn] = {
 _LOW_CONFIDENCE: HookOn = "assistant.transcriber.endpointedSpeechLowConfidence"
 
 
-class HookError(ValueError):
+class HookError(BargeinError, ValueError):
     """A hook is not one; the text says why."""
 
 

@@ -16,6 +16,7 @@ from liquid.undefined import is_undefined
 from liquid.utils import ReadOnlyChainMap
 
 from bargein.call.plan.liquid_dates import DEFAULT_FORMAT, format_date, moment_of, zone
+from bargein.errors import BargeinError
 
 _MOST_CHARS = 200_000
 _MOST_OUTPUT_BYTES = 400_000
@@ -31,7 +32,7 @@ _NOT_LIQUIDJS = ("safe", "escapejs")
 _NO_TAGS = ("include", "render", "doc", "ifchanged")
 
 
-class TemplateError(ValueError):
+class TemplateError(BargeinError, ValueError):
     """A template is broken, or asks for more than it may."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from bargein.call.plan.compile import with_stop_speaking
 from bargein.call.record.journal import JournalError, read
 from bargein.call.record.replay import Moment, replay
+from bargein.errors import BargeinError
 from bargein.turns import commands as told
 from bargein.turns import events
 from bargein.wire.errors import WireError, parse_request
@@ -14,7 +15,7 @@ from bargein.wire.plans import StopSpeakingPlan
 _MOST_SHOWN = 200
 
 
-class ExplainError(ValueError):
+class ExplainError(BargeinError, ValueError):
     """It cannot be told; the text says why."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
 
+from bargein.errors import BargeinError
 from bargein.turns import Plan
 from bargein.turns.events import (
     Event,
@@ -25,7 +26,7 @@ VERSION = 1
 _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in get_args(Event)}
 
 
-class JournalError(ValueError):
+class JournalError(BargeinError, ValueError):
     """A line is not of a journal; the text says which."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from bargein.errors import BargeinError
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 
@@ -22,7 +23,7 @@ NEAR_MS = 1000
 """A mark belongs to the run of voice that begins so near to it."""
 
 
-class MarkError(ValueError):
+class MarkError(BargeinError, ValueError):
     """There is nothing to be marked there, or the marks cannot be read; the text says why."""
 
 

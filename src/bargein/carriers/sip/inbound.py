@@ -15,6 +15,7 @@ from bargein.carriers.interface import Incoming, PhoneLine
 from bargein.carriers.sip.messages import Called
 from bargein.carriers.sip.trunk import may_call
 from bargein.carriers.sip.uris import SipUri, display_name, read_uri, same_address
+from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
 
 EDGE = "X-Bargein-Edge"
@@ -30,7 +31,7 @@ _NOT_THE_OWNERS = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, *FROM_P
 _MOST_HEADERS = 64
 
 
-class StrangerError(Exception):
+class StrangerError(BargeinError):
     """Whoever sent an INVITE may not call.
 
     Attributes:

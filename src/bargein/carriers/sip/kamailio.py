@@ -18,6 +18,7 @@ from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.inbound import BYO, EDGE, MOST_PACKED, PACKED, VAPI
 from bargein.carriers.sip.trunk import gateways_of, network_of
 from bargein.carriers.sip.uris import read_uri
+from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
 
 CONFIG = "kamailio.cfg"
@@ -30,7 +31,7 @@ _INVITES_PER_S = 200
 _MOST_REQUESTS = 60  # of one address within two seconds, before it is not heard for a while
 
 
-class ConfigError(ValueError):
+class ConfigError(BargeinError, ValueError):
     """No configuration can be written of this; the text says of what."""
 
 

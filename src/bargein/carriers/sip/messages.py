@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from bargein.errors import BargeinError
+
 MediaEncryption = Literal["none", "offered", "required"]
 """Whether RTP is encrypted (SRTP, RFC 4568): never, where the far end wants it, or always."""
 
 Transport = Literal["udp", "tcp", "tls"]
 
 
-class MessageError(ValueError):
+class MessageError(BargeinError, ValueError):
     """A message means nothing."""
 
 

@@ -35,6 +35,7 @@ from bargein.carriers.sip.messages import (
     write_order,
 )
 from bargein.clock import Clock
+from bargein.errors import BargeinError
 from bargein.ports import CarrierError
 
 _START_S = 15.0
@@ -327,7 +328,7 @@ class SipSocket:
         self._end()
 
 
-class _AgentLostError(Exception):
+class _AgentLostError(BargeinError):
     """The process has ended, or is as good as dead."""
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incoming, Notice, Ringing, WebhookRequest
 from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
+from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
 
 SIGNATURE = "telnyx-signature-ed25519"
@@ -23,7 +24,7 @@ FRESH_S = 300
 """How far a webhook's time may be from ours, as in Telnyx's own libraries."""
 
 
-class UnreadableError(ValueError):
+class UnreadableError(BargeinError, ValueError):
     """A webhook that is Telnyx's own, and makes no sense."""
 
 

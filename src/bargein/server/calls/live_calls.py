@@ -15,6 +15,7 @@ from bargein.call.session import AgentSetup, CallSession
 from bargein.call.tools.transfer import HandoffError
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.errors import BargeinError
 from bargein.ports import CallRecords, Leg, ProviderError
 from bargein.server.agents.credentials import keys_of
 from bargein.server.agents.egress import Egress, Signatures
@@ -56,7 +57,7 @@ _SERVICE_RESTART = 1012
 _CANNOT_START = "call.start.error-get-resources-validation"
 
 
-class RefusedError(Exception):
+class RefusedError(BargeinError):
     """A socket may not have this call; the text says why and may be shown.
 
     Attributes:
@@ -68,7 +69,7 @@ class RefusedError(Exception):
         self.close_code = close_code
 
 
-class StartError(Exception):
+class StartError(BargeinError):
     """The call cannot begin; it has been recorded as ended.
 
     Attributes:

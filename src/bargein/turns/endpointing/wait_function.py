@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from bargein.errors import BargeinError
+
 Term = Callable[[float], float]
 
 _TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/^(),]))")
@@ -82,7 +84,7 @@ _FUNCTIONS = {
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 
 
-class WaitFunctionError(ValueError):
+class WaitFunctionError(BargeinError, ValueError):
     """The expression cannot be parsed; the text says where."""
 
 

@@ -1,0 +1,50 @@
+"""The root of every error that bargein raises on purpose.
+
+The tree, with the module of each:
+
+    BargeinError
+        OddPcmError  (audio.pcm)
+        FloodError  (call.hearing.audio_input)
+        RulesError  (call.plan.compile)
+        HookError  (call.plan.hooks)
+        TemplateError  (call.plan.liquid)
+        ExplainError  (call.record.explain)
+        JournalError  (call.record.journal)
+        HandoffError  (call.tools.transfer)
+        MarkError  (call.tuning.marks)
+        ForgedError  (carriers.interface)
+        FrameError  (carriers.interface)
+        StrangerError  (carriers.sip.inbound)
+        ConfigError  (carriers.sip.kamailio)
+        MessageError  (carriers.sip.messages)
+        UnreadableError  (carriers.telnyx.webhooks)
+        ClientError  (client.errors)
+            RefusedError  (client.errors)
+            UnreachableError  (client.errors)
+        CarrierError  (ports.errors)
+            NotThereError  (carriers.telnyx.client)
+            RefusedError  (carriers.vonage.rest)
+        ProviderError  (ports.errors)
+        ServerError  (ports.errors)
+            StatusError  (webhooks.backoff)
+        StoreError  (ports.errors)
+            StoreAwayError  (ports.errors)
+            StoreFullError  (ports.errors)
+        StreamError  (providers.http)
+        RefusedError  (server.calls.live_calls)
+        StartError  (server.calls.live_calls)
+        NoServerError  (server.ops.server_process)
+        SettingsError  (settings)
+        VaultError  (store.vault)
+        RefusedError  (testing.sip_message)
+        ToolError  (tools.outcome)
+        UnreadableError  (tools.text_of)
+        WaitFunctionError  (turns.endpointing.wait_function)
+        AddressRefusedError  (webhooks.guard)
+        PrivateAddressError  (webhooks.guard)
+        WireError  (wire.errors)
+"""
+
+
+class BargeinError(Exception):
+    """An error that bargein raises on purpose. Each package defines its own beneath this one."""

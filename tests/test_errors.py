@@ -1,0 +1,41 @@
+"""The tree of errors: every error class descends from one root, whose module's docstring prints the tree."""
+
+import importlib
+import pkgutil
+import re
+
+import bargein
+from bargein import errors
+from bargein.errors import BargeinError
+
+
+def test_the_docstring_prints_the_tree_of_errors() -> None:
+    for module in pkgutil.walk_packages(bargein.__path__, "bargein."):
+        if not module.name.endswith("__main__") and ".migrations" not in module.name:
+            importlib.import_module(module.name)
+    assert _tree(BargeinError, 0) in (errors.__doc__ or "")
+
+
+def test_every_error_descends_from_the_root() -> None:
+    others = {
+        f"{cls.__module__}.{cls.__name__}"
+        for cls in _subclasses(Exception)
+        if cls.__module__.startswith("bargein.") and not issubclass(cls, BargeinError)
+    }
+    assert others == set()
+
+
+def _subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
+    found: set[type[BaseException]] = set()
+    for sub in cls.__subclasses__():
+        found |= {sub} | _subclasses(sub)
+    return found
+
+
+def _tree(cls: type[BaseException], depth: int) -> str:
+    line = f"{'    ' * (depth + 1)}{cls.__name__}"
+    if depth:
+        line += f"  ({cls.__module__.removeprefix('bargein.')})"
+    ours = [sub for sub in cls.__subclasses__() if re.match(r"bargein\.", sub.__module__) and sub.__name__[0] != "_"]
+    below = sorted(set(ours), key=lambda sub: (sub.__module__, sub.__name__))
+    return "\n".join([line, *(_tree(sub, depth + 1) for sub in below)])
