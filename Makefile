@@ -22,30 +22,12 @@ $(VENV)/.dev: $(VENV)/.run
 serve: $(VENV)/.run  ## install and start the server on 127.0.0.1:8700 (PORT=… for another port)
 	@exec $(BIN)/bargein serve --port $(PORT)
 
-test: test-engine test-side-by-side test-calls test-in-turn  ## every test
+test: $(VENV)/.dev  ## every test: all stages, and at the end what was skipped and a table
+	@$(BIN)/python -m dev.test_stages
 
-# The rooms whose every branch must be tested.
-ENGINE := tests/turns tests/audio
-test-engine: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 $(ENGINE) --cov --cov-report=term:skip-covered --cov-fail-under=100
-
-# What takes longest comes first.
-CALLS := tests/fleet tests/call tests/carriers tests/client
-WAITING := tests/server/test_artifacts.py tests/server/test_metrics.py tests/server/test_against_vapis_schema.py
-TIMED := tests/bench
-
-# What no clock is held to and no call is waited for: one process a core. What takes longest comes first.
-test-side-by-side: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not timed" tests/sdk tests/web tests/browser tests \
-		$(addprefix --ignore=,$(ENGINE) $(CALLS) $(WAITING) $(TIMED))
-
-# Real calls that mostly wait: for speech, for silence, for a time that is over.
-test-calls: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m "not timed" $(CALLS) $(WAITING)
-
-# What is timed, one after the other and without a tracer.
-test-in-turn: $(VENV)/.dev
-	$(BIN)/python -m pytest -m timed $(CALLS) $(TIMED)
+# One stage of the tests each; dev/test_stages.py says what belongs to which.
+test-engine test-side-by-side test-calls test-in-turn: test-%: $(VENV)/.dev
+	@$(BIN)/python -m dev.test_stages $*
 
 lint: $(VENV)/.dev  ## style, types and the house's walls
 	$(BIN)/ruff check .

@@ -1,19 +1,27 @@
 """Makes `src/bargein/wire/contract.json` from Vapi's OpenAPI document: `python -m dev.contract vapi-openapi.json`.
 
+With `--check` nothing is written: the status is 1 where the file is not what the document gives. Beside it a digest of
+each type of the document is written (`tests/data/vapi-structure.json`), with which the tests hold the file to the
+document without having it.
+
 What is taken over is structure alone: names, types, ranges, enums, what is required, how unions are told apart, plain
 defaults. Sentences, titles and examples stay behind. OpenAPI 3.0 becomes JSON Schema 2020-12, and what that document
 says wrongly of its own wire is mended; each repair below says why.
 """
 
+import argparse
+import hashlib
 import json
 import re
-import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 Schema = dict[str, Any]
 
-TARGET = Path(__file__).resolve().parents[1] / "src" / "bargein" / "wire" / "contract.json"
+_ROOT = Path(__file__).resolve().parents[1]
+TARGET = _ROOT / "src" / "bargein" / "wire" / "contract.json"
+DIGESTS = _ROOT / "tests" / "data" / "vapi-structure.json"
 OLD, NEW = "#/components/schemas/", "#/$defs/"
 
 ROOT_PREFIXES = ("ClientMessage", "ServerMessage", "ClientInboundMessage")
@@ -46,10 +54,53 @@ GROWING = ("model", "fallbackModels", "voiceId")
 """A vendor brings out models and voices by the week; a list of their names is old when it is printed."""
 
 
-def main() -> None:
-    """Read the document that the first argument names and write the data file."""
-    document = json.loads(Path(sys.argv[1]).read_text())
-    TARGET.write_text(rendered(contract(document), endpoints(document)))
+def main() -> int:
+    """Read the document that is named on the command line, and write the two files or compare them with it."""
+    parser = argparse.ArgumentParser(prog="python -m dev.contract", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("document", type=Path, help="Vapi's OpenAPI document, as JSON")
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail where a file would change")
+    given = parser.parse_args()
+    document = json.loads(given.document.read_text(encoding="utf-8"))
+    made = contract(deepcopy(document))  # the repairs change what they are given
+    texts = {
+        TARGET: rendered(made, endpoints(document)),
+        DIGESTS: json.dumps(digests(document, [*made]), indent=0) + "\n",
+    }
+    differing = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    for path in differing:
+        print(f"{path.relative_to(_ROOT)} differs from what the document gives")
+        if not given.check:
+            path.write_text(texts[path], encoding="utf-8")
+    return int(bool(differing) and given.check)
+
+
+def digests(document: Schema, names: list[str]) -> dict[str, str]:
+    """Return a digest of the structure of each type of the document, as the document has it: nothing is repaired."""
+    source = {name: plain(schema, name) for name, schema in document["components"]["schemas"].items()}
+    for name, where in UNIONS.items():
+        source[name] = plain(_in_the_paths(document, *where), name)
+    return {name: digest(source[name], source) for name in names if name in source}
+
+
+def digest(schema: Schema, definitions: dict[str, Schema]) -> str:
+    """Return a digest of a type that is the same before and after `tell_apart` and `share_long_lists`."""
+    text = json.dumps(_as_in_the_document(schema, definitions), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _as_in_the_document(node: Any, definitions: dict[str, Schema]) -> Any:
+    if isinstance(node, list):
+        return [_as_in_the_document(value, definitions) for value in node]
+    if not isinstance(node, dict):
+        return node
+    shared = definitions.get(str(node.get("$ref", "")).removeprefix(NEW), {})
+    if set(shared) == {"type", "enum"} and len(shared["enum"]) > _LONG:
+        return shared
+    return {
+        {"anyOf": "oneOf"}.get(name, name): _as_in_the_document(value, definitions)
+        for name, value in node.items()
+        if name != "discriminator" or (isinstance(value, dict) and "type" in value)  # a property of that name stays
+    }
 
 
 def endpoints(document: Schema) -> dict[str, list[str]]:
@@ -372,4 +423,4 @@ def _add_tools_with_calls(definitions: dict[str, Schema]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -1,43 +1,36 @@
-"""What every test shares: asyncio under anyio's plugin, and the folder of real speech where there is one."""
+"""Fixtures of all tests: asyncio under anyio's plugin, and databases; and which tests run, and when."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dev.test_stages import PARTLY_TIMED, TIMED
 
-from tests import postgres
+from tests import postgres, programs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-TIMED_ROOMS = ("bench",)
-"""Where a clock is held to every test."""
-PARTLY_TIMED = ("call", "carriers", "client", "fleet")
-"""Where tests may be marked as timed: only there are timed tests looked for (`make test-in-turn`)."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all tests of the folders in which every test is timed, before tests are selected by their marks."""
+    for item in items:
+        file = item.path.relative_to(REPOSITORY)
+        if any(file.is_relative_to(folder) for folder in TIMED):
+            item.add_marker("timed")
+        elif item.get_closest_marker("timed") and not any(file.is_relative_to(folder) for folder in PARTLY_TIMED):
+            raise pytest.UsageError(f"{item.nodeid} would never run: see PARTLY_TIMED in dev/test_stages.py")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is timed, before it is chosen by marks what runs."""
-    for item in items:
-        room = item.path.relative_to(REPOSITORY / "tests").parts[0]
-        if room in TIMED_ROOMS:
-            item.add_marker("timed")
-        elif room not in PARTLY_TIMED and item.get_closest_marker("timed") is not None:
-            raise pytest.UsageError(f"{item.nodeid} would never run: timed tests are looked for elsewhere")
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip or fail a test whose programs are missing, before its fixtures are set up."""
+    programs.require(item)
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def shared_dir() -> Path | None:
-    """The folder with Vapi's schema and the speech clips; CI has it beside the repository, a user does not."""
-    path = Path(os.environ.get("BARGEIN_SHARED_DIR", REPOSITORY.parent / "shared"))
-    return path if path.is_dir() else None
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +40,7 @@ def cluster() -> Iterator[postgres.Cluster]:
         yield running
 
 
-BOTH = ("sqlite", pytest.param("postgres", marks=postgres.needs_postgres))
+BOTH = ("sqlite", pytest.param("postgres", marks=programs.needs("postgres")))
 """The databases that a test of what is stored runs on."""
 
 

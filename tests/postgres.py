@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.programs import located
 
 _START_S = 20.0
 _OWNER = "nobody"  # Postgres refuses to run as root
@@ -23,16 +23,11 @@ _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_
 _MADE = ("-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 
 
-def binaries() -> Path | None:
-    """Where Postgres' programs are; the newest of several, None where it is not installed."""
+def binaries() -> Path:
+    """Return the folder of Postgres' programs, the newest of several: Debian keeps it out of the PATH."""
+    command = located("postgres")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
-
-
-POSTGRES = binaries()
-
-needs_postgres = pytest.mark.skipif(POSTGRES is None and "CI" not in os.environ, reason="Postgres is not installed")
+    return found[-1].parent if found else Path(command).resolve().parent
 
 
 @dataclass
@@ -100,13 +95,13 @@ def as_owner() -> dict[str, Any]:
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """A server that runs for a while."""
-    assert POSTGRES is not None, "Postgres is not installed (Debian: apt-get install postgresql)"
+    programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 letters
     try:
         if os.getuid() == 0:
             shutil.chown(folder, _OWNER)
         made = [
-            POSTGRES / "initdb",
+            programs / "initdb",
             "-D",
             folder / "data",
             "-A",
@@ -119,7 +114,7 @@ def cluster() -> Iterator[Cluster]:
             "-N",
         ]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL, timeout=60, **as_owner())
-        server = Cluster(folder, POSTGRES)
+        server = Cluster(folder, programs)
         try:
             server.start()
             yield server

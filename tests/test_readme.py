@@ -1,6 +1,5 @@
 """The README's clients are run as they stand there."""
 
-import os
 import re
 import subprocess
 import sys
@@ -12,12 +11,12 @@ import pytest
 
 from bargein.clock import LoopClock
 from bargein.providers.embedded import Embedded
-from tests.browser.chromium import browse, find_chromium
+from tests.browser.chromium import browse
 from tests.call.harness import serving
+from tests.programs import located, needs
 
 pytestmark = pytest.mark.anyio
 README = Path(__file__).resolve().parent.parent / "README.md"
-CHROMIUM = find_chromium()
 
 
 def snippet(language: str) -> str:
@@ -50,12 +49,11 @@ async def test_the_python_client_talks(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed")
+@needs("chromium")
 async def test_the_javascript_client_talks(tmp_path: Path) -> None:
-    assert CHROMIUM is not None
     async with (
         serving(tmp_path / "data", Embedded(LoopClock())) as url,
-        browse(CHROMIUM, tmp_path / "profile") as page,
+        browse(located("chromium"), tmp_path / "profile") as page,
         anyio.create_task_group() as tasks,
     ):
         await page.open(f"{url}/")

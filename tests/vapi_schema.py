@@ -1,7 +1,11 @@
-"""Vapi's schema as data: a validator for each of its types, and instances that have every field."""
+"""Vapi's types as JSON Schema: a validator for each of them, and instances that have every field.
+
+The types are read from `wire/contract.json` as data, and values are checked with the `jsonschema` package: nothing
+here goes through `bargein.wire.contract`, so a fault of that module cannot hide itself.
+"""
 
 import json
-import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,65 +18,78 @@ from referencing.jsonschema import DRAFT202012
 
 URI = "urn:vapi"
 
-SHARED = Path(os.environ.get("BARGEIN_SHARED_DIR", Path(__file__).resolve().parents[2] / "shared"))
-"""The same folder as the fixture `shared_dir`, for those who must know at collection."""
-
-PRESENT = (SHARED / "spec" / "vapi-openapi.json").is_file()
-"""A module that is nothing without the schema sets `__test__` to this, and is not collected where there is none."""
+_ROOT = Path(__file__).resolve().parents[1]
+_CONTRACT = _ROOT / "src" / "bargein" / "wire" / "contract.json"
+_REQUIREMENT = _ROOT / "tests" / "data" / "client-message-user-interrupted.schema.json"
 
 
 @lru_cache(maxsize=1)
-def load(shared_dir: Path) -> dict[str, Any]:
-    """The schema, with OpenAPI 3.0's `nullable` said as JSON Schema says it, and mended where it forbids itself."""
-    document = json.loads((shared_dir / "spec" / "vapi-openapi.json").read_text())
-    schemas = document["components"]["schemas"]
-    _modernise(schemas)
-    for name in ("NeuphonicVoice", "FallbackNeuphonicVoice"):
-        schemas[name]["properties"]["language"] = {"type": "string"}  # a code of two letters, called an object
-    return document
+def types() -> dict[str, Any]:
+    """Return all types by name, with what Python's validator cannot read of them rewritten."""
+    found: dict[str, Any] = json.loads(_CONTRACT.read_text(encoding="utf-8"))["$defs"]
+    _for_python(found)
+    return found
 
 
-def _modernise(node: Any) -> None:
+def endpoints() -> dict[str, list[str]]:
+    """Return every path of Vapi's API with its methods; a parameter of a path is written `{id}`."""
+    found: dict[str, list[str]] = json.loads(_CONTRACT.read_text(encoding="utf-8"))["paths"]
+    return found
+
+
+def message_types(prefix: str) -> dict[str, str]:
+    """Map a message's `type` to the name of its schema, for the messages whose schema's name begins with `prefix`."""
+    return {
+        kind: name
+        for name, schema in types().items()
+        if name.startswith(prefix)
+        for kind in schema.get("properties", {}).get("type", {}).get("enum", ())
+    }
+
+
+def requirement() -> dict[str, Any]:
+    """Return the schema that `user-interrupted` is required to have, its references as those of `types()`."""
+    text = _REQUIREMENT.read_text(encoding="utf-8").replace('"#/components/schemas/', f'"{URI}#/$defs/')
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _for_python(node: Any) -> None:
     if isinstance(node, dict):
-        kind = node.get("type")
-        if node.get("nullable") is True and isinstance(kind, str):
-            node["type"] = [kind, "null"]
-        if kind == "object" and node.get("enum"):
-            del node["type"]  # the generator of Vapi's schema calls enums of strings objects
-        if kind == "array" and "enum" in node:
-            del node["enum"]  # and repeats the members' enum on the array
         if isinstance(node.get("oneOf"), list):
-            node["anyOf"] = node.pop("oneOf")  # and calls unions exclusive whose members overlap
-        pattern = str(node.get("pattern", ""))
-        if "\\p{" in pattern or pattern.startswith("/^"):
-            # Python has no Unicode categories; a literal of JavaScript, slashes and all, matches nothing
-            del node["pattern"]
+            node["anyOf"] = node.pop("oneOf")  # members of some unions overlap: "one of" is read as "any of"
+        if "\\p{" in str(node.get("pattern", "")):
+            del node["pattern"]  # Python has no Unicode categories
         for value in node.values():
-            _modernise(value)
+            _for_python(value)
     elif isinstance(node, list):
         for value in node:
-            _modernise(value)
+            _for_python(value)
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """Return a registry in which `types()` are found under `URI`."""
+    return Registry().with_resource(URI, Resource.from_contents({"$defs": types()}, DRAFT202012))
 
 
 @lru_cache(maxsize=64)
-def validator(shared_dir: Path, name: str) -> Draft202012Validator:
-    """A validator for one of the schema's types."""
-    registry = Registry().with_resource(URI, Resource.from_contents(load(shared_dir), DRAFT202012))
-    return Draft202012Validator({"$ref": f"{URI}#/components/schemas/{name}"}, registry=registry)
+def validator(name: str) -> Draft202012Validator:
+    """Return a validator for one of the types."""
+    return Draft202012Validator({"$ref": f"{URI}#/$defs/{name}"}, registry=registry())
 
 
-def problems(shared_dir: Path, name: str, instance: object) -> list[str]:
-    """What is wrong with an instance, shortly; a mistake inside of a union is told by its best match."""
-    return [f"{error.json_path}: {error.message[:300]}" for error in validator(shared_dir, name).iter_errors(instance)]
+def problems(name: str, instance: object) -> list[str]:
+    """List what is wrong with an instance of a type, each fault in at most 300 characters."""
+    return [f"{error.json_path}: {error.message[:300]}" for error in validator(name).iter_errors(instance)]
 
 
-def fill(shared_dir: Path, name: str, secret: Callable[[str], bool], marker: str, *, branch: int = 0) -> Any:
-    """An instance of a type with every field, to a depth; strings under a secret name hold `marker`.
+def fill(name: str, secret: Callable[[str], bool], marker: str, *, branch: int = 0) -> Any:
+    """Build an instance of a type with every field, to a depth; strings under a secret name hold `marker`.
 
     `branch` chooses among the members of unions.
     """
-    schemas = load(shared_dir)["components"]["schemas"]
-    return _Filler(schemas, secret, marker, branch).build(schemas[name], 6, hidden=False)
+    return _Filler(types(), secret, marker, branch).build(types()[name], 6, hidden=False)
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,7 @@ class _Filler:
     marker: str
     branch: int
 
-    def build(self, schema: dict[str, Any], depth: int, *, hidden: bool, name: str = "") -> Any:
+    def build(self, schema: dict[str, Any], depth: int, *, hidden: bool) -> Any:
         schema = self._resolve(schema)
         if schema.get("enum"):
             return schema["enum"][0]
@@ -92,8 +109,6 @@ class _Filler:
             return self._object(schema, depth, hidden=hidden)
         if kind == "array":
             return [self.build(schema.get("items", {}), depth - 1, hidden=hidden)] if depth > 0 else []
-        if kind == "string" and name == "on":
-            return "customer.speech.timeout"  # an event's name, which the schema leaves open
         if kind == "string":
             return _text(schema, self.marker if hidden else "PLAIN")
         return True if kind == "boolean" else schema.get("minimum", schema.get("default", 1))
@@ -110,12 +125,15 @@ class _Filler:
 
     def _object(self, schema: dict[str, Any], depth: int, *, hidden: bool) -> dict[str, Any]:
         made = {
-            key: self.build(value, depth - 1, hidden=hidden or self.secret(key), name=key)
+            key: self.build(value, depth - 1, hidden=hidden or self.secret(key))
             for key, value in schema.get("properties", {}).items()
             if depth > 0 or key in schema.get("required", ())
         }
         return made or ({"x-api-key": self.marker} if hidden else {})
 
+
+_EVENTS = ("customer.speech.timeout", "assistant.transcriber.endpointedSpeechLowConfidence")
+"""Events of hooks: texts that match a pattern where a plain word does not."""
 
 _FORMATTED = {
     "date-time": "2026-01-02T03:04:05.678Z",
@@ -127,4 +145,6 @@ _FORMATTED = {
 def _text(schema: dict[str, Any], text: str) -> str:
     if schema.get("format") in _FORMATTED:
         return _FORMATTED[schema["format"]]
+    if "pattern" in schema:
+        return next(one for one in (text, *_EVENTS) if re.search(schema["pattern"], one))
     return text.ljust(schema.get("minLength", 0), "-")[: schema.get("maxLength", 1000)]

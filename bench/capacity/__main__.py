@@ -25,11 +25,11 @@ from bargein.client.errors import ClientError
 from bargein.clock import LoopClock, iso_from_epoch_ms
 from bargein.wire.base import JsonObject
 from bench.capacity.caller import WITHIN_MS, Caller, Ticker
-from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise, synthesised
+from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise
 from bench.capacity.processes import Cores, ServerProcess, providers, server
 from bench.capacity.steps import Limits, Machine, Step, measure
+from bench.speech import HELP, SPEECH
 
-DEFAULT_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "speech"
 STEPS = (1, 10, 20, 30, 40, 50, 60, 80, 100)
 QUICK_STEPS = (1, 8)
 
@@ -47,7 +47,7 @@ class Options:
         steps: numbers of calls; the first is what the others are compared with.
         seconds: how long each step is measured.
         first_seconds: the same for the first one: few calls need longer for as many interruptions.
-        data: a collection of recordings; None has the embedded voice speak.
+        data: a folder of recordings with a MANIFEST.tsv.
         json: where to write the figures.
         limits: when a step counts as held.
         tries: how often a step is tried before it counts as not held. A shared machine may stall for a moment, which
@@ -57,7 +57,7 @@ class Options:
     steps: tuple[int, ...] = STEPS
     seconds: float = 20.0
     first_seconds: float = 45.0
-    data: Path | None = None
+    data: Path = SPEECH
     json: Path | None = None
     limits: Limits = field(default_factory=Limits)
     tries: int = 2
@@ -142,7 +142,7 @@ async def run(options: Options) -> tuple[list[Step], int]:
     cores = Cores.split()
     if cores.others and cores.server is not None:
         os.sched_setaffinity(0, cores.others)
-    clips = await synthesised() if options.data is None else heard_at_once(recorded(options.data, _CANDIDATES))
+    clips = heard_at_once(recorded(options.data, _CANDIDATES))
     _print_head(cores, clips, options)
     done: list[Step] = []
     held = 0
@@ -200,10 +200,9 @@ def _assistant(urls: Mapping[str, str]) -> JsonObject:
     }
 
 
-def _print_head(cores: Cores, clips: Sequence[Utterance], options: Options) -> None:
+def _print_head(cores: Cores, clips: Sequence[Utterance]) -> None:
     where = "not pinned" if cores.server is None else f"server on core {cores.server}, load on {list(cores.others)}"
-    source = "the embedded voice" if options.data is None else "recordings"
-    print(f"\n  bargein {__version__}: calls on one core ({where}); {len(clips)} clips of {source}\n")
+    print(f"\n  bargein {__version__}: calls on one core ({where}); {len(clips)} recordings\n")
     print("                       server              onset to silence, ms     interruptions     late frames     load")
     print(
         "  calls   held    core  a call  MB/call    p50    p95    p99    p95 msg  missed/all   share  worst    p99 ms",
@@ -236,7 +235,7 @@ def _report(steps: Sequence[Step], held: int, options: Options, cores: Cores) ->
         "cores": os.cpu_count(),
         "pinned": cores.server is not None,
         "at": iso_from_epoch_ms(_CLOCK.epoch_ms()),
-        "clips": "synthesised" if options.data is None else "recorded",
+        "clips": "recorded",
         "limits": asdict(options.limits),
         "held": held,
         "steps": [{**asdict(step), "void": step.void, "disturbed": step.disturbed} for step in steps],
@@ -245,18 +244,17 @@ def _report(steps: Sequence[Step], held: int, options: Options, cores: Cores) ->
 
 def _parse(arguments: Sequence[str] | None) -> tuple[Options, int]:
     parser = argparse.ArgumentParser(prog="python -m bench.capacity", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--data", type=Path, help="a collection of recordings with a MANIFEST.tsv")
+    parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--steps", help=f"numbers of calls (default {','.join(map(str, STEPS))})")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each step is measured")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--quick", action="store_true", help="one call, then eight, in less than a minute")
     parser.add_argument("--at-least", type=int, help="fail when fewer calls are held (--quick: 8)")
     given = parser.parse_args(arguments)
-    data = given.data or (DEFAULT_DATA if (DEFAULT_DATA / "MANIFEST.tsv").is_file() else None)
     steps = tuple(int(step) for step in given.steps.split(",")) if given.steps else STEPS
     if min(steps) < 1:
         parser.error("a step has at least one call")
-    options = Options(steps=steps, seconds=given.seconds, data=data, json=given.json)
+    options = Options(steps=steps, seconds=given.seconds, data=given.data, json=given.json)
     if given.quick:
         quick_steps = steps if given.steps else QUICK_STEPS
         options = replace(options, steps=quick_steps, seconds=8.0, first_seconds=14.0, tries=3)

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bargein.audio.pcm import Int16Array, from_float, to_float
-from bargein.audio.resample import resample
 from bargein.audio.voice import WINDOW_SAMPLES
-from bargein.client.clips import levels_db, load_clip, voice_span_ms
+from bargein.client.clips import levels_db, load_clip
 from bargein.providers.embedded.runtime import Session
 from bargein.providers.embedded.silero import Memory, SileroDetector
 
@@ -34,13 +33,6 @@ _FIRM_MS = 400
 _FIRM_GAP_MS = 30
 _INNER_GAP_MS = 220
 _ONSETS_AGREE_MS = 20
-
-_SENTENCES = (
-    "Wait, hold on a second please.",
-    "Sorry, can I stop you right there?",
-    "No no no, that's not what I meant.",
-    "Hang on, I have another question.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +100,6 @@ def _voice_lasts(session: Session, clip: Utterance, place: int) -> bool:
     voiced = [memory.judged(session, window) >= _VOICED for window in windows[:until]]
     first = next((at for at in range(onset, len(voiced)) if voiced[at]), len(voiced))
     return first < onset + _FIRST_WINDOWS and all(voiced[first : first + _VOICED_WINDOWS])
-
-
-async def synthesised() -> list[Utterance]:
-    """The same kind of thing, said by the embedded voice, for a machine without recordings."""
-    from bargein.providers.embedded.hibari import HibariVoice  # noqa: PLC0415  # loads a model: only when needed
-
-    voice = HibariVoice()
-    said: list[Utterance] = []
-    try:
-        for sentence in _SENTENCES:
-            chunks = [chunk async for chunk in voice.speak(sentence)]
-            pcm = resample(np.concatenate([chunk.pcm for chunk in chunks]), chunks[0].rate_hz, RATE_HZ)
-            onset_ms, end_ms = voice_span_ms(pcm, RATE_HZ) or (0.0, pcm.size * 1000 / RATE_HZ)
-            said.append(_utterance(sentence, pcm, onset_ms, end_ms))
-    finally:
-        voice.close()
-    return said
 
 
 def room_noise(frames: int = 50) -> tuple[bytes, ...]:

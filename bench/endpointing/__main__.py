@@ -25,6 +25,7 @@ from bargein.wire.base import JsonObject
 from bench.endpointing.corpus import Turn, turns
 from bench.endpointing.hearing import Hearing, Kept, paused
 from bench.endpointing.scoring import Judge, Scores, answered, answered_at, nobody, with_intervals
+from bench.speech import HELP, SPEECH
 
 _PATIENCES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _RISKS = (0.03, 0.1, 0.2, 0.3, 0.5, 0.95)
@@ -204,7 +205,7 @@ def _shown(name: str, figure: dict[str, float | None]) -> str:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.endpointing", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="a collection of recordings with a MANIFEST.tsv")
+    parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--cache", type=Path, help="a folder for what the models said, so that another run is quick")
     parser.add_argument("--policy", choices=POLICIES, action="append", help="which policies (all of them)")
     parser.add_argument("--sentences", action="store_true", help="score single sentences, too, as a set of their own")

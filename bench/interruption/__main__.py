@@ -15,6 +15,7 @@ from bench.interruption.report import as_text
 from bench.interruption.run import run
 from bench.interruption.scenes import PARTS
 from bench.peers import PEERS, python_of
+from bench.speech import HELP, SPEECH
 
 _MAIN = PARTS[:5]
 _QUICK_MINUTES = 1.2
@@ -68,7 +69,7 @@ def _options(given: argparse.Namespace) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.interruption", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="a collection of recordings with a MANIFEST.tsv")
+    parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--parts", default=",".join(_MAIN), help=f"of {','.join(PARTS)}")
     parser.add_argument("--share", type=float, default=1.0, help="of the clips, from 0 to 1")
     parser.add_argument("--minutes", type=float, help="take as large a share as fits into so many minutes")

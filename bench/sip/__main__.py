@@ -7,19 +7,20 @@ from typing import Annotated
 import anyio
 import typer
 
-from bench.capacity.clips import recorded, synthesised
+from bench.capacity.clips import recorded
 from bench.sip.measure import report
+from bench.speech import HELP, SPEECH
 
 
-async def _run(data: Path | None, calls: int, seconds: float) -> int:
-    problems = await report(await synthesised() if data is None else recorded(data), calls, seconds)
+async def _run(data: Path, calls: int, seconds: float) -> int:
+    problems = await report(recorded(data), calls, seconds)
     for problem in problems:
         print(f"  ! {problem}")
     return 1 if problems else 0
 
 
 def main(
-    data: Annotated[Path | None, typer.Option(help="Recordings of speech with a MANIFEST.tsv.")] = None,
+    data: Annotated[Path, typer.Option(help=HELP, show_default=False)] = SPEECH,
     calls: Annotated[int, typer.Option(help="How many calls at once.")] = 50,
     seconds: Annotated[float, typer.Option(help="How long each lasts; one alone five times as long.")] = 30.0,
 ) -> None:

@@ -14,8 +14,9 @@ import structlog
 import typer
 from tests.carriers.loopbacks import LOOPBACKS
 
-from bench.capacity.clips import recorded, synthesised
+from bench.capacity.clips import recorded
 from bench.sip.measure import report
+from bench.speech import HELP, SPEECH
 from bench.telephony.measure import HEAD, Figures, measure
 
 CLEAR_P50_MS = 260.0
@@ -35,8 +36,8 @@ def _problems(figures: Figures) -> list[str]:
     return found
 
 
-async def _run(data: Path | None, cuts: int, sip_calls: int, sip_seconds: float) -> int:
-    clips = await synthesised() if data is None else recorded(data)
+async def _run(data: Path, cuts: int, sip_calls: int, sip_seconds: float) -> int:
+    clips = recorded(data)
     problems: list[str] = []
     print(f"\n  {HEAD}", flush=True)
     for kind in LOOPBACKS:
@@ -53,7 +54,7 @@ async def _run(data: Path | None, cuts: int, sip_calls: int, sip_seconds: float)
 
 
 def main(
-    data: Annotated[Path | None, typer.Option(help="Recordings of speech with a MANIFEST.tsv.")] = None,
+    data: Annotated[Path, typer.Option(help=HELP, show_default=False)] = SPEECH,
     cuts: Annotated[int, typer.Option(help="How often the caller cuts in, on each carrier.")] = 12,
     sip_calls: Annotated[int, typer.Option(help="How many SIP calls at once, after one alone; 0: no SIP.")] = 50,
     sip_seconds: Annotated[float, typer.Option(help="How long SIP calls last; one alone five times as long.")] = 30.0,

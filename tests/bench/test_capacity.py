@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from bench.capacity.caller import WITHIN_MS, Caller, Ticker
-from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise, synthesised
+from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise
 from bench.capacity.steps import Limits, Step
 
 from bargein.client.connection import Server
@@ -21,6 +21,7 @@ from bargein.client.playback import Interruption
 from bargein.clock import LoopClock
 from tests.client.stub import Cut, Script, StubServer
 from tests.conftest import REPOSITORY
+from tests.speech import SPEECH
 
 _LIMITS = Limits()
 
@@ -108,24 +109,13 @@ def test_only_clips_whose_voice_sets_in_firmly_are_said_and_all_at_one_level(col
     assert 10 * np.log10(np.mean(noise**2)) == pytest.approx(-72, abs=1)
 
 
-def test_only_what_the_detector_hears_as_one_voice_is_said(collection: Path, shared_dir: Path | None) -> None:
+def test_only_what_the_detector_hears_as_one_voice_is_said(collection: Path) -> None:
     assert heard_at_once(recorded(collection)) == [], "a tone is no voice"
-    if shared_dir is not None:
-        clips = recorded(shared_dir / "speech", 12)
-        said = heard_at_once(clips)
-        assert len(said) == 8
-        assert said == [clip for clip in clips if clip in said], "in their order"
-        assert len(heard_at_once(clips, 3)) == 3
-
-
-@pytest.mark.anyio
-async def test_without_recordings_the_embedded_voice_speaks() -> None:
-    clips = await synthesised()
-    assert len(clips) >= 3
-    for clip in clips:
-        assert 0 <= clip.onset_ms < 300
-        assert clip.voice_end_ms - clip.onset_ms > 500
-        assert {len(frame) for frame in clip.frames} == {640}
+    clips = recorded(SPEECH, 12)
+    said = heard_at_once(clips)
+    assert len(said) == 8
+    assert said == [clip for clip in clips if clip in said], "in their order"
+    assert len(heard_at_once(clips, 3)) == 3
 
 
 def _burst() -> Utterance:
@@ -185,11 +175,9 @@ async def test_a_caller_notices_that_it_is_ignored_and_that_it_is_kept_waiting()
 
 
 @pytest.mark.slow
-def test_one_core_holds_eight_calls(tmp_path: Path, shared_dir: Path | None) -> None:
+def test_one_core_holds_eight_calls(tmp_path: Path) -> None:
     figures = tmp_path / "capacity.json"
     command = [sys.executable, "-m", "bench.capacity", "--quick", "--json", str(figures)]
-    if shared_dir is not None:
-        command += ["--data", str(shared_dir / "speech")]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=180, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(figures.read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from bench.endpointing.hearing import Hearing, Kept
 from bench.endpointing.scoring import Scores, answered_at, columns, points, with_intervals
 
 from bargein.turns.events import TranscriptReceived, VoiceStarted, VoiceStopped
+from tests.speech import SPEECH
 from tests.turns.talking import waiting
 
 EVENTS = [VoiceStarted(532, 500), VoiceStopped(1032, 1000), TranscriptReceived(1400, "Tell me more.", final=True)]
@@ -54,8 +55,8 @@ def test_a_turn_ends_where_its_energy_falls() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_recording_is_heard_as_a_call_hears_it(shared_dir: Path) -> None:
-    turn = next(t for t in turns(shared_dir / "speech") if t.name == "eot_digits/jackson_0.flac")
+async def test_a_recording_is_heard_as_a_call_hears_it() -> None:
+    turn = next(t for t in turns(SPEECH) if t.name == "eot_digits/jackson_0.flac")
     events = await Hearing(Kept(None)).events(turn)
     started = [e for e in events if isinstance(e, VoiceStarted)]
     assert LEAD_MS - 40 < started[0].onset_ms < LEAD_MS + 400
@@ -66,16 +67,15 @@ async def test_a_recording_is_heard_as_a_call_hears_it(shared_dir: Path) -> None
     assert 300 < finals[-1].at_ms - stopped[-1].offset_ms < 800
 
 
-def test_the_command_prints_and_writes_the_figures(tmp_path: Path, shared_dir: Path) -> None:
+def test_the_command_prints_and_writes_the_figures(tmp_path: Path) -> None:
     """With one clip, so that it takes seconds."""
-    speech = shared_dir / "speech"
-    rows = (speech / "MANIFEST.tsv").read_text(encoding="utf-8").splitlines()
+    rows = (SPEECH / "MANIFEST.tsv").read_text(encoding="utf-8").splitlines()
     name = "eot_digits/jackson_0.flac"
     kept = [rows[0], *(row for row in rows if row.startswith(name))]
     (tmp_path / "eot_digits").mkdir()
     (tmp_path / "MANIFEST.tsv").write_text("\n".join(kept) + "\n", encoding="utf-8")
     for path in (name, name.replace(".flac", ".json")):
-        (tmp_path / path).symlink_to(speech / path)
+        (tmp_path / path).symlink_to(SPEECH / path)
     command = [sys.executable, "-m", "bench.endpointing", "--data", str(tmp_path), "--policy", "timers"]
     done = subprocess.run([*command, "--json", str(tmp_path / "out.json")], check=True, capture_output=True, text=True)
     assert "cut-offs at 300 ms" in done.stdout

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import shutil
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -39,13 +38,6 @@ _WATCH_POLICY = """
   addEventListener("securitypolicyviolation", (event) =>
     globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
 """
-
-
-def find_chromium() -> str | None:
-    """The browser's program, if there is one."""
-    return next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
 
 
 class Page:

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from bargein.client import Server, create_call, join
-from tests.browser.chromium import Page, browse, find_chromium
+from tests.browser.chromium import Page, browse
 from tests.browser.conftest import clip, serve, spoken, write_microphone
-
-CHROMIUM = find_chromium()
+from tests.programs import located, needs
+from tests.speech import SPEECH
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"),
+    needs("chromium"),
 ]
 
 STOP = "interrupt/sc_stop_5f5eef60_nohash_1.flac"
@@ -28,8 +28,7 @@ TROUBLE = "document.querySelector('#trouble:not([hidden]) #trouble-title')?.text
 
 
 def program() -> str:
-    assert CHROMIUM is not None, "Chromium is needed to test the page: install it (Debian: chromium)"
-    return CHROMIUM
+    return located("chromium")
 
 
 async def click(page: Page, element_id: str) -> None:
@@ -54,17 +53,17 @@ async def complaints(page: Page) -> list[str]:
     return [*page.complaints, *await page.evaluate("globalThis.violations")]
 
 
-async def a_persons_microphone(path: Path, shared_dir: Path | None) -> Path:
+async def a_persons_microphone(path: Path) -> Path:
     """Asks for a story, stops it, has it go on, and cuts in with a wish; people's recordings where there are some."""
-    stop = clip(shared_dir / "speech" / STOP) if shared_dir else await spoken("Stop.")
-    wish = clip(shared_dir / "speech" / COMMAND) if shared_dir else await spoken("Can I have a small latte?")
+    stop = clip(SPEECH / STOP)
+    wish = clip(SPEECH / COMMAND)
     story, more = await spoken("Please tell me a story."), await spoken("Please go on.")
     return write_microphone(path, 4.0, story, 6.0, stop, 4.0, more, 6.0, wish)
 
 
 @pytest.mark.slow
-async def test_a_person_cuts_in(tmp_path: Path, shared_dir: Path | None) -> None:
-    microphone = await a_persons_microphone(tmp_path / "microphone.wav", shared_dir)
+async def test_a_person_cuts_in(tmp_path: Path) -> None:
+    microphone = await a_persons_microphone(tmp_path / "microphone.wav")
     async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile", microphone) as page:
         await page.look(1280, 860, scale=2)
         await page.open(f"{server.url}/")

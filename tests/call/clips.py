@@ -1,12 +1,11 @@
 """Real speech to call with."""
 
-import csv
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from tests.call.harness import Caller, speech
+from tests.speech import SPEECH, manifest
 
 
 class Clip(NamedTuple):
@@ -14,17 +13,16 @@ class Clip(NamedTuple):
     onset_ms: float
 
 
-def commands(shared_dir: Path, count: int, longest_ms: int = 1200) -> list[Clip]:
-    """The beginnings of real commands, with the onset that was measured by their energy."""
-    with (shared_dir / "speech" / "MANIFEST.tsv").open() as file:
-        rows = [r for r in csv.DictReader(file, delimiter="\t") if r["class"] == "interrupt.command"]
-    rows = [r for r in rows if r["energy_onset_s"]]
-    clips = [
-        Clip(speech(shared_dir / "speech" / r["path"])[: longest_ms * 16], float(r["energy_onset_s"]) * 1000)
-        for r in rows[:: len(rows) // count][:count]
+def commands(count: int, longest_ms: int = 1200) -> list[Clip]:
+    """Return the beginnings of real commands, with the onset that was measured by their energy.
+
+    They differ as far as there are recordings: after the last one the first follows again.
+    """
+    rows = [row for row in manifest() if row["class"] == "interrupt.command"]
+    chosen = [rows[number % len(rows)] for number in range(count)]
+    return [
+        Clip(speech(SPEECH / row["path"])[: longest_ms * 16], float(row["energy_onset_s"]) * 1000) for row in chosen
     ]
-    assert len(clips) == count
-    return clips
 
 
 async def ask(caller: Caller, clip: Clip) -> float:

@@ -11,9 +11,7 @@ from bargein.testing.fakes import TranscriberScript
 from tests.call.clips import ask, commands
 from tests.call.harness import Caller, Sound, calling
 from tests.call.stage import Stage, staged
-from tests.vapi_schema import PRESENT
 
-__test__ = PRESENT  # these need real speech, which lies beside the repository
 pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 SOUNDS = [
@@ -29,12 +27,12 @@ SOUNDS = [
 ]
 
 
-async def test_every_rate_and_length_of_frame_is_heard_and_interrupts(tmp_path: Path, shared_dir: Path) -> None:
+async def test_every_rate_and_length_of_frame_is_heard_and_interrupts(tmp_path: Path) -> None:
     asks = TranscriberScript(utterances=["Tell me a story.", "Wait, which one?"], partials=False)
     callers: dict[Sound, Caller] = {}
     async with staged(tmp_path, transcriber=asks) as stage, anyio.create_task_group() as tasks:
         for sound in SOUNDS:
-            tasks.start_soon(_talk, stage, sound, shared_dir, callers)
+            tasks.start_soon(_talk, stage, sound, callers)
     for sound, caller in callers.items():
         heard = np.concatenate([sound.decode(frame) for _, frame in caller.audio])
         assert level_dbfs(heard) > -25
@@ -42,8 +40,8 @@ async def test_every_rate_and_length_of_frame_is_heard_and_interrupts(tmp_path: 
     assert set(callers) == set(SOUNDS)
 
 
-async def _talk(stage: Stage, sound: Sound, shared_dir: Path, callers: dict[Sound, Caller]) -> None:
-    question, command = commands(shared_dir, 2)
+async def _talk(stage: Stage, sound: Sound, callers: dict[Sound, Caller]) -> None:
+    question, command = commands(2)
     async with calling(stage.url, stage.assistant(), sound=sound) as caller:
         await ask(caller, question)
         await anyio.sleep(1)

@@ -47,7 +47,7 @@ async def said(caller: Caller, text: str) -> None:
 
 
 async def test_a_squads_member_hands_over_to_another_which_hears_and_can_be_interrupted(
-    tmp_path: Path, shared_dir: Path | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bea_hears = TranscriberScript(
         timed=[TimedReply(4500, "What is left?"), TimedReply(7000, "Wait", "partial"), TimedReply(7300, "Wait, stop.")]
@@ -102,8 +102,7 @@ async def test_a_squads_member_hands_over_to_another_which_hears_and_can_be_inte
     with journal_path(tmp_path, caller.id).open() as lines:
         head, events = read(lines)
         assert [(moment.event, moment.commands) for moment in replay(head, events)] == steps
-    if shared_dir is not None:
-        assert problems(shared_dir, "ClientMessageTransferUpdate", passed) == []
+    assert problems("ClientMessageTransferUpdate", passed) == []
 
 
 async def test_a_client_hands_the_call_over_without_its_history(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ import pytest
 from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript, VoiceScript
 from tests.call.clips import ask, commands
 from tests.call.harness import assistant, calling, serving
-from tests.vapi_schema import PRESENT
 
-__test__ = PRESENT  # these need real speech, which lies beside the repository
 pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 # Without partials: the voice alone decides.
@@ -24,8 +22,8 @@ def turn_of(message: dict[str, Any]) -> str:
     return str(message["turnId"])
 
 
-async def test_twenty_interruptions_in_a_minute_are_all_answered(tmp_path: Path, shared_dir: Path) -> None:
-    clips = commands(shared_dir, 21)
+async def test_twenty_interruptions_in_a_minute_are_all_answered(tmp_path: Path) -> None:
+    clips = commands(21)
     waits: list[float] = []
     async with (
         serving(tmp_path) as url,
@@ -56,8 +54,8 @@ async def test_twenty_interruptions_in_a_minute_are_all_answered(tmp_path: Path,
             assert all(m["turnId"] != message["turnId"] for m in after)
 
 
-async def test_what_model_and_voice_go_on_to_send_reaches_nobody(tmp_path: Path, shared_dir: Path) -> None:
-    clips = commands(shared_dir, 2)
+async def test_what_model_and_voice_go_on_to_send_reaches_nobody(tmp_path: Path) -> None:
+    clips = commands(2)
     endless = LlmScript(tokens=["never ", "ending ", "story. "], interval_ms=20, repeat=True, deaf=True)
     async with (
         serving(tmp_path) as url,
@@ -82,8 +80,8 @@ async def test_what_model_and_voice_go_on_to_send_reaches_nobody(tmp_path: Path,
         assert caller.last_sound() - cut < 60
 
 
-async def test_only_what_was_heard_is_remembered(tmp_path: Path, shared_dir: Path) -> None:
-    clips = commands(shared_dir, 2)
+async def test_only_what_was_heard_is_remembered(tmp_path: Path) -> None:
+    clips = commands(2)
     async with (
         serving(tmp_path) as url,
         FakeLlm(STORY) as llm,
@@ -108,8 +106,8 @@ async def test_only_what_was_heard_is_remembered(tmp_path: Path, shared_dir: Pat
     assert caller.of("transcript", role="assistant", transcriptType="final")[-1]["transcript"] == " ".join(words)
 
 
-async def test_a_cut_first_message_has_no_turn_id(tmp_path: Path, shared_dir: Path) -> None:
-    clip = commands(shared_dir, 1)[0]
+async def test_a_cut_first_message_has_no_turn_id(tmp_path: Path) -> None:
+    clip = commands(1)[0]
     greeting = "Hello, you have reached the front desk, and we are very glad indeed that you have called us today."
     async with (
         serving(tmp_path) as url,
@@ -140,8 +138,8 @@ async def test_a_cut_first_message_has_no_turn_id(tmp_path: Path, shared_dir: Pa
         assert len(heard) < len(greeting) / 2
 
 
-async def test_a_protected_first_message_is_never_cut(tmp_path: Path, shared_dir: Path) -> None:
-    clip = commands(shared_dir, 1)[0]
+async def test_a_protected_first_message_is_never_cut(tmp_path: Path) -> None:
+    clip = commands(1)[0]
     greeting = "Hello, you have reached the front desk today."
     async with (
         serving(tmp_path) as url,

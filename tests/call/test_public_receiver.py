@@ -13,10 +13,8 @@ from tests.call.harness import joining
 from tests.call.stage import STORY, Stage, staged
 from tests.call.test_inbound import CUSTOMER, NUMBER, ring
 from tests.call.test_server_messages import check
-from tests.vapi_schema import PRESENT
 from tests.webhooks.receiver import Got, Receiver, as_json
 
-__test__ = PRESENT  # it needs real speech, which lies beside the repository
 pytestmark = pytest.mark.anyio
 
 SECRET = "a-secret-of-both"
@@ -74,10 +72,8 @@ class House:
         return {"toolCallId": call["id"], "result": json.dumps(SHIPS)}
 
 
-async def test_one_server_carries_a_whole_call_with_a_tool_and_an_interruption(
-    tmp_path: Path, shared_dir: Path
-) -> None:
-    clips, house = commands(shared_dir, 2), House()
+async def test_one_server_carries_a_whole_call_with_a_tool_and_an_interruption(tmp_path: Path) -> None:
+    clips, house = commands(2), House()
     async with Receiver([house]) as receiver, staged(tmp_path, llm=model, transcriber=SAYS) as stage:
         house.stage = stage
         call = await ring(stage.url, server={"url": receiver.url, "secret": SECRET})

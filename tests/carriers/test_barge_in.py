@@ -15,9 +15,7 @@ from tests.call.clips import commands
 from tests.carriers.loopback import FRAME_MS, Loopback, Phone
 from tests.carriers.loopbacks import LOOPBACKS
 from tests.carriers.stage import on_the_phone
-from tests.vapi_schema import PRESENT
 
-__test__ = PRESENT
 pytestmark = pytest.mark.anyio
 
 CUTS_IN = TranscriberScript(utterances=["Wait, which one?"], partials=False)
@@ -53,9 +51,9 @@ def clear_went_first(carrier: Loopback, phone: Phone, written: list[Any]) -> boo
 
 
 async def test_the_carrier_drops_what_it_holds_before_anybody_is_told(
-    tmp_path: Path, shared_dir: Path, carrier: Loopback, written: list[Any]
+    tmp_path: Path, carrier: Loopback, written: list[Any]
 ) -> None:
-    (clip,) = commands(shared_dir, 1)
+    (clip,) = commands(1)
     async with on_the_phone(tmp_path, carrier, llm=ANSWERS, transcriber=CUTS_IN) as house:
         await house.answers(house.speaker(firstMessageInterruptionsEnabled=True))
         phone = await carrier.rings()
@@ -94,10 +92,8 @@ async def test_the_carrier_drops_what_it_holds_before_anybody_is_told(
         assert secret not in repr((cut, over, listener.messages))
 
 
-async def test_marks_of_an_old_turn_that_come_late_count_for_nothing(
-    tmp_path: Path, shared_dir: Path, carrier: Loopback
-) -> None:
-    (clip,) = commands(shared_dir, 1)
+async def test_marks_of_an_old_turn_that_come_late_count_for_nothing(tmp_path: Path, carrier: Loopback) -> None:
+    (clip,) = commands(1)
     if not carrier.marks:
         return
     long = LlmScript(tokens=[f"word{n:02d} " for n in range(40)])

@@ -26,7 +26,8 @@ from bargein.turns.events import CallStarted, Tick
 from tests.browser.conftest import Served, serve
 from tests.call.harness import Caller, assistant, calling, create_call, ended, joining, running, stored
 from tests.call.stage import staged
-from tests.postgres import Cluster, needs_postgres
+from tests.postgres import Cluster
+from tests.programs import needs
 from tests.webhooks.receiver import Receiver, response
 
 pytestmark = pytest.mark.anyio
@@ -207,7 +208,7 @@ def test_a_journal_counts_as_far_as_it_can_be_read(tmp_path: Path) -> None:
         assert (account.epoch_ms, account.told.now_ms) == (1767323045678, last_ms)
 
 
-@needs_postgres
+@needs("postgres")
 async def test_a_database_that_goes_away_in_mid_call_costs_nothing(tmp_path: Path, cluster: Cluster) -> None:
     with cluster.database() as url:
         async with Receiver() as hook, staged(tmp_path, database_url=url) as stage:

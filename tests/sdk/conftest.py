@@ -94,10 +94,6 @@ def python_sdk() -> Iterator[Sdk]:
 @pytest.fixture(scope="session")
 def node_sdk() -> Iterator[Sdk]:
     """Vapi's TypeScript SDK, under node; npm is asked only if what is pinned has changed."""
-    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
-    if missing and "CI" not in os.environ:
-        pytest.skip(f"{' and '.join(missing)} not installed")
-    assert not missing, f"{' and '.join(missing)} needed to test with Vapi's SDK: install nodejs and npm"
     wanted = hashlib.sha256((NODE / "package.json").read_bytes()).hexdigest()
     stamp = NODE / "node_modules" / ".made-of"
     with alone(NODE):

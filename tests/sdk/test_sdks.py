@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.programs import needs
 from tests.sdk.conftest import Sdk
 
 CHECKS = (
@@ -14,6 +15,7 @@ def test_the_python_sdk(check: str, url: str, python_sdk: Sdk) -> None:
     python_sdk.check(check, url)
 
 
+@needs("node", "npm")
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_typescript_sdk(check: str, url: str, node_sdk: Sdk) -> None:
     node_sdk.check(check, url)

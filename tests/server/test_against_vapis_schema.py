@@ -1,4 +1,4 @@
-"""The server's answers against Vapi's own schema. Collected where the schema is (see `tests.vapi_schema`)."""
+"""The server's answers against the structure of Vapi's types."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,7 @@ from tests.call.harness import stored
 from tests.call.stage import STORY, staged
 from tests.call.test_journal import SAYS, cut_call
 from tests.server.conftest import VISITOR
-from tests.vapi_schema import PRESENT, fill, load, problems
-
-__test__ = PRESENT
+from tests.vapi_schema import fill, problems, types
 
 pytestmark = pytest.mark.anyio
 
@@ -30,20 +28,18 @@ ASSISTANT: dict[str, Any] = {
 }
 
 
-async def test_assistants_are_vapis(client: httpx.AsyncClient, shared_dir: Path) -> None:
+async def test_assistants_are_vapis(client: httpx.AsyncClient) -> None:
     made = (await client.post("/assistant", json=ASSISTANT)).json()
-    assert problems(shared_dir, "Assistant", made) == []
+    assert problems("Assistant", made) == []
     (listed,) = (await client.get("/assistant")).json()
-    assert problems(shared_dir, "Assistant", listed) == []
+    assert problems("Assistant", listed) == []
     patched = (await client.patch(f"/assistant/{made['id']}", json={"name": None, "stopSpeakingPlan": PHRASES})).json()
-    assert problems(shared_dir, "Assistant", patched) == []
+    assert problems("Assistant", patched) == []
 
 
 @pytest.mark.parametrize("branch", range(4))
-async def test_an_assistant_with_every_field_comes_back(
-    client: httpx.AsyncClient, shared_dir: Path, branch: int
-) -> None:
-    whole = fill(shared_dir, "CreateAssistantDTO", lambda _: False, "", branch=branch)
+async def test_an_assistant_with_every_field_comes_back(client: httpx.AsyncClient, branch: int) -> None:
+    whole = fill("CreateAssistantDTO", lambda _: False, "", branch=branch)
     whole["server"]["url"] = "https://example.org"
     for part in ("voice", "model", "transcriber", "startSpeakingPlan"):
         whole.pop(part)
@@ -51,38 +47,38 @@ async def test_an_assistant_with_every_field_comes_back(
     assert {name: made[name] for name in whole} == whole
 
 
-async def test_calls_are_vapis(client: httpx.AsyncClient, shared_dir: Path) -> None:
+async def test_calls_are_vapis(client: httpx.AsyncClient) -> None:
     stored = (await client.post("/assistant", json=ASSISTANT)).json()["id"]
     for body in ({"assistant": ASSISTANT, "customer": {"number": "+14155550123"}}, {"assistantId": stored}):
         call = (await client.post("/call", json={**body, **SOCKET})).json()
-        assert problems(shared_dir, "Call", call) == []
-        assert problems(shared_dir, "Call", (await client.get(f"/call/{call['id']}")).json()) == []
+        assert problems("Call", call) == []
+        assert problems("Call", (await client.get(f"/call/{call['id']}")).json()) == []
     web = (await client.post("/call/web", json={"assistantId": stored, "assistantOverrides": {"name": "Bob"}})).json()
-    assert problems(shared_dir, "Call", web) == []
+    assert problems("Call", web) == []
 
 
-async def test_what_a_visitor_sees_is_still_a_call(keyed: httpx.AsyncClient, shared_dir: Path) -> None:
+async def test_what_a_visitor_sees_is_still_a_call(keyed: httpx.AsyncClient) -> None:
     server = {"server": {"url": "https://u:p@example.org", "headers": {"a": "b"}, "secret": "s"}}
     body = {"assistant": {**ASSISTANT, **server, "credentials": [{"provider": "openai", "apiKey": "k"}]}}
     web = (await keyed.post("/call/web", json=body, headers=VISITOR)).json()
-    assert problems(shared_dir, "Call", web) == []
+    assert problems("Call", web) == []
     assert web["assistant"]["server"] == {"url": "https://example.org"}
     assert "credentials" not in web["assistant"]
 
 
-def schema_of(shared_dir: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = load(shared_dir)["components"]["schemas"][name]
+def schema_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = types()[name]
     return found
 
 
-async def test_a_call_that_is_over_is_vapis(tmp_path: Path, shared_dir: Path) -> None:
+async def test_a_call_that_is_over_is_vapis(tmp_path: Path) -> None:
     async with staged(tmp_path, transcriber=SAYS, llm=STORY) as stage:
         caller = await cut_call(stage, name="Ada")
         record = await stored(stage.url, caller.id)
     assert record["artifact"]["performanceMetrics"]["turnLatencies"]
-    assert problems(shared_dir, "Call", record) == []
-    assert problems(shared_dir, "Artifact", record["artifact"]) == []
-    known = set(schema_of(shared_dir, "Artifact")["properties"])
+    assert problems("Call", record) == []
+    assert problems("Artifact", record["artifact"]) == []
+    known = set(schema_of("Artifact")["properties"])
     assert set(record["artifact"]) <= known
     for field, name in (("performanceMetrics", "PerformanceMetrics"), ("recording", "Recording")):
-        assert set(record["artifact"][field]) <= set(schema_of(shared_dir, name)["properties"])
+        assert set(record["artifact"][field]) <= set(schema_of(name)["properties"])

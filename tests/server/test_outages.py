@@ -16,7 +16,8 @@ from bargein.ports import StoreAwayError
 from bargein.server.api.services import Services
 from bargein.server.app import create_app
 from bargein.settings import Settings
-from tests.postgres import Cluster, needs_postgres
+from tests.postgres import Cluster
+from tests.programs import needs
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +78,7 @@ async def test_a_database_that_is_away_is_told_and_comes_back(client: httpx.Asyn
     assert (await client.get("/ready")).status_code == 200
 
 
-@needs_postgres
+@needs("postgres")
 async def test_a_server_waits_for_a_database_that_starts_beside_it(cluster: Cluster, tmp_path: Path) -> None:
     with cluster.database() as url:
         app = create_app(Settings(data_dir=tmp_path, database_url=url))
@@ -102,7 +103,7 @@ async def test_a_server_waits_for_a_database_that_starts_beside_it(cluster: Clus
         assert lines[0]["event"] == "waiting for the database"
 
 
-@needs_postgres
+@needs("postgres")
 async def test_a_server_whose_database_does_not_come_says_so(tmp_path: Path) -> None:
     nowhere = f"postgresql://ada:hush-hush@/x?host={tmp_path}"
     app = create_app(Settings(data_dir=tmp_path, database_url=nowhere, database_wait_s=0))

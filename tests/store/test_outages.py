@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from bargein.clock import LoopClock
 from bargein.ports import StoreAwayError
 from bargein.store import Query, Store, journals
-from tests.postgres import Cluster, needs_postgres
+from tests.postgres import Cluster
+from tests.programs import needs
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +63,7 @@ async def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
     assert {record["id"] for record in kept} == set(told["confirmed"])
 
 
-@needs_postgres
+@needs("postgres")
 async def test_postgres_may_go_and_come_back(cluster: Cluster, tmp_path: Path) -> None:
     with cluster.database() as url:
         store = await Store.open(tmp_path / "unused.db", LoopClock(), url=url)
@@ -85,7 +86,7 @@ async def test_postgres_may_go_and_come_back(cluster: Cluster, tmp_path: Path) -
     assert not (tmp_path / "unused.db").exists()
 
 
-@needs_postgres
+@needs("postgres")
 async def test_a_connection_that_postgres_closes_costs_at_most_what_it_was_doing(
     cluster: Cluster, tmp_path: Path
 ) -> None:

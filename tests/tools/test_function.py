@@ -1,7 +1,6 @@
 """Functions of the owner's server: what it is asked, and what is made of its answers."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -26,7 +25,7 @@ async def run(answer: Any, tool: dict[str, Any] = BOOK, arguments: str = '{"day"
         return await runner.run(tool, call(arguments=arguments))
 
 
-async def test_the_owners_server_is_asked_in_vapis_words(shared_dir: Path | None) -> None:
+async def test_the_owners_server_is_asked_in_vapis_words() -> None:
     line = Line({"results": [{"toolCallId": "call_1", "result": "booked"}]})
     async with tools(line) as runner:
         result = await runner.run(BOOK, call(arguments='{"day": "Monday"}'))
@@ -43,8 +42,7 @@ async def test_the_owners_server_is_asked_in_vapis_words(shared_dir: Path | None
     assert message["toolWithToolCallList"][0]["toolCall"]["function"] == function
     assert message["toolWithToolCallList"][0]["function"] == BOOK["function"]
     assert "hush" not in json.dumps(message)
-    if shared_dir is not None:
-        assert problems(shared_dir, "ServerMessageToolCalls", message) == []
+    assert problems("ServerMessageToolCalls", message) == []
 
 
 async def test_static_parameters_are_sent_along_filled_in() -> None:

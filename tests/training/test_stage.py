@@ -12,6 +12,7 @@ from training.interruption_classifier.evaluation import Evaluation, Kept, chosen
 from training.interruption_classifier.stage import StageClock, run_on_stage
 
 from bargein.providers.embedded.network import Network
+from tests.speech import SPEECH
 
 
 def constant(floor: float) -> Network:
@@ -33,12 +34,10 @@ def test_time_jumps_and_nothing_is_waited_for() -> None:
     assert after - before == 3_600_000
 
 
-def test_a_policy_is_measured_to_the_millisecond(shared_dir: Path | None, tmp_path: Path) -> None:
-    if shared_dir is None:
-        return  # the recordings lie beside the repository
-    data, kept = shared_dir / "speech", Kept()
-    commands = chosen_scenes(data, ("command",), 0.01, telephone=False)[:1]
-    sure = Evaluation(data, [constant(0.99)] * FOLDS, kept).play(commands)
+def test_a_policy_is_measured_to_the_millisecond(tmp_path: Path) -> None:
+    kept = Kept()
+    commands = chosen_scenes(SPEECH, ("command",), 1, telephone=False)[:1]
+    sure = Evaluation(SPEECH, [constant(0.99)] * FOLDS, kept).play(commands)
     for played in sure:
         assert played.why is not None
         assert played.why.startswith("160 ms of voice are 99 %")
@@ -52,19 +51,16 @@ def test_a_policy_is_measured_to_the_millisecond(shared_dir: Path | None, tmp_pa
     again = Kept.load(tmp_path)
     assert again.words == kept.words
     assert set(again.sounds) == set(kept.sounds)
-    explicit = Evaluation(data, [constant(0.01)] * FOLDS, again).play(commands, plan={"voiceSeconds": 0.2})
+    explicit = Evaluation(SPEECH, [constant(0.01)] * FOLDS, again).play(commands, plan={"voiceSeconds": 0.2})
     assert all(played.why == "200 ms of voice, voiceSeconds is 0.2" for played in explicit)
 
 
-def test_an_echo_is_heard_unless_it_is_cancelled(shared_dir: Path | None) -> None:
-    if shared_dir is None:
-        return
-    data = shared_dir / "speech"
-    evaluation = Evaluation(data, [constant(0.01)] * FOLDS, Kept())
+def test_an_echo_is_heard_unless_it_is_cancelled() -> None:
+    evaluation = Evaluation(SPEECH, [constant(0.01)] * FOLDS, Kept())
     voices: list[int] = []
     for cancels in (False, True):
         scene = replace(echo_scenes(-6, 0.5)[0], offset_ms=6000)
-        (played,) = evaluation.play([scene], response=room(data), cancels_echo=cancels)
+        (played,) = evaluation.play([scene], response=room(SPEECH), cancels_echo=cancels)
         events = [json.loads(line) for line in played.lines[1:]]
         voices.append(sum(e["event"] == "VoiceStarted" for e in events))
     heard, cancelled = voices

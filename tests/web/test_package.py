@@ -2,7 +2,10 @@
 
 import json
 
+from tests.programs import needs
 from tests.web.conftest import Package
+
+pytestmark = needs("node", "npm")
 
 
 def test_its_types_are_those_of_vapis_sdk_and_of_daily(package: Package) -> None:

@@ -1,7 +1,6 @@
 """Vapi's web SDK, as it comes from npm, in a real browser, on a page of another origin than its server's."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,15 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_sockets
 
-from tests.browser.chromium import Page, browse, find_chromium
+from tests.browser.chromium import Page, browse
 from tests.browser.conftest import RATE_HZ, clip, serve, spoken, write_microphone
-
-CHROMIUM = find_chromium()
+from tests.programs import located, needs
+from tests.speech import SPEECH
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"),
+    needs("chromium", "node", "npm"),
 ]
 
 KEYS = {"BARGEIN_API_KEY": "a-private-key", "BARGEIN_PUBLIC_KEY": "a-public-key"}
@@ -33,8 +32,7 @@ LATEST_SOUND_MS = 250
 
 
 def program() -> str:
-    assert CHROMIUM is not None, "Chromium is needed to test the web SDK: install it (Debian: chromium)"
-    return CHROMIUM
+    return located("chromium")
 
 
 async def open_page(page: Page, site: str, server: str, config: dict[str, Any] | None = None) -> None:
@@ -57,10 +55,8 @@ async def names(page: Page, *wanted: str) -> list[str]:
 
 
 @pytest.mark.slow
-async def test_a_call_with_an_interruption_and_a_call_after_it(
-    tmp_path: Path, shared_dir: Path | None, site: str
-) -> None:
-    stop = clip(shared_dir / "speech" / STOP) if shared_dir else await spoken("Stop.")
+async def test_a_call_with_an_interruption_and_a_call_after_it(tmp_path: Path, site: str) -> None:
+    stop = clip(SPEECH / STOP)
     microphone = write_microphone(tmp_path / "microphone.wav", 3.5, await spoken("Please tell me a story."), 5.0, stop)
     async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p", microphone) as page:
         await open_page(page, site, server.url)

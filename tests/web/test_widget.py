@@ -1,7 +1,6 @@
 """Vapi's React widget, as it comes from npm, in a real browser: a person clicks, listens, and hangs up."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,12 +10,13 @@ import pytest
 
 from tests.browser.chromium import Page, browse
 from tests.browser.conftest import serve
-from tests.web.test_sdk import CHROMIUM, KEYS, check_the_record, program
+from tests.programs import needs
+from tests.web.test_sdk import KEYS, check_the_record, program
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"),
+    needs("chromium", "node", "npm"),
 ]
 
 FIRST = "Welcome to the bakery."

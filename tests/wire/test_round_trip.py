@@ -175,6 +175,7 @@ def test_javascripts_patterns_are_read(pattern: str, options: list[Any], text: s
     assert bool(compile_regex(pattern, switches).search(text)) is matches
 
 
+@pytest.mark.timed
 def test_importing_the_wire_is_quick() -> None:
     code = (
         "import time; t = time.perf_counter()\n"

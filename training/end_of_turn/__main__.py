@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from bench.endpointing.hearing import Hearing, Kept, paused
 from bench.endpointing.scoring import answered_at
+from bench.speech import HELP, SPEECH
 
 from bargein.audio.pcm import Float32Array
 from bargein.call.plan.compile import compile_plan
@@ -136,10 +137,12 @@ def card(pauses: Pauses, done: npt.NDArray[np.float64]) -> JsonObject:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.end_of_turn", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="a collection of recordings with a MANIFEST.tsv")
+    parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--cache", type=Path, default=Path(".turn_end"), help="where what takes long is kept")
     parser.add_argument("--dry", action="store_true", help="write no weights")
     given = parser.parse_args()
+    if given.data == SPEECH and not given.dry:
+        parser.error("the repository's recordings are too few to learn from: give --data, or --dry")
     given.cache.mkdir(parents=True, exist_ok=True)
     kept = given.cache / "pauses.npz"
     if not kept.exists():

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import structlog
 from bench.interruption.recordings import room
+from bench.speech import HELP, SPEECH
 
 from bargein.audio.pcm import Float32Array
 from bargein.call.hearing.overlap import AGES_MS
@@ -106,7 +107,7 @@ def _evaluate(evaluation: Evaluation, given: argparse.Namespace) -> JsonObject:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.interruption_classifier", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="a collection of recordings with a MANIFEST.tsv")
+    parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--cache", type=Path, default=Path(".floor"), help="where what takes long is kept")
     parser.add_argument("--listening", type=float, default=0.05, help="share of listening aloud that may stop")
     parser.add_argument("--noise", type=float, default=0.01, help="share of noises that may stop")
@@ -120,6 +121,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of each echo")
     parser.add_argument("--verbose", action="store_true", help="tell every scene")
     given = parser.parse_args()
+    if given.data == SPEECH and not (given.dry or given.evaluate):
+        parser.error("the repository's recordings are too few to learn from: give --data, or --dry")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     given.cache.mkdir(parents=True, exist_ok=True)
     found = examples(given.data, given.cache)

@@ -1,7 +1,6 @@
 """A Kamailio that runs with the configuration that is written for it."""
 
 import os
-import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -9,16 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-import pytest
 
 from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.kamailio import AGENTS, CONFIG, Edge, agents_of, configuration_of
 from tests.call.harness import eventually
-
-KAMAILIO = shutil.which("kamailio", path=os.environ.get("PATH", "") + ":/usr/sbin")
-needs_kamailio = pytest.mark.skipif(
-    KAMAILIO is None and not os.environ.get("CI"), reason="needs Debian's kamailio; CI has it"
-)
+from tests.programs import located
 
 
 def write(folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str) -> Path:
@@ -34,11 +28,12 @@ async def kamailio(
     folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
 ) -> AsyncIterator[tuple[str, int]]:
     """Run it; gives where it listens."""
-    assert KAMAILIO is not None
     config = write(folder, edge, lines, proof)
     log = (folder / "log").open("wb")
+    given = {"-f": config, "-m": 64, "-M": 8, "-Y": folder, "-P": folder / "pid"}
+    options = [str(part) for pair in given.items() for part in pair]
     process = await anyio.open_process(
-        [KAMAILIO, "-f", str(config), "-DD", "-E", "-m", "64", "-M", "8", "-Y", str(folder), "-P", str(folder / "pid")],
+        [located("kamailio"), "-DD", "-E", *options],
         stdout=log,
         stderr=log,
         start_new_session=True,

@@ -10,9 +10,7 @@ from tests.call.clips import commands
 from tests.carriers.loopback import FRAME_MS, Loopback
 from tests.carriers.sip.loopback import SipLoopback, UriLoopback
 from tests.carriers.stage import on_the_phone
-from tests.vapi_schema import PRESENT
 
-__test__ = PRESENT
 pytestmark = pytest.mark.anyio
 
 CUTS_IN = TranscriberScript(utterances=["Wait, which one?"], partials=False)
@@ -21,9 +19,9 @@ ANSWERS = LlmScript(tokens=["This ", "one. "])
 
 @pytest.mark.parametrize("kind", [SipLoopback, UriLoopback], ids=lambda kind: kind.provider)
 async def test_the_assistant_falls_silent_and_what_was_heard_is_remembered(
-    tmp_path: Path, shared_dir: Path, kind: type[Loopback]
+    tmp_path: Path, kind: type[Loopback]
 ) -> None:
-    (clip,) = commands(shared_dir, 1)
+    (clip,) = commands(1)
     carrier = kind()
     async with on_the_phone(tmp_path, carrier, llm=ANSWERS, transcriber=CUTS_IN) as house:
         await house.answers(house.speaker(firstMessageInterruptionsEnabled=True))

@@ -9,10 +9,11 @@ from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.kamailio import ConfigError, Edge, configuration_of
 from bargein.testing.sip_phone import Answering, Phone, RefusedError
 from tests.carriers.sip.carrier_host import NUMBER, byo, free_port, switchboard, vapi
-from tests.carriers.sip.kamailio import kamailio, needs_kamailio
+from tests.carriers.sip.kamailio import kamailio
 from tests.carriers.sip.test_agent import loudness, say, tone, until
+from tests.programs import needs
 
-pytestmark = [pytest.mark.anyio, needs_kamailio]
+pytestmark = [pytest.mark.anyio, needs("kamailio")]
 
 PROOF = "s3cret-of-both"
 LOGIN = ("u" * 20, "p" * 24)

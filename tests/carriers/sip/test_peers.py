@@ -1,8 +1,6 @@
 """The agent with peers that are not of our making: sipp for signalling, baresip for codecs and encryption."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,20 +13,16 @@ import pytest
 
 from tests.carriers.sip.carrier_host import NUMBER, Switchboard, byo, free_port, switchboard
 from tests.carriers.sip.test_agent import say, tone, until
+from tests.programs import located, needs
 
-SIPP = shutil.which("sipp")
-needs_sipp = pytest.mark.skipif(
-    SIPP is None and not os.environ.get("CI"), reason="needs Debian's sip-tester; CI has it"
-)
 pytestmark = pytest.mark.anyio
 SCENARIOS = Path(__file__).parent / "sipp"
 
 
 async def sipp(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     def run() -> subprocess.CompletedProcess[str]:
-        assert SIPP is not None
         return subprocess.run(
-            [SIPP, *arguments, "-i", "127.0.0.1", "-nostdin", "-timeout", "20s", "-timeout_error"],
+            [located("sipp"), *arguments, "-i", "127.0.0.1", "-nostdin", "-timeout", "20s", "-timeout_error"],
             capture_output=True,
             text=True,
             cwd=folder,
@@ -39,7 +33,7 @@ async def sipp(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
     return await anyio.to_thread.run_sync(run)
 
 
-@needs_sipp
+@needs("sipp")
 @pytest.mark.parametrize("password", ["secret", "wrong"])
 async def test_a_trunk_of_sipps_wants_a_password(tmp_path: Path, password: str) -> None:
     port = free_port()
@@ -65,7 +59,7 @@ async def test_a_trunk_of_sipps_wants_a_password(tmp_path: Path, password: str) 
             assert board.house.held == []
 
 
-@needs_sipp
+@needs("sipp")
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 async def test_callers_of_sipps_come_and_go(tmp_path: Path, transport: str) -> None:
     async with switchboard(most_calls=4) as board:

@@ -1,7 +1,5 @@
 """Loading the clips of real speech, and waiting for a condition."""
 
-import csv
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ import soundfile
 
 from bargein.audio.resample import resample
 from bargein.ports import Pcm16
-from tests.conftest import REPOSITORY
+from tests.speech import SPEECH, manifest
 
 
 @dataclass(frozen=True)
@@ -28,30 +26,17 @@ class Clip:
         return resample(samples, file_hz, rate_hz)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests on real speech are only there where the clips are."""
-    if Path(os.environ.get("BARGEIN_SHARED_DIR", REPOSITORY.parent / "shared")).is_dir():
-        return
-    without = [item for item in items if "clips" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=without)
-    items[:] = [item for item in items if item not in without]
-
-
 @pytest.fixture(scope="session")
-def clips(shared_dir: Path | None) -> list[Clip]:
+def clips() -> list[Clip]:
     """Every clip of the manifest."""
-    assert shared_dir is not None
-    folder = shared_dir / "speech"
-    with (folder / "MANIFEST.tsv").open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [
         Clip(
-            folder / row["path"],
+            SPEECH / row["path"],
             row["class"],
             row["transcript_or_label"],
             float(row["energy_onset_s"]) if row["energy_onset_s"] else None,
         )
-        for row in rows
+        for row in manifest()
     ]
 
 

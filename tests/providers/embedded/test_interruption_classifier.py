@@ -1,6 +1,5 @@
 """The floor judge on real voices: recordings of people, where there are any, and its own failings."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from bargein.providers.embedded.interruption_classifier import FLOOR, EmbeddedIn
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.silero import SileroDetector
 from bargein.turns.interruption.evidence import threshold
+from tests.speech import SPEECH, manifest
 
 
 @pytest.mark.anyio
@@ -56,26 +56,24 @@ async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPa
         EmbeddedInterruptionClassifier(MoonshineModel()).load()
 
 
-def test_commands_take_the_floor_and_backchannels_and_noise_do_not(shared_dir: Path | None) -> None:
-    if shared_dir is None:
-        return  # the recordings lie beside the repository; whoever has none has the other tests
-    data = shared_dir / "speech"
+def test_commands_take_the_floor_and_backchannels_and_noise_do_not() -> None:
     judge, model, silero = EmbeddedInterruptionClassifier(MoonshineModel()), MoonshineModel(), SileroDetector().load()
     network = judge.load()
-    with (data / "MANIFEST.tsv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    circumstances = Circumstances(data, seed=11)
+    circumstances = Circumstances(SPEECH, seed=11)
 
-    def stopped(kind: str, every: int) -> float:
+    def stopped(kind: str) -> float:
         found: list[bool] = []
-        for row in [row for row in rows if row["class"] == kind][::every]:
-            clip = Clip(kind, 0, "", read(data / row["path"])[: 5 * 16_000])
-            for run in runs(silero, model, circumstances.heard(clip, 0), 1):
-                sure = network.probabilities(run.rows)[:, FLOOR]
-                found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
-        assert len(found) >= 6
+        for row in [row for row in manifest() if row["class"].startswith(kind)]:
+            clip = Clip(kind, 0, "", read(SPEECH / row["path"])[: 5 * 16_000])
+            for take in range(3):
+                for run in runs(silero, model, circumstances.heard(clip, take), 1):
+                    sure = network.probabilities(run.rows)[:, FLOOR]
+                    found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
+        assert len(found) >= 12
         return sum(found) / len(found)
 
-    assert stopped("interrupt.command", 16) >= 0.9
-    assert stopped("backchannel.tts", 10) <= 0.2
-    assert stopped("noise.person_sneeze", 2) <= 0.1
+    # Measured: all of 36 commands and of 15 words, none of 18 backchannels, none of the 12 times a noise is a voice.
+    assert stopped("interrupt.command") >= 0.95
+    assert stopped("interrupt.word") >= 0.9
+    assert stopped("backchannel.") <= 0.06
+    assert stopped("noise.") <= 0.1

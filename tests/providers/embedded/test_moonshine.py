@@ -138,6 +138,7 @@ async def test_audio_up_to_a_words_time_holds_just_the_words_up_to_it(transcribe
     assert max(np.abs(off)) <= 2
 
 
+@pytest.mark.timed
 async def test_partials_come_while_the_caller_speaks_and_grow(transcriber, voice):
     pcm, _ = await say(voice, "Good morning, could you tell me when the next train to the airport leaves?")
     call = Call(transcriber)
@@ -329,32 +330,32 @@ async def test_closing_fails_what_waits():
 
 async def test_people_ordering_coffee_are_understood(transcriber, detector, clips):
     """Of what each order names (its slots; no verbatim text exists), most words are in the transcript."""
-    orders = [c for c in clips if "orderDrink" in c.text][::12]
+    orders = [c for c in clips if "orderDrink" in c.text]
     found = wanted = 0
     for clip in orders:
         slots = words(" ".join(json.loads(clip.text[clip.text.index("{") :]).values()))
         heard = words(" ".join(await as_in_a_call(transcriber, detector, at_level(clip.pcm(16000), -26))))
         found += sum(word in heard for word in slots)
         wanted += len(slots)
-    assert len(orders) >= 15
+    assert len(orders) >= 12
     assert found / wanted > 0.8
 
 
 async def test_commands_of_one_word_are_understood(transcriber, detector, clips):
-    said = [c for c in clips if c.kind == "interrupt.word" and "/sc_" in str(c.path)]
+    said = [c for c in clips if c.kind in {"interrupt.word", "backchannel.word"}]
     wrong = total = 0
     for clip in said:
         heard = words(" ".join(await as_in_a_call(transcriber, detector, at_level(clip.pcm(16000), -26))))
         wrong += min(1, errors(words(clip.text), heard))
         total += 1
-    assert total >= 10
-    assert wrong / total < 0.25
+    assert total >= 7
+    assert wrong <= 1  # measured: none
 
 
 async def test_coughs_and_dogs_say_little(transcriber, detector, clips):
-    noises = [c for c in clips if c.kind in {"noise.cough", "noise.dog_bark", "noise.fire_crackling"}][::2]
+    noises = [c for c in clips if c.kind.startswith("noise.") and c.kind != "noise.other_voices"]
     heard = [await as_in_a_call(transcriber, detector, c.pcm(16000)) for c in noises]
-    assert len(noises) >= 15
+    assert len(noises) >= 9
     assert sum(any(finals) for finals in heard) / len(noises) < 0.25
 
 

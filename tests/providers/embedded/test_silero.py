@@ -169,7 +169,7 @@ def test_a_broken_model_is_a_provider_error(tmp_path):
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000])
 async def test_it_hears_people_within_a_few_windows(detector, clips, rate_hz):
-    commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None][::10]
+    commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None]
     delays = []
     for clip in commands:
         onset_ms = 250 + 1000 * clip.onset_s
@@ -184,7 +184,7 @@ async def test_it_hears_people_within_a_few_windows(detector, clips, rate_hz):
 
 async def test_who_speaks_after_a_long_quiet_is_heard_as_soon(detector, clips):
     """A room at -70 dBFS for ten seconds, after a voice."""
-    commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None][::10]
+    commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None]
     before = at_level(commands[0].pcm(16000), -26)
     room = np.random.default_rng(7).normal(0, 10, 160_000).astype(np.int16)
     delays = []
