@@ -212,4 +212,4 @@ class Hearing:
         return events
 
     def _works(self, ears: AudioInput) -> list[Callable[[], Awaitable[None]]]:
-        return [ears.transcribing.run]
+        return [ears.transcription.run]
