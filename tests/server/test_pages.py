@@ -67,3 +67,8 @@ async def test_an_installation_without_a_page_says_so(page: Path, serve: Serve) 
 
 async def test_the_page_needs_no_key(page: Path, keyed: httpx.AsyncClient) -> None:
     assert (await keyed.get("/")).status_code == 200
+
+
+async def test_the_page_of_the_package_is_served(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/")).status_code == 200
+    assert (await client.get("/page/app.js")).status_code == 200

@@ -1,4 +1,4 @@
-"""The page at `/` and its files, under a policy that lets nothing in from elsewhere."""
+"""`GET /` and `/page/…`: the static page and its files, with a Content-Security-Policy that admits only this server."""
 
 from pathlib import Path
 
@@ -6,10 +6,12 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+from typing_extensions import override
 
+import bargein.server
 from bargein.wire.errors import WireError
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(bargein.server.__file__).parent / "page"
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -33,16 +35,17 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-"""Said here because a system's own table may be missing or wrong, and a browser refuses a module of another type."""
+"""Content types by suffix. Python's `mimetypes` reads the system's table, which may be missing or wrong, and a browser
+refuses a JavaScript module of another type."""
 
 router = APIRouter(include_in_schema=False)
 
 
 class PageFiles(StaticFiles):
-    """The page's files with their headers."""
+    """The page's static files, each sent with `HEADERS`."""
 
+    @override
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Answer with a file."""
         response = await super().get_response(path, scope)
         response.headers.update(HEADERS)
         if kind := _TYPES.get(Path(path).suffix.lower()):
@@ -52,7 +55,7 @@ class PageFiles(StaticFiles):
 
 @router.get("/")
 async def page() -> Response:
-    """The page."""
+    """Return the page."""
     index = PAGE / "index.html"
     if not index.is_file():
         raise WireError(404, "This installation has no page.")
@@ -60,6 +63,6 @@ async def page() -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page and its files."""
+    """Add the page's route and its folder of static files to `app`."""
     app.include_router(router)
     app.mount("/page", PageFiles(directory=PAGE, check_dir=False), name="page")
