@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def working(store: Store, handler: Callable[[Any, str], Awaitable[None]], name: str = "a") -> AsyncIterator[None]:
     worker = Worker(store.jobs, {"work": handler}, name)
-    store.jobs.on_news = worker.wake
+    store.jobs.on_submit = worker.wake
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(worker.run)
         yield
@@ -65,7 +65,7 @@ async def test_a_job_that_fails_is_done_again_later_and_later(store: Store, cloc
             due_ms = await store.jobs.due_in_ms() or 0
             if due_ms <= 300_000:  # else it is being done
                 clock.now_ms += due_ms
-                store.jobs.on_news()
+                store.jobs.on_submit()
             await anyio.sleep(0.005)
 
     with capture_logs() as lines:
@@ -137,10 +137,10 @@ async def test_what_a_killed_server_was_doing_is_done_again(store: Store, clock:
 
     await store.jobs.submit("work", {}, key="mine")
     await store.jobs.submit("work", {}, key="another's")
-    (mine,) = await store.jobs.take("a", 1, 60_000)
-    (another,) = await store.jobs.take("b", 1, 60_000)
+    (mine,) = await store.jobs.lease("a", 1, 60_000)
+    (another,) = await store.jobs.lease("b", 1, 60_000)
     assert (mine.key, another.key) == ("mine", "another's")
-    assert await store.jobs.take("c", 9, 60_000) == []
+    assert await store.jobs.lease("c", 9, 60_000) == []
     async with working(store, work, "a"):  # a has been killed and started again
         await eventually(store.jobs.waiting, lambda count: count == 1)
         assert done == ["mine"]

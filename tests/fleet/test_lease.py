@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bargein.fleet import lease
-from bargein.fleet.lease import Keeper
+from bargein.fleet.lease import LeaseKeeper
 from bargein.store import Store
 from bargein.store.nodes import NodeId
 from bargein.store.tables import live_calls, nodes
@@ -26,7 +26,7 @@ class Node:
         self.ended: list[str] = []
         self._store = store
         self.name = name
-        self.keeper = Keeper(store.nodes, name, clock, self._recover, journals.__contains__)
+        self.keeper = LeaseKeeper(store.nodes, name, clock, self._recover, journals.__contains__)
         self.keeper._steady_since_ms = clock.monotonic_ms() - lease.SILENT_MS
 
     async def _recover(self, call_id: str) -> None:
@@ -56,13 +56,13 @@ async def run_until(node: Node, true: Callable[[], Awaitable[bool] | bool]) -> N
 
 async def test_a_server_that_comes_back_ends_its_own_calls_at_once(store: Store, clock: HandClock) -> None:
     before, other = Node(store, "a", clock), Node(store, "b", clock)
-    await before.keeper.claim()
-    await other.keeper.claim()
+    await before.keeper.recover_own_calls()
+    await other.keeper.recover_own_calls()
     await before.has("one", "two")
     await other.has("three")
 
     again = Node(store, "a", clock)
-    await again.keeper.claim()
+    await again.keeper.recover_own_calls()
     await again.has("new")  # a call that begins meanwhile is not one of them
     await run_until(again, lambda: len(again.ended) == 2)
     assert sorted(again.ended) == ["one", "two"]
@@ -74,25 +74,25 @@ async def test_a_server_that_comes_back_ends_its_own_calls_at_once(store: Store,
 
 async def test_nobody_ends_the_calls_of_a_server_that_lives(store: Store, clock: HandClock) -> None:
     one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("x",))
-    await one.keeper.claim()
-    await two.keeper.claim()
+    await one.keeper.recover_own_calls()
+    await two.keeper.recover_own_calls()
     await one.has("x")
     await be_silent(store, "a", lease.SILENT_MS - 5000)
-    await two.keeper.look()
+    await two.keeper.check()
     assert two.ended == []
 
 
 async def test_the_calls_of_a_dead_server_are_ended_by_who_has_their_journals(store: Store, clock: HandClock) -> None:
     one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("here",))
-    await one.keeper.claim()
-    await two.keeper.claim()
+    await one.keeper.recover_own_calls()
+    await two.keeper.recover_own_calls()
     await one.has("here", "there")
     await be_silent(store, "a", lease.SILENT_MS + 1000)
-    await two.keeper.look()
+    await two.keeper.check()
     assert two.ended == ["here"]
     # a journal that is on the dead server's disk alone is waited for, but not for ever
     await be_silent(store, "a", lease.PATIENCE_MS)
-    await two.keeper.look()
+    await two.keeper.check()
     assert two.ended == ["here", "there"]
     async with store._database.reading() as connection:
         assert (await connection.execute(select(live_calls))).all() == []
@@ -100,29 +100,29 @@ async def test_the_calls_of_a_dead_server_are_ended_by_who_has_their_journals(st
 
 async def test_while_the_database_was_away_everybody_is_believed_to_live(store: Store, clock: HandClock) -> None:
     one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("x",))
-    await one.keeper.claim()
-    await two.keeper.claim()
+    await one.keeper.recover_own_calls()
+    await two.keeper.recover_own_calls()
     await one.has("x")
     await be_silent(store, "a", lease.SILENT_MS + 1000)
     two.keeper._steady_since_ms = clock.monotonic_ms() - lease.SILENT_MS + 1
-    await two.keeper.look()
+    await two.keeper.check()
     assert two.ended == []
     clock.now_ms += 1
-    await two.keeper.look()
+    await two.keeper.check()
     assert two.ended == ["x"]
 
 
 async def test_one_of_two_takes_a_call_over(store: Store, clock: HandClock) -> None:
     dead = Node(store, "dead", clock)
-    await dead.keeper.claim()
+    await dead.keeper.recover_own_calls()
     await dead.has("x")
     await be_silent(store, "dead", lease.SILENT_MS + 1000)
     rivals = [Node(store, name, clock, journals=("x",)) for name in ("a", "b", "c")]
     for rival in rivals:
-        await rival.keeper.claim()
+        await rival.keeper.recover_own_calls()
     async with anyio.create_task_group() as tasks:
         for rival in rivals:
-            tasks.start_soon(rival.keeper.look)
+            tasks.start_soon(rival.keeper.check)
     assert [call_id for rival in rivals for call_id in rival.ended] == ["x"]
 
 

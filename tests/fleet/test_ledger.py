@@ -63,7 +63,7 @@ async def test_what_can_be_written_is_written_before_it_returns() -> None:
             ("update", "a", {"x": 1}),
             ("finish", "a", {"status": "ended"}),
         ]
-        assert ledger.owed == 0
+        assert ledger.pending == 0
 
 
 async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,11 +74,11 @@ async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.M
         await ledger.begin("a", {"status": "in-progress", "startedAt": "t"})
         await ledger.begin("b", {"status": "in-progress"})
         await ledger.finish("a", {"status": "ended"})
-        assert (records.written, ledger.owed) == ([], 2)
+        assert (records.written, ledger.pending) == ([], 2)
         records.away = False
 
         async def look() -> int:
-            return ledger.owed
+            return ledger.pending
 
         await eventually(look, lambda owed: owed == 0)
         assert sorted(records.written) == [
@@ -99,22 +99,22 @@ async def test_a_record_that_no_database_takes_holds_up_no_other() -> None:
 
 async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(fleet_ledger, "MOST_OWED", 3)
+    monkeypatch.setattr(fleet_ledger, "MAX_PENDING", 3)
     records = Book()
     async with keeping(records) as (ledger, forgotten):
         for name in "abcde":
             await ledger.begin(name, {})
-            await ledger.settle()
+            await ledger.flush()
         records.away = True
         for name in "abcde":
             await ledger.finish(name, {"status": "ended"})
-        assert ledger.owed == 3
+        assert ledger.pending == 3
         assert forgotten == ["a", "b"]
         # one whose beginning is not on record is never left: nobody would look for it
         await ledger.begin("new", {})
         await ledger.finish("new", {"status": "ended"})
         records.away = False
-        await ledger.settle()
+        await ledger.flush()
     assert [call_id for step, call_id, _ in records.written if step == "finish"] == ["d", "e", "new"]
 
 
@@ -126,5 +126,5 @@ async def test_who_is_cancelled_while_waiting_owes_all_the_same() -> None:
         scope.cancel()
         await ledger.finish("a", {"status": "ended"})
     records.away = False
-    assert await ledger.settle()
+    assert await ledger.flush()
     assert records.written == [("finish", "a", {"status": "ended"})]

@@ -1,4 +1,4 @@
-"""Which servers live, and who ends the calls of one that does not."""
+"""Heartbeats of servers, and the server that ends the calls of a dead one."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,46 +14,46 @@ _log = structlog.get_logger("bargein.fleet")
 
 BEAT_S = 5.0
 SILENT_MS = 30_000
-"""A server that gave no sign of life for so long has lost its calls."""
+"""A server without a heartbeat for this long has lost its calls."""
 
 PATIENCE_MS = 300_000
-"""For so long the calls of a dead server are left to it, where only its own disk has their journals."""
+"""How long the calls of a dead server are left to it where only its own disk has their journals."""
 
 
-class Registry(Protocol):
-    """Where signs of life are left; see `bargein.store.nodes.NodeTable`."""
+class NodeRegistry(Protocol):
+    """The servers' heartbeats and their live calls (`bargein.store.nodes.NodeTable`)."""
 
     async def beat(self, node_id: str) -> None:
-        """Give a sign of life."""
+        """Record a heartbeat."""
         ...
 
     async def calls_of(self, node_id: str) -> Sequence[str]:
-        """The live calls of a server."""
+        """Return the ids of a server's live calls."""
         ...
 
     async def calls_of_the_dead(self, silent_ms: int) -> Sequence[str]:
-        """The live calls of servers that gave no sign of life for so long."""
+        """Return the ids of the live calls of servers without a heartbeat for `silent_ms`."""
         ...
 
     async def take_over(self, call_id: str, node_id: str, silent_ms: int) -> bool:
-        """Make such a call one's own."""
+        """Move a dead server's call to `node_id`; return False if another server was faster."""
         ...
 
 
-class Keeper:
-    """Gives signs of life, and ends what nobody holds any more.
+class LeaseKeeper:
+    """Records this server's heartbeats, and ends calls whose server is dead.
 
     Args:
-        registry: where signs of life are left.
-        node_id: this server.
-        clock: tells how long this server itself has been able to give signs of life.
+        registry: the servers' heartbeats.
+        node_id: the id of this server.
+        clock: measures how long this server itself has been able to record heartbeats.
         recover: ends a call that died with its server.
-        has_journal: whether this server's disk has the journal of a call.
+        has_journal: returns whether this server's disk has the journal of a call.
     """
 
     def __init__(
         self,
-        registry: Registry,
+        registry: NodeRegistry,
         node_id: str,
         clock: Clock,
         recover: Callable[[str], Awaitable[None]],
@@ -67,10 +67,10 @@ class Keeper:
         self._orphans: deque[str] = deque()
         self._steady_since_ms: float | None = None
 
-    async def claim(self) -> None:
-        """Give the first sign of life, and find this server's calls of before its restart, which `run` will end.
+    async def recover_own_calls(self) -> None:
+        """Record the first heartbeat, and find this server's calls from before its restart, which `run` will end.
 
-        To be awaited before any call can begin.
+        Await this before any call can begin.
 
         Raises:
             StoreError: the database is away.
@@ -78,12 +78,12 @@ class Keeper:
         await self._registry.beat(self._node_id)
         self._orphans.extend(await self._registry.calls_of(self._node_id))
 
-    def leave_to_its_journal(self, call_id: str) -> None:
-        """Have `run` end a call of this server as if it had died with it."""
+    def end_from_journal(self, call_id: str) -> None:
+        """Have `run` end a call of this server from its journal, as after a crash."""
         self._orphans.append(call_id)
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Record heartbeats and end orphaned calls until cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._beat)
             while True:
@@ -91,17 +91,17 @@ class Keeper:
                     await self._end(self._orphans.popleft())
                 await anyio.sleep(BEAT_S)
                 try:
-                    await self.look()
+                    await self.check()
                 except StoreError:
                     self._steady_since_ms = None
 
-    async def look(self) -> None:
-        """End the calls of servers that are dead.
+    async def check(self) -> None:
+        """End the calls of dead servers.
 
         Raises:
             StoreError: the database is away.
         """
-        # While the database was away nobody could give a sign of life: for as long all others are believed to live.
+        # While the database was away no server could record a heartbeat, so all of them count as alive for that long.
         if self._steady_since_ms is None or self._clock.monotonic_ms() - self._steady_since_ms < SILENT_MS:
             return
         for call_id in await self._registry.calls_of_the_dead(SILENT_MS):

@@ -54,7 +54,7 @@ class Calls(Records):
             for job in jobs if ended else ():
                 await self.jobs.put(connection, job)
         if ended:
-            self.jobs.on_news()
+            self.jobs.on_submit()
         return ended
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
@@ -90,7 +90,7 @@ class Calls(Records):
             await self._change(connection, row, wanted)
             for job in jobs:
                 await self.jobs.put(connection, job)
-        self.jobs.on_news()
+        self.jobs.on_submit()
         return True
 
     async def _change_unended(self, connection: AsyncConnection, call_id: str, changes: JsonObject) -> bool:

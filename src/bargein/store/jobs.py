@@ -1,4 +1,4 @@
-"""Jobs as rows: put there in the transaction of what they come from, taken by one server at a time, gone when done."""
+"""Jobs as rows: written in the transaction they come from, leased by one server at a time, deleted when done."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from bargein.wire.base import JsonObject
 
 
 class NewJob(NamedTuple):
-    """A job to be put down; see `bargein.ports.Jobs.submit`."""
+    """A job to be submitted (`bargein.ports.Jobs.submit`)."""
 
     kind: str
     payload: JsonObject
@@ -22,28 +22,28 @@ class NewJob(NamedTuple):
 
 
 class JobTable:
-    """The jobs (`bargein.ports.Jobs`), and what takes them from there (`bargein.fleet.jobs.Shelf`).
+    """The stored jobs: a `bargein.ports.Jobs` and a `bargein.fleet.jobs.JobQueue`.
 
-    Jobs about one call (`payload["callId"]`) are done in their order, the others side by side.
+    Jobs about one call (`payload["callId"]`) run in their order, the others side by side.
 
     Args:
-        database: where they are.
-        clock: says what is due.
+        database: the database that holds them.
+        clock: the clock by which they are due.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self.on_news: Callable[[], None] = lambda: None
+        self.on_submit: Callable[[], None] = lambda: None
 
     async def submit(self, kind: str, payload: JsonObject, *, key: str) -> None:
-        """See `bargein.ports.Jobs.submit`."""
+        """Store a job in a transaction of its own; one that waits under the same key is not stored again."""
         async with self._database.writing() as connection:
             await self.put(connection, NewJob(kind, payload, key))
-        self.on_news()
+        self.on_submit()
 
     async def put(self, connection: AsyncConnection, job: NewJob) -> None:
-        """Put a job down as a part of a transaction; one that waits under the same key is that job."""
+        """Store a job as part of a transaction; one that waits under the same key is not stored again."""
         now = self._clock.epoch_ms()
         about: object = job.payload.get("callId")
         values: dict[str, Any] = {
@@ -58,13 +58,13 @@ class JobTable:
         if (await connection.execute(select(jobs.c.id).where(jobs.c.key == job.key))).first() is None:
             await connection.execute(insert(jobs).values(values))
 
-    async def take(self, node_id: str, count: int, lease_ms: int) -> Sequence[Job]:
-        """Take jobs that are due; nobody else takes them before `lease_ms` have passed.
+    async def lease(self, node_id: str, count: int, lease_ms: int) -> Sequence[Job]:
+        """Lease jobs that are due; no other server can lease them before `lease_ms` have passed.
 
         Args:
-            node_id: who takes them.
-            count: at most so many.
-            lease_ms: for so long.
+            node_id: the id of the server that leases them.
+            count: the number of jobs at most.
+            lease_ms: the length of the lease.
         """
         now = self._clock.epoch_ms()
         wanted = (
@@ -78,20 +78,20 @@ class JobTable:
             rows = (await connection.execute(wanted)).mappings().all()
             ids = [row["id"] for row in rows]
             if ids:
-                lease = {"leased_by": node_id, "leased_until": now + lease_ms}
-                await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(lease))
+                leased = {"leased_by": node_id, "leased_until": now + lease_ms}
+                await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(leased))
         return [
             Job(row["id"], row["kind"], row["payload"], row["key"], row["attempts"], now - row["created_at"])
             for row in rows
         ]
 
-    async def done(self, job_id: int) -> None:
-        """Strike a job out."""
+    async def complete(self, job_id: int) -> None:
+        """Delete a job that is done or given up."""
         async with self._database.writing() as connection:
             await connection.execute(delete(jobs).where(jobs.c.id == job_id))
 
-    async def again(self, job_id: int, in_ms: int) -> None:
-        """A job failed: it is due again so much later."""
+    async def retry(self, job_id: int, in_ms: int) -> None:
+        """Count a failed attempt, and make the job due again in `in_ms`."""
         values = {
             "attempts": jobs.c.attempts + 1,
             "due_at": self._clock.epoch_ms() + in_ms,
@@ -102,14 +102,14 @@ class JobTable:
             await connection.execute(update(jobs).where(jobs.c.id == job_id).values(values))
 
     async def release(self, node_id: str) -> None:
-        """Let go of what a server took that is no more; they are due now."""
+        """Release the leases of an earlier process of a server; its jobs are due now."""
         now = self._clock.epoch_ms()
         values = {"leased_by": None, "leased_until": None, "due_at": now}
         async with self._database.writing() as connection:
             await connection.execute(update(jobs).where(jobs.c.leased_by == node_id).values(values))
 
     async def due_in_ms(self) -> int | None:
-        """How long until a job is due; None while there is none."""
+        """Return the time until the next job is due; None if there is none."""
         now = self._clock.epoch_ms()
         when = func.min(func.coalesce(jobs.c.leased_until, jobs.c.due_at))
         async with self._database.reading() as connection:
@@ -117,7 +117,7 @@ class JobTable:
         return None if due is None else max(0, due - now)
 
     async def waiting(self) -> int:
-        """How many jobs there are."""
+        """Return the number of stored jobs."""
         async with self._database.reading() as connection:
             return (await connection.execute(select(func.count()).select_from(jobs))).scalar_one()
 

@@ -16,7 +16,7 @@ from bargein.store.tables import live_calls, nodes
 
 
 class NodeTable:
-    """Signs of life, and who has which live call (`bargein.fleet.lease.Registry`).
+    """Signs of life, and who has which live call (`bargein.fleet.lease.NodeRegistry`).
 
     On Postgres the database's own clock counts, so that servers whose clocks differ agree.
 

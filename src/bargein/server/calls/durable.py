@@ -9,7 +9,7 @@ import structlog
 
 from bargein.clock import Clock
 from bargein.fleet.jobs import Handler, Worker
-from bargein.fleet.lease import Keeper
+from bargein.fleet.lease import LeaseKeeper
 from bargein.fleet.ledger import Ledger
 from bargein.server.calls.recovery import Recovery
 from bargein.settings import Settings
@@ -61,8 +61,8 @@ class Durable:
         self._worker: Worker | None = None
         registry = _Book(store, node.id)
         recovery = Recovery(store, settings.data_dir, clock, registry.finish)
-        self._keeper = Keeper(store.nodes, node.id, clock, recovery.end, recovery.has_journal)
-        self.ledger = Ledger(registry, self._keeper.leave_to_its_journal)
+        self._keeper = LeaseKeeper(store.nodes, node.id, clock, recovery.end, recovery.has_journal)
+        self.ledger = Ledger(registry, self._keeper.end_from_journal)
 
     @classmethod
     async def open(cls, store: Store, settings: Settings, clock: Clock) -> "Durable":
@@ -75,7 +75,7 @@ class Durable:
         node = await anyio.to_thread.run_sync(NodeId, settings.data_dir)
         try:
             durable = cls(store, settings, clock, node)
-            await durable._keeper.claim()
+            await durable._keeper.recover_own_calls()
         except BaseException:
             node.close()
             raise
@@ -89,7 +89,7 @@ class Durable:
             handlers: who does jobs, by their kind.
         """
         self._worker = worker = Worker(self._store.jobs, handlers, self.node_id)
-        self._store.jobs.on_news = worker.wake
+        self._store.jobs.on_submit = worker.wake
         for work in (self.ledger.run, worker.run, self._keeper.run):
             tasks.start_soon(work)
 
@@ -103,10 +103,10 @@ class Durable:
         """Write what is still owed, for some seconds; what cannot be written, the next start finds in the journals."""
         with anyio.CancelScope(shield=True):
             with anyio.move_on_after(_SETTLE_S):
-                while not await self.ledger.settle():  # noqa: ASYNC110  # a database tells nobody that it is back
+                while not await self.ledger.flush():  # noqa: ASYNC110  # a database tells nobody that it is back
                     await anyio.sleep(0.5)
-            if self.ledger.owed:
-                _log.error("calls' records could not be written; the next start will", calls=self.ledger.owed)
+            if self.ledger.pending:
+                _log.error("calls' records could not be written; the next start will", calls=self.ledger.pending)
             else:
                 await self._leave()
             self._node.close()
