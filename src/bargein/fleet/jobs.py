@@ -153,6 +153,6 @@ class Worker:
 
 
 def _wait_ms(attempts: int) -> int:
-    """Return the wait after a failure that `attempts` others preceded: doubled each time, with jitter to spread retries."""
+    """Return the wait after one more failure than `attempts`: it doubles each time, with jitter to spread retries."""
     limit_ms = min(_FIRST_WAIT_MS << min(attempts, 20), _MAX_WAIT_MS)
     return int(limit_ms * random.uniform(0.75, 1.0))  # noqa: S311  # jitter need not be unpredictable
