@@ -39,7 +39,7 @@ format: $(VENV)/.dev  ## let ruff format and fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-compatibility: $(VENV)/.dev  ## write docs/compatibility.md anew from the code
+compatibility: $(VENV)/.dev  ## write docs/reference/compatibility.md anew from the code
 	$(BIN)/python -m dev.compatibility
 
 clean:

@@ -1,4 +1,4 @@
-"""Makes `docs/compatibility.md` from the code: `python -m dev.compatibility`, or `make compatibility`.
+"""Makes `docs/reference/compatibility.md` from the code: `python -m dev.compatibility`, or `make compatibility`.
 
 What is said there follows from what the server does: from the types of its messages, its routes, its table of what it
 leaves to Vapi's cloud, the providers that it can cast, the tools that it runs and the fields of an assistant that its
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bargein.server.agents.egress import Egress
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "docs" / "compatibility.md"
+TARGET = ROOT / "docs" / "reference" / "compatibility.md"
 FINALS = 'transcript[transcriptType="final"]'
 
 HEAD = """# Compatibility

@@ -1,4 +1,4 @@
-"""`docs/compatibility.md` is what the code says of itself, and each test that it names is there and proves its row."""
+"""`docs/reference/compatibility.md` is current, and each test that it names exists and proves its row."""
 
 import ast
 from functools import cache

@@ -34,15 +34,15 @@ def write(report: JsonObject, folder: Path) -> None:
 
 
 def publish(report: JsonObject, checkout: Path) -> None:
-    """Write pictures into docs/images, and what stands between the markers of docs/interruption.md and README.md anew.
+    """Write pictures into docs/images, and replace what is between the markers of the pages.
 
-    A page without the markers is left alone.
+    The pages are README.md and docs/measurements/interruption.md. A page without the markers is left alone.
     """
     images = checkout / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
     for name, svg in pictures(report).items():
         (images / f"interruption-{name}.svg").write_text(svg + "\n", encoding="utf-8")
-    _between(checkout / "docs" / "interruption.md", _in_words(report, "images/"))
+    _between(checkout / "docs" / "measurements" / "interruption.md", _in_words(report, "../images/"))
     _between(checkout / "README.md", "\n".join(_targets(report)))
 
 

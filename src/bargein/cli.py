@@ -1,4 +1,4 @@
-"""The command line: `bargein serve`, `talk`, `call`, `replay`, `mark`, `tune`, `doctor`."""
+"""The command line: `bargein serve`, `talk`, `call`, `replay`, `mark`, `tune`, `doctor`, `docs`."""
 
 import json
 import sys
@@ -300,6 +300,26 @@ def doctor() -> None:
             typer.echo(f"      {'':<24} fix: {finding.fix}")
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def docs(
+    page: Annotated[str | None, typer.Argument(help="The page to print; without it, all pages are listed.")] = None,
+) -> None:
+    """List the pages of the documentation, or print one.
+
+    For example: bargein docs telephony
+    """
+    from bargein.documentation import DocumentationError, find_page, list_pages  # noqa: PLC0415
+
+    try:
+        if page is not None:
+            typer.echo(find_page(page).path.read_text(encoding="utf-8").rstrip())
+            return
+        for one in list_pages():
+            typer.echo(f"  {one.name:<28} {one.title}")
+    except DocumentationError as error:
+        raise _fail(str(error)) from None
 
 
 sip = typer.Typer(no_args_is_help=True, help="Telephone calls over SIP.")

@@ -117,7 +117,7 @@ class Settings:
         echo_cancellation: in which calls the assistant's own voice is taken out of what is heard: in none, in those at
             8 kHz, or in all (`BARGEIN_ECHO_CANCELLATION`: off, telephone or all). Needs the extra `echo`.
         early_replies: whether a model may be asked before it is certain that the caller has finished
-            (`BARGEIN_EARLY_REPLIES`, 1 or 0; docs/endpointing.md).
+            (`BARGEIN_EARLY_REPLIES`, 1 or 0; docs/reference/endpointing.md).
         turn_model: what judges a caller's pauses: `embedded`, or `smart-turn` of the extra of that name
             (`BARGEIN_TURN_MODEL`).
         twilio_account_sid: for phone numbers of that account that bring no token of their own (`TWILIO_ACCOUNT_SID`).

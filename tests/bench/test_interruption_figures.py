@@ -258,15 +258,15 @@ def test_pages_and_pictures_tell_the_figures(tmp_path: Path) -> None:
 
 
 def test_publishing_changes_what_is_between_the_markers(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/measurements").mkdir(parents=True)
     (tmp_path / "README.md").write_text("# a\n<!-- figures -->\nold\n<!-- /figures -->\nb\n", encoding="utf-8")
-    (tmp_path / "docs/interruption.md").write_text("no marks\n", encoding="utf-8")
+    (tmp_path / "docs/measurements/interruption.md").write_text("no marks\n", encoding="utf-8")
     publish(report(), tmp_path)
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# a\n<!-- figures -->\n| ")
     assert readme.endswith(".\n<!-- /figures -->\nb\n")
     assert "old" not in readme
-    assert (tmp_path / "docs/interruption.md").read_text(encoding="utf-8") == "no marks\n"
+    assert (tmp_path / "docs/measurements/interruption.md").read_text(encoding="utf-8") == "no marks\n"
     assert len(list((tmp_path / "docs/images").glob("interruption-*.svg"))) == 4
 
 

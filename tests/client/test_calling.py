@@ -139,7 +139,7 @@ async def test_whoever_may_not_listen_in_still_follows_the_call() -> None:
     [
         ("customer-busy", "the line was busy"),
         ("customer-did-not-answer", "nobody answered"),
-        ("vonage-failed-to-connect-call", "docs/telephony.md"),
+        ("vonage-failed-to-connect-call", "bargein docs troubleshooting"),
         ("call.in-progress.error-providerfault-transport-never-connected", "BARGEIN_PUBLIC_URL"),
     ],
 )
@@ -183,7 +183,7 @@ async def test_a_number_that_the_server_does_not_have_is_told_with_those_that_it
         with pytest.raises(ClientError, match=r"has \+15550001111 \(n1\)"):
             await made(server, [], by="n2")
         server.numbers.clear()
-        with pytest.raises(ClientError, match=r"docs/telephony\.md"):
+        with pytest.raises(ClientError, match=r"bargein docs telephony"):
             await made(server, [], by="n2")
 
 

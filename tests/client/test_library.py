@@ -18,7 +18,7 @@ from tests.test_readme import hang_up_from_outside
 
 pytestmark = pytest.mark.anyio
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "client.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "client.md"
 BEA = {"type": "assistant", "assistantName": "Bea"}
 NUMBER = {"type": "number", "number": "+14155550100"}
 

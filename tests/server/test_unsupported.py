@@ -29,7 +29,7 @@ async def test_it_says_so_in_the_error_shape(client: httpx.AsyncClient, method: 
     assert answer.status_code == 501
     body = answer.json()
     assert (body["error"], body["statusCode"]) == ("Not Implemented", 501)
-    assert body["message"] == f"{method} {url} is not supported by this server: see docs/api.md."
+    assert body["message"] == f"{method} {url} is not supported by this server: see `bargein docs api`."
 
 
 async def test_a_stranger_is_told_nothing(keyed: httpx.AsyncClient) -> None:
@@ -38,7 +38,7 @@ async def test_a_stranger_is_told_nothing(keyed: httpx.AsyncClient) -> None:
 
 
 def test_the_document_lists_them() -> None:
-    text = (REPOSITORY / "docs" / "api.md").read_text()
+    text = (REPOSITORY / "docs" / "reference" / "api.md").read_text()
     assert [path for path in ABSENT if f"`{path}`" not in text] == []
 
 

@@ -32,7 +32,7 @@ _DETECTING_S = 0.002
 _JUDGING_S = 0.010
 _UNDERSTANDING_S = 0.035
 _UNDERSTANDING_S_PER_S = 0.020
-"""What the models take on the machine that measured (`docs/interruption.md`)."""
+"""What the models take on the machine that measured (`docs/measurements/interruption.md`)."""
 
 
 class _Jumping(selectors.DefaultSelector):

@@ -1,6 +1,6 @@
 """A client of Vapi's WebSocket transport: for bargein, and for any server of that protocol.
 
-Async and typed; nothing of the server is imported. docs/client.md has an example.
+Async and typed; nothing of the server is imported. docs/guides/client.md has an example.
 """
 
 from bargein.client.connection import Audio, CallInfo, Connection, Message, Server, create_call, is_there, join, ring

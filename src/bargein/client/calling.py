@@ -37,13 +37,13 @@ _WENT_WELL = (
 _HINTS = {
     "customer-busy": "the line was busy",
     "customer-did-not-answer": "nobody answered",
-    "call.start.error-get-transport": "the carrier's library is missing on the server: see docs/telephony.md",
+    "call.start.error-get-transport": "the carrier's library is missing on the server: see `bargein docs telephony`",
     "call.in-progress.error-providerfault-transport-never-connected": (
         "the carrier did not reach the server: is BARGEIN_PUBLIC_URL its public address? `bargein doctor` looks"
     ),
 }
 _CARRIERS_NO = "-failed-to-connect-call"
-_CARRIERS_NO_HINT = "the carrier would not place it: its words stand above, and docs/telephony.md has a list"
+_CARRIERS_NO_HINT = "the carrier did not place the call, for the reason above: see `bargein docs troubleshooting`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,9 @@ async def number_named(server: Server, name: str) -> JsonObject:
         if name in (number.get("id"), number.get("number"), number.get("sipUri")):
             return number
     known = ", ".join(f"{one.get('number') or one.get('sipUri')} ({one.get('id')})" for one in numbers[:10])
-    raise ClientError(f"{server.url} has no phone number {name}; it has {known or 'none: see docs/telephony.md'}")
+    raise ClientError(
+        f"{server.url} has no phone number {name}; it has {known or 'none: see `bargein docs telephony`'}"
+    )
 
 
 def is_live(record: JsonObject) -> bool:

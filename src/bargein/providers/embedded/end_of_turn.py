@@ -2,7 +2,7 @@
 
 The transcriber's encoder, which has heard much speech, says what the last second sounded like; runs of voice say in
 which rhythm somebody speaks; the words say whether they could be all. A network of a few thousand weights puts that
-together. It is trained by `python -m training.end_of_turn` (`docs/endpointing.md` is its model card).
+together. It is trained by `python -m training.end_of_turn` (`docs/measurements/endpointing.md` is its model card).
 """
 
 import re

@@ -2,8 +2,8 @@
 
 The transcriber's encoder, which has heard much speech, says what sounds there are; a network of a few thousand weights
 says what they mean: somebody takes the floor, somebody only listens aloud ("uh-huh"), or it is no speech at all. It is
-trained by `python -m training.interruption_classifier` (`docs/interruption.md` is its model
-card); its weights lie beside this file.
+trained by `python -m training.interruption_classifier` (`docs/measurements/interruption.md` is its model card); its
+weights lie beside this file.
 """
 
 from pathlib import Path

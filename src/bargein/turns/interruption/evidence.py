@@ -15,8 +15,8 @@ THRESHOLDS = (
     (160, 0.90), (224, 0.88), (288, 0.85), (352, 0.84), (416, 0.80), (480, 0.72), (544, 0.67), (608, 0.63), (704, 0.61),
     (800, 0.61),
 )  # fmt: skip
-"""From this much of a voice on (ms), this probability suffices. Found by cross-validation (`docs/interruption.md`), the
-first three raised: the youngest voices are told worst."""
+"""From this much of a voice on (ms), this probability suffices. Found by cross-validation
+(`docs/measurements/interruption.md`), the first three raised: the youngest voices are told worst."""
 
 ECHO = 0.4
 """A voice that is so likely our own come back is not the caller's."""

@@ -62,7 +62,9 @@ async def _refuse(request: Request) -> None:
     Raises:
         WireError: 501, always.
     """
-    raise WireError(501, f"{request.method} {request.url.path} is not supported by this server: see docs/api.md.")
+    raise WireError(
+        501, f"{request.method} {request.url.path} is not supported by this server: see `bargein docs api`."
+    )
 
 
 for _path, _methods in ABSENT.items():

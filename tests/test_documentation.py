@@ -1,0 +1,146 @@
+"""The pages of the documentation: links, names of pages in messages, the wheel, and `bargein docs`."""
+
+import re
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bargein import documentation
+from bargein.cli import app
+from bargein.documentation import DocumentationError, find_page, list_pages
+from tests.conftest import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "CHANGELOG.md",
+    REPOSITORY / "clients" / "daily-js" / "README.md",
+    *sorted(DOCS.rglob("*.md")),
+]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
+NAMED_PAGE = re.compile(r"`bargein docs ([a-z][\w/-]*)`")
+NAMED_FILE = re.compile(r"\bdocs/[\w/-]+\.md\b")
+CODE = [path for folder in ("src", "bench", "dev", "tests") for path in sorted((REPOSITORY / folder).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    found: set[str] = set()
+    for heading in HEADING.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        number = 0
+        while (anchor := f"{slug}-{number}" if number else slug) in found:
+            number += 1
+        found.add(anchor)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken: list[str] = []
+    for target in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (page.parent / file).resolve() if file else page
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = DOCS / "README.md"
+    linked = {(DOCS / target.partition("#")[0]).resolve() for target in LINK.findall(index.read_text(encoding="utf-8"))}
+    assert [name_of(page) for page in sorted(DOCS.rglob("*.md")) if page != index and page not in linked] == []
+
+
+def test_every_page_that_a_message_or_a_page_names_exists() -> None:
+    named = [(path, name) for path in [*CODE, *PAGES] for name in NAMED_PAGE.findall(path.read_text(encoding="utf-8"))]
+    assert len(named) > 3
+    assert any(path.is_relative_to(REPOSITORY / "src") for path, _ in named)
+    for path, name in named:
+        assert find_page(name, DOCS).path.is_file(), f"{name_of(path)} names {name}"
+
+
+def test_every_page_that_the_code_names_by_its_file_exists() -> None:
+    wrong = [
+        f"{name_of(path)}: {file}"
+        for path in CODE
+        for file in NAMED_FILE.findall(re.sub(r"https?://\S+", "", path.read_text(encoding="utf-8")))
+        if not (REPOSITORY / file).is_file()
+    ]
+    assert wrong == []
+
+
+def test_no_message_names_a_page_by_its_file_which_a_wheel_has_elsewhere() -> None:
+    """A message is a string that is shown; a docstring or a comment is read in the checkout."""
+    shown = re.compile(r"""["'][^"'\n]*\bdocs/[\w/-]+\.md""")
+    found = [
+        f"{name_of(path)}: {line.strip()}"
+        for path in sorted((REPOSITORY / "src").rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if shown.search(line) and '"""' not in line
+    ]
+    assert found == []
+
+
+def test_the_wheel_contains_every_page() -> None:
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "docs" in wheel["only-include"]
+    assert wheel["sources"]["docs"] == "bargein/docs"
+    left_out = [
+        name_of(page)
+        for page in DOCS.rglob("*.md")
+        for pattern in wheel["exclude"]
+        if fnmatch(name_of(page), pattern) or name_of(page).startswith(f"{pattern}/")
+    ]
+    assert left_out == []
+
+
+def test_a_wheels_own_pages_are_used_before_those_of_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "bargein"
+    (package / "docs" / "guides").mkdir(parents=True)
+    (package / "docs" / "guides" / "telephony.md").write_text("# Telephones\n", encoding="utf-8")
+    monkeypatch.setattr(documentation, "_PACKAGE", package)
+    assert [(page.name, page.title) for page in list_pages()] == [("guides/telephony", "Telephones")]
+
+
+def test_an_installation_without_pages_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DocumentationError, match="there is no documentation in"):
+        list_pages(tmp_path)
+
+
+def test_pages_are_listed_with_their_titles() -> None:
+    pages = list_pages()
+    assert pages[0].name == "README"
+    assert {page.path for page in pages} == set(DOCS.rglob("*.md"))
+    shown = CliRunner().invoke(app, ["docs"])
+    assert shown.exit_code == 0
+    for page in pages:
+        assert re.search(rf"^  {page.name} +{re.escape(page.title)}$", shown.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["telephony", "guides/telephony", "docs/guides/telephony.md", "Guides/Telephony"])
+def test_a_page_is_printed_by_its_name(name: str) -> None:
+    shown = CliRunner().invoke(app, ["docs", name])
+    assert shown.exit_code == 0
+    assert shown.output.strip() == (DOCS / "guides" / "telephony.md").read_text(encoding="utf-8").strip()
+
+
+def test_an_unknown_page_is_refused() -> None:
+    shown = CliRunner().invoke(app, ["docs", "nowhere"])
+    assert shown.exit_code == 2
+    assert "there is no page nowhere; `bargein docs` lists the pages" in shown.output
