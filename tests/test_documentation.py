@@ -25,7 +25,11 @@ HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 NAMED_PAGE = re.compile(r"`bargein docs ([a-z][\w/-]*)`")
 NAMED_FILE = re.compile(r"\bdocs/[\w/-]+\.md\b")
-CODE = [path for folder in ("src", "bench", "dev", "tests") for path in sorted((REPOSITORY / folder).rglob("*.py"))]
+CODE = [
+    path
+    for folder in ("src", "bench", "dev", "tests", "training")
+    for path in sorted((REPOSITORY / folder).rglob("*.py"))
+]
 
 
 def name_of(path: Path) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bargein.ports import BargeinError
+from bargein.errors import BargeinError
 
 SECTIONS = ("", "guides", "reference", "measurements")
 """Folders of pages, in the order in which they are listed and in which a page is looked for by its last name."""

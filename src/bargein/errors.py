@@ -21,6 +21,7 @@ The tree, with the module of each:
         ClientError  (client.errors)
             RefusedError  (client.errors)
             UnreachableError  (client.errors)
+        DocumentationError  (documentation)
         CarrierError  (ports.errors)
             NotThereError  (carriers.telnyx.client)
             RefusedError  (carriers.vonage.rest)
