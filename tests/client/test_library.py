@@ -69,8 +69,8 @@ def test_it_is_imported_without_the_server() -> None:
     modules = done.stdout.split()
     ours = {name for name in modules if name.startswith("bargein.")}
     assert ours <= {name for name in ours if name.startswith("bargein.client.")} | {
-        "bargein.audio", "bargein.audio.pcm", "bargein.client", "bargein.clock", "bargein.settings", "bargein.wire",
-        "bargein.wire.base",
+        "bargein.audio", "bargein.audio.pcm", "bargein.client", "bargein.clock", "bargein.errors", "bargein.settings",
+        "bargein.wire", "bargein.wire.base",
     }  # fmt: skip
     heavy = {
         "fastapi",
