@@ -1,8 +1,8 @@
-"""Makes `docs/reference/compatibility.md` from the code: `python -m dev.compatibility`, or `make compatibility`.
+"""Generate `docs/reference/compatibility.md` from the code: `python -m dev.compatibility`, or `make compatibility`.
 
-What is said there follows from what the server does: from the types of its messages, its routes, its table of what it
-leaves to Vapi's cloud, the providers that it can cast, the tools that it runs and the fields of an assistant that its
-code reads. A message counts as working only with a test that causes it (`EVIDENCE`).
+The page follows from the types of the server's messages, its routes, its table of unsupported paths, the providers that
+it can create, the tools that it runs, and the fields of an assistant that its code reads. A message counts as working
+only with a test that causes it (`dev.evidence`).
 """
 
 import ast
@@ -18,6 +18,7 @@ from bargein.call.tools.declarations import INSIDE
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
+from bargein.server.agents.unsupported import NOT_HERE
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
 from bargein.settings import Settings
@@ -40,14 +41,22 @@ FINALS = 'transcript[transcriptType="final"]'
 
 HEAD = """# Compatibility
 
-What of Vapi's API this server does. This page is generated from the code by `make compatibility`, and
-a test sees that it is current.
+The parts of Vapi's API that this server implements. This page is generated from the code by `make compatibility`, and
+a test checks that it is current.
 
-- **works**: it is done. For a message, the test that causes it is named.
-- **kept**: it is checked, stored and given back, and has no effect on a call.
+- **works**: implemented. For a message or a tool, the test that proves it is named.
+- **kept**: checked, stored and returned, without effect on a call. A message of this kind can be subscribed to, and is
+  never sent.
 - **501**: the server answers `501 Not Implemented`, in Vapi's error shape.
-- **no**: it is not there; a path without an answer of its own gives 404.
+- **no**: not there; the path answers 404.
 """
+
+INTRODUCTIONS = {
+    "Providers": f"""An assistant that names a provider of the last column can be stored, changed and read.
+A call with it ends at its start with `{NOT_HERE}`, and its `endedMessage` says what to use
+instead.""",
+}
+"""Sentences between a heading and its table."""
 
 UNPROVEN = "done, without a test that causes it"
 """No row may say this; a test sees to it."""
@@ -69,10 +78,11 @@ def page() -> str:
         ("Messages from clients", ("message", "", "test"), inbound_messages()),
         ("Endpoints", ("path", "works", "501", "no"), endpoint_rows()),
         ("Fields of an assistant", ("field", ""), assistant_fields()),
-        ("Providers", ("part", "works", "kept"), providers()),
+        ("Providers", ("part", "works", "stored; a call with it ends at its start"), providers()),
         ("Tools", ("type", "", "test"), tools()),
     ):
-        parts.append(f"## {title}\n\n{_table(head, rows)}\n")
+        text = f"{INTRODUCTIONS[title]}\n\n" if title in INTRODUCTIONS else ""
+        parts.append(f"## {title}\n\n{text}{_table(head, rows)}\n")
     return "\n".join(parts)
 
 
@@ -171,7 +181,7 @@ def assistant_fields() -> Table:
     """Every field of an assistant, and whether any code of a call reads it."""
     read = _fields_read()
     names = {name: field.alias or name for name, field in Assistant.model_fields.items()}
-    return [(f"`{names[name]}`", "works" if names[name] in read else "kept") for name in names]
+    return [(f"`{name}`", evidence.FIELDS.get(name, "works") if name in read else "kept") for name in names.values()]
 
 
 @cache
@@ -179,10 +189,13 @@ def _fields_read() -> frozenset[str]:
     aliases = {name: field.alias or name for name, field in Assistant.model_fields.items()}
     found: set[str] = set()
     for path in _code():
-        room = path.relative_to(ROOT / "src" / "bargein").parts[0]
-        if room in ("wire", "client") or path.name == "variables.py":
-            continue  # what only carries or fills in a field does not act on it
+        package = path.relative_to(ROOT / "src" / "bargein").parts[0]
+        if package == "client" or path.name == "variables.py":
+            continue  # code that only carries or fills in a field does not act on it
         for node in ast.walk(ast.parse(path.read_text())):
+            if package == "wire":  # the types name every field; the functions beside them read some
+                found |= {name for name in _read_from_json(node) if name in aliases.values()}
+                continue
             found |= {aliases[name] for name in _attributes(node) if name in aliases}
             found |= {name for name in _strings(node) if name in aliases.values()}
     return frozenset(found)
@@ -195,12 +208,19 @@ def _attributes(node: ast.AST) -> list[str]:
 
 def _strings(node: ast.AST) -> list[str]:
     """`assistant.get("hooks")`, `assistant["hooks"]`, and any name that is nothing but a field of an assistant."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_assistant(node.func):
-        return [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    if read := _read_from_json(node):
+        return read
     if isinstance(node, ast.Subscript) and _is_assistant(node.value) and isinstance(node.slice, ast.Constant):
         return [str(node.slice.value)]
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value != node.value.lower():
         return [node.value]
+    return []
+
+
+def _read_from_json(node: ast.AST) -> list[str]:
+    """`assistant.get("hooks")`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_assistant(node.func):
+        return [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
     return []
 
 
@@ -271,8 +291,8 @@ def _tool(kind: str) -> tuple[str, str]:
     if kind in evidence.TOOLS:
         return evidence.NOTES.get(kind, "works"), f"`{evidence.TOOLS[kind]}`"
     if kind in INSIDE:
-        return "kept; a call of it fails in words", ""
-    return "kept; a call of it goes to its `server`, or fails in words", ""
+        return "kept; the model gets an error when it calls it", ""
+    return "kept; a call of it goes to its `server`, or the model gets an error", ""
 
 
 if __name__ == "__main__":

@@ -69,10 +69,21 @@ TOOLS = {
 
 NOTES = {
     "transfer": "works where the carrier can transfer; over a WebSocket it is refused with 501",
-    "dtmf": "works where the carrier can press keys; else it fails in words",
-    "transferCall": "works where the carrier can transfer or the owner's server forwards; else it fails in words",
+    "dtmf": "works where the carrier can press keys; elsewhere the model gets an error",
+    "transferCall": (
+        "works where the carrier can transfer or the owner's server forwards; elsewhere the model gets an error"
+    ),
 }
-"""What is said in place of "works"."""
+"""Texts in place of "works", for messages and tools."""
+
+FIELDS = {
+    "voicemailDetection": (
+        "works in outbound telephone calls: by the words and the beep of a voicemail, and with provider `twilio` by "
+        "the carrier too; no model is asked"
+    ),
+    "transportConfigurations": "`timeout` works: for how long a telephone rings; the rest is kept",
+}
+"""Texts in place of "works", for fields of an assistant."""
 
 LISTS = {"EVERYTHING": _TOLD, "CLIENT_MESSAGES": _ALL}
 """Tests that name what they see through a list of their module or of the product, and assert that all of it came."""

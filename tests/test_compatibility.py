@@ -65,3 +65,19 @@ def test_a_row_names_a_test_that_is_there_and_that_names_it(kind: str, test: str
         assert kind in CLIENT_MESSAGES or f'"{kind}"' in text
         return
     assert f'"{kind}"' in text, f"{test} does not name {kind}"
+
+
+def row(start: str) -> str:
+    return next(line for line in page().splitlines() if line.startswith(f"| {start} |"))
+
+
+def test_a_field_that_a_function_beside_the_types_reads_works() -> None:
+    assert "works in outbound telephone calls" in row("`voicemailDetection`")
+    assert row("`hipaaEnabled`").endswith("| kept |")
+
+
+def test_a_provider_without_an_adapter_ends_a_call_at_its_start() -> None:
+    assert "a call with it ends at its start" in row("part")
+    _, _, works, stored, _ = row("transcriber").split("|")
+    assert "`deepgram`" not in works
+    assert "`deepgram`" in stored
