@@ -43,7 +43,7 @@ async def board(settings: dict[str, Any] | None = None, **credentials: Any) -> A
 
 
 def opened(switchboard: OwnerChannels, *args: Any, **more: Any) -> OwnerChannel:
-    line = switchboard.line(*args, **more)
+    line = switchboard.channel(*args, **more)
     switchboard.open(line)
     return line
 
@@ -61,7 +61,7 @@ def test_the_order_of_precedence() -> None:
 
 async def test_a_tools_server_goes_before_the_calls() -> None:
     async with Receiver([{"from": "call"}]) as calls, Receiver([{"from": "tool"}]) as tools, board() as switchboard:
-        line = switchboard.line(CALL, assistant(calls.url))
+        line = switchboard.channel(CALL, assistant(calls.url))
         assert await line.ask({"type": "tool-calls"}, server={"url": tools.url}) == {"from": "tool"}
         assert await line.ask({"type": "tool-calls"}, server={"timeoutSeconds": 2}) == {"from": "call"}
         assert await line.ask({"type": "tool-calls"}) == {"from": "call"}
@@ -125,7 +125,7 @@ async def test_a_server_that_fails_loses_its_messages_and_nothing_else() -> None
 
 
 async def test_a_server_that_is_slow_gets_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "MOST_WAITING", 3)
+    monkeypatch.setattr(room, "MAX_WAITING", 3)
     go = anyio.Event()
 
     async def first_waits(_: Any) -> dict[str, Any]:
@@ -146,7 +146,7 @@ async def test_a_server_that_is_slow_gets_the_newest(monkeypatch: pytest.MonkeyP
 async def test_the_end_of_a_call_waits_for_a_stuck_server_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "DRAIN_S", 0.2)
     async with Receiver([NEVER]) as receiver, board() as switchboard:
-        line = switchboard.line(CALL, assistant(receiver.url))
+        line = switchboard.channel(CALL, assistant(receiver.url))
         line.tell({"type": "hang"})
         line.close()
         with anyio.fail_after(5):
@@ -156,7 +156,7 @@ async def test_the_end_of_a_call_waits_for_a_stuck_server_only_so_long(monkeypat
 async def test_without_a_server_nothing_is_kept_and_asking_says_why() -> None:
     async with board() as switchboard:
         line = opened(switchboard, CALL, {"name": "Ada"})
-        assert not line.reaches_somebody
+        assert not line.has_server
         line.tell({"type": "hang"})
         assert not line._waiting
         with pytest.raises(ServerError, match=r"no server\.url") as refused:
@@ -192,8 +192,8 @@ async def test_another_assistant_brings_its_own_server() -> None:
 
 async def test_the_servers_of_the_number_and_of_the_settings() -> None:
     async with Receiver() as numbers, Receiver() as org, board({"url": org.url, "secret": "s"}) as switchboard:
-        await switchboard.line(CALL, {"name": "A"}, {**NUMBER, "server": {"url": numbers.url}}).ask({"type": "hang"})
-        await switchboard.line(CALL, {"name": "A"}, NUMBER).ask({"type": "hang"})
+        await switchboard.channel(CALL, {"name": "A"}, {**NUMBER, "server": {"url": numbers.url}}).ask({"type": "hang"})
+        await switchboard.channel(CALL, {"name": "A"}, NUMBER).ask({"type": "hang"})
     assert [len(numbers.got), len(org.got)] == [1, 1]
     assert org.got[0].headers["x-vapi-secret"] == "s"
 
@@ -202,13 +202,13 @@ async def test_inline_credentials_of_the_assistant_are_found() -> None:
     given = {"name": "mine", **plan(type="bearer", token="inline")}
     async with Receiver() as receiver, board() as switchboard:
         server = {"url": receiver.url, "credentialId": "mine"}
-        await switchboard.line(CALL, {"server": server, "credentials": [given]}).ask({"type": "hang"})
+        await switchboard.channel(CALL, {"server": server, "credentials": [given]}).ask({"type": "hang"})
     assert receiver.got[0].headers["authorization"] == "Bearer inline"
 
 
 async def test_who_asks_for_it_gets_the_artifact() -> None:
     async with Receiver() as receiver, board() as switchboard:
-        line = switchboard.line(CALL, assistant(receiver.url))
+        line = switchboard.channel(CALL, assistant(receiver.url))
         line.artifact = lambda: {"messages": []}
         await line.ask({"type": "tool-calls"})
         await line.deliver({"type": "hang"}, key="k-1")

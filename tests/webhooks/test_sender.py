@@ -36,11 +36,11 @@ async def test_whoever_watches_is_told_what_became_of_each_message() -> None:
         await here.sender.ask(server, MESSAGE)
         with pytest.raises(ServerError):
             await here.sender.ask(server, MESSAGE)
-        await here.sender.tell(server, {"type": "hang"})
+        await here.sender.post(server, {"type": "hang"})
         with pytest.raises(ServerError):
-            await here.sender.tell(server, {"type": "hang"})
+            await here.sender.post(server, {"type": "hang"})
         with pytest.raises(ServerError):
-            await here.sender.tell({"url": "ftp://here"}, {"type": "hang"})
+            await here.sender.post({"url": "ftp://here"}, {"type": "hang"})
     assert told == [
         ("tool-calls", "taken"),
         ("tool-calls", "status"),
@@ -168,7 +168,7 @@ class TestBackoff:
 async def sent(credential: dict[str, Any], **server: Any) -> Got:
     """What a receiver gets from a server with this credential."""
     async with Receiver() as receiver, house(cred=credential) as here:
-        await here.sender.tell({"url": receiver.url, "credentialId": "cred", **server}, MESSAGE)
+        await here.sender.post({"url": receiver.url, "credentialId": "cred", **server}, MESSAGE)
     (got,) = receiver.got
     return got
 
@@ -225,7 +225,7 @@ class TestAuthentication:
                 cred=plan(type="hmac", secretKey="k", algorithm="sha1", payloadFormat="{method} {url}|{body}")
             ) as here,
         ):
-            await here.sender.tell({"url": receiver.url, "credentialId": "cred"}, {"type": "x", "a": "{timestamp}"})
+            await here.sender.post({"url": receiver.url, "credentialId": "cred"}, {"type": "x", "a": "{timestamp}"})
         (got,) = receiver.got
         signed = f"POST {receiver.url}|".encode() + got.body
         assert got.headers["x-signature"] == hmac.new(b"k", signed, hashlib.sha1).hexdigest()
@@ -255,12 +255,12 @@ class TestAuthentication:
     async def test_an_inline_credential_goes_before_a_stored_one(self) -> None:
         inline = [{"name": "cred", **plan(type="bearer", token="inline")}]
         async with Receiver() as receiver, house(cred=plan(type="bearer", token="stored")) as here:
-            await here.sender.tell({"url": receiver.url, "credentialId": "cred"}, MESSAGE, inline=inline)
+            await here.sender.post({"url": receiver.url, "credentialId": "cred"}, MESSAGE, inline=inline)
         assert receiver.got[0].headers["authorization"] == "Bearer inline"
 
     async def test_userinfo_in_the_url_is_basic_authentication(self) -> None:
         async with Receiver() as receiver, house() as here:
-            await here.sender.tell({"url": receiver.url.replace("//", "//ada:pw@")}, MESSAGE)
+            await here.sender.post({"url": receiver.url.replace("//", "//ada:pw@")}, MESSAGE)
         assert receiver.got[0].headers["authorization"] == "Basic " + base64.b64encode(b"ada:pw").decode()
 
 
@@ -278,7 +278,7 @@ class TestOAuth2:
         ):
             server = {"url": receiver.url, "credentialId": "cred"}
             for _ in range(5):
-                tasks.start_soon(here.sender.tell, server, MESSAGE)
+                tasks.start_soon(here.sender.post, server, MESSAGE)
         assert {got.headers["authorization"] for got in receiver.got} == {"Bearer one"}
         assert len(receiver.got) == 5
         (asked,) = tokens.got
@@ -288,7 +288,7 @@ class TestOAuth2:
         answers = [{"access_token": "one", "expires_in": 0.01}, {"access_token": "two", "expires_in": 60}]
         async with Receiver(answers) as tokens, Receiver() as receiver, house(cred=self.plan(tokens)) as here:
             for _ in range(2):
-                await here.sender.tell({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
+                await here.sender.post({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
                 await anyio.sleep(0.02)
         assert [got.headers["authorization"] for got in receiver.got] == ["Bearer one", "Bearer two"]
 
@@ -345,7 +345,7 @@ class TestEncryption:
         paths = ["ssn", "$.payment.cvc", "payment.none", "name.deeper"]
         async with Receiver() as receiver, house(cred=self.credential()) as here:
             server = {"url": receiver.url, "credentialId": "cred", "encryptedPaths": paths}
-            await here.sender.tell(server, message)
+            await here.sender.post(server, message)
         (got,) = receiver.got
         assert b"078-05-1120" not in got.body
         assert got.message["toolWithToolCallList"][0]["function"] == tool["function"]

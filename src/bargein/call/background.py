@@ -8,7 +8,7 @@ import anyio
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-_MOST_WAITING = 100
+_MAX_WAITING = 100
 
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
@@ -21,7 +21,7 @@ class BackgroundTasks:
     """
 
     def __init__(self) -> None:
-        self._begun, self._to_begin = anyio.create_memory_object_stream[BackgroundTask](_MOST_WAITING)
+        self._begun, self._to_begin = anyio.create_memory_object_stream[BackgroundTask](_MAX_WAITING)
 
     def begin(self, errand: BackgroundTask) -> None:
         """Have it done; returns at once."""

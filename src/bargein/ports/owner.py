@@ -13,7 +13,7 @@ class OwnerMessenger(Protocol):
     """
 
     @property
-    def reaches_somebody(self) -> bool:
+    def has_server(self) -> bool:
         """Whether there is a server that `tell` tells; it may change with `assume`."""
         ...
 

@@ -13,7 +13,7 @@ from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed, parsed
 from bargein.tools.templates import Templates
-from bargein.webhooks.backoff import StatusError, retried
+from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.guard import PrivateAddressError
 from bargein.webhooks.oauth import read_bounded
 from bargein.wire.base import JsonObject
@@ -67,7 +67,7 @@ async def run_api_request(tool: JsonObject, call: ToolCall, outbound: Outbound, 
             raise StatusError(f"the API answered {answers[0].status_code}", answers[0].status_code)
 
     try:
-        await retried(plan, attempt)
+        await with_retries(plan, attempt)
     except StatusError:
         return _refusal(answers[0])
     return await _result(answers[0], tool, templates)

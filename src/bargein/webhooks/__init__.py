@@ -1,5 +1,6 @@
-"""Everything that sends to the server of a call's owner (Vapi's `server.url`).
+"""Messages to the server of a call's owner (Vapi's `server.url`).
 
-`guard` decides which addresses may be reached, `authentication` proves who asks, `backoff` when it is tried again,
-`sender` posts one message and reads the answer, and `line` is the seam that a call knows (`bargein.ports.ServerLine`).
+`guard` decides which addresses may be reached, `authentication` signs requests, `backoff` retries them, `sender` posts
+one message and reads the answer, and `owner_channel` is what a call knows of it (`bargein.ports.OwnerMessenger`). Knows
+`ports` and `wire`. Start reading at `sender`.
 """

@@ -1,48 +1,49 @@
-"""How a request to an owner's server proves who sends it: Vapi's `server` and the credential that it names.
+"""Authentication of requests to an owner's server: Vapi's `server` and the credential that it names.
 
-A credential is `httpx.Auth`, so that whoever sends a request (a webhook, an `apiRequest` tool, a custom voice) takes it
-the same way: it signs the body as it goes out, and comes again with a new token where the old one was refused.
+A credential becomes an `httpx.Auth`, so that every sender (a webhook, an `apiRequest` tool, a custom voice) uses it the
+same way: it signs the body as it is sent, and repeats the request with a new token where the old one was refused.
 """
 
 import base64
 import binascii
 import hmac
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from typing import cast
 from uuid import uuid4
 
 import httpx
 from pydantic import ValidationError
+from typing_extensions import override
 
 from bargein.clock import Clock
 from bargein.ports import Credentials, ServerError
 from bargein.webhooks.oauth import Tokens
 from bargein.wire.authentication import BearerPlan, HmacPlan, OAuth2Plan, ServerCredential, server_credential
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object
 
 _UNAUTHORIZED = 401
 
 
 class BearerAuth(httpx.Auth):
-    """A fixed token in a header."""
+    """Authentication by a fixed token in a header."""
 
     def __init__(self, plan: BearerPlan) -> None:
         self._name = plan.header_name or "Authorization"
         self._value = plan.token if plan.bearer_prefix_enabled is False else f"Bearer {plan.token}"
         _check_header(self._name, self._value)
 
+    @override
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """See httpx: called once for a request."""
         request.headers.setdefault(self._name, self._value)
         yield request
 
 
 class HmacAuth(httpx.Auth):
-    """A signature over the request.
+    """Authentication by a signature over the request.
 
     Args:
-        plan: as Vapi has it.
-        now_s: gives the time in seconds since 1970.
+        plan: Vapi's plan (`HMACAuthenticationPlan`).
+        now_s: returns the time in seconds since 1970.
     """
 
     requires_request_body = True
@@ -59,8 +60,8 @@ class HmacAuth(httpx.Auth):
         for name in (plan.signature_header, plan.timestamp_header, plan.message_id_header):
             _check_header(name or "x", plan.signature_prefix or "x")
 
+    @override
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        """See httpx: called once for a request."""
         plan = self._plan
         with_time = plan.include_timestamp is not False
         now = str(self._now_s())
@@ -87,19 +88,22 @@ class HmacAuth(httpx.Auth):
 
 
 class OAuth2Auth(httpx.Auth):
-    """A token that is fetched; a server that refuses it (401) is asked once more, with a new one."""
+    """Authentication by a fetched token; a server that refuses it (401) is asked once more, with a new one."""
 
     def __init__(self, plan: OAuth2Plan, tokens: Tokens) -> None:
         self._plan = plan
         self._tokens = tokens
 
+    @override
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """See httpx: called once for a request.
+        """Add a token to the request, and send it again with a new one if the server answers 401.
 
         Raises:
-            ServerError: there is no token to be had.
+            ServerError: no token can be fetched.
         """
-        if "authorization" in request.headers:  # the owner's own header goes before a credential, as with Vapi
+        if (
+            "authorization" in request.headers
+        ):  # a header that the owner set takes precedence over a credential, as with Vapi
             yield request
             return
         token = await self._tokens.get(self._plan)
@@ -112,12 +116,12 @@ class OAuth2Auth(httpx.Auth):
 
 
 class Authentication:
-    """Finds what a request must carry.
+    """Finds the authentication of a request.
 
     Args:
-        credentials: the stored ones.
-        tokens: for OAuth2.
-        clock: for signatures.
+        credentials: the stored credentials.
+        tokens: the OAuth2 tokens.
+        clock: gives the time in signatures.
     """
 
     def __init__(self, credentials: Credentials, tokens: Tokens, clock: Clock) -> None:
@@ -126,29 +130,29 @@ class Authentication:
         self._clock = clock
 
     async def credential(self, credential_id: str, inline: Iterable[JsonObject] = ()) -> ServerCredential:
-        """The credential that a `credentialId` names.
+        """Return the credential that a `credentialId` names.
 
         Args:
-            credential_id: its id; of an inline one also its name, for these have no id.
-            inline: `assistant.credentials`, which go before the stored ones.
+            credential_id: its id; for an inline credential also its name, since those may have no id.
+            inline: `assistant.credentials`, which take precedence over the stored ones.
 
         Raises:
-            ServerError: there is none, or it cannot be read.
+            ServerError: there is no such credential, or it cannot be read.
         """
         named = (given for given in inline if credential_id in (given.get("id"), given.get("name")))
         found = next(named, None) or await self._credentials.find(credential_id)
         if found is None:
-            raise _unusable("there is none of that id")
+            raise _unusable("none has that id")
         try:
             return server_credential(found)
         except ValidationError:
             raise _unusable("its plans cannot be read") from None
 
     def auth(self, credential: ServerCredential | None) -> httpx.Auth | None:
-        """What signs the requests of a credential's owner; None: nothing does.
+        """Return the authentication of a credential; None if it has none.
 
         Raises:
-            ServerError: it holds what no header can carry.
+            ServerError: it holds a value that cannot stand in a header.
         """
         match credential.authentication_plan if credential is not None else None:
             case BearerPlan() as plan:
@@ -161,22 +165,21 @@ class Authentication:
                 return None
 
     async def find(self, credential_id: str | None, inline: Iterable[JsonObject] = ()) -> httpx.Auth | None:
-        """What signs a request whose settings name this credential; None where they name none.
+        """Return the authentication that a `credentialId` names; None if it is None.
 
         Raises:
-            ServerError: the credential cannot be had or used.
+            ServerError: the credential cannot be found or used.
         """
         return self.auth(None if credential_id is None else await self.credential(credential_id, inline))
 
 
 def legacy_headers(server: JsonObject) -> dict[str, str]:
-    """`server.headers`, and `X-Vapi-Secret` for a `server.secret`.
+    """Return `server.headers`, with `X-Vapi-Secret` for a `server.secret`.
 
     Raises:
-        ServerError: one of them cannot stand in a request.
+        ServerError: one of them cannot stand in a header.
     """
-    given: object = server.get("headers")
-    headers = {str(n): str(v) for n, v in cast("JsonObject", given).items()} if isinstance(given, dict) else {}
+    headers = {str(name): str(value) for name, value in as_object(server.get("headers")).items()}
     secret: object = server.get("secret")
     if isinstance(secret, str) and secret:
         headers = {name: value for name, value in headers.items() if name.lower() != "x-vapi-secret"}
@@ -187,12 +190,12 @@ def legacy_headers(server: JsonObject) -> dict[str, str]:
 
 
 def _filled(pattern: str, values: dict[str, bytes]) -> bytes:
-    """Put values into a pattern, each once: what a value holds is never taken for a place."""
-    first, place = min(((pattern.find(p), p) for p in values if p in pattern), default=(-1, ""))
+    """Fill a pattern's placeholders, each once: text inside a value is never taken for a placeholder."""
+    first, placeholder = min(((pattern.find(p), p) for p in values if p in pattern), default=(-1, ""))
     if first < 0:
         return pattern.encode()
-    after = pattern[first + len(place) :]
-    return pattern[:first].encode() + values[place] + _filled(after, values)
+    after = pattern[first + len(placeholder) :]
+    return pattern[:first].encode() + values[placeholder] + _filled(after, values)
 
 
 def _check_header(name: str, value: str, where: str = "its plan") -> None:
@@ -202,7 +205,7 @@ def _check_header(name: str, value: str, where: str = "its plan") -> None:
     except (ValueError, TypeError):
         usable = False
     if not usable or not name:
-        raise ServerError(f"{where} holds what cannot stand in a header", reason="invalid")
+        raise ServerError(f"{where} holds a value that cannot stand in a header", reason="invalid")
 
 
 def _unusable(what: str) -> ServerError:

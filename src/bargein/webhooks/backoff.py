@@ -1,4 +1,4 @@
-"""When a request that failed is made again: Vapi's `backoffPlan`."""
+"""Retries of failed requests (Vapi's `backoffPlan`)."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -10,14 +10,14 @@ from bargein.wire.plans import BackoffPlan
 
 T = TypeVar("T")
 
-_LONGEST_S = 300.0
+_MAX_DELAY_S = 300.0
 
 
 class StatusError(ServerError):
-    """A server answered with another status than 2xx.
+    """A server answered with a status other than 2xx.
 
     Attributes:
-        status: it.
+        status: the HTTP status.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -26,21 +26,21 @@ class StatusError(ServerError):
 
 
 def delay_s(plan: BackoffPlan, retry: int) -> float:
-    """How long to wait before a retry (the first is 0): always the same, or twice as long each time."""
+    """Return the wait before a retry (the first is 0): constant, or doubled each time."""
     base_s = float(plan.base_delay_seconds)
-    return min(base_s * (2**retry if plan.type == "exponential" else 1), _LONGEST_S)
+    return min(base_s * (2**retry if plan.type == "exponential" else 1), _MAX_DELAY_S)
 
 
-def again(plan: BackoffPlan | None, retry: int, error: ServerError) -> bool:
-    """Whether a request that failed is made again.
+def should_retry(plan: BackoffPlan | None, retry: int, error: ServerError) -> bool:
+    """Return whether a failed request is sent again.
 
-    Any failure counts (no answer, any status but 2xx), but for an excluded status and for what another try cannot
-    change: an address that may not be reached, an answer that is no JSON.
+    Every failure is retried (no answer, any status but 2xx) except an excluded status and a failure that a retry cannot
+    change: an address that must not be reached, an answer that is not JSON.
 
     Args:
-        plan: None: nothing is ever tried again.
-        retry: how many retries there have been.
-        error: how the last one ended.
+        plan: the plan; None never retries.
+        retry: the number of retries so far.
+        error: the last failure.
     """
     if plan is None or retry >= int(plan.max_retries) or error.reason in ("refused", "invalid"):
         return False
@@ -48,8 +48,8 @@ def again(plan: BackoffPlan | None, retry: int, error: ServerError) -> bool:
     return not (isinstance(error, StatusError) and str(error.status) in excluded)
 
 
-async def retried(plan: BackoffPlan | None, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try, and try again as the plan has it.
+async def with_retries(plan: BackoffPlan | None, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Run `attempt`, and repeat it on failure as the plan says.
 
     Raises:
         ServerError: the last failure.
@@ -59,7 +59,7 @@ async def retried(plan: BackoffPlan | None, attempt: Callable[[], Awaitable[T]])
         try:
             return await attempt()
         except ServerError as error:
-            if not again(plan, retry, error):
+            if not should_retry(plan, retry, error):
                 raise
             await anyio.sleep(delay_s(plan, retry) if plan is not None else 0)
             retry += 1

@@ -1,8 +1,8 @@
-"""`server.encryptedPaths`: arguments of a tool that only its server can read (RSA-OAEP with SHA-256, base64).
+"""Encryption of tool arguments that only the tool's server can read (Vapi's `server.encryptedPaths`).
 
-A path names an argument, `ssn` or `payment.cardNumber`. The text of what is there is encrypted; a value that is no text
-is encrypted as its JSON. RSA takes 190 bytes with a key of 2048 bits: a longer value fails the request, because sending
-it in the clear is what its owner does not want.
+The algorithm is RSA-OAEP with SHA-256, in base64. A path names an argument: `ssn` or `payment.cardNumber`. A string is
+encrypted as it is, any other value as its JSON. RSA takes 190 bytes with a key of 2048 bits; a longer value fails the
+request, since its owner does not want it sent in the clear.
 """
 
 import base64
@@ -19,15 +19,15 @@ from bargein.wire.authentication import EncryptionPlan
 from bargein.wire.base import JsonObject
 
 _ARGUMENTS = ("arguments", "parameters")
-_AROUND = ("function", "toolCall")
+_WRAPPERS = ("function", "toolCall")
 _LISTS = ("toolCallList", "toolCalls", "toolWithToolCallList")
 
 
 def public_key(plan: EncryptionPlan) -> rsa.RSAPublicKey:
-    """The key of a plan.
+    """Return the public key of a plan.
 
     Raises:
-        ServerError: it is no RSA key in PEM.
+        ServerError: it is not an RSA key in PEM.
     """
     try:
         key = serialization.load_pem_public_key(plan.public_key.pem.encode())
@@ -39,7 +39,7 @@ def public_key(plan: EncryptionPlan) -> rsa.RSAPublicKey:
 
 
 def encrypted(data: JsonObject, paths: Iterable[str], plan: EncryptionPlan) -> JsonObject:
-    """A copy of some arguments in which what the paths name is encrypted.
+    """Return a copy of `data` in which the values at `paths` are encrypted.
 
     Raises:
         ServerError: the key cannot be used, or a value is too long for it.
@@ -51,10 +51,10 @@ def encrypted(data: JsonObject, paths: Iterable[str], plan: EncryptionPlan) -> J
 
 
 def encrypted_tool_calls(message: JsonObject, paths: Iterable[str], plan: EncryptionPlan) -> JsonObject:
-    """A copy of a `tool-calls` message with its arguments encrypted, wherever and however they stand in it.
+    """Return a copy of a `tool-calls` message with the arguments encrypted in all their places and forms.
 
     Raises:
-        ServerError: see `encrypted`.
+        ServerError: the key cannot be used, a value is too long for it, or arguments are not JSON.
     """
     listed = tuple(paths)
     calls: JsonObject = {
@@ -70,7 +70,7 @@ def _call(item: Any, paths: tuple[str, ...], plan: EncryptionPlan) -> Any:
         return item
     call = dict(cast("JsonObject", item))
     for name, value in call.items():
-        if name in _AROUND:
+        if name in _WRAPPERS:
             call[name] = _call(value, paths, plan)
         elif name in _ARGUMENTS and isinstance(value, str):
             call[name] = _as_text(value, paths, plan)
@@ -80,7 +80,7 @@ def _call(item: Any, paths: tuple[str, ...], plan: EncryptionPlan) -> Any:
 
 
 def _is_schema(value: JsonObject) -> bool:
-    """`function.parameters` of a tool is the schema of its arguments."""
+    """Return whether a value is the schema of a tool's arguments (`function.parameters`)."""
     return value.get("type") == "object" and "properties" in value
 
 

@@ -1,4 +1,4 @@
-"""`bargein.ports.ServerLine`: an owner's server as one call reaches it."""
+"""The channel from one call to its owner's server (`bargein.ports.OwnerMessenger`)."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 import structlog
+from typing_extensions import override
 
 from bargein.clock import Clock
-from bargein.ports import ServerError
+from bargein.ports import OwnerMessenger, ServerError
 from bargein.webhooks.sender import Sender
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_objects
 from bargein.wire.redact import without_secrets
 
 if TYPE_CHECKING:
@@ -20,27 +22,27 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("bargein.webhooks")
 
-MOST_WAITING = 500
-"""How many messages of a call wait for a server that is slow; the oldest is dropped for one more."""
+MAX_WAITING = 500
+"""Messages of a call that wait for a slow server at most; one more drops the oldest."""
 
 DRAIN_S = 20.0
-"""How long what still waits when a call is over is being sent."""
+"""How long waiting messages are still sent after the end of a call."""
 
-_OF_THE_CALL = (
+_CALL_FIELDS = (
     "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
     "transport", "monitor", "assistantId", "assistantVersion", "squadId", "phoneNumberId", "customerId", "metadata",
     "phoneCallProvider", "phoneCallTransport", "cost", "webCallUrl",
 )  # fmt: skip
-_LEAN = frozenset({"model-output", "voice-input", "assistant.speechStarted"})
-"""Messages that come many a second: they bear the call and the time, and no more."""
+_HIGH_RATE = frozenset({"model-output", "voice-input", "assistant.speechStarted"})
+"""Messages sent many times a second: they carry the call and the time only."""
 
 
 def server_of(*owners: JsonObject | None) -> JsonObject | None:
-    """The server that a message goes to: of the first owner that has one, by Vapi's order of precedence.
+    """Return the server that a message goes to: that of the first owner with one, by Vapi's order of precedence.
 
     Args:
-        owners: an assistant (`server`, or `serverUrl` and `serverUrlSecret`, which Vapi no longer names), a phone
-            number, the settings: each an object with a `server`.
+        owners: an assistant (`server`, or the older `serverUrl` and `serverUrlSecret`), a phone number, the settings:
+            each an object with a `server`.
     """
     for owner in owners:
         server: object = (owner or {}).get("server")
@@ -54,22 +56,20 @@ def server_of(*owners: JsonObject | None) -> JsonObject | None:
 
 
 def credentials_of(assistant: JsonObject) -> Sequence[JsonObject]:
-    """The credentials that an assistant brings along (`assistant.credentials`)."""
-    given: object = assistant.get("credentials")
-    found = cast("Sequence[object]", given) if isinstance(given, list) else ()
-    return [cast("JsonObject", one) for one in found if isinstance(one, dict)]
+    """Return the credentials that an assistant defines inline (`assistant.credentials`)."""
+    return as_objects(assistant.get("credentials"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """What a line knows of its call.
+    """The call that a channel belongs to, and the servers it may send to.
 
     Attributes:
-        call: its record.
-        assistant: what it runs, overrides applied, with its secrets; None while it has none.
-        phone_number: the number that it came in by, with its secrets.
+        call: the call's record.
+        assistant: the assistant it runs, overrides applied, with its secrets; None while it has none.
+        phone_number: the number that was called, with its secrets.
         settings: `{"server": …}` of the whole installation.
-        chat: the chat that it is about instead of a call.
+        chat: the chat that the messages are about, instead of a call.
     """
 
     call: JsonObject = field(repr=False)
@@ -80,7 +80,7 @@ class Owner:
 
     @property
     def server(self) -> JsonObject | None:
-        """The call's server."""
+        """The server that the call's messages go to."""
         return server_of(self.assistant, self.phone_number, self.settings)
 
     @property
@@ -89,12 +89,12 @@ class Owner:
         return credentials_of(self.assistant or {})
 
     def envelope(self) -> JsonObject:
-        """What a message bears besides its own fields, without secrets."""
+        """Return the fields that every message carries besides its own, without secrets."""
         number: object = self.phone_number or self.call.get("phoneNumber")
         customer: object = self.call.get("customer")
         parts: JsonObject = {
-            # a text conversation has none
-            "call": {name: self.call[name] for name in _OF_THE_CALL if self.call.get(name) is not None} or None,
+            # a text conversation has no call
+            "call": {name: self.call[name] for name in _CALL_FIELDS if self.call.get(name) is not None} or None,
             "assistant": self.assistant,
             "phoneNumber": number if isinstance(number, dict) else None,
             "customer": customer if isinstance(customer, dict) else None,
@@ -103,13 +103,13 @@ class Owner:
         return {name: without_secrets(cast("JsonObject", part)) for name, part in parts.items() if part is not None}
 
 
-class OwnerChannel:
-    """A `bargein.ports.ServerLine`.
+class OwnerChannel(OwnerMessenger):
+    """Sends the messages of one call to its owner's server, in order.
 
     Args:
-        owner: the call, and whose servers it has.
-        sender: posts.
-        clock: for timestamps.
+        owner: the call and its servers.
+        sender: posts messages.
+        clock: gives timestamps.
     """
 
     def __init__(self, owner: Owner, sender: Sender, clock: Clock) -> None:
@@ -119,7 +119,7 @@ class OwnerChannel:
         self._envelope = owner.envelope()
         self._server = owner.server
         self._waiting: deque[tuple[JsonObject, Sequence[JsonObject], JsonObject]] = deque()
-        self._news = anyio.Event()
+        self._wakeup = anyio.Event()
         self._closed = False
         self._dropped = 0
         self.artifact: Callable[[], JsonObject] | None = None
@@ -131,12 +131,12 @@ class OwnerChannel:
         return str(self._owner.call.get("id"))
 
     @property
-    def reaches_somebody(self) -> bool:
-        """Whether there is a server that `tell` would tell."""
+    def has_server(self) -> bool:
+        """Whether the call has a server."""
         return self._server is not None
 
+    @override
     def assume(self, assistant: JsonObject) -> None:
-        """See `bargein.ports.ServerLine.assume`."""
         owner = self._owner
         self._owner = Owner(
             call=owner.call, assistant=assistant, phone_number=owner.phone_number, settings=owner.settings
@@ -146,31 +146,33 @@ class OwnerChannel:
         self._server = self._owner.server
 
     def enveloped(self, message: JsonObject) -> JsonObject:
-        """A message with its time and what Vapi puts around it; its own fields go before these."""
+        """Return a message with its timestamp and Vapi's envelope; the message's own fields take precedence."""
         kind: object = message.get("type")
         if kind == "status-update":
             known = {name: message[name] for name in ("status", "endedReason") if message.get(name) is not None}
             self._envelope = {**self._envelope, "call": {**self._envelope["call"], **known}}
-        around: JsonObject = {"call": self._envelope["call"]} if _lean(message) else self._envelope
-        return {"timestamp": self._clock.epoch_ms(), **around, **message}
+        envelope: JsonObject = {"call": self._envelope["call"]} if _is_high_rate(message) else self._envelope
+        return {"timestamp": self._clock.epoch_ms(), **envelope, **message}
 
+    @override
     def tell(self, message: JsonObject) -> None:
-        """See `bargein.ports.ServerLine.tell`."""
         if self._server is None or self._closed:
             return
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
             self._dropped += 1
             if self._dropped == 1:
-                _log.warning("a server does not keep up: the oldest messages are dropped", call_id=self.call_id)
-        # Whose it is is settled now: another assistant may have taken over before it is sent.
+                _log.warning(
+                    "an owner's server does not keep up: its oldest messages are dropped", call_id=self.call_id
+                )
+        # The receiver is decided now: another assistant may have taken over before the message is sent.
         self._waiting.append((self._server, self._owner.credentials, self.enveloped(message)))
-        self._news.set()
+        self._wakeup.set()
 
+    @override
     async def ask(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:
-        """See `bargein.ports.ServerLine.ask`."""
         target = server if server is not None and server.get("url") else self._server
         if target is None:
             raise ServerError("there is no server to ask: no server.url is set", reason="invalid")
@@ -180,44 +182,48 @@ class OwnerChannel:
         return await self._sender.ask(target, full, inline=self._owner.credentials, timeout_s=timeout_s)
 
     async def deliver(self, message: JsonObject, *, key: str) -> None:
-        """Send one message now, and wait until it was taken.
+        """Send one message now, and wait until the server has accepted it.
 
         Args:
-            message: with or without its envelope: what it lacks is added.
-            key: what it is known by, should it come twice.
+            message: the message; missing fields of its envelope are added.
+            key: value of the `Idempotency-Key` header.
 
         Raises:
-            ServerError: it was not taken. With the reason `invalid` or `refused` it never will be.
+            ServerError: it was not accepted. With the reason `invalid` or `refused` a retry is useless.
         """
         if self._server is not None:
             full = self.enveloped(message)
-            await self._sender.tell(self._server, full, inline=self._owner.credentials, key=key)
+            await self._sender.post(self._server, full, inline=self._owner.credentials, key=key)
 
     def close(self) -> None:
-        """Take no more; what waits is still sent."""
+        """Accept no more messages; those that wait are still sent."""
         self._closed = True
-        self._news.set()
+        self._wakeup.set()
 
     async def run(self) -> None:
-        """Send what is told, in order, until closed and done. A server that fails costs messages, never the call."""
+        """Send messages in order until closed and empty. A failing server costs messages, never the call."""
         while not self._closed:
             await self._send_all()
             if not self._waiting and not self._closed:
-                self._news = anyio.Event()
-                await self._news.wait()
+                self._wakeup = anyio.Event()
+                await self._wakeup.wait()
         with anyio.move_on_after(DRAIN_S) as limit:
             await self._send_all()
         if limit.cancelled_caught:
-            _log.warning("a server took too long to be told all", call_id=self.call_id, left=len(self._waiting))
+            _log.warning(
+                "an owner's server took too long: messages at the end of a call were dropped",
+                call_id=self.call_id,
+                left=len(self._waiting),
+            )
 
     async def _send_all(self) -> None:
         while self._waiting:
             server, credentials, message = self._waiting.popleft()
             try:
-                await self._sender.tell(server, message, inline=credentials)
+                await self._sender.post(server, message, inline=credentials)
             except ServerError as error:
                 _log.warning(
-                    "a server message was not taken",
+                    "an owner's server did not accept a message",
                     call_id=self.call_id,
                     type=message.get("type"),
                     reason=error.reason,
@@ -225,18 +231,18 @@ class OwnerChannel:
                 )
 
 
-def _lean(message: JsonObject) -> bool:
-    return message.get("type") in _LEAN or message.get("transcriptType") == "partial"
+def _is_high_rate(message: JsonObject) -> bool:
+    return message.get("type") in _HIGH_RATE or message.get("transcriptType") == "partial"
 
 
 class OwnerChannels:
-    """Opens the lines of calls, and sees that what they were told leaves the house.
+    """The channels of all calls; messages of ended calls are still delivered.
 
     Args:
-        tasks: the server's, which outlives its calls.
-        sender: posts.
-        clock: for timestamps.
-        settings_server: Vapi's org server (`BARGEIN_SERVER_URL`); None: there is none.
+        tasks: the server's task group, which outlives its calls.
+        sender: posts messages.
+        clock: gives timestamps.
+        settings_server: the server of the installation (Vapi's org server, `BARGEIN_SERVER_URL`), if there is one.
     """
 
     def __init__(
@@ -249,41 +255,41 @@ class OwnerChannels:
         self._open: set[OwnerChannel] = set()
         self._idle = anyio.Event()
 
-    def line(
+    def channel(
         self,
         call: JsonObject,
         assistant: JsonObject | None = None,
         phone_number: JsonObject | None = None,
         chat: JsonObject | None = None,
     ) -> OwnerChannel:
-        """A line that sends nothing by itself: for `ask` and `deliver`."""
+        """Return a channel for `ask` and `deliver`; `tell` needs `open` as well."""
         owner = Owner(call=call, assistant=assistant, phone_number=phone_number, settings=self._settings, chat=chat)
         return OwnerChannel(owner, self._sender, self._clock)
 
-    def open(self, line: OwnerChannel) -> None:
-        """Begin to send what a line is told; it must be closed."""
-        self._open.add(line)
-        self._tasks.start_soon(self._run, line)
+    def open(self, channel: OwnerChannel) -> None:
+        """Start sending the messages of a channel, which its user must close."""
+        self._open.add(channel)
+        self._tasks.start_soon(self._run, channel)
 
-    async def _run(self, line: OwnerChannel) -> None:
+    async def _run(self, channel: OwnerChannel) -> None:
         try:
-            await line.run()
+            await channel.run()
         finally:
-            line.done.set()
-            self._open.discard(line)
+            channel.done.set()
+            self._open.discard(channel)
             if not self._open:
                 self._idle.set()
 
     async def drained(self, call_id: str) -> None:
-        """Wait until what a call has told its owner has been sent or given up; at once where it tells nothing."""
-        for line in tuple(self._open):
-            if line.call_id == call_id:
-                await line.done.wait()
+        """Wait until the messages of a call have been sent or given up."""
+        for channel in tuple(self._open):
+            if channel.call_id == call_id:
+                await channel.done.wait()
 
     async def close(self, seconds: float) -> None:
-        """Take no more of anybody, and wait so long for what is under way."""
-        for line in self._open:
-            line.close()
+        """Accept no more messages, and wait up to `seconds` for those that wait."""
+        for channel in self._open:
+            channel.close()
         with suppress(TimeoutError), anyio.fail_after(seconds):
             while self._open:
                 self._idle = anyio.Event()

@@ -1,4 +1,4 @@
-"""Posts one message to an owner's server, and reads the answer with a bound on everything."""
+"""Posts one message to an owner's server and reads the answer, with a limit on time and size."""
 
 import json
 from collections.abc import Callable, Generator, Sequence
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bargein.ports import ServerError
 from bargein.webhooks.authentication import Authentication, legacy_headers
-from bargein.webhooks.backoff import StatusError, retried
+from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.encryption import encrypted_tool_calls
 from bargein.webhooks.guard import PrivateAddressError
 from bargein.webhooks.oauth import read_bounded
@@ -21,26 +21,26 @@ from bargein.wire.base import JsonObject
 from bargein.wire.plans import BackoffPlan, Server
 
 DEFAULT_TIMEOUT_S = 20.0
-"""`server.timeoutSeconds` where it is not given."""
+"""Default of `server.timeoutSeconds`."""
 
 MAX_ANSWER_BYTES = 1024 * 1024
-"""No answer needs to be longer; of one that is, no more is read."""
+"""Longest answer that is read."""
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-"""Where a message that may come more than once carries what it is known by."""
+"""Header by which a receiver recognises a message that is delivered twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message, ready to be sent as often as it takes.
+    """One message, ready to be sent and resent.
 
     Attributes:
-        server: whose server, as Vapi's JSON has it.
-        body: what is posted.
-        credential: of `server.credentialId`.
+        server: Vapi's `server` object.
+        body: the request body.
+        credential: the credential of `server.credentialId`.
         backoff: `server.backoffPlan`.
-        timeout_s: for one try, from the first byte to the last.
-        key: goes out as `Idempotency-Key`.
+        timeout_s: limit of one attempt, from the first byte to the last.
+        key: value of the `Idempotency-Key` header.
     """
 
     server: JsonObject = field(repr=False)
@@ -55,17 +55,20 @@ class Sender:
     """Posts messages.
 
     Args:
-        telling: for messages whose answer does not matter; guarded (`bargein.webhooks.guard`), without time limits.
-        asking: for those whose answer does; the same, and it uses no connection twice.
+        notifier: the client for messages whose answer does not matter; guarded (`bargein.webhooks.guard`), without time
+            limits.
+        requester: the client for messages whose answer matters; the same, but it uses each connection once.
         authentication: finds credentials.
 
     Attributes:
-        watch: is told what became of each message: its type, and `taken` or the reason of the `ServerError`.
+        watch: called with the type and the outcome of each message: `taken`, or the reason of the `ServerError`.
     """
 
-    def __init__(self, telling: httpx.AsyncClient, asking: httpx.AsyncClient, authentication: Authentication) -> None:
-        self._telling = telling
-        self._asking = asking
+    def __init__(
+        self, notifier: httpx.AsyncClient, requester: httpx.AsyncClient, authentication: Authentication
+    ) -> None:
+        self._notifier = notifier
+        self._requester = requester
         self._authentication = authentication
         self.watch: Callable[[str, str], None] = lambda _type, _outcome: None
 
@@ -77,13 +80,13 @@ class Sender:
         inline: Sequence[JsonObject] = (),
         timeout_s: float | None = None,
     ) -> JsonObject:
-        """Post a message, wrapped as Vapi wraps it, and give the answer's JSON object.
+        """Post a message as `{"message": …}` and return the JSON object of the answer.
 
         Args:
             server: Vapi's `server`.
-            message: with its envelope.
+            message: the message with its envelope.
             inline: `assistant.credentials`.
-            timeout_s: for everything, retries too; not given: `timeoutSeconds` for each try.
+            timeout_s: limit for everything, retries included; by default `timeoutSeconds` for each attempt.
 
         Raises:
             ServerError: there is no usable answer.
@@ -91,29 +94,29 @@ class Sender:
         with self._watched(message):
             try:
                 with anyio.fail_after(timeout_s):
-                    letter = await self._letter(server, message, inline, timeout_s, None)
-                    return _answer_of(await retried(letter.backoff, lambda: self._try(letter, read=True)))
+                    delivery = await self._prepare(server, message, inline, timeout_s, None)
+                    return _answer_of(await with_retries(delivery.backoff, lambda: self._attempt(delivery, read=True)))
             except TimeoutError:
                 what = f"the server did not answer within {timeout_s or 0:g} s"
                 raise ServerError(what, reason="timeout") from None
 
-    async def tell(
+    async def post(
         self, server: JsonObject, message: JsonObject, *, inline: Sequence[JsonObject] = (), key: str | None = None
     ) -> None:
         """Post a message whose answer does not matter.
 
         Args:
             server: Vapi's `server`.
-            message: with its envelope.
+            message: the message with its envelope.
             inline: `assistant.credentials`.
-            key: what a message that may come twice is known by.
+            key: value of the `Idempotency-Key` header.
 
         Raises:
-            ServerError: it was not taken.
+            ServerError: the server did not accept it.
         """
         with self._watched(message):
-            letter = await self._letter(server, message, inline, None, key)
-            await retried(letter.backoff, lambda: self._try(letter, read=False))
+            delivery = await self._prepare(server, message, inline, None, key)
+            await with_retries(delivery.backoff, lambda: self._attempt(delivery, read=False))
 
     @contextmanager
     def _watched(self, message: JsonObject) -> Generator[None]:
@@ -125,7 +128,7 @@ class Sender:
             raise
         self.watch(kind, "taken")
 
-    async def _letter(
+    async def _prepare(
         self,
         server: JsonObject,
         message: JsonObject,
@@ -134,46 +137,46 @@ class Sender:
         key: str | None,
     ) -> Delivery:
         try:
-            settled = Server.from_json(server)
+            settings = Server.from_json(server)
         except ValidationError:
             raise ServerError("the server's settings cannot be read", reason="invalid") from None
-        credential_id = settled.credential_id
+        credential_id = settings.credential_id
         credential = await self._authentication.credential(credential_id, inline) if credential_id else None
-        if settled.encrypted_paths:
+        if settings.encrypted_paths:
             if credential is None or credential.encryption_plan is None:
                 raise ServerError("server.encryptedPaths needs a credential with an encryptionPlan", reason="invalid")
-            message = encrypted_tool_calls(message, settled.encrypted_paths, credential.encryption_plan)
+            message = encrypted_tool_calls(message, settings.encrypted_paths, credential.encryption_plan)
         return Delivery(
             server=server,
             body=json.dumps({"message": message}, ensure_ascii=False).encode("utf-8", "replace"),
             credential=credential,
-            backoff=settled.backoff_plan,
-            timeout_s=timeout_s or float(settled.timeout_seconds or DEFAULT_TIMEOUT_S),
+            backoff=settings.backoff_plan,
+            timeout_s=timeout_s or float(settings.timeout_seconds or DEFAULT_TIMEOUT_S),
             key=key,
         )
 
-    async def _try(self, letter: Delivery, *, read: bool) -> bytes:
+    async def _attempt(self, delivery: Delivery, *, read: bool) -> bytes:
         try:
-            with anyio.fail_after(letter.timeout_s):
-                return await self._exchange(letter, read=read)
+            with anyio.fail_after(delivery.timeout_s):
+                return await self._exchange(delivery, read=read)
         except TimeoutError:
-            what = f"the server did not answer within {letter.timeout_s:g} s"
+            what = f"the server did not answer within {delivery.timeout_s:g} s"
             raise ServerError(what, reason="timeout") from None
         except PrivateAddressError as error:
             raise ServerError(f"the server was not asked: {error}", reason="refused") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            what = f"the server could not be reached or broke off ({type(error).__name__})"
+            what = f"the server could not be reached or closed the connection ({type(error).__name__})"
             raise ServerError(what, reason="unreachable") from error
 
-    async def _exchange(self, letter: Delivery, *, read: bool) -> bytes:
-        headers = {"Content-Type": "application/json", **legacy_headers(letter.server)}
-        if letter.key is not None:
-            headers[IDEMPOTENCY_HEADER] = letter.key
-        client = self._asking if read else self._telling
+    async def _exchange(self, delivery: Delivery, *, read: bool) -> bytes:
+        headers = {"Content-Type": "application/json", **legacy_headers(delivery.server)}
+        if delivery.key is not None:
+            headers[IDEMPOTENCY_HEADER] = delivery.key
+        client = self._requester if read else self._notifier
         request = client.build_request(
-            "POST", checked_url(letter.server.get("url")), headers=headers, content=letter.body
+            "POST", checked_url(delivery.server.get("url")), headers=headers, content=delivery.body
         )
-        auth = self._authentication.auth(letter.credential)
+        auth = self._authentication.auth(delivery.credential)
         response = await client.send(request, stream=True, auth=auth, follow_redirects=False)
         try:
             if not response.is_success:
@@ -187,10 +190,10 @@ class Sender:
 
 
 def checked_url(url: object) -> httpx.URL:
-    """The URL of a request.
+    """Return the URL of a request.
 
     Raises:
-        ServerError: it is none of http or https.
+        ServerError: it is not an http or https URL.
     """
     try:
         parsed = httpx.URL(url) if isinstance(url, str) else None

@@ -17,7 +17,7 @@ from bargein.wire.server_messages import EndpointingAnswer, EndpointingRequest
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-_MOST_WAITING = 100
+_MAX_WAITING = 100
 
 _log = structlog.get_logger("bargein.call")
 
@@ -47,7 +47,7 @@ class EndpointingRequests:
         self._now_ms = now_ms
         self._post = post
         # A question may come out of a timer, which has no task that could own the request.
-        self._asked, self._to_ask = anyio.create_memory_object_stream[tuple[int, JsonObject]](_MOST_WAITING)
+        self._asked, self._to_ask = anyio.create_memory_object_stream[tuple[int, JsonObject]](_MAX_WAITING)
 
     def ask(self, question: AskEndpointing, history: Sequence[Remember]) -> None:
         """Put a question on its way; returns at once."""

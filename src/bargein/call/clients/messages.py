@@ -88,7 +88,7 @@ class ClientMessenger:
         self._cast = participants
         asked = assistant.client_messages
         self._for_client = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
-        told = self._line is not None and self._line.reaches_somebody
+        told = self._line is not None and self._line.has_server
         self._for_server = server_messages_of(assistant) if told else frozenset[str]()
         self._wanted = self._for_client | self._for_server
         self._custom_voice = assistant.voice is not None and assistant.voice.provider == "custom-voice"

@@ -22,7 +22,7 @@ INTO_MS = 96
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _KEPT_MS = 10_000
 _MOST_RUNS = 64
-_MOST_WAITING = 8
+_MAX_WAITING = 8
 _JUDGE_TIMEOUT_S = 1.0
 
 Run = tuple[int, int]
@@ -66,7 +66,7 @@ class Pauses:
         self._fed_until_ms = 0.0
         self._runs: deque[Run] = deque(maxlen=_MOST_RUNS)
         self._onset_ms: int | None = None
-        self._asked, self._to_judge = anyio.create_memory_object_stream[tuple[int, TurnPause]](_MOST_WAITING)
+        self._asked, self._to_judge = anyio.create_memory_object_stream[tuple[int, TurnPause]](_MAX_WAITING)
 
     def feed(self, customer: Pcm16, until_ms: float) -> None:
         """Take the next stretch of the caller's side at 16 kHz; it ends at `until_ms`."""

@@ -26,7 +26,7 @@ _log = structlog.get_logger("bargein.call")
 MOST_RESULT_CHARS = 100_000
 """A longer result is cut: it would drown the conversation."""
 _MOST_ID_CHARS = 64
-_MOST_WAITING = 1000
+_MAX_WAITING = 1000
 _GRACE_S = 5.0
 """The engine gives a tool up so much later than the tool's own time limit."""
 _AFTER_THE_CALL_S = 3.0
@@ -106,7 +106,7 @@ class ToolExecutor:
         self._post = post
         self._works: dict[str, Work] = {}
         self._running: dict[str, anyio.CancelScope] = {}
-        self._begun, self._to_begin = anyio.create_memory_object_stream[Work](_MOST_WAITING)
+        self._begun, self._to_begin = anyio.create_memory_object_stream[Work](_MAX_WAITING)
         self._async_left = 0
         self._async_done = anyio.Event()
 

@@ -9,7 +9,7 @@ not silence a caller.
 from bargein.audio.pcm import Int16Array
 from bargein.carriers.interface import FrameError
 
-MOST_WAITING = 3
+MAX_WAITING = 3
 """So many chunks (60 ms of Telnyx's 20 ms frames) may wait for one that is missing."""
 
 _FAR_AHEAD = 500
@@ -22,7 +22,7 @@ class Chunks:
     def __init__(self) -> None:
         self._next = -1  # none has come yet
         self._waiting: dict[int, Int16Array] = {}
-        self._patience = MOST_WAITING
+        self._patience = MAX_WAITING
         self._given_up: set[int] = set()
         self._wild_next: int | None = None
 
@@ -42,7 +42,7 @@ class Chunks:
             self._late(chunk)
         self._waiting[chunk] = pcm
         if ahead == 0 and len(self._waiting) > 1:
-            self._patience = MOST_WAITING  # what was waited for came: waiting pays
+            self._patience = MAX_WAITING  # what was waited for came: waiting pays
         ready = self._in_order()
         if len(self._waiting) > self._patience:
             self._give_up()
@@ -65,7 +65,7 @@ class Chunks:
     def _late(self, chunk: int) -> None:
         if chunk in self._given_up:
             self._given_up.discard(chunk)
-            self._patience = MOST_WAITING  # it does come, if late: wait longer from now on
+            self._patience = MAX_WAITING  # it does come, if late: wait longer from now on
             raise FrameError(f"chunk {chunk} comes too late")
         raise FrameError(f"chunk {chunk} came before")
 

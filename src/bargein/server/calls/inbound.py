@@ -81,8 +81,8 @@ class InboundResolver:
         for name in ("assistantId", "squadId"):
             if isinstance(number.get(name), str):
                 return await self._checked({name: number[name]}, "call.start.error-get-assistant")
-        line = self._switchboard.line(call, None, number)
-        if line.reaches_somebody:
+        line = self._switchboard.channel(call, None, number)
+        if line.has_server:
             return await self._asked(line, number, cannot)
         nobody = "the phone number has no assistantId, squadId or server, and the settings have no server"
         return _fallback(number, _Ended("call-start-error-neither-assistant-nor-server-set", nobody), cannot)

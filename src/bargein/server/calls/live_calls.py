@@ -220,7 +220,7 @@ class LiveCalls:
         as_json = await filled_in(reserve.assistant, variables, self._clock.epoch_ms())
         keys = await keys_of(as_json, self._store)
         number = await self._owner_jobs.phone_number(call)
-        line = self._egress.switchboard.line(call, as_json, number)
+        line = self._egress.switchboard.channel(call, as_json, number)
         if number is not None:
             call = {**call, "phoneNumber": without_secrets(number)}
         signed = await self._signatures(call_id, as_json)

@@ -66,10 +66,10 @@ class OwnerEvents:
             _lost(message["type"], error)
             return
         about: JsonObject = {"customer": record["customer"]} if "customer" in record else {}
-        self._tell(self._switchboard.line(about, assistant, number), assistant, message)
+        self._tell(self._switchboard.channel(about, assistant, number), assistant, message)
 
     def _tell(self, line: OwnerChannel, assistant: JsonObject, message: JsonObject) -> None:
-        if message["type"] not in wanted_by(assistant) or not line.reaches_somebody:
+        if message["type"] not in wanted_by(assistant) or not line.has_server:
             return
         self._switchboard.open(line)
         line.tell(message)

@@ -56,7 +56,7 @@ class OwnerJobs:
     async def line(self, call: JsonObject) -> tuple[OwnerChannel, JsonObject]:
         """A line to a stored call's owner, and the assistant that had the call last; both from the records alone."""
         assistant = await last_assistant(call, self._store, self._clock.epoch_ms())
-        return self._switchboard.line(call, assistant, await self.phone_number(call)), assistant
+        return self._switchboard.channel(call, assistant, await self.phone_number(call)), assistant
 
     async def begin(self, payload: JsonObject, key: str) -> None:
         """Do the job that follows from a call's end: submit, in their order, what its owner is to be told."""
@@ -65,7 +65,7 @@ class OwnerJobs:
         if call is None:
             return
         line, assistant = await self.line(call)
-        if not line.reaches_somebody:
+        if not line.has_server:
             return
         for message in ended_messages(call, wanted_by(assistant)):
             told: JsonObject = {"callId": call_id, "message": message}

@@ -179,7 +179,7 @@ class ChatService:
         self, chat: JsonObject, assistant: JsonObject, context: JsonObject, variables: Variables
     ) -> ChatTools:
         about = {"customer": context["customer"]} if "customer" in context else {}
-        line = self._switchboard.line(about, assistant, chat=without_secrets(chat))
+        line = self._switchboard.channel(about, assistant, chat=without_secrets(chat))
         headers = {"X-Chat-Id": str(chat["id"])}
         if "sessionId" in chat:
             headers["X-Session-Id"] = str(chat["sessionId"])
