@@ -143,7 +143,7 @@ async def run(options: Options) -> tuple[list[Step], int]:
     if cores.others and cores.server is not None:
         os.sched_setaffinity(0, cores.others)
     clips = heard_at_once(recorded(options.data, _CANDIDATES))
-    _print_head(cores, clips, options)
+    _print_head(cores, clips)
     done: list[Step] = []
     held = 0
     with tempfile.TemporaryDirectory(prefix="bargein-capacity-") as folder:
