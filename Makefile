@@ -39,7 +39,7 @@ format: $(VENV)/.dev  ## let ruff format and fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-compatibility: $(VENV)/.dev  ## write docs/reference/compatibility.md anew from the code
+compatibility: $(VENV)/.dev  ## generate docs/reference/compatibility.md from the code
 	$(BIN)/python -m dev.compatibility
 
 clean:

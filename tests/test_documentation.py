@@ -1,5 +1,6 @@
 """The pages of the documentation: links, names of pages in messages, the wheel, and `bargein docs`."""
 
+import ast
 import re
 import tomllib
 from fnmatch import fnmatch
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from bargein import documentation
 from bargein.cli import app
 from bargein.documentation import DocumentationError, find_page, list_pages
+from bargein.wire import contract
 from tests.conftest import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -33,6 +35,14 @@ CODE = [
 
 UNWRITTEN = {DOCS / name for name in ("engine.md", "extending.md", "settings.md")}
 """Pages that are generated later than those that link to them."""
+
+
+def source_texts() -> list[str]:
+    """Every string of the server's code, those between the holes of f-strings too, and its page."""
+    modules = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((REPOSITORY / "src").rglob("*.py"))]
+    constants = [node.value for module in modules for node in ast.walk(module) if isinstance(node, ast.Constant)]
+    scripts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "src").rglob("*.js")]
+    return [text for text in constants if isinstance(text, str)] + scripts
 
 
 def name_of(path: Path) -> str:
@@ -101,6 +111,23 @@ def test_no_message_names_a_page_by_its_file_which_a_wheel_has_elsewhere() -> No
         if shown.search(line) and '"""' not in line
     ]
     assert found == []
+
+
+def test_troubleshooting_has_every_reason_for_which_the_server_ends_a_call() -> None:
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    given = set(source_texts()) & set(contract.definitions()["EndedReason"]["enum"])
+    assert len(given) > 40
+    assert sorted(reason for reason in given if f"`{reason}`" not in page) == []
+
+
+def test_troubleshooting_quotes_messages_that_the_code_has() -> None:
+    """In the first column of its tables; `…` stands for text that varies."""
+    rows = [line for line in (DOCS / "troubleshooting.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    quoted = [quote for row in rows for quote in re.findall(r"`([^`]+)`", row.split("|")[1]) if " " in quote]
+    assert len(quoted) > 60
+    code = "\n".join(source_texts())
+    parts = [part.strip() for quote in quoted for part in quote.split("…")]
+    assert [part for part in parts if part not in code] == [], "the message was changed: change the page too"
 
 
 def test_the_wheel_contains_every_page() -> None:
