@@ -21,7 +21,7 @@ from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
 from bargein.server.agents.unsupported import NOT_HERE
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
@@ -163,7 +163,7 @@ def endpoint_rows() -> Table:
 
 @cache
 def _here() -> dict[str, set[str]]:
-    paths = create_app(Settings()).openapi()["paths"]
+    paths = create_app(make_settings()).openapi()["paths"]
     found: dict[str, set[str]] = {}
     for path, operations in paths.items():
         done = {
@@ -248,7 +248,7 @@ def providers() -> Table:
     client = httpx.AsyncClient()
     egress = cast("Egress", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
     nobody = cast("EmbeddedProviders", _Nobody())
-    provider_factory = ProviderFactory(Settings(openai_api_key="any"), LoopClock(), client, nobody, egress)
+    provider_factory = ProviderFactory(make_settings(openai_api_key="any"), LoopClock(), client, nobody, egress)
     rows: Table = []
     for part in ("transcriber", "model", "voice"):
         names: dict[bool, list[str]] = {True: [], False: []}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bargein import __version__
-from bargein.settings import DEFAULT_PORT, Settings, SettingsError, from_environment
+from bargein.settings import DEFAULT_PORT, Settings, SettingsError
 
 app = typer.Typer(
     add_completion=False,
@@ -28,8 +28,10 @@ def _fail(message: str) -> typer.Exit:
 
 
 def _settings(host: str | None = None, port: int | None = None) -> Settings:
+    from bargein.configuration import load_settings  # noqa: PLC0415  # it loads the vendors, which few commands need
+
     try:
-        return from_environment(host=host, port=port)
+        return load_settings(folder=Path.cwd(), host=host, port=port)
     except SettingsError as error:
         raise _fail(str(error)) from None
 
@@ -54,32 +56,20 @@ def serve(
     from bargein.server.serving import serve as run  # noqa: PLC0415
 
     clock = LoopClock()
-    secrets = (
-        settings.api_key,
-        settings.public_key,
-        settings.openai_api_key,
-        settings.database_password,
-        None if settings.sip is None else settings.sip.secret,
-        settings.telnyx_api_key,
-        settings.vonage_api_secret,
-        settings.vonage_private_key,
-        settings.vonage_signature_secret,
-        *settings.secret_keys,
-    )
-    logs.configure(level=settings.log_level, clock=clock, secrets=secrets)
-    server = create_app(settings, clock=clock, embedded=Embedded(clock, settings.turn_model))
-    if problem := run(server, settings.host, settings.port, lambda bound: _welcome(settings, bound)):
+    logs.configure(level=settings.log.level, clock=clock, secrets=settings.secrets())
+    server = create_app(settings, clock=clock, embedded=Embedded(clock, settings.calls.turn_model))
+    if problem := run(server, settings.server.host, settings.server.port, lambda bound: _welcome(settings, bound)):
         raise _fail(problem)
 
 
 def _welcome(settings: Settings, port: int) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = settings.public_url or f"http://{host}:{port}"
+    host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
+    url = settings.server.public_url or f"http://{host}:{port}"
     typer.secho(f"\n  bargein {__version__}\n", bold=True)
     typer.echo(f"  Talk to it:  {url}/")
     if settings.open_to_loopback_only:
         typer.echo("  No key is set, so it answers to this machine alone (set BARGEIN_API_KEY to change that).")
-    key = "" if settings.api_key is None else ' -H "Authorization: Bearer $BARGEIN_API_KEY"'
+    key = "" if settings.keys.api_key is None else ' -H "Authorization: Bearer $BARGEIN_API_KEY"'
     typer.echo("\n  Or make a call from code; connect a WebSocket to transport.websocketCallUrl of the answer:\n")
     body = '{"assistant":{"firstMessage":"Hello!"},"transport":{"provider":"vapi.websocket"}}'
     typer.echo(f"  curl -s {url}/call{key} -H 'Content-Type: application/json' -d '{body}'\n")
@@ -172,7 +162,7 @@ def _journal(named: str) -> Path:
     if path.exists():
         return path
     try:
-        return journal_path(_settings().data_dir, named)
+        return journal_path(_settings().storage.data_dir, named)
     except ValueError:
         raise _fail(f"there is no file {named}") from None
 
@@ -347,15 +337,17 @@ def config(
     from bargein.ports import StoreError  # noqa: PLC0415
     from bargein.server.telephony.sip import stored_lines, write_configuration  # noqa: PLC0415
     from bargein.server.telephony.sip_secret import proof_of  # noqa: PLC0415
+    from bargein.settings import SipSettings  # noqa: PLC0415
     from bargein.store.vault import VaultError  # noqa: PLC0415
 
-    if settings.sip is None:
+    agent = settings.section(SipSettings)
+    if not agent.is_served:
         raise _fail("BARGEIN_SIP_LISTEN is not set: there is no SIP agent for Kamailio to bring calls to")
     edge = Edge(
         address=address,
         port=port,
-        public_address=settings.sip.public_address,
-        agent=settings.sip.listen,
+        public_address=agent.public_address,
+        agent=agent.listen,
         inner=inner,
         tls_port=tls_port,
         certificate=None if certificate is None else str(certificate.absolute()),

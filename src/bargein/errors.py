@@ -35,7 +35,7 @@ The tree, with the module of each:
         RefusedError  (server.calls.live_calls)
         StartError  (server.calls.live_calls)
         NoServerError  (server.ops.server_process)
-        SettingsError  (settings)
+        SettingsError  (settings.section)
         VaultError  (store.vault)
         RefusedError  (testing.sip_message)
         ToolError  (tools.outcome)

@@ -22,7 +22,7 @@ from bargein.ports import EndOfTurnDetector, InterruptionClassifier, Model, Tran
 from bargein.providers.embedded.silero import SileroDetector
 from bargein.server.app import create_app
 from bargein.server.serving import Server, config_of, give_up_stuck_peers
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.published import conforms
 
 RATE_HZ = 16_000
@@ -101,7 +101,7 @@ async def running(
     """Run a server; `config` goes to uvicorn."""
     embedded = embedded or OnlyEars()
     settings = {"allow_private_addresses": True, **settings}  # the fakes are on loopback
-    app = create_app(Settings(data_dir=tmp_path, **settings), embedded=embedded)
+    app = create_app(make_settings(data_dir=tmp_path, **settings), embedded=embedded)
     bound: list[int] = []
     listening, over = anyio.Event(), anyio.Event()
 

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from bargein.server.telephony import checkup
 from bargein.server.telephony.checkup import examine_telephony
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.call.harness import running
 from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN
 
@@ -30,7 +30,7 @@ TWILIO = {"provider": "twilio", "number": NUMBER, "twilioAccountSid": ACCOUNT}
 
 
 async def looked(tmp_path: Path, **settings: Any) -> dict[str, Any]:
-    look = partial(examine_telephony, Settings(data_dir=tmp_path, **settings), "bargein.db")
+    look = partial(examine_telephony, make_settings(data_dir=tmp_path, **settings), "bargein.db")
     found = await anyio.to_thread.run_sync(look)
     return {finding.name: finding for finding in found}
 

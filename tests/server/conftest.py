@@ -11,7 +11,7 @@ import pytest
 from bargein.clock import Clock
 from bargein.server.api.services import Warmable
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.conftest import BOTH
 
 PRIVATE = "private-key-1234"
@@ -42,7 +42,7 @@ def serve(tmp_path: Path, database_url: str | None) -> Serve:
         *, embedded: Warmable | None = None, clock: Clock | None = None, **settings: Any
     ) -> AsyncIterator[httpx.AsyncClient]:
         app = create_app(
-            Settings(data_dir=tmp_path, database_url=database_url, **settings), embedded=embedded, clock=clock
+            make_settings(data_dir=tmp_path, database_url=database_url, **settings), embedded=embedded, clock=clock
         )
         transport = httpx.ASGITransport(app)
         async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE) as client:

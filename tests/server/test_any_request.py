@@ -19,11 +19,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.server.small_schemas import with_small_bodies
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-SCHEMA = schemathesis.openapi.from_dict(with_small_bodies(create_app(Settings()).openapi()))
+SCHEMA = schemathesis.openapi.from_dict(with_small_bodies(create_app(make_settings()).openapi()))
 PATHS = "^/(assistant|call|chat|credential|file|session|squad|phone-number|tool|v2)"
 OPERATIONS = [found.ok() for found in SCHEMA.include(path_regex=PATHS).get_all_operations()]
 
@@ -35,7 +35,7 @@ CASES += [(found, GenerationMode.NEGATIVE) for found in OPERATIONS if list(found
 
 @pytest.fixture(scope="module")
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("data")))
+    app = create_app(make_settings(data_dir=tmp_path_factory.mktemp("data")))
     with socket.create_server(("127.0.0.1", 0)) as listening:  # requests wait here until the server is up
         server = uvicorn.Server(uvicorn.Config(app, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

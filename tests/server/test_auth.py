@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Message
 
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.server.conftest import OWNER, PRIVATE, PUBLIC, VISITOR, Serve
 
 pytestmark = pytest.mark.anyio
@@ -126,7 +126,7 @@ async def test_without_keys_nobody_else_may_do_anything(client: httpx.AsyncClien
     ],
 )
 async def test_sockets_are_guarded_too(tmp_path: Path, headers: list[tuple[bytes, bytes]], reached: bool) -> None:
-    app = create_app(Settings(data_dir=tmp_path))
+    app = create_app(make_settings(data_dir=tmp_path))
     accepted = False
 
     async def endpoint(scope: Any, receive: Any, send: Any) -> None:

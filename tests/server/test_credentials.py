@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bargein.settings import from_environment
+from bargein.configuration import load_settings
+from bargein.settings import VonageSettings
 from bargein.wire.credentials import completed, fields_of, kinds
 from bargein.wire.redact import is_secret_name
 from tests.server.conftest import OWNER, VISITOR, Serve
@@ -173,9 +174,9 @@ async def test_a_vonage_credential_may_hold_its_application_and_signature_secret
 
 def test_the_environment_completes_a_vonage_credential_of_the_same_account() -> None:
     environ = {"VONAGE_API_KEY": "abcd1234", "VONAGE_APPLICATION_ID": "78d3", "VONAGE_SIGNATURE_SECRET": SECRET}
-    settings = from_environment(environ)
+    settings = load_settings(environ)
     assert SECRET not in repr(settings)
-    default = settings.vonage_credential
+    default = settings.section(VonageSettings).credential
     assert default is not None
     given = {"provider": "vonage", "apiKey": "abcd1234", "apiSecret": "s", "vonageApplicationId": "own"}
     assert completed(given, default) == {**given, "signatureSecret": SECRET}
@@ -184,5 +185,5 @@ def test_the_environment_completes_a_vonage_credential_of_the_same_account() -> 
     nameless = {name: value for name, value in default.items() if name != "apiKey"}
     assert completed(other, nameless) == {**other, "signatureSecret": SECRET}
     assert completed({"provider": "telnyx"}, default) == {"provider": "telnyx"}
-    assert from_environment({}).vonage_credential is None
+    assert load_settings({}).section(VonageSettings).credential is None
     assert completed(given, None) == given

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bargein import settings
-from bargein.settings import SettingsError, from_environment
+from bargein.configuration import load_settings
+from bargein.settings import SettingsError, core
 
 
 @pytest.mark.parametrize(
@@ -11,17 +11,17 @@ from bargein.settings import SettingsError, from_environment
     [(None, False, False), ("off", False, False), ("Telephone", True, False), ("all", True, True)],
 )
 def test_the_setting_names_the_calls(value: str | None, telephone: bool, wide: bool) -> None:
-    found = from_environment({} if value is None else {"BARGEIN_ECHO_CANCELLATION": value})
+    found = load_settings({} if value is None else {"BARGEIN_ECHO_CANCELLATION": value}).calls
     assert (found.cancels_echo(8_000), found.cancels_echo(16_000)) == (telephone, wide)
 
 
 def test_what_is_none_of_its_values_is_refused() -> None:
     with pytest.raises(SettingsError, match="off, telephone or all, not 'loud'"):
-        from_environment({"BARGEIN_ECHO_CANCELLATION": "loud"})
+        load_settings({"BARGEIN_ECHO_CANCELLATION": "loud"})
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "find_spec", lambda _name: None)
-    assert from_environment({}).echo_cancellation == "off"
+    monkeypatch.setattr(core, "find_spec", lambda _name: None)
+    assert load_settings({}).calls.echo_cancellation == "off"
     with pytest.raises(SettingsError, match=r"bargein\[echo\]"):
-        from_environment({"BARGEIN_ECHO_CANCELLATION": "all"})
+        load_settings({"BARGEIN_ECHO_CANCELLATION": "all"})

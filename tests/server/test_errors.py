@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from bargein.ports import ProviderError
 from bargein.server.api import bodies
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from bargein.wire.errors import WireError
 from tests.server.conftest import BASE, Serve
 
@@ -129,7 +129,7 @@ async def test_the_largest_body_is_taken(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_unexpected_error_tells_nothing(tmp_path: Path) -> None:
-    app = create_app(Settings(data_dir=tmp_path))
+    app = create_app(make_settings(data_dir=tmp_path))
 
     @app.get("/broken")
     async def broken() -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from bargein.ports import StoreAwayError
 from bargein.server.api.services import Services
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.postgres import Cluster
 from tests.programs import needs
 
@@ -81,7 +81,7 @@ async def test_a_database_that_is_away_is_told_and_comes_back(client: httpx.Asyn
 @needs("postgres")
 async def test_a_server_waits_for_a_database_that_starts_beside_it(cluster: Cluster, tmp_path: Path) -> None:
     with cluster.database() as url:
-        app = create_app(Settings(data_dir=tmp_path, database_url=url))
+        app = create_app(make_settings(data_dir=tmp_path, database_url=url))
         ready = anyio.Event()
 
         async def start() -> None:
@@ -106,7 +106,7 @@ async def test_a_server_waits_for_a_database_that_starts_beside_it(cluster: Clus
 @needs("postgres")
 async def test_a_server_whose_database_does_not_come_says_so(tmp_path: Path) -> None:
     nowhere = f"postgresql://ada:hush-hush@/x?host={tmp_path}"
-    app = create_app(Settings(data_dir=tmp_path, database_url=nowhere, database_wait_s=0))
+    app = create_app(make_settings(data_dir=tmp_path, database_url=nowhere, database_wait_s=0))
     with pytest.raises(StoreAwayError) as caught:
         async with app.router.lifespan_context(app):
             pass

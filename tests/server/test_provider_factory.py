@@ -10,7 +10,7 @@ import pytest
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant
@@ -65,7 +65,7 @@ PARTS = parts()
 def provider_factory(tmp_path: Path, client: httpx.AsyncClient, **settings: Any) -> ProviderFactory:
     embedded = cast("EmbeddedProviders", Nobody())
     egress = cast("Egress", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
-    return ProviderFactory(Settings(data_dir=tmp_path, **settings), LoopClock(), client, embedded, egress)
+    return ProviderFactory(make_settings(data_dir=tmp_path, **settings), LoopClock(), client, embedded, egress)
 
 
 def test_every_provider_of_vapis_is_tried() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bargein.settings import SettingsError, from_environment
+from bargein.configuration import load_settings
+from bargein.settings import SettingsError, SipSettings
 from tests.call.harness import serving
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +70,7 @@ def test_it_wants_sip_to_be_switched_on(tmp_path: Path) -> None:
 
 
 def test_settings_that_let_strangers_in_or_mean_nothing_are_refused() -> None:
-    assert from_environment({}).sip is None
+    assert not load_settings({}).section(SipSettings).is_served
     for wrong in (
         {"BARGEIN_SIP_LISTEN": "5080"},
         {"BARGEIN_SIP_LISTEN": "0.0.0.0:5080", "BARGEIN_SIP_DIRECT": "1"},
@@ -81,7 +82,6 @@ def test_settings_that_let_strangers_in_or_mean_nothing_are_refused() -> None:
         {**SIP, "BARGEIN_SIP_MOST_CALLS": "none"},
     ):
         with pytest.raises(SettingsError):
-            from_environment(wrong)
-    given = from_environment({**SIP, "BARGEIN_SIP_DIRECT": "1", "BARGEIN_SIP_HEADERS": "X-A, X-B"}).sip
-    assert given is not None
-    assert (given.direct, given.interface, given.headers) == (True, "127.0.0.1", ("X-A", "X-B"))
+            load_settings(wrong)
+    given = load_settings({**SIP, "BARGEIN_SIP_DIRECT": "1", "BARGEIN_SIP_HEADERS": "X-A, X-B"}).section(SipSettings)
+    assert (given.direct, given.audio_interface, given.headers) == (True, "127.0.0.1", ("X-A", "X-B"))

@@ -8,7 +8,7 @@ import pytest
 
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
-from bargein.settings import Settings
+from bargein.testing.settings import make_settings
 from tests.conftest import REPOSITORY
 from tests.server.conftest import VISITOR
 from tests.vapi_schema import endpoints
@@ -45,7 +45,7 @@ def test_the_document_lists_them() -> None:
 def test_nothing_of_vapis_is_forgotten(tmp_path: Path) -> None:
     served = {
         (method.upper(), plain(path))
-        for path, operations in create_app(Settings(data_dir=tmp_path)).openapi()["paths"].items()
+        for path, operations in create_app(make_settings(data_dir=tmp_path)).openapi()["paths"].items()
         for method in operations
     }
     absent = {(method, plain(path)) for method, path in CASES}

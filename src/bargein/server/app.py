@@ -130,15 +130,15 @@ def _lifespan(
             store = await _opened(app, settings, clock)
             stack.push_async_callback(_shielded, store.close)
             client = await stack.enter_async_context(new_client())
-            providers = embedded or Embedded(clock, settings.turn_model)
+            providers = embedded or Embedded(clock, settings.calls.turn_model)
             stack.callback(providers.close)
-            recordings, metrics = Recordings(settings.data_dir), Metrics()
+            recordings, metrics = Recordings(settings.storage.data_dir), Metrics()
             way_out = await stack.enter_async_context(
                 open_egress(settings, clock, store.credentials, metrics.delivered)
             )
-            files = UploadedFiles(store.files, settings.data_dir)
+            files = UploadedFiles(store.files, settings.storage.data_dir)
             room = await stack.enter_async_context(open_tool_runners(files, way_out, clock))
-            owner_jobs = OwnerJobs(store, way_out.switchboard, clock, settings.api_key)
+            owner_jobs = OwnerJobs(store, way_out.switchboard, clock, settings.keys.api_key)
             durable = await Durable.open(store, settings, clock)
             stack.push_async_callback(durable.close)
             provider_factory = ProviderFactory(settings, clock, client, providers, way_out)
@@ -178,7 +178,7 @@ def _lifespan(
                     metrics=metrics,
                     tasks=tasks,
                 )
-                outbound_calls = OutboundPhoneCalls(store, call_router, records, tasks, settings.public_url)
+                outbound_calls = OutboundPhoneCalls(store, call_router, records, tasks, settings.server.public_url)
                 scheduler = Scheduler(store, clock, metrics, outbound_calls.dial)
                 tasks.start_soon(scheduler.run)
                 tasks.start_soon(call_router.warm_up)
@@ -219,11 +219,13 @@ def _lifespan(
 
 async def _opened(app: FastAPI, settings: Settings, clock: Clock) -> Store:
     """Open the store; a database that starts beside this server is waited for."""
-    path = settings.data_dir / DATABASE
-    until_ms = clock.monotonic_ms() + settings.database_wait_s * 1000
+    path = settings.storage.data_dir / DATABASE
+    until_ms = clock.monotonic_ms() + settings.storage.database_wait_s * 1000
     while True:
         try:
-            return await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+            return await Store.open(
+                path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys
+            )
         except StoreError as error:
             if isinstance(error, StoreFullError) or clock.monotonic_ms() > until_ms:
                 app.state.start_error = str(error)

@@ -50,23 +50,19 @@ def _models() -> list[Finding]:
 
 
 def _keys(settings: Settings) -> list[Finding]:
-    """Which keys are set; never what they are."""
-    loopback = "not set: the server answers to this machine alone"
-    told = {
-        "BARGEIN_API_KEY": (settings.api_key, loopback),
-        "BARGEIN_PUBLIC_KEY": (settings.public_key, "not set: no page can call without the private key"),
-        "OPENAI_API_KEY": (settings.openai_api_key, "not set: model provider openai needs it, or OPENAI_BASE_URL"),
-        "OPENAI_BASE_URL": (settings.openai_base_url, "not set: model provider openai means OpenAI's own server"),
-        "BARGEIN_PUBLIC_URL": (settings.public_url, "not set: addresses are made from each request's Host"),
-    }
+    """Report which keys and addresses are set, never their values."""
     return [
-        Finding(name, ok=True, detail="set") if value is not None else Finding(name, ok=None, detail=absent)
-        for name, (value, absent) in told.items()
+        Finding(each.name or each.field, ok=None, detail=each.unset)
+        if getattr(section, each.field) is None
+        else Finding(each.name or each.field, ok=True, detail="set")
+        for section in settings.all_sections()
+        for each in section.variables()
+        if each.unset is not None
     ]
 
 
 def _data_dir(settings: Settings) -> Finding:
-    folder = settings.data_dir.absolute()
+    folder = settings.storage.data_dir.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".doctor"
@@ -82,12 +78,12 @@ def _data_dir(settings: Settings) -> Finding:
 
 
 def _address(settings: Settings) -> Finding:
-    name = f"{settings.host}:{settings.port}"
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    name = f"{settings.server.host}:{settings.server.port}"
+    family = socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((settings.server.host, settings.server.port))
         except OSError as error:
             detail = f"{error.strerror or error} (a server that runs already is fine)"
             return Finding(name, ok=None, detail=detail, fix="choose another --port")

@@ -149,7 +149,7 @@ class SipGateway:
             certificate=given.certificate,
             authorities=given.authorities,
             rtp_ports=given.rtp_ports,
-            interface=given.interface,
+            interface=given.audio_interface,
             headers=(*ALWAYS, *(given.headers if self._proof is None else FROM_PROXY)),
             most_calls=given.most_calls,
         )

@@ -93,7 +93,7 @@ async def open_egress(
         asking = await stack.enter_async_context(new_client(guard.transport(keep_alive=False)))
         authentication = Authentication(credentials, Tokens(client, clock), clock)
         async with anyio.create_task_group() as tasks:
-            server = cast("JsonObject | None", settings.server)
+            server = cast("JsonObject | None", settings.webhooks.server)
             sender = Sender(client, asking, authentication)
             sender.watch = delivered or sender.watch
             switchboard = OwnerChannels(tasks, sender, clock, server)

@@ -21,6 +21,7 @@ from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.custom.stt import CustomTranscriber, CustomTranscriberConfig
 from bargein.providers.custom.tts import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
+from bargein.providers.openai.settings import OpenAiSettings
 from bargein.server.agents.credentials import Keys, api_key
 from bargein.server.agents.egress import UNSIGNED, Egress, Signatures
 from bargein.server.agents.unsupported import NOT_HERE, absent_model, absent_transcriber, absent_voice
@@ -119,7 +120,7 @@ class ProviderFactory:
             model=self._model(assistant.model, context, keys),
             voice=self._voice(assistant.voice, context, rate_hz, signed),
             judge=self._embedded.judge,
-            cancels_echo=self._settings.cancels_echo(rate_hz),
+            cancels_echo=self._settings.calls.cancels_echo(rate_hz),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
         )
 
@@ -129,7 +130,7 @@ class ProviderFactory:
         Raises:
             RulesError: the assistant's plans contradict themselves.
         """
-        return compile_plan(assistant, drafts=self._settings.early_replies)
+        return compile_plan(assistant, drafts=self._settings.calls.early_replies)
 
     def model(self, assistant: Assistant, call: JsonObject, keys: Keys) -> Model:
         """The model of a conversation in text alone; see `providers`.
@@ -175,9 +176,9 @@ class ProviderFactory:
                 raise absent_model(asked.provider)
 
     def _openai(self, asked: wire.OpenAiModel, own_key: str | None) -> Model:
-        settings = self._settings
-        key = own_key or settings.openai_api_key
-        if key is None and settings.openai_base_url is None:
+        settings = self._settings.section(OpenAiSettings)
+        key = own_key or settings.api_key
+        if key is None and settings.base_url is None:
             raise ProviderError(
                 "model provider openai needs a key: add a credential or set OPENAI_API_KEY, "
                 "or OPENAI_BASE_URL for a compatible server",
@@ -186,7 +187,7 @@ class ProviderFactory:
         config = OpenAiConfig(
             model=asked.model,
             api_key=key,
-            base_url=settings.openai_base_url,
+            base_url=settings.base_url,
             **_sampling(asked),
         )
         return OpenAiModel(config, self._client)

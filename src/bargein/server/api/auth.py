@@ -47,13 +47,13 @@ def grant_of(settings: Settings, headers: Headers) -> Grant | None:
 
     Takes the same time whether a key is nearly right or not at all.
     """
-    if settings.api_key is None:
+    if settings.keys.api_key is None:
         return Grant("private")
     given = bearer(headers)
-    private, public = _same(given, settings.api_key), _same(given, settings.public_key)
+    private, public = _same(given, settings.keys.api_key), _same(given, settings.keys.public_key)
     if private or public:
         return Grant("private" if private else "public")
-    return None if given is None else read_token(given, settings.api_key)
+    return None if given is None else read_token(given, settings.keys.api_key)
 
 
 def bearer(headers: Headers) -> str | None:

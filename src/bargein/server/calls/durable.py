@@ -60,7 +60,7 @@ class Durable:
         self._store = store
         self._worker: Worker | None = None
         registry = _Book(store, node.id)
-        recovery = Recovery(store, settings.data_dir, clock, registry.finish)
+        recovery = Recovery(store, settings.storage.data_dir, clock, registry.finish)
         self._keeper = LeaseKeeper(store.nodes, node.id, clock, recovery.end, recovery.has_journal)
         self.ledger = Ledger(registry, self._keeper.end_from_journal)
 
@@ -72,7 +72,7 @@ class Durable:
             StoreError: the database is away.
             OSError: the data folder cannot be written to.
         """
-        node = await anyio.to_thread.run_sync(NodeId, settings.data_dir)
+        node = await anyio.to_thread.run_sync(NodeId, settings.storage.data_dir)
         try:
             durable = cls(store, settings, clock, node)
             await durable._keeper.recover_own_calls()

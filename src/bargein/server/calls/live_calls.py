@@ -262,7 +262,7 @@ class LiveCalls:
             line=line,
             found=variables.found,
         )
-        sink = JournalFile(journal_path(self._settings.data_dir, call_id))
+        sink = JournalFile(journal_path(self._settings.storage.data_dir, call_id))
         plan = plan_of(as_json)
         session = CallSession(
             setup,
@@ -272,7 +272,7 @@ class LiveCalls:
             records=self._records,
             sink=sink,
             recorder=self._recordings.record(call_id),
-            log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.data_dir, call_id),
+            log=None if plan.logging_enabled is False else CALL_LOGS.open(self._settings.storage.data_dir, call_id),
             handoffs=handoffs,
         )
         line.artifact = session.artifact

@@ -37,6 +37,7 @@ async def start_server() -> AsyncGenerator[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BARGEIN_")}
         process = subprocess.Popen(  # noqa: ASYNC220  # this interpreter, our own arguments; starting takes a moment
             [sys.executable, "-m", "bargein", "serve", "--host", "127.0.0.1", "--port", "0"],
+            cwd=folder,  # where no `.env` and no `bargein.toml` is found
             env={**kept, "BARGEIN_DATA_DIR": folder, "BARGEIN_LOG_LEVEL": "warning"},
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,

@@ -96,8 +96,8 @@ class PhoneCallRouter:
         self._owner_jobs = owner_jobs
         self._metrics = metrics
         self._tasks = tasks
-        self._public_url = settings.public_url
-        self._own_url = f"http://{settings.host}:{settings.port}"
+        self._public_url = settings.server.public_url
+        self._own_url = f"http://{settings.server.host}:{settings.server.port}"
         self._answers = Once[Answer]()
         self._taken = Once[Accepted | Rejected]()
 

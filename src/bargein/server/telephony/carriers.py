@@ -12,7 +12,7 @@ from bargein.carriers.interface import Carrier, NativeCarrier, SlowCarrier
 from bargein.clock import Clock
 from bargein.ports import CarrierError
 from bargein.server.telephony.sip_secret import proof_of
-from bargein.settings import Settings
+from bargein.settings import Settings, SipSettings, TelnyxSettings, TwilioSettings, VonageSettings
 from bargein.wire.base import JsonObject
 
 _log = structlog.get_logger("bargein.server")
@@ -35,38 +35,38 @@ class _Known(NamedTuple):
 
 
 def _twilio(room: Any, settings: Settings, clock: Clock) -> Carrier:
-    return room.carrier(clock, settings.twilio_api_url)
+    return room.carrier(clock, settings.section(TwilioSettings).api_url)
 
 
 def _twilio_credential(settings: Settings) -> JsonObject | None:
-    account, token = settings.twilio_account_sid, settings.twilio_auth_token
-    return {"provider": "twilio", "accountSid": account, "authToken": token} if account and token else None
+    return settings.section(TwilioSettings).credential
 
 
 def _telnyx(room: Any, settings: Settings, clock: Clock) -> Carrier:
-    return room.carrier(clock, settings.telnyx_api_url, byte_order=settings.telnyx_byte_order)
+    telnyx = settings.section(TelnyxSettings)
+    return room.carrier(clock, telnyx.api_url, byte_order=telnyx.byte_order)
 
 
 def _telnyx_credential(settings: Settings) -> JsonObject | None:
-    key, public = settings.telnyx_api_key, settings.telnyx_public_key
-    return {"provider": "telnyx", "apiKey": key, "publicKey": public} if key or public else None
+    return settings.section(TelnyxSettings).credential
 
 
 def _vonage(room: Any, settings: Settings, clock: Clock) -> Carrier:
-    return room.carrier(clock, settings.vonage_api_url)
+    return room.carrier(clock, settings.section(VonageSettings).api_url)
 
 
 def _vonage_credential(settings: Settings) -> JsonObject | None:
-    return settings.vonage_credential
+    return settings.section(VonageSettings).credential
 
 
 def _sip(room: Any, settings: Settings, clock: Clock) -> Carrier:
-    if settings.sip is None:
+    sip = settings.section(SipSettings)
+    if not sip.is_served:
         raise CarrierError("this server does not serve SIP: set BARGEIN_SIP_LISTEN.")
     if find_spec("baresip") is None:
         raise ImportError(name="baresip")  # it is the agent's process that imports it
-    proof = None if settings.sip.direct else proof_of(settings)
-    return room.SipCarrier(room.Exchange(settings.sip, clock, proof))
+    proof = None if sip.direct else proof_of(settings)
+    return room.SipCarrier(room.Exchange(sip, clock, proof))
 
 
 def _no_credential(_: Settings) -> JsonObject | None:
@@ -118,7 +118,7 @@ class Carriers:
 
     def natives(self) -> Sequence[NativeCarrier]:
         """Those that bring their calls themselves and are to run with the server (SIP, where it is set up)."""
-        if self._settings.sip is None:
+        if not self._settings.section(SipSettings).is_served:
             return ()
         try:
             found: Any = self.find("vapi")

@@ -18,7 +18,7 @@ from bargein.ports import BargeinError
 from bargein.server.ops.finding import Finding
 from bargein.server.telephony.carriers import CARRIERS
 from bargein.server.telephony.numbers import PhoneNumbers
-from bargein.settings import Settings, is_loopback
+from bargein.settings import Settings, SipSettings, TelnyxSettings, TwilioSettings, VonageSettings, is_loopback
 from bargein.store import Query, Store
 
 _SECONDS = 10.0
@@ -60,12 +60,12 @@ def examine_telephony(settings: Settings, database: str) -> list[Finding]:
 
 def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str, PhoneLine], list[Finding]]:
     """The stored numbers; none where there is no database yet, which is not to be made by looking."""
-    path = settings.data_dir / database
-    if settings.database_url is None and not path.exists():
+    path = settings.storage.data_dir / database
+    if settings.storage.database_url is None and not path.exists():
         return {}, []
 
     async def read() -> dict[str, PhoneLine]:
-        store = await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+        store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
         try:
             lines = PhoneNumbers(store, settings)
             numbers = await store.phone_numbers.list(Query(limit=1000))
@@ -90,7 +90,7 @@ def _number(settings: Settings, number_id: str, line: PhoneLine) -> list[Finding
         fix = f"python -m pip install 'bargein[{known.extra}]'"
         return [Finding(name, ok=False, detail=f"its carrier {provider} needs an extra", fix=fix)]
     if provider not in _CHECKED_WITH:
-        served = settings.sip is not None
+        served = settings.section(SipSettings).is_served
         return [Finding(name, ok=served, detail=f"{provider}", fix="" if served else "set BARGEIN_SIP_LISTEN")]
     fields, where = _CHECKED_WITH[provider]
     held = {**(line.credential or {}), **line.number}
@@ -106,16 +106,16 @@ def _number(settings: Settings, number_id: str, line: PhoneLine) -> list[Finding
 def _address(settings: Settings, clock: Clock, called: list[str]) -> list[Finding]:
     """Whether carriers reach this server by its public address."""
     name = "public address"
-    if settings.public_url is None:
+    if settings.server.public_url is None:
         if not called:
             return []
         detail = f"BARGEIN_PUBLIC_URL is not set: {', '.join(called)} cannot call this server"
         return [Finding(name, ok=False, detail=detail, fix="set it to the https address that the internet reaches")]
-    parts = urlsplit(settings.public_url)
+    parts = urlsplit(settings.server.public_url)
     host = parts.hostname or ""
     if parts.scheme != "https" and not is_loopback(host):
         return [Finding(name, ok=False, detail=f"{parts.scheme} is not encrypted", fix="use an https address")]
-    found = [_reached(settings.public_url)]
+    found = [_reached(settings.server.public_url)]
     if settings.open_to_loopback_only and not is_loopback(host):
         detail = "a server without a key answers to this machine alone, not to a proxy or tunnel"
         found.append(Finding("key", ok=False, detail=detail, fix="set BARGEIN_API_KEY"))
@@ -169,7 +169,11 @@ def _clock(settings: Settings, clock: Clock, called: list[str]) -> list[Finding]
     if not called:
         return []
     carrier = called[0]
-    urls = {"twilio": settings.twilio_api_url, "telnyx": settings.telnyx_api_url, "vonage": settings.vonage_api_url}
+    urls = {
+        "twilio": settings.section(TwilioSettings).api_url,
+        "telnyx": settings.section(TelnyxSettings).api_url,
+        "vonage": settings.section(VonageSettings).api_url,
+    }
     try:
         date = httpx.head(urls[carrier] or _CLOCKS[carrier], timeout=_SECONDS).headers["date"]
         theirs = parsedate_to_datetime(date)

@@ -65,7 +65,7 @@ class InboundPhoneCalls:
         self._inbound_resolver = inbound_resolver
         self._records = records
         self._metrics = metrics
-        self._key = (settings.api_key or store.org_id).encode()
+        self._key = (settings.keys.api_key or store.org_id).encode()
 
     def call_id(self, provider: str, number_id: str, carrier_call_id: str) -> str:
         """Our id of a call: the same, whichever server hears of it how often; nobody else can tell it."""

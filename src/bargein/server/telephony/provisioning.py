@@ -22,14 +22,14 @@ async def with_webhooks_configured(settings: Settings, call_router: PhoneCallRou
     Returns:
         Why that failed: calls to the number do not come here, those from it may work; None: it did not.
     """
-    if settings.public_url is None:
+    if settings.server.public_url is None:
         return None
     provider, number_id = str(number.get("provider")), str(number["id"])
     try:
         carrier = call_router.carriers.find(provider)
         with anyio.fail_after(_ADOPT_S):
             line = await call_router.found.of(number)
-            await carrier.configure_webhooks(line, addresses_of(settings.public_url, provider, number_id))
+            await carrier.configure_webhooks(line, addresses_of(settings.server.public_url, provider, number_id))
     except (CarrierError, TimeoutError) as error:
         why = str(error) or "the carrier took too long."
         _log.warning("a number's webhooks could not be set", number_id=number_id, provider=provider, reason=why)

@@ -22,8 +22,8 @@ async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[st
         StoreError: the database cannot be read.
         VaultError: nor can what is encrypted in it.
     """
-    path = settings.data_dir / DATABASE
-    store = await Store.open(path, clock, url=settings.database_url, secret_keys=settings.secret_keys)
+    path = settings.storage.data_dir / DATABASE
+    store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
     try:
         lines = PhoneNumbers(store, settings)
         return {provider: await lines.of_provider(provider) for provider in _PROVIDERS}

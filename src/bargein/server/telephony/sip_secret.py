@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from bargein.settings import Settings
+from bargein.settings import Settings, SipSettings
 
 PROOF_FILE = "sip.secret"
 
@@ -15,11 +15,12 @@ def proof_of(settings: Settings) -> str:
     Raises:
         OSError: it can be neither read nor written.
     """
-    if settings.sip is not None and settings.sip.secret is not None:
-        return settings.sip.secret
-    path = settings.data_dir / PROOF_FILE
+    sip = settings.section(SipSettings)
+    if sip.is_served and sip.secret is not None:
+        return sip.secret
+    path = settings.storage.data_dir / PROOF_FILE
     if not path.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.storage.data_dir.mkdir(parents=True, exist_ok=True)
         write_private(path, secrets.token_hex(24))
     return path.read_text(encoding="ascii").strip()
 

@@ -41,9 +41,9 @@ def require_private_or_signature(
     """
     settings, clock = services_of(request).settings, services_of(request).clock
     name = request.url.path.rpartition("/")[2]
-    if settings.api_key is not None and expires is not None and signature is not None:
+    if settings.keys.api_key is not None and expires is not None and signature is not None:
         now_s = clock.epoch_ms() // 1000
-        if is_signed(call_id, name, settings.api_key, expires=expires, signature=signature, now_s=now_s):
+        if is_signed(call_id, name, settings.keys.api_key, expires=expires, signature=signature, now_s=now_s):
             return
         raise WireError(403, "The address is not signed by this server, or has expired.")
     require_private(request)
@@ -84,7 +84,7 @@ async def assistant_recording(call_id: str, request: Request, services: Reach) -
 async def call_logs(call_id: str, services: Reach) -> Response:
     """The call's log as a gzip file of JSON lines, as Vapi has it: what came in, what was decided and why."""
     await _call(services, call_id)
-    path = call_log_path(services.settings.data_dir, call_id)
+    path = call_log_path(services.settings.storage.data_dir, call_id)
     try:
         packed = await anyio.to_thread.run_sync(lambda: gzip.compress(path.read_bytes(), mtime=0))
     except FileNotFoundError:
@@ -104,7 +104,7 @@ async def journal(call_id: str, request: Request, services: Reach) -> Response:
     """The call's journal, which `bargein replay` runs again (JSON lines; not Vapi's)."""
     await _call(services, call_id)
     try:
-        content = await anyio.to_thread.run_sync(FileContent, journal_path(services.settings.data_dir, call_id))
+        content = await anyio.to_thread.run_sync(FileContent, journal_path(services.settings.storage.data_dir, call_id))
     except FileNotFoundError:
         raise WireError(404, "There is no journal of this call.") from None
     finished = services.live_calls.session(call_id) is None
@@ -155,7 +155,7 @@ async def erase_artifacts(services: Services, call_id: str) -> None:
     try:
         await services.recordings.erase(call_id)
         for path in (journal_path, call_log_path):
-            await anyio.Path(path(services.settings.data_dir, call_id)).unlink(missing_ok=True)
+            await anyio.Path(path(services.settings.storage.data_dir, call_id)).unlink(missing_ok=True)
     except OSError as error:
         raise WireError(503, f"Something of this call could not be erased: {error.strerror}. Try again.") from None
 
@@ -163,7 +163,7 @@ async def erase_artifacts(services: Services, call_id: str) -> None:
 def with_presigned(services: Services, call: JsonObject) -> JsonObject:
     """A call's record with addresses of its artifacts that need no key for an hour."""
     now_ms = services.clock.epoch_ms()
-    urls = presigned(call, services.settings.api_key, now_ms // 1000)
+    urls = presigned(call, services.settings.keys.api_key, now_ms // 1000)
     return {**call, "artifact": {**call["artifact"], **urls}} if urls else call
 
 

@@ -255,8 +255,8 @@ def base_url(services: Services, request: Request) -> str:
     Raises:
         WireError: 400 for a Host header that is none.
     """
-    if services.settings.public_url is not None:
-        return services.settings.public_url
+    if services.settings.server.public_url is not None:
+        return services.settings.server.public_url
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         raise bad_request("the Host header is not valid")

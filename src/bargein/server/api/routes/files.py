@@ -60,7 +60,7 @@ async def create_file(request: Request, services: Reach) -> JSONResponse:
     """Keep a file: field `file` of a form."""
     url = base_url(services, request)
     file_id = str(uuid4())
-    path = file_path(services.settings.data_dir, file_id)
+    path = file_path(services.settings.storage.data_dir, file_id)
     upload = await receive_file(request, path)
     try:
         about = _about(upload)
@@ -96,7 +96,7 @@ async def get_file(file_id: str, services: Reach) -> JSONResponse:
 async def get_content(file_id: str, services: Reach) -> Response:
     """The file itself. It is always to be saved and never shown, because a page could be hidden in it."""
     about = await services.store.files.get(file_id)
-    path = None if about is None else file_path(services.settings.data_dir, file_id)
+    path = None if about is None else file_path(services.settings.storage.data_dir, file_id)
     if about is None or path is None or not await anyio.Path(path).is_file():
         raise WireError(404, f"There is no file with the id {file_id[:80]}.")
     name = str(about.get("originalName") or file_id)
@@ -116,7 +116,7 @@ async def delete_file(file_id: str, services: Reach) -> JSONResponse:
     about = await services.store.files.get(file_id)
     if about is not None:
         # first: without its record nobody could ask for that again
-        await anyio.Path(file_path(services.settings.data_dir, file_id)).unlink(missing_ok=True)
+        await anyio.Path(file_path(services.settings.storage.data_dir, file_id)).unlink(missing_ok=True)
         await services.store.files.delete(file_id)
     return _found(about, file_id)
 

@@ -1,0 +1,35 @@
+"""The settings of the whole program: the server's own sections with those of every carrier and vendor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bargein.providers.openai.settings import OpenAiSettings
+from bargein.settings import Section, Settings
+from bargein.settings.sources import open_sources, read_settings
+from bargein.settings.telephony import TELEPHONY_SECTIONS
+
+
+def extension_sections() -> tuple[type[Section], ...]:
+    """Return the sections of all carriers and vendors."""
+    return (*TELEPHONY_SECTIONS, OpenAiSettings)
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+) -> Settings:
+    """Read the settings of the process.
+
+    Args:
+        environ: the environment; None: the process's own.
+        folder: where `.env` and `bargein.toml` are looked for; None: neither is, unless `BARGEIN_CONFIG` names a file.
+        host: `--host` of the command line, which overrides all sources.
+        port: `--port` of the command line, which overrides all sources.
+
+    Raises:
+        SettingsError: a value is invalid; the text says which and what to set, and quotes no secret.
+    """
+    return read_settings(open_sources(environ, folder), extension_sections(), host=host, port=port)
