@@ -289,6 +289,7 @@ def doctor() -> None:
         if finding.ok is False and finding.fix:
             typer.echo(f"      {'':<24} fix: {finding.fix}")
     if any(finding.ok is False for finding in findings):
+        typer.echo("\n  `bargein docs troubleshooting` explains these findings.")
         raise typer.Exit(1)
 
 
