@@ -1,6 +1,7 @@
 """The pages of the documentation: links, names of pages in messages, the wheel, and `bargein docs`."""
 
 import ast
+import json
 import re
 import tomllib
 from fnmatch import fnmatch
@@ -13,6 +14,8 @@ from bargein import documentation
 from bargein.cli import app
 from bargein.documentation import DocumentationError, find_page, list_pages
 from bargein.wire import contract
+from bargein.wire.assistant import Assistant
+from bargein.wire.errors import parse_request
 from tests.conftest import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -219,3 +222,20 @@ def test_every_variable_of_the_environment_that_a_page_names_is_read(page: Path)
     )
     code = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "src").rglob("*.py"))
     assert sorted(name for name in named if name not in code) == []
+
+
+def json_blocks(page: Path) -> list[str]:
+    return re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if json_blocks(page)], ids=name_of)
+def test_every_json_example_is_json(page: Path) -> None:
+    for block in json_blocks(page):
+        assert isinstance(json.loads(block), dict)
+
+
+def test_the_assistants_of_the_tutorial_are_valid() -> None:
+    blocks = json_blocks(DOCS / "tutorial.md")
+    assert len(blocks) > 1
+    for block in blocks:
+        assert parse_request(Assistant, json.loads(block)).model is not None
