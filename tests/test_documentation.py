@@ -23,6 +23,8 @@ PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CHANGELOG.md",
     REPOSITORY / "clients" / "daily-js" / "README.md",
+    REPOSITORY / "tests" / "README.md",
+    *sorted((REPOSITORY / "src").rglob("README.md")),
     *sorted(DOCS.rglob("*.md")),
 ]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
