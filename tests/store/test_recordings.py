@@ -183,7 +183,7 @@ async def test_what_fits_no_more_leaves_what_was_written(tmp_path: Path, monkeyp
 
 
 def test_no_other_name_becomes_a_path(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no call id"):
+    with pytest.raises(ValueError, match="is not the id of a call"):
         recording_path(tmp_path, "../other")
 
 

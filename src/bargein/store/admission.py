@@ -1,4 +1,4 @@
-"""What a database is asked before it is used: who it belongs to, and whether its secrets can be read."""
+"""Checks before a database is used: its organisation id, and the key that its secrets are encrypted with."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from bargein.store.records import secret_in
 from bargein.store.vault import Vault, VaultError
 
 
-async def remembered(connection: AsyncConnection, name: str, first: Callable[[], str]) -> str:
-    """What the server knows of itself by that name; made where it is not known yet."""
+async def get_or_create_meta(connection: AsyncConnection, name: str, first: Callable[[], str]) -> str:
+    """Return the server's stored value of that name, creating it if there is none."""
     known = (
         await connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == name))
     ).scalar_one_or_none()
@@ -21,8 +21,12 @@ async def remembered(connection: AsyncConnection, name: str, first: Callable[[],
     return known
 
 
-async def admit(connection: AsyncConnection, vault: Vault) -> None:
-    """See that the vault has the key of this database; bring all secrets under its first one."""
+async def check_vault(connection: AsyncConnection, vault: Vault) -> None:
+    """Check that the vault has the key of this database, and encrypt all secrets with its first key.
+
+    Raises:
+        VaultError: the secrets were encrypted with a key that the vault lacks.
+    """
     canary = tables.meta.c.key == "vault"
     known = (await connection.execute(select(tables.meta.c.value).where(canary))).scalar_one_or_none()
     if known is not None and vault.knows(known, first_key_only=True):

@@ -1,4 +1,4 @@
-"""SQLite and Postgres: how each is opened, and how each says that it cannot go on."""
+"""SQLite and Postgres: their engines, and the classification of their errors."""
 
 import sqlite3
 from collections.abc import Generator
@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from bargein.ports import StoreAwayError, StoreFullError
 
 WRITE = "bargein_write"
-"""The execution option of a connection that is going to write."""
+"""The execution option of a connection that will write."""
 
 _BUSY_TIMEOUT_MS = 5_000
 _CONNECT_TIMEOUT_S = 5
 _CONNECTIONS = 10
 
-# https://www.sqlite.org/rescode.html: what passes by itself, and what is the matter with the disk
+# https://www.sqlite.org/rescode.html: temporary errors, and errors of the disk
 _SQLITE_AWAY = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL")
 _SQLITE_FULL = ("SQLITE_FULL", "SQLITE_IOERR")
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: connection, resources, operator, read only, canceled
@@ -30,8 +30,8 @@ _POSTGRES_FULL = "53100"
 
 
 def sqlite_engine(path: Path) -> AsyncEngine:
-    """An engine for the file `path`."""
-    # hide_parameters: an error's text must not hold what was being stored
+    """Return an engine for the SQLite file `path`."""
+    # hide_parameters: an error's text must not contain stored values
     engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
@@ -39,24 +39,22 @@ def sqlite_engine(path: Path) -> AsyncEngine:
 
 
 def postgres_engine(url: str, command_timeout_s: float) -> AsyncEngine:
-    """An engine for a Postgres database.
+    """Return an engine for a Postgres database.
 
     Args:
         url: as libpq takes it (`postgresql://…`, also with `sslmode`, `host` and the like after a question mark).
-        command_timeout_s: how long one statement may take.
+        command_timeout_s: time limit of one statement.
     """
     import asyncpg  # noqa: PLC0415  # comes with an extra of the package
 
-    async def connect(
-        *_: object, **__: object
-    ) -> Any:  # asyncpg reads all that may stand in a URL; SQLAlchemy does not
+    async def connect(*_: object, **__: object) -> Any:  # asyncpg reads every option of a URL; SQLAlchemy does not
         return await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_S, command_timeout=command_timeout_s)  # pyright: ignore[reportUnknownVariableType]  # generic in its records
 
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
         hide_parameters=True,
-        pool_pre_ping=True,  # a connection that the server closed meanwhile must not cost a request
+        pool_pre_ping=True,  # a connection that Postgres closed meanwhile must not fail a request
         pool_size=_CONNECTIONS,
         max_overflow=_CONNECTIONS,
         pool_timeout=_CONNECT_TIMEOUT_S,
@@ -64,30 +62,30 @@ def postgres_engine(url: str, command_timeout_s: float) -> AsyncEngine:
 
 
 @contextmanager
-def told_apart() -> Generator[None]:
-    """Turn the errors of a database that cannot go on into those of `bargein.ports`; the others go through.
+def store_errors() -> Generator[None]:
+    """Translate errors of an unavailable database into those of `bargein.ports`; others pass unchanged.
 
     Raises:
-        StoreAwayError: it does not answer, or not now.
+        StoreAwayError: the database does not answer.
         StoreFullError: its disk is full or broken.
     """
     try:
         yield
     except DBAPIError as error:
-        if (told := _told(error)) is None:
+        if (classified := _classify(error)) is None:
             raise
-        raise told from error
+        raise classified from error
     except (OSError, TimeoutError, PoolTimeoutError) as error:
         raise StoreAwayError(_AWAY) from error
 
 
 _AWAY = "The database cannot be reached. Try again."
-_GONE = "The database has been taken away from under the server. Restart it."
+_GONE = "The tables of the database are gone. Restart the server."
 _POSTGRES_NO_TABLE = "42P01"  # undefined_table
 _FULL = "The database cannot be written to: its disk is full or broken."
 
 
-def _told(error: DBAPIError) -> StoreAwayError | StoreFullError | None:
+def _classify(error: DBAPIError) -> StoreAwayError | StoreFullError | None:
     original = error.orig
     if isinstance(original, sqlite3.Error):
         name = getattr(original, "sqlite_errorname", "")
@@ -105,7 +103,7 @@ def _told(error: DBAPIError) -> StoreAwayError | StoreFullError | None:
 
 
 def _on_connect(connection: Any, _record: object) -> None:  # a DBAPI connection, which has no type
-    connection.isolation_level = None  # SQLAlchemy says when a transaction begins, not the driver
+    connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
     cursor = connection.cursor()
     for pragma in ("journal_mode = WAL", f"busy_timeout = {_BUSY_TIMEOUT_MS}", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,4 @@
-"""The calls, and what their beginning and end mean for the whole fleet."""
+"""The stored calls, with the server that each live call runs on and the jobs that follow its end."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bargein.store.jobs import JobTable, NewJob
-from bargein.store.nodes import hold, let_go
+from bargein.store.nodes import add_live_call, remove_live_call
 from bargein.store.records import Records
 from bargein.wire.base import JsonObject
 from bargein.wire.call import duration_ms
@@ -14,10 +14,10 @@ from bargein.wire.schedule import due_ms
 
 
 class Calls(Records):
-    """The calls, and what their beginning and end mean for the whole fleet.
+    """The stored calls, with the server that each live call runs on.
 
     Attributes:
-        jobs: where the jobs go that follow from a call's end.
+        jobs: the stored jobs; a call's end adds to them.
     """
 
     jobs: JobTable
@@ -30,26 +30,26 @@ class Calls(Records):
         await self.patch(call_id, changes)
 
     async def begin(self, call_id: str, changes: JsonObject, node_id: str) -> None:
-        """Change a call's record, and note at which server it is live; one that is deleted or over stays so."""
+        """Change a call's record, and store which server it is live on; a deleted or ended call stays as it is."""
         async with self._database.writing() as connection:
             if await self._change_unended(connection, call_id, changes):
-                await hold(connection, call_id, node_id)
+                await add_live_call(connection, call_id, node_id)
 
     async def finish(self, call_id: str, changes: JsonObject, jobs: Sequence[NewJob]) -> bool:
-        """Write the end of a call: its record, that it is live nowhere, and the jobs that follow; all or nothing.
+        """Store the end of a call in one transaction: its record, that it is live nowhere, and the jobs that follow.
 
-        A call that is deleted or over stays so.
+        A deleted or ended call stays as it is.
 
         Args:
-            call_id: which.
-            changes: what its record becomes.
-            jobs: what is to be done after it.
+            call_id: the call.
+            changes: the changes of its record.
+            jobs: the jobs to submit.
 
         Returns:
-            Whether this was its end.
+            True if this ended the call.
         """
         async with self._database.writing() as connection:
-            await let_go(connection, call_id)
+            await remove_live_call(connection, call_id)
             ended = await self._change_unended(connection, call_id, changes)
             for job in jobs if ended else ():
                 await self.jobs.put(connection, job)
@@ -58,29 +58,29 @@ class Calls(Records):
         return ended
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        """The ids of calls that wait and have to be looked at by now, the most urgent first."""
+        """Return the ids of waiting calls that are due, earliest first."""
         due_at = self._column("due_at")
         wanted = select(self._column("id")).where(due_at <= now_ms).order_by(due_at).limit(limit)
         async with self._database.reading() as connection:
             return (await connection.execute(wanted)).scalars().all()
 
     async def next_due_ms(self) -> int | None:
-        """When the first of them has to be looked at, in milliseconds since 1970; None: there is none."""
+        """Return when the first waiting call is due, in milliseconds since 1970; None if there is none."""
         async with self._database.reading() as connection:
             return (await connection.execute(select(func.min(self._column("due_at"))))).scalar_one()
 
     async def advance(
         self, call_id: str, changes: Callable[[JsonObject], JsonObject | None], jobs: Sequence[NewJob]
     ) -> bool:
-        """Change a call, if it needs that, with the jobs that follow; of several servers that do it one changes it.
+        """Change a call if `changes` returns any, and submit jobs; of several servers that try, one changes it.
 
         Args:
-            call_id: which.
-            changes: from the document as it is to its changes; None: nothing is to be done.
-            jobs: what is to be done after it.
+            call_id: the call.
+            changes: returns the changes for the current document; None leaves it as it is.
+            jobs: the jobs to submit.
 
         Returns:
-            Whether it was changed here.
+            True if the call was changed by this method.
         """
         async with self._database.writing() as connection:
             row = await self._locked(connection, call_id)

@@ -1,4 +1,4 @@
-"""The database: SQLite or Postgres. How a read and a write begin, and how the tables come to be."""
+"""The database, SQLite or Postgres: read and write transactions, and migrations."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -10,22 +10,22 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bargein.store.backends import WRITE, postgres_engine, sqlite_engine, told_apart
+from bargein.store.backends import WRITE, postgres_engine, sqlite_engine, store_errors
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _STATEMENT_S = 10.0
 _MIGRATION_S = 600.0
-_ALONE = 0x62617267  # "barg": the number of the advisory lock that nobody else on this database uses
+_ADVISORY_LOCK = 0x62617267  # "barg": the number of this server's advisory lock
 
 
 class Database:
     """One SQLite file, or one Postgres database.
 
-    Reads run side by side, and each sees one state. On SQLite writes come one after the other; on Postgres those of one
+    Reads run concurrently, and each sees one state. On SQLite writes run one after the other; on Postgres writes to one
     row do.
 
     Attributes:
-        is_sqlite: which of the two it is.
+        is_sqlite: True for SQLite.
     """
 
     def __init__(self, engine: AsyncEngine, *, is_sqlite: bool) -> None:
@@ -35,12 +35,12 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path, url: str | None = None) -> "Database":
-        """Open the SQLite file `path`, making it and its folder where needed; with a `url`, that Postgres instead.
+        """Open the SQLite file `path`, creating it and its folder; with a `url`, that Postgres database instead.
 
-        The tables are brought up to date; of several that open one database at once, one does it.
+        Migrations run first; of several servers that open one database at once, one runs them.
 
         Raises:
-            StoreAwayError: it cannot be reached.
+            StoreAwayError: the database cannot be reached.
             StoreFullError: its disk is full.
         """
         if url is not None:
@@ -52,11 +52,11 @@ class Database:
 
     @classmethod
     async def _open_postgres(cls, url: str) -> "Database":
-        patient = cls(postgres_engine(url, _MIGRATION_S), is_sqlite=False)
+        migrating = cls(postgres_engine(url, _MIGRATION_S), is_sqlite=False)
         try:
-            await patient._migrate()
+            await migrating._migrate()
         finally:
-            await patient.close()
+            await migrating.close()
         return cls(postgres_engine(url, _STATEMENT_S), is_sqlite=False)
 
     async def close(self) -> None:
@@ -65,15 +65,15 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection that sees one state of the database.
+        """Open a connection that sees one state of the database.
 
-        What is read is short, each step of it has a time limit, and it is not cut by a cancellation either: aiosqlite
-        never ends a connection that was cancelled in mid-read, nor a loop that waits for it.
+        Reads are short and each statement has a time limit. A read is shielded from cancellation: aiosqlite never ends
+        a connection that was cancelled during a read, and the event loop would wait for it for ever.
 
         Raises:
-            StoreAwayError: it cannot be reached.
+            StoreAwayError: the database cannot be reached.
         """
-        with anyio.CancelScope(shield=True), told_apart():
+        with anyio.CancelScope(shield=True), store_errors():
             async with self._engine.connect() as connection:
                 if not self.is_sqlite:
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -81,36 +81,36 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection in a transaction.
+        """Open a connection in a write transaction.
 
-        On SQLite it holds the write lock from its start, so that what it reads stays true; on Postgres that is so for
-        what it reads `FOR UPDATE`. The transaction is short, each step of it has a time limit, and it is not cut by a
+        On SQLite it holds the write lock from its start, so that rows it has read do not change; on Postgres that holds
+        for rows read `FOR UPDATE`. The transaction is short, each statement has a time limit, and it is shielded from
         cancellation: a call that ends while its record is written must leave a whole record.
 
         Raises:
-            StoreAwayError: it cannot be reached, or has gone: whether the write is done is then not known.
-            StoreFullError: its disk is full; nothing is written.
+            StoreAwayError: the database cannot be reached; it is unknown whether the write was made.
+            StoreFullError: its disk is full; nothing was written.
         """
-        with anyio.CancelScope(shield=True), told_apart():
-            async with self._turn(), self._engine.connect() as connection:
+        with anyio.CancelScope(shield=True), store_errors():
+            async with self._write_lock(), self._engine.connect() as connection:
                 await connection.execution_options(**{WRITE: True})
                 async with connection.begin():
                     yield connection
 
     @asynccontextmanager
-    async def alone(self) -> AsyncGenerator[AsyncConnection]:
-        """As `writing`, while nobody else, in whatever process, does anything under this same lock."""
+    async def exclusive(self) -> AsyncGenerator[AsyncConnection]:
+        """Open a write transaction that excludes all other exclusive ones, also of other processes."""
         async with self.writing() as connection:
             if not self.is_sqlite:
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ALONE})"))
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             yield connection
 
-    def _turn(self) -> AbstractAsyncContextManager[None]:
+    def _write_lock(self) -> AbstractAsyncContextManager[None]:
         return self._writing if self.is_sqlite else nullcontext()
 
     async def _migrate(self) -> None:
         try:
-            async with self.alone() as connection:
+            async with self.exclusive() as connection:
                 await connection.run_sync(_upgrade)
         except BaseException:
             await self.close()

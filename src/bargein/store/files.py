@@ -1,39 +1,41 @@
-"""Uploaded files: their bytes in the data folder, what is known of them in the database."""
+"""Uploaded files: their bytes in the data folder, their metadata in the database."""
 
 import re
 from pathlib import Path
 
-from bargein.ports import StoredFile
+from typing_extensions import override
+
+from bargein.ports import Files, StoredFile
 from bargein.store.records import Records
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def file_path(data_dir: Path, file_id: str) -> Path:
-    """Where the bytes of a file are.
+    """Return the path of a file's bytes.
 
     Raises:
-        ValueError: that is no file's id.
+        ValueError: `file_id` is not an id of a file.
     """
     if not _SAFE_ID.fullmatch(file_id):
-        raise ValueError(f"{file_id!r} is no file's id")
+        raise ValueError(f"{file_id!r} is not the id of a file")
     return data_dir / "files" / file_id
 
 
-class UploadedFiles:
-    """See `bargein.ports.Files`.
+class UploadedFiles(Files):
+    """The uploaded files, as tools read them.
 
     Args:
-        records: what is known of the files.
-        data_dir: where their bytes are.
+        records: the metadata of files.
+        data_dir: the folder of their bytes.
     """
 
     def __init__(self, records: Records, data_dir: Path) -> None:
         self._records = records
         self._data_dir = data_dir
 
+    @override
     async def find(self, file_id: str) -> StoredFile | None:
-        """See `bargein.ports.Files.find`."""
         record = await self._records.get(file_id)
         if record is None:
             return None

@@ -1,4 +1,4 @@
-"""Journals and logs of calls as files: one a call, written while it runs, off the event loop's thread."""
+"""Journals and logs of calls as files, written during the call on another thread than the event loop's."""
 
 import os
 import re
@@ -7,24 +7,27 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import structlog
+from typing_extensions import override
+
+from bargein.ports import JournalSink
 
 _FLUSH_S = 0.5
-_MOST_CHARS = 8 << 20
-"""So much is kept in memory of what cannot be written: hours of a call."""
+_MAX_CHARS = 8 << 20
+"""Characters kept in memory while the file cannot be written: hours of a call."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 _log = structlog.get_logger("bargein.store")
 
 
-class JournalFile:
-    """A `bargein.ports.JournalSink`: lines gather in memory and are written twice a second.
+class JournalFile(JournalSink):
+    """A file of lines, which are collected in memory and written twice a second.
 
-    The file is begun anew. A disk that is full or gone is told to the log once; what comes then is kept in memory, up
-    to a bound, and written as soon as there is room. What was written stays, and the call goes on in any case.
+    An existing file is replaced. A full or missing disk is logged once; later lines are kept in memory, up to a limit,
+    and written when there is space. The call goes on in any case.
 
     Args:
-        path: of the file.
-        what: the lines are, for the log.
+        path: the file.
+        what: the kind of file, for the log.
     """
 
     def __init__(self, path: Path, what: str = "journal") -> None:
@@ -36,25 +39,25 @@ class JournalFile:
         self._failing = False
         self._broken = False
 
+    @override
     def write(self, line: str) -> None:
-        """See `JournalSink.write`."""
         if self._broken:
             return
         self._lines.append(line)
         self._kept_chars += len(line)
-        if self._kept_chars > _MOST_CHARS:
+        if self._kept_chars > _MAX_CHARS:
             self._broken = True
             self._lines, self._kept_chars = [], 0
-            _log.error(f"a call's {self._what} breaks off: it could not be written for too long", file=self._path.name)
+            _log.error(f"a call's {self._what} ends early: it could not be written for too long", file=self._path.name)
 
+    @override
     async def run(self) -> None:
-        """See `JournalSink.run`."""
         while True:
             await anyio.sleep(_FLUSH_S)
             await self._flush()
 
+    @override
     async def close(self) -> None:
-        """See `JournalSink.close`."""
         await self._flush()
         if self._lines:
             _log.error(f"a call's {self._what} lacks its end", file=self._path.name)
@@ -65,7 +68,7 @@ class JournalFile:
         count = len(self._lines)
         text = "".join(f"{line}\n" for line in self._lines)
         try:
-            # Shielded: a cancelled call still owns the lines that are on their way.
+            # Shielded: the lines of a cancelled call must still be written.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._append, text.encode())
         except OSError as error:
@@ -81,9 +84,9 @@ class JournalFile:
 
     def _append(self, data: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # What was said on the phone is nobody's business but the server's. (A Path takes no opener.)
+        # Only the server's user may read what was said on a call. (Path.open takes no opener.)
         with open(self._path, "wb" if self._size is None else "r+b", buffering=0, opener=_private) as file:
-            # what an attempt that failed half way has left is written over, not doubled
+            # the remains of an attempt that failed half way are overwritten
             at = file.seek(self._size or 0)
             file.truncate()
             self._size = at
@@ -98,29 +101,29 @@ def _private(path: str, flags: int) -> int:
 
 
 def journal_path(data_dir: Path, call_id: str) -> Path:
-    """Where the journal of a call is.
+    """Return the path of a call's journal.
 
     Raises:
-        ValueError: that is no call id.
+        ValueError: `call_id` cannot be the id of a call.
     """
     return data_dir / "journals" / f"{check_call_id(call_id)}.jsonl"
 
 
 def check_call_id(call_id: str) -> str:
-    """The same id, if it can be a file's name.
+    """Return `call_id` if it is safe as a file name.
 
     Raises:
-        ValueError: it is no call id.
+        ValueError: it cannot be the id of a call.
     """
     if not _SAFE_ID.fullmatch(call_id):
-        raise ValueError(f"{call_id!r} is no call id")
+        raise ValueError(f"{call_id!r} is not the id of a call")
     return call_id
 
 
 def call_log_path(data_dir: Path, call_id: str) -> Path:
-    """Where the log of a call is.
+    """Return the path of a call's log.
 
     Raises:
-        ValueError: that is no call id.
+        ValueError: `call_id` cannot be the id of a call.
     """
     return data_dir / "logs" / f"{check_call_id(call_id)}.jsonl"

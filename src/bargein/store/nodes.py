@@ -1,4 +1,4 @@
-"""The servers of one database: which of them live, and whose each live call is."""
+"""The servers of one database: their heartbeats, and the server of each live call."""
 
 import os
 import sys
@@ -16,13 +16,13 @@ from bargein.store.tables import live_calls, nodes
 
 
 class NodeTable:
-    """Signs of life, and who has which live call (`bargein.fleet.lease.NodeRegistry`).
+    """Heartbeats of servers, and the server of each live call (`bargein.fleet.lease.NodeRegistry`).
 
-    On Postgres the database's own clock counts, so that servers whose clocks differ agree.
+    On Postgres times are the database's, so that servers whose clocks differ agree.
 
     Args:
-        database: where they are.
-        clock: counts on SQLite, which has one machine.
+        database: the database that holds them.
+        clock: the clock for SQLite, which has one machine.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -30,7 +30,7 @@ class NodeTable:
         self._clock = clock
 
     async def beat(self, node_id: str) -> None:
-        """Give a sign of life."""
+        """Record a heartbeat."""
         async with self._database.writing() as connection:
             now = await self._now(connection)
             done = await connection.execute(update(nodes).where(nodes.c.id == node_id).values(seen_at=now))
@@ -38,12 +38,12 @@ class NodeTable:
                 await connection.execute(insert(nodes).values(id=node_id, seen_at=now))
 
     async def leave(self, node_id: str) -> None:
-        """Say that a server is no more; a call that is still its is found by whoever looks for those of the dead."""
+        """Remove a server that stops; calls that it still has are then found as those of a dead server."""
         async with self._database.writing() as connection:
             await connection.execute(delete(nodes).where(nodes.c.id == node_id))
 
     async def calls_of(self, node_id: str) -> Sequence[str]:
-        """The ids of a server's live calls."""
+        """Return the ids of a server's live calls."""
         async with self._database.reading() as connection:
             return (
                 (await connection.execute(select(live_calls.c.call_id).where(live_calls.c.node_id == node_id)))
@@ -52,14 +52,14 @@ class NodeTable:
             )
 
     async def calls_of_the_dead(self, silent_ms: int) -> Sequence[str]:
-        """The ids of the live calls of servers that gave no sign of life for so long."""
+        """Return the ids of the live calls of servers without a heartbeat for `silent_ms`."""
         async with self._database.reading() as connection:
             alive = select(nodes.c.id).where(nodes.c.seen_at > await self._now(connection) - silent_ms)
             wanted = select(live_calls.c.call_id).where(live_calls.c.node_id.not_in(alive))
             return (await connection.execute(wanted)).scalars().all()
 
     async def take_over(self, call_id: str, node_id: str, silent_ms: int) -> bool:
-        """Make a dead server's call one's own; False if somebody else has, or it lives after all."""
+        """Move a dead server's call to `node_id`; return False if another server took it, or its server is alive."""
         async with self._database.writing() as connection:
             alive = select(nodes.c.id).where(nodes.c.seen_at > await self._now(connection) - silent_ms)
             this = (live_calls.c.call_id == call_id) & live_calls.c.node_id.not_in(alive)
@@ -72,28 +72,28 @@ class NodeTable:
         return (await connection.execute(asked)).scalar_one()
 
 
-async def hold(connection: AsyncConnection, call_id: str, node_id: str) -> None:
-    """Note, as a part of a transaction, that a call is live at a server."""
-    await let_go(connection, call_id)
+async def add_live_call(connection: AsyncConnection, call_id: str, node_id: str) -> None:
+    """Store, as part of a transaction, that a call is live on a server."""
+    await remove_live_call(connection, call_id)
     await connection.execute(insert(live_calls).values(call_id=call_id, node_id=node_id))
 
 
-async def let_go(connection: AsyncConnection, call_id: str) -> None:
-    """Note, as a part of a transaction, that a call is live nowhere."""
+async def remove_live_call(connection: AsyncConnection, call_id: str) -> None:
+    """Store, as part of a transaction, that a call is live nowhere."""
     await connection.execute(delete(live_calls).where(live_calls.c.call_id == call_id))
 
 
 class NodeId:
-    """Who this server is: the same after a restart on the same data folder, as long as no other server runs on it.
+    """The id of this server: the same after a restart on the same data folder, unless another server runs on it.
 
-    So a server that was killed knows its own calls when it comes back, and need not wait until they count as lost.
+    So a server that was killed recognises its own calls when it starts again, and ends them at once.
 
     Attributes:
         id: a UUID.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        """Take the id that is kept in a data folder; where another server holds that, a new one for this run.
+        """Read the id that is stored in a data folder; while another server has it locked, create one for this run.
 
         Raises:
             OSError: the folder cannot be written to.
@@ -101,19 +101,19 @@ class NodeId:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] | None = (data_dir / "node").open("a+", encoding="ascii")
         if _locked(self._file):
-            self.id = self._kept(self._file)
+            self.id = self._stored(self._file)
         else:
             self.close()
             self.id = str(uuid4())
 
     def close(self) -> None:
-        """Let others have the id."""
+        """Release the lock on the stored id."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     @staticmethod
-    def _kept(file: IO[str]) -> str:
+    def _stored(file: IO[str]) -> str:
         file.seek(0)
         try:
             return str(UUID(file.read().strip()))
@@ -128,7 +128,7 @@ class NodeId:
 
 
 def _locked(file: IO[str]) -> bool:
-    """Lock a file for as long as this process lives, however it ends."""
+    """Lock a file until this process ends; return False if it is locked."""
     if sys.platform == "win32":
         return False
     import fcntl  # noqa: PLC0415  # not every system has it

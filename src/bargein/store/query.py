@@ -1,4 +1,4 @@
-"""Which records are asked for, and how lists of them are given."""
+"""Queries for lists of records, and pages of their results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from bargein.wire.base import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which records to list, newest first. Times are milliseconds since 1970, their bounds as in Vapi's filters.
+    """A query for records, newest first. Times are milliseconds since 1970, with the bounds of Vapi's filters.
 
     Attributes:
-        limit: how many to give at most.
-        offset: how many of those that match to leave out first.
-        oldest_first: turns the order around.
-        search: a text that one of the record's searched fields holds somewhere, in whatever case.
-        order_by: the column to order by; records that are equal in it go by their age.
-        where: column -> the one value, or the values, that it may have.
+        limit: the number of records at most.
+        offset: the number of matching records to skip.
+        oldest_first: reverses the order.
+        search: a text that one of the searched columns contains, in any case.
+        order_by: the column to order by; equal records are ordered by age.
+        where: for each column the value, or the values, that it may have.
     """
 
     limit: int = 100
@@ -42,11 +42,11 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list.
+    """One page of a list.
 
     Attributes:
-        records: what the query asked for.
-        total: how many match, whatever the limit and offset.
+        records: the records of this page.
+        total: the number of matching records on all pages.
     """
 
     records: Sequence[JsonObject]

@@ -1,4 +1,4 @@
-"""Documents of one kind, kept as Vapi's JSON; the secrets in them encrypted."""
+"""Stored documents of one kind, as Vapi's JSON with encrypted secrets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -15,16 +15,16 @@ from bargein.store.vault import IsSecret, Vault
 from bargein.wire.base import JsonObject
 from bargein.wire.redact import is_secret_name
 
-_OWN = ("id", "orgId", "createdAt", "updatedAt")
-"""Fields that the store gives and nobody else sets."""
+_STORE_FIELDS = ("id", "orgId", "createdAt", "updatedAt")
+"""Fields that the store sets."""
 
-_FARTHEST = (1 << 63) - 1
-"""No database counts rows beyond this."""
+_MAX_OFFSET = (1 << 63) - 1
+"""Largest row offset that both databases accept."""
 
-_LONGEST_KEY = 500
+_MAX_KEY_CHARS = 500
 
 Check = Callable[[JsonObject, JsonObject], None]
-"""Gets a document as it is and as it would become, both without what the store gives; what it raises stops that."""
+"""Checks a change: called with the document before and after it, without the store's fields; raises to refuse it."""
 
 
 class Records:
@@ -47,13 +47,13 @@ class Records:
         """Set up the records of one table.
 
         Args:
-            database: where they are.
+            database: the database that holds them.
             clock: gives createdAt and updatedAt.
-            org_id: their orgId.
+            org_id: the orgId of every document.
             table: the table.
-            filtered: column that lists are filtered by -> the document's field that it copies (a dotted path).
-            vault: encrypts what is secret in the documents.
-            searched: which of these columns `Query.search` looks into.
+            filtered: for each column that lists are filtered by, the document's field that it copies (a dotted path).
+            vault: encrypts secret fields.
+            searched: the columns that `Query.search` looks into.
         """
         self._database = database
         self._clock = clock
@@ -65,7 +65,7 @@ class Records:
         self._is_secret = secret_in(table)
 
     async def create(self, document: JsonObject, *, record_id: str | None = None) -> JsonObject:
-        """Keep a document and return it with its id, orgId, createdAt and updatedAt."""
+        """Store a document, and return it with its id, orgId, createdAt and updatedAt."""
         now = self._clock.epoch_ms()
         values: JsonObject = {"id": record_id or str(uuid4()), "created_at": now, "updated_at": now}
         values |= self._columns(document)
@@ -74,20 +74,20 @@ class Records:
         return self._view(values)
 
     async def get(self, record_id: str) -> JsonObject | None:
-        """The document of this id, or None."""
+        """Return the document with this id, or None."""
         async with self._database.reading() as connection:
             result = await connection.execute(select(self._table).where(self._column("id") == _key(record_id)))
             row = result.mappings().first()
         return None if row is None else self._view(row)
 
     async def list(self, query: Query) -> Sequence[JsonObject]:
-        """The documents that match, newest first."""
+        """Return the matching documents, newest first."""
         async with self._database.reading() as connection:
             rows = (await connection.execute(self._wanted(query))).mappings().all()
         return [self._view(row) for row in rows]
 
     async def page(self, query: Query) -> Page:
-        """The documents that match, newest first, and how many there are in all; both of one moment."""
+        """Return a page of the matching documents, newest first, and their total number at the same moment."""
         counted = select(func.count()).select_from(self._table).where(*self._conditions(query))
         async with self._database.reading() as connection:
             rows = (await connection.execute(self._wanted(query))).mappings().all()
@@ -95,22 +95,22 @@ class Records:
         return Page([self._view(row) for row in rows], total)
 
     async def patch(self, record_id: str, changes: JsonObject, *, check: Check | None = None) -> JsonObject | None:
-        """Replace the named top-level fields; one that is None is taken away. Returns the whole, or None if unknown.
+        """Replace top-level fields; a field that is None is removed. Return the new document, or None if there is none.
 
-        Patches of one document that come at the same time are done one after the other, and none is lost.
+        Concurrent patches of one document are applied one after the other, and none is lost.
 
         Args:
-            record_id: which document.
-            changes: the fields.
-            check: has the last word; what it raises goes through, and nothing is changed.
+            record_id: the id of the document.
+            changes: the fields to replace.
+            check: may refuse the change by raising, before anything is written.
         """
         async with self._database.writing() as connection:
             row = await self._locked(connection, record_id)
             return None if row is None else self._view(await self._change(connection, row, changes, check))
 
     async def _locked(self, connection: AsyncConnection, record_id: str) -> RowMapping | None:
-        """A row that nobody else changes until the transaction ends."""
-        # FOR UPDATE means nothing to SQLite, where the write lock does the same; other databases need it
+        """Return a row, locked against changes until the transaction ends."""
+        # SQLite ignores FOR UPDATE: there the write lock does the same
         wanted = select(self._table).where(self._column("id") == _key(record_id)).with_for_update()
         return (await connection.execute(wanted)).mappings().first()
 
@@ -118,16 +118,18 @@ class Records:
         self, connection: AsyncConnection, row: RowMapping, changes: JsonObject, check: Check | None = None
     ) -> JsonObject:
         before = self._vault.open(row["document"])
-        given = _given_by_others({name: value for name, value in (before | changes).items() if value is not None})
+        changed = _without_store_fields(
+            {name: value for name, value in (before | changes).items() if value is not None}
+        )
         if check is not None:
-            check(before, given)
+            check(before, changed)
         values: JsonObject = {"updated_at": max(self._clock.epoch_ms(), row["updated_at"])}
-        values |= self._columns(given)
+        values |= self._columns(changed)
         await connection.execute(update(self._table).where(self._column("id") == row["id"]).values(values))
         return dict(row) | values
 
     async def delete(self, record_id: str) -> JsonObject | None:
-        """Forget a document and return what it was, or None if there was none."""
+        """Delete a document and return it, or None if there was none."""
         async with self._database.writing() as connection:
             this = self._column("id") == _key(record_id)
             row = (await connection.execute(select(self._table).where(this).with_for_update())).mappings().first()
@@ -140,8 +142,8 @@ class Records:
         return self._table.c[name]
 
     def _columns(self, document: JsonObject) -> JsonObject:
-        copied = {column: _key(_at(document, path)) for column, path in self._filtered.items()}
-        return {"document": self._vault.seal(_given_by_others(document), self._is_secret), **copied}
+        copied = {column: _key(_string_at(document, path)) for column, path in self._filtered.items()}
+        return {"document": self._vault.seal(_without_store_fields(document), self._is_secret), **copied}
 
     def _wanted(self, query: Query) -> Select[Any]:
         columns = (func.coalesce(self._column(query.order_by), 0), self._column("created_at"), self._column("id"))
@@ -149,7 +151,7 @@ class Records:
             columns = columns[1:]
         order = columns if query.oldest_first else tuple(column.desc() for column in columns)
         wanted = select(self._table).where(*self._conditions(query)).order_by(*order)
-        return wanted.limit(query.limit).offset(min(query.offset, _FARTHEST))
+        return wanted.limit(query.limit).offset(min(query.offset, _MAX_OFFSET))
 
     def _conditions(self, query: Query) -> Sequence[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
@@ -183,15 +185,15 @@ class Records:
 
 
 def _key(value: Any) -> Any:
-    """A value as a column can hold it. The document itself keeps every letter of it.
+    """Return a value as a column can hold it; the document keeps it unchanged.
 
-    Postgres' text knows no U+0000, and its indexes no value beyond some 2,700 bytes.
+    Postgres' text cannot hold U+0000, and its indexes no value beyond some 2,700 bytes.
     """
-    return value.replace("\0", "\ufffd")[:_LONGEST_KEY] if isinstance(value, str) else value
+    return value.replace("\0", "\ufffd")[:_MAX_KEY_CHARS] if isinstance(value, str) else value
 
 
 def secret_in(table: Table) -> IsSecret:
-    """What is kept encrypted of a table's documents: of a credential all but what tells it from others."""
+    """Return which fields of a table's documents are encrypted: of a credential all but its provider and name."""
     return _in_a_credential if table is tables.credentials else is_secret_name
 
 
@@ -199,12 +201,12 @@ def _in_a_credential(name: str) -> bool:
     return name not in ("provider", "name")
 
 
-def _given_by_others(document: JsonObject) -> JsonObject:
-    return {name: value for name, value in document.items() if name not in _OWN}
+def _without_store_fields(document: JsonObject) -> JsonObject:
+    return {name: value for name, value in document.items() if name not in _STORE_FIELDS}
 
 
-def _at(document: JsonObject, path: str) -> str | None:
-    """The text at a dotted path; None where there is none."""
+def _string_at(document: JsonObject, path: str) -> str | None:
+    """Return the string at a dotted path, or None."""
     *parents, last = path.split(".")
     for name in parents:
         inner: object = document.get(name)
@@ -216,8 +218,8 @@ def _at(document: JsonObject, path: str) -> str | None:
 
 
 class Credentials(Records):
-    """The credentials; also where webhooks and tools find them (`bargein.ports.Credentials`)."""
+    """The stored credentials, also as `bargein.ports.Credentials` for webhooks and tools."""
 
     async def find(self, credential_id: str) -> JsonObject | None:
-        """See `bargein.ports.Credentials.find`."""
+        """Return the credential with this id, its secrets decrypted, or None."""
         return await self.get(credential_id)

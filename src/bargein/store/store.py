@@ -1,4 +1,4 @@
-"""The database, opened: assistants, calls and all other resources."""
+"""The open database: assistants, calls and all other resources."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from sqlalchemy import Table, text
 
 from bargein.clock import Clock
 from bargein.store import tables
-from bargein.store.admission import admit, remembered
+from bargein.store.admission import check_vault, get_or_create_meta
 from bargein.store.calls import Calls
 from bargein.store.database import Database
 from bargein.store.jobs import JobTable
@@ -40,20 +40,20 @@ _CHAT_FILTERS = {
 
 
 class Store:
-    """The database, opened.
+    """The open database.
 
     Attributes:
-        org_id: the one organisation of this server: made at its first start, then always the same.
+        org_id: the id of this server's one organisation, created at its first start.
         assistants: the stored assistants.
         calls: the calls, live and ended.
         phone_numbers: the phone numbers, with the secrets of their providers.
         tools: the stored tools.
-        credentials: what proves to others who the owner is.
+        credentials: the owner's credentials at other services.
         squads: the stored squads.
-        files: what is known of the uploaded files.
+        files: the metadata of uploaded files.
         sessions: the text conversations.
-        chats: their turns.
-        jobs: what is still to be done.
+        chats: the turns of text conversations.
+        jobs: the jobs that are still to be run.
         nodes: the servers of this database.
     """
 
@@ -83,14 +83,14 @@ class Store:
     async def open(
         cls, path: Path, clock: Clock, *, url: str | None = None, secret_keys: Sequence[str] = ()
     ) -> "Store":
-        """Open the database file `path`, making it where there is none; with a `url`, that Postgres database instead.
+        """Open the database file `path`, creating it if there is none; with a `url`, that Postgres database instead.
 
         Args:
-            path: the file; without keys, the one with the key is beside it.
-            clock: the one clock.
-            url: of a Postgres database.
-            secret_keys: what secrets are encrypted with: the first encrypts, all decrypt. A new first key makes this
-                encrypt everything anew.
+            path: the database file; without keys, the file with the key is beside it.
+            clock: gives creation and update times.
+            url: the URL of a Postgres database.
+            secret_keys: keys for secrets: the first encrypts, all decrypt. With a new first key everything is encrypted
+                again.
 
         Raises:
             StoreError: it cannot be opened.
@@ -100,19 +100,19 @@ class Store:
         try:
             await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
             vault = Vault(secret_keys or [await anyio.to_thread.run_sync(key_in, path.parent)])
-            async with database.alone() as connection:
-                org_id = await remembered(connection, "org_id", lambda: str(uuid4()))
-                await admit(connection, vault)
+            async with database.exclusive() as connection:
+                org_id = await get_or_create_meta(connection, "org_id", lambda: str(uuid4()))
+                await check_vault(connection, vault)
         except BaseException:
             await database.close()
             raise
         return cls(database, clock, org_id, vault)
 
     async def ping(self) -> None:
-        """Ask the database for nothing, to see that it answers.
+        """Check that the database answers.
 
         Raises:
-            StoreError: it does not.
+            StoreError: it does not answer.
         """
         async with self._database.reading() as connection:
             await connection.execute(text("SELECT 1"))

@@ -1,4 +1,4 @@
-"""The tables as the code sees them; `migrations/` makes them.
+"""The tables as SQLAlchemy sees them; `migrations/` creates them.
 
 A row holds Vapi's JSON document without `id`, `orgId`, `createdAt` and `updatedAt`, which are columns (or, `orgId`,
 the same for all), and beside it the fields of the document that lists are filtered by.

@@ -1,7 +1,7 @@
-"""Secrets at rest: what a document holds of them is encrypted before the database sees it.
+"""Encryption of secrets at rest: the secret fields of a document are encrypted before they reach the database.
 
-The cipher is Fernet (AES-128-CBC with HMAC-SHA256) of the `cryptography` package. Its key is derived from what a
-person has set, so that any long text will do. Several keys make a rotation: the first encrypts, all of them decrypt.
+The cipher is Fernet (AES-128-CBC with HMAC-SHA256) of the `cryptography` package. Its key is derived from the key in
+the settings, which may be any long text. With several keys, for rotation, the first encrypts and all decrypt.
 """
 
 import json
@@ -25,11 +25,11 @@ _PURPOSE = b"bargein: secrets at rest"
 _CANARY = "bargein"
 
 IsSecret = Callable[[str], bool]
-"""Whether a field of that name is kept encrypted."""
+"""Returns whether a field of that name is encrypted."""
 
 
 class VaultError(BargeinError):
-    """What is stored cannot be decrypted with the keys that are set. The text may be shown."""
+    """A stored secret cannot be decrypted with the keys in the settings. The text may be shown."""
 
 
 class Vault:
@@ -45,11 +45,11 @@ class Vault:
         self._all = MultiFernet(ciphers)
 
     def seal(self, document: JsonObject, is_secret: IsSecret) -> JsonObject:
-        """A copy of a document in which every secret field, at any depth, is encrypted as a whole."""
+        """Return a copy of a document in which every secret field, at any depth, is encrypted."""
         return {name: self._sealed(name, value, is_secret) for name, value in document.items()}
 
     def open(self, document: JsonObject) -> JsonObject:
-        """A copy of a document as it was before it was sealed; one that never was is the same.
+        """Return a copy of a document with its secrets decrypted.
 
         Raises:
             VaultError: a secret was encrypted with none of the keys.
@@ -57,11 +57,11 @@ class Vault:
         return {name: self._opened(value) for name, value in document.items()}
 
     def canary(self) -> str:
-        """A text by which the next start sees whether it has the same first key."""
+        """Return a text by which a later start recognises its first key."""
         return self._first.encrypt(_CANARY.encode()).decode()
 
     def knows(self, canary: str, *, first_key_only: bool = False) -> bool:
-        """Whether a canary was made with one of the keys, or with the first of them."""
+        """Return whether a canary was made with one of the keys, or with the first of them."""
         try:
             return (self._first if first_key_only else self._all).decrypt(canary).decode() == _CANARY
         except InvalidToken:
@@ -72,7 +72,7 @@ class Vault:
             return self._encrypted(value)
         if isinstance(value, dict):
             inner = cast("JsonObject", value)
-            # an owner may call a field of metadata like the mark: sealed, it cannot be taken for one
+            # a field of metadata may have the mark's name: encrypted, it cannot be mistaken for a secret
             return self._encrypted(inner) if _MARK in inner else self.seal(inner, is_secret)
         if isinstance(value, list):
             return [self._sealed("", item, is_secret) for item in cast("list[Any]", value)]
@@ -97,15 +97,15 @@ class Vault:
 
 
 def _derived(key: str) -> bytes:
-    """A Fernet key out of any text (RFC 5869)."""
+    """Derive a Fernet key from any text (HKDF, RFC 5869)."""
     return urlsafe_b64encode(HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(key.encode()))
 
 
 def key_in(folder: Path) -> str:
-    """The key of a server that was given none: made at its first start, in a file that its user alone can read.
+    """Return the key of a server without a key in its settings: created at the first start, in a file only it can read.
 
     Raises:
-        VaultError: the file is there and empty.
+        VaultError: the file is empty.
     """
     path = folder / KEY_FILE
     try:
@@ -113,7 +113,7 @@ def key_in(folder: Path) -> str:
     except FileExistsError:
         key = path.read_text(encoding="ascii").strip()
         if not key:
-            raise VaultError(f"the key file {path} is empty: put it back from a backup") from None
+            raise VaultError(f"the key file {path} is empty: restore it from a backup") from None
         return key
     key = secrets.token_urlsafe(32)
     with os.fdopen(made, "w", encoding="ascii") as file:

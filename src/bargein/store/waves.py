@@ -1,4 +1,4 @@
-"""What is made of a stereo recording when it is asked for: one side, both sides in one, any stretch of it, or mp3."""
+"""Parts of a stereo recording, made on request: one side, both sides mixed, a byte range, or mp3."""
 
 import struct
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from bargein.audio.pcm import Int16Array, from_bytes, to_bytes, to_float
 from bargein.ports import TRANSCRIBER_RATE_HZ
 
 Part = Literal["mono", "stereo", "customer", "assistant"]
-"""Both sides in one channel, in two, or one of them alone."""
+"""Both sides mixed into one channel, both in two channels, or one side."""
 
 HEADER_BYTES = 44
 _FRAME_BYTES = 4
@@ -20,7 +20,7 @@ _CHUNK_FRAMES = 32_768
 
 
 def wave_header(sound_bytes: int, channels: int) -> bytes:
-    """The header of a WAV file of 16-bit samples at `TRANSCRIBER_RATE_HZ` (RIFF, `WAVE_FORMAT_PCM`)."""
+    """Return the header of a WAV file of 16-bit samples at `TRANSCRIBER_RATE_HZ` (RIFF, `WAVE_FORMAT_PCM`)."""
     block = 2 * channels
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -33,7 +33,7 @@ def wave_header(sound_bytes: int, channels: int) -> bytes:
 class Wave:
     """A part of a recording as a WAV file that exists only while it is read.
 
-    It holds what the file held when this was made, though a live call may add to it.
+    Its length is that of the recording at this moment, even if a live call adds to it.
 
     Raises:
         FileNotFoundError: there is no recording.
@@ -51,11 +51,11 @@ class Wave:
 
     @property
     def size(self) -> int:
-        """How many bytes the file has."""
+        """The size of the file in bytes."""
         return HEADER_BYTES + self._frames * 2 * self.channels
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `end`, in pieces."""
+        """Yield the bytes from `start` up to `end`, in pieces."""
         if start < HEADER_BYTES:
             yield self._header[start:end]
         block = 2 * self.channels
@@ -68,7 +68,7 @@ class Wave:
             yield data[max(0, first - offset) : last - offset]
 
     def samples(self) -> Iterator[Int16Array]:
-        """The sound, in pieces: of shape (samples, 2) for stereo, (samples,) otherwise."""
+        """Yield the samples, in pieces of shape (samples, 2) for stereo, (samples,) otherwise."""
         yield from self._samples(0, self._frames)
 
     def _samples(self, frame: int, end: int) -> Iterator[Int16Array]:
@@ -77,7 +77,7 @@ class Wave:
             while frame < end:
                 data = file.read(min(_CHUNK_FRAMES, end - frame) * _FRAME_BYTES)
                 if not data:
-                    return  # it was erased meanwhile
+                    return  # it was deleted meanwhile
                 frame += len(data) // _FRAME_BYTES
                 yield _of(from_bytes(data).reshape(-1, 2), self._part)
 
@@ -91,7 +91,7 @@ def _of(stereo: Int16Array, part: Part) -> Int16Array:
         case "assistant":
             return stereo[:, 1]
         case "mono":
-            # Each side as loud as it was: two who speak at once may be clipped, but nobody is ever halved.
+            # Each side keeps its level: when both speak, samples may clip, but neither side is ever halved.
             return np.clip(stereo.sum(axis=1, dtype=np.int32), -32768, 32767).astype(np.int16)
 
 
@@ -101,18 +101,18 @@ def write_mp3(wave: Wave, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    draft = path.with_suffix(".draft")
+    temporary = path.with_suffix(".draft")
     try:
         with (
-            draft.open("wb") as file,
+            temporary.open("wb") as file,
             soundfile.SoundFile(
                 file, "w", TRANSCRIBER_RATE_HZ, wave.channels, format="MP3", subtype="MPEG_LAYER_III"
             ) as mp3,
         ):
             for samples in wave.samples():
                 mp3.write(to_float(samples))  # given 16-bit stereo, libsndfile 1.2.2 writes noise
-        draft.replace(path)
+        temporary.replace(path)
     except soundfile.SoundFileError as error:
         raise OSError(str(error)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

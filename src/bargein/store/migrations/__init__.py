@@ -1,1 +1,1 @@
-"""How the tables came to be, step by step; run at every start."""
+"""Migrations of the tables, run at every start."""

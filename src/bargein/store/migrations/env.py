@@ -1,4 +1,4 @@
-"""What alembic runs: the steps are taken on the connection that the store hands over."""
+"""Alembic's environment: migrations run on the connection that the store passes in."""
 
 from alembic import context
 

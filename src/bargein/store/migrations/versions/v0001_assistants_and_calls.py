@@ -1,4 +1,4 @@
-"""Assistants, calls, and what the server knows of itself."""
+"""Tables of assistants, calls and the server's own values."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     document = sa.JSON()
     op.create_table(
         "meta", sa.Column("key", sa.String(64), primary_key=True), sa.Column("value", sa.Text, nullable=False)
@@ -39,6 +39,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them again."""
+    """Drop the tables."""
     for table in ("calls", "assistants", "meta"):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""Credentials, squads, files, sessions and chats; how long a call took."""
+"""Tables of credentials, squads, files, sessions and chats; the duration of calls."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
 
 
 def upgrade() -> None:
-    """Make the tables, and tell each call's length from its record."""
+    """Create the tables, and fill in each call's duration from its record."""
     for table, columns in _TABLES.items():
         op.create_table(
             table,
@@ -51,7 +51,7 @@ def _measure(connection: sa.Connection) -> None:
 
 
 def downgrade() -> None:
-    """Drop them again."""
+    """Drop the tables."""
     op.drop_index("ix_calls_duration_ms", "calls")
     with op.batch_alter_table("calls") as batch:
         batch.drop_column("duration_ms")

@@ -1,4 +1,4 @@
-"""Jobs, the servers of this database, and which of them has which live call."""
+"""Tables of jobs, servers, and the server of each live call."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "jobs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
@@ -40,6 +40,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them again."""
+    """Drop the tables."""
     for table in ("live_calls", "nodes", "jobs"):
         op.drop_table(table)

@@ -1,4 +1,4 @@
-"""When a call that waits has to be looked at again."""
+"""Due times of scheduled calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away again."""
+    """Drop the column."""
     op.drop_index("ix_calls_due_at", "calls")
     op.drop_column("calls", "due_at")
