@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: compatibility help serve test test-engine test-side-by-side test-calls test-in-turn lint format clean
+.PHONY: compatibility settings help serve test test-engine test-side-by-side test-calls test-in-turn lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,6 +41,9 @@ format: $(VENV)/.dev  ## let ruff format and fix
 
 compatibility: $(VENV)/.dev  ## generate docs/reference/compatibility.md from the code
 	$(BIN)/python -m dev.compatibility
+
+settings: $(VENV)/.dev  ## generate docs/settings.md from the code
+	$(BIN)/python -m dev.settings
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage build dist

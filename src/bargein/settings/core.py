@@ -115,7 +115,7 @@ class StorageSettings(Section):
     """A Postgres database: `postgresql://user:password@host/name`, with `sslmode` and the like after a question mark.
     Needs the extra `postgres`."""
 
-    database_wait_s: float = variable(None, 30.0)
+    database_wait_s: float = variable(None, 30.0, shown="30")
     """How many seconds the server waits at its start for a database that it cannot reach."""
 
     @override
@@ -191,8 +191,8 @@ class CallSettings(Section):
     at 8 kHz) or `all`. Needs the extra `echo`."""
 
     early_replies: Switch = variable("BARGEIN_EARLY_REPLIES", default=True, shown="1")
-    """1: the model may be asked before it is certain that the caller has finished (see [endpointing](endpointing.md));
-    0: not before."""
+    """1: the model may be asked before it is certain that the caller has finished
+    (see [endpointing](reference/endpointing.md)); 0: not before."""
 
     turn_model: Annotated[TurnModel, BeforeValidator(_turn_model)] = variable("BARGEIN_TURN_MODEL", "embedded")
     """The model that detects the end of a turn in a pause: `embedded`, or `smart-turn` of the extra of that name."""

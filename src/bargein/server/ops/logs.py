@@ -32,7 +32,8 @@ class Redactor:
         Args:
             secrets: values that must never be seen, the server's own keys; None is passed over.
         """
-        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, known))) if known else None
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Clean one line."""
@@ -42,14 +43,18 @@ class Redactor:
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, MASK)
+            if self._secrets is not None:
+                value = self._secrets.sub(MASK, value)
             return _BEARER.sub(f"Bearer {MASK}", value)
         if isinstance(value, dict):
             return {name: self._clean(item) for name, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, list | tuple):
             return [self._clean(item) for item in cast("list[Any]", value)]
-        return value
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        shown = repr(value)  # an exception, say: what renders the line would write it so
+        clean = self._clean(shown)
+        return value if clean == shown else clean
 
 
 class CallLogs:
