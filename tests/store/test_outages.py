@@ -147,7 +147,7 @@ async def test_a_journal_goes_on_once_there_is_room(tmp_path: Path) -> None:
 async def test_a_journal_that_cannot_be_written_for_too_long_breaks_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journals, "_MOST_CHARS", 1000)
+    monkeypatch.setattr(journals, "_MAX_CHARS", 1000)
     (tmp_path / "journals").write_text("a file where the folder should be")
     journal = journals.JournalFile(journals.journal_path(tmp_path, "a"))
     with capture_logs() as lines:
