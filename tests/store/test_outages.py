@@ -144,7 +144,7 @@ async def test_a_journal_goes_on_once_there_is_room(tmp_path: Path) -> None:
     assert sum("is written again" in line for line in log) == 1
 
 
-async def test_a_journal_that_cannot_be_written_for_too_long_breaks_off(
+async def test_a_journal_that_cannot_be_written_for_too_long_ends_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journals, "_MAX_CHARS", 1000)
@@ -154,5 +154,5 @@ async def test_a_journal_that_cannot_be_written_for_too_long_breaks_off(
         for n in range(100):
             journal.write(f"line {n:03d} " + "x" * 20)
         await journal.close()
-    assert [line["event"] for line in lines] == ["a call's journal breaks off: it could not be written for too long"]
+    assert [line["event"] for line in lines] == ["a call's journal ends early: it could not be written for too long"]
     assert journal._lines == []
