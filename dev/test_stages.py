@@ -4,8 +4,8 @@ The tests are split into stages because some of them measure time, and others sp
 fails does not keep the next ones from running. What failed in a stage is run once more, alone: calls are tested in
 real time, on machines that others use too, and what fails twice has failed.
 
-At the end stand a list of what was skipped and why, a table of the stages, and one line in the form of pytest's own
-summary. The exit status is 0 if nothing failed.
+At the end stand lists of what failed and of what was skipped and why, a table of the stages, and one line in the form
+of pytest's own summary. The exit status is 0 if nothing failed.
 """
 
 import argparse
@@ -93,6 +93,7 @@ class Outcome:
         failed: number of tests that failed, and of errors outside of any test.
         retried: number of tests that failed at first and passed when they ran alone.
         skipped: reason -> number of tests.
+        failures: the failed tests by name.
         seconds: time that the stage took.
     """
 
@@ -100,6 +101,7 @@ class Outcome:
     failed: int = 0
     retried: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -123,12 +125,14 @@ def run(stage: Stage, marked: str | None = None) -> Outcome:
 
     Args:
         stage: which one.
-        marked: an expression of marks, to run only some tests of it. Coverage is not counted then.
+        marked: an expression of marks, to run only some tests of it: in one process, without counting coverage.
     """
     print(f"\n{f' stage {stage.name} ':#^80}\n", flush=True)
     began = time.perf_counter()
     expression = " and ".join(f"({one})" for one in (stage.marked, marked) if one)
-    arguments = [one for one in stage.arguments if not (marked and one.startswith("--cov"))]
+    arguments = stage.arguments
+    if marked:
+        arguments = [one for one in _without_workers(arguments) if not one.startswith("--cov")]
     command = [*arguments, *(("-m", expression) if expression else ()), "-o", f"cache_dir=.pytest_cache/{stage.name}"]
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
@@ -139,7 +143,7 @@ def run(stage: Stage, marked: str | None = None) -> Outcome:
             report.unlink()
             alone = [*_without_workers(command), "--last-failed", "--last-failed-no-failures=none"]
             second = read(report, _pytest(alone, report), may_be_empty=False)
-            outcome.retried, outcome.failed = second.passed, second.failed
+            outcome.retried, outcome.failed, outcome.failures = second.passed, second.failed, second.failures
             outcome.passed += second.passed
             outcome.skipped += second.skipped
     outcome.seconds = time.perf_counter() - began
@@ -178,6 +182,7 @@ def read(report: Path, status: int, *, may_be_empty: bool) -> Outcome:
             skipped = case.find("skipped")
             if case.find("failure") is not None or case.find("error") is not None:
                 outcome.failed += 1
+                outcome.failures.append(f"{case.get('classname')}::{case.get('name')}")
             elif skipped is not None and skipped.get("type") == "pytest.skip":
                 outcome.skipped[skipped.get("message", "")] += 1
             else:
@@ -185,11 +190,12 @@ def read(report: Path, status: int, *, may_be_empty: bool) -> Outcome:
     fine = status == 0 or (status == NO_TESTS_RAN and may_be_empty)
     if not fine and not outcome.failed:
         outcome.failed = 1
+        outcome.failures.append(f"pytest ended with status {status}: an error outside of the tests, or low coverage")
     return outcome
 
 
 def closing(outcomes: dict[str, Outcome]) -> str:
-    """Write the list of what was skipped, the table of the stages, and the line of their sum."""
+    """Write the lists of what failed and of what was skipped, the table of the stages, and the line of their sum."""
     total = Outcome()
     for outcome in outcomes.values():
         total.passed += outcome.passed
@@ -197,7 +203,9 @@ def closing(outcomes: dict[str, Outcome]) -> str:
         total.retried += outcome.retried
         total.skipped += outcome.skipped
         total.seconds += outcome.seconds
-    lines = ["", f"{' skipped ':=^80}"]
+    failures = [f"{name}: {one}" for name, outcome in outcomes.items() for one in outcome.failures]
+    lines = ["", f"{' failed ':=^80}", *failures] if failures else []
+    lines += ["", f"{' skipped ':=^80}"]
     lines += [f"{count:5} {_tests(count)}: {reason}" for reason, count in sorted(total.skipped.items())] or ["nothing"]
     lines += ["", f"{' stages ':=^80}", "stage           passed   failed  skipped  seconds"]
     for name, outcome in outcomes.items():

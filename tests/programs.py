@@ -4,12 +4,13 @@ A test that needs one carries `@needs("chromium")`. Where the program is missing
 names the program and the command; with `CI` set it fails instead. `BARGEIN_TESTS_WITHOUT` lists programs that count as
 missing although they are installed: `all`, or names of `PROGRAMS` with commas between them.
 
-Run as a script, this prints the Debian packages of the programs that are missing. So it imports pytest only in the
-functions that tests call.
+Run as a script, this prints the Debian packages of the programs that are missing. It is run before anything is
+installed, so it imports pytest only in the functions that tests call.
 """
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,5 +106,13 @@ def require(item: "pytest.Item") -> None:
         pytest.skip(missing)
 
 
+def main(arguments: list[str]) -> None:
+    """Print the Debian packages of the missing programs, or with `--reasons` why a test of each program is skipped."""
+    if arguments == ["--reasons"]:
+        print(*(program.missing for program in PROGRAMS.values()), sep="\n")
+    else:
+        print(*(package for name, program in PROGRAMS.items() if find(name) is None for package in program.packages))
+
+
 if __name__ == "__main__":
-    print(*(package for name, program in PROGRAMS.items() if find(name) is None for package in program.packages))
+    main(sys.argv[1:])

@@ -27,7 +27,7 @@ def stage(tmp_path: Path, name: str, text: str, *more: str) -> Stage:
     file = tmp_path / name / f"test_{name}.py"
     file.parent.mkdir()
     file.write_text(text)
-    return Stage(name, (str(file), *more))
+    return Stage(name, (str(file), f"--rootdir={file.parent}", *more))
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,8 @@ def test_all_stages_run_and_the_last_line_is_in_pytests_form(
     stages = (stage(tmp_path, "broken", BROKEN), stage(tmp_path, "fine", FINE), stage(tmp_path, "flaky", FLAKY))
     monkeypatch.setattr(test_stages, "STAGES", stages)
     assert main([]) == 1
-    *_, table, last = capsys.readouterr().out.rstrip().split("\n\n")
+    *_, failures, _, table, last = capsys.readouterr().out.rstrip().split("\n\n")
+    assert failures.strip().splitlines()[1:] == ["broken: test_broken::test_it"]
     assert [line.split()[:4] for line in table.splitlines()[2:]] == [
         ["broken", "0", "1", "0"],
         ["fine", "1", "0", "1"],
@@ -87,7 +88,9 @@ def test_a_run_that_breaks_off_or_covers_too_little_has_failed(tmp_path: Path) -
     report = tmp_path / "report.xml"
     report.write_text('<testsuites><testsuite><testcase classname="a" name="b"/></testsuite></testsuites>')
     assert read(report, 0, may_be_empty=False).failed == 0
-    assert read(report, 1, may_be_empty=False) == Outcome(passed=1, failed=1)
+    assert read(report, 1, may_be_empty=False) == Outcome(
+        passed=1, failed=1, failures=["pytest ended with status 1: an error outside of the tests, or low coverage"]
+    )
     assert read(report, test_stages.NO_TESTS_RAN, may_be_empty=True).failed == 0
     assert read(report, test_stages.NO_TESTS_RAN, may_be_empty=False).failed == 1
 

@@ -255,6 +255,7 @@ async def test_cancelling_the_answer_closes_the_connection(client: httpx.AsyncCl
         await gone_soon(llm)
 
 
+@pytest.mark.timed
 async def test_cancelling_before_the_first_token_closes_the_connection(client: httpx.AsyncClient) -> None:
     async with FakeLlm(LlmScript(tokens=(), ending="hang", first_token_ms=60_000)) as llm:
         async with anyio.create_task_group() as tasks:

@@ -188,6 +188,7 @@ async def test_a_far_end_that_accepts_and_says_nothing_ends_the_call_in_time() -
             await caller.stream.run()
 
 
+@pytest.mark.timed
 async def test_a_far_end_that_stops_reading_ends_the_call() -> None:
     async with FakeTranscriber(TranscriberScript(stall=True)) as fake:
         [took_ms] = await ends_with(fake, "taken no audio", stall_s=0.3, ping_s=0.05)
@@ -210,6 +211,7 @@ async def test_what_waits_is_bounded_and_the_newest_is_kept() -> None:
     assert np.array_equal(hearing.samples[:, 0], customer[-16 * 500 :])
 
 
+@pytest.mark.timed
 async def test_the_end_of_the_call_closes_the_connection() -> None:
     clock = LoopClock()
     async with FakeTranscriber() as fake:

@@ -240,6 +240,7 @@ async def test_only_what_is_wanted_is_read(client: httpx.AsyncClient) -> None:
             await exchange.gone.wait()
 
 
+@pytest.mark.timed
 async def test_cancelling_closes_the_connection_at_once(client: httpx.AsyncClient) -> None:
     clock = LoopClock()
     async with FakeVoice(VoiceScript(pace="realtime", extra_ms=60_000)) as fake:
