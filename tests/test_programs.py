@@ -50,6 +50,7 @@ def skipped(tmp_path: Path, *files: str, **more: str) -> tuple[Counter[str], set
     return reasons, where
 
 
+@pytest.mark.timeout(300)  # pytest collects all tests twice
 def test_with_the_switch_and_without_the_programs_the_same_tests_are_skipped(tmp_path: Path) -> None:
     switched, files = skipped(tmp_path, **{SWITCH: "all"})
     texts = " ".join(switched)
