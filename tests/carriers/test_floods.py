@@ -37,7 +37,7 @@ async def two_calls(house: House, carrier: Loopback) -> tuple[Phone, Phone]:
 async def test_a_flood_of_frames_ends_that_call_alone(
     tmp_path: Path, carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bargein.server.api.routes.carrier_socket._FRAMES_AT_FIRST", 500)
+    monkeypatch.setattr("bargein.server.api.routes.carrier_socket._FRAMES_AT_START", 500)
     async with on_the_phone(tmp_path, carrier) as house:
         flooding, other = await two_calls(house, carrier)
         flooding.mute()

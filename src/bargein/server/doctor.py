@@ -9,12 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from bargein import __version__
 from bargein.clock import LoopClock
 from bargein.providers.embedded import Embedded
+from bargein.server.lifespan import DATABASE
 from bargein.server.ops.finding import Finding
 from bargein.server.telephony.checkup import examine_telephony
 from bargein.settings import Settings
 
 _PACKAGES = ("fastapi", "uvicorn", "uvloop", "onnxruntime", "soxr", "sqlalchemy", "aiosqlite")
-_DATABASE = "bargein.db"
 _LEAST_FREE_BYTES = 200 << 20
 
 
@@ -25,7 +25,7 @@ def examine(settings: Settings) -> list[Finding]:
         *map(_package, _PACKAGES),
         *_models(),
         *_keys(settings),
-        *examine_telephony(settings, _DATABASE),
+        *examine_telephony(settings, DATABASE),
         _data_dir(settings),
         _address(settings),
     ]

@@ -49,6 +49,17 @@ def bad_request(*messages: str) -> WireError:
     return WireError(HTTPStatus.BAD_REQUEST, list(messages))
 
 
+def unknown_id(kind: str, record_id: str, status: int = HTTPStatus.NOT_FOUND) -> WireError:
+    """Return the error for an id under which no record of a kind is stored.
+
+    Args:
+        kind: the kind of record, as "phone number".
+        record_id: the id as the client sent it; its first 80 characters are quoted.
+        status: 404 where the id is in the path, 400 where a body refers to it.
+    """
+    return WireError(status, f"There is no {kind} with the id {record_id[:80]}.")
+
+
 def phrase(status: int) -> str:
     """The name of an HTTP status as NestJS has it."""
     try:

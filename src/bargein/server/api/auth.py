@@ -1,9 +1,11 @@
-"""Who may do what.
+"""Authentication of requests.
 
-With a private key set, it opens everything and the public key opens `POST /call/web` and `POST /chat/web` alone; so do
-tokens that are signed with the private key (`bargein.server.api.jwt`), by their tag. With none set, the server
-is open to this machine and nobody else: a request must be addressed to a loopback name and, if a browser sent it, come
-from a page of this machine. The first stops DNS rebinding, the second a foreign page that posts here.
+With a private key set, it allows everything, and the public key allows `POST /call/web` and `POST /chat/web` only.
+Tokens signed with the private key (`bargein.server.api.jwt`) have the rights of the key that their tag names.
+
+With no private key set, the server answers only to this machine: a request must be addressed to a loopback host and,
+if a browser sent it, come from a page of a loopback origin. The first prevents DNS rebinding, the second requests from
+pages of other sites.
 """
 
 import hmac
@@ -17,7 +19,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bargein.server.api.jwt import Grant, Key, read_token
+from bargein.server.api.jwt import Key, Permissions, read_token
 from bargein.server.api.services import services_of
 from bargein.settings import Settings, is_loopback
 from bargein.wire.errors import WireError
@@ -28,83 +30,89 @@ _POLICY_VIOLATION = 1008
 
 
 def key_of(settings: Settings, headers: Headers) -> Key | None:
-    """Which key a request bears, or which its token stands for: None for none or a wrong one.
+    """Return the key whose rights a request has, or None if it has no valid key or token, or a token of another origin.
 
-    With no key set, everyone is the owner.
+    With no private key set, every request has the rights of the private key.
     """
-    grant = grant_of(settings, headers)
-    if grant is None:
+    permissions = permissions_of(settings, headers)
+    if permissions is None:
         return None
     try:
-        grant.check_origin(headers.get("origin"))
+        permissions.check_origin(headers.get("origin"))
     except WireError:
         return None
-    return grant.key
+    return permissions.key
 
 
-def grant_of(settings: Settings, headers: Headers) -> Grant | None:
-    """What a request's key or token lets it do, wherever it comes from; None for none or a wrong one.
+def permissions_of(settings: Settings, headers: Headers) -> Permissions | None:
+    """Return the permissions of a request's key or token, or None if it has none that is valid.
 
-    Takes the same time whether a key is nearly right or not at all.
+    The origin is not checked. Keys are compared in constant time.
     """
     if settings.keys.api_key is None:
-        return Grant("private")
-    given = bearer(headers)
-    private, public = _same(given, settings.keys.api_key), _same(given, settings.keys.public_key)
+        return Permissions("private")
+    given = bearer_token(headers)
+    private, public = _equal(given, settings.keys.api_key), _equal(given, settings.keys.public_key)
     if private or public:
-        return Grant("private" if private else "public")
+        return Permissions("private" if private else "public")
     return None if given is None else read_token(given, settings.keys.api_key)
 
 
-def bearer(headers: Headers) -> str | None:
-    """The token of `Authorization: Bearer …` (RFC 6750), if there is one."""
+def bearer_token(headers: Headers) -> str | None:
+    """Return the token of `Authorization: Bearer …` (RFC 6750), or None."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _same(given: str | None, key: str | None) -> bool:
+def has_wrong_key(settings: Settings, headers: Headers) -> bool:
+    """Return True if a request has a key or token that is not valid; a request without one has not."""
+    return bearer_token(headers) is not None and key_of(settings, headers) is None
+
+
+def _equal(given: str | None, key: str | None) -> bool:
     return hmac.compare_digest((given or "").encode(), (key or "").encode()) and bool(given) and bool(key)
 
 
 def require_private(connection: HTTPConnection) -> None:
-    """Let the owner pass.
+    """Check that a request has the rights of the private key.
 
     Raises:
-        WireError: 401 for no key or a wrong one, 403 for the public key, or a token where it may not be used.
+        WireError: 401 for no key or a wrong one, 403 for the public key, or a token from another origin.
     """
     if require_any(connection).key != "private":
         raise WireError(403, "The public key opens POST /call/web and /chat/web alone: this needs the private key.")
 
 
-def require_any(connection: HTTPConnection) -> Grant:
-    """Let the owner and the bearer of the public key pass, and say what the request may do.
+def require_any(connection: HTTPConnection) -> Permissions:
+    """Check that a request has a valid key or token, and return its permissions.
 
     Raises:
-        WireError: 401 for no key or a wrong one, 403 for a token where it may not be used.
+        WireError: 401 for no key or a wrong one, 403 for a token from another origin.
     """
-    grant = grant_of(services_of(connection).settings, connection.headers)
-    if grant is None:
-        given = bearer(connection.headers) is not None
+    permissions = permissions_of(services_of(connection).settings, connection.headers)
+    if permissions is None:
+        given = bearer_token(connection.headers) is not None
         raise WireError(401, "The bearer key is not valid." if given else "A bearer key is needed.")
-    grant.check_origin(connection.headers.get("origin"))
-    return grant
+    permissions.check_origin(connection.headers.get("origin"))
+    return permissions
 
 
-BearerGrant = Annotated[Grant, Depends(require_any)]
+PermissionsDep = Annotated[Permissions, Depends(require_any)]
+"""The type of a route's parameter that gets the permissions of a request with either key."""
 
 
 class LoopbackGuard:
-    """Keeps a server without keys to this machine: HTTP requests get a 403, sockets are not accepted."""
+    """Middleware of a server without keys: HTTP requests from elsewhere get a 403, sockets are not accepted."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what comes from this machine."""
-        if scope["type"] not in ("http", "websocket") or comes_from_this_machine(Headers(scope=scope)):
+        """Pass on a request from this machine; refuse others."""
+        if scope["type"] not in ("http", "websocket") or is_local_request(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        _log.warning("refused a request from beyond this machine", kind=scope["type"])
+        _log.warning("refused a request that is not from this machine", kind=scope["type"])
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": "loopback only"})
         else:
@@ -112,15 +120,15 @@ class LoopbackGuard:
             await JSONResponse(refused.body(), refused.status)(scope, receive, send)
 
 
-def comes_from_this_machine(headers: Headers) -> bool:
-    """Whether a request is addressed to a loopback name and, where it has an Origin, comes from one."""
+def is_local_request(headers: Headers) -> bool:
+    """Return True if a request is addressed to a loopback host and has no Origin, or a loopback one."""
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or not _is_loopback_address("http://" + hosts[0]):
+    if len(hosts) != 1 or not _is_loopback_url("http://" + hosts[0]):
         return False
-    return all(_is_loopback_address(origin) for origin in headers.getlist("origin"))
+    return all(_is_loopback_url(origin) for origin in headers.getlist("origin"))
 
 
-def _is_loopback_address(url: str) -> bool:
+def _is_loopback_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         hostname = parts.hostname

@@ -1,4 +1,4 @@
-"""Reading a request's JSON without trusting it: its size, its depth, its numbers, its letters, its pace."""
+"""Reading the JSON body of a request, with limits on size, depth, numbers and time."""
 
 import json
 import math
@@ -11,44 +11,59 @@ from starlette.requests import ClientDisconnect, Request
 from bargein.wire import contract
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.json import as_object, as_object_or_none
 
 M = TypeVar("M", bound=WireModel)
 
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_SECONDS = 10
-"""A body that takes longer is given up."""
+"""The time limit for a body to arrive."""
 
 
 async def read_request(
-    request: Request, model: type[M], mend: Callable[[object], object] | None = None
+    request: Request, model: type[M], repair: Callable[[object], object] | None = None
 ) -> tuple[M, JsonObject]:
-    """Read a body as `model`, and as it came but for the fields inside of its objects that are null and may not be.
+    """Return a body as `model` and as JSON.
+
+    The JSON is as the client sent it, without the fields of nested objects that are null where Vapi's type does not
+    allow that. Top-level fields that are null stay: a PATCH removes them.
 
     Args:
         request: the request.
-        model: what its body is read as.
-        mend: sets right, before that, what a known client gets wrong.
+        model: the type of the body.
+        repair: corrects a known error of a client before the body is checked.
 
     Raises:
         WireError: 400, 408, 413 or 415.
     """
     data = await read_json(request)
-    if mend is not None:
-        data = mend(data)
-    parsed, body = parse_request(model, data), cast("JsonObject", data)
+    if repair is not None:
+        data = repair(data)
+    parsed, body = parse_request(model, data), as_object(data)
     if model.contract is None:
         return parsed, body
-    # a field of the body itself that is null is taken away by a PATCH
-    return parsed, dict.fromkeys(body) | cast("JsonObject", contract.without_nulls(model.contract, body))
+    return parsed, dict.fromkeys(body) | as_object(contract.without_nulls(model.contract, body))
+
+
+async def read_object(request: Request) -> JsonObject:
+    """Return a body that is a JSON object.
+
+    Raises:
+        WireError: 400, 408, 413 or 415.
+    """
+    body = as_object_or_none(await read_json(request))
+    if body is None:
+        raise bad_request("the body must be a JSON object")
+    return body
 
 
 async def read_json(request: Request) -> object:
-    """Read a body of JSON.
+    """Return a JSON body.
 
     Raises:
-        WireError: 400 for what is no JSON, 408 for a body that does not come, 413 for one over `MAX_BODY_BYTES`,
-            415 for another content type.
+        WireError: 400 for invalid JSON, 408 for a body that does not arrive in time, 413 for one over
+            `MAX_BODY_BYTES`, 415 for another content type.
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
@@ -57,7 +72,7 @@ async def read_json(request: Request) -> object:
 
 
 async def read_bytes(request: Request) -> bytes:
-    """Read a body as it is.
+    """Return a body as bytes.
 
     Raises:
         WireError: 400, 408 or 413, as `read_json`.
@@ -88,14 +103,14 @@ def _too_large() -> WireError:
 
 
 def parse_json(raw: bytes | str) -> object:
-    """Read JSON strictly: UTF-8, finite numbers, whole letters, not nested deeper than `MAX_DEPTH`.
+    """Parse JSON strictly: UTF-8, finite numbers, no lone surrogates, nested at most `MAX_DEPTH` levels deep.
 
     Raises:
         WireError: 400.
     """
     try:
-        data: object = json.loads(raw, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded)
-        # half a surrogate pair can be written as an escape, but stands for no letter and cannot be sent on
+        data: object = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
+        # a lone surrogate can be written as an escape, but cannot be encoded in UTF-8
         json.dumps(data, ensure_ascii=False).encode()
     except RecursionError:
         raise _too_deep() from None
@@ -105,7 +120,7 @@ def parse_json(raw: bytes | str) -> object:
     return data
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
@@ -117,7 +132,9 @@ def _finite(text: str) -> float:
 
 
 def _bounded(text: str) -> int | float:
-    return int(text) if len(text) <= 18 else _finite(text)  # as JavaScript: beyond 2^53 a number loses its last digits
+    return (
+        int(text) if len(text) <= 18 else _finite(text)
+    )  # as in JavaScript, where a number beyond 2^53 loses its last digits
 
 
 def _check_depth(data: object) -> None:

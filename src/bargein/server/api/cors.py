@@ -1,4 +1,4 @@
-"""Which pages of other origins may call."""
+"""Cross-origin requests (CORS)."""
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -8,13 +8,14 @@ from bargein.settings import Settings
 _LOOPBACK_ORIGIN = r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?"
 _PUBLIC_PATHS = frozenset({"/call/web", "/chat/web"})
 _HEADERS = ("Authorization", "Content-Type", "X-Client-ID")
-"""What a page may send beyond what every page may; the last comes from Vapi's React widget."""
+"""The request headers that a page may set; the last is set by Vapi's React widget."""
 
 
 class Cors:
-    """With keys, any page may start a web call or chat with the public key; without, those of this machine may do all.
+    """Middleware that answers cross-origin requests.
 
-    No cookies are involved: a page that calls must hold the key itself.
+    With keys set, pages of all origins may start web calls and web chats. Without keys, pages of loopback origins may
+    use the whole API. Cookies are not used: a page sends the key itself.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -30,6 +31,6 @@ class Cors:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, with or without leave for other origins."""
+        """Pass the request on, through Starlette's CORS middleware where its path allows other origins."""
         allowed = scope["type"] == "http" and (self._everywhere or scope["path"] in _PUBLIC_PATHS)
         await (self._allowed if allowed else self._app)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Answers with a file, whole or in part (RFC 9110, section 14), of which no more than a piece is ever in memory."""
+"""Responses with a file, whole or one range of it (RFC 9110, section 14), streamed in chunks."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from typing_extensions import override
 
 from bargein.wire.errors import WireError
 
@@ -15,31 +16,36 @@ _CHUNK_BYTES = 1 << 16
 
 
 class Content(Protocol):
-    """Something that can be read from anywhere."""
+    """Content with random access."""
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """The size in bytes."""
         ...
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` up to `end`, in pieces; called off the event loop's thread."""
+        """Return the bytes from `start` up to `end` in chunks. Runs outside the event loop's thread."""
         ...
 
 
-class FileContent:
-    """A file as it is.
+class FileContent(Content):
+    """The content of a file.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: the file does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.size = path.stat().st_size
+        self._size = path.stat().st_size
 
+    @property
+    @override
+    def size(self) -> int:
+        return self._size
+
+    @override
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """See `Content.read`."""
         with self._path.open("rb") as file:
             file.seek(start)
             while start < end and (data := file.read(min(_CHUNK_BYTES, end - start))):
@@ -48,14 +54,14 @@ class FileContent:
 
 
 def download(request: Request, content: Content, *, media_type: str, filename: str, finished: bool) -> Response:
-    """The answer to a GET.
+    """Return the response to a GET.
 
     Args:
-        request: for its `Range`: one range of bytes is honoured, several are answered with the whole.
-        content: what is asked for.
-        media_type: of it.
-        filename: under which a browser keeps it.
-        finished: whether it will stay as it is: only then `If-Range` can be relied on.
+        request: the request; if its `Range` has one range of bytes, these are sent, if several, the whole.
+        content: the content.
+        media_type: its media type.
+        filename: the name under which a browser saves it.
+        finished: whether the content will not change any more; only then it gets an ETag, which `If-Range` needs.
     """
     size = content.size
     headers = {
@@ -79,7 +85,7 @@ def download(request: Request, content: Content, *, media_type: str, filename: s
 
 
 def _range_of(request: Request, size: int, tag: str | None) -> tuple[int, int] | None:
-    """Which bytes are asked for, from the first up to the second; None: all."""
+    """Return the first byte to send and the one after the last, or None for all."""
     found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
     if found is None or request.headers.get("if-range", tag) != tag:
         return None

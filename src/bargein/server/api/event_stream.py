@@ -1,4 +1,4 @@
-"""Server-sent events as an answer: an error before the first event is an ordinary refusal."""
+"""Responses of server-sent events. An error before the first event gives an ordinary error response."""
 
 import json
 from collections.abc import AsyncGenerator, Callable
@@ -15,40 +15,40 @@ DONE = b"data: [DONE]\n\n"
 
 
 def event(data: JsonObject, name: str | None = None) -> bytes:
-    """One event (WHATWG HTML §9.2)."""
+    """Return one event as bytes (WHATWG HTML §9.2)."""
     head = f"event: {name}\n" if name is not None else ""
     return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 class EventStream(Response):
-    """Sends what a generator of events yields; the generator is closed at once when the client goes."""
+    """A response that sends the events of a generator, which is closed as soon as the client disconnects."""
 
     media_type = "text/event-stream"
 
     def __init__(self, events: Callable[[], AsyncGenerator[bytes]]) -> None:
-        """Set up; nothing of the generator runs before the answer is sent.
+        """Create the response; the generator does not run before the response is sent.
 
         Args:
-            events: what it raises before its first event (a `WireError`) is the answer.
+            events: starts the generator; a `WireError` before its first event becomes the response.
         """
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
+        """Send the response."""
         async with anyio.create_task_group() as tasks:
 
-            async def watch() -> None:
+            async def watch_disconnect() -> None:
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 tasks.cancel_scope.cancel()
 
-            tasks.start_soon(watch)
-            await self._answer(scope, receive, send)
+            tasks.start_soon(watch_disconnect)
+            await self._send_events(scope, receive, send)
             tasks.cancel_scope.cancel()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_events(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._events()) as events:
             try:
                 first = await anext(events, b"")

@@ -1,4 +1,4 @@
-"""The filters of lists, as Vapi's `GET /assistant` and `GET /call` have them."""
+"""Query parameters that filter lists, as Vapi's `GET /assistant` and `GET /call` have them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,10 +26,10 @@ def list_query(  # noqa: PLR0917  # one parameter for each of Vapi's filters; Fa
     updatedAtGe: Date = None,  # noqa: N803  # the same
     updatedAtLe: Date = None,  # noqa: N803  # the same
 ) -> Query:
-    """Read the filters that both lists have.
+    """Read the query parameters that every list has.
 
     Raises:
-        WireError: 400 for what is no date.
+        WireError: 400: a date is invalid.
     """
     return Query(
         limit=limit,
@@ -44,12 +44,12 @@ def list_query(  # noqa: PLR0917  # one parameter for each of Vapi's filters; Fa
     )
 
 
-def where(*, one: Mapping[str, str | None], any_of: Mapping[str, str | None]) -> dict[str, str | Sequence[str]]:
-    """The conditions of a list's further filters.
+def conditions(*, one: Mapping[str, str | None], any_of: Mapping[str, str | None]) -> dict[str, str | Sequence[str]]:
+    """Return the conditions (`Query.where`) for the further filters of a list.
 
     Args:
-        one: column -> its one value; None: any.
-        any_of: column -> its values with commas between them; goes before `one`.
+        one: column -> its value; None: any.
+        any_of: column -> its possible values, separated by commas; overrides `one`.
     """
     found: dict[str, str | Sequence[str]] = {name: value for name, value in one.items() if value is not None}
     found.update({name: values.split(",") for name, values in any_of.items() if values is not None})
@@ -57,14 +57,15 @@ def where(*, one: Mapping[str, str | None], any_of: Mapping[str, str | None]) ->
 
 
 ListQuery = Annotated[Query, Depends(list_query)]
+"""The type of a route's parameter that gets the filters that every list has."""
 
 
 def _epoch_ms(name: str, value: str | None) -> int | None:
-    """An ISO 8601 date in milliseconds since 1970; one without a zone is UTC."""
+    """Return an ISO 8601 date in milliseconds since 1970; a date without a zone is UTC."""
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value.strip().replace(" ", "+"))  # a "+" that was not escaped arrives as " "
+        moment = datetime.fromisoformat(value.strip().replace(" ", "+"))  # an unescaped "+" arrives as " "
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return (moment - _EPOCH) // timedelta(milliseconds=1)

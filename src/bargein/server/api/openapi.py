@@ -1,15 +1,15 @@
-"""The server's own OpenAPI: the bodies that routes read by hand and their answers are described by Vapi's types."""
+"""The server's OpenAPI document: Vapi's types describe request bodies, which routes parse themselves, and responses."""
 
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.encoders import jsonable_encoder
 from pydantic.json_schema import models_json_schema
 
-from bargein.server.api.openapi_components import OWN, REF, body_schemas, referred_to, type_answers
-from bargein.server.api.openapi_components import components as vapis_types
+from bargein.server.api.openapi_components import OWN, REF, body_schemas, components, referred_to
 from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.json import as_object
 
 _ERROR: JsonObject = {
     "type": "object",
@@ -50,63 +50,52 @@ _PAGE: JsonObject = {
     },
 }
 
+_DEFERRED = "x-body"
+"""Marks a body's schema that is built when the document is first requested: building all of them takes half a second,
+which would delay the start of the server."""
 
-def body_of(*models: type[WireModel], partial: bool = False, required: bool = True) -> JsonObject:
-    """The `openapi_extra` of a route that reads its body by hand.
+_bodies: list[tuple[tuple[type[WireModel], ...], bool]] = []
+"""The deferred schemas: the models, and whether all fields are optional."""
+
+
+def request_body(*models: type[WireModel], partial: bool = False, required: bool = True) -> JsonObject:
+    """Return the `openapi_extra` of a route that parses its JSON body itself.
 
     Args:
-        *models: what the body may be: with the fields of one of them, and no others.
-        partial: whether fields may be left out that a whole one must have.
+        *models: the types of the body: it has the fields of one of them, and no others.
+        partial: whether fields are optional that are required in a whole record, as in a PATCH.
         required: whether there must be a body.
     """
     _bodies.append((models, partial))
-    later: JsonObject = {_LATER: len(_bodies) - 1}
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": later}}}}
+    deferred: JsonObject = {_DEFERRED: len(_bodies) - 1}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": deferred}}}}
 
 
-_LATER = "x-body"
-"""Stands in a route's description for a schema that is made when somebody asks for the document: making all of them
-takes half a second, which no server needs to start."""
-
-_bodies: list[tuple[tuple[type[WireModel], ...], bool]] = []
-"""What these schemas are made of: models, and whether all fields may be left out."""
-
-
-@cache
-def _body(number: int) -> JsonObject:
-    models, partial = _bodies[number]
-    choices = [schema for model in dict.fromkeys(models) for schema in body_schemas(model, partial=partial)]
-    schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
-    # As FastAPI writes the rest of the document: that null is a field's default goes without saying.
-    return cast("JsonObject", jsonable_encoder(schema, exclude_none=True))
-
-
-def _describe_bodies(document: JsonObject) -> None:
-    for operations in cast("JsonObject", document["paths"]).values():
-        for operation in operations.values():
-            for content in operation.get("requestBody", {}).get("content", {}).values():
-                number: object = content.get("schema", {}).get(_LATER)
-                if isinstance(number, int):
-                    content["schema"] = _body(number)
-
-
-def body_like(schema: JsonObject, content_type: str = "application/json") -> JsonObject:
-    """The `openapi_extra` of a route that reads a body by hand of which there is no wire type."""
+def request_body_of(schema: JsonObject, content_type: str = "application/json") -> JsonObject:
+    """Return the `openapi_extra` of a route whose body has no wire type, from the body's JSON Schema."""
     return {"requestBody": {"required": True, "content": {content_type: {"schema": schema}}}}
 
 
-def answers(status: int, *refusals: int, many: bool = False, paged: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: what it gives (one, many, or a page of them), and the errors it can end in."""
-    given: JsonObject = {"$ref": REF + ("Page" if paged else "Stored")}
-    schema = {"type": "array", "items": given} if many else given
-    described: dict[int | str, dict[str, Any]] = {
-        status: {"description": "Done", "content": {"application/json": {"schema": schema}}}
-    }
-    return described | refusals_of(*refusals)
+def responses(
+    status: int, *errors: int, schema: str | None = None, many: bool = False, paged: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that needs the private key.
+
+    Args:
+        status: the status of success.
+        *errors: the statuses of errors beside 401 and 403.
+        schema: Vapi's type of the record or page; None: only the fields are described that every one has.
+        many: whether an array of records is returned.
+        paged: whether a page of records is returned.
+    """
+    record: JsonObject = {"$ref": REF + (schema or ("Page" if paged else "Stored"))}
+    content = {"type": "array", "items": record} if many else record
+    success = {"description": "Done", "content": {"application/json": {"schema": content}}}
+    return {status: success} | error_responses(*errors)
 
 
-def refusals_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route for which a key is needed can end in, as a part of its `responses`."""
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the error part of the `responses` of a route that needs the private key: 401, 403 and `statuses`."""
     error: JsonObject = {"schema": {"$ref": f"{REF}Error"}}
     return {
         status: {"description": "Refused", "content": {"application/json": error}} for status in (401, 403, *statuses)
@@ -114,27 +103,48 @@ def refusals_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Complete what FastAPI finds out by itself."""
-    found_by_itself = app.openapi
+    """Have `app.openapi()` return FastAPI's document completed with the bodies, Vapi's types and the error type."""
+    generate = app.openapi
 
     def complete() -> JsonObject:
-        if app.openapi_schema is not None:
-            return app.openapi_schema
-        document = found_by_itself()
-        components = cast("JsonObject", document.setdefault("components", {}))
-        schemas = cast("JsonObject", components.setdefault("schemas", {}))
-        _describe_bodies(document)
-        ours = {model.__name__: model for models, _ in _bodies for model in models if model.contract is None}
-        _, own = models_json_schema([(model, "validation") for model in ours.values()], ref_template=OWN)
-        schemas |= {f"Own.{name}": schema for name, schema in own.get("$defs", {}).items()}
-        schemas |= {"Error": _ERROR, "Page": _PAGE, "Stored": _STORED}
-        components["schemas"] = schemas
-        type_answers(document)
-        components["schemas"] = schemas | referred_to(document, vapis_types())
-        for path in cast("JsonObject", document["paths"]).values():
-            for operation in path.values():
-                operation["responses"].pop("422", None)  # a refused request is a 400 here
-        app.openapi_schema = document
-        return document
+        if app.openapi_schema is None:
+            app.openapi_schema = _completed(generate())
+        return app.openapi_schema
 
     app.openapi = complete
+
+
+def _completed(document: JsonObject) -> JsonObject:
+    parts: JsonObject = document.setdefault("components", {})
+    _resolve_bodies(document)
+    ours = {model.__name__: model for models, _ in _bodies for model in models if model.contract is None}
+    _, own = models_json_schema([(model, "validation") for model in ours.values()], ref_template=OWN)
+    schemas = as_object(parts.get("schemas"))
+    schemas |= {f"Own.{name}": schema for name, schema in own.get("$defs", {}).items()}
+    schemas |= {"Error": _ERROR, "Page": _PAGE, "Stored": _STORED}
+    parts["schemas"] = schemas
+    parts["schemas"] = schemas | referred_to(document, components())
+    for operation in _operations(document):
+        operation["responses"].pop("422", None)  # invalid requests get a 400 here
+    return document
+
+
+def _resolve_bodies(document: JsonObject) -> None:
+    for operation in _operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            number = as_object(content.get("schema")).get(_DEFERRED)
+            if isinstance(number, int):
+                content["schema"] = _body_schema(number)
+
+
+def _operations(document: JsonObject) -> list[JsonObject]:
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+@cache
+def _body_schema(number: int) -> JsonObject:
+    models, partial = _bodies[number]
+    choices = [schema for model in dict.fromkeys(models) for schema in body_schemas(model, partial=partial)]
+    schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    # FastAPI leaves out defaults that are null in the rest of the document, too
+    return as_object(jsonable_encoder(schema, exclude_none=True))

@@ -1,9 +1,8 @@
-"""Vapi's types as components of the OpenAPI document: what bodies and answers are made of."""
+"""Vapi's types as components of the OpenAPI document, and the schemas of request bodies that are made of them."""
 
 from functools import cache
 from typing import Any, cast
 
-from bargein.server.api.schemas import portable
 from bargein.wire import contract
 from bargein.wire.base import WireModel
 
@@ -11,48 +10,44 @@ Schema = dict[str, Any]
 
 REF = "#/components/schemas/"
 OWN = f"{REF}Own.{{model}}"
-"""Where a type stands that is ours alone."""
+"""The reference to a type that only this server has. Its own prefix keeps it apart from Vapi's types."""
 
-_ONE = {
-    "assistant": "Assistant", "call": "Call", "phone-number": "PhoneNumber", "tool": "Tool", "squad": "Squad",
-    "file": "File",
-}  # fmt: skip
-"""What a resource's routes answer, by the first part of their path. Chats and sessions also hold messages in OpenAI's
-shape, which Vapi's clients send and its own type of a chat does not have."""
-_PAGES = {"call": "CallPaginatedResponse", "phone-number": "PhoneNumberPaginatedResponse"}
-_OF_OURS = {"Function": "OpenAIFunction"}
-"""Vapi's name of a type that has another one here."""
+_VAPIS_NAMES = {"Function": "OpenAIFunction"}
+"""Vapi's names of the types that have another name here."""
+
+_PORTABLE = {r"^\p{L}[\p{L}\d]*(?::[+-]?\d+)?$": r"^[^\s\d:][^\s:]*(?::[+-]?\d+)?$"}
+"""Patterns with Unicode categories, which Python's `re` does not have -> the nearest pattern without."""
 
 
 def body_schemas(model: type[WireModel], *, partial: bool) -> list[Schema]:
-    """What a body may be that is read as `model`: its own fields, and of each what Vapi's type says.
+    """Return the schemas of a body that is read as `model`: the model's fields, each as Vapi's type describes it.
 
     Args:
-        model: the model. One that stands for several of Vapi's types gives a schema for each.
-        partial: whether fields may be left out that a whole one must have.
+        model: the model. One that stands for several types of Vapi's has a schema for each.
+        partial: whether fields are optional that are required in a whole record.
     """
     ours = model.model_json_schema(by_alias=True, ref_template=f"{REF}{{model}}")
     if model.contract is None:
         own = model.model_json_schema(by_alias=True, ref_template=OWN)
         own.pop("$defs", None)
         return [_closed(own, partial=partial)]
-    return [_laid_over(ours, theirs, partial=partial) for theirs in _of_vapi(model.contract, ours)]
+    return [_merged(ours, theirs, partial=partial) for theirs in _vapis_types(model.contract, ours)]
 
 
-def _of_vapi(name: str, ours: Schema) -> list[Schema]:
-    """Vapi's type or, of a union, the members that the model's mark allows."""
+def _vapis_types(name: str, ours: Schema) -> list[Schema]:
+    """Return Vapi's type or, of a union, the members whose discriminator the model allows."""
     schema = contract.definitions()[name]
     members = schema.get("oneOf") or schema.get("anyOf")
     if members is None:
         return [schema]
-    mark = schema["discriminator"]["propertyName"]
-    own = ours["properties"][mark]
+    tag = schema["discriminator"]["propertyName"]
+    own = ours["properties"][tag]
     allowed = set(own.get("enum", [own.get("const")]))
     found = [contract.definitions()[one["$ref"].rpartition("/")[2]] for one in members]
-    return [one for one in found if allowed & set(one["properties"][mark]["enum"])]
+    return [one for one in found if allowed & set(one["properties"][tag]["enum"])]
 
 
-def _laid_over(ours: Schema, theirs: Schema, *, partial: bool) -> Schema:
+def _merged(ours: Schema, theirs: Schema, *, partial: bool) -> Schema:
     fields = {name: _not_null(value) for name, value in ours["properties"].items()}
     fields |= {name: in_openapi(value) for name, value in theirs["properties"].items() if name in fields}
     made = {"type": "object", "properties": fields, "required": theirs.get("required", [])}
@@ -66,53 +61,31 @@ def _closed(schema: Schema, *, partial: bool) -> Schema:
 
 
 def _not_null(schema: Schema) -> Schema:
-    """A field of ours that may be left out; that null says the same needs no telling."""
+    """Return a field's schema without null, which means the same as leaving the field out."""
     kept = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     made = [{key: value for key, value in one.items() if key not in ("title", "default")} for one in kept]
     for one in made:
         name = str(one.get("$ref", "")).rpartition("/")[2]
         if name:
-            one["$ref"] = REF + _OF_OURS.get(name, name)
+            one["$ref"] = REF + _VAPIS_NAMES.get(name, name)
     return made[0] if len(made) == 1 else {"anyOf": made}
-
-
-def type_answers(document: Schema) -> None:
-    """Say of each answer that holds a stored resource what type it has."""
-    for path, operations in document["paths"].items():
-        parts = [part for part in path.split("/") if part]
-        pages = parts[:1] == ["v2"]
-        name = (_PAGES if pages else _ONE).get(parts[1] if pages else (parts or [""])[0])
-        if name is None:
-            continue
-        for operation in operations.values():
-            for status, answer in operation["responses"].items():
-                if status.startswith("2"):
-                    for content in answer.get("content", {}).values():
-                        _put(content, name)
-
-
-def _put(content: Schema, name: str) -> None:
-    schema: Schema = content.get("schema", {})
-    where: Schema = schema.get("items", schema)
-    if where.get("$ref") in (f"{REF}Stored", f"{REF}Page"):
-        where["$ref"] = REF + name
 
 
 @cache
 def components() -> Schema:
-    """All of Vapi's types that a document of this server may refer to, in OpenAPI 3.1."""
+    """Return all types of Vapi's that the document can refer to, in OpenAPI 3.1."""
     return {name: in_openapi(portable(schema)) for name, schema in contract.definitions().items()}
 
 
 def referred_to(document: Schema, types: Schema) -> Schema:
-    """Those of the types that the document refers to, by however many steps."""
+    """Return those of `types` that the document refers to, directly or through other types."""
     found: Schema = {}
-    left = _names(document)
-    while left:
-        name = left.pop()
+    pending = _names(document)
+    while pending:
+        name = pending.pop()
         if name in types and name not in found:
             found[name] = types[name]
-            left += _names(types[name])
+            pending += _names(types[name])
     return dict(sorted(found.items()))
 
 
@@ -121,10 +94,10 @@ def _names(node: object) -> list[str]:
 
 
 def in_openapi(node: object) -> object:
-    """A schema of the contract with its references as a document has them.
+    """Return a schema of the contract with its references as the document has them.
 
-    A discriminator says in OpenAPI what it does not say here unless it names all members, so it is left out: the
-    members tell themselves apart.
+    Discriminators are left out: in OpenAPI one has to name all members, which these do not; the members' own enums
+    tell them apart.
     """
     if isinstance(node, list):
         return [in_openapi(value) for value in cast("list[object]", node)]
@@ -136,3 +109,12 @@ def in_openapi(node: object) -> object:
     if isinstance(reference, str):
         made["$ref"] = REF + reference.rpartition("/")[2]
     return made
+
+
+def portable(node: object) -> object:
+    """Return a schema whose patterns every regular expression engine can read."""
+    if isinstance(node, dict):
+        made = {key: portable(value) for key, value in cast("dict[str, Any]", node).items()}
+        pattern: object = made.get("pattern")
+        return made | ({"pattern": _PORTABLE[pattern]} if isinstance(pattern, str) and pattern in _PORTABLE else {})
+    return [portable(value) for value in cast("list[object]", node)] if isinstance(node, list) else node

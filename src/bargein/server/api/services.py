@@ -1,4 +1,4 @@
-"""What every request can reach: one frozen object on `app.state.services`."""
+"""The parts of the server that requests use, as one frozen object on `app.state.services`."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol, cast
@@ -21,24 +21,28 @@ from bargein.store.recordings import Recordings
 
 
 class Warmable(EmbeddedProviders, Protocol):
-    """Embedded providers, which take a while to load."""
+    """Embedded providers, whose models take seconds to load."""
 
     async def warm_up(self) -> None:
-        """Load everything.
+        """Load all models.
 
         Raises:
-            ProviderError: something is missing or broken.
+            ProviderError: a model is missing or broken.
         """
         ...
 
     def close(self) -> None:
-        """Let go of what was loaded."""
+        """Release the models."""
         ...
 
 
 @dataclass(slots=True)
 class Readiness:
-    """What still keeps the server from taking calls: name -> what is the matter."""
+    """The reasons why the server cannot take calls yet.
+
+    Attributes:
+        missing: name of a part -> the reason.
+    """
 
     missing: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -48,19 +52,19 @@ class Services:
     """The parts of the running server.
 
     Attributes:
-        settings: what a person has set.
-        clock: the one clock.
-        store: assistants and calls.
-        embedded: the models inside the package; None where the server was made without.
-        readiness: what `/ready` tells.
-        desk: the live calls.
-        exchange: the telephone calls.
-        dialling: places them.
-        chats: the text conversations.
-        notices: tell owners' servers of records that come and go.
-        scheduler: queues calls when their time has come.
-        recordings: what was recorded of calls.
-        metrics: what Prometheus is told.
+        settings: the settings.
+        clock: the clock that all parts share.
+        store: the database.
+        embedded: the embedded models; None if the server was created without them.
+        readiness: the reasons that `GET /ready` returns.
+        live_calls: the live calls.
+        call_router: the telephone calls.
+        outbound_calls: places telephone calls.
+        chats: answers chats.
+        owner_events: notifies owners' servers when records are created, changed or deleted.
+        scheduler: starts scheduled calls.
+        recordings: the recordings of calls.
+        metrics: the metrics for Prometheus.
     """
 
     settings: Settings
@@ -79,9 +83,9 @@ class Services:
 
 
 def services_of(connection: HTTPConnection) -> Services:
-    """The services of the app that got this request or socket."""
+    """Return the services of the app that received this request or socket."""
     return cast("Services", connection.app.state.services)
 
 
-Reach = Annotated[Services, Depends(services_of)]
-"""A route's parameter of this type gets the services."""
+ServicesDep = Annotated[Services, Depends(services_of)]
+"""The type of a route's parameter that gets the services."""

@@ -1,4 +1,4 @@
-"""A file that is uploaded as a form (multipart/form-data, RFC 7578): to disk as it comes, never whole in memory."""
+"""File uploads as forms (multipart/form-data, RFC 7578), written to disk in chunks as they arrive."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ from bargein.wire.errors import WireError, bad_request
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_FIELD_BYTES = 16 * 1024
 _FORM_BYTES = 64 * 1024
-"""What a form may have beside its file."""
-_PATIENCE_S = 30
-"""A form whose next piece takes longer is given up."""
+"""The limit for the parts of a form beside its file."""
+_CHUNK_TIMEOUT_S = 30
+"""The time limit for the next chunk of a form to arrive."""
 
 
 @dataclass(slots=True)
 class Upload:
-    """What a form held.
+    """A received form.
 
     Attributes:
-        name: of the file, as its sender calls it, without folders.
-        mimetype: as its sender says; empty where it says nothing.
-        size: in bytes.
-        fields: the form's other fields.
+        name: the file's name as the client sent it, without folders.
+        mimetype: the file's media type as the client sent it; may be empty.
+        size: the file's size in bytes.
+        fields: the other fields.
     """
 
     name: str = ""
@@ -39,7 +39,7 @@ class Upload:
 
 
 class _Form:
-    """Gathers what the parser calls back with, part by part."""
+    """The state of a form that is being parsed; the parser calls the methods `on_…`."""
 
     def __init__(self) -> None:
         self.upload: Upload | None = None
@@ -96,7 +96,7 @@ class _Form:
 
 
 async def receive_file(request: Request, path: Path) -> Upload:
-    """Write the file of a form (its field `file`) to `path`; what was written of a refused one is gone.
+    """Write the file of a form (its field `file`) to `path`. If the form is refused, `path` is deleted.
 
     Raises:
         WireError: 400, 408, 413 or 415.
@@ -131,11 +131,11 @@ async def _receive(request: Request, path: Path, boundary: bytes) -> Upload:
     size = 0
     with await anyio.to_thread.run_sync(path.open, "xb") as file:
         try:
-            size = await _pour(request, parser, form, file)
+            size = await _write_file(request, parser, form, file)
         except MultipartParseError:
             raise bad_request("the body is not a valid form") from None
         except TimeoutError:
-            raise WireError(408, f"nothing more came within {_PATIENCE_S} s") from None
+            raise WireError(408, f"nothing more came within {_CHUNK_TIMEOUT_S} s") from None
         except ClientDisconnect:
             raise bad_request("the body was cut off") from None
     if not form.complete:
@@ -146,11 +146,11 @@ async def _receive(request: Request, path: Path, boundary: bytes) -> Upload:
     return form.upload
 
 
-async def _pour(request: Request, parser: MultipartParser, form: _Form, file: IO[bytes]) -> int:
+async def _write_file(request: Request, parser: MultipartParser, form: _Form, file: IO[bytes]) -> int:
     size = got = 0
     stream = aiter(request.stream())
     while True:
-        with anyio.fail_after(_PATIENCE_S):
+        with anyio.fail_after(_CHUNK_TIMEOUT_S):
             chunk = await anext(stream, None)
         if chunk is None:
             return size

@@ -1,6 +1,6 @@
-"""What is kept of a call: its recordings, its logs and its journal.
+"""`/call/{id}/…`: a call's recordings, log and journal.
 
-Vapi answers these with a redirect to an address that needs no key; here the answer is the thing itself.
+Vapi redirects to a URL that needs no key; this server responds with the file itself.
 """
 
 import gzip
@@ -13,28 +13,28 @@ from starlette.responses import Response
 
 from bargein.server.api.auth import require_private
 from bargein.server.api.downloads import Content, FileContent, download
-from bargein.server.api.openapi import refusals_of
-from bargein.server.api.services import Reach, Services, services_of
+from bargein.server.api.openapi import error_responses
+from bargein.server.api.services import Services, ServicesDep, services_of
 from bargein.store.journals import call_log_path, journal_path
 from bargein.store.waves import Part
-from bargein.wire.artifact_urls import is_signed, presigned
+from bargein.wire.artifact_urls import is_signed
 from bargein.wire.base import JsonObject
-from bargein.wire.errors import WireError
+from bargein.wire.errors import WireError, unknown_id
 
 _WAV, _MP3, _GZIP, _LINES = "audio/wav", "audio/mpeg", "application/gzip", "application/x-ndjson"
 
 
 def _file_of(*media_types: str, ranges: bool = True) -> dict[int | str, dict[str, Any]]:
     content: JsonObject = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
-    whole: dict[int | str, dict[str, Any]] = {200: {"description": "The whole of it", "content": content}}
-    part: dict[int | str, dict[str, Any]] = {206: {"description": "The part of it that was asked for"}}
-    return whole | (part | refusals_of(404, 416, 503) if ranges else refusals_of(404))
+    whole: dict[int | str, dict[str, Any]] = {200: {"description": "The whole file", "content": content}}
+    part: dict[int | str, dict[str, Any]] = {206: {"description": "The requested part of the file"}}
+    return whole | (part | error_responses(404, 416, 503) if ranges else error_responses(404))
 
 
 def require_private_or_signature(
     request: Request, call_id: str, expires: str | None = None, signature: str | None = None
 ) -> None:
-    """Let the owner pass, and whoever has a presigned address that has not expired.
+    """Accept the private key, or the signature of a presigned URL that has not expired.
 
     Raises:
         WireError: 401 or 403.
@@ -55,34 +55,34 @@ _sound = _file_of(_WAV, _MP3)
 
 
 @router.get("/{call_id}/mono-recording", response_class=Response, responses=_sound, dependencies=_signed)
-async def mono_recording(call_id: str, request: Request, services: Reach) -> Response:
-    """Both sides in one channel, each as loud as it was."""
+async def mono_recording(call_id: str, request: Request, services: ServicesDep) -> Response:
+    """Return the recording of both sides, mixed into one channel."""
     return await _recording(services, request, call_id, "mono")
 
 
 @router.get("/{call_id}/stereo-recording", response_class=Response, responses=_sound, dependencies=_signed)
-async def stereo_recording(call_id: str, request: Request, services: Reach) -> Response:
-    """The customer on the left, the assistant on the right."""
+async def stereo_recording(call_id: str, request: Request, services: ServicesDep) -> Response:
+    """Return the recording of both sides: the customer on the left channel, the assistant on the right."""
     return await _recording(services, request, call_id, "stereo")
 
 
 @router.get("/{call_id}/customer-recording", response_class=Response, responses=_sound, dependencies=_signed)
-async def customer_recording(call_id: str, request: Request, services: Reach) -> Response:
-    """What was heard of the customer."""
+async def customer_recording(call_id: str, request: Request, services: ServicesDep) -> Response:
+    """Return the recording of the customer."""
     return await _recording(services, request, call_id, "customer")
 
 
 @router.get("/{call_id}/assistant-recording", response_class=Response, responses=_sound, dependencies=_signed)
-async def assistant_recording(call_id: str, request: Request, services: Reach) -> Response:
-    """What the customer heard of the assistant."""
+async def assistant_recording(call_id: str, request: Request, services: ServicesDep) -> Response:
+    """Return the recording of the assistant, as the customer heard it."""
     return await _recording(services, request, call_id, "assistant")
 
 
 @router.get(
     "/{call_id}/call-logs", response_class=Response, responses=_file_of(_GZIP, ranges=False), dependencies=_signed
 )
-async def call_logs(call_id: str, services: Reach) -> Response:
-    """The call's log as a gzip file of JSON lines, as Vapi has it: what came in, what was decided and why."""
+async def call_logs(call_id: str, services: ServicesDep) -> Response:
+    """Return the call's log as a gzip file of JSON lines, as Vapi does: events, decisions and their reasons."""
     await _call(services, call_id)
     path = call_log_path(services.settings.storage.data_dir, call_id)
     try:
@@ -100,8 +100,8 @@ _private = [Depends(require_private)]
 
 
 @router.get("/{call_id}/journal", response_class=Response, responses=_file_of(_LINES), dependencies=_private)
-async def journal(call_id: str, request: Request, services: Reach) -> Response:
-    """The call's journal, which `bargein replay` runs again (JSON lines; not Vapi's)."""
+async def journal(call_id: str, request: Request, services: ServicesDep) -> Response:
+    """Return the call's journal for `bargein replay` (JSON lines; an addition to Vapi's API)."""
     await _call(services, call_id)
     try:
         content = await anyio.to_thread.run_sync(FileContent, journal_path(services.settings.storage.data_dir, call_id))
@@ -111,16 +111,16 @@ async def journal(call_id: str, request: Request, services: Reach) -> Response:
     return download(request, content, media_type=_LINES, filename=f"{call_id}.jsonl", finished=finished)
 
 
-@router.get("/{call_id}/video-recording", status_code=404, responses=refusals_of(404), dependencies=_private)
-async def video_recording(call_id: str, services: Reach) -> Response:
-    """There is never one: bargein carries sound."""
+@router.get("/{call_id}/video-recording", status_code=404, responses=error_responses(404), dependencies=_private)
+async def video_recording(call_id: str, services: ServicesDep) -> Response:
+    """Respond 404: this server has no video."""
     await _call(services, call_id)
     raise WireError(404, "There is no video recording of this call: this server carries sound alone.")
 
 
-@router.get("/{call_id}/pcap", status_code=404, responses=refusals_of(404), dependencies=_private)
-async def pcap(call_id: str, services: Reach) -> Response:
-    """There is never one: bargein captures no packets."""
+@router.get("/{call_id}/pcap", status_code=404, responses=error_responses(404), dependencies=_private)
+async def pcap(call_id: str, services: ServicesDep) -> Response:
+    """Respond 404: this server captures no packets."""
     await _call(services, call_id)
     raise WireError(404, "There is no packet capture of this call: this server makes none.")
 
@@ -146,29 +146,8 @@ async def _recording(services: Services, request: Request, call_id: str, part: P
     return download(request, content, media_type=kind, filename=f"{call_id}-{part}.{suffix}", finished=finished)
 
 
-async def erase_artifacts(services: Services, call_id: str) -> None:
-    """Erase all that is kept of a call beside its record.
-
-    Raises:
-        WireError: 503: something could not be erased.
-    """
-    try:
-        await services.recordings.erase(call_id)
-        for path in (journal_path, call_log_path):
-            await anyio.Path(path(services.settings.storage.data_dir, call_id)).unlink(missing_ok=True)
-    except OSError as error:
-        raise WireError(503, f"Something of this call could not be erased: {error.strerror}. Try again.") from None
-
-
-def with_presigned(services: Services, call: JsonObject) -> JsonObject:
-    """A call's record with addresses of its artifacts that need no key for an hour."""
-    now_ms = services.clock.epoch_ms()
-    urls = presigned(call, services.settings.keys.api_key, now_ms // 1000)
-    return {**call, "artifact": {**call["artifact"], **urls}} if urls else call
-
-
 async def _call(services: Services, call_id: str) -> JsonObject:
     call = await services.store.calls.get(call_id)
     if call is None:
-        raise WireError(404, f"There is no call with the id {call_id[:80]}.")
+        raise unknown_id("call", call_id)
     return call

@@ -1,7 +1,7 @@
 """The media socket of a live call.
 
-The call's id is the capability: whoever knows it may join, as with Vapi. A bearer key is not needed, but a wrong one
-is refused.
+The call's id is the capability: a client that knows it may join, as with Vapi. No bearer key is needed, but a wrong
+one is refused.
 """
 
 import json
@@ -14,16 +14,25 @@ import anyio.lowlevel
 import numpy as np
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from starlette.datastructures import Headers
 
 from bargein.call.hearing.audio_input import FloodError
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import Room, WebsocketLeg
 from bargein.ports import StoreError
-from bargein.server.api.auth import bearer, key_of
+from bargein.server.api.auth import has_wrong_key
 from bargein.server.api.bodies import parse_json
 from bargein.server.api.services import Services, services_of
-from bargein.server.api.sockets import CarrierSocket
+from bargein.server.api.sockets import (
+    INTERNAL_ERROR,
+    INVALID_PAYLOAD,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    SEND_TIMEOUT_S,
+    TOO_BIG,
+    TRY_AGAIN_LATER,
+    CarrierSocket,
+    close_refused,
+)
 from bargein.server.calls.live_calls import RefusedError, Reservation, StartError
 from bargein.wire.base import JsonObject
 from bargein.wire.call import audio_format_of, keeps_room
@@ -33,36 +42,26 @@ from bargein.wire.errors import WireError
 
 router = APIRouter(tags=["live calls"])
 
-# RFC 6455, section 7.4.1.
-PROTOCOL_ERROR = 1002
-INVALID_PAYLOAD = 1007
-POLICY_VIOLATION = 1008
-TOO_BIG = 1009
-INTERNAL_ERROR = 1011
-TRY_AGAIN_LATER = 1013  # IANA's registry of close codes
-
 MAX_TEXT_CHARS = 128 * 1024
-"""No control message needs to be longer. The worst that JSON of this size can do is to hold up all calls for 20 ms."""
+"""The limit for a control message. Parsing JSON of this size blocks all calls for 20 ms at most."""
 
-# Each frame has its cost, however small it is. The shortest that any known client sends last 5 ms.
+# Each frame has a cost, however small it is. The shortest frames that a known client sends are of 5 ms.
 _FRAMES_PER_S = 500
-_FRAMES_AT_FIRST = 5000
+_FRAMES_AT_START = 5000
 _FRAMES_AT_ONCE = 16
 
-_SEND_TIMEOUT_S = 5.0
 _FAREWELL_MS = 1000
-_MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: what fits into a close frame beside the code
 
 _log = structlog.get_logger("bargein.server")
 
 
 @router.websocket("/{call_id}/transport")
 async def transport(socket: WebSocket, call_id: str) -> None:
-    """The caller's audio, both ways, in binary frames; messages in text frames."""
+    """Carry a call: audio in both directions in binary frames, messages in text frames."""
     services = services_of(socket)
     await socket.accept()
-    if wrong_key(services, socket.headers):
-        await refuse(socket, call_id, POLICY_VIOLATION, "the bearer key is not valid")
+    if has_wrong_key(services.settings, socket.headers):
+        await close_refused(socket, call_id, POLICY_VIOLATION, "the bearer key is not valid")
         return
     if (live := services.live_calls.rejoinable(call_id)) is not None:
         session, room = live
@@ -74,9 +73,9 @@ async def transport(socket: WebSocket, call_id: str) -> None:
             claim = await services.live_calls.find(call_id)
             await _hold(services, socket, claim)
     except RefusedError as error:
-        await refuse(socket, call_id, error.close_code, str(error))
+        await close_refused(socket, call_id, error.close_code, str(error))
     except StoreError as error:
-        await refuse(socket, call_id, TRY_AGAIN_LATER, str(error))
+        await close_refused(socket, call_id, TRY_AGAIN_LATER, str(error))
 
 
 async def _hold(services: Services, socket: WebSocket, claim: Reservation) -> None:
@@ -85,8 +84,8 @@ async def _hold(services: Services, socket: WebSocket, claim: Reservation) -> No
     try:
         session = await services.live_calls.open(claim, room or leg)
     except StartError as error:
-        await _say_goodbye(services, socket, error)
-        await refuse(socket, str(claim.call["id"]), INTERNAL_ERROR, str(error))
+        await _send_end(services, socket, error)
+        await close_refused(socket, str(claim.call["id"]), INTERNAL_ERROR, str(error))
         return
     async with anyio.create_task_group() as tasks:
         with services.live_calls.register(session, room):
@@ -101,11 +100,11 @@ async def _hold(services: Services, socket: WebSocket, claim: Reservation) -> No
         tasks.cancel_scope.cancel()
 
 
-async def _say_goodbye(services: Services, socket: WebSocket, error: StartError) -> None:
-    """Tell a caller whose call could not begin; nobody could tell yet which messages it wants."""
+async def _send_end(services: Services, socket: WebSocket, error: StartError) -> None:
+    """Send the end of a call that could not start, whatever `clientMessages` says: the assistant may not be known."""
     now_ms = services.clock.epoch_ms()
     ended = StatusUpdate(timestamp=now_ms, status="ended", ended_reason=error.ended_reason)
-    with anyio.move_on_after(_SEND_TIMEOUT_S), suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
+    with anyio.move_on_after(SEND_TIMEOUT_S), suppress(WebSocketDisconnect, RuntimeError):  # it may be closed already
         await socket.send_text(Hang(timestamp=now_ms).to_text())
         await socket.send_text(ended.to_text())
 
@@ -128,7 +127,9 @@ async def _stay(socket: WebSocket, leg: WebsocketLeg, session: CallSession, room
         with suppress(FloodError):
             session.hear(leg.encode(np.zeros(leg.rate_hz * _FAREWELL_MS // 1000, dtype=np.int16)))
     else:
-        await refuse(socket, session.setup.call_id, POLICY_VIOLATION, "the call has been joined by another socket")
+        await close_refused(
+            socket, session.setup.call_id, POLICY_VIOLATION, "the call has been joined by another socket"
+        )
 
 
 async def _listen(socket: WebSocket, session: CallSession) -> None:
@@ -148,7 +149,7 @@ async def _listen(socket: WebSocket, session: CallSession) -> None:
         try:
             _take(session, frame, count)
         except RefusedError as error:
-            await refuse(socket, session.setup.call_id, error.close_code, str(error))
+            await close_refused(socket, session.setup.call_id, error.close_code, str(error))
             break
         if count % _FRAMES_AT_ONCE == 0:
             await anyio.lowlevel.checkpoint()  # frames that have come already are taken without one
@@ -160,7 +161,7 @@ def _take(session: CallSession, frame: MutableMapping[str, Any], count: int) -> 
     Raises:
         RefusedError: the socket must be closed.
     """
-    if count > _FRAMES_AT_FIRST + _FRAMES_PER_S * session.now_ms() / 1000:
+    if count > _FRAMES_AT_START + _FRAMES_PER_S * session.now_ms() / 1000:
         raise RefusedError("frames come too fast", POLICY_VIOLATION)
     data: bytes | None = frame.get("bytes")
     if data is None:
@@ -194,20 +195,6 @@ def _parse(text: str) -> InboundMessage:
     return parse_inbound(parse_json(text))
 
 
-def wrong_key(services: Services, headers: Headers) -> bool:
-    """Whether a request bears a key that is none of this server's; no key at all is not wrong."""
-    return bearer(headers) is not None and key_of(services.settings, headers) is None
-
-
 def _leg_of(socket: WebSocket, call: JsonObject) -> WebsocketLeg:
     audio = audio_format_of(call)
     return WebsocketLeg(CarrierSocket(socket), audio.format or "pcm_s16le", int(audio.sample_rate or 16_000))
-
-
-async def refuse(socket: WebSocket, call_id: str, code: int, why: str) -> None:
-    """Close a socket, and say why there and in the log."""
-    _log.warning("closed a call's socket", call_id=call_id[:80], code=code, reason=why)
-    services_of(socket).metrics.refused(code)
-    short = why.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
-    with anyio.move_on_after(_SEND_TIMEOUT_S), suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
-        await socket.close(code, short)

@@ -1,6 +1,5 @@
-"""`/call`: calls are made here and found again; the talking itself goes over the call's socket."""
+"""`/call`: creating, listing and deleting calls. The audio goes over the call's socket (`call_socket`)."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -11,12 +10,15 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
 from bargein.server.agents.validate import check_rules, check_squad
-from bargein.server.api.auth import BearerGrant, require_private
+from bargein.server.api.artifacts import erase_artifacts, with_presigned
+from bargein.server.api.auth import PermissionsDep, require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.filters import ListQuery
-from bargein.server.api.openapi import answers, body_of
-from bargein.server.api.routes.artifacts import erase_artifacts, with_presigned
-from bargein.server.api.services import Reach, Services
+from bargein.server.api.openapi import request_body
+from bargein.server.api.paging import PagingQuery
+from bargein.server.api.resource import BODY_ERRORS, Resource
+from bargein.server.api.services import Services, ServicesDep
+from bargein.server.api.urls import base_url
 from bargein.server.telephony.outbound_requests import ordered, wants_a_phone
 from bargein.wire.assistant import Assistant, without_nulls
 from bargein.wire.base import JsonObject
@@ -34,20 +36,36 @@ from bargein.wire.call import (
     new_web_call,
     new_websocket_call,
 )
-from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.errors import WireError, bad_request, parse_request, unknown_id
 from bargein.wire.redact import without_secrets
 from bargein.wire.schedule import check_schedule, first_status
 from bargein.wire.squad import Squad
 
-router = APIRouter(prefix="/call", tags=["calls"])
+router = APIRouter(tags=["calls"])
 _private = [Depends(require_private)]
 
-_BODY = (400, 408, 413, 415, 501)
-_HOST = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+RESOURCE = Resource(
+    name="call",
+    router=router,
+    records=lambda store: store.calls,
+    view=lambda _services, call: as_told(call),
+    schema="Call",
+    page_schema="CallPaginatedResponse",
+    published=(
+        "Call",
+        "CreateCallDTO",
+        "UpdateCallDTO",
+        "CallBatchResponse",
+        "CallPaginatedResponse",
+        "CreateCustomerDTO",
+    ),
+)
+
+_ERRORS = (*BODY_ERRORS, 501)
 
 END_SECONDS = 5.0
 """How long a live call may take to end before its deletion is given up."""
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
 _MADE: JsonObject = {
     "anyOf": [
@@ -69,16 +87,16 @@ _ERASED_AT_ONCE = 20
 
 
 @router.post(
-    "",
+    "/call",
     status_code=201,
     responses={
-        **answers(201, *_BODY),
+        **RESOURCE.responses(201, *_ERRORS),
         201: {"description": "Done", "content": {"application/json": {"schema": _MADE}}},
     },
-    openapi_extra=body_of(CreateCall),
+    openapi_extra=request_body(CreateCall),
     dependencies=_private,
 )
-async def create_call(request: Request, services: Reach) -> JSONResponse:
+async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
     """Make a call, over a WebSocket or by a phone number.
 
     Over a WebSocket it begins when its socket is opened; by a number the customer is rung at once. With a
@@ -132,56 +150,75 @@ async def _batch(services: Services, asked: CreateCall, body: JsonObject, url: s
     return {"results": results, "errors": errors}
 
 
-@router.post("/web", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateWebCall))
-async def create_web_call(request: Request, grant: BearerGrant, services: Reach) -> JSONResponse:
-    """Make a call from a page, with the public key."""
+@router.post(
+    "/call/web", status_code=201, responses=RESOURCE.responses(201, *_ERRORS), openapi_extra=request_body(CreateWebCall)
+)
+async def create_web_call(request: Request, permissions: PermissionsDep, services: ServicesDep) -> JSONResponse:
+    """Create a call from a page, with the public key."""
     asked, body = await read_request(request, CreateWebCall, named_by_widget)
-    grant.check_assistant(body)
+    permissions.check_assistant(body)
     _refuse_what_is_not_here(asked)
     await _check_assistant(services, asked, body)
     call_id = str(uuid4())
     call = new_web_call(body, CallUrls.of(base_url(services, request), call_id))
     made = await services.store.calls.create(call, record_id=call_id)
-    return JSONResponse(made if grant.key == "private" else without_secrets(made), 201)
+    return JSONResponse(made if permissions.key == "private" else without_secrets(made), 201)
 
 
-@router.get("", responses=answers(200, 400, many=True), dependencies=_private)
+@router.get("/call", responses=RESOURCE.responses(200, 400, many=True), dependencies=_private)
 async def list_calls(
     query: ListQuery,
-    services: Reach,
+    services: ServicesDep,
     id: str | None = None,  # noqa: A002  # Vapi's name of the filter
     assistantId: str | None = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
     phoneNumberId: str | None = None,  # noqa: N803  # the same
 ) -> JSONResponse:
-    """The calls, newest first."""
+    """List the calls, newest first."""
     wanted = replace(query, id=id, assistant_id=assistantId, phone_number_id=phoneNumberId)
-    return JSONResponse([as_told(call) for call in await services.store.calls.list(wanted)])
+    return await RESOURCE.list(services, wanted)
 
 
-@router.get("/{call_id}", responses=answers(200, 404), dependencies=_private)
-async def get_call(call_id: str, services: Reach) -> JSONResponse:
-    """One call, with all it was made with and all that became of it."""
-    call = await services.store.calls.get(call_id)
-    return _found(call and with_presigned(services, call), call_id)
+@router.get("/v2/call", responses=RESOURCE.responses(200, 400, paged=True), dependencies=_private)
+async def page_calls(
+    paging: PagingQuery,
+    services: ServicesDep,
+    id: str | None = None,  # noqa: A002  # Vapi's name of the filter
+    assistantId: str | None = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
+    phoneNumberId: str | None = None,  # noqa: N803  # the same
+) -> JSONResponse:
+    """List the calls in pages."""
+    wanted = replace(paging.query, id=id, assistant_id=assistantId, phone_number_id=phoneNumberId)
+    if paging.by_duration:
+        wanted = replace(wanted, order_by="duration_ms")
+    return await RESOURCE.page(services, replace(paging, query=wanted))
+
+
+@router.get("/call/{call_id}", responses=RESOURCE.responses(200, 404), dependencies=_private)
+async def get_call(call_id: str, services: ServicesDep) -> JSONResponse:
+    """Return a call: how it was created, its state, and its artifacts once it has ended."""
+    return RESOURCE.respond(services, with_presigned(services, await RESOURCE.find(services, call_id)))
 
 
 @router.patch(
-    "/{call_id}", responses=answers(200, 404, *_BODY), openapi_extra=body_of(UpdateCall), dependencies=_private
+    "/call/{call_id}",
+    responses=RESOURCE.responses(200, 404, *_ERRORS),
+    openapi_extra=request_body(UpdateCall),
+    dependencies=_private,
 )
-async def update_call(call_id: str, request: Request, services: Reach) -> JSONResponse:
+async def update_call(call_id: str, request: Request, services: ServicesDep) -> JSONResponse:
     """Rename a call."""
     _, body = await read_request(request, UpdateCall)
-    return _found(await services.store.calls.patch(call_id, body), call_id)
+    return await RESOURCE.update(services, call_id, body)
 
 
 @router.delete(
-    "/{call_id}",
-    responses=answers(200, 404, 503, *_BODY),
-    openapi_extra=body_of(DeleteCalls, required=False),
+    "/call/{call_id}",
+    responses=RESOURCE.responses(200, 404, 503, *_ERRORS),
+    openapi_extra=request_body(DeleteCalls, required=False),
     dependencies=_private,
 )
-async def delete_call(call_id: str, request: Request, services: Reach) -> JSONResponse:
-    """Erase a call's record and all that is kept of it; one that is live is ended. With `ids` those calls instead."""
+async def delete_call(call_id: str, request: Request, services: ServicesDep) -> JSONResponse:
+    """Delete a call and its artifacts; a live call is ended first. With `ids` in the body those calls instead."""
     asked, _ = await read_request(request, DeleteCalls) if _has_body(request) else (DeleteCalls(), {})
     if asked.ids is None:
         return JSONResponse(await _erase(services, call_id))
@@ -197,23 +234,24 @@ async def _erase(services: Services, call_id: str) -> JsonObject:
     try:
         await _end_if_live(services, call_id)
         if call is not None:
-            await erase_artifacts(services, call_id)  # first: without its record nobody could ask for that again
+            # the artifacts go first: if that fails, the record is still there and the request can be repeated
+            await erase_artifacts(services, call_id)
         gone = await services.store.calls.delete(call_id)
     except WireError:
         if call is not None:
             await services.owner_events.call(call, "call.delete.failed")
         raise
     if gone is None:
-        raise WireError(404, f"There is no call with the id {call_id[:80]}.")
+        raise unknown_id(RESOURCE.name, call_id)
     await services.owner_events.call(gone, "call.deleted")
     return as_told(gone)
 
 
 async def _erase_all(services: Services, call_ids: Sequence[str]) -> JsonObject:
-    """Erase calls, some at a time, and give the first of them; their owners hear of each.
+    """Delete calls, `_ERASED_AT_ONCE` at a time, and return the first that was deleted.
 
     Raises:
-        WireError: none of them could be erased: as the first of them would be refused.
+        WireError: none could be deleted; this is the error of the first.
     """
     erased: dict[str, JsonObject | WireError] = {}
     limit = anyio.CapacityLimiter(_ERASED_AT_ONCE)
@@ -236,31 +274,21 @@ async def _erase_all(services: Services, call_ids: Sequence[str]) -> JsonObject:
 
 
 async def _end_if_live(services: Services, call_id: str) -> None:
-    """End a call and wait until it has written its last, so that nothing is written after it was erased."""
+    """End a live call and wait until its last write, so that nothing is written after it was deleted.
+
+    Raises:
+        WireError: 503: it has not ended within `END_SECONDS`.
+    """
     await services.call_router.cancel(call_id, "manually-canceled")
     session = services.live_calls.session(call_id)
     if session is None:
         return
     session.hang_up("manually-canceled")
     with anyio.move_on_after(END_SECONDS):
-        while services.live_calls.session(call_id) is not None:  # noqa: ASYNC110  # a session tells of its end before its last write
-            await anyio.sleep(_LOOK_SECONDS)
+        while services.live_calls.session(call_id) is not None:  # noqa: ASYNC110  # a session announces its end before its last write
+            await anyio.sleep(_POLL_SECONDS)
     if services.live_calls.session(call_id) is not None:
         raise WireError(503, "The call could not be ended, and was not deleted. Try again.")
-
-
-def base_url(services: Services, request: Request) -> str:
-    """How the world reaches this server: as it was told, or else as this request did.
-
-    Raises:
-        WireError: 400 for a Host header that is none.
-    """
-    if services.settings.server.public_url is not None:
-        return services.settings.server.public_url
-    host = request.headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        raise bad_request("the Host header is not valid")
-    return f"{request.url.scheme}://{host}"
 
 
 def _check_transport(asked: CreateCall) -> None:
@@ -304,7 +332,7 @@ async def _check_assistant(services: Services, asked: CreateCall | CreateWebCall
             raise WireError(400, "Need either `assistant` or `assistantId`.")
         stored = await services.store.assistants.get(asked.assistant_id)
         if stored is None:
-            raise WireError(400, f"There is no assistant with the id {asked.assistant_id[:80]}.")
+            raise unknown_id("assistant", asked.assistant_id, 400)
     if asked.assistant is not None:
         check_rules(asked.assistant, "assistant.")
     if asked.assistant_overrides is not None:
@@ -318,19 +346,13 @@ async def _check_squad(services: Services, asked: CreateCall | CreateWebCall) ->
     if asked.squad is not None:
         await check_squad(services.store, parse_request(Squad, asked.squad))
     elif await services.store.squads.get(str(asked.squad_id)) is None:
-        raise WireError(400, f"There is no squad with the id {str(asked.squad_id)[:80]}.")
+        raise unknown_id("squad", str(asked.squad_id), 400)
 
 
 def _known_only(assistant: JsonObject) -> JsonObject:
     """Without the fields that only an inline assistant, as an object inside of a request, may bring along."""
     known = Assistant.wire_names()
     return {name: value for name, value in without_nulls(assistant).items() if name in known}
-
-
-def _found(call: JsonObject | None, call_id: str) -> JSONResponse:
-    if call is None:
-        raise WireError(404, f"There is no call with the id {call_id[:80]}.")
-    return JSONResponse(as_told(call))
 
 
 def _wire_name(field: str) -> str:

@@ -1,4 +1,4 @@
-"""The media sockets of carriers."""
+"""The media sockets on which carriers connect a telephone call."""
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -7,23 +7,22 @@ from bargein.carriers.interface import ForgedError, WebhookRequest
 from bargein.carriers.stream import StreamLeg
 from bargein.clock import Clock
 from bargein.ports import CarrierError, StoreError
-from bargein.server.api.routes.call_socket import TRY_AGAIN_LATER, refuse
 from bargein.server.api.services import Services, services_of
-from bargein.server.api.sockets import CarrierSocket
+from bargein.server.api.sockets import POLICY_VIOLATION, TRY_AGAIN_LATER, CarrierSocket, close_refused
 from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
 from bargein.wire.errors import WireError
 
 router = APIRouter()
 
-# A carrier sends about fifty frames of audio a second, and few others.
+# A carrier sends about 50 frames of audio a second, and few others.
 _FRAMES_PER_S = 500
-_FRAMES_AT_FIRST = 5000
+_FRAMES_AT_START = 5000
 
 _log = structlog.get_logger("bargein.server")
 
 
 class MediaSocket(CarrierSocket):
-    """A server's WebSocket as `bargein.carriers.stream` wants it; a peer that floods it counts as gone."""
+    """A WebSocket for `bargein.carriers.stream`; a peer that sends too many frames counts as disconnected."""
 
     def __init__(self, socket: WebSocket, clock: Clock) -> None:
         super().__init__(socket)
@@ -33,9 +32,9 @@ class MediaSocket(CarrierSocket):
         self._count = 0
 
     async def receive(self) -> str | bytes | None:
-        """The next frame; None once the peer is gone."""
+        """Return the next frame; None once the peer has disconnected."""
         self._count += 1
-        if self._count > _FRAMES_AT_FIRST + _FRAMES_PER_S * (self._clock.monotonic_ms() - self._began_ms) / 1000:
+        if self._count > _FRAMES_AT_START + _FRAMES_PER_S * (self._clock.monotonic_ms() - self._began_ms) / 1000:
             return None
         try:
             frame = await self._frames.receive()
@@ -49,7 +48,7 @@ class MediaSocket(CarrierSocket):
 
 @router.websocket("/carrier/{provider}/{number_id}/media/{call_id}/{token}")
 async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, token: str) -> None:
-    """One call's audio, both ways, in the carrier's own frames. What is refused is refused before it is accepted."""
+    """Carry one call's audio in the carrier's own frames. A refused socket is closed before it is accepted."""
     services = services_of(socket)
     try:
         call = await _admitted(services, socket, await services.call_router.door(provider, number_id), call_id, token)
@@ -58,7 +57,7 @@ async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, 
         await socket.close()
         return
     except StoreError as error:
-        await refuse(socket, call_id, TRY_AGAIN_LATER, str(error))
+        await close_refused(socket, call_id, TRY_AGAIN_LATER, str(error))
         return
     await socket.accept(_protocol(socket))
 
@@ -69,20 +68,20 @@ async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, 
     try:
         await services.call_router.run_call(call.id, leg)
     except CarrierError as error:
-        await refuse(socket, call_id, 1008, str(error))
+        await close_refused(socket, call_id, POLICY_VIOLATION, str(error))
 
 
 def _protocol(socket: WebSocket) -> str | None:
-    """A subprotocol that the carrier asks for, if it does (RFC 6455, section 4.2.2)."""
+    """Return the first subprotocol that the carrier offers, or None (RFC 6455, section 4.2.2)."""
     asked = socket.headers.get("sec-websocket-protocol", "").partition(",")[0].strip()
     return asked or None
 
 
 async def _admitted(services: Services, socket: WebSocket, door: NumberEndpoint, call_id: str, token: str) -> PhoneCall:
-    """The call that a socket may have.
+    """Return the call that a socket may carry.
 
     Raises:
-        WireError: it may have none; that has been counted.
+        WireError: it may carry none; that has been counted.
     """
     call_router, provider = services.call_router, door.provider
     call = call_router.find(call_id)

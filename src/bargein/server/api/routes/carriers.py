@@ -1,28 +1,28 @@
-"""What carriers ask and tell; see `bargein.carriers.interface`. Each proves by its own signature who it is."""
+"""Webhooks of carriers (`bargein.carriers.interface`), each authenticated by the carrier's own signature."""
 
 from fastapi import APIRouter, Request, Response
 
 from bargein.carriers.interface import WebhookRequest
 from bargein.server.api.bodies import read_bytes
-from bargein.server.api.routes.calls import base_url
-from bargein.server.api.services import Reach, Services
+from bargein.server.api.services import Services, ServicesDep
+from bargein.server.api.urls import base_url
 
 router = APIRouter(prefix="/carrier", include_in_schema=False)
 
 
 @router.api_route("/{provider}/{number_id}/voice", methods=["GET", "POST"])
-async def voice(provider: str, number_id: str, request: Request, services: Reach) -> Response:
-    """A call comes in, or was answered: what is to be done with it?"""
-    return await _answered(provider, number_id, request, services, at_voice=True)
+async def voice(provider: str, number_id: str, request: Request, services: ServicesDep) -> Response:
+    """Respond to a call that comes in or was answered with the carrier's instructions."""
+    return await _webhook(provider, number_id, request, services, at_voice=True)
 
 
 @router.api_route("/{provider}/{number_id}/status", methods=["GET", "POST"])
-async def status(provider: str, number_id: str, request: Request, services: Reach) -> Response:
-    """How a call fares."""
-    return await _answered(provider, number_id, request, services, at_voice=False)
+async def status(provider: str, number_id: str, request: Request, services: ServicesDep) -> Response:
+    """Receive the status of a call."""
+    return await _webhook(provider, number_id, request, services, at_voice=False)
 
 
-async def _answered(provider: str, number_id: str, request: Request, services: Services, *, at_voice: bool) -> Response:
+async def _webhook(provider: str, number_id: str, request: Request, services: Services, *, at_voice: bool) -> Response:
     base = base_url(services, request)
     query = f"?{request.url.query}" if request.url.query else ""
     asked = WebhookRequest(

@@ -1,4 +1,4 @@
-"""`/chat`: text conversations with an assistant, streamed or not, with Vapi's semantics."""
+"""`/chat`: a turn of a text conversation with an assistant, streamed or not."""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from bargein.server.agents.validate import check_rules
-from bargein.server.api.auth import BearerGrant, require_private
+from bargein.server.api.auth import PermissionsDep, require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.event_stream import DONE, EventStream, event
-from bargein.server.api.filters import where
-from bargein.server.api.openapi import answers, body_of
-from bargein.server.api.routes.v2 import Paged
-from bargein.server.api.services import Reach, Services
+from bargein.server.api.filters import conditions
+from bargein.server.api.openapi import request_body
+from bargein.server.api.paging import PagingQuery
+from bargein.server.api.resource import BODY_ERRORS, Change, Resource
+from bargein.server.api.services import Services, ServicesDep
 from bargein.wire.assistant import Assistant, without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import named_by_widget
@@ -32,9 +33,23 @@ from bargein.wire.errors import WireError, bad_request, parse_request
 router = APIRouter(prefix="/chat", tags=["chats"])
 _private = [Depends(require_private)]
 
-_BODY = (400, 408, 413, 415, 501, 502, 504)
+
+async def _notify(services: Services, chat: JsonObject, change: Change) -> None:
+    if change == "deleted":  # the chat service notifies of new chats, and chats do not change
+        await services.owner_events.chat(chat, "chat.deleted")
+
+
+RESOURCE = Resource(
+    name="chat",
+    router=router,
+    records=lambda store: store.chats,
+    notify=_notify,
+    published=("Chat", "CreateChatDTO", "CreateWebChatDTO", "ChatPaginatedResponse", "OpenAIResponsesRequest"),
+)
+
+_ERRORS = (*BODY_ERRORS, 501, 502, 504)
 _EVENTS: JsonObject = {"text/event-stream": {"schema": {"type": "string"}}}
-_STREAMED: dict[int | str, JsonObject] = {200: {"description": "The answer as it comes", "content": _EVENTS}}
+_STREAMED: dict[int | str, JsonObject] = {200: {"description": "The response as it is generated", "content": _EVENTS}}
 _RESPONSE: JsonObject = {
     "type": "object",
     "required": ["id", "object", "created_at", "status", "output"],
@@ -48,12 +63,12 @@ _RESPONDED: dict[int | str, JsonObject] = {
 @router.post(
     "",
     status_code=201,
-    responses={**answers(201, *_BODY), **_STREAMED},
-    openapi_extra=body_of(CreateChat),
+    responses={**RESOURCE.responses(201, *_ERRORS), **_STREAMED},
+    openapi_extra=request_body(CreateChat),
     dependencies=_private,
 )
-async def create_chat(request: Request, services: Reach) -> Response:
-    """Say something to an assistant, and get its answer: whole, or with `stream` as it comes."""
+async def create_chat(request: Request, services: ServicesDep) -> Response:
+    """Send a message to an assistant and return its response: whole, or with `stream` as it is generated."""
     asked, body = await read_request(request, CreateChat)
     given = _ready(asked, body)
     if asked.stream:
@@ -63,12 +78,12 @@ async def create_chat(request: Request, services: Reach) -> Response:
 
 @router.post(
     "/responses",
-    responses={**answers(200, *_BODY), **_RESPONDED},
-    openapi_extra=body_of(CreateResponse),
+    responses={**RESOURCE.responses(200, *_ERRORS), **_RESPONDED},
+    openapi_extra=request_body(CreateResponse),
     dependencies=_private,
 )
-async def create_response(request: Request, services: Reach) -> Response:
-    """The same, as OpenAI's Responses API has it; not streamed unless that is asked for, as there."""
+async def create_response(request: Request, services: ServicesDep) -> Response:
+    """Do the same in the format of OpenAI's Responses API; not streamed unless `stream` is true, as there."""
     asked, body = await read_request(request, CreateResponse)
     given = _ready(asked, {name: value for name, value in body.items() if name != "model"})
     if asked.stream:
@@ -81,20 +96,20 @@ async def create_response(request: Request, services: Reach) -> Response:
 @router.post(
     "/web",
     status_code=201,
-    responses={**answers(201, *_BODY), **_STREAMED},
-    openapi_extra=body_of(CreateWebChat),
+    responses={**RESOURCE.responses(201, *_ERRORS), **_STREAMED},
+    openapi_extra=request_body(CreateWebChat),
 )
-async def create_web_chat(request: Request, grant: BearerGrant, services: Reach) -> Response:
-    """The same from a page, with the public key; it is held together by a session, which is made where none is named.
+async def create_web_chat(request: Request, permissions: PermissionsDep, services: ServicesDep) -> Response:
+    """Do the same from a page, with the public key, in a session, which is created if none is given.
 
-    A page may set variables, and nothing else of an assistant that is stored.
+    Of a stored assistant a page can set variables and nothing else.
     """
     asked, body = await read_request(request, CreateWebChat, named_by_widget)
     given = without_nulls(body)
     if asked.assistant is not None:
         _check_assistant(asked.assistant, given["assistant"])
-    grant.check_assistant(await services.chats.who_answers(given))
-    if grant.key == "public":
+    permissions.check_assistant(await services.chats.who_answers(given))
+    if permissions.key == "public":
         refuse_instructions(as_messages(given["input"]))
     over = given.pop("sessionEnd", False)
     lasts: object = given.pop("sessionExpirationSeconds", None)
@@ -113,10 +128,10 @@ async def create_web_chat(request: Request, grant: BearerGrant, services: Reach)
     return JSONResponse({name: chat[name] for name in shown if name in chat} | {"output": said}, 201)
 
 
-@router.get("", responses=answers(200, 400, paged=True), dependencies=_private)
+@router.get("", responses=RESOURCE.responses(200, 400, paged=True), dependencies=_private)
 async def list_chats(  # noqa: PLR0917  # one parameter for each of Vapi's filters; FastAPI passes them by name
-    asked: Paged,
-    services: Reach,
+    paging: PagingQuery,
+    services: ServicesDep,
     id: str | None = None,  # noqa: A002  # Vapi's name of the filter
     idAny: str | None = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
     assistantId: str | None = None,  # noqa: N803  # the same
@@ -125,29 +140,25 @@ async def list_chats(  # noqa: PLR0917  # one parameter for each of Vapi's filte
     sessionId: str | None = None,  # noqa: N803  # the same
     previousChatId: str | None = None,  # noqa: N803  # the same
 ) -> JSONResponse:
-    """A page of the chats."""
-    wanted = where(
+    """List the chats in pages."""
+    where = conditions(
         one={"assistant_id": assistantId, "squad_id": squadId, "session_id": sessionId,
              "previous_chat_id": previousChatId},
         any_of={"id": idAny, "assistant_id": assistantIdAny},
     )  # fmt: skip
-    page = await services.store.chats.page(replace(asked.query, id=id, where=wanted))
-    return asked.answer(page, page.records)
+    return await RESOURCE.page(services, replace(paging, query=replace(paging.query, id=id, where=where)))
 
 
-@router.get("/{chat_id}", responses=answers(200, 404), dependencies=_private)
-async def get_chat(chat_id: str, services: Reach) -> JSONResponse:
-    """One chat."""
-    return _found(await services.store.chats.get(chat_id), chat_id)
+@router.get("/{chat_id}", responses=RESOURCE.responses(200, 404), dependencies=_private)
+async def get_chat(chat_id: str, services: ServicesDep) -> JSONResponse:
+    """Return a chat."""
+    return await RESOURCE.get(services, chat_id)
 
 
-@router.delete("/{chat_id}", responses=answers(200, 404), dependencies=_private)
-async def delete_chat(chat_id: str, services: Reach) -> JSONResponse:
-    """Forget a chat; its session keeps what was said."""
-    chat = await services.store.chats.delete(chat_id)
-    if chat is not None:
-        await services.owner_events.chat(chat, "chat.deleted")
-    return _found(chat, chat_id)
+@router.delete("/{chat_id}", responses=RESOURCE.responses(200, 404), dependencies=_private)
+async def delete_chat(chat_id: str, services: ServicesDep) -> JSONResponse:
+    """Delete a chat; its session keeps the messages."""
+    return await RESOURCE.delete(services, chat_id)
 
 
 def _ready(asked: CreateChat, body: JsonObject) -> JsonObject:
@@ -245,9 +256,3 @@ async def _as_response_events(services: Services, given: JsonObject) -> AsyncGen
         place = {"item_id": f"msg_{chat['id']}", "output_index": 0, "content_index": 0}
         yield numbered("response.output_text.done", {**place, "text": text})
         yield numbered("response.completed", {"response": response_of(chat, text, created_s)})
-
-
-def _found(chat: JsonObject | None, chat_id: str) -> JSONResponse:
-    if chat is None:
-        raise WireError(404, f"There is no chat with the id {chat_id[:80]}.")
-    return JSONResponse(chat)

@@ -1,28 +1,32 @@
-"""`/credential`: what proves to others who the owner is. Secrets are kept encrypted and never given back.
+"""`/credential`: keys and logins for other services. Secrets are stored encrypted and never returned.
 
 A PATCH that does not name a secret leaves it as it is; an object that it names (`authenticationPlan`) is replaced as a
-whole, its secret too.
+whole, including the secret in it.
 """
 
 from dataclasses import replace
-from typing import cast
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
 from bargein.server.api.auth import require_private
-from bargein.server.api.bodies import read_json
+from bargein.server.api.bodies import read_json, read_object
 from bargein.server.api.filters import ListQuery
-from bargein.server.api.openapi import answers, body_like
-from bargein.server.api.services import Reach
-from bargein.wire import validation_text
+from bargein.server.api.openapi import request_body_of
+from bargein.server.api.resource import BODY_ERRORS, Resource, check_unchanged, unknown_fields
+from bargein.server.api.services import ServicesDep
 from bargein.wire.base import JsonObject
 from bargein.wire.credentials import fields_of, kinds, parse_credential, shown
-from bargein.wire.errors import WireError, bad_request
 
 router = APIRouter(prefix="/credential", tags=["credentials"], dependencies=[Depends(require_private)])
 
-_BODY = (400, 408, 413, 415)
+RESOURCE = Resource(
+    name="credential",
+    router=router,
+    records=lambda store: store.credentials,
+    view=lambda _services, credential: shown(credential),
+)
+
 _SCHEMA: JsonObject = {
     "type": "object",
     "required": ["provider"],
@@ -35,53 +39,43 @@ _SCHEMA: JsonObject = {
 }
 
 
-@router.post("", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_like(_SCHEMA))
-async def create_credential(request: Request, services: Reach) -> JSONResponse:
-    """Keep a credential."""
-    given = parse_credential(await read_json(request))
-    return JSONResponse(shown(await services.store.credentials.create(given)), 201)
+@router.post(
+    "", status_code=201, responses=RESOURCE.responses(201, *BODY_ERRORS), openapi_extra=request_body_of(_SCHEMA)
+)
+async def create_credential(request: Request, services: ServicesDep) -> JSONResponse:
+    """Create a credential."""
+    return await RESOURCE.create(services, parse_credential(await read_json(request)))
 
 
-@router.get("", responses=answers(200, 400, many=True))
-async def list_credentials(query: ListQuery, services: Reach, provider: str | None = None) -> JSONResponse:
-    """The credentials, newest first."""
-    wanted = replace(query, where={} if provider is None else {"provider": provider})
-    return JSONResponse([shown(found) for found in await services.store.credentials.list(wanted)])
+@router.get("", responses=RESOURCE.responses(200, 400, many=True))
+async def list_credentials(query: ListQuery, services: ServicesDep, provider: str | None = None) -> JSONResponse:
+    """List the credentials, newest first."""
+    return await RESOURCE.list(services, replace(query, where={} if provider is None else {"provider": provider}))
 
 
-@router.get("/{credential_id}", responses=answers(200, 404))
-async def get_credential(credential_id: str, services: Reach) -> JSONResponse:
-    """One credential."""
-    return _found(await services.store.credentials.get(credential_id), credential_id)
+@router.get("/{credential_id}", responses=RESOURCE.responses(200, 404))
+async def get_credential(credential_id: str, services: ServicesDep) -> JSONResponse:
+    """Return a credential."""
+    return await RESOURCE.get(services, credential_id)
 
 
 @router.patch(
-    "/{credential_id}", responses=answers(200, 404, *_BODY), openapi_extra=body_like({**_SCHEMA, "required": []})
+    "/{credential_id}",
+    responses=RESOURCE.responses(200, 404, *BODY_ERRORS),
+    openapi_extra=request_body_of({**_SCHEMA, "required": []}),
 )
-async def update_credential(credential_id: str, request: Request, services: Reach) -> JSONResponse:
-    """Replace the given top-level fields, each as a whole; one that is null is taken away. The provider stays."""
-    body = await read_json(request)
-    if not isinstance(body, dict):
-        raise bad_request("the body must be a JSON object")
-    given = cast("JsonObject", body)
+async def update_credential(credential_id: str, request: Request, services: ServicesDep) -> JSONResponse:
+    """Replace the given top-level fields, each as a whole; one that is null is removed. The provider cannot change."""
+    body = await read_object(request)
 
     def check(before: JsonObject, after: JsonObject) -> None:
-        if after.get("provider", before["provider"]) != before["provider"]:
-            raise bad_request(validation_text.sentence("provider", validation_text.one_of([before["provider"]])))
-        known = fields_of(before["provider"])
-        # a name that is unknown, or the server's own, is refused whatever it holds
-        parse_credential(after | dict.fromkeys(name for name in given if name not in known))
+        check_unchanged("provider", before, after)
+        parse_credential(after | unknown_fields(body, fields_of(before["provider"])))
 
-    return _found(await services.store.credentials.patch(credential_id, given, check=check), credential_id)
+    return await RESOURCE.update(services, credential_id, body, check=check)
 
 
-@router.delete("/{credential_id}", responses=answers(200, 404))
-async def delete_credential(credential_id: str, services: Reach) -> JSONResponse:
-    """Forget a credential."""
-    return _found(await services.store.credentials.delete(credential_id), credential_id)
-
-
-def _found(credential: JsonObject | None, credential_id: str) -> JSONResponse:
-    if credential is None:
-        raise WireError(404, f"There is no credential with the id {credential_id[:80]}.")
-    return JSONResponse(shown(credential))
+@router.delete("/{credential_id}", responses=RESOURCE.responses(200, 404))
+async def delete_credential(credential_id: str, services: ServicesDep) -> JSONResponse:
+    """Delete a credential."""
+    return await RESOURCE.delete(services, credential_id)

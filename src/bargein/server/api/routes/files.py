@@ -1,4 +1,4 @@
-"""`/file`: uploads, for knowledge bases and as they are, with Vapi's semantics."""
+"""`/file`: uploaded files, for the query tool's knowledge bases or to be downloaded again."""
 
 import json
 from dataclasses import replace
@@ -13,15 +13,25 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import parse_json, read_request
 from bargein.server.api.filters import ListQuery
-from bargein.server.api.openapi import answers, body_like, body_of
-from bargein.server.api.routes.calls import base_url
-from bargein.server.api.services import Reach
+from bargein.server.api.openapi import request_body, request_body_of
+from bargein.server.api.resource import BODY_ERRORS, Resource
+from bargein.server.api.services import ServicesDep
 from bargein.server.api.uploads import Upload, receive_file
+from bargein.server.api.urls import base_url
 from bargein.store.files import file_path
 from bargein.wire.base import JsonObject, WireModel
-from bargein.wire.errors import WireError, bad_request, one_of
+from bargein.wire.errors import WireError, bad_request, one_of, unknown_id
+from bargein.wire.json import as_object_or_none
 
 router = APIRouter(prefix="/file", tags=["files"], dependencies=[Depends(require_private)])
+
+RESOURCE = Resource(
+    name="file",
+    router=router,
+    records=lambda store: store.files,
+    schema="File",
+    published=("File", "UpdateFileDTO"),
+)
 
 _PURPOSES = ("assistant", "composer-attachment", "knowledge-base-v2")
 _MAX_METADATA = 4096
@@ -43,7 +53,7 @@ _HEADERS = {
 
 
 class UpdateFile(WireModel):
-    """What `PATCH /file/{id}` takes."""
+    """The body of `PATCH /file/{id}`."""
 
     contract: ClassVar[str | None] = "UpdateFileDTO"
 
@@ -53,79 +63,78 @@ class UpdateFile(WireModel):
 @router.post(
     "",
     status_code=201,
-    responses=answers(201, 400, 408, 413, 415),
-    openapi_extra=body_like(_FORM, "multipart/form-data"),
+    responses=RESOURCE.responses(201, *BODY_ERRORS),
+    openapi_extra=request_body_of(_FORM, "multipart/form-data"),
 )
-async def create_file(request: Request, services: Reach) -> JSONResponse:
-    """Keep a file: field `file` of a form."""
+async def create_file(request: Request, services: ServicesDep) -> JSONResponse:
+    """Upload a file: the field `file` of a form."""
     url = base_url(services, request)
     file_id = str(uuid4())
     path = file_path(services.settings.storage.data_dir, file_id)
     upload = await receive_file(request, path)
     try:
-        about = _about(upload)
-        about["url"] = f"{url}/file/{file_id}/content"
-        return JSONResponse(await services.store.files.create(about, record_id=file_id), 201)
+        record = {**_record_of(upload), "url": f"{url}/file/{file_id}/content"}
+        return await RESOURCE.create(services, record, record_id=file_id)
     except BaseException:
         with anyio.CancelScope(shield=True):
             await anyio.Path(path).unlink(missing_ok=True)
         raise
 
 
-@router.get("", responses=answers(200, 400, many=True))
-async def list_files(query: ListQuery, services: Reach, purpose: str | None = None) -> JSONResponse:
-    """The files, newest first."""
-    wanted = replace(query, where={} if purpose is None else {"purpose": purpose})
-    return JSONResponse(await services.store.files.list(wanted))
+@router.get("", responses=RESOURCE.responses(200, 400, many=True))
+async def list_files(query: ListQuery, services: ServicesDep, purpose: str | None = None) -> JSONResponse:
+    """List the files, newest first."""
+    return await RESOURCE.list(services, replace(query, where={} if purpose is None else {"purpose": purpose}))
 
 
-@router.get("/{file_id}", responses=answers(200, 404))
-async def get_file(file_id: str, services: Reach) -> JSONResponse:
-    """What is known of one file."""
-    return _found(await services.store.files.get(file_id), file_id)
+@router.get("/{file_id}", responses=RESOURCE.responses(200, 404))
+async def get_file(file_id: str, services: ServicesDep) -> JSONResponse:
+    """Return the record of a file."""
+    return await RESOURCE.get(services, file_id)
 
 
 @router.get(
     "/{file_id}/content",
     response_class=Response,
     responses={
-        **answers(200, 404),
+        **RESOURCE.responses(200, 404),
         200: {"description": "The file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
     },
 )
-async def get_content(file_id: str, services: Reach) -> Response:
-    """The file itself. It is always to be saved and never shown, because a page could be hidden in it."""
-    about = await services.store.files.get(file_id)
-    path = None if about is None else file_path(services.settings.storage.data_dir, file_id)
-    if about is None or path is None or not await anyio.Path(path).is_file():
-        raise WireError(404, f"There is no file with the id {file_id[:80]}.")
-    name = str(about.get("originalName") or file_id)
+async def get_content(file_id: str, services: ServicesDep) -> Response:
+    """Return the file itself, always as a download: a browser that displayed it could run a script inside it."""
+    record = await RESOURCE.find(services, file_id)
+    path = file_path(services.settings.storage.data_dir, file_id)
+    if not await anyio.Path(path).is_file():
+        raise unknown_id(RESOURCE.name, file_id)
+    name = str(record.get("originalName") or file_id)
     return FileResponse(path, media_type="application/octet-stream", filename=name, headers=_HEADERS)
 
 
-@router.patch("/{file_id}", responses=answers(200, 404, 400, 408, 413, 415), openapi_extra=body_of(UpdateFile))
-async def update_file(file_id: str, request: Request, services: Reach) -> JSONResponse:
+@router.patch(
+    "/{file_id}", responses=RESOURCE.responses(200, 404, *BODY_ERRORS), openapi_extra=request_body(UpdateFile)
+)
+async def update_file(file_id: str, request: Request, services: ServicesDep) -> JSONResponse:
     """Rename a file."""
     _, body = await read_request(request, UpdateFile)
-    return _found(await services.store.files.patch(file_id, body), file_id)
+    return await RESOURCE.update(services, file_id, body)
 
 
-@router.delete("/{file_id}", responses=answers(200, 404))
-async def delete_file(file_id: str, services: Reach) -> JSONResponse:
-    """Erase a file."""
-    about = await services.store.files.get(file_id)
-    if about is not None:
-        # first: without its record nobody could ask for that again
-        await anyio.Path(file_path(services.settings.storage.data_dir, file_id)).unlink(missing_ok=True)
-        await services.store.files.delete(file_id)
-    return _found(about, file_id)
+@router.delete("/{file_id}", responses=RESOURCE.responses(200, 404))
+async def delete_file(file_id: str, services: ServicesDep) -> JSONResponse:
+    """Delete a file."""
+    record = await RESOURCE.find(services, file_id)
+    # the file goes first: if that fails, the record is still there and the request can be repeated
+    await anyio.Path(file_path(services.settings.storage.data_dir, file_id)).unlink(missing_ok=True)
+    await services.store.files.delete(file_id)
+    return RESOURCE.respond(services, record)
 
 
-def _about(upload: Upload) -> JsonObject:
-    """Vapi's `File` of an upload.
+def _record_of(upload: Upload) -> JsonObject:
+    """Return Vapi's `File` for an upload.
 
     Raises:
-        WireError: 400 for a field that is not one of the form's, or not as it should be.
+        WireError: 400: the form has an unknown field or an invalid value.
     """
     given = upload.fields
     found = [f"property {name[:80]} should not exist" for name in given if name not in ("purpose", "metadata")]
@@ -135,7 +144,7 @@ def _about(upload: Upload) -> JsonObject:
         found.append(f"metadata must be shorter than or equal to {_MAX_METADATA} characters")
     if found:
         raise bad_request(*found)
-    about: JsonObject = {
+    record: JsonObject = {
         "object": "file",
         "status": "done",
         "name": upload.name[:40] or "file",
@@ -144,10 +153,10 @@ def _about(upload: Upload) -> JsonObject:
         "mimetype": upload.mimetype or "application/octet-stream",
     }
     if "purpose" in given:
-        about["purpose"] = given["purpose"]
+        record["purpose"] = given["purpose"]
     if "metadata" in given:
-        about["metadata"] = _metadata(given["metadata"])
-    return about
+        record["metadata"] = _metadata(given["metadata"])
+    return record
 
 
 def _metadata(text: str) -> JsonObject:
@@ -155,12 +164,6 @@ def _metadata(text: str) -> JsonObject:
         data = parse_json(text)
     except WireError:
         data = None
-    if not isinstance(data, dict):
+    if as_object_or_none(data) is None:
         raise bad_request("metadata must be a JSON object")
-    return json.loads(text)
-
-
-def _found(about: JsonObject | None, file_id: str) -> JSONResponse:
-    if about is None:
-        raise WireError(404, f"There is no file with the id {file_id[:80]}.")
-    return JSONResponse(about)
+    return json.loads(text)  # whole numbers beyond 2^53 are kept as they are here, which `parse_json` does not

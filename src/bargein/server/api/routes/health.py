@@ -1,11 +1,11 @@
-"""Whether the process lives, and whether it can take calls."""
+"""`GET /health` and `GET /ready`: liveness and readiness."""
 
 import anyio
 from fastapi import APIRouter
 
 from bargein import __version__
 from bargein.ports import StoreError
-from bargein.server.api.services import Reach
+from bargein.server.api.services import ServicesDep
 from bargein.wire.errors import WireError
 
 router = APIRouter(tags=["health"])
@@ -15,14 +15,14 @@ _DATABASE_SECONDS = 2
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """The process lives."""
+    """Return 200 while the process runs."""
     return {"status": "ok", "version": __version__}
 
 
-@router.get("/ready", responses={503: {"description": "Not ready: the message says what is missing"}})
-async def ready(services: Reach) -> dict[str, str]:
-    """The server can take calls: 200, or 503 with what is missing."""
-    missing = [f"{name}: {what}" for name, what in services.readiness.missing.items()]
+@router.get("/ready", responses={503: {"description": "Not ready: the message has the reasons"}})
+async def ready(services: ServicesDep) -> dict[str, str]:
+    """Return 200 if the server can take calls, else 503 with the reasons."""
+    missing = [f"{name}: {reason}" for name, reason in services.readiness.missing.items()]
     missing += [native.problem for native in services.call_router.carriers.natives() if native.problem is not None]
     try:
         with anyio.fail_after(_DATABASE_SECONDS):

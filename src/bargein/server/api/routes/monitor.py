@@ -1,4 +1,4 @@
-"""Watching and steering a live call from outside: `monitor.listenUrl`, `monitor.controlUrl`, and insight for people."""
+"""Monitoring and controlling a live call: `monitor.listenUrl`, `monitor.controlUrl`, and the page's insight."""
 
 import asyncio
 import json
@@ -14,31 +14,30 @@ from starlette.responses import StreamingResponse
 from bargein.call.clients.listeners import AUDIENCE_FRAME_MS, AUDIENCE_RATE_HZ, Listener
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import WebsocketLeg
-from bargein.server.api.auth import key_of
+from bargein.server.api.auth import has_wrong_key, key_of
 from bargein.server.api.bodies import read_json
-from bargein.server.api.routes.call_socket import POLICY_VIOLATION, refuse, wrong_key
-from bargein.server.api.services import Reach, Services, services_of
-from bargein.server.api.sockets import CarrierSocket
+from bargein.server.api.services import Services, ServicesDep, services_of
+from bargein.server.api.sockets import POLICY_VIOLATION, CarrierSocket, close_refused
 from bargein.wire.client_controls import EndCall, parse_inbound
-from bargein.wire.errors import WireError
+from bargein.wire.errors import WireError, unknown_id
 from bargein.wire.plans import MonitorPlan
 
 router = APIRouter(tags=["live calls"])
 
 _LISTENER_BEHIND_MS = 3000
-"""A listener who is so far behind is let go."""
+"""A listener that falls so far behind is disconnected."""
 _INSIGHT_BUFFER = 500
 _INSIGHT_BATCH_S = 0.1
 
 
-@router.post("/{call_id}/control", responses={200: {"description": "It has been carried out."}})
-async def control(call_id: str, request: Request, services: Reach) -> Response:
-    """Steer a live call from outside (`monitor.controlUrl`): one bare inbound message.
+@router.post("/{call_id}/control", responses={200: {"description": "Done"}})
+async def control(call_id: str, request: Request, services: ServicesDep) -> Response:
+    """Control a live call (`monitor.controlUrl`) with one inbound message.
 
-    A telephone call that still rings can be ended, and nothing else.
+    A telephone call that still rings can only be ended.
     """
     if services.live_calls.session(call_id) is None and services.call_router.find(call_id) is not None:
-        if wrong_key(services, request.headers):
+        if has_wrong_key(services.settings, request.headers):
             raise WireError(401, "The bearer key is not valid.")
         if not isinstance(parse_inbound(await read_json(request)), EndCall):
             raise WireError(409, "This call has not been answered yet: it can be ended (end-call), and nothing else.")
@@ -56,7 +55,7 @@ async def control(call_id: str, request: Request, services: Reach) -> Response:
 
 @router.websocket("/{call_id}/listen")
 async def listen(socket: WebSocket, call_id: str) -> None:
-    """Listen in on a live call (`monitor.listenUrl`): interleaved stereo in binary frames, its messages in text frames.
+    """Listen to a live call (`monitor.listenUrl`): interleaved stereo in binary frames, its messages in text frames.
 
     The customer is on the left, the assistant on the right, 16-bit little-endian at 16 kHz; Vapi documents no layout.
     """
@@ -65,10 +64,10 @@ async def listen(socket: WebSocket, call_id: str) -> None:
     try:
         session = _audible(services, call_id, socket.headers)
     except WireError as error:
-        await refuse(socket, call_id, POLICY_VIOLATION, str(error.messages))
+        await close_refused(socket, call_id, POLICY_VIOLATION, str(error.messages))
         return
     leg = WebsocketLeg(CarrierSocket(socket), "pcm_s16le", AUDIENCE_RATE_HZ, _LISTENER_BEHIND_MS // AUDIENCE_FRAME_MS)
-    # A moment later, so that a carrier is told to be silent before anybody hears of the interruption.
+    # Sent in the next cycle of the loop, so that the carrier is told to clear its audio first.
     loop = asyncio.get_running_loop()
 
     def read(text: str) -> None:
@@ -80,7 +79,7 @@ async def listen(socket: WebSocket, call_id: str) -> None:
         with services.metrics.listeners.track_inprogress():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_gone, socket, tasks.cancel_scope)
-                # A listener who takes too little is let go by the leg; the call never waits for one.
+                # The leg disconnects a listener that reads too slowly; the call does not wait for it.
                 await leg.run(leave)
                 tasks.cancel_scope.cancel()
     finally:
@@ -102,7 +101,7 @@ def _audible(services: Services, call_id: str, headers: Headers) -> CallSession:
 
 
 async def _until_gone(socket: WebSocket, scope: anyio.CancelScope) -> None:
-    """A listener has nothing to say; what it sends is passed over."""
+    """Wait until a listener disconnects; what it sends is ignored."""
     with suppress(WebSocketDisconnect, RuntimeError):
         while (await socket.receive())["type"] == "websocket.receive":
             pass
@@ -110,8 +109,8 @@ async def _until_gone(socket: WebSocket, scope: anyio.CancelScope) -> None:
 
 
 @router.get("/{call_id}/insight", response_class=StreamingResponse)
-async def insight(call_id: str, request: Request, services: Reach) -> StreamingResponse:
-    """What goes on in a live call, for people: voice probability and decisions (server-sent events; not Vapi's)."""
+async def insight(call_id: str, request: Request, services: ServicesDep) -> StreamingResponse:
+    """Stream a live call's voice probability and decisions (server-sent events; an addition to Vapi's API)."""
     session = _live(services, call_id, request.headers)
     return StreamingResponse(_insights(session), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
@@ -119,26 +118,26 @@ async def insight(call_id: str, request: Request, services: Reach) -> StreamingR
 async def _insights(session: CallSession) -> AsyncGenerator[str]:
     send, receive = anyio.create_memory_object_stream[dict[str, Any]](_INSIGHT_BUFFER)
 
-    def watcher(what: dict[str, Any]) -> None:
-        # Somebody who watches too slowly misses something; the call goes on.
+    def watcher(item: dict[str, Any]) -> None:
+        # a client that reads too slowly misses items; the call does not wait for it
         with suppress(anyio.WouldBlock, anyio.ClosedResourceError, anyio.BrokenResourceError):
-            send.send_nowait(what)
+            send.send_nowait(item)
 
     stop = session.insight.watch(watcher)
     session.on_end(send.close)
     try:
         yield _event({"kind": "clock", "at_ms": round(session.now_ms())})
-        async for what in receive:
-            batch = [what]
-            if what["kind"] == "voice":
+        async for item in receive:
+            batch = [item]
+            if item["kind"] == "voice":
                 await anyio.sleep(_INSIGHT_BATCH_S)
             while True:
                 try:
                     batch.append(receive.receive_nowait())
                 except (anyio.WouldBlock, anyio.EndOfStream):
                     break
-            for told in _joined(batch):
-                yield _event(told)
+            for joined in _joined(batch):
+                yield _event(joined)
     finally:
         stop()
         send.close()
@@ -146,25 +145,25 @@ async def _insights(session: CallSession) -> AsyncGenerator[str]:
 
 
 def _joined(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Windows of voice that follow each other become one event."""
+    """Return the items with consecutive windows of voice probability joined into one."""
     joined: list[dict[str, Any]] = []
-    for told in batch:
-        if told["kind"] == "voice" and joined and joined[-1]["kind"] == "voice":
-            joined[-1]["at_ms"] += told["at_ms"]
-            joined[-1]["probability"] += told["probability"]
+    for item in batch:
+        if item["kind"] == "voice" and joined and joined[-1]["kind"] == "voice":
+            joined[-1]["at_ms"] += item["at_ms"]
+            joined[-1]["probability"] += item["probability"]
         else:
-            joined.append(told)
+            joined.append(item)
     return joined
 
 
-def _event(told: dict[str, Any]) -> str:
-    return f"data: {json.dumps(told)}\n\n"
+def _event(item: dict[str, Any]) -> str:
+    return f"data: {json.dumps(item)}\n\n"
 
 
 def _live(services: Services, call_id: str, headers: Headers) -> CallSession:
-    if wrong_key(services, headers):
+    if has_wrong_key(services.settings, headers):
         raise WireError(401, "The bearer key is not valid.")
     session = services.live_calls.session(call_id)
     if session is None:
-        raise WireError(404, f"There is no live call with the id {call_id[:80]}.")
+        raise unknown_id("live call", call_id)
     return session

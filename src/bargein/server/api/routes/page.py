@@ -62,7 +62,6 @@ async def page() -> Response:
     return FileResponse(index, media_type=_TYPES[".html"], headers=HEADERS)
 
 
-def install(app: FastAPI) -> None:
-    """Add the page's route and its folder of static files to `app`."""
-    app.include_router(router)
+def mount_files(app: FastAPI) -> None:
+    """Add the page's folder of static files to `app`."""
     app.mount("/page", PageFiles(directory=PAGE, check_dir=False), name="page")

@@ -1,4 +1,4 @@
-"""`/schema`: the types of what goes over the wire, for whoever wants to check or to generate code; no key is needed."""
+"""`/schema`: the types of the API's messages and resources, to validate with or to generate code from. Needs no key."""
 
 import hashlib
 
@@ -16,7 +16,7 @@ _JSON_SCHEMA = "application/schema+json"
 
 @router.get("", response_model=list[str])
 async def list_schemas() -> JSONResponse:
-    """The names of the published types."""
+    """List the names of the published types."""
     return JSONResponse(names(), headers=_HEADERS)
 
 
@@ -25,12 +25,12 @@ async def list_schemas() -> JSONResponse:
     response_class=Response,
     responses={
         200: {"description": "The schema", "content": {_JSON_SCHEMA: {"schema": {"type": "object"}}}},
-        304: {"description": "The schema that the client has is the current one"},
+        304: {"description": "The client has the current schema"},
         404: {"description": "No such type"},
     },
 )
 async def get_schema(name: str, request: Request) -> Response:
-    """One type as JSON Schema 2020-12, with all that it refers to in `$defs`."""
+    """Return a type as JSON Schema 2020-12, with all types that it refers to in `$defs`."""
     if name not in names():
         raise WireError(404, f"There is no schema with the name {name[:80]}.")
     text = schema_text(name)

@@ -1,7 +1,7 @@
-"""`/session`: what holds the turns of a text conversation together, with Vapi's semantics."""
+"""`/session`: text conversations, each of several chats."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Parameter
@@ -10,37 +10,62 @@ from starlette.responses import JSONResponse
 from bargein.server.agents.validate import check_rules
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_request
-from bargein.server.api.filters import where
-from bargein.server.api.openapi import answers, body_of
-from bargein.server.api.routes.v2 import Paged
-from bargein.server.api.services import Reach, Services
+from bargein.server.api.filters import conditions
+from bargein.server.api.openapi import request_body
+from bargein.server.api.paging import PagingQuery
+from bargein.server.api.references import check_references
+from bargein.server.api.resource import BODY_ERRORS, Change, Resource
+from bargein.server.api.services import Services, ServicesDep
 from bargein.server.chats.service import is_over
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.chat import CreateSession, UpdateSession
-from bargein.wire.errors import WireError
 
 router = APIRouter(prefix="/session", tags=["sessions"], dependencies=[Depends(require_private)])
 
-_BODY = (400, 408, 413, 415)
+
+def _with_current_status(services: Services, session: JsonObject) -> JsonObject:
+    """Return a session with its status now: one that was not used for its `expirationSeconds` is completed."""
+    return session | ({"status": "completed"} if is_over(session, services.clock.epoch_ms()) else {})
 
 
-@router.post("", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(CreateSession))
-async def create_session(request: Request, services: Reach) -> JSONResponse:
-    """Begin a text conversation, which chats then go on with."""
+_EVENTS: dict[Change, Literal["session.created", "session.updated", "session.deleted"]] = {
+    "created": "session.created",
+    "updated": "session.updated",
+    "deleted": "session.deleted",
+}
+
+
+async def _notify(services: Services, session: JsonObject, change: Change) -> None:
+    await services.owner_events.session(session, _EVENTS[change])
+
+
+RESOURCE = Resource(
+    name="session",
+    router=router,
+    records=lambda store: store.sessions,
+    view=_with_current_status,
+    notify=_notify,
+    published=("Session", "CreateSessionDTO", "UpdateSessionDTO", "SessionPaginatedResponse"),
+)
+
+
+@router.post(
+    "", status_code=201, responses=RESOURCE.responses(201, *BODY_ERRORS), openapi_extra=request_body(CreateSession)
+)
+async def create_session(request: Request, services: ServicesDep) -> JSONResponse:
+    """Create a text conversation, which chats continue."""
     asked, body = await read_request(request, CreateSession)
     if asked.assistant is not None:
         check_rules(asked.assistant, "assistant.")
-    await _check_there(services, asked)
-    made = await services.store.sessions.create({"status": "active", **without_nulls(body)})
-    await services.owner_events.session(made, "session.created")
-    return JSONResponse(_shown(services, made), 201)
+    await check_references(services.store, body, "assistantId", "squadId", "phoneNumberId")
+    return await RESOURCE.create(services, {"status": "active", **without_nulls(body)})
 
 
-@router.get("", responses=answers(200, 400, paged=True))
+@router.get("", responses=RESOURCE.responses(200, 400, paged=True))
 async def list_sessions(  # noqa: PLR0917  # one parameter for each of Vapi's filters; FastAPI passes them by name
-    asked: Paged,
-    services: Reach,
+    paging: PagingQuery,
+    services: ServicesDep,
     id: str | None = None,  # noqa: A002  # Vapi's name of the filter
     idAny: str | None = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
     name: str | None = None,
@@ -56,8 +81,8 @@ async def list_sessions(  # noqa: PLR0917  # one parameter for each of Vapi's fi
     email: str | None = None,
     externalId: str | None = None,  # noqa: N803  # the same
 ) -> JSONResponse:
-    """A page of the sessions. Where two filters are for one field, the one that names several values goes first."""
-    wanted = where(
+    """List the sessions in pages. Of two filters for one field the one with several values counts."""
+    where = conditions(
         one={
             "name": name,
             "assistant_id": assistantId,
@@ -76,53 +101,26 @@ async def list_sessions(  # noqa: PLR0917  # one parameter for each of Vapi's fi
             "customer_number": customerNumberAny,
         },
     )
-    page = await services.store.sessions.page(replace(asked.query, id=id, where=wanted))
-    return asked.answer(page, [_shown(services, session) for session in page.records])
+    return await RESOURCE.page(services, replace(paging, query=replace(paging.query, id=id, where=where)))
 
 
-@router.get("/{session_id}", responses=answers(200, 404))
-async def get_session(session_id: str, services: Reach) -> JSONResponse:
-    """One session, with all that was said."""
-    return _found(services, await services.store.sessions.get(session_id), session_id)
+@router.get("/{session_id}", responses=RESOURCE.responses(200, 404))
+async def get_session(session_id: str, services: ServicesDep) -> JSONResponse:
+    """Return a session with its messages."""
+    return await RESOURCE.get(services, session_id)
 
 
-@router.patch("/{session_id}", responses=answers(200, 404, *_BODY), openapi_extra=body_of(UpdateSession))
-async def update_session(session_id: str, request: Request, services: Reach) -> JSONResponse:
-    """Replace the given top-level fields; one that is null is taken away."""
+@router.patch(
+    "/{session_id}", responses=RESOURCE.responses(200, 404, *BODY_ERRORS), openapi_extra=request_body(UpdateSession)
+)
+async def update_session(session_id: str, request: Request, services: ServicesDep) -> JSONResponse:
+    """Replace the given top-level fields; one that is null is removed."""
     _, body = await read_request(request, UpdateSession)
     changes = {**body, **({"status": "active"} if "status" in body and body["status"] is None else {})}
-    session = await services.store.sessions.patch(session_id, changes)
-    if session is not None:
-        await services.owner_events.session(session, "session.updated")
-    return _found(services, session, session_id)
+    return await RESOURCE.update(services, session_id, changes)
 
 
-@router.delete("/{session_id}", responses=answers(200, 404))
-async def delete_session(session_id: str, services: Reach) -> JSONResponse:
-    """Forget a session; its chats stay."""
-    session = await services.store.sessions.delete(session_id)
-    if session is not None:
-        await services.owner_events.session(session, "session.deleted")
-    return _found(services, session, session_id)
-
-
-async def _check_there(services: Services, asked: CreateSession) -> None:
-    store = services.store
-    for named, records, what in (
-        (asked.assistant_id, store.assistants, "assistant"),
-        (asked.squad_id, store.squads, "squad"),
-        (asked.phone_number_id, store.phone_numbers, "phone number"),
-    ):
-        if named is not None and await records.get(named) is None:
-            raise WireError(400, f"There is no {what} with the id {named[:80]}.")
-
-
-def _shown(services: Services, session: JsonObject) -> JsonObject:
-    """A session as it is now: one that was not used for too long is completed."""
-    return session | ({"status": "completed"} if is_over(session, services.clock.epoch_ms()) else {})
-
-
-def _found(services: Services, session: JsonObject | None, session_id: str) -> JSONResponse:
-    if session is None:
-        raise WireError(404, f"There is no session with the id {session_id[:80]}.")
-    return JSONResponse(_shown(services, session))
+@router.delete("/{session_id}", responses=RESOURCE.responses(200, 404))
+async def delete_session(session_id: str, services: ServicesDep) -> JSONResponse:
+    """Delete a session; its chats stay."""
+    return await RESOURCE.delete(services, session_id)

@@ -1,7 +1,7 @@
-"""`/squad`: assistants that hand a call to each other, with Vapi's semantics."""
+"""`/squad`: squads of assistants that hand a call over to each other."""
 
 from dataclasses import replace
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Parameter
@@ -9,69 +9,69 @@ from starlette.responses import JSONResponse
 
 from bargein.server.agents.validate import check_squad
 from bargein.server.api.auth import require_private
-from bargein.server.api.bodies import read_json, read_request
+from bargein.server.api.bodies import read_object, read_request
 from bargein.server.api.filters import ListQuery
-from bargein.server.api.openapi import answers, body_of
-from bargein.server.api.services import Reach
+from bargein.server.api.openapi import request_body
+from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of, check_updated
+from bargein.server.api.services import ServicesDep
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
-from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.errors import parse_request
 from bargein.wire.squad import Squad
 
 router = APIRouter(prefix="/squad", tags=["squads"], dependencies=[Depends(require_private)])
 
-_BODY = (400, 408, 413, 415)
+RESOURCE = Resource(
+    name="squad",
+    router=router,
+    records=lambda store: store.squads,
+    schema="Squad",
+    published=("Squad", "CreateSquadDTO", "UpdateSquadDTO"),
+)
 
 
-@router.post("", status_code=201, responses=answers(201, *_BODY), openapi_extra=body_of(Squad))
-async def create_squad(request: Request, services: Reach) -> JSONResponse:
-    """Keep a squad."""
+@router.post("", status_code=201, responses=RESOURCE.responses(201, *BODY_ERRORS), openapi_extra=request_body(Squad))
+async def create_squad(request: Request, services: ServicesDep) -> JSONResponse:
+    """Create a squad."""
     squad, body = await read_request(request, Squad)
     await check_squad(services.store, squad)
-    return JSONResponse(await services.store.squads.create(without_nulls(body)), 201)
+    return await RESOURCE.create(services, without_nulls(body))
 
 
-@router.get("", responses=answers(200, 400, many=True))
+@router.get("", responses=RESOURCE.responses(200, 400, many=True))
 async def list_squads(
     query: ListQuery,
-    services: Reach,
+    services: ServicesDep,
     idAny: Annotated[list[str] | None, Parameter()] = None,  # noqa: N803  # FastAPI takes the name on the wire from the parameter
 ) -> JSONResponse:
-    """The squads, newest first."""
-    return JSONResponse(await services.store.squads.list(replace(query, where={"id": idAny} if idAny else {})))
+    """List the squads, newest first."""
+    return await RESOURCE.list(services, replace(query, where={"id": idAny} if idAny else {}))
 
 
-@router.get("/{squad_id}", responses=answers(200, 404))
-async def get_squad(squad_id: str, services: Reach) -> JSONResponse:
-    """One squad."""
-    return _found(await services.store.squads.get(squad_id), squad_id)
+@router.get("/{squad_id}", responses=RESOURCE.responses(200, 404))
+async def get_squad(squad_id: str, services: ServicesDep) -> JSONResponse:
+    """Return a squad."""
+    return await RESOURCE.get(services, squad_id)
 
 
-@router.patch("/{squad_id}", responses=answers(200, 404, *_BODY), openapi_extra=body_of(Squad, partial=True))
-async def update_squad(squad_id: str, request: Request, services: Reach) -> JSONResponse:
-    """Replace the given top-level fields, each as a whole; one that is null is taken away."""
-    body = await read_json(request)
-    if not isinstance(body, dict):
-        raise bad_request("the body must be a JSON object")
-    given = cast("JsonObject", body)
-    if given.get("members") is not None:
-        await check_squad(services.store, parse_request(Squad, given))
+@router.patch(
+    "/{squad_id}",
+    responses=RESOURCE.responses(200, 404, *BODY_ERRORS),
+    openapi_extra=request_body(Squad, partial=True),
+)
+async def update_squad(squad_id: str, request: Request, services: ServicesDep) -> JSONResponse:
+    """Replace the given top-level fields, each as a whole; one that is null is removed."""
+    body = await read_object(request)
+    if body.get("members") is not None:
+        await check_squad(services.store, parse_request(Squad, body))
 
-    def check(_: JsonObject, after: JsonObject) -> None:
-        # a name that is unknown, or the server's own, is refused whatever it holds
-        parse_request(Squad, after | dict.fromkeys(name for name in given if name not in Squad.wire_names()))
+    def check(_before: JsonObject, after: JsonObject) -> None:
+        check_updated(Squad, after, body)
 
-    changes = {**dict.fromkeys(given), **without_nulls(given)}
-    return _found(await services.store.squads.patch(squad_id, changes, check=check), squad_id)
-
-
-@router.delete("/{squad_id}", responses=answers(200, 404))
-async def delete_squad(squad_id: str, services: Reach) -> JSONResponse:
-    """Forget a squad."""
-    return _found(await services.store.squads.delete(squad_id), squad_id)
+    return await RESOURCE.update(services, squad_id, changes_of(body), check=check)
 
 
-def _found(squad: JsonObject | None, squad_id: str) -> JSONResponse:
-    if squad is None:
-        raise WireError(404, f"There is no squad with the id {squad_id[:80]}.")
-    return JSONResponse(squad)
+@router.delete("/{squad_id}", responses=RESOURCE.responses(200, 404))
+async def delete_squad(squad_id: str, services: ServicesDep) -> JSONResponse:
+    """Delete a squad."""
+    return await RESOURCE.delete(services, squad_id)

@@ -1,4 +1,4 @@
-"""What only Vapi's own cloud does: every such path and method answers 501 in the error shape."""
+"""The parts of Vapi's API that only its cloud has: each path and method responds 501 in the error format."""
 
 from fastapi import APIRouter, Depends, Request
 
@@ -51,13 +51,13 @@ ABSENT: dict[str, tuple[str, ...]] = {
     "/provider/{provider}/{resource}/{id}": ("GET", "PATCH", "DELETE"),
     "/analytics": ("POST",),
 }
-"""Path -> methods, as Vapi's OpenAPI document has them."""
+"""Path -> methods, as in Vapi's OpenAPI document."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require_private)])
 
 
 async def _refuse(request: Request) -> None:
-    """Say that this is not here.
+    """Respond that this is not supported.
 
     Raises:
         WireError: 501, always.

@@ -1,0 +1,233 @@
+"""The lifespan of the app: opens the database, builds the parts of the server and starts its background tasks."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+from fastapi import FastAPI
+
+from bargein.clock import Clock
+from bargein.ports import ProviderError, StoreError, StoreFullError
+from bargein.providers.embedded import Embedded
+from bargein.providers.http import new_client
+from bargein.server.agents.egress import Egress, open_egress
+from bargein.server.agents.providers import ProviderFactory
+from bargein.server.agents.tool_runners import ToolRunnerFactory, open_tool_runners
+from bargein.server.api.errors import log_unexpected
+from bargein.server.api.services import Readiness, Services, Warmable
+from bargein.server.calls.durable import CALL_ENDED, Durable
+from bargein.server.calls.inbound import InboundResolver
+from bargein.server.calls.live_calls import LiveCalls
+from bargein.server.calls.owner_events import OwnerEvents
+from bargein.server.calls.owner_jobs import CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
+from bargein.server.calls.scheduler import Scheduler
+from bargein.server.chats.service import ChatService
+from bargein.server.ops.metrics import Metrics
+from bargein.server.telephony.call_router import PhoneCallRouter
+from bargein.server.telephony.inbound import InboundPhoneCalls
+from bargein.server.telephony.numbers import PhoneNumbers
+from bargein.server.telephony.outbound import OutboundPhoneCalls
+from bargein.settings import Settings
+from bargein.store import Store
+from bargein.store.files import UploadedFiles
+from bargein.store.recordings import Recordings
+
+_log = structlog.get_logger("bargein.server")
+
+DATABASE = "bargein.db"
+"""The name of the SQLite database in the data folder."""
+
+_EMBEDDED = "embedded providers"
+_SETTLE_S = 3.0
+"""The time limit for pending writes when the server stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """The parts that are opened when the server starts and closed when it stops."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    recordings: Recordings
+    metrics: Metrics
+    egress: Egress
+    tool_resources: ToolRunnerFactory
+    durable: Durable
+    owner_jobs: OwnerJobs
+    provider_factory: ProviderFactory
+
+
+def lifespan_of(
+    settings: Settings, clock: Clock, embedded: Warmable | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return the lifespan of an app.
+
+    Args:
+        settings: the settings.
+        clock: the clock of all parts.
+        embedded: the embedded models, which are loaded in the background.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            store = await _open_store(app, settings, clock)
+            stack.push_async_callback(_shielded, store.close)
+            opened = await _open(stack, settings, clock, store, embedded)
+            async with anyio.create_task_group() as tasks:
+                services = _start(opened, tasks, embedded)
+                app.state.services = services
+                yield
+                await services.call_router.close()
+                await opened.durable.settle(_SETTLE_S)
+                tasks.cancel_scope.cancel()
+
+    return lifespan
+
+
+async def _open_store(app: FastAPI, settings: Settings, clock: Clock) -> Store:
+    """Open the store; wait for a database that is starting."""
+    path = settings.storage.data_dir / DATABASE
+    until_ms = clock.monotonic_ms() + settings.storage.database_wait_s * 1000
+    while True:
+        try:
+            return await Store.open(
+                path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys
+            )
+        except StoreError as error:
+            if isinstance(error, StoreFullError) or clock.monotonic_ms() > until_ms:
+                app.state.start_error = str(error)
+                raise
+            _log.warning("waiting for the database", reason=str(error))
+            await anyio.sleep(1)
+
+
+async def _open(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, store: Store, embedded: Warmable | None
+) -> _Opened:
+    client = await stack.enter_async_context(new_client())
+    providers = embedded or Embedded(clock, settings.calls.turn_model)
+    stack.callback(providers.close)
+    metrics = Metrics()
+    egress = await stack.enter_async_context(open_egress(settings, clock, store.credentials, metrics.delivered))
+    files = UploadedFiles(store.files, settings.storage.data_dir)
+    tool_resources = await stack.enter_async_context(open_tool_runners(files, egress, clock))
+    durable = await Durable.open(store, settings, clock)
+    stack.push_async_callback(durable.close)
+    return _Opened(
+        settings=settings,
+        clock=clock,
+        store=store,
+        recordings=Recordings(settings.storage.data_dir),
+        metrics=metrics,
+        egress=egress,
+        tool_resources=tool_resources,
+        durable=durable,
+        owner_jobs=OwnerJobs(store, egress.switchboard, clock, settings.keys.api_key),
+        provider_factory=ProviderFactory(settings, clock, client, providers, egress),
+    )
+
+
+def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Services:
+    """Build the parts that work in the background and start their tasks."""
+    store, clock, owner_jobs = opened.store, opened.clock, opened.owner_jobs
+    handlers = {CALL_ENDED: owner_jobs.begin, CALL_QUEUED: owner_jobs.waits, SERVER_MESSAGE: owner_jobs.deliver}
+    opened.durable.start(tasks, handlers)
+    owner_events = OwnerEvents(store, opened.egress.switchboard, owner_jobs)
+    inbound_resolver = InboundResolver(store, opened.egress.switchboard, clock)
+    live_calls = _live_calls(opened, inbound_resolver)
+    call_router = _call_router(opened, live_calls, inbound_resolver, tasks)
+    outbound_calls = OutboundPhoneCalls(
+        store, call_router, opened.durable.ledger, tasks, opened.settings.server.public_url
+    )
+    scheduler = Scheduler(store, clock, opened.metrics, outbound_calls.dial)
+    tasks.start_soon(scheduler.run)
+    tasks.start_soon(call_router.warm_up)
+    for native in call_router.carriers.natives():
+        tasks.start_soon(native.run, call_router)
+    readiness = Readiness()
+    if embedded is not None:
+        readiness.missing[_EMBEDDED] = "still loading"
+        tasks.start_soon(_warm_up, embedded, readiness)
+    return Services(
+        settings=opened.settings,
+        clock=clock,
+        store=store,
+        embedded=embedded,
+        readiness=readiness,
+        live_calls=live_calls,
+        call_router=call_router,
+        outbound_calls=outbound_calls,
+        chats=ChatService(
+            clock,
+            store,
+            opened.provider_factory,
+            switchboard=opened.egress.switchboard,
+            tool_runners=opened.tool_resources,
+            owner_events=owner_events,
+        ),
+        owner_events=owner_events,
+        scheduler=scheduler,
+        recordings=opened.recordings,
+        metrics=opened.metrics,
+    )
+
+
+def _live_calls(opened: _Opened, inbound_resolver: InboundResolver) -> LiveCalls:
+    return LiveCalls(
+        opened.settings,
+        opened.clock,
+        opened.store,
+        opened.provider_factory,
+        recordings=opened.recordings,
+        metrics=opened.metrics,
+        egress=opened.egress,
+        owner_jobs=opened.owner_jobs,
+        records=opened.durable.ledger,
+        inbound_resolver=inbound_resolver,
+        tool_runners=opened.tool_resources,
+    )
+
+
+def _call_router(
+    opened: _Opened, live_calls: LiveCalls, inbound_resolver: InboundResolver, tasks: TaskGroup
+) -> PhoneCallRouter:
+    settings, store, clock = opened.settings, opened.store, opened.clock
+    records, metrics = opened.durable.ledger, opened.metrics
+    return PhoneCallRouter(
+        settings,
+        clock,
+        live_calls=live_calls,
+        inbound_calls=InboundPhoneCalls(
+            settings, store, clock, inbound_resolver=inbound_resolver, records=records, metrics=metrics
+        ),
+        lines=PhoneNumbers(store, settings),
+        owner_jobs=opened.owner_jobs,
+        records=records,
+        metrics=metrics,
+        tasks=tasks,
+    )
+
+
+async def _shielded(close: Callable[[], Awaitable[None]]) -> None:
+    with anyio.CancelScope(shield=True):
+        await close()
+
+
+async def _warm_up(embedded: Warmable, readiness: Readiness) -> None:
+    try:
+        await embedded.warm_up()
+    except ProviderError as error:
+        # calls with other providers still work; GET /ready and the log have the reason
+        readiness.missing[_EMBEDDED] = str(error)
+        _log.error("embedded providers failed to load", reason=str(error))
+    except Exception as error:  # noqa: BLE001  # any error of a model's library: the rest of the server goes on
+        readiness.missing[_EMBEDDED] = "failed to load"
+        log_unexpected(error, during="warm-up")
+    else:
+        del readiness.missing[_EMBEDDED]
+        _log.info("embedded providers are ready")
