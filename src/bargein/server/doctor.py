@@ -1,4 +1,4 @@
-"""What `bargein doctor` finds: what is installed, which models load, which keys are set, and how to mend the rest."""
+"""The checks of `bargein doctor`: packages, models, keys, telephony, the data folder and the port."""
 
 import platform
 import shutil
@@ -15,11 +15,11 @@ from bargein.server.telephony.checkup import examine_telephony
 from bargein.settings import Settings
 
 _PACKAGES = ("fastapi", "uvicorn", "uvloop", "onnxruntime", "soxr", "sqlalchemy", "aiosqlite")
-_LEAST_FREE_BYTES = 200 << 20
+_MIN_FREE_BYTES = 200 << 20
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything. Loads each embedded model once, which takes a second or two."""
+    """Run all checks. Each embedded model is loaded once, which takes a second or two."""
     return [
         Finding("bargein", ok=True, detail=f"{__version__} on Python {platform.python_version()}, {sys.platform}"),
         *map(_package, _PACKAGES),
@@ -42,7 +42,7 @@ def _models() -> list[Finding]:
     embedded = Embedded(LoopClock())
     try:
         return [
-            Finding(check.name, ok=check.ok, detail=check.detail, fix="" if check.ok else "see the text before")
+            Finding(check.name, ok=check.ok, detail=check.detail, fix="" if check.ok else "see the detail")
             for check in embedded.check()
         ]
     finally:
@@ -71,9 +71,16 @@ def _data_dir(settings: Settings) -> Finding:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         why = error.strerror or type(error).__name__
-        return Finding("data folder", ok=False, detail=f"{folder}: {why}", fix="set BARGEIN_DATA_DIR to one of yours")
-    if free < _LEAST_FREE_BYTES:
-        return Finding("data folder", ok=False, detail=f"{folder}: {free >> 20} MiB free", fix="make room there")
+        return Finding(
+            "data folder",
+            ok=False,
+            detail=f"{folder}: {why}",
+            fix="set BARGEIN_DATA_DIR to a folder that you can write to",
+        )
+    if free < _MIN_FREE_BYTES:
+        return Finding(
+            "data folder", ok=False, detail=f"{folder}: {free >> 20} MiB free", fix="free some space on this disk"
+        )
     return Finding("data folder", ok=True, detail=f"{folder}, {free >> 30} GiB free")
 
 
@@ -85,6 +92,6 @@ def _address(settings: Settings) -> Finding:
         try:
             probe.bind((settings.server.host, settings.server.port))
         except OSError as error:
-            detail = f"{error.strerror or error} (a server that runs already is fine)"
+            detail = f"{error.strerror or error} (which is fine if a server is running already)"
             return Finding(name, ok=None, detail=detail, fix="choose another --port")
     return Finding(name, ok=True, detail="free to listen on")

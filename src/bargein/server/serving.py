@@ -1,4 +1,4 @@
-"""Running the server: uvicorn, with the settings a live call needs, and an orderly end."""
+"""Runs the server: uvicorn with the settings that live calls need, and a graceful shutdown."""
 
 import gc
 import socket
@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from fastapi import FastAPI
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from bargein.server.api.services import Services
 
 MAX_FRAME_BYTES = 1 << 20
-"""A larger WebSocket message is answered with close code 1009 (RFC 6455): it is half a minute of audio at once."""
-
+"""The limit for a WebSocket message, half a minute of audio. A larger one gets close code 1009 (RFC 6455)."""
 
 _RECEIVE_BUFFER_BYTES = 32 * 1024
-"""What has come on a connection is parsed at one go: a quarter of a megabyte of tiny frames would hold up all calls for
-half a second. This is a third of a second of 48 kHz audio, and enough for it over a round trip of 200 ms."""
+"""The size of a connection's receive buffer. Its content is parsed at once: 256 KiB of tiny frames would block calls
+for half a second. 32 KiB is a third of a second of 48 kHz audio, enough for a round trip of 200 ms."""
 
 PEER_TIMEOUT_S = 30
-"""A peer that acknowledges nothing, or takes nothing, for so long is cut off by the kernel."""
+"""The time after which the kernel closes the connection of a peer that acknowledges or reads nothing."""
 
 
 def give_up_stuck_peers(listener: socket.socket, timeout_s: float) -> None:
-    """Set a limit for the connections that a socket will accept (`TCP_USER_TIMEOUT`, RFC 5482).
+    """Set `TCP_USER_TIMEOUT` (RFC 5482) for the connections that a socket will accept, where the system has it.
 
-    Neither the keepalive of WebSockets nor asyncio ends a connection with full buffers: it is closed once they have
-    been sent, which a peer that does not read puts off for ever. Not every system has the option.
+    Neither the keepalive of WebSockets nor asyncio closes a connection with full buffers: both wait until these have
+    been sent, which never happens if the peer does not read.
     """
     option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None:
@@ -35,14 +35,19 @@ def give_up_stuck_peers(listener: socket.socket, timeout_s: float) -> None:
 
 
 class Server(uvicorn.Server):
-    """Tells when and where it listens, and ends its calls in words before its sockets close."""
+    """A uvicorn server that reports its port, and ends live calls before it closes their sockets.
+
+    Args:
+        config: the configuration.
+        listening: is called with the port once the server listens.
+    """
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[int], None]) -> None:
         super().__init__(config)
         self._listening = listening
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn; then tell the port."""
         await super().startup(sockets)
         if self.started:
             for listener in self.servers[0].sockets:
@@ -50,22 +55,22 @@ class Server(uvicorn.Server):
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             self._listening(self.servers[0].sockets[0].getsockname()[1])
 
+    @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn; first every call is ended with `worker-shutdown`."""
         app = cast("FastAPI", self.config.app)
         services = cast("Services | None", getattr(app.state, "services", None))
         if services is not None:
-            await services.live_calls.close()
+            await services.live_calls.close()  # ends every call with `worker-shutdown`
         await super().shutdown(sockets)
-        # uvicorn would raise the signal again; but told to stop, it has stopped, which is no failure.
+        # uvicorn would raise the signal again, and the process would end with an error after a requested stop
         self._captured_signals.clear()
 
 
 def config_of(app: FastAPI, host: str, port: int, **changes: Any) -> uvicorn.Config:
-    """The settings of uvicorn that live calls need; `changes` go over them."""
+    """Return uvicorn's configuration for live calls; `changes` override it."""
     settings: dict[str, Any] = {
         "loop": "auto",
-        # The quickest of uvicorn's WebSocket implementations here; audio does not get smaller by deflating it.
+        # the fastest of uvicorn's WebSocket implementations in our measurements; deflate does not shrink audio
         "ws": "websockets-sansio",
         "ws_max_size": MAX_FRAME_BYTES,
         "ws_per_message_deflate": False,
@@ -80,14 +85,18 @@ def config_of(app: FastAPI, host: str, port: int, **changes: Any) -> uvicorn.Con
 
 
 def serve(app: FastAPI, host: str, port: int, listening: Callable[[int], None]) -> str | None:
-    """Serve until told to stop (SIGINT, SIGTERM); gives why the server could not start, or None."""
+    """Serve until SIGINT or SIGTERM.
 
-    def settled(port: int) -> None:
-        # Whatever is loaded by now stays. Looked through for garbage again and again, it held up every call for 0.2 s.
+    Returns:
+        The reason why the server could not start, or None.
+    """
+
+    def on_listening(port: int) -> None:
+        # What is loaded by now stays loaded. Each full collection that scanned it blocked all calls for 0.2 s.
         gc.collect()
         gc.freeze()
         listening(port)
 
-    server = Server(config_of(app, host, port), settled)
+    server = Server(config_of(app, host, port), on_listening)
     server.run()
     return None if server.started else getattr(app.state, "start_error", f"cannot listen on {host}:{port}")

@@ -1,15 +1,17 @@
-"""What `bargein doctor` says of one thing."""
+"""A result of `bargein doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        ok: True: fine; False: it keeps something from working; None: not set, which is fine too.
-        fix: what to do about it.
+        name: the name of what was checked.
+        ok: True: it works; False: it does not, and something depends on it; None: it is not set, and optional.
+        detail: the state in words.
+        fix: the remedy; empty if there is nothing to do.
     """
 
     name: str

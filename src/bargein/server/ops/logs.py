@@ -1,4 +1,4 @@
-"""The log: lines for a person on a terminal, JSON for everyone else, secrets for nobody."""
+"""The log: readable lines on a terminal, JSON elsewhere; secrets are masked in both."""
 
 import json
 import logging
@@ -16,83 +16,83 @@ from bargein.store.journals import JournalFile, call_log_path
 from bargein.wire.redact import MASK, without_secrets
 
 _BEARER = re.compile(r"(?i)\bbearer\s+[^\s,;\"']+")
-_CHATTY = (
+_VERBOSE_LOGGERS = (
     "uvicorn", "httpx", "httpcore", "httpx2", "httpcore2", "openai", "alembic", "aiosqlite", "asyncio", "websockets",
     "sqlalchemy", "pypdf",
 )  # fmt: skip
-_TELLTALE = ("mcp",)
+_LEAKING_LOGGERS = ("mcp",)
 
 
 class Redactor:
-    """A step of the log that takes secrets out of every line: by the names of fields, and these very values."""
+    """A log processor that masks secrets in every line, by the names of fields and by value."""
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
-        """Set up the step.
+        """Create the processor.
 
         Args:
-            secrets: values that must never be seen, the server's own keys; None is passed over.
+            secrets: values to mask wherever they occur, as the server's own keys; None is skipped.
         """
         known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, known))) if known else None
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """Clean one line."""
+        """Return a line with its secrets masked."""
         own = {name: event[name] for name in ("_record", "_from_structlog", "exc_info") if name in event}
         rest = {name: value for name, value in event.items() if name not in own}
-        return {**cast("EventDict", self._clean(without_secrets(rest))), **own}
+        return {**cast("EventDict", self._masked(without_secrets(rest))), **own}
 
-    def _clean(self, value: Any) -> Any:
+    def _masked(self, value: Any) -> Any:
         if isinstance(value, str):
             if self._secrets is not None:
                 value = self._secrets.sub(MASK, value)
             return _BEARER.sub(f"Bearer {MASK}", value)
         if isinstance(value, dict):
-            return {name: self._clean(item) for name, item in cast("dict[str, Any]", value).items()}
+            return {name: self._masked(item) for name, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, list | tuple):
-            return [self._clean(item) for item in cast("list[Any]", value)]
+            return [self._masked(item) for item in cast("list[Any]", value)]
         if value is None or isinstance(value, bool | int | float):
             return value
-        shown = repr(value)  # an exception, say: what renders the line would write it so
-        clean = self._clean(shown)
-        return value if clean == shown else clean
+        text = repr(value)  # as the renderer would write it, for example an exception
+        masked = self._masked(text)
+        return value if masked == text else masked
 
 
 class CallLogs:
-    """A step of the log that hands each line about a live call to that call's own log, too."""
+    """A log processor that also writes each line about a live call to the call's own log."""
 
     def __init__(self) -> None:
         self._sinks: dict[str, JournalFile] = {}
 
     def open(self, data_dir: Path, call_id: str) -> JournalFile:
-        """Begin the log of a call; whoever holds the call writes it and closes it."""
+        """Start the log of a call, and return it; the caller has to close it."""
         sink = self._sinks[call_id] = JournalFile(call_log_path(data_dir, call_id), "log")
         return sink
 
     def close(self, call_id: str) -> None:
-        """Hand that call nothing any more."""
+        """Stop writing lines to a call's log."""
         self._sinks.pop(call_id, None)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """Pass a line on."""
+        """Write a line to the log of its call, if that is open, and return it unchanged."""
         sink = self._sinks.get(str(event.get("call_id")))
         if sink is not None:
-            told = {name: value for name, value in event.items() if not name.startswith("_")}
-            sink.write(json.dumps(told, default=str, ensure_ascii=False))
+            line = {name: value for name, value in event.items() if not name.startswith("_")}
+            sink.write(json.dumps(line, default=str, ensure_ascii=False))
         return event
 
 
 CALL_LOGS = CallLogs()
-"""There is one log in a process, and so there is one of these."""
+"""The processor of this process; logging is configured once per process."""
 
 
 def configure(*, level: str, clock: Clock, secrets: Iterable[str | None] = (), stream: TextIO | None = None) -> None:
-    """Set the process's log up; also what libraries log by the standard library goes this way.
+    """Configure the process's log, including the loggers of libraries that use the standard library.
 
     Args:
         level: debug, info, warning or error.
-        clock: gives each line its time.
-        secrets: values that must never be seen.
-        stream: where the lines go; standard error if not given. Colours on a terminal, else JSON.
+        clock: the clock for the time of each line.
+        secrets: values to mask wherever they occur.
+        stream: the output; standard error if not given. Coloured lines if it is a terminal, else JSON.
     """
     out = stream or sys.stderr
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
@@ -132,7 +132,7 @@ def configure(*, level: str, clock: Clock, secrets: Iterable[str | None] = (), s
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    for name in _TELLTALE:  # its errors quote addresses, whose queries hold keys; what goes wrong is logged by us
+    for name in _LEAKING_LOGGERS:  # its errors quote URLs with keys in their queries; bargein logs the errors itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    for name in _CHATTY:  # these write addresses, parameters or every frame below a warning
+    for name in _VERBOSE_LOGGERS:  # below a warning these log URLs, parameters or every frame
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

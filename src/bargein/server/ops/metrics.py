@@ -1,6 +1,6 @@
-"""What the server tells Prometheus at `GET /metrics`.
+"""The metrics of `GET /metrics` for Prometheus.
 
-Counts and times of a call come from its `CallMetrics` as they happen, so that a scrape costs no call anything.
+Counts and latencies are recorded as they happen (`bargein.call.record.metrics.CallMetrics`), so that a scrape is cheap.
 """
 
 from collections.abc import Callable
@@ -16,33 +16,37 @@ class Metrics:
     """The metrics of one server.
 
     Attributes:
-        registry: other parts of the server may register metrics of their own here.
-        listeners: those who listen in on calls.
+        registry: the registry; other parts of the server may add metrics.
+        listeners: the number of listeners of live calls.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._live = Gauge("bargein_live_calls", "Calls that are going on.", registry=self.registry)
-        self.listeners = Gauge("bargein_listeners", "Who listens in on calls.", registry=self.registry)
-        self._ended = self._counter("calls_ended", "Calls that are over.", "ended_reason")
-        self._cut = self._counter("interruptions", "How often a caller cut the assistant (user-interrupted).")
-        self._resumed = self._counter("false_alarms_recovered", "Cuts after which the assistant went on.")
+        self._live = Gauge("bargein_live_calls", "Live calls.", registry=self.registry)
+        self.listeners = Gauge("bargein_listeners", "Listeners of live calls.", registry=self.registry)
+        self._ended = self._counter("calls_ended", "Calls that have ended.", "ended_reason")
+        self._cut = self._counter("interruptions", "Times a caller interrupted the assistant (user-interrupted).")
+        self._resumed = self._counter(
+            "false_alarms_recovered", "False interruptions, after which the assistant resumed."
+        )
         self._decisions = self._counter(
             "decisions",
-            "Voices over the assistant: it stopped, ducked and came back (eased), or ignored them.",
+            "Decisions on speech over the assistant: it stopped, ducked and came back (eased), or ignored it.",
             "what",
         )
-        self._cut_caller = self._counter("customer_interruptions", "How often the assistant cut a caller.")
-        self._drafts = self._counter("drafts", "Answers that were begun before the turn was surely over.", "outcome")
-        self._refused = self._counter("refused_sockets", "Sockets that were closed for a reason.", "code")
-        self._deliveries = self._counter("webhook_deliveries", "What became of server messages.", "type", "outcome")
+        self._cut_caller = self._counter("customer_interruptions", "Times the assistant interrupted a caller.")
+        self._drafts = self._counter("drafts", "Preemptive replies, started before the end of the turn.", "outcome")
+        self._refused = self._counter(
+            "refused_sockets", "Sockets that the server refused or closed, by close code.", "code"
+        )
+        self._deliveries = self._counter("webhook_deliveries", "Server messages by their outcome.", "type", "outcome")
         self._carrier = self._counter(
-            "carrier_refusals", "What came from a carrier, or claimed to, and made no sense.", "provider", "reason"
+            "carrier_refusals", "Refused or ignored webhooks, sockets and frames of carriers.", "provider", "reason"
         )
         self._latency = Histogram(
             "bargein_latency_seconds",
-            "The parts of a turn, as in performanceMetrics: transcriber, endpointing, model, voice, turn.",
+            "Latencies of a turn, as in performanceMetrics: transcriber, endpointing, model, voice, turn.",
             ["part"],
             buckets=_BUCKETS_S,
             registry=self.registry,
@@ -53,11 +57,11 @@ class Metrics:
         return Counter(f"bargein_{name}", help_text, labels, registry=self.registry)
 
     def count_live(self, live_calls: Callable[[], int]) -> None:
-        """Have the live calls counted by `live_calls`, at each scrape."""
+        """Set the function that returns the number of live calls; it is called at each scrape."""
         self._live.set_function(lambda: float(live_calls()))
 
     def watch(self, what: str, latency: TurnLatency | None) -> None:
-        """See `bargein.call.record.metrics.Watch`."""
+        """Record an event of a call (`bargein.call.record.metrics.Watch`)."""
         match what:
             case "assistant-interrupted":
                 self._cut.inc()
@@ -76,21 +80,21 @@ class Metrics:
                 pass
 
     def ended(self, reason: str) -> None:
-        """A call is over."""
+        """Count a call that has ended."""
         self._ended.labels(reason).inc()
 
     def refused(self, code: int) -> None:
-        """A socket was closed with this code (RFC 6455)."""
+        """Count a socket that was refused or closed with this code (RFC 6455)."""
         self._refused.labels(str(code)).inc()
 
     def carrier_refused(self, provider: str, reason: str) -> None:
-        """A webhook, a socket or a frame of a carrier's was refused or passed over, for a reason in a short word."""
+        """Count a carrier's webhook, socket or frame that was refused or ignored; `reason` is a short word."""
         self._carrier.labels(provider, reason).inc()
 
     def delivered(self, kind: str, outcome: str) -> None:
-        """A message to an owner's server was taken, or was not: see `bargein.webhooks.sender.Sender.watch`."""
+        """Count a message to an owner's server by its outcome (`bargein.webhooks.sender.Sender.watch`)."""
         self._deliveries.labels(kind, outcome).inc()
 
     def text(self) -> bytes:
-        """All of them, in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)

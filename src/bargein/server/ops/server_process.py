@@ -1,4 +1,4 @@
-"""A server of one's own for a while, in a process beside this one."""
+"""A temporary server in a process of its own, for the commands that need one."""
 
 import os
 import re
@@ -21,17 +21,17 @@ _ADDRESS = re.compile(r"Talk to it:\s+(http://\S+?)/?\s")
 
 
 class NoServerError(BargeinError):
-    """The server did not come up."""
+    """The server did not start."""
 
 
 @asynccontextmanager
 async def start_server() -> AsyncGenerator[str]:
-    """Run `bargein serve` on a free loopback port, with a data folder that goes when it goes; gives its URL.
+    """Run `bargein serve` on a free loopback port with a temporary data folder, and yield its URL.
 
-    It runs without keys, so that it answers to this machine alone.
+    It has no keys, so that it answers only to this machine.
 
     Raises:
-        NoServerError: it ended, or said nothing for too long.
+        NoServerError: it ended, or printed no address within `_START_S`.
     """
     with TemporaryDirectory(prefix="bargein-") as folder:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BARGEIN_")}
@@ -57,14 +57,14 @@ async def _address_of(process: "subprocess.Popen[str]") -> str:
         with anyio.fail_after(_START_S):
             return await anyio.to_thread.run_sync(_read_address, process.stdout, abandon_on_cancel=True)
     except TimeoutError:
-        raise NoServerError(f"the server said nothing for {_START_S:g} s") from None
+        raise NoServerError(f"the server printed no address within {_START_S:g} s") from None
 
 
 def _read_address(output: IO[str]) -> str:
     for line in output:
         if found := _ADDRESS.search(line):
             return found.group(1)
-    raise NoServerError("the server ended before it listened; `bargein doctor` may tell why")
+    raise NoServerError("the server ended before it listened; `bargein doctor` may find the cause")
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
