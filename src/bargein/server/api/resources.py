@@ -13,6 +13,14 @@ from bargein.server.api.routes import (
     tools,
 )
 
-RESOURCES: tuple[Resource, ...] = tuple(
-    module.RESOURCE for module in (assistants, calls, chats, credentials, files, phone_numbers, sessions, squads, tools)
+RESOURCES: tuple[Resource, ...] = (
+    assistants.RESOURCE,
+    calls.RESOURCE,
+    chats.RESOURCE,
+    credentials.RESOURCE,
+    files.RESOURCE,
+    phone_numbers.RESOURCE,
+    sessions.RESOURCE,
+    squads.RESOURCE,
+    tools.RESOURCE,
 )
