@@ -32,6 +32,8 @@ The tree, with the module of each:
             StoreAwayError  (ports.errors)
             StoreFullError  (ports.errors)
         StreamError  (providers.http)
+        AssemblyError  (server.agents.assemble)
+        MissingAgentError  (server.agents.squads)
         RefusedError  (server.calls.live_calls)
         StartError  (server.calls.live_calls)
         NoServerError  (server.ops.server_process)

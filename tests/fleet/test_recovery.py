@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from bargein.call.record.journal import Head, event_line, head_line
 from bargein.clock import LoopClock
-from bargein.server.calls.recovery import WORKER_DIED, read_account
+from bargein.server.calls.recovery import WORKER_DIED, recover_from_journal
 from bargein.store import Store
 from bargein.store.journals import journal_path
 from bargein.store.nodes import NodeId
@@ -90,9 +90,9 @@ async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, datab
         async with serve(tmp_path, **keys) as served:
             waiting = await create_call(served.url, beside.assistant())
             caller, killed_ms = await talk_and_kill(served, beside)
-        account = read_account(journal_path(tmp_path, caller.id))
-        assert account is not None
-        assert killed_ms - 1_500 < account.epoch_ms + account.told.now_ms <= killed_ms
+        recovered = recover_from_journal(journal_path(tmp_path, caller.id))
+        assert recovered is not None
+        assert killed_ms - 1_500 < recovered.epoch_ms + recovered.summary.now_ms <= killed_ms
 
         # The owner's server is down when ours comes back.
         hook.got.clear()
@@ -203,9 +203,9 @@ def test_a_journal_counts_as_far_as_it_can_be_read(tmp_path: Path) -> None:
         (head + "\n", 0),
     ):
         path.write_text(text)
-        account = read_account(path)
-        assert account is not None
-        assert (account.epoch_ms, account.told.now_ms) == (1767323045678, last_ms)
+        recovered = recover_from_journal(path)
+        assert recovered is not None
+        assert (recovered.epoch_ms, recovered.summary.now_ms) == (1767323045678, last_ms)
 
 
 @needs("postgres")

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from bargein.server.api.routes import calls
+from bargein.server.api import call_deletion
 from bargein.store.journals import journal_path
 from tests.server.conftest import OWNER, VISITOR, Serve
 
@@ -291,7 +291,7 @@ class Talking:
 async def test_a_live_call_is_ended_before_it_is_erased(
     client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "END_SECONDS", 0.05)
+    monkeypatch.setattr(call_deletion, "END_SECONDS", 0.05)
     live = client._transport.app.state.services.live_calls._live  # type: ignore[attr-defined]  # httpx's ASGITransport
     call_id = (await client.post("/call/web", json={"assistant": {}})).json()["id"]
     journal = anyio.Path(journal_path(tmp_path, call_id))

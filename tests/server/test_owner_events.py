@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bargein.server.api.routes import calls
+from bargein.server.api import call_deletion
 from bargein.testing.fakes import FakeLlm, LlmScript
 from bargein.wire import contract
 from tests.call.harness import eventually
@@ -76,7 +76,7 @@ async def test_nobody_is_told_who_does_not_ask(serve: Serve) -> None:
 
 
 async def test_calls_are_deleted_in_bulk_and_told(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "END_SECONDS", 0.05)
+    monkeypatch.setattr(call_deletion, "END_SECONDS", 0.05)
     async with Receiver() as owner:
         body = {"assistant": asking(owner), "transport": SOCKET}
         kept, *ids = [(await client.post("/call", json=body)).json()["id"] for _ in range(4)]

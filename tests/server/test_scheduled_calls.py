@@ -77,7 +77,7 @@ async def test_a_call_waits_for_its_time_across_a_restart(serve: Serve, clock: A
     clock.ms += 1
     async with serve(clock=clock) as client:
         await become(client, call_id, "queued")
-        assert (await services_of(client).live_calls.find(call_id)).call["id"] == call_id
+        assert (await services_of(client).live_calls.find(call_id)).record["id"] == call_id
 
 
 async def test_it_is_queued_when_its_time_comes(serve: Serve) -> None:

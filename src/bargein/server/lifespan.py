@@ -13,16 +13,18 @@ from bargein.clock import Clock
 from bargein.ports import ProviderError, StoreError, StoreFullError
 from bargein.providers.embedded import Embedded
 from bargein.providers.http import new_client
+from bargein.server.agents.assemble import AgentAssembler
 from bargein.server.agents.egress import Egress, open_egress
 from bargein.server.agents.providers import ProviderFactory
-from bargein.server.agents.tool_runners import ToolRunnerFactory, open_tool_runners
+from bargein.server.agents.tool_runners import open_tool_runners
 from bargein.server.api.errors import log_unexpected
 from bargein.server.api.services import Readiness, Services, Warmable
-from bargein.server.calls.durable import CALL_ENDED, Durable
-from bargein.server.calls.inbound import InboundResolver
+from bargein.server.calls.creation import CallCreation
+from bargein.server.calls.durable import Durable
+from bargein.server.calls.inbound import InboundCalls, InboundResolver
 from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.calls.owner_events import OwnerEvents
-from bargein.server.calls.owner_jobs import CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
+from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
 from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
 from bargein.server.ops.metrics import Metrics
@@ -30,6 +32,7 @@ from bargein.server.telephony.call_router import PhoneCallRouter
 from bargein.server.telephony.inbound import InboundPhoneCalls
 from bargein.server.telephony.numbers import PhoneNumbers
 from bargein.server.telephony.outbound import OutboundPhoneCalls
+from bargein.server.telephony.outbound_requests import OutboundRequests
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.files import UploadedFiles
@@ -55,10 +58,9 @@ class _Opened:
     recordings: Recordings
     metrics: Metrics
     egress: Egress
-    tool_resources: ToolRunnerFactory
     durable: Durable
     owner_jobs: OwnerJobs
-    provider_factory: ProviderFactory
+    assembler: AgentAssembler
 
 
 def lifespan_of(
@@ -115,7 +117,8 @@ async def _open(
     metrics = Metrics()
     egress = await stack.enter_async_context(open_egress(settings, clock, store.credentials, metrics.delivered))
     files = UploadedFiles(store.files, settings.storage.data_dir)
-    tool_resources = await stack.enter_async_context(open_tool_runners(files, egress, clock))
+    tool_runners = await stack.enter_async_context(open_tool_runners(files, egress, clock))
+    provider_factory = ProviderFactory(settings, clock, client, providers, egress)
     durable = await Durable.open(store, settings, clock)
     stack.push_async_callback(durable.close)
     return _Opened(
@@ -125,26 +128,30 @@ async def _open(
         recordings=Recordings(settings.storage.data_dir),
         metrics=metrics,
         egress=egress,
-        tool_resources=tool_resources,
         durable=durable,
-        owner_jobs=OwnerJobs(store, egress.switchboard, clock, settings.keys.api_key),
-        provider_factory=ProviderFactory(settings, clock, client, providers, egress),
+        owner_jobs=OwnerJobs(store, egress.owner_channels, clock, settings.keys.api_key),
+        assembler=AgentAssembler(store, clock, provider_factory, egress, tool_runners),
     )
 
 
 def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Services:
     """Build the parts that work in the background and start their tasks."""
     store, clock, owner_jobs = opened.store, opened.clock, opened.owner_jobs
-    handlers = {CALL_ENDED: owner_jobs.begin, CALL_QUEUED: owner_jobs.waits, SERVER_MESSAGE: owner_jobs.deliver}
+    handlers = {
+        CALL_ENDED: owner_jobs.submit_ended,
+        CALL_QUEUED: owner_jobs.send_waiting,
+        SERVER_MESSAGE: owner_jobs.deliver,
+    }
     opened.durable.start(tasks, handlers)
-    owner_events = OwnerEvents(store, opened.egress.switchboard, owner_jobs)
-    inbound_resolver = InboundResolver(store, opened.egress.switchboard, clock)
-    live_calls = _live_calls(opened, inbound_resolver)
+    owner_events = OwnerEvents(store, opened.egress.owner_channels, owner_jobs)
+    inbound_resolver = InboundResolver(store, opened.egress.owner_channels, clock)
+    live_calls = _live_calls(opened)
     call_router = _call_router(opened, live_calls, inbound_resolver, tasks)
     outbound_calls = OutboundPhoneCalls(
         store, call_router, opened.durable.ledger, tasks, opened.settings.server.public_url
     )
     scheduler = Scheduler(store, clock, opened.metrics, outbound_calls.dial)
+    phone_requests = OutboundRequests(store, call_router.carriers, outbound_calls.dial)
     tasks.start_soon(scheduler.run)
     tasks.start_soon(call_router.warm_up)
     for native in call_router.carriers.natives():
@@ -159,17 +166,11 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         store=store,
         embedded=embedded,
         readiness=readiness,
+        call_creation=CallCreation(store, clock, scheduler, phone_requests),
+        inbound_calls=InboundCalls(inbound_resolver, opened.durable.ledger, opened.metrics, owner_jobs),
         live_calls=live_calls,
         call_router=call_router,
-        outbound_calls=outbound_calls,
-        chats=ChatService(
-            clock,
-            store,
-            opened.provider_factory,
-            switchboard=opened.egress.switchboard,
-            tool_runners=opened.tool_resources,
-            owner_events=owner_events,
-        ),
+        chats=ChatService(clock, store, opened.assembler, owner_events),
         owner_events=owner_events,
         scheduler=scheduler,
         recordings=opened.recordings,
@@ -177,19 +178,16 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
     )
 
 
-def _live_calls(opened: _Opened, inbound_resolver: InboundResolver) -> LiveCalls:
+def _live_calls(opened: _Opened) -> LiveCalls:
     return LiveCalls(
         opened.settings,
         opened.clock,
         opened.store,
-        opened.provider_factory,
+        opened.assembler,
         recordings=opened.recordings,
         metrics=opened.metrics,
-        egress=opened.egress,
-        owner_jobs=opened.owner_jobs,
+        owner_channels=opened.egress.owner_channels,
         records=opened.durable.ledger,
-        inbound_resolver=inbound_resolver,
-        tool_runners=opened.tool_resources,
     )
 
 

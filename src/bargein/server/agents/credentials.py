@@ -1,29 +1,29 @@
-"""Which of the owner's credentials a call's providers get."""
+"""The stored credentials that an assistant's providers use."""
 
 from collections.abc import Mapping
-from typing import cast
 
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none, as_objects, as_string, as_strings
 
-Keys = Mapping[str, JsonObject]
-"""Provider -> the credential for it, its secrets in the clear."""
+ProviderCredentials = Mapping[str, JsonObject]
+"""Provider -> the credential for it, with its secrets."""
 
 _PARTS = ("model", "voice", "transcriber")
 
 
-async def keys_of(assistant: JsonObject, store: Store) -> Keys:
-    """The credentials for the providers that an assistant names.
+async def credentials_for(assistant_json: JsonObject, store: Store) -> ProviderCredentials:
+    """Return the credentials for the providers that an assistant names.
 
-    An assistant's own come first (`credentials`), then those that it names (`credentialIds`), then the newest that is
-    stored for the provider, as Vapi has it.
+    By precedence, as with Vapi: the assistant's own (`credentials`), the stored ones that it names (`credentialIds`),
+    the newest stored one of the provider.
     """
-    parts = [assistant.get(name) for name in _PARTS]
-    wanted = {str(cast("JsonObject", part).get("provider")) for part in parts if isinstance(part, dict)}
+    parts = [as_object_or_none(assistant_json.get(name)) for name in _PARTS]
+    wanted = {str(part.get("provider")) for part in parts if part is not None}
+    named = [await store.credentials.find(one) for one in as_strings(assistant_json.get("credentialIds"))]
     found: dict[str, JsonObject] = {}
-    for credential in (*_own(assistant), *[await store.credentials.find(one) for one in _named(assistant)]):
-        provider = str(credential.get("provider")) if credential is not None else ""
-        if credential is not None and provider in wanted:
+    for credential in (*as_objects(assistant_json.get("credentials")), *named):
+        if credential is not None and (provider := str(credential.get("provider"))) in wanted:
             found.setdefault(provider, credential)
     for provider in wanted - found.keys():
         for credential in await store.credentials.list(Query(limit=1, where={"provider": provider})):
@@ -31,19 +31,6 @@ async def keys_of(assistant: JsonObject, store: Store) -> Keys:
     return found
 
 
-def _own(assistant: JsonObject) -> list[JsonObject]:
-    given: object = assistant.get("credentials")
-    listed = cast("list[object]", given) if isinstance(given, list) else []
-    return [cast("JsonObject", one) for one in listed if isinstance(one, dict)]
-
-
-def _named(assistant: JsonObject) -> list[str]:
-    given: object = assistant.get("credentialIds")
-    listed = cast("list[object]", given) if isinstance(given, list) else []
-    return [one for one in listed if isinstance(one, str)]
-
-
-def api_key(keys: Keys, provider: str) -> str | None:
-    """The plain key in a provider's credential, where there is one."""
-    key: object = keys.get(provider, {}).get("apiKey")
-    return key if isinstance(key, str) and key else None
+def api_key(credentials: ProviderCredentials, provider: str) -> str | None:
+    """Return the API key in a provider's credential; None where there is no credential or no key in it."""
+    return as_string(credentials.get(provider, {}).get("apiKey")) or None

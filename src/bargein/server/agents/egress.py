@@ -1,4 +1,4 @@
-"""How this server reaches what its owner's JSON names: servers, custom models, voices and transcribers."""
+"""Requests to the servers that an assistant's JSON names: owners' servers, custom models, voices and transcribers."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +11,7 @@ import httpx
 from bargein.clock import Clock
 from bargein.ports import Credentials, ProviderError, ServerError
 from bargein.providers.http import new_client
-from bargein.server.agents.unsupported import NOT_HERE
+from bargein.server.agents.unsupported import CANNOT_START
 from bargein.settings import Settings
 from bargein.webhooks.authentication import Authentication
 from bargein.webhooks.guard import AddressGuard
@@ -19,57 +19,53 @@ from bargein.webhooks.oauth import Tokens
 from bargein.webhooks.owner_channel import OwnerChannels, credentials_of
 from bargein.webhooks.sender import Sender
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object, as_string
 
 _DRAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Signatures:
-    """What proves to a call's providers who asks; None: nothing does."""
+class ProviderAuth:
+    """The HTTP authentication of requests to an assistant's custom voice and transcriber; None: none."""
 
     voice: httpx.Auth | None = None
     transcriber: httpx.Auth | None = None
 
 
-UNSIGNED = Signatures()
+NO_AUTH = ProviderAuth()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Egress:
-    """The way out. `outside` opens it.
+    """What requests to servers named by others go through. `open_egress` opens it.
 
     Attributes:
-        guard: lets addresses pass.
-        client: sends what an assistant causes, through the guard.
-        authentication: finds credentials.
-        switchboard: the lines of calls to their owners' servers.
+        guard: refuses addresses of private networks, unless the settings allow them.
+        client: the HTTP client for requests that an assistant causes; it connects through the guard.
+        authentication: finds the credentials of requests.
+        owner_channels: the channels of calls and chats to their owners' servers.
     """
 
     guard: AddressGuard
     client: httpx.AsyncClient
     authentication: Authentication
-    switchboard: OwnerChannels
+    owner_channels: OwnerChannels
 
-    async def signatures(self, assistant: JsonObject) -> Signatures:
+    async def provider_auth(self, assistant_json: JsonObject) -> ProviderAuth:
         """Find the credentials that an assistant's voice and transcriber name (`server.credentialId`).
 
         Raises:
-            ProviderError: one cannot be had or used.
+            ProviderError: a credential does not exist, or cannot be used.
         """
-        inline = credentials_of(assistant)
+        inline = credentials_of(assistant_json)
         found: dict[str, httpx.Auth | None] = {}
         for part in ("voice", "transcriber"):
-            server = _object(_object(assistant.get(part)).get("server"))
-            named: object = server.get("credentialId")
+            server = as_object(as_object(assistant_json.get(part)).get("server"))
             try:
-                found[part] = await self.authentication.find(named if isinstance(named, str) else None, inline)
+                found[part] = await self.authentication.find(as_string(server.get("credentialId")), inline)
             except ServerError as error:
-                raise ProviderError(f"the {part}: {error}", ended_reason=NOT_HERE) from None
-        return Signatures(**found)
-
-
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
+                raise ProviderError(f"the {part}: {error}", ended_reason=CANNOT_START) from None
+        return ProviderAuth(**found)
 
 
 @asynccontextmanager
@@ -79,13 +75,13 @@ async def open_egress(
     credentials: Credentials,
     delivered: Callable[[str, str], None] | None = None,
 ) -> AsyncGenerator[Egress]:
-    """Open the way out for a server; at its end what calls were told is still sent, for some seconds.
+    """Open the egress of a server. At its end, messages that wait for owners' servers are sent for some seconds.
 
     Args:
         settings: whether private addresses may be reached, and Vapi's org server.
-        clock: the one clock.
-        credentials: what proves to others who the owner is.
-        delivered: see `Sender.watch`.
+        clock: the time.
+        credentials: the stored credentials.
+        delivered: called for each message to an owner's server, as `Sender.watch`.
     """
     guard = AddressGuard(allow_private=settings.private_addresses_allowed)
     async with AsyncExitStack() as stack:
@@ -96,8 +92,8 @@ async def open_egress(
             server = cast("JsonObject | None", settings.webhooks.server)
             sender = Sender(client, asking, authentication)
             sender.watch = delivered or sender.watch
-            switchboard = OwnerChannels(tasks, sender, clock, server)
-            yield Egress(guard=guard, client=client, authentication=authentication, switchboard=switchboard)
+            owner_channels = OwnerChannels(tasks, sender, clock, server)
+            yield Egress(guard=guard, client=client, authentication=authentication, owner_channels=owner_channels)
             with anyio.CancelScope(shield=True):
-                await switchboard.close(_DRAIN_S)
+                await owner_channels.close(_DRAIN_S)
             tasks.cancel_scope.cancel()

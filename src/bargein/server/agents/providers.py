@@ -22,9 +22,14 @@ from bargein.providers.custom.stt import CustomTranscriber, CustomTranscriberCon
 from bargein.providers.custom.tts import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
 from bargein.providers.openai import OpenAiConfig, OpenAiModel
 from bargein.providers.openai.settings import OpenAiSettings
-from bargein.server.agents.credentials import Keys, api_key
-from bargein.server.agents.egress import UNSIGNED, Egress, Signatures
-from bargein.server.agents.unsupported import NOT_HERE, absent_model, absent_transcriber, absent_voice
+from bargein.server.agents.credentials import ProviderCredentials, api_key
+from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
+from bargein.server.agents.unsupported import (
+    CANNOT_START,
+    unsupported_model,
+    unsupported_transcriber,
+    unsupported_voice,
+)
 from bargein.settings import Settings
 from bargein.turns import Plan
 from bargein.wire import providers as wire
@@ -98,8 +103,8 @@ class ProviderFactory:
         assistant: Assistant,
         call: JsonObject,
         rate_hz: int,
-        keys: Keys = MappingProxyType({}),
-        signed: Signatures = UNSIGNED,
+        keys: ProviderCredentials = MappingProxyType({}),
+        auth: ProviderAuth = NO_AUTH,
     ) -> Providers:
         """The providers of a call whose audio has `rate_hz`.
 
@@ -108,7 +113,7 @@ class ProviderFactory:
             call: the call's JSON.
             rate_hz: of the audio in both directions.
             keys: the owner's credentials for the assistant's providers.
-            signed: proves to servers that the assistant names who asks.
+            auth: proves to servers that the assistant names who asks.
 
         Raises:
             ProviderError: the assistant wants one that this server does not have; the text says what to do.
@@ -116,9 +121,9 @@ class ProviderFactory:
         context = _context(assistant, call)
         return Providers(
             detector=self._embedded.detector,
-            transcriber=self._transcriber(assistant.transcriber, signed),
+            transcriber=self._transcriber(assistant.transcriber, auth),
             model=self._model(assistant.model, context, keys),
-            voice=self._voice(assistant.voice, context, rate_hz, signed),
+            voice=self._voice(assistant.voice, context, rate_hz, auth),
             judge=self._embedded.judge,
             cancels_echo=self._settings.calls.cancels_echo(rate_hz),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
@@ -132,7 +137,7 @@ class ProviderFactory:
         """
         return compile_plan(assistant, drafts=self._settings.calls.early_replies)
 
-    def model(self, assistant: Assistant, call: JsonObject, keys: Keys) -> Model:
+    def model(self, assistant: Assistant, call: JsonObject, keys: ProviderCredentials) -> Model:
         """The model of a conversation in text alone; see `providers`.
 
         Raises:
@@ -140,7 +145,7 @@ class ProviderFactory:
         """
         return self._model(assistant.model, _context(assistant, call), keys)
 
-    def _transcriber(self, asked: wire.AssistantTranscriber | None, signed: Signatures) -> Transcriber:
+    def _transcriber(self, asked: wire.AssistantTranscriber | None, auth: ProviderAuth) -> Transcriber:
         match asked:
             case None | wire.EmbeddedTranscriber():
                 return self._embedded.transcriber
@@ -148,11 +153,11 @@ class ProviderFactory:
                 config = CustomTranscriberConfig(
                     url=server.url or "", secret=server.secret, headers=_headers(server), **_timeout(server)
                 )
-                return CustomTranscriber(config, self._clock, self._egress.guard, signed.transcriber)
+                return CustomTranscriber(config, self._clock, self._egress.guard, auth.transcriber)
             case _:
-                raise absent_transcriber(asked.provider)
+                raise unsupported_transcriber(asked.provider)
 
-    def _model(self, asked: wire.AssistantModel | None, context: JsonObject, keys: Keys) -> Model:
+    def _model(self, asked: wire.AssistantModel | None, context: JsonObject, keys: ProviderCredentials) -> Model:
         match asked:
             case None | wire.EmbeddedModel():
                 return self._embedded.model
@@ -173,7 +178,7 @@ class ProviderFactory:
             case wire.OpenAiModel():
                 return self._openai(asked, api_key(keys, "openai"))
             case _:
-                raise absent_model(asked.provider)
+                raise unsupported_model(asked.provider)
 
     def _openai(self, asked: wire.OpenAiModel, own_key: str | None) -> Model:
         settings = self._settings.section(OpenAiSettings)
@@ -182,7 +187,7 @@ class ProviderFactory:
             raise ProviderError(
                 "model provider openai needs a key: add a credential or set OPENAI_API_KEY, "
                 "or OPENAI_BASE_URL for a compatible server",
-                ended_reason=NOT_HERE,
+                ended_reason=CANNOT_START,
             )
         config = OpenAiConfig(
             model=asked.model,
@@ -192,7 +197,7 @@ class ProviderFactory:
         )
         return OpenAiModel(config, self._client)
 
-    def _voice(self, asked: wire.AssistantVoice | None, context: JsonObject, rate_hz: int, signed: Signatures) -> Voice:
+    def _voice(self, asked: wire.AssistantVoice | None, context: JsonObject, rate_hz: int, auth: ProviderAuth) -> Voice:
         match asked:
             case None | wire.EmbeddedVoice():
                 return self._embedded.voice
@@ -209,9 +214,9 @@ class ProviderFactory:
                     context={name: value for name, value in context.items() if name != "metadata"},
                     **timeout,
                 )
-                return CustomVoice(config, self._egress.client, self._clock, signed.voice)
+                return CustomVoice(config, self._egress.client, self._clock, auth.voice)
             case _:
-                raise absent_voice(asked.provider)
+                raise unsupported_voice(asked.provider)
 
 
 def _sampling(asked: wire.CustomLlm | wire.OpenAiModel) -> dict[str, Any]:

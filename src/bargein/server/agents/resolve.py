@@ -1,69 +1,156 @@
-"""Which assistant a stored call runs, from the records alone."""
+"""From a stored call, chat or session to the assistant that it runs.
 
-from typing import cast
+`resolve_call` and `resolve_chat` are the only ways from a record to an assistant. `bargein.server.agents.assemble`
+makes a running agent of the result.
+"""
 
-from bargein.call.tools.transfer import HandoffError
-from bargein.server.agents.handoff import filled_in, members_of, squad_of, variables_of
+from dataclasses import dataclass, field, replace
+
+import anyio.to_thread
+
+from bargein.call.context import Rejection
+from bargein.call.plan.variables import Variables, has_templates
+from bargein.server.agents.squads import Member, MissingAgentError, member_of, members_of, squad_of, stored_assistant
 from bargein.store import Store
-from bargein.wire.assistant import merge_overrides
+from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.call import ACTIVE_ASSISTANT, effective_assistant
-from bargein.wire.errors import WireError
+from bargein.wire.errors import WireError, parse_request
+from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
+from bargein.wire.telephony import inline_number
 
 
-async def first_assistant(call: JsonObject, store: Store) -> tuple[JsonObject, JsonObject]:
-    """The assistant that a call begins with, and the variables that it brings."""
-    try:
-        squad = await squad_of(call, store)
-        if squad is not None:
-            first, *_ = await members_of(squad, store, call.get("squadOverrides"))
-            return first.assistant, first.values
-    except HandoffError:
-        pass  # it has been deleted since
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedAgent:
+    """An assistant that a call or chat is to run. Nothing is opened for it yet, and its templates are not filled in.
+
+    Attributes:
+        record: the call or chat; its fields are what templates and providers see of it.
+        assistant_json: the assistant, with the squad member's overrides and the record's applied.
+        values: `variableValues` of a squad member's overrides; the record's own have precedence.
+        assistant_id: the id of a stored assistant; None for an inline one.
+        rejection: what the caller hears instead of the assistant, before the call ends.
+    """
+
+    record: JsonObject
+    assistant_json: JsonObject
+    values: JsonObject = field(default_factory=JsonObject)
+    assistant_id: str | None = None
+    rejection: Rejection | None = None
+
+    @classmethod
+    def of_member(cls, member: Member, record: JsonObject) -> "ResolvedAgent":
+        """Return the agent of a squad member, which can hand the call over to the member's destinations."""
+        return cls(
+            record=record, assistant_json=member.with_handoff_tool(), values=member.values, assistant_id=member.id
+        )
+
+    def variables(self, found: JsonObject | None = None) -> Variables:
+        """Return the variables that the agent's templates may name.
+
+        Args:
+            found: the variables that the call's tools have set; None for a call or chat that begins.
+        """
+        record = self.record
+        if self.values:
+            overrides = as_object(record.get("assistantOverrides"))
+            values = {**self.values, **as_object(overrides.get("variableValues"))}
+            record = {**record, "assistantOverrides": {**overrides, "variableValues": values}}
+        variables = Variables.of(record)
+        return variables if found is None else replace(variables, found=found)
+
+
+async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
+    """Resolve the agent that a call begins with: its assistant, or the first member of its squad.
+
+    A squad is changed by `squadOverrides` alone, an assistant by `assistantOverrides` (Vapi's `CreateCallDTO`).
+
+    Raises:
+        MissingAgentError: the assistant, the squad or one of the squad's members is not stored.
+    """
+    squad = await squad_of(call, store)
+    if squad is not None:
+        first, *_ = await members_of(squad, store, call.get("squadOverrides"))
+        return ResolvedAgent.of_member(first, call)
+    assistant_id = as_string(call.get("assistantId"))
     stored: JsonObject | None = None
-    assistant_id: object = call.get("assistantId")
-    if call.get("assistant") is None and isinstance(assistant_id, str):
-        stored = await store.assistants.get(assistant_id)
-    return effective_assistant(call, stored), {}
+    if call.get("assistant") is None and assistant_id is not None:
+        stored = await stored_assistant(assistant_id, store)
+    return ResolvedAgent(record=call, assistant_json=effective_assistant(call, stored), assistant_id=assistant_id)
+
+
+async def resolve_chat(record: JsonObject, store: Store) -> ResolvedAgent:
+    """Resolve the agent of a chat or session: its assistant, or the first member of its squad.
+
+    A text conversation has no handoffs, so only the first member is read, and its destinations do not become a tool.
+    The record's `assistantOverrides` are applied to the assistant and to the squad's member.
+
+    Raises:
+        WireError: 400: the record names no assistant and no squad.
+        MissingAgentError: the assistant or the squad is not stored.
+    """
+    squad = await squad_of(record, store)
+    # an inline squad of a chat may have any form: Vapi's schema is not checked here
+    named = record if squad is None else next(iter(as_objects(squad.get("members"))), JsonObject())
+    inline, assistant_id = as_object_or_none(named.get("assistant")), named.get("assistantId")
+    if inline is None and assistant_id is None:
+        raise WireError(400, "Need either `assistant`, `assistantId`, `squad`, `squadId`, `sessionId` or "
+                        "`previousChatId`.")  # fmt: skip
+    if squad is not None:
+        assistant = (await member_of(named, squad, store)).assistant
+    else:
+        assistant = await stored_assistant(str(assistant_id), store) if inline is None else inline
+    overrides: JsonObject = {"assistantOverrides": record.get("assistantOverrides")}
+    effective = effective_assistant(overrides, assistant)
+    return ResolvedAgent(record=record, assistant_json=effective, assistant_id=as_string(assistant_id))
+
+
+async def first_agent(call: JsonObject, store: Store) -> ResolvedAgent:
+    """Resolve the agent that a call began with; an empty assistant where it has been deleted since."""
+    try:
+        return await resolve_call(call, store)
+    except MissingAgentError:
+        return ResolvedAgent(record=call, assistant_json=effective_assistant(call, None))
 
 
 async def last_assistant(call: JsonObject, store: Store, epoch_ms: int) -> JsonObject:
-    """The assistant that has a call, or had it last, its templates filled in at a time of the clock."""
-    active: object = call.get(ACTIVE_ASSISTANT)
-    if isinstance(active, dict):
-        return {**active}
-    assistant, values = await first_assistant(call, store)
-    return await filled_in(assistant, variables_of(call, values), epoch_ms)
-
-
-async def assistant_of(who: JsonObject, store: Store) -> JsonObject:
-    """The assistant that answers: for a squad, that of its first member.
+    """Return the JSON of the assistant that has a call, or had it last, with its templates filled in.
 
     Args:
-        who: a request, session or chat that names it.
+        call: the call's record.
         store: where assistants and squads are.
+        epoch_ms: the time that templates may name, in milliseconds since 1970.
+    """
+    active = as_object_or_none(call.get(ACTIVE_ASSISTANT))
+    if active is not None:
+        return {**active}
+    agent = await first_agent(call, store)
+    return await fill_in(agent.assistant_json, agent.variables(), epoch_ms)
+
+
+async def fill_in(assistant_json: JsonObject, variables: Variables, epoch_ms: int) -> JsonObject:
+    """Fill in an assistant's templates (`Variables.render_assistant`) in a worker thread."""
+    if not has_templates(assistant_json):
+        return assistant_json
+    # A large template may take a few hundred milliseconds, which would delay the audio of other calls.
+    return await anyio.to_thread.run_sync(variables.render_assistant, assistant_json, epoch_ms)
+
+
+def parse_assistant(assistant_json: JsonObject, *, whole: bool = False) -> Assistant:
+    """Parse an assistant's JSON. Fields that Vapi's assistant does not have (`id`, `orgId`, …) are left out.
+
+    Args:
+        assistant_json: the assistant, with overrides applied.
+        whole: whether to check the fields that this server does not read against Vapi's schema, too.
 
     Raises:
-        WireError: 400: it names nobody, or somebody who is not there.
+        WireError: 400, naming the fields that are not valid.
     """
-    squad: object = who.get("squad")
-    if squad is None and who.get("squadId") is not None:
-        squad = await store.squads.get(who["squadId"])
-        if squad is None:
-            raise WireError(400, f"There is no squad with the id {str(who['squadId'])[:80]}.")
-    if isinstance(squad, dict):
-        members = cast("list[JsonObject]", cast("JsonObject", squad).get("members") or [])
-        member: JsonObject = members[0] if members else {}
-        found = await assistant_of({name: member.get(name) for name in ("assistant", "assistantId")}, store)
-        found = merge_overrides(found, member.get("assistantOverrides"))
-        return merge_overrides(found, cast("JsonObject", squad).get("membersOverrides"))
-    inline: object = who.get("assistant")
-    if isinstance(inline, dict):
-        return cast("JsonObject", inline)
-    if who.get("assistantId") is None:
-        raise WireError(400, "Need either `assistant`, `assistantId`, `squad`, `squadId`, `sessionId` or "
-                        "`previousChatId`.")  # fmt: skip
-    stored = await store.assistants.get(who["assistantId"])
-    if stored is None:
-        raise WireError(400, f"There is no assistant with the id {str(who['assistantId'])[:80]}.")
-    return stored
+    known = Assistant.wire_names()
+    return parse_request(Assistant, {name: v for name, v in assistant_json.items() if name in known}, whole=whole)
+
+
+async def phone_number_of(record: JsonObject, store: Store) -> JsonObject | None:
+    """Return the phone number of a call or session, with its secrets: the stored one, or the call's inline one."""
+    number_id = as_string(record.get("phoneNumberId"))
+    return inline_number(record) if number_id is None else await store.phone_numbers.get(number_id)

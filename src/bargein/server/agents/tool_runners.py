@@ -1,4 +1,4 @@
-"""The tool room: what the tools of all calls share, and the tools of each call."""
+"""Tool runners: the tools of each call or chat, on the resources that those of all of them share."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -15,50 +15,48 @@ from bargein.wire.base import JsonObject
 
 
 class ToolRunnerFactory:
-    """Equips calls. `toolroom` opens it.
+    """Makes the tool runners of calls and chats. `open_tool_runners` opens it.
 
     Args:
-        shop: what they share.
-        clock: for the time that templates may name.
+        shared: the resources that all tool runners share.
+        clock: the time that templates may name.
     """
 
-    def __init__(self, shop: SharedToolResources, clock: Clock) -> None:
-        self._shop = shop
+    def __init__(self, shared: SharedToolResources, clock: Clock) -> None:
+        self._shared = shared
         self._clock = clock
 
     def tools(
         self,
-        call: JsonObject,
-        assistant: JsonObject,
-        line: OwnerMessenger,
+        assistant_json: JsonObject,
+        owner_channel: OwnerMessenger,
         variables: Variables,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
     ) -> CallToolRunner:
-        """What runs the tools of one call; to be closed when it is over.
+        """Return a runner for an assistant's tools. Close it when the call or chat is over.
 
         Args:
-            call: its record.
-            assistant: what it runs; its own credentials go before the stored ones.
-            line: to the owner's servers.
-            variables: what the templates of tools may name.
-            headers: what MCP servers are told of a conversation that is no call.
+            assistant_json: the assistant; its own credentials have precedence over the stored ones.
+            owner_channel: the channel to the owner's server, which runs function tools.
+            variables: the variables that the templates of tools may name.
+            headers: HTTP headers that tell MCP servers about the call or chat.
         """
 
         def render(text: str, more: Mapping[str, object]) -> str:
             return variables.fill(text, self._clock.epoch_ms(), more)
 
-        outbound = replace(self._shop.outbound, inline=credentials_of(assistant))
-        return self._shop.tools(line, render, outbound, headers or {"X-Call-Id": str(call.get("id"))})
+        outbound = replace(self._shared.outbound, inline=credentials_of(assistant_json))
+        return self._shared.tools(owner_channel, render, outbound, headers)
 
 
 @asynccontextmanager
 async def open_tool_runners(files: Files, egress: Egress, clock: Clock) -> AsyncGenerator[ToolRunnerFactory]:
-    """Open the tool room of a server.
+    """Open the resources that a server's tool runners share.
 
     Args:
-        files: the uploaded ones.
-        egress: the client for addresses that others name.
-        clock: the one clock.
+        files: the uploaded files, for knowledge bases.
+        egress: sends requests to the addresses that tools name.
+        clock: the time that templates may name.
     """
-    async with open_shared_tools(files, Outbound(egress.client, egress.authentication)) as shop:
-        yield ToolRunnerFactory(shop, clock)
+    async with open_shared_tools(files, Outbound(egress.client, egress.authentication)) as shared:
+        yield ToolRunnerFactory(shared, clock)

@@ -1,18 +1,27 @@
-"""What only the engine can tell of an assistant: found when it is given, not when a caller is on the line."""
+"""Validation of assistants and squads when a request names them, so that errors are found before a call begins.
+
+`check_participants` resolves the agent of a call and parses and compiles it as `bargein.server.agents.assemble` does,
+without opening anything.
+"""
 
 from bargein.call.plan.compile import RulesError, compile_plan
+from bargein.server.agents.resolve import parse_assistant
+from bargein.server.agents.squads import MissingAgentError, members_of, squad_of, stored_assistant
 from bargein.store import Store
-from bargein.wire.assistant import Assistant
-from bargein.wire.errors import WireError, bad_request
+from bargein.wire.assistant import Assistant, AssistantOverrides, without_nulls
+from bargein.wire.base import JsonObject
+from bargein.wire.call import effective_assistant
+from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.json import as_object_or_none, as_string
 from bargein.wire.squad import Squad, check_members
 
 
 def check_rules(assistant: Assistant, within: str = "") -> None:
-    """See that the engine can run by the assistant's plans.
+    """Check that the engine can run by an assistant's plans.
 
     Args:
         assistant: the assistant.
-        within: where in the request it stands, with a dot at its end.
+        within: the path of the assistant in the request, with a dot at its end.
 
     Raises:
         WireError: 400, naming the field.
@@ -23,19 +32,82 @@ def check_rules(assistant: Assistant, within: str = "") -> None:
         raise bad_request(f"{within}{error}") from None
 
 
-async def check_squad(store: Store, squad: Squad) -> None:
-    """See that a squad's members are there, and that their assistants can be run.
+def check_assistant(assistant_json: JsonObject, within: str) -> None:
+    """Check an inline assistant's fields and plans.
 
     Args:
-        store: where assistants are.
-        squad: the squad.
+        assistant_json: the assistant as it was given, without nulls.
+        within: the path of the assistant in the request, with a dot at its end.
+
+    Raises:
+        WireError: 400, naming the fields.
+    """
+    try:
+        assistant = parse_assistant(assistant_json, whole=True)
+    except WireError as error:
+        raise bad_request(*(f"{within}{finding}" for finding in error.messages)) from None
+    check_rules(assistant, within)
+
+
+async def check_squad(store: Store, squad: Squad) -> None:
+    """Check that the assistants of a squad's members are stored, or can be run if they are inline.
 
     Raises:
         WireError: 400, naming the member.
     """
     check_members(squad)
-    for index, member in enumerate(squad.members):
-        if member.assistant is not None:
-            check_rules(member.assistant, f"members.{index}.assistant.")
-        elif await store.assistants.get(str(member.assistant_id)) is None:
-            raise WireError(400, f"There is no assistant with the id {str(member.assistant_id)[:80]}.")
+    try:
+        for index, member in enumerate(squad.members):
+            if member.assistant is not None:
+                check_rules(member.assistant, f"members.{index}.assistant.")
+            else:
+                await stored_assistant(str(member.assistant_id), store)
+    except MissingAgentError as error:
+        raise error.as_bad_request() from None
+
+
+async def check_participants(participants: JsonObject, store: Store) -> None:
+    """Check the assistant or squad that a call is to run, as it will run: with all overrides applied.
+
+    Args:
+        participants: the fields of a request or of the answer to an `assistant-request` that name it (`assistant`,
+            `assistantId`, `assistantOverrides`, `squad`, `squadId`, `squadOverrides`); their types have been checked.
+        store: where assistants and squads are.
+
+    Raises:
+        WireError: 400: there is none, it does not exist, or it cannot be run.
+    """
+    has_squad = participants.get("squad") is not None or participants.get("squadId") is not None
+    inline, assistant_id = as_object_or_none(participants.get("assistant")), as_string(participants.get("assistantId"))
+    try:
+        if has_squad and (inline is not None or assistant_id is not None):
+            raise WireError(400, "Need either an assistant or a squad, not both.")
+        if has_squad:
+            await _check_squad_of_call(participants, store)
+        elif inline is not None:
+            check_rules(Assistant.from_json(inline), "assistant.")
+            _check_effective(participants, None)
+        elif assistant_id is not None:
+            _check_effective(participants, await stored_assistant(assistant_id, store))
+        else:
+            raise WireError(400, "Need either `assistant` or `assistantId`.")
+    except MissingAgentError as error:
+        raise error.as_bad_request() from None
+
+
+def _check_effective(participants: JsonObject, stored: JsonObject | None) -> None:
+    overrides = as_object_or_none(participants.get("assistantOverrides"))
+    if overrides is not None:
+        check_rules(AssistantOverrides.from_json(overrides), "assistantOverrides.")
+    check_rules(parse_assistant(effective_assistant(participants, stored), whole=True), "assistant.")
+
+
+async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
+    """Check each member with its own overrides, the squad's and the call's applied."""
+    inline = participants.get("squad")
+    if inline is not None:
+        await check_squad(store, parse_request(Squad, inline))
+    squad = await squad_of(participants, store) or {}
+    for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"))):
+        within = f"squad.members.{index}.assistant."
+        check_rules(parse_assistant(without_nulls(member.assistant), whole=True), within)

@@ -8,13 +8,14 @@ from starlette.requests import HTTPConnection
 
 from bargein.clock import Clock
 from bargein.server.agents.providers import EmbeddedProviders
+from bargein.server.calls.creation import CallCreation
+from bargein.server.calls.inbound import InboundCalls
 from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.calls.owner_events import OwnerEvents
 from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
 from bargein.server.ops.metrics import Metrics
 from bargein.server.telephony.call_router import PhoneCallRouter
-from bargein.server.telephony.outbound import OutboundPhoneCalls
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.recordings import Recordings
@@ -57,9 +58,10 @@ class Services:
         store: the database.
         embedded: the embedded models; None if the server was created without them.
         readiness: the reasons that `GET /ready` returns.
+        call_creation: creates calls.
+        inbound_calls: finds the assistants of calls that ring over a socket.
         live_calls: the live calls.
         call_router: the telephone calls.
-        outbound_calls: places telephone calls.
         chats: answers chats.
         owner_events: notifies owners' servers when records are created, changed or deleted.
         scheduler: starts scheduled calls.
@@ -72,9 +74,10 @@ class Services:
     store: Store
     embedded: Warmable | None
     readiness: Readiness
+    call_creation: CallCreation
+    inbound_calls: InboundCalls
     live_calls: LiveCalls
     call_router: PhoneCallRouter
-    outbound_calls: OutboundPhoneCalls
     chats: ChatService
     owner_events: OwnerEvents
     scheduler: Scheduler

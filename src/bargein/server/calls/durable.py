@@ -1,4 +1,4 @@
-"""What outlives a call, a crash and this server: records that are owed, jobs, and the calls of servers that died."""
+"""The parts of a server that survive a crash: writes of call records, jobs, and the recovery of interrupted calls."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import structlog
+from typing_extensions import override
 
 from bargein.clock import Clock
 from bargein.fleet.jobs import Handler, Worker
 from bargein.fleet.lease import LeaseKeeper
-from bargein.fleet.ledger import Ledger
+from bargein.fleet.ledger import CallRecordStore, Ledger
+from bargein.server.calls.owner_jobs import CALL_ENDED
 from bargein.server.calls.recovery import Recovery
 from bargein.settings import Settings
 from bargein.store import Store
@@ -23,35 +25,35 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("bargein.server")
 
-CALL_ENDED = "call-ended"
-"""The kind of job that tells the owner of the call `payload["callId"]` how it ended."""
-
 _SETTLE_S = 5.0
 
 
-class _Book:
-    """A `bargein.fleet.ledger.Book`: this server's calls in the store."""
+class _StoredCallRecords(CallRecordStore):
+    """The records of this server's calls in the store."""
 
     def __init__(self, store: Store, node_id: str) -> None:
         self._calls = store.calls
         self._node_id = node_id
 
+    @override
     async def begin(self, call_id: str, changes: JsonObject) -> None:
         await self._calls.begin(call_id, changes, self._node_id)
 
+    @override
     async def update(self, call_id: str, changes: JsonObject) -> None:
         await self._calls.update(call_id, changes)
 
+    @override
     async def finish(self, call_id: str, changes: JsonObject) -> None:
         await self._calls.finish(call_id, changes, [NewJob(CALL_ENDED, {"callId": call_id}, f"{call_id}:{CALL_ENDED}")])
 
 
 class Durable:
-    """One server's part in the fleet. `open` it before any call can begin, and `close` it when all have ended.
+    """The durable parts of one server. `open` it before any call can begin, and `close` it when all have ended.
 
     Attributes:
-        ledger: where live calls keep their records.
-        node_id: this server's id.
+        ledger: writes the records of live calls.
+        node_id: this server's id among the servers of its database.
     """
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, node: NodeId) -> None:
@@ -59,17 +61,17 @@ class Durable:
         self._node = node
         self._store = store
         self._worker: Worker | None = None
-        registry = _Book(store, node.id)
-        recovery = Recovery(store, settings.storage.data_dir, clock, registry.finish)
+        records = _StoredCallRecords(store, node.id)
+        recovery = Recovery(store, settings.storage.data_dir, clock, records.finish)
         self._keeper = LeaseKeeper(store.nodes, node.id, clock, recovery.end, recovery.has_journal)
-        self.ledger = Ledger(registry, self._keeper.end_from_journal)
+        self.ledger = Ledger(records, self._keeper.end_from_journal)
 
     @classmethod
     async def open(cls, store: Store, settings: Settings, clock: Clock) -> "Durable":
-        """Find out who this server is, and which calls it had when it was killed.
+        """Read or make this server's id, and find the calls that it had when it was killed.
 
         Raises:
-            StoreError: the database is away.
+            StoreError: the database cannot be reached.
             OSError: the data folder cannot be written to.
         """
         node = await anyio.to_thread.run_sync(NodeId, settings.storage.data_dir)
@@ -82,11 +84,11 @@ class Durable:
         return durable
 
     def start(self, tasks: "TaskGroup", handlers: Mapping[str, Handler]) -> None:
-        """Begin to work, as tasks of the server.
+        """Start the ledger, the job worker and the lease keeper.
 
         Args:
-            tasks: the server's.
-            handlers: who does jobs, by their kind.
+            tasks: the server's task group.
+            handlers: the handlers of jobs, by the jobs' kind.
         """
         self._worker = worker = Worker(self._store.jobs, handlers, self.node_id)
         self._store.jobs.on_submit = worker.wake
@@ -94,16 +96,16 @@ class Durable:
             tasks.start_soon(work)
 
     async def settle(self, seconds: float) -> None:
-        """Wait so long for the jobs that are due; what then is not done, is done after the next start."""
+        """Wait up to `seconds` for the jobs that are due; the others are done after the next start."""
         if self._worker is not None:
             with anyio.move_on_after(seconds):
                 await self._worker.settled()
 
     async def close(self) -> None:
-        """Write what is still owed, for some seconds; what cannot be written, the next start finds in the journals."""
+        """Make pending writes, for some seconds; the next start recovers the others from the journals."""
         with anyio.CancelScope(shield=True):
             with anyio.move_on_after(_SETTLE_S):
-                while not await self.ledger.flush():  # noqa: ASYNC110  # a database tells nobody that it is back
+                while not await self.ledger.flush():  # noqa: ASYNC110  # a database does not say when it is back
                     await anyio.sleep(0.5)
             if self.ledger.pending:
                 _log.error("calls' records could not be written; the next start will", calls=self.ledger.pending)
@@ -114,5 +116,5 @@ class Durable:
     async def _leave(self) -> None:
         try:
             await self._store.nodes.leave(self.node_id)
-        except Exception as error:  # noqa: BLE001  # whatever has become of the database: a server that stops must stop
+        except Exception as error:  # noqa: BLE001  # the server stops, whatever the state of the database
             _log.warning("this server could not say that it stops", reason=type(error).__name__)

@@ -1,6 +1,6 @@
-"""What owners' servers are told of records that come and go: chats, sessions, deleted calls.
+"""Messages to owners' servers about records that are created, changed or deleted: chats, sessions and deleted calls.
 
-Told are those whose assistant asks for it (`serverMessages`); none of these messages is among Vapi's defaults.
+They are sent only where the assistant asks for them (`serverMessages`); none of them is among Vapi's defaults.
 """
 
 from typing import Literal
@@ -8,73 +8,72 @@ from typing import Literal
 import structlog
 
 from bargein.ports import StoreError
-from bargein.server.agents.resolve import assistant_of
+from bargein.server.agents.resolve import phone_number_of, resolve_chat
+from bargein.server.agents.squads import MissingAgentError
 from bargein.server.calls.owner_jobs import OwnerJobs, wanted_by
 from bargein.store import Store
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
 from bargein.wire.base import JsonObject
-from bargein.wire.call import effective_assistant
 from bargein.wire.errors import WireError
 from bargein.wire.redact import without_secrets
 
-OfACall = Literal["call.deleted", "call.delete.failed"]
-OfAChat = Literal["chat.created", "chat.deleted"]
-OfASession = Literal["session.created", "session.updated", "session.deleted"]
+CallEvent = Literal["call.deleted", "call.delete.failed"]
+ChatEvent = Literal["chat.created", "chat.deleted"]
+SessionEvent = Literal["session.created", "session.updated", "session.deleted"]
 
 _log = structlog.get_logger("bargein.server")
 
 
 class OwnerEvents:
-    """Tells owners' servers. Nothing that goes wrong with it is the request's concern.
+    """Sends events to owners' servers. An event that cannot be sent is logged and does not fail the request.
 
     Args:
         store: where assistants, squads and phone numbers are.
-        switchboard: opens lines.
-        reporting: knows the lines of calls.
+        owner_channels: reaches the owners' servers.
+        owner_jobs: finds the channels of calls.
     """
 
-    def __init__(self, store: Store, switchboard: OwnerChannels, owner_jobs: OwnerJobs) -> None:
+    def __init__(self, store: Store, owner_channels: OwnerChannels, owner_jobs: OwnerJobs) -> None:
         self._store = store
-        self._switchboard = switchboard
+        self._owner_channels = owner_channels
         self._owner_jobs = owner_jobs
 
-    async def call(self, call: JsonObject, kind: OfACall) -> None:
-        """Tell of a call, whose record may be gone already."""
+    async def call(self, call: JsonObject, kind: CallEvent) -> None:
+        """Send an event about a call, which may be deleted already."""
         try:
-            line, assistant = await self._owner_jobs.line(call)
+            channel, assistant = await self._owner_jobs.channel(call)
         except StoreError as error:
-            _lost(kind, error)
+            _log_unsent(kind, error)
         else:
-            self._tell(line, assistant, {"type": kind})
+            self._send(channel, assistant, {"type": kind})
 
-    async def chat(self, chat: JsonObject, kind: OfAChat) -> None:
-        """Tell of a chat."""
-        await self._of_texts(chat, {"type": kind, "chat": without_secrets(chat)})
+    async def chat(self, chat: JsonObject, kind: ChatEvent) -> None:
+        """Send an event about a chat."""
+        await self._send_about(chat, {"type": kind, "chat": without_secrets(chat)})
 
-    async def session(self, session: JsonObject, kind: OfASession) -> None:
-        """Tell of a session."""
-        await self._of_texts(session, {"type": kind, "session": without_secrets(session)})
+    async def session(self, session: JsonObject, kind: SessionEvent) -> None:
+        """Send an event about a session."""
+        await self._send_about(session, {"type": kind, "session": without_secrets(session)})
 
-    async def _of_texts(self, record: JsonObject, message: JsonObject) -> None:
+    async def _send_about(self, record: JsonObject, message: JsonObject) -> None:
         try:
-            found = await assistant_of(record, self._store)
-            assistant = effective_assistant({"assistantOverrides": record.get("assistantOverrides")}, found)
-            number = await self._owner_jobs.phone_number(record)
-        except WireError:
-            return  # there is no assistant, or no more: nobody has asked for messages
+            assistant = (await resolve_chat(record, self._store)).assistant_json
+            number = await phone_number_of(record, self._store)
+        except (WireError, MissingAgentError):
+            return  # without an assistant, nobody has asked for messages
         except StoreError as error:
-            _lost(message["type"], error)
+            _log_unsent(message["type"], error)
             return
-        about: JsonObject = {"customer": record["customer"]} if "customer" in record else {}
-        self._tell(self._switchboard.channel(about, assistant, number), assistant, message)
+        customer: JsonObject = {"customer": record["customer"]} if "customer" in record else {}
+        self._send(self._owner_channels.channel(customer, assistant, number), assistant, message)
 
-    def _tell(self, line: OwnerChannel, assistant: JsonObject, message: JsonObject) -> None:
-        if message["type"] not in wanted_by(assistant) or not line.has_server:
+    def _send(self, channel: OwnerChannel, assistant: JsonObject, message: JsonObject) -> None:
+        if message["type"] not in wanted_by(assistant) or not channel.has_server:
             return
-        self._switchboard.open(line)
-        line.tell(message)
-        line.close()
+        self._owner_channels.open(channel)
+        channel.tell(message)
+        channel.close()
 
 
-def _lost(kind: str, error: StoreError) -> None:
-    _log.warning("nobody could be told", type=kind, reason=str(error))
+def _log_unsent(kind: str, error: StoreError) -> None:
+    _log.warning("an event could not be sent to its owner", type=kind, reason=str(error))

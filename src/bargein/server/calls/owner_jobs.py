@@ -1,133 +1,130 @@
-"""What a call's owner is told when the call is over: put on record, and delivered from there."""
+"""Jobs that send messages about calls to their owners' servers: stored first, then delivered until they are taken."""
 
-from typing import Literal, cast
+from typing import Literal
 
 import structlog
 
 from bargein.clock import Clock
 from bargein.ports import ServerError, StoreError
-from bargein.server.agents.resolve import last_assistant
+from bargein.server.agents.resolve import last_assistant, phone_number_of
 from bargein.store import Store
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
 from bargein.wire.artifact_urls import presigned
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 from bargein.wire.server_messages import WaitingUpdate, ended_messages
-from bargein.wire.telephony import inline_number
+
+CALL_ENDED = "call-ended"
+"""The kind of job that submits the messages about the end of the call `payload["callId"]`."""
 
 SERVER_MESSAGE = "server-message"
 """The kind of job that sends `payload["message"]` to the owner of the call `payload["callId"]`."""
 
 CALL_QUEUED = "call-queued"
-"""The kind of job that tells the owner of the call `payload["callId"]` that it waits: that it is queued, so that it may
-be joined, or has the `payload["status"]`.
+"""The kind of job that sends the owner of the call `payload["callId"]` a `status-update`: that it is queued, so that it
+may be joined, or has the `payload["status"]`.
 """
 
-Waiting = Literal["queued", "ringing"]
+WaitingStatus = Literal["queued", "ringing"]
 
-_FOR_GOOD = frozenset({"invalid", "refused"})
+_FINAL_REASONS = frozenset({"invalid", "refused"})
+"""Reasons of a `ServerError` with which a message is not sent again."""
 
 _log = structlog.get_logger("bargein.server")
 
 
 class OwnerJobs:
-    """Reports the ends of calls.
+    """Submits and does the jobs that tell owners about their calls.
 
     Args:
-        store: where calls, assistants and phone numbers are.
-        switchboard: opens lines.
-        clock: for the times in templates and presigned addresses.
-        key: presigns addresses; None: nothing needs to be signed.
+        store: where calls, assistants, phone numbers and jobs are.
+        owner_channels: reaches the owners' servers.
+        clock: the time in templates and presigned addresses.
+        key: signs the addresses of artifacts; None: they need no signature.
     """
 
-    def __init__(self, store: Store, switchboard: OwnerChannels, clock: Clock, key: str | None) -> None:
+    def __init__(self, store: Store, owner_channels: OwnerChannels, clock: Clock, key: str | None) -> None:
         self._key = key
         self._store = store
-        self._switchboard = switchboard
+        self._owner_channels = owner_channels
         self._clock = clock
 
-    async def phone_number(self, call: JsonObject) -> JsonObject | None:
-        """The number that a call came in or goes out by, with its secrets: a stored one, or the call's own."""
-        number_id: object = call.get("phoneNumberId")
-        if isinstance(number_id, str):
-            return await self._store.phone_numbers.get(number_id)
-        return inline_number(call)
-
-    async def line(self, call: JsonObject) -> tuple[OwnerChannel, JsonObject]:
-        """A line to a stored call's owner, and the assistant that had the call last; both from the records alone."""
+    async def channel(self, call: JsonObject) -> tuple[OwnerChannel, JsonObject]:
+        """Return a channel to a stored call's owner, and the assistant that had the call last."""
         assistant = await last_assistant(call, self._store, self._clock.epoch_ms())
-        return self._switchboard.channel(call, assistant, await self.phone_number(call)), assistant
+        return self._owner_channels.channel(call, assistant, await phone_number_of(call, self._store)), assistant
 
-    async def begin(self, payload: JsonObject, key: str) -> None:
-        """Do the job that follows from a call's end: submit, in their order, what its owner is to be told."""
+    async def submit_ended(self, payload: JsonObject, key: str) -> None:
+        """Do a job of the kind `CALL_ENDED`: submit the messages about the call's end, in their order."""
         call_id = str(payload.get("callId"))
         call = await self._store.calls.get(call_id)
         if call is None:
             return
-        line, assistant = await self.line(call)
-        if not line.has_server:
+        channel, assistant = await self.channel(call)
+        if not channel.has_server:
             return
         for message in ended_messages(call, wanted_by(assistant)):
-            told: JsonObject = {"callId": call_id, "message": message}
-            await self._store.jobs.submit(SERVER_MESSAGE, told, key=f"{call_id}:{message['type']}")
+            job: JsonObject = {"callId": call_id, "message": message}
+            await self._store.jobs.submit(SERVER_MESSAGE, job, key=f"{call_id}:{message['type']}")
 
-    async def announce(self, call_id: str, status: Waiting) -> None:
-        """Have the owner told, as `status-update`, that a call which has nobody yet is queued or rings.
+    async def announce(self, call_id: str, status: WaitingStatus) -> None:
+        """Submit a job that sends the owner a `status-update`: the call is queued, or rings.
 
-        It is told after what went before about this call, and not at all if the call is further by then.
+        The message is sent after those before it about this call, and not at all if the call has another status by
+        then.
         """
         payload: JsonObject = {"callId": call_id, "status": status}
         try:
             await self._store.jobs.submit(CALL_QUEUED, payload, key=f"{call_id}:{status}")
-        except StoreError as error:  # the call itself is not to suffer from it
-            _log.warning("nobody could be told", type="status-update", call_id=call_id, reason=str(error))
+        except StoreError as error:  # the call goes on without the message
+            _log.warning("a message to an owner is lost", type="status-update", call_id=call_id, reason=str(error))
 
-    async def waits(self, payload: JsonObject, key: str) -> None:
-        """Do a job of the kind `CALL_QUEUED`: tell of it, unless the call is further already.
+    async def send_waiting(self, payload: JsonObject, key: str) -> None:
+        """Do a job of the kind `CALL_QUEUED`, unless the call has another status already.
 
         Raises:
-            ServerError: the owner's server did not take it; it may later.
+            ServerError: the owner's server did not take the message; it may later.
         """
         call = await self._store.calls.get(str(payload.get("callId")))
-        status: Waiting = payload.get("status", "queued")
+        status: WaitingStatus = payload.get("status", "queued")
         if call is None or call.get("status") != status:
             return
-        line, assistant = await self.line(call)
+        channel, assistant = await self.channel(call)
         if "status-update" in wanted_by(assistant):
-            await self._delivered(line, WaitingUpdate(status=status).bare(), str(call["id"]), key)
+            await self._send(channel, WaitingUpdate(status=status).bare(), str(call["id"]), key)
 
     async def deliver(self, payload: JsonObject, key: str) -> None:
-        """Do a job of the kind `SERVER_MESSAGE`. Returning means that it need not be done again.
+        """Do a job of the kind `SERVER_MESSAGE`. It is done when this returns.
 
         Raises:
-            ServerError: the owner's server did not take it; it may later.
+            ServerError: the owner's server did not take the message; it may later.
         """
         call_id = str(payload.get("callId"))
         call = await self._store.calls.get(call_id)
         if call is None:
             return
-        line, _ = await self.line(call)
-        await self._switchboard.drained(call_id)  # what was told during the call goes first
-        await self._delivered(line, self._presigned(payload["message"], call), call_id, key)
+        channel, _ = await self.channel(call)
+        await self._owner_channels.drained(call_id)  # the messages of the live call are sent first
+        await self._send(channel, self._presigned(payload["message"], call), call_id, key)
 
-    async def _delivered(self, line: OwnerChannel, message: JsonObject, call_id: str, key: str) -> None:
+    async def _send(self, channel: OwnerChannel, message: JsonObject, call_id: str, key: str) -> None:
         try:
-            await line.deliver(message, key=key)
+            await channel.deliver(message, key=key)
         except ServerError as error:
-            if error.reason not in _FOR_GOOD:
+            if error.reason not in _FINAL_REASONS:
                 raise
             _log.error("a server message cannot be delivered", call_id=call_id, key=key, detail=str(error))
 
     def _presigned(self, message: JsonObject, call: JsonObject) -> JsonObject:
-        """The message with addresses at which its artifact can be had for some time from now on."""
-        artifact: object = message.get("artifact")
-        if not isinstance(artifact, dict):
+        """Return a message with the presigned addresses of its artifact, which expire some time from now."""
+        artifact = as_object_or_none(message.get("artifact"))
+        if artifact is None:
             return message
-        signed = presigned(call, self._key, self._clock.epoch_ms() // 1000)
-        return {**message, "artifact": {**cast("JsonObject", artifact), **signed}}
+        return {**message, "artifact": {**artifact, **presigned(call, self._key, self._clock.epoch_ms() // 1000)}}
 
 
 def wanted_by(assistant: JsonObject) -> frozenset[str]:
-    """The server messages that an assistant asks for (`serverMessages`), or Vapi's defaults."""
+    """Return the server messages that an assistant asks for (`serverMessages`), or Vapi's defaults."""
     asked: object = assistant.get("serverMessages")
     return server_messages_of(Assistant.from_json({"serverMessages": asked} if asked is not None else {}))

@@ -1,4 +1,4 @@
-"""Ending the calls that died with their server, from what their journals tell."""
+"""Recovery of calls whose server died: their records are completed from their journals."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ from bargein.call.record.journal import JournalError, read
 from bargein.call.record.outcome import CallSummary, activation_of, record_of
 from bargein.call.record.replay import replay
 from bargein.clock import Clock
-from bargein.server.agents.resolve import first_assistant, last_assistant
+from bargein.server.agents.resolve import first_agent, last_assistant
 from bargein.store import Store
 from bargein.store.journals import journal_path
 from bargein.wire.base import JsonObject
@@ -20,31 +20,31 @@ from bargein.wire.base import JsonObject
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 
 Finish = Callable[[str, JsonObject], Awaitable[None]]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _log = structlog.get_logger("bargein.server")
 
 
-class Account(NamedTuple):
-    """What a journal tells of its call.
+class RecoveredCall(NamedTuple):
+    """A call as its journal has it.
 
     Attributes:
         epoch_ms: when the call began, in milliseconds since 1970.
-        told: the account, up to the journal's last whole line.
+        summary: its summary, up to the journal's last whole line.
     """
 
     epoch_ms: int
-    told: CallSummary
+    summary: CallSummary
 
 
 class Recovery:
-    """Ends calls that nobody holds any more.
+    """Ends the calls of dead servers.
 
     Args:
         store: where calls are.
         data_dir: where their journals are.
-        clock: tells the time where nothing else does.
-        finish: writes a call's end (`bargein.fleet.ledger.Book.finish`).
+        clock: the time of calls whose records and journals name none.
+        finish: records a call's end (`bargein.fleet.ledger.CallRecordStore.finish`).
     """
 
     def __init__(self, store: Store, data_dir: Path, clock: Clock, finish: Finish) -> None:
@@ -54,62 +54,62 @@ class Recovery:
         self._finish = finish
 
     def has_journal(self, call_id: str) -> bool:
-        """Whether the journal of a call is here."""
+        """Return whether the journal of a call is on this server's disk."""
         return journal_path(self._data_dir, call_id).exists()
 
     async def end(self, call_id: str) -> None:
-        """End a call: with the reason that its journal has, or as one whose server died.
+        """End a call with the reason in its journal, or with `WORKER_DIED` if it has none.
 
         Raises:
-            StoreError: that cannot be written now.
+            StoreError: the end cannot be recorded now.
         """
         call = await self._store.calls.get(call_id) or {}
-        # Running hours of a call again takes seconds.
-        account = await anyio.to_thread.run_sync(read_account, journal_path(self._data_dir, call_id))
+        # replaying hours of a call takes seconds
+        recovered = await anyio.to_thread.run_sync(recover_from_journal, journal_path(self._data_dir, call_id))
         now_ms = self._clock.epoch_ms()
         assistant = await last_assistant(call, self._store, now_ms)
-        if account is None:
+        if recovered is None:
             begun_ms = _epoch_ms(call.get("startedAt"), now_ms)
             changes = record_of(
                 call, assistant, CallSummary(), epoch_ms=begun_ms, ended_at_ms=begun_ms, reason=WORKER_DIED
             )
         else:
-            epoch_ms, told = account
-            first, _ = await first_assistant(call, self._store)
-            told.first = activation_of(call, first)
+            epoch_ms, summary = recovered
+            first = await first_agent(call, self._store)
+            summary.first = activation_of(call, first.assistant_json)
             changes = record_of(
                 call,
                 assistant,
-                told,
+                summary,
                 epoch_ms=epoch_ms,
-                ended_at_ms=min(epoch_ms + told.now_ms, max(now_ms, epoch_ms)),
-                reason=WORKER_DIED if told.ended is None else told.ended.reason,
+                ended_at_ms=min(epoch_ms + summary.now_ms, max(now_ms, epoch_ms)),
+                reason=WORKER_DIED if summary.ended is None else summary.ended.reason,
             )
         await self._finish(call_id, changes)
         if call.get("status", "ended") != "ended":
             reason = changes["endedReason"]
-            _log.warning("a call was ended that its server had left", call_id=call_id, reason=reason)
+            _log.warning("a call whose server died was ended", call_id=call_id, reason=reason)
 
 
-def read_account(path: Path) -> Account | None:
-    """What a journal tells, as far as it can be read; None where it tells nothing."""
+def recover_from_journal(path: Path) -> RecoveredCall | None:
+    """Replay a journal up to the first line that cannot be read; None if that is its head, or there is no journal."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             head, events = read(lines)
-            told = CallSummary()
+            summary = CallSummary()
             begun_ms = _epoch_ms(head.started_at, None)
             try:
                 for moment in replay(head, events):
-                    told.take(moment.state, moment.event, moment.commands)
-            except Exception as error:  # noqa: BLE001  # a line that nobody can make sense of: what came before it counts
+                    summary.take(moment.state, moment.event, moment.commands)
+            except Exception as error:  # noqa: BLE001  # a broken line: the lines before it count
                 _log.warning("a journal is broken", file=path.name, reason=str(error) or type(error).__name__)
     except (OSError, JournalError):
         return None
-    return None if begun_ms is None else Account(begun_ms, told)
+    return None if begun_ms is None else RecoveredCall(begun_ms, summary)
 
 
-def _epoch_ms(iso: object, otherwise: T) -> int | T:
+def _epoch_ms(iso: object, default: _T) -> int | _T:
     try:
         return round(datetime.fromisoformat(str(iso)).timestamp() * 1000)
     except ValueError:
-        return otherwise
+        return default

@@ -1,4 +1,4 @@
-"""Calls that wait for their time: queued when it has come, ended when it is over (Vapi's `schedulePlan`)."""
+"""Scheduled calls: queued at `earliestAt`, ended after `latestAt` (Vapi's `schedulePlan`)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,8 +8,7 @@ import structlog
 
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import StoreError
-from bargein.server.calls.durable import CALL_ENDED
-from bargein.server.calls.owner_jobs import CALL_QUEUED
+from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED
 from bargein.server.ops.metrics import Metrics
 from bargein.store import Store
 from bargein.store.jobs import NewJob
@@ -19,22 +18,22 @@ from bargein.wire.telephony import is_phone_call
 
 _log = structlog.get_logger("bargein.server")
 
-_AT_ONCE = 100
-_LOOK_S = 15.0
-"""Another server of the same database may have got a call that is due before all that this one knows of."""
-_AWAY_S = 1.0
+_BATCH = 100
+_POLL_S = 15.0
+"""The longest wait between two looks: another server of this database may have stored a call that is due earlier."""
+_RETRY_S = 1.0
 
 
 class Scheduler:
-    """Does what is due with calls that nobody has joined.
+    """Queues and ends scheduled calls that nobody has joined.
 
-    What is due stands in the store, so that a restart loses nothing; several servers may do the same at once.
+    The schedule is in the store, so that a restart loses nothing. Several servers may run a scheduler on one database.
 
     Args:
         store: where calls are.
-        clock: the one clock.
-        metrics: are told of calls that end.
-        dial: places a telephone call whose time has come.
+        clock: the time.
+        metrics: counts calls that end.
+        dial: places a telephone call that is queued.
     """
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics, dial: Callable[[str], None]) -> None:
@@ -42,32 +41,32 @@ class Scheduler:
         self._store = store
         self._clock = clock
         self._metrics = metrics
-        self._news = anyio.Event()
+        self._wakeup = anyio.Event()
 
     def wake(self) -> None:
-        """Say that a call was made that waits for its time."""
-        self._news.set()
+        """Look at the schedule now. Called when a scheduled call was created."""
+        self._wakeup.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run until cancelled."""
         while True:
-            self._news = anyio.Event()
+            self._wakeup = anyio.Event()
             try:
-                wait_s = await self._do_what_is_due()
+                wait_s = await self._advance_due()
             except StoreError:
-                wait_s = _AWAY_S
+                wait_s = _RETRY_S
             with anyio.move_on_after(wait_s):
-                await self._news.wait()
+                await self._wakeup.wait()
 
-    async def _do_what_is_due(self) -> float:
-        """Returns how many seconds there is nothing to do then."""
-        due = await self._store.calls.due(self._clock.epoch_ms(), _AT_ONCE)
+    async def _advance_due(self) -> float:
+        """Advance the calls that are due; return the seconds until the next look."""
+        due = await self._store.calls.due(self._clock.epoch_ms(), _BATCH)
         for call_id in due:
             await self._advance(call_id)
         next_ms = await self._store.calls.next_due_ms()
         if next_ms is None:
-            return _LOOK_S
-        return min(_LOOK_S, max(0.0, (next_ms - self._clock.epoch_ms()) / 1000))
+            return _POLL_S
+        return min(_POLL_S, max(0.0, (next_ms - self._clock.epoch_ms()) / 1000))
 
     async def _advance(self, call_id: str) -> None:
         now_ms = self._clock.epoch_ms()

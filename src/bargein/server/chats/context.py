@@ -1,24 +1,23 @@
-"""Who answers in text: the assistant of a chat or session, and what its model is told of the conversation."""
+"""The conversation of a chat as its model gets it, and tool calls as a chat's messages have them."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from bargein.ports import ChatMessage, ToolCall
-from bargein.server.agents.handoff import instructions_of
-from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.chat import TextMessage
+from bargein.wire.json import as_object, as_objects, as_string
 
 _ROLES: dict[str, Any] = {"developer": "system"}
 
 
-def for_model(assistant: Assistant, messages: Sequence[JsonObject]) -> tuple[ChatMessage, ...]:
-    """The conversation as the assistant's model gets it, its instructions first.
+def for_model(instructions: Sequence[ChatMessage], messages: Sequence[JsonObject]) -> tuple[ChatMessage, ...]:
+    """Return the conversation for the assistant's model, after its instructions.
 
-    Every model's server refuses a tool's result without the call that it answers, and a call without its result. Such
-    are left out.
+    Model servers refuse a tool result without the call that it answers, and a call without its result. Both are left
+    out.
     """
-    told = list(instructions_of(assistant))
+    conversation = list(instructions)
     answered = {str(one.get("tool_call_id")) for one in messages if one.get("role") == "tool"}
     called: set[str] = set()
     for message in messages:
@@ -29,15 +28,15 @@ def for_model(assistant: Assistant, messages: Sequence[JsonObject]) -> tuple[Cha
             call_id = str(message.get("tool_call_id"))
             if call_id in called:
                 called.discard(call_id)
-                told.append(ChatMessage("tool", text, tool_call_id=call_id))
+                conversation.append(ChatMessage("tool", text, tool_call_id=call_id))
         elif text or calls:
             called.update(call.id for call in calls)
-            told.append(ChatMessage(_ROLES.get(read.role, read.role), text, calls))
-    return tuple(told)
+            conversation.append(ChatMessage(_ROLES.get(read.role, read.role), text, calls))
+    return tuple(conversation)
 
 
 def calls_json(calls: Sequence[ToolCall]) -> list[JsonObject]:
-    """Tool calls as a chat's messages have them (Vapi's `ToolCall`)."""
+    """Return tool calls as a chat's messages have them (Vapi's `ToolCall`)."""
     return [
         {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         for call in calls
@@ -45,13 +44,10 @@ def calls_json(calls: Sequence[ToolCall]) -> list[JsonObject]:
 
 
 def _calls(message: JsonObject) -> list[ToolCall]:
-    given: object = message.get("tool_calls")
-    listed = cast("list[object]", given) if isinstance(given, list) else []
     found: list[ToolCall] = []
-    for one in listed if message.get("role") == "assistant" else ():
-        call = cast("JsonObject", one) if isinstance(one, dict) else JsonObject()
-        function: object = call.get("function")
-        named = cast("JsonObject", function) if isinstance(function, dict) else JsonObject()
-        if isinstance(call.get("id"), str) and isinstance(named.get("name"), str):
-            found.append(ToolCall(call["id"], named["name"], str(named.get("arguments") or "{}")))
+    for call in as_objects(message.get("tool_calls")) if message.get("role") == "assistant" else ():
+        function = as_object(call.get("function"))
+        call_id, name = as_string(call.get("id")), as_string(function.get("name"))
+        if call_id is not None and name is not None:
+            found.append(ToolCall(call_id, name, str(function.get("arguments") or "{}")))
     return found

@@ -1,51 +1,46 @@
-"""Text conversations through an assistant: the same model, instructions and variables as in its calls."""
+"""Text conversations with an assistant: the same model, instructions, variables and tools as in its calls."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 import anyio
-import anyio.to_thread
 
-from bargein.call.plan.variables import Variables
 from bargein.clock import Clock
 from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
-from bargein.server.agents.credentials import keys_of
-from bargein.server.agents.providers import ProviderFactory
-from bargein.server.agents.resolve import assistant_of
-from bargein.server.agents.tool_runners import ToolRunnerFactory
-from bargein.server.agents.tools import gather_tools
+from bargein.server.agents.assemble import AgentAssembler, AssemblyError
+from bargein.server.agents.resolve import resolve_chat
+from bargein.server.agents.squads import MissingAgentError
 from bargein.server.calls.owner_events import OwnerEvents
 from bargein.server.chats.context import calls_json, for_model
-from bargein.server.chats.tools import MOST_ROUNDS, ChatTools
+from bargein.server.chats.tools import MAX_ROUNDS, ChatTools
 from bargein.store import Store
-from bargein.webhooks.owner_channel import OwnerChannels
-from bargein.wire.assistant import Assistant, merge_overrides
+from bargein.wire.assistant import merge_overrides
 from bargein.wire.base import JsonObject
-from bargein.wire.call import effective_assistant
 from bargein.wire.chat import DEFAULT_EXPIRATION_S, as_messages
-from bargein.wire.errors import WireError, bad_request, parse_request
-from bargein.wire.redact import without_secrets
+from bargein.wire.errors import WireError, bad_request, unknown_id
+from bargein.wire.json import as_object
 
 _WHOLE_ANSWER_S = 120.0
-_WHO = ("assistantId", "assistant", "squadId", "squad")
+_PARTICIPANTS = ("assistantId", "assistant", "squadId", "squad")
+"""The fields with which a chat or session names its assistant or squad."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One chat that waits for its answer.
+    """One chat that is being answered.
 
     Attributes:
         chat: its record so far, with its id.
-        messages: what the model gets.
-        model: answers.
+        messages: the conversation for the model.
+        model: the assistant's model.
         session: the session it belongs to.
-        tools: what the model may call.
-        output: what has come of it so far, as the record will have it.
+        tools: the tools that the model may call.
+        output: the messages of the answer so far, as the record will have them.
     """
 
     chat: JsonObject
@@ -57,7 +52,7 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """All that the assistant has said in it."""
+        """The text of the assistant's messages in the answer."""
         return "".join(one.get("content") or "" for one in self.output if one["role"] == "assistant")
 
 
@@ -65,66 +60,53 @@ class ChatService:
     """The text conversations of this server.
 
     Args:
-        clock: the one clock.
-        store: where they are kept.
-        casting: finds their models.
-        switchboard: opens lines to owners' servers.
-        toolroom: equips their models.
-        notices: tell owners of chats and sessions.
+        clock: the time.
+        store: where chats and sessions are.
+        assembler: assembles their agents.
+        owner_events: sends owners the events of chats and sessions.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        store: Store,
-        provider_factory: ProviderFactory,
-        *,
-        switchboard: OwnerChannels,
-        tool_runners: ToolRunnerFactory,
-        owner_events: OwnerEvents,
-    ) -> None:
+    def __init__(self, clock: Clock, store: Store, assembler: AgentAssembler, owner_events: OwnerEvents) -> None:
         self._clock = clock
         self._store = store
-        self._provider_factory = provider_factory
-        self._switchboard = switchboard
-        self._tool_runners = tool_runners
+        self._assembler = assembler
         self._owner_events = owner_events
-        self._turns: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
+        self._session_locks: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def turn(self, body: JsonObject) -> AsyncGenerator[Turn]:
-        """Get a chat ready. While this holds, its session has no other turn: none is lost, none is answered twice.
+        """Begin a chat. Until the context ends, no other turn of its session begins, so that none is lost.
 
         Args:
-            body: what was asked for (Vapi's `CreateChatDTO`), read and without nulls.
+            body: the request's body (Vapi's `CreateChatDTO`), checked and without nulls.
 
         Raises:
-            WireError: 400 for an assistant, session or chat that is not there, or cannot be had here.
+            WireError: 400: the assistant, session or chat does not exist, or the assistant cannot be run here.
         """
         session_id, previous_id = body.get("sessionId"), body.get("previousChatId")
         if session_id is not None and previous_id is not None:
             raise bad_request("previousChatId and sessionId must not be given together")
-        async with self._alone(session_id):
+        async with self._locked(session_id):
             session = None if session_id is None else await self.open_session(session_id)
             previous: JsonObject = {}
             if previous_id is not None:
                 found = await self._store.chats.get(previous_id)
                 if found is None:
-                    raise WireError(400, f"There is no chat with the id {previous_id[:80]}.")
+                    raise unknown_id("chat", previous_id, 400)
                 previous = found
-            turn = await self._ready(body, session, previous)
+            turn = await self._begin(body, session, previous)
             try:
                 yield turn
             finally:
                 turn.tools.close()
 
-    async def who_answers(self, body: JsonObject) -> JsonObject:
-        """What names the assistant of a chat that is asked for: its body, or the session or chat that it goes on from.
+    async def source_of_agent(self, body: JsonObject) -> JsonObject:
+        """Return the object that names the assistant of a chat: its body, or the session or chat that it continues.
 
         Args:
-            body: what was asked for; of a session or chat that is not there, the body itself is given.
+            body: the request's body. It is returned itself where the session or chat does not exist.
         """
-        if any(body.get(name) is not None for name in _WHO):
+        if _names_agent(body):
             return body
         if isinstance(session_id := body.get("sessionId"), str):
             return await self._store.sessions.get(session_id) or body
@@ -133,75 +115,58 @@ class ChatService:
         return body
 
     async def open_session(self, session_id: str) -> JsonObject:
-        """A session that can go on.
+        """Return a session that is not completed.
 
         Raises:
-            WireError: 400: there is none, or it is over.
+            WireError: 400: there is none with the id, or it is completed.
         """
         session = await self._store.sessions.get(session_id)
         if session is None:
-            raise WireError(400, f"There is no session with the id {session_id[:80]}.")
+            raise unknown_id("session", session_id, 400)
         if is_over(session, self._clock.epoch_ms()):
             raise WireError(400, f"The session {session_id} is completed.")
         return session
 
-    async def _ready(self, body: JsonObject, session: JsonObject | None, previous: JsonObject) -> Turn:
+    async def _begin(self, body: JsonObject, session: JsonObject | None, previous: JsonObject) -> Turn:
         before = session if session is not None else previous
-        who = body if any(body.get(name) is not None for name in _WHO) else before
-        chat_id = str(uuid4())
-        chat: JsonObject = {**{name: who[name] for name in _WHO if name in who}, **body, "id": chat_id}
-        laid = _overrides(before, body)
-        if laid:
-            chat["assistantOverrides"] = laid
+        named = body if _names_agent(body) else before
+        participants: JsonObject = {name: named[name] for name in _PARTICIPANTS if name in named}
+        overrides = _overrides(before, body)
+        chat_id, history = str(uuid4()), _history(session, previous)
+        chat: JsonObject = {**participants, **body, "id": chat_id}
+        if overrides:
+            chat["assistantOverrides"] = overrides
+        if history:
+            chat["messages"] = history
         customer: object = body.get("customer") or before.get("customer")
         context: JsonObject = {
             "id": chat_id,
-            "assistantOverrides": laid,
+            "assistantOverrides": overrides,
             "transport": {"conversationType": "chat"},
             **({"customer": customer} if customer is not None else {}),
         }
-        as_json = effective_assistant({"assistantOverrides": laid}, await assistant_of(who, self._store))
-        variables = Variables.of(context)
-        as_json = await anyio.to_thread.run_sync(variables.render_assistant, as_json, self._clock.epoch_ms())
-        known = Assistant.wire_names()
-        assistant = parse_request(Assistant, {n: v for n, v in as_json.items() if n in known}, whole=False)
         try:
-            model = self._provider_factory.model(assistant, context, await keys_of(as_json, self._store))
-        except ProviderError as error:
-            raise WireError(400, str(error)) from None
-        history = _history(session, previous)
-        if history:
-            chat["messages"] = history
-        tools = await self._tools(chat, as_json, context, variables)
-        return Turn(chat, for_model(assistant, [*history, *as_messages(body["input"])]), model, session, tools)
-
-    async def _tools(
-        self, chat: JsonObject, assistant: JsonObject, context: JsonObject, variables: Variables
-    ) -> ChatTools:
-        about = {"customer": context["customer"]} if "customer" in context else {}
-        line = self._switchboard.channel(about, assistant, chat=without_secrets(chat))
-        headers = {"X-Chat-Id": str(chat["id"])}
-        if "sessionId" in chat:
-            headers["X-Session-Id"] = str(chat["sessionId"])
-        runner = self._tool_runners.tools(chat, assistant, line, variables, headers)
-        try:
-            return ChatTools(await gather_tools(assistant, self._store, runner), runner)
-        except BaseException:
-            runner.close()
-            raise
+            agent = await resolve_chat({**participants, "assistantOverrides": overrides}, self._store)
+            ready = await self._assembler.assemble_chat(replace(agent, record=context), chat)
+        except MissingAgentError as error:
+            raise error.as_bad_request() from None
+        except AssemblyError as error:
+            raise WireError(400, error.messages) from None
+        messages = for_model(ready.instructions, [*history, *as_messages(body["input"])])
+        return Turn(chat, messages, ready.model, session, ChatTools(ready.tools, ready.tool_runner))
 
     async def pieces(self, turn: Turn) -> AsyncGenerator[str]:
-        """The answer as it comes, in pieces of its text.
+        """Yield the text of the answer, in pieces as the model streams it.
 
-        What tools the model calls are run, and it goes on with what they gave; `turn.output` then holds all of it.
+        Tools that the model calls are run, and it continues with their results. `turn.output` then has all messages.
 
         Raises:
-            WireError: 502 if the model fails, also after some pieces; 504 if it goes on for ever.
+            WireError: 502 if the model fails, also after some pieces; 504 if the answer takes too long.
         """
         messages = turn.messages
         ends_at = anyio.current_time() + _WHOLE_ANSWER_S
-        for left in reversed(range(MOST_ROUNDS + 1)):
-            said: list[str] = []
+        for left in reversed(range(MAX_ROUNDS + 1)):
+            pieces: list[str] = []
             calls: list[ToolCall] = []
             tools = turn.tools.declarations if left else ()
             async with aclosing(self._round(turn.model, messages, tools, ends_at)) as reply:
@@ -209,9 +174,9 @@ class ChatService:
                     if isinstance(piece, ToolCall):
                         calls.append(piece)
                     elif piece:
-                        said.append(piece)
+                        pieces.append(piece)
                         yield piece
-            text = "".join(said)
+            text = "".join(pieces)
             if not calls or not left:
                 turn.output.append({"role": "assistant", "content": text})
                 return
@@ -228,7 +193,7 @@ class ChatService:
             async with aclosing(cast("AsyncGenerator[str | ToolCall]", model.reply(messages, tools))) as reply:
                 async for piece in reply:
                     if anyio.current_time() > ends_at:
-                        raise _endless()
+                        raise _too_slow()
                     yield piece
         except ProviderError as error:
             raise WireError(502, str(error)) from None
@@ -236,10 +201,10 @@ class ChatService:
     async def _results(self, tools: ChatTools, calls: Sequence[ToolCall], ends_at: float) -> list[JsonObject]:
         with anyio.move_on_after(ends_at - anyio.current_time()):
             return await tools.run(calls)
-        raise _endless()
+        raise _too_slow()
 
-    async def keep(self, turn: Turn, *, over: bool = False) -> JsonObject:
-        """Record an answered chat, and with `over` the end of its session; their owner's server hears of it."""
+    async def record(self, turn: Turn, *, over: bool = False) -> JsonObject:
+        """Record an answered chat, and with `over` the end of its session; send their events to the owner."""
         chat = {**turn.chat, "output": turn.output, "cost": 0, "costs": []}
         chat_id = str(chat.pop("id"))
         session: JsonObject | None = None
@@ -247,37 +212,41 @@ class ChatService:
             messages = [*_history(turn.session, {}), *as_messages(chat["input"]), *turn.output]
             changes: JsonObject = {"messages": messages, **({"status": "completed"} if over else {})}
             session = await self._store.sessions.patch(turn.session["id"], changes)
-        kept = await self._store.chats.create(chat, record_id=chat_id)
-        await self._owner_events.chat(kept, "chat.created")
+        stored = await self._store.chats.create(chat, record_id=chat_id)
+        await self._owner_events.chat(stored, "chat.created")
         if session is not None:
             await self._owner_events.session(session, "session.updated")
-        return kept
+        return stored
 
     @asynccontextmanager
-    async def _alone(self, session_id: str | None) -> AsyncGenerator[None]:
+    async def _locked(self, session_id: str | None) -> AsyncGenerator[None]:
         if session_id is None:
             yield
             return
-        turns = self._turns.get(session_id)
-        if turns is None:
-            turns = self._turns[session_id] = anyio.Semaphore(1)
-        async with turns:
+        lock = self._session_locks.get(session_id)
+        if lock is None:
+            lock = self._session_locks[session_id] = anyio.Semaphore(1)
+        async with lock:
             yield
 
 
-def _endless() -> WireError:
+def _too_slow() -> WireError:
     return WireError(504, f"the answer was not complete within {_WHOLE_ANSWER_S:g} s")
 
 
+def _names_agent(body: JsonObject) -> bool:
+    return any(body.get(name) is not None for name in _PARTICIPANTS)
+
+
 def _overrides(before: JsonObject, now: JsonObject) -> JsonObject:
-    """What was laid over the assistant before, and over that what is laid now; variables are kept by name."""
-    old, new = (cast("JsonObject", one.get("assistantOverrides") or {}) for one in (before, now))
-    values: JsonObject = {**(old.get("variableValues") or {}), **(new.get("variableValues") or {})}
+    """Return the overrides of the conversation so far with those of this chat applied; variables are merged by name."""
+    old, new = as_object(before.get("assistantOverrides")), as_object(now.get("assistantOverrides"))
+    values: JsonObject = {**as_object(old.get("variableValues")), **as_object(new.get("variableValues"))}
     return merge_overrides(old, new) | ({"variableValues": values} if values else {})
 
 
 def is_over(session: JsonObject, epoch_ms: int) -> bool:
-    """Whether a session has ended, or has not been used for too long."""
+    """Return whether a session is completed, or was not used for its `expirationSeconds`."""
     touched_ms = datetime.fromisoformat(session["updatedAt"]).timestamp() * 1000
     lasts_ms = 1000 * (session.get("expirationSeconds") or DEFAULT_EXPIRATION_S)
     return session.get("status") == "completed" or epoch_ms > touched_ms + lasts_ms

@@ -1,4 +1,4 @@
-"""The tools of one chat: what its model may call, and what comes of it without a call on the line."""
+"""The tools of a chat: their declarations for the model, and their results without a live call."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from bargein.call.tools.declarations import INSIDE, ToolDeclarations, timeout_s
 from bargein.ports import ToolCall, ToolRunner
 from bargein.wire.base import JsonObject
 
-MOST_ROUNDS = 8
-"""After so many rounds of tools in one chat the model must answer in words."""
-_MOST_CALLS = 16
-_MOST_CHARS = 10_000
-"""Vapi's longest content of a message."""
+MAX_ROUNDS = 8
+"""Rounds of tool calls in one chat, after which the model gets no tools and must answer in words."""
+_MAX_CALLS = 16
+_MAX_CHARS = 10_000
+"""The longest content of a message in Vapi's schema."""
 
 _NEEDS_A_CALL = "Not run: this tool needs a call, and this is a conversation in text. Go on without it."
 _UNKNOWN = "Not run: there is no such tool."
@@ -29,31 +29,31 @@ class ChatTools:
     """
 
     def __init__(self, tools: Sequence[JsonObject], runner: ToolRunner) -> None:
-        self._box = ToolDeclarations(tools)
+        self._declared = ToolDeclarations(tools)
         self._runner = runner
 
     @property
     def declarations(self) -> tuple[JsonObject, ...]:
-        """What the model may call, as OpenAI declares functions."""
-        return self._box.declarations
+        """The tools that the model may call, as OpenAI declares functions."""
+        return self._declared.declarations
 
     async def run(self, calls: Sequence[ToolCall]) -> list[JsonObject]:
-        """Carry calls out side by side; gives a message of the role `tool` for each, in their order. Raises nothing."""
+        """Run tool calls concurrently; return a message of the role `tool` for each, in order. Raises no error."""
         texts = dict.fromkeys(range(len(calls)), _TOO_MANY)
 
         async def answer(index: int, call: ToolCall) -> None:
             texts[index] = await self._answer(call)
 
         async with anyio.create_task_group() as tasks:
-            for index, call in enumerate(calls[:_MOST_CALLS]):
+            for index, call in enumerate(calls[:_MAX_CALLS]):
                 tasks.start_soon(answer, index, call)
         return [
-            {"role": "tool", "tool_call_id": call.id, "name": call.name[:40], "content": texts[index][:_MOST_CHARS]}
+            {"role": "tool", "tool_call_id": call.id, "name": call.name[:40], "content": texts[index][:_MAX_CHARS]}
             for index, call in enumerate(calls)
         ]
 
     async def _answer(self, call: ToolCall) -> str:
-        tool = self._box.find(call.name)
+        tool = self._declared.find(call.name)
         if tool is None:
             return _UNKNOWN
         if tool.get("type") in INSIDE:
@@ -64,5 +64,5 @@ class ChatTools:
         return _TOO_LONG.format(seconds)
 
     def close(self) -> None:
-        """The chat is answered: let go of what its tools hold."""
+        """Close the tool runner. Called when the chat is answered."""
         self._runner.close()

@@ -6,7 +6,7 @@ import anyio
 
 from bargein.carriers.interface import Dial
 from bargein.ports import CallRecords, CarrierError
-from bargein.server.agents.resolve import first_assistant
+from bargein.server.agents.resolve import first_agent
 from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
 from bargein.server.telephony.call_router import CONNECT_S, PhoneCallRouter
 from bargein.server.telephony.urls import addresses_of, base_of
@@ -77,7 +77,7 @@ class OutboundPhoneCalls:
 
     async def _place(self, call: PhoneCall, record: JsonObject, base_url: str) -> None:
         call_router, door = self._call_router, call.door
-        assistant, _ = await first_assistant(record, self._store)
+        assistant = (await first_agent(record, self._store)).assistant_json
         ring_s = ring_seconds(record, assistant)
         token = call_router.tokens.issue(call.id, ring_s + RING_GRACE_S + CONNECT_S)
         call.addresses = addresses_of(base_url, door.provider, door.number_id, call.id, token)

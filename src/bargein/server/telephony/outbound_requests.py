@@ -1,56 +1,67 @@
-"""`POST /call` with a phone number: what is asked for is seen to be possible before the call is made."""
+"""Requests for outbound telephone calls: number, carrier and customer are checked before the call is created."""
+
+from collections.abc import Callable
 
 import phonenumbers
+from typing_extensions import override
 
 from bargein.ports import CarrierError
-from bargein.server.telephony.call_router import PhoneCallRouter
+from bargein.server.calls.creation import PhoneRequests
+from bargein.server.telephony.carriers import Carriers
 from bargein.store import Store
 from bargein.wire.base import JsonObject
 from bargein.wire.call import CallUrls, CreateCall, OtherTransport
 from bargein.wire.customer import Customer
-from bargein.wire.errors import WireError, bad_request
+from bargein.wire.errors import WireError, bad_request, unknown_id
 from bargein.wire.telephony import inline_number, new_outbound_call, on_the_phone
 
 
-def wants_a_phone(asked: CreateCall) -> bool:
-    """Whether a call is asked for that goes out by a phone number."""
-    return asked.phone_number_id is not None or asked.phone_number is not None
+class OutboundRequests(PhoneRequests):
+    """Checks requests for outbound calls and has the calls placed.
 
-
-async def ordered(
-    store: Store, call_router: PhoneCallRouter, asked: CreateCall, body: JsonObject, urls: CallUrls
-) -> JsonObject:
-    """The call that is asked for, but for what the store adds.
-
-    Raises:
-        WireError: 400: there is no such number, nobody to call, or a number that is none; 501: the carrier's extra
-            is not installed.
+    Args:
+        store: where phone numbers are.
+        carriers: the telephone carriers.
+        dial: places a queued call; returns at once.
     """
-    number = await _number(store, asked, body)
-    provider = str(number.get("provider"))
-    if isinstance(asked.transport, OtherTransport):
-        fitting: JsonObject = on_the_phone(provider, sip=False, details={})["transport"]
-        if asked.transport.provider != fitting["provider"]:
-            raise bad_request(f"transport.provider must be {fitting['provider']} for a number of provider {provider}")
-    try:
-        call_router.carriers.find(provider)
-    except CarrierError as error:
-        raise WireError(501, str(error)) from None
-    if asked.customer_id is not None:
-        raise WireError(501, "customerId is not supported by this server.")
-    _check_customer(asked.customer)
-    return new_outbound_call(body, provider, urls)
 
+    def __init__(self, store: Store, carriers: Carriers, dial: Callable[[str], None]) -> None:
+        self._store = store
+        self._carriers = carriers
+        self._dial = dial
 
-async def _number(store: Store, asked: CreateCall, body: JsonObject) -> JsonObject:
-    if asked.phone_number_id is not None and asked.phone_number is not None:
-        raise bad_request("phoneNumberId and phoneNumber must not be given together")
-    if asked.phone_number_id is None:
-        return inline_number(body) or {}
-    found = await store.phone_numbers.get(asked.phone_number_id)
-    if found is None:
-        raise WireError(400, f"There is no phone number with the id {asked.phone_number_id[:80]}.")
-    return found
+    @override
+    async def new_call(self, asked: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
+        number = await self._number(asked, body)
+        provider = str(number.get("provider"))
+        if isinstance(asked.transport, OtherTransport):
+            fitting: JsonObject = on_the_phone(provider, sip=False, details={})["transport"]
+            if asked.transport.provider != fitting["provider"]:
+                raise bad_request(
+                    f"transport.provider must be {fitting['provider']} for a number of provider {provider}"
+                )
+        try:
+            self._carriers.find(provider)
+        except CarrierError as error:
+            raise WireError(501, str(error)) from None
+        if asked.customer_id is not None:
+            raise WireError(501, "customerId is not supported by this server.")
+        _check_customer(asked.customer)
+        return new_outbound_call(body, provider, urls)
+
+    @override
+    def dial(self, call_id: str) -> None:
+        self._dial(call_id)
+
+    async def _number(self, asked: CreateCall, body: JsonObject) -> JsonObject:
+        if asked.phone_number_id is not None and asked.phone_number is not None:
+            raise bad_request("phoneNumberId and phoneNumber must not be given together")
+        if asked.phone_number_id is None:
+            return inline_number(body) or {}
+        found = await self._store.phone_numbers.get(asked.phone_number_id)
+        if found is None:
+            raise unknown_id("phone number", asked.phone_number_id, 400)
+        return found
 
 
 def _check_customer(customer: Customer | None) -> None:
@@ -68,7 +79,7 @@ def _check_customer(customer: Customer | None) -> None:
 
 
 def is_e164(number: str) -> bool:
-    """Whether a number is one of E.164, of a country that there is and as long as it has them."""
+    """Return whether a number is in E.164, with an assigned country code and a length that the country allows."""
     try:
         read = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:

@@ -19,6 +19,7 @@ from bargein.call.hearing.audio_input import FloodError
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import Room, WebsocketLeg
 from bargein.ports import StoreError
+from bargein.server.agents.resolve import ResolvedAgent
 from bargein.server.api.auth import has_wrong_key
 from bargein.server.api.bodies import parse_json
 from bargein.server.api.services import Services, services_of
@@ -33,7 +34,7 @@ from bargein.server.api.sockets import (
     CarrierSocket,
     close_refused,
 )
-from bargein.server.calls.live_calls import RefusedError, Reservation, StartError
+from bargein.server.calls.live_calls import RefusedError, StartError
 from bargein.wire.base import JsonObject
 from bargein.wire.call import audio_format_of, keeps_room
 from bargein.wire.client_controls import InboundMessage, parse_inbound
@@ -70,22 +71,22 @@ async def transport(socket: WebSocket, call_id: str) -> None:
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(services.live_calls.reserve(call_id))
-            claim = await services.live_calls.find(call_id)
-            await _hold(services, socket, claim)
+            agent = await services.live_calls.find(call_id)
+            await _hold(services, socket, agent)
     except RefusedError as error:
         await close_refused(socket, call_id, error.close_code, str(error))
     except StoreError as error:
         await close_refused(socket, call_id, TRY_AGAIN_LATER, str(error))
 
 
-async def _hold(services: Services, socket: WebSocket, claim: Reservation) -> None:
-    leg = _leg_of(socket, claim.call)
-    room = Room(leg) if keeps_room(claim.call) else None
+async def _hold(services: Services, socket: WebSocket, agent: ResolvedAgent) -> None:
+    leg = _leg_of(socket, agent.record)
+    room = Room(leg) if keeps_room(agent.record) else None
     try:
-        session = await services.live_calls.open(claim, room or leg)
+        session = await services.live_calls.open(agent, room or leg)
     except StartError as error:
         await _send_end(services, socket, error)
-        await close_refused(socket, str(claim.call["id"]), INTERNAL_ERROR, str(error))
+        await close_refused(socket, str(agent.record["id"]), INTERNAL_ERROR, str(error))
         return
     async with anyio.create_task_group() as tasks:
         with services.live_calls.register(session, room):

@@ -7,7 +7,7 @@ from typing import cast
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from bargein.server.agents.validate import check_rules
+from bargein.server.agents.validate import check_assistant
 from bargein.server.api.auth import PermissionsDep, require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.event_stream import DONE, EventStream, event
@@ -16,7 +16,7 @@ from bargein.server.api.openapi import request_body
 from bargein.server.api.paging import PagingQuery
 from bargein.server.api.resource import BODY_ERRORS, Change, Resource
 from bargein.server.api.services import Services, ServicesDep
-from bargein.wire.assistant import Assistant, without_nulls
+from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import named_by_widget
 from bargein.wire.chat import (
@@ -28,7 +28,7 @@ from bargein.wire.chat import (
     refuse_instructions,
     response_of,
 )
-from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.errors import WireError
 
 router = APIRouter(prefix="/chat", tags=["chats"])
 _private = [Depends(require_private)]
@@ -107,8 +107,8 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
     asked, body = await read_request(request, CreateWebChat, named_by_widget)
     given = without_nulls(body)
     if asked.assistant is not None:
-        _check_assistant(asked.assistant, given["assistant"])
-    permissions.check_assistant(await services.chats.who_answers(given))
+        check_assistant(given["assistant"], "assistant.")
+    permissions.check_assistant(await services.chats.source_of_agent(given))
     if permissions.key == "public":
         refuse_instructions(as_messages(given["input"]))
     over = given.pop("sessionEnd", False)
@@ -171,17 +171,8 @@ def _ready(asked: CreateChat, body: JsonObject) -> JsonObject:
         raise WireError(501, "transport is not supported by this server: text messages need a carrier.")
     given = without_nulls(body)
     if asked.assistant is not None:
-        _check_assistant(asked.assistant, given["assistant"])
+        check_assistant(given["assistant"], "assistant.")
     return given
-
-
-def _check_assistant(assistant: Assistant, body: JsonObject) -> None:
-    check_rules(assistant, "assistant.")
-    known = Assistant.wire_names()
-    try:
-        parse_request(Assistant, {name: value for name, value in body.items() if name in known})
-    except WireError as error:
-        raise bad_request(*(f"assistant.{finding}" for finding in error.messages)) from None
 
 
 async def _with_session(services: Services, given: JsonObject, lasts: object) -> JsonObject:
@@ -203,7 +194,7 @@ async def _whole(services: Services, given: JsonObject, *, over: bool = False) -
     async with services.chats.turn(given) as turn:
         async for _ in services.chats.pieces(turn):
             pass
-        return await services.chats.keep(turn, over=over)
+        return await services.chats.record(turn, over=over)
 
 
 async def _told(
@@ -224,7 +215,7 @@ async def _told(
                 raise
             yield event({**error.body(), "id": turn.chat["id"]}, "error")
             return
-        yield await services.chats.keep(turn, over=over), turn.text
+        yield await services.chats.record(turn, over=over), turn.text
 
 
 async def _as_deltas(services: Services, given: JsonObject, *, over: bool = False) -> AsyncGenerator[bytes]:

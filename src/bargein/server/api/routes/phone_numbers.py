@@ -170,7 +170,7 @@ async def ring(phone_number_id: str, request: Request, services: ServicesDep) ->
     call_id = str(uuid4())
     new = new_inbound_call(asked, str(number["id"]), CallUrls.of(base_url(services, request), call_id))
     call = await services.store.calls.create(new, record_id=call_id)
-    await services.live_calls.receive(call, number)
+    await services.inbound_calls.receive(call, number)
     return JSONResponse(await services.store.calls.get(call_id), 201)
 
 

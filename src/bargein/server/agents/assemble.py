@@ -1,0 +1,232 @@
+"""From a resolved agent to one that can run: its plan, instructions, providers, tools and channel to its owner.
+
+`AgentAssembler` is the only place that does these steps: for calls, for the assistants that take calls over, and for
+chats.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from bargein.call.context import AgentSetup, Providers
+from bargein.call.plan.compile import RulesError
+from bargein.call.plan.variables import Variables
+from bargein.clock import Clock
+from bargein.errors import BargeinError
+from bargein.ports import ChatMessage, Model, ProviderError
+from bargein.server.agents.credentials import ProviderCredentials, credentials_for
+from bargein.server.agents.egress import Egress
+from bargein.server.agents.providers import ProviderFactory
+from bargein.server.agents.resolve import ResolvedAgent, fill_in, parse_assistant, phone_number_of
+from bargein.server.agents.tool_runners import ToolRunnerFactory
+from bargein.server.agents.tools import gather_hook_tools, gather_tools
+from bargein.server.agents.unsupported import CANNOT_START
+from bargein.store import Store
+from bargein.tools.runner import CallToolRunner
+from bargein.webhooks.owner_channel import OwnerChannel
+from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
+from bargein.wire.errors import WireError
+from bargein.wire.redact import without_secrets
+
+
+class AssemblyError(BargeinError):
+    """An agent that cannot be run on this server.
+
+    Attributes:
+        messages: what is wrong with it, as in `WireError.messages`.
+        ended_reason: the `endedReason` of a call that was to run it.
+    """
+
+    def __init__(self, messages: list[str] | str, ended_reason: str) -> None:
+        super().__init__(messages if isinstance(messages, str) else "; ".join(messages))
+        self.messages = messages
+        self.ended_reason = ended_reason
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyAgent:
+    """An agent that a call can run. Close its tool runner when the call is over.
+
+    Attributes:
+        setup: the agent's setup.
+        providers: the agent's providers, with its tool runner and its owner's channel.
+        owner_channel: the call's channel to its owner's server; it sends nothing by itself before it is opened.
+        tool_runner: runs the agent's tools.
+    """
+
+    setup: AgentSetup
+    providers: Providers
+    owner_channel: OwnerChannel
+    tool_runner: CallToolRunner
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyChatAgent:
+    """An agent that a chat can run. Close its tool runner when the chat is answered.
+
+    Attributes:
+        instructions: the messages before the conversation (`model.messages`).
+        model: the language model.
+        tools: the tools that the model may call.
+        tool_runner: runs those of them that need no call.
+    """
+
+    instructions: tuple[ChatMessage, ...]
+    model: Model
+    tools: tuple[JsonObject, ...]
+    tool_runner: CallToolRunner
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An assistant with its templates filled in, and the credentials for its providers."""
+
+    variables: Variables
+    assistant_json: JsonObject
+    assistant: Assistant
+    credentials: ProviderCredentials
+
+
+class AgentAssembler:
+    """Makes running agents of resolved ones.
+
+    Args:
+        store: where tools, credentials and phone numbers are.
+        clock: the time that templates may name.
+        provider_factory: makes the providers.
+        egress: the owners' channels, and the authentication of providers at their owners' servers.
+        tool_runners: makes the tool runners.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        provider_factory: ProviderFactory,
+        egress: Egress,
+        tool_runners: ToolRunnerFactory,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._provider_factory = provider_factory
+        self._egress = egress
+        self._tool_runners = tool_runners
+
+    async def assemble(self, agent: ResolvedAgent, rate_hz: int) -> ReadyAgent:
+        """Assemble the agent with which a call begins, and the call's channel to its owner.
+
+        Args:
+            agent: the agent.
+            rate_hz: sample rate of the call's audio.
+
+        Raises:
+            AssemblyError: the agent cannot be run on this server.
+        """
+        with _assembly_errors():
+            prepared = await self._prepare(agent, agent.variables())
+            number = await phone_number_of(agent.record, self._store)
+            channel = self._egress.owner_channels.channel(agent.record, prepared.assistant_json, number)
+            if number is not None:
+                agent = replace(agent, record={**agent.record, "phoneNumber": without_secrets(number)})
+            return await self._assemble(agent, prepared, rate_hz, channel)
+
+    async def assemble_successor(
+        self, agent: ResolvedAgent, rate_hz: int, owner_channel: OwnerChannel, found: JsonObject
+    ) -> ReadyAgent:
+        """Assemble an agent that takes over a call.
+
+        Args:
+            agent: the agent.
+            rate_hz: sample rate of the call's audio.
+            owner_channel: the call's channel to its owner.
+            found: the variables that the call's tools have set; shared with the agents before.
+
+        Raises:
+            AssemblyError: the agent cannot be run on this server.
+        """
+        with _assembly_errors():
+            prepared = await self._prepare(agent, agent.variables(found))
+            return await self._assemble(agent, prepared, rate_hz, owner_channel)
+
+    async def assemble_chat(self, agent: ResolvedAgent, chat: JsonObject) -> ReadyChatAgent:
+        """Assemble the agent of a chat.
+
+        Args:
+            agent: the agent; its record is what templates and providers see of the chat.
+            chat: the chat's record, with its id and the messages before.
+
+        Raises:
+            AssemblyError: the agent cannot be run on this server.
+        """
+        with _assembly_errors():
+            prepared = await self._prepare(agent, agent.variables())
+            model = self._provider_factory.model(prepared.assistant, agent.record, prepared.credentials)
+        customer: JsonObject = {"customer": agent.record["customer"]} if "customer" in agent.record else {}
+        channel = self._egress.owner_channels.channel(customer, prepared.assistant_json, chat=without_secrets(chat))
+        headers = {"X-Chat-Id": str(chat["id"])}
+        if "sessionId" in chat:
+            headers["X-Session-Id"] = str(chat["sessionId"])
+        runner = self._tool_runners.tools(prepared.assistant_json, channel, prepared.variables, headers)
+        with _closed_on_error(runner):
+            tools = await gather_tools(prepared.assistant_json, self._store, runner)
+        return ReadyChatAgent(instructions_of(prepared.assistant), model, tools, runner)
+
+    async def _prepare(self, agent: ResolvedAgent, variables: Variables) -> _Prepared:
+        assistant_json = await fill_in(agent.assistant_json, variables, self._clock.epoch_ms())
+        assistant = parse_assistant(assistant_json)
+        return _Prepared(variables, assistant_json, assistant, await credentials_for(assistant_json, self._store))
+
+    async def _assemble(
+        self, agent: ResolvedAgent, prepared: _Prepared, rate_hz: int, channel: OwnerChannel
+    ) -> ReadyAgent:
+        record, assistant, assistant_json = agent.record, prepared.assistant, prepared.assistant_json
+        auth = await self._egress.provider_auth(assistant_json)
+        providers = self._provider_factory.providers(assistant, record, rate_hz, prepared.credentials, auth)
+        plan = self._provider_factory.plan(assistant)
+        headers = {"X-Call-Id": str(record.get("id"))}
+        runner = self._tool_runners.tools(assistant_json, channel, prepared.variables, headers)
+        with _closed_on_error(runner):
+            setup = AgentSetup(
+                call=record,
+                assistant=assistant,
+                assistant_json=assistant_json,
+                plan=plan,
+                instructions=instructions_of(assistant),
+                variables=prepared.variables,
+                rejection=agent.rejection,
+                tools=await gather_tools(assistant_json, self._store, runner),
+                hook_tools=await gather_hook_tools(assistant_json, self._store, runner),
+            )
+        return ReadyAgent(setup, replace(providers, line=channel, tools=runner), channel, runner)
+
+
+@contextmanager
+def _assembly_errors() -> Generator[None]:
+    """Raise the errors of an assistant's fields, plans and providers as `AssemblyError`."""
+    try:
+        yield
+    except ProviderError as error:
+        raise AssemblyError(str(error), error.ended_reason) from None
+    except RulesError as error:
+        raise AssemblyError(str(error), CANNOT_START) from None
+    except WireError as error:
+        raise AssemblyError(error.messages, CANNOT_START) from None
+
+
+@contextmanager
+def _closed_on_error(runner: CallToolRunner) -> Generator[None]:
+    """Close a tool runner if what is done with it fails or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        runner.close()
+        raise
+
+
+def instructions_of(assistant: Assistant) -> tuple[ChatMessage, ...]:
+    """Return the messages that stand before the conversation (`model.messages`)."""
+    given = assistant.model.messages if assistant.model is not None else None
+    return tuple(
+        ChatMessage("assistant" if m.role == "function" else m.role, m.content or "") for m in given or () if m.content
+    )
