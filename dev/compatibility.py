@@ -18,7 +18,7 @@ from bargein.call.tools.declarations import INSIDE
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
-from bargein.server.agents.unsupported import NOT_HERE
+from bargein.server.agents.unsupported import CANNOT_START
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
 from bargein.testing.settings import make_settings
@@ -53,7 +53,7 @@ a test checks that it is current.
 
 INTRODUCTIONS = {
     "Providers": f"""An assistant that names a provider of the last column can be stored, changed and read.
-A call with it ends at its start with `{NOT_HERE}`, and its `endedMessage` says what to use
+A call with it ends at its start with `{CANNOT_START}`, and its `endedMessage` says what to use
 instead.""",
 }
 """Sentences between a heading and its table."""
