@@ -13,7 +13,7 @@ from bargein.settings import DEFAULT_PORT, Settings, SettingsError
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="A voice-agent server that speaks Vapi's protocol and yields the floor the instant a person takes it.",
+    help="A voice-agent server with Vapi's API that callers can interrupt.",
 )
 
 
