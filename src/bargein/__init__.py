@@ -1,4 +1,4 @@
-"""A self-hosted voice-agent server that speaks Vapi's protocol and yields the floor the instant a person takes it."""
+"""A self-hosted voice-agent server with Vapi's API that callers can interrupt."""
 
 from importlib.metadata import version
 
