@@ -39,7 +39,7 @@ CODE = [
 ]
 
 UNWRITTEN = {DOCS / "engine.md"}
-"""Pages that are generated later than those that link to them."""
+"""The page that is generated later than those that link to it."""
 
 
 def source_texts() -> list[str]:
