@@ -51,7 +51,8 @@ _FRAMES_PER_S = 500
 _FRAMES_AT_START = 5000
 _FRAMES_AT_ONCE = 16
 
-_FAREWELL_MS = 1000
+_TRAILING_SILENCE_MS = 1000
+"""The silence that is added when a caller leaves a call that goes on, so that its turn ends."""
 
 _log = structlog.get_logger("bargein.server")
 
@@ -66,20 +67,20 @@ async def transport(socket: WebSocket, call_id: str) -> None:
         return
     if (live := services.live_calls.rejoinable(call_id)) is not None:
         session, room = live
-        await _stay(socket, _leg_of(socket, session.setup.call), session, room)
+        await _join(socket, _leg_of(socket, session.setup.call), session, room)
         return
     try:
         async with AsyncExitStack() as stack:
             stack.enter_context(services.live_calls.reserve(call_id))
             agent = await services.live_calls.find(call_id)
-            await _hold(services, socket, agent)
+            await _run_call(services, socket, agent)
     except RefusedError as error:
         await close_refused(socket, call_id, error.close_code, str(error))
     except StoreError as error:
         await close_refused(socket, call_id, TRY_AGAIN_LATER, str(error))
 
 
-async def _hold(services: Services, socket: WebSocket, agent: ResolvedAgent) -> None:
+async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent) -> None:
     leg = _leg_of(socket, agent.record)
     room = Room(leg) if keeps_room(agent.record) else None
     try:
@@ -92,9 +93,9 @@ async def _hold(services: Services, socket: WebSocket, agent: ResolvedAgent) -> 
         with services.live_calls.register(session, room):
             if room is None:
                 tasks.start_soon(leg.run, lambda: session.hang_up("customer-ended-call"))
-                tasks.start_soon(_hold_on, socket, session)
+                tasks.start_soon(_receive_until_end, socket, session)
             else:
-                tasks.start_soon(_stay, socket, leg, session, room)
+                tasks.start_soon(_join, socket, leg, session, room)
             await session.run()
         with anyio.move_on_after(2):
             await leg.done.wait()
@@ -110,31 +111,30 @@ async def _send_end(services: Services, socket: WebSocket, error: StartError) ->
         await socket.send_text(ended.to_text())
 
 
-async def _hold_on(socket: WebSocket, session: CallSession) -> None:
-    """Listen to the caller; the call ends when it goes."""
-    await _listen(socket, session)
+async def _receive_until_end(socket: WebSocket, session: CallSession) -> None:
+    """Receive the caller's frames; the call ends when the caller disconnects."""
+    await _receive(socket, session)
     session.hang_up("customer-ended-call")
 
 
-async def _stay(socket: WebSocket, leg: WebsocketLeg, session: CallSession, room: Room) -> None:
-    """Listen to the caller; the call goes on when it goes, and it may come back by another socket."""
+async def _join(socket: WebSocket, leg: WebsocketLeg, session: CallSession, room: Room) -> None:
+    """Receive the caller's frames; the call goes on when the caller disconnects, and can be joined again."""
     async with anyio.create_task_group() as tasks:
         room.enter(leg, tasks.cancel_scope.cancel)
         tasks.start_soon(leg.run, tasks.cancel_scope.cancel)
-        await _listen(socket, session)
+        await _receive(socket, session)
         tasks.cancel_scope.cancel()
     if room.leave(leg):
-        # so that what it was saying when it went is at an end
         with suppress(FloodError):
-            session.hear(leg.encode(np.zeros(leg.rate_hz * _FAREWELL_MS // 1000, dtype=np.int16)))
+            session.hear(leg.encode(np.zeros(leg.rate_hz * _TRAILING_SILENCE_MS // 1000, dtype=np.int16)))
     else:
         await close_refused(
             socket, session.setup.call_id, POLICY_VIOLATION, "the call has been joined by another socket"
         )
 
 
-async def _listen(socket: WebSocket, session: CallSession) -> None:
-    """Take what the caller's client sends until it goes."""
+async def _receive(socket: WebSocket, session: CallSession) -> None:
+    """Pass the frames of the caller's client to the session until it disconnects or is refused."""
     count = 0
     while True:
         try:
@@ -148,16 +148,16 @@ async def _listen(socket: WebSocket, session: CallSession) -> None:
             break
         count += 1
         try:
-            _take(session, frame, count)
+            _handle_frame(session, frame, count)
         except RefusedError as error:
             await close_refused(socket, session.setup.call_id, error.close_code, str(error))
             break
         if count % _FRAMES_AT_ONCE == 0:
-            await anyio.lowlevel.checkpoint()  # frames that have come already are taken without one
+            await anyio.lowlevel.checkpoint()  # frames that have already arrived are received without one
 
 
-def _take(session: CallSession, frame: MutableMapping[str, Any], count: int) -> None:
-    """Take one frame, the `count`th.
+def _handle_frame(session: CallSession, frame: MutableMapping[str, Any], count: int) -> None:
+    """Pass the `count`th frame to the session.
 
     Raises:
         RefusedError: the socket must be closed.
@@ -166,7 +166,7 @@ def _take(session: CallSession, frame: MutableMapping[str, Any], count: int) -> 
         raise RefusedError("frames come too fast", POLICY_VIOLATION)
     data: bytes | None = frame.get("bytes")
     if data is None:
-        _take_text(session, str(frame.get("text") or ""))
+        _handle_text(session, str(frame.get("text") or ""))
         return
     try:
         session.hear(data)
@@ -177,12 +177,12 @@ def _take(session: CallSession, frame: MutableMapping[str, Any], count: int) -> 
 
 
 def _log_broken(call_id: str, frame: MutableMapping[str, Any]) -> None:
-    """The server itself closes the socket of a client that breaks the protocol or sends too much at once."""
+    """Log the end of a socket that uvicorn closed because its client broke the protocol or sent a too large message."""
     if frame.get("code") in (PROTOCOL_ERROR, INVALID_PAYLOAD, TOO_BIG):
         _log.warning("closed a call's socket", call_id=call_id, code=frame["code"], reason=frame.get("reason"))
 
 
-def _take_text(session: CallSession, text: str) -> None:
+def _handle_text(session: CallSession, text: str) -> None:
     try:
         session.control(_parse(text), by_caller=True)
     except WireError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from typing import cast
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
@@ -29,6 +28,7 @@ from bargein.wire.chat import (
     response_of,
 )
 from bargein.wire.errors import WireError
+from bargein.wire.json import as_object, as_object_or_none
 
 router = APIRouter(prefix="/chat", tags=["chats"])
 _private = [Depends(require_private)]
@@ -73,7 +73,7 @@ async def create_chat(request: Request, services: ServicesDep) -> Response:
     given = _ready(asked, body)
     if asked.stream:
         return EventStream(lambda: _as_deltas(services, given))
-    return JSONResponse(await _whole(services, given), 201)
+    return JSONResponse(await _complete(services, given), 201)
 
 
 @router.post(
@@ -88,7 +88,7 @@ async def create_response(request: Request, services: ServicesDep) -> Response:
     given = _ready(asked, {name: value for name, value in body.items() if name != "model"})
     if asked.stream:
         return EventStream(lambda: _as_response_events(services, given))
-    chat = await _whole(services, given)
+    chat = await _complete(services, given)
     text = "".join(one.get("content") or "" for one in chat["output"] if one["role"] == "assistant")
     return JSONResponse(response_of(chat, text, services.clock.epoch_ms() // 1000))
 
@@ -113,16 +113,15 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
         refuse_instructions(as_messages(given["input"]))
     over = given.pop("sessionEnd", False)
     lasts: object = given.pop("sessionExpirationSeconds", None)
-    laid: object = given.pop("assistantOverrides", None)
-    values: object = cast("JsonObject", laid).get("variableValues") if isinstance(laid, dict) else None
-    if isinstance(values, dict):
+    values = as_object_or_none(as_object(given.pop("assistantOverrides", None)).get("variableValues"))
+    if values is not None:
         given["assistantOverrides"] = {"variableValues": values}
     if "sessionId" not in given and "previousChatId" not in given:
         given = await _with_session(services, given, lasts)
     if asked.stream:
         return EventStream(lambda: _as_deltas(services, given, over=over))
-    chat = await _whole(services, given, over=over)
-    # what tools gave is the owner's, not the page's
+    chat = await _complete(services, given, over=over)
+    # results of tools are for the owner, not for the page
     said = [one for one in chat["output"] if one["role"] == "assistant" and "tool_calls" not in one]
     shown = ("id", "sessionId", "orgId", "createdAt", "updatedAt")
     return JSONResponse({name: chat[name] for name in shown if name in chat} | {"output": said}, 201)
@@ -190,28 +189,28 @@ async def _with_session(services: Services, given: JsonObject, lasts: object) ->
     return {**rest, "sessionId": session["id"]}
 
 
-async def _whole(services: Services, given: JsonObject, *, over: bool = False) -> JsonObject:
+async def _complete(services: Services, given: JsonObject, *, over: bool = False) -> JsonObject:
     async with services.chats.turn(given) as turn:
         async for _ in services.chats.pieces(turn):
             pass
         return await services.chats.record(turn, over=over)
 
 
-async def _told(
-    services: Services, given: JsonObject, tell: Callable[[JsonObject, str], bytes], *, over: bool = False
+async def _stream(
+    services: Services, given: JsonObject, to_event: Callable[[JsonObject, str], bytes], *, over: bool = False
 ) -> AsyncGenerator[bytes | tuple[JsonObject, str]]:
-    """Each piece of an answer as an event; at last the chat that was kept, and the whole text.
+    """Yield each piece of a response as an event, and at the end the stored chat with the whole text.
 
-    An error after the first piece is the last event, and no end is told.
+    An error after the first piece is sent as the last event, without that end.
     """
     async with services.chats.turn(given) as turn:
-        said = False
+        begun = False
         try:
             async for piece in services.chats.pieces(turn):
-                said = True
-                yield tell(turn.chat, piece)
+                begun = True
+                yield to_event(turn.chat, piece)
         except WireError as error:
-            if not said:
+            if not begun:
                 raise
             yield event({**error.body(), "id": turn.chat["id"]}, "error")
             return
@@ -219,7 +218,7 @@ async def _told(
 
 
 async def _as_deltas(services: Services, given: JsonObject, *, over: bool = False) -> AsyncGenerator[bytes]:
-    async for each in _told(services, given, lambda chat, piece: event(delta_event(chat, piece)), over=over):
+    async for each in _stream(services, given, lambda chat, piece: event(delta_event(chat, piece)), over=over):
         yield each if isinstance(each, bytes) else DONE
 
 
@@ -232,14 +231,14 @@ async def _as_response_events(services: Services, given: JsonObject) -> AsyncGen
         count += 1
         return event({"type": kind, "sequence_number": count - 1, **more}, kind)
 
-    def tell(chat: JsonObject, piece: str) -> bytes:
+    def to_event(chat: JsonObject, piece: str) -> bytes:
         place = {"item_id": f"msg_{chat['id']}", "output_index": 0, "content_index": 0}
         begun = b""
         if count == 0:
             begun = numbered("response.created", {"response": response_of(chat, "", created_s, "in_progress")})
         return begun + numbered("response.output_text.delta", {**place, "delta": piece})
 
-    async for each in _told(services, given, tell):
+    async for each in _stream(services, given, to_event):
         if isinstance(each, bytes):
             yield each
             continue
