@@ -59,7 +59,7 @@ async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def keyed(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+async def client_with_keys(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server with both keys; it bears none by itself."""
     async with serve(api_key=PRIVATE, public_key=PUBLIC) as opened:
         yield opened

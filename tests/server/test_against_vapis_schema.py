@@ -57,10 +57,10 @@ async def test_calls_are_vapis(client: httpx.AsyncClient) -> None:
     assert problems("Call", web) == []
 
 
-async def test_what_a_visitor_sees_is_still_a_call(keyed: httpx.AsyncClient) -> None:
+async def test_what_a_visitor_sees_is_still_a_call(client_with_keys: httpx.AsyncClient) -> None:
     server = {"server": {"url": "https://u:p@example.org", "headers": {"a": "b"}, "secret": "s"}}
     body = {"assistant": {**ASSISTANT, **server, "credentials": [{"provider": "openai", "apiKey": "k"}]}}
-    web = (await keyed.post("/call/web", json=body, headers=VISITOR)).json()
+    web = (await client_with_keys.post("/call/web", json=body, headers=VISITOR)).json()
     assert problems("Call", web) == []
     assert web["assistant"]["server"] == {"url": "https://example.org"}
     assert "credentials" not in web["assistant"]

@@ -28,9 +28,9 @@ PRIVATE_ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE_ROUTES)
-async def test_private_routes_need_the_private_key(keyed: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_private_routes_need_the_private_key(client_with_keys: httpx.AsyncClient, method: str, path: str) -> None:
     async def status(headers: dict[str, str]) -> int:
-        return (await keyed.request(method, path, headers=headers)).status_code
+        return (await client_with_keys.request(method, path, headers=headers)).status_code
 
     assert await status(OWNER) not in (401, 403)
     assert await status(VISITOR) == 403
@@ -50,9 +50,9 @@ async def test_private_routes_need_the_private_key(keyed: httpx.AsyncClient, met
         f"Bearer {PRIVATE[:-1]}",
     ],
 )
-async def test_a_wrong_key_opens_nothing(keyed: httpx.AsyncClient, authorization: str) -> None:
+async def test_a_wrong_key_opens_nothing(client_with_keys: httpx.AsyncClient, authorization: str) -> None:
     for path in ("/assistant", "/call/web"):
-        answer = await keyed.post(path, json={"assistant": {}}, headers={"Authorization": authorization})
+        answer = await client_with_keys.post(path, json={"assistant": {}}, headers={"Authorization": authorization})
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.json()["error"] == "Unauthorized"
@@ -60,16 +60,18 @@ async def test_a_wrong_key_opens_nothing(keyed: httpx.AsyncClient, authorization
         assert PUBLIC not in answer.text
 
 
-async def test_a_key_of_other_letters_is_just_wrong(keyed: httpx.AsyncClient) -> None:
-    answer = await keyed.get("/call", headers={"Authorization": "Bearer schlüssel".encode()})
+async def test_a_key_of_other_letters_is_just_wrong(client_with_keys: httpx.AsyncClient) -> None:
+    answer = await client_with_keys.get("/call", headers={"Authorization": "Bearer schlüssel".encode()})
     assert answer.status_code == 401
 
 
-async def test_the_public_key_opens_web_calls(keyed: httpx.AsyncClient) -> None:
-    assert (await keyed.post("/call/web", json={"assistant": {}}, headers=VISITOR)).status_code == 201
-    assert (await keyed.post("/call/web", json={"assistant": {}}, headers=OWNER)).status_code == 201
+async def test_the_public_key_opens_web_calls(client_with_keys: httpx.AsyncClient) -> None:
+    assert (await client_with_keys.post("/call/web", json={"assistant": {}}, headers=VISITOR)).status_code == 201
+    assert (await client_with_keys.post("/call/web", json={"assistant": {}}, headers=OWNER)).status_code == 201
     scheme_is_any_case = {"Authorization": f"bearer  {PUBLIC}"}
-    assert (await keyed.post("/call/web", json={"assistant": {}}, headers=scheme_is_any_case)).status_code == 201
+    assert (
+        await client_with_keys.post("/call/web", json={"assistant": {}}, headers=scheme_is_any_case)
+    ).status_code == 201
 
 
 async def test_without_a_public_key_no_key_is_no_key(serve: Serve) -> None:
@@ -78,9 +80,9 @@ async def test_without_a_public_key_no_key_is_no_key(serve: Serve) -> None:
             assert (await client.post("/call/web", json={"assistant": {}}, headers=headers)).status_code == 401
 
 
-async def test_health_needs_no_key(keyed: httpx.AsyncClient) -> None:
-    assert (await keyed.get("/health")).status_code == 200
-    assert (await keyed.get("/ready")).status_code == 200
+async def test_health_needs_no_key(client_with_keys: httpx.AsyncClient) -> None:
+    assert (await client_with_keys.get("/health")).status_code == 200
+    assert (await client_with_keys.get("/ready")).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8700", "localhost", "LOCALHOST:1", "[::1]:8700", "127.8.9.10"])
@@ -157,24 +159,27 @@ async def preflight(client: httpx.AsyncClient, path: str, origin: str) -> httpx.
     return await client.options(path, headers=headers)
 
 
-async def test_with_keys_any_page_may_start_a_web_call(keyed: httpx.AsyncClient) -> None:
+async def test_with_keys_any_page_may_start_a_web_call(client_with_keys: httpx.AsyncClient) -> None:
     origin = "https://shop.example"
     for path in ("/call/web", "/chat/web"):
-        allowed = await preflight(keyed, path, origin)
+        allowed = await preflight(client_with_keys, path, origin)
         assert allowed.status_code == 200
         assert allowed.headers["access-control-allow-origin"] == "*"
-    answer = await keyed.post("/call/web", json={"assistant": {}}, headers={**VISITOR, "origin": origin})
+    answer = await client_with_keys.post("/call/web", json={"assistant": {}}, headers={**VISITOR, "origin": origin})
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
-    refused = await keyed.post("/call/web", json={"assistant": {}}, headers={"origin": origin})
+    refused = await client_with_keys.post("/call/web", json={"assistant": {}}, headers={"origin": origin})
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "*"  # so that the page can read why
 
 
-async def test_with_keys_no_page_gets_at_the_rest(keyed: httpx.AsyncClient) -> None:
+async def test_with_keys_no_page_gets_at_the_rest(client_with_keys: httpx.AsyncClient) -> None:
     for path in ("/assistant", "/call"):
-        assert "access-control-allow-origin" not in (await preflight(keyed, path, "https://shop.example")).headers
-        answer = await keyed.get(path, headers={**OWNER, "origin": "https://shop.example"})
+        assert (
+            "access-control-allow-origin"
+            not in (await preflight(client_with_keys, path, "https://shop.example")).headers
+        )
+        answer = await client_with_keys.get(path, headers={**OWNER, "origin": "https://shop.example"})
         assert "access-control-allow-origin" not in answer.headers
 
 

@@ -146,16 +146,18 @@ async def test_a_web_call_as_vapis_clients_ask_for_it(client: httpx.AsyncClient)
     assert "There is no assistant" in nobody.text
 
 
-async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(keyed: httpx.AsyncClient) -> None:
-    by_visitor = await keyed.post("/call/web", json={"assistant": INLINE}, headers=VISITOR)
+async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(client_with_keys: httpx.AsyncClient) -> None:
+    by_visitor = await client_with_keys.post("/call/web", json={"assistant": INLINE}, headers=VISITOR)
     assert by_visitor.status_code == 201
     assert "hush" not in by_visitor.text
     assert "u:p@" not in by_visitor.text
     assert by_visitor.json()["assistant"]["model"]["url"] == "https://example.org/v1"
 
-    by_owner = await keyed.get(f"/call/{by_visitor.json()['id']}", headers=OWNER)
+    by_owner = await client_with_keys.get(f"/call/{by_visitor.json()['id']}", headers=OWNER)
     assert by_owner.json()["assistant"] == INLINE
-    assert (await keyed.post("/call/web", json={"assistant": INLINE}, headers=OWNER)).json()["assistant"] == INLINE
+    assert (await client_with_keys.post("/call/web", json={"assistant": INLINE}, headers=OWNER)).json()[
+        "assistant"
+    ] == INLINE
 
 
 @pytest.mark.parametrize(

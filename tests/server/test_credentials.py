@@ -138,10 +138,10 @@ async def test_a_bad_change_changes_nothing(client: httpx.AsyncClient) -> None:
     assert (await client.get(path)).json() == made
 
 
-async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None:
+async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient) -> None:
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("PATCH", "/x"), ("DELETE", "/x")):
         statuses = [
-            (await keyed.request(method, f"/credential{path}", headers=headers)).status_code
+            (await client_with_keys.request(method, f"/credential{path}", headers=headers)).status_code
             for headers in (OWNER, VISITOR, {})
         ]
         assert statuses[0] not in (401, 403)

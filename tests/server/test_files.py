@@ -116,8 +116,10 @@ async def test_a_file_that_is_too_large_is_stopped_on_its_way(client: httpx.Asyn
     assert kept(tmp_path) == []
 
 
-async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None:
+async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient) -> None:
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("GET", "/x/content"), ("DELETE", "/x")):
-        answers = [await keyed.request(method, f"/file{path}", headers=headers) for headers in (OWNER, VISITOR, {})]
+        answers = [
+            await client_with_keys.request(method, f"/file{path}", headers=headers) for headers in (OWNER, VISITOR, {})
+        ]
         assert answers[0].status_code not in (401, 403)
         assert [answer.status_code for answer in answers[1:]] == [403, 401]

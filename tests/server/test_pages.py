@@ -65,8 +65,8 @@ async def test_an_installation_without_a_page_says_so(page: Path, serve: Serve) 
         assert (answer.status_code, answer.json()["message"]) == (404, "This installation has no page.")
 
 
-async def test_the_page_needs_no_key(page: Path, keyed: httpx.AsyncClient) -> None:
-    assert (await keyed.get("/")).status_code == 200
+async def test_the_page_needs_no_key(page: Path, client_with_keys: httpx.AsyncClient) -> None:
+    assert (await client_with_keys.get("/")).status_code == 200
 
 
 async def test_the_page_of_the_package_is_served(client: httpx.AsyncClient) -> None:

@@ -312,9 +312,9 @@ async def test_calls_come_in_pages(client: httpx.AsyncClient) -> None:
         ("GET", "/v2/call"),
     ],
 )
-async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient, method: str, path: str) -> None:
     async def status(headers: dict[str, str]) -> int:
-        return (await keyed.request(method, path, headers=headers)).status_code
+        return (await client_with_keys.request(method, path, headers=headers)).status_code
 
     assert await status(OWNER) not in (401, 403)
     assert await status(VISITOR) == 403

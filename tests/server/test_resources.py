@@ -74,10 +74,12 @@ async def test_an_unknown_id_is_not_found(client: httpx.AsyncClient, resource: R
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_a_request_without_a_key_is_refused(keyed: httpx.AsyncClient, resource: Resource, method: str) -> None:
+async def test_a_request_without_a_key_is_refused(
+    client_with_keys: httpx.AsyncClient, resource: Resource, method: str
+) -> None:
     for path in (path_of(resource, method), path_of(resource, method).rpartition("/")[0]):
         if method == "GET" or path.count("/") == 2:
-            assert (await keyed.request(method, path)).status_code == 401
+            assert (await client_with_keys.request(method, path)).status_code == 401
 
 
 async def test_a_list_is_empty_at_first(client: httpx.AsyncClient, resource: Resource) -> None:

@@ -39,13 +39,13 @@ async def test_all_types_are_listed_and_each_is_a_schema_that_needs_nothing_else
     Draft202012Validator.check_schema({"$defs": parts})
 
 
-async def test_a_schema_is_public_and_cached(keyed: httpx.AsyncClient) -> None:
-    first = await keyed.get(f"/schema/{SEED}.json")
+async def test_a_schema_is_public_and_cached(client_with_keys: httpx.AsyncClient) -> None:
+    first = await client_with_keys.get(f"/schema/{SEED}.json")
     assert first.headers["cache-control"] == "public, max-age=3600"
     assert first.headers["access-control-allow-origin"] == "*"
-    again = await keyed.get(f"/schema/{SEED}.json", headers={"If-None-Match": first.headers["etag"]})
+    again = await client_with_keys.get(f"/schema/{SEED}.json", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    other = await keyed.get("/schema/Call.json", headers={**VISITOR, "If-None-Match": first.headers["etag"]})
+    other = await client_with_keys.get("/schema/Call.json", headers={**VISITOR, "If-None-Match": first.headers["etag"]})
     assert other.status_code == 200
 
 

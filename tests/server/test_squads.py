@@ -73,9 +73,11 @@ async def test_a_member_must_be_there(client: httpx.AsyncClient) -> None:
     assert (await client.get(path)).json() == squad
 
 
-async def test_the_public_key_opens_none_of_it(keyed: httpx.AsyncClient) -> None:
+async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient) -> None:
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("PATCH", "/x"), ("DELETE", "/x")):
-        answers = [await keyed.request(method, f"/squad{path}", headers=headers) for headers in (OWNER, VISITOR, {})]
+        answers = [
+            await client_with_keys.request(method, f"/squad{path}", headers=headers) for headers in (OWNER, VISITOR, {})
+        ]
         assert answers[0].status_code not in (401, 403)
         assert [answer.status_code for answer in answers[1:]] == [403, 401]
 

@@ -32,9 +32,9 @@ async def test_it_says_so_in_the_error_shape(client: httpx.AsyncClient, method: 
     assert body["message"] == f"{method} {url} is not supported by this server: see `bargein docs api`."
 
 
-async def test_a_stranger_is_told_nothing(keyed: httpx.AsyncClient) -> None:
-    assert (await keyed.get("/campaign")).status_code == 401
-    assert (await keyed.get("/campaign", headers=VISITOR)).status_code == 403
+async def test_a_stranger_is_told_nothing(client_with_keys: httpx.AsyncClient) -> None:
+    assert (await client_with_keys.get("/campaign")).status_code == 401
+    assert (await client_with_keys.get("/campaign", headers=VISITOR)).status_code == 403
 
 
 def test_the_document_lists_them() -> None:

@@ -13,6 +13,7 @@ from bargein.server.api.event_stream import DONE, EventStream, event
 from bargein.server.api.filters import conditions
 from bargein.server.api.openapi import request_body
 from bargein.server.api.paging import PagingQuery
+from bargein.server.api.references import check_references
 from bargein.server.api.resource import BODY_ERRORS, Change, Resource
 from bargein.server.api.services import Services, ServicesDep
 from bargein.wire.assistant import without_nulls
@@ -70,7 +71,7 @@ _RESPONDED: dict[int | str, JsonObject] = {
 async def create_chat(request: Request, services: ServicesDep) -> Response:
     """Send a message to an assistant and return its response: whole, or with `stream` as it is generated."""
     asked, body = await read_request(request, CreateChat)
-    given = _ready(asked, body)
+    given = _checked(asked, body)
     if asked.stream:
         return EventStream(lambda: _as_deltas(services, given))
     return JSONResponse(await _complete(services, given), 201)
@@ -85,7 +86,7 @@ async def create_chat(request: Request, services: ServicesDep) -> Response:
 async def create_response(request: Request, services: ServicesDep) -> Response:
     """Do the same in the format of OpenAI's Responses API; not streamed unless `stream` is true, as there."""
     asked, body = await read_request(request, CreateResponse)
-    given = _ready(asked, {name: value for name, value in body.items() if name != "model"})
+    given = _checked(asked, {name: value for name, value in body.items() if name != "model"})
     if asked.stream:
         return EventStream(lambda: _as_response_events(services, given))
     chat = await _complete(services, given)
@@ -160,11 +161,11 @@ async def delete_chat(chat_id: str, services: ServicesDep) -> JSONResponse:
     return await RESOURCE.delete(services, chat_id)
 
 
-def _ready(asked: CreateChat, body: JsonObject) -> JsonObject:
-    """What was asked for, checked as far as it can be without the store.
+def _checked(asked: CreateChat, body: JsonObject) -> JsonObject:
+    """Return the body without nulls, after the checks that need no store.
 
     Raises:
-        WireError: 400 for an assistant that cannot be run, 501 for a carrier that is not here.
+        WireError: 400: the assistant cannot be run; 501: `transport` is given.
     """
     if asked.transport is not None:
         raise WireError(501, "transport is not supported by this server: text messages need a carrier.")
@@ -175,13 +176,12 @@ def _ready(asked: CreateChat, body: JsonObject) -> JsonObject:
 
 
 async def _with_session(services: Services, given: JsonObject, lasts: object) -> JsonObject:
-    """The body with a new session, which remembers who answers."""
+    """Create a session with the assistant and the customer of a body, and return the body with its id instead of them."""
     kept = {name: given[name] for name in ("assistantId", "assistant", "assistantOverrides", "customer")
             if name in given}  # fmt: skip
     if not kept.keys() & {"assistantId", "assistant"}:
         raise WireError(400, "Need either `assistant`, `assistantId` or `sessionId`.")
-    if "assistantId" in kept and await services.store.assistants.get(kept["assistantId"]) is None:
-        raise WireError(400, f"There is no assistant with the id {str(kept['assistantId'])[:80]}.")
+    await check_references(services.store, kept, "assistantId")
     more = {} if lasts is None else {"expirationSeconds": lasts}
     session = await services.store.sessions.create({**kept, **more, "status": "active"})
     await services.owner_events.session(session, "session.created")
