@@ -176,7 +176,7 @@ def _checked(asked: CreateChat, body: JsonObject) -> JsonObject:
 
 
 async def _with_session(services: Services, given: JsonObject, lasts: object) -> JsonObject:
-    """Create a session with the assistant and the customer of a body, and return the body with its id instead of them."""
+    """Create a session with the assistant and customer of a body, and return the body with the session instead."""
     kept = {name: given[name] for name in ("assistantId", "assistant", "assistantOverrides", "customer")
             if name in given}  # fmt: skip
     if not kept.keys() & {"assistantId", "assistant"}:
