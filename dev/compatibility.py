@@ -17,8 +17,8 @@ import httpx
 from bargein.call.tools.declarations import INSIDE
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
-from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
-from bargein.server.agents.unsupported import CANNOT_START
+from bargein.providers.interface import CANNOT_START, EmbeddedProviders
+from bargein.server.agents.providers import ProviderFactory
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
 from bargein.testing.settings import make_settings

@@ -11,7 +11,7 @@ from bargein.audio.pcm import Int16Array, from_float, to_float
 from bargein.audio.voice import WINDOW_SAMPLES
 from bargein.client.clips import levels_db, load_clip
 from bargein.providers.embedded.runtime import Session
-from bargein.providers.embedded.silero import Memory, SileroDetector
+from bargein.providers.embedded.vad import Memory, SileroDetector
 
 RATE_HZ = 16_000
 FRAME_MS = 20

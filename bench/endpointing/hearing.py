@@ -14,8 +14,8 @@ from bargein.audio.pcm import Float32Array, Int16Array
 from bargein.call.hearing.audio_input import AssistantTap, AudioInput
 from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, of_turn
 from bargein.ports import Hear, TurnPause
-from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
-from bargein.providers.embedded.silero import Memory, SileroDetector
+from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
+from bargein.providers.embedded.vad import Memory, SileroDetector
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bench.endpointing.corpus import RATE_HZ, Turn

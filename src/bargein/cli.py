@@ -50,14 +50,14 @@ def serve(
     """Start the server."""
     settings = _settings(host, port)
     from bargein.clock import LoopClock  # noqa: PLC0415  # only this command needs the server, which takes a second
-    from bargein.providers.embedded import Embedded  # noqa: PLC0415
+    from bargein.providers.registry import open_embedded  # noqa: PLC0415
     from bargein.server.app import create_app  # noqa: PLC0415
     from bargein.server.ops import logs  # noqa: PLC0415
     from bargein.server.serving import serve as run  # noqa: PLC0415
 
     clock = LoopClock()
     logs.configure(level=settings.log.level, clock=clock, secrets=settings.secrets())
-    server = create_app(settings, clock=clock, embedded=Embedded(clock, settings.calls.turn_model))
+    server = create_app(settings, clock=clock, embedded=open_embedded(clock, settings.calls.turn_model))
     if problem := run(server, settings.server.host, settings.server.port, lambda bound: _welcome(settings, bound)):
         raise _fail(problem)
 

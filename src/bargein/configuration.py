@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bargein.providers.openai.settings import OpenAiSettings
+from bargein.providers.registry import vendor_sections
 from bargein.settings import Section, Settings
 from bargein.settings.sources import open_sources, read_settings
 from bargein.settings.telephony import TELEPHONY_SECTIONS
@@ -11,7 +11,7 @@ from bargein.settings.telephony import TELEPHONY_SECTIONS
 
 def extension_sections() -> tuple[type[Section], ...]:
     """Return the sections of all carriers and vendors."""
-    return (*TELEPHONY_SECTIONS, OpenAiSettings)
+    return (*TELEPHONY_SECTIONS, *vendor_sections())
 
 
 def load_settings(

@@ -17,7 +17,7 @@ import soxr
 from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
-from bargein.providers.embedded.hibari import HibariVoice
+from bargein.providers.embedded.tts import HibariVoice
 
 RATE_HZ = 16_000
 START_S = 60.0

@@ -19,7 +19,7 @@ import websockets
 from bargein.audio import g711
 from bargein.clock import LoopClock
 from bargein.ports import EndOfTurnDetector, InterruptionClassifier, Model, Transcriber, Voice, VoiceDetector
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.vad import SileroDetector
 from bargein.server.app import create_app
 from bargein.server.serving import Server, config_of, give_up_stuck_peers
 from bargein.testing.settings import make_settings

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from bargein.providers.embedded.demo import DemoModel
+from bargein.providers.embedded.llm import DemoModel
 from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_SERVER_MESSAGES, FINALS_ONLY

@@ -13,7 +13,7 @@ from bargein.ports import ChatMessage, Model, ProviderError
 from bargein.providers.chat import completions_url
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.http import new_client
-from bargein.providers.openai import OpenAiConfig, OpenAiModel
+from bargein.providers.openai.llm import OpenAiConfig, OpenAiModel
 from bargein.testing.fakes import FakeLlm, LlmScript
 
 pytestmark = pytest.mark.anyio

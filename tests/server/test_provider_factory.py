@@ -9,7 +9,7 @@ import pytest
 
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
-from bargein.server.agents.providers import EmbeddedProviders, ProviderFactory
+from bargein.server.agents.providers import ProviderFactory
 from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
@@ -17,6 +17,7 @@ from bargein.wire.assistant import Assistant
 from bargein.wire.errors import parse_request
 
 if TYPE_CHECKING:
+    from bargein.providers.interface import EmbeddedProviders
     from bargein.server.agents.egress import Egress
 
 pytestmark = pytest.mark.anyio

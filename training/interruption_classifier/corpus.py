@@ -17,9 +17,9 @@ import soxr
 
 from bargein.audio import pcm
 from bargein.audio.pcm import Float32Array
-from bargein.providers.embedded.hibari import RATE_HZ as HIBARI_HZ
-from bargein.providers.embedded.hibari import HibariVoice
 from bargein.providers.embedded.interruption_classifier import FLOOR, LISTENING, NO_SPEECH
+from bargein.providers.embedded.tts import RATE_HZ as HIBARI_HZ
+from bargein.providers.embedded.tts import HibariVoice
 
 RATE_HZ = 16_000
 FOLDS = 5

@@ -23,9 +23,9 @@ from bargein.audio.pcm import Float32Array
 from bargein.call.context import Providers
 from bargein.ports import InterruptionScore, Overlap
 from bargein.providers.embedded.interruption_classifier import FLOOR, QUIET_MS, sounds_of, with_the_rest
-from bargein.providers.embedded.moonshine import MoonshineTranscriber
 from bargein.providers.embedded.network import Network
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.stt import MoonshineTranscriber
+from bargein.providers.embedded.vad import SileroDetector
 from bargein.wire.base import JsonObject
 from training.interruption_classifier.corpus import fold_of
 from training.interruption_classifier.scene_player import Played, ScenePlayer

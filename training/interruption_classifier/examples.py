@@ -12,7 +12,7 @@ from bargein.call.hearing.overlap import AGES_MS
 from bargein.providers.embedded.interruption_classifier import FLOOR, LISTENING, NO_SPEECH
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.network import Network
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.vad import SileroDetector
 from training.interruption_classifier.circumstances import CHATTER, Circumstances
 from training.interruption_classifier.corpus import FOLDS, Clip, fold_of, recorded, spoken
 from training.interruption_classifier.fit import fit

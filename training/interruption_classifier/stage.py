@@ -19,9 +19,9 @@ from typing_extensions import override
 from bargein.audio import g711, pcm
 from bargein.audio.pcm import Float32Array, Int16Array
 from bargein.ports import ChatMessage, Hear, InterruptionClassifier, InterruptionScore, Overlap, SpeechChunk, SpokenWord
-from bargein.providers.embedded.moonshine import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.runtime import Session
-from bargein.providers.embedded.silero import Memory
+from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
+from bargein.providers.embedded.vad import Memory
 from bargein.wire.base import JsonObject
 
 WORD_MS = 300

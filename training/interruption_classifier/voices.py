@@ -12,7 +12,7 @@ from bargein.call.hearing.overlap import AGES_MS, LEAD_MS
 from bargein.providers.embedded.interruption_classifier import features
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.runtime import Session
-from bargein.providers.embedded.silero import Memory
+from bargein.providers.embedded.vad import Memory
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from training.interruption_classifier.circumstances import Heard
 

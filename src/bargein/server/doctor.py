@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from bargein import __version__
 from bargein.clock import LoopClock
-from bargein.providers.embedded import Embedded
+from bargein.providers.registry import open_embedded
 from bargein.server.lifespan import DATABASE
 from bargein.server.ops.finding import Finding
 from bargein.server.telephony.checkup import examine_telephony
@@ -39,7 +39,7 @@ def _package(name: str) -> Finding:
 
 
 def _models() -> list[Finding]:
-    embedded = Embedded(LoopClock())
+    embedded = open_embedded(LoopClock())
     try:
         return [
             Finding(check.name, ok=check.ok, detail=check.detail, fix="" if check.ok else "see the detail")

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from bargein.clock import Clock
 from bargein.ports import ProviderError, StoreError, StoreFullError
-from bargein.providers.embedded import Embedded
 from bargein.providers.http import new_client
+from bargein.providers.registry import open_embedded
 from bargein.server.agents.assemble import AgentAssembler
 from bargein.server.agents.egress import Egress, open_egress
 from bargein.server.agents.providers import ProviderFactory
@@ -112,7 +112,7 @@ async def _open(
     stack: AsyncExitStack, settings: Settings, clock: Clock, store: Store, embedded: Warmable | None
 ) -> _Opened:
     client = await stack.enter_async_context(new_client())
-    providers = embedded or Embedded(clock, settings.calls.turn_model)
+    providers = embedded or open_embedded(clock, settings.calls.turn_model)
     stack.callback(providers.close)
     metrics = Metrics()
     egress = await stack.enter_async_context(open_egress(settings, clock, store.credentials, metrics.delivered))

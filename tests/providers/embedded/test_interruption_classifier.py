@@ -13,7 +13,7 @@ from bargein.ports import Overlap, ProviderError
 from bargein.providers.embedded import interruption_classifier
 from bargein.providers.embedded.interruption_classifier import FLOOR, EmbeddedInterruptionClassifier
 from bargein.providers.embedded.moonshine_model import MoonshineModel
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.vad import SileroDetector
 from bargein.turns.interruption.evidence import threshold
 from tests.speech import SPEECH, manifest
 

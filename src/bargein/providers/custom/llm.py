@@ -1,12 +1,13 @@
-"""Vapi's `custom-llm`: the user's own model behind an OpenAI-compatible URL."""
+"""Vapi's `custom-llm`: the owner's model behind an OpenAI-compatible URL."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import httpx
+from typing_extensions import override
 
-from bargein.ports import ChatMessage, ToolCall
+from bargein.ports import ChatMessage, Model, ToolCall
 from bargein.providers.chat import (
     DEFAULT_MAX_TOKENS,
     DEFAULT_TEMPERATURE,
@@ -16,6 +17,9 @@ from bargein.providers.chat import (
     stream_chat,
 )
 from bargein.providers.http import endpoint
+from bargein.providers.interface import Resources
+from bargein.providers.options import read_headers, read_sampling
+from bargein.wire import providers as wire
 from bargein.wire.base import JsonObject
 
 MetadataSendMode = Literal["variable", "destructured", "off"]
@@ -25,20 +29,20 @@ _ABOUT_THE_CALL = ("call", "phoneNumber", "customer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomLlmConfig:
-    """`CustomLLMModel` of Vapi's schema, settled.
+    """The configuration of a `CustomLlm`: Vapi's `CustomLLMModel` with its defaults.
 
     Attributes:
         url: base URL, to which `/chat/completions` is added where it is missing.
         model: name of the model.
         headers: sent with each request. Vapi ignores an `Authorization` here; we send it unless `api_key` is set,
-            because a server of one's own may have no credential store.
+            because the owner may have stored no credential.
         api_key: bearer key (Vapi's `custom-llm` credential).
         timeout_s: `timeoutSeconds`: the longest wait for the first text, and between two pieces of text.
-        temperature: as the schema has it, 0 to 2.
+        temperature: 0 to 2, as in Vapi's schema.
         max_tokens: `maxTokens`, the longest reply.
         metadata_send_mode: `metadataSendMode`. `variable` adds `metadata`, `call`, `phoneNumber` and `customer` to the
             request, `destructured` adds the fields of the metadata in place of `metadata`, `off` adds nothing.
-        context: what is known of the call: `metadata`, `call`, `phoneNumber`, `customer`, without secrets.
+        context: the call: `metadata`, `call`, `phoneNumber`, `customer`, without secrets.
     """
 
     url: str
@@ -52,11 +56,11 @@ class CustomLlmConfig:
     context: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
-class CustomLlm:
-    """A `bargein.ports.Model` at the user's URL, for one call.
+class CustomLlm(Model):
+    """A model at the owner's URL, for one call.
 
     Args:
-        config: see there.
+        config: the server and the request's fields.
         client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
 
     Raises:
@@ -83,10 +87,10 @@ class CustomLlm:
             timeout_s=config.timeout_s,
         )
 
+    @override
     def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
     ) -> AsyncGenerator[str | ToolCall]:
-        """See `bargein.ports.Model.reply`; the failures are those of `bargein.providers.chat.stream_chat`."""
         return stream_chat(self._client, self._server, messages, tools)
 
 
@@ -100,3 +104,23 @@ def _context_fields(config: CustomLlmConfig) -> dict[str, Any]:
     if not isinstance(metadata, Mapping):
         return fields
     return {**cast("Mapping[str, Any]", metadata), **fields}
+
+
+def create_model(config: wire.CustomLlm, resources: Resources) -> CustomLlm:
+    """Make the model of one call.
+
+    Raises:
+        ProviderError: the URL or a header is unusable.
+    """
+    seconds = config.timeout_seconds
+    settled = CustomLlmConfig(
+        url=config.url,
+        model=config.model,
+        headers=read_headers(config.headers),
+        metadata_send_mode=config.metadata_send_mode or "variable",
+        api_key=resources.api_key("custom-llm"),
+        context=resources.context,
+        timeout_s=float(seconds) if seconds else DEFAULT_TIMEOUT_S,
+        **read_sampling(config.temperature, config.max_tokens),
+    )
+    return CustomLlm(settled, resources.guarded_client)

@@ -26,6 +26,9 @@ from bargein.providers.http import (
     json_object,
     with_secret,
 )
+from bargein.providers.interface import Resources
+from bargein.providers.options import read_headers, read_timeout
+from bargein.wire import providers as wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -320,3 +323,16 @@ def _read_response(message: str | bytes) -> tuple[str, str, bool, float | None]:
     sure: object = response.get("confidence")
     known = isinstance(sure, int | float) and not isinstance(sure, bool) and 0 <= sure <= 1
     return text, str(channel), kind == "final", float(cast("float", sure)) if known else None
+
+
+def create_transcriber(config: wire.CustomTranscriber, resources: Resources) -> CustomTranscriber:
+    """Make the transcriber of one call.
+
+    Raises:
+        ProviderError: the URL or a header is unusable.
+    """
+    server = config.server
+    settled = CustomTranscriberConfig(
+        url=server.url or "", secret=server.secret, headers=read_headers(server.headers), **read_timeout(server)
+    )
+    return CustomTranscriber(settled, resources.clock, resources.addresses, resources.auth)

@@ -10,8 +10,11 @@ import httpx
 
 from bargein.clock import Clock
 from bargein.ports import ProviderError, ServerError, SpeechChunk
-from bargein.providers.custom.audio_frames import json_chunks, raw_chunks
+from bargein.providers.custom.tts_frames import json_chunks, raw_chunks
 from bargein.providers.http import StreamError, endpoint, lines, sse_data, with_secret
+from bargein.providers.interface import Resources
+from bargein.providers.options import read_headers, read_timeout
+from bargein.wire import providers as wire
 
 FAILED = "pipeline-error-custom-voice-failed"
 
@@ -155,3 +158,26 @@ class CustomVoice:
 
     def _failure(self, what: str) -> ProviderError:
         return ProviderError(f"the voice's server {self._endpoint.name} {what}", ended_reason=FAILED)
+
+
+def create_voice(config: wire.CustomVoice, resources: Resources, sample_rate_hz: int) -> CustomVoice:
+    """Make the voice of one call.
+
+    `timeoutSeconds` limits the wait for the first audio; a shorter one than the limit between chunks limits that, too.
+
+    Raises:
+        ProviderError: the URL or a header is unusable.
+    """
+    server = config.server
+    timeout_s = read_timeout(server).get("timeout_s")
+    settled = CustomVoiceConfig(
+        url=server.url or "",
+        sample_rate_hz=sample_rate_hz,
+        secret=server.secret,
+        headers=read_headers(server.headers),
+        voice_id=config.voice_id,
+        context={name: value for name, value in resources.context.items() if name != "metadata"},
+        timeout_s=DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s,
+        chunk_timeout_s=DEFAULT_CHUNK_TIMEOUT_S if timeout_s is None else min(timeout_s, DEFAULT_CHUNK_TIMEOUT_S),
+    )
+    return CustomVoice(settled, resources.guarded_client, resources.clock, resources.auth)

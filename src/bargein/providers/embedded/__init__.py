@@ -1,97 +1,18 @@
-"""The models inside the package: voice detection, transcription, a voice, a scripted model; one of each a process."""
+"""The models inside the package, for Vapi's provider `vapi`; one object of them (`models.Embedded`) serves all calls.
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+By capability: `stt` (Moonshine), `tts` (Hibari), `llm` (a script), `vad` (Silero), `interruption_classifier`,
+`end_of_turn` and `smart_turn`. `runtime` is the only module that knows onnxruntime.
+"""
 
-import anyio
+from bargein.providers.embedded.models import Embedded
+from bargein.providers.interface import ModelPart, TranscriberPart, VendorSpec, VoicePart
+from bargein.wire.providers import EmbeddedModel, EmbeddedTranscriber, EmbeddedVoice
 
-from bargein.clock import Clock
-from bargein.ports import ProviderError
-from bargein.providers.embedded.demo import DemoModel
-from bargein.providers.embedded.end_of_turn import EmbeddedEndOfTurnDetector
-from bargein.providers.embedded.hibari import HibariVoice
-from bargein.providers.embedded.interruption_classifier import EmbeddedInterruptionClassifier
-from bargein.providers.embedded.moonshine import MoonshineTranscriber
-from bargein.providers.embedded.silero import SileroDetector
-from bargein.providers.embedded.smart_turn import SmartTurnDetector
+VENDOR = VendorSpec(
+    name="embedded",
+    transcribers={"vapi": TranscriberPart(EmbeddedTranscriber, lambda _config, given: given.embedded.transcriber)},
+    models={"vapi": ModelPart(EmbeddedModel, lambda _config, given: given.embedded.model)},
+    voices={"vapi": VoicePart(EmbeddedVoice, lambda _config, given, _rate_hz: given.embedded.voice)},
+)
 
-TurnModel = Literal["embedded", "smart-turn"]
-"""Which model judges pauses (`BARGEIN_TURN_MODEL`)."""
-
-
-class Check(NamedTuple):
-    """Whether a part works.
-
-    Attributes:
-        name: what it is.
-        ok: whether it works.
-        detail: how long it took to load, or what is wrong and how to mend it.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class Embedded:
-    """Holds the embedded providers, shared by all calls; nothing is loaded before it is used or warmed up.
-
-    Args:
-        clock: the one clock.
-        turn_model: which model judges pauses.
-
-    Attributes:
-        detector: hears voices.
-        transcriber: understands words.
-        voice: speaks.
-        model: answers.
-        judge: tells voices that take the floor from those that do not.
-        turn_judge: tells the end of a turn from a pause in it.
-    """
-
-    def __init__(self, clock: Clock, turn_model: TurnModel = "embedded") -> None:
-        self._clock = clock
-        self.detector = SileroDetector()
-        self.transcriber = MoonshineTranscriber()
-        self.voice = HibariVoice()
-        self.model = DemoModel()
-        self.judge = EmbeddedInterruptionClassifier(self.transcriber.model)
-        self.end_of_turn_detector = (
-            SmartTurnDetector() if turn_model == "smart-turn" else EmbeddedEndOfTurnDetector(self.transcriber.model)
-        )
-
-    async def warm_up(self) -> None:
-        """Load everything, off the event loop; takes a second or two.
-
-        Raises:
-            ProviderError: something is missing or broken; the rest may still be loaded later, by its use.
-        """
-        await anyio.to_thread.run_sync(self.detector.load)
-        await self.transcriber.warm_up()
-        await self.voice.warm_up()
-        await anyio.to_thread.run_sync(self.judge.load)
-        await anyio.to_thread.run_sync(self.end_of_turn_detector.load)
-
-    def check(self) -> list[Check]:
-        """Load everything, and tell what works; blocks, for a command line."""
-        return [
-            self._check("voice detection (Silero)", self.detector.load),
-            self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
-            self._check("voice (hibari, English)", self.voice.load),
-            self._check("interruptions (floor judge)", self.judge.load),
-            self._check("turn ends (judge of pauses)", self.end_of_turn_detector.load),
-        ]
-
-    def close(self) -> None:
-        """Stop the threads; calls that still use them fail."""
-        self.detector.close()
-        self.transcriber.close()
-        self.voice.close()
-
-    def _check(self, name: str, load: Callable[[], object]) -> Check:
-        began_ms = self._clock.monotonic_ms()
-        try:
-            load()
-        except ProviderError as error:
-            return Check(name, ok=False, detail=str(error))
-        return Check(name, ok=True, detail=f"loaded in {self._clock.monotonic_ms() - began_ms:.0f} ms")
+__all__ = ["VENDOR", "Embedded"]

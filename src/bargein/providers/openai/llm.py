@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 import httpx
+from typing_extensions import override
 
-from bargein.ports import ChatMessage, ToolCall
+from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
 from bargein.providers.chat import (
     DEFAULT_MAX_TOKENS,
     DEFAULT_TEMPERATURE,
@@ -16,6 +17,10 @@ from bargein.providers.chat import (
     stream_chat,
 )
 from bargein.providers.http import endpoint
+from bargein.providers.interface import CANNOT_START, Resources
+from bargein.providers.openai.settings import OpenAiSettings
+from bargein.providers.options import read_sampling
+from bargein.wire import providers as wire
 from bargein.wire.base import JsonObject
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
@@ -31,13 +36,13 @@ _REASONS_BY_CODE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAiConfig:
-    """`OpenAIModel` of Vapi's schema, settled, with the process's own key.
+    """The configuration of an `OpenAiModel`: Vapi's `OpenAIModel` with the server's own key.
 
     Attributes:
         model: name of the model.
-        api_key: `OPENAI_API_KEY`; a server on this machine may want none.
+        api_key: of the owner's credential, or `OPENAI_API_KEY`; a server on this machine may need none.
         base_url: `OPENAI_BASE_URL`: another server than OpenAI's.
-        temperature: as the schema has it, 0 to 2; left out for OpenAI's reasoning models, which refuse it.
+        temperature: 0 to 2, as in Vapi's schema; left out for OpenAI's reasoning models, which refuse it.
         max_tokens: `maxTokens`, the longest reply.
         timeout_s: the longest wait for the first text, and between two pieces of text.
     """
@@ -50,11 +55,11 @@ class OpenAiConfig:
     timeout_s: float = DEFAULT_TIMEOUT_S
 
 
-class OpenAiModel:
-    """A `bargein.ports.Model` at OpenAI or a compatible server.
+class OpenAiModel(Model):
+    """A model at OpenAI or a compatible server.
 
     Args:
-        config: see there.
+        config: the model and the server.
         client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
 
     Raises:
@@ -83,8 +88,28 @@ class OpenAiModel:
             reasons_by_code=_REASONS_BY_CODE,
         )
 
+    @override
     def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
     ) -> AsyncGenerator[str | ToolCall]:
-        """See `bargein.ports.Model.reply`; the failures are those of `bargein.providers.chat.stream_chat`."""
         return stream_chat(self._client, self._server, messages, tools)
+
+
+def create_model(config: wire.OpenAiModel, resources: Resources) -> OpenAiModel:
+    """Make the model of one call.
+
+    Raises:
+        ProviderError: there is no key, and no server of the operator's that may need none.
+    """
+    settings = resources.settings.section(OpenAiSettings)
+    key = resources.api_key("openai") or settings.api_key
+    if key is None and settings.base_url is None:
+        raise ProviderError(
+            "model provider openai needs a key: add a credential or set OPENAI_API_KEY, "
+            "or OPENAI_BASE_URL for a compatible server",
+            ended_reason=CANNOT_START,
+        )
+    options = read_sampling(config.temperature, config.max_tokens)
+    return OpenAiModel(
+        OpenAiConfig(model=config.model, api_key=key, base_url=settings.base_url, **options), resources.client
+    )

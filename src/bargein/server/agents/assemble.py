@@ -14,13 +14,13 @@ from bargein.call.plan.variables import Variables
 from bargein.clock import Clock
 from bargein.errors import BargeinError
 from bargein.ports import ChatMessage, Model, ProviderError
+from bargein.providers.interface import CANNOT_START
 from bargein.server.agents.credentials import ProviderCredentials, credentials_for
 from bargein.server.agents.egress import Egress
 from bargein.server.agents.providers import ProviderFactory
 from bargein.server.agents.resolve import ResolvedAgent, fill_in, parse_assistant, phone_number_of
 from bargein.server.agents.tool_runners import ToolRunnerFactory
 from bargein.server.agents.tools import gather_hook_tools, gather_tools
-from bargein.server.agents.unsupported import CANNOT_START
 from bargein.store import Store
 from bargein.tools.runner import CallToolRunner
 from bargein.webhooks.owner_channel import OwnerChannel

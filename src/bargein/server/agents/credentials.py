@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none, as_objects, as_string, as_strings
+from bargein.wire.json import as_object_or_none, as_objects, as_strings
 
 ProviderCredentials = Mapping[str, JsonObject]
 """Provider -> the credential for it, with its secrets."""
@@ -29,8 +29,3 @@ async def credentials_for(assistant_json: JsonObject, store: Store) -> ProviderC
         for credential in await store.credentials.list(Query(limit=1, where={"provider": provider})):
             found[provider] = credential
     return found
-
-
-def api_key(credentials: ProviderCredentials, provider: str) -> str | None:
-    """Return the API key in a provider's credential; None where there is no credential or no key in it."""
-    return as_string(credentials.get(provider, {}).get("apiKey")) or None

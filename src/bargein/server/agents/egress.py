@@ -11,7 +11,7 @@ import httpx
 from bargein.clock import Clock
 from bargein.ports import Credentials, ProviderError, ServerError
 from bargein.providers.http import new_client
-from bargein.server.agents.unsupported import CANNOT_START
+from bargein.providers.interface import CANNOT_START
 from bargein.settings import Settings
 from bargein.webhooks.authentication import Authentication
 from bargein.webhooks.guard import AddressGuard

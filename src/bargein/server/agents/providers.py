@@ -1,87 +1,51 @@
-"""Casting: from an assistant to the providers of one call."""
+"""Selection of the providers of one call: the vendor of each part of an assistant, by the list of vendors."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import TypeVar
 
 import httpx
+from pydantic import ValidationError
 
+from bargein.call.context import Providers
 from bargein.call.plan.compile import compile_plan
-from bargein.call.session import Providers
 from bargein.clock import Clock
-from bargein.ports import (
-    EndOfTurnDetector,
-    InterruptionClassifier,
-    Model,
-    ProviderError,
-    Transcriber,
-    Voice,
-    VoiceDetector,
-)
-from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
-from bargein.providers.custom.stt import CustomTranscriber, CustomTranscriberConfig
-from bargein.providers.custom.tts import DEFAULT_CHUNK_TIMEOUT_S, CustomVoice, CustomVoiceConfig
-from bargein.providers.openai import OpenAiConfig, OpenAiModel
-from bargein.providers.openai.settings import OpenAiSettings
-from bargein.server.agents.credentials import ProviderCredentials, api_key
-from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
-from bargein.server.agents.unsupported import (
+from bargein.ports import Model, ProviderError, Transcriber, Voice
+from bargein.providers.interface import (
+    BUILT_IN,
     CANNOT_START,
-    unsupported_model,
-    unsupported_transcriber,
-    unsupported_voice,
+    EmbeddedProviders,
+    ModelPart,
+    PartName,
+    Resources,
+    TranscriberPart,
+    VoicePart,
 )
+from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
+from bargein.server.agents.credentials import ProviderCredentials
+from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
+from bargein.server.agents.unsupported import unsupported_provider
 from bargein.settings import Settings
 from bargein.turns import Plan
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
-from bargein.wire.base import JsonObject
-from bargein.wire.plans import Server
+from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.errors import findings
+from bargein.wire.json import as_object_or_none
 from bargein.wire.redact import without_secrets
 
-
-class EmbeddedProviders(Protocol):
-    """The models inside the package."""
-
-    @property
-    def detector(self) -> VoiceDetector:
-        """Hears voices."""
-        ...
-
-    @property
-    def transcriber(self) -> Transcriber:
-        """Understands words."""
-        ...
-
-    @property
-    def voice(self) -> Voice:
-        """Speaks."""
-        ...
-
-    @property
-    def model(self) -> Model:
-        """Answers."""
-        ...
-
-    @property
-    def judge(self) -> InterruptionClassifier | None:
-        """Tells voices that take the floor from those that do not; None: a voice's length decides."""
-        ...
-
-    @property
-    def end_of_turn_detector(self) -> EndOfTurnDetector | None:
-        """Tells the end of a turn from a pause in it; None: the words decide."""
-        ...
+_PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
 
 
 class ProviderFactory:
-    """Finds the providers of a call.
+    """Creates the providers of calls and chats; the vendors come from `bargein.providers.registry`.
 
     Args:
-        settings: for the keys of providers that this server has accounts with.
+        settings: the server's settings, with the section of each vendor.
         clock: the one clock.
-        client: the HTTP client that all calls share, for servers that the operator has named.
+        client: the HTTP client that all calls share, for vendors' hosts and servers that the operator's settings name.
         embedded: the models inside the package.
-        outside: the way to servers that assistants name.
+        egress: the guarded way to servers that assistants name.
     """
 
     def __init__(
@@ -106,31 +70,31 @@ class ProviderFactory:
         keys: ProviderCredentials = MappingProxyType({}),
         auth: ProviderAuth = NO_AUTH,
     ) -> Providers:
-        """The providers of a call whose audio has `rate_hz`.
+        """Create the providers of a call.
 
         Args:
             assistant: the assistant.
             call: the call's JSON.
-            rate_hz: of the audio in both directions.
+            rate_hz: the sample rate of the call's audio in both directions.
             keys: the owner's credentials for the assistant's providers.
-            auth: proves to servers that the assistant names who asks.
+            auth: signs requests to servers that the assistant names.
 
         Raises:
-            ProviderError: the assistant wants one that this server does not have; the text says what to do.
+            ProviderError: the assistant names one that this server does not have; the text says what to do.
         """
         context = _context(assistant, call)
         return Providers(
             detector=self._embedded.detector,
-            transcriber=self._transcriber(assistant.transcriber, auth),
-            model=self._model(assistant.model, context, keys),
-            voice=self._voice(assistant.voice, context, rate_hz, auth),
+            transcriber=self._transcriber(assistant.transcriber, self._resources(context, keys, auth.transcriber)),
+            model=self._model(assistant.model, self._resources(context, keys)),
+            voice=self._voice(assistant.voice, self._resources(context, keys, auth.voice), rate_hz),
             judge=self._embedded.judge,
             cancels_echo=self._settings.calls.cancels_echo(rate_hz),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
         )
 
     def plan(self, assistant: Assistant) -> Plan:
-        """The plan of a call, as the assistant and this server's settings have it.
+        """Compile the plan of a call from the assistant and this server's settings.
 
         Raises:
             RulesError: the assistant's plans contradict themselves.
@@ -138,120 +102,84 @@ class ProviderFactory:
         return compile_plan(assistant, drafts=self._settings.calls.early_replies)
 
     def model(self, assistant: Assistant, call: JsonObject, keys: ProviderCredentials) -> Model:
-        """The model of a conversation in text alone; see `providers`.
+        """Return the model of a conversation in text alone.
+
+        Args:
+            assistant: the assistant.
+            call: the chat's JSON.
+            keys: the owner's credentials for the assistant's providers.
 
         Raises:
-            ProviderError: the assistant wants one that this server does not have; the text says what to do.
+            ProviderError: the assistant names one that this server does not have; the text says what to do.
         """
-        return self._model(assistant.model, _context(assistant, call), keys)
+        return self._model(assistant.model, self._resources(_context(assistant, call), keys))
 
-    def _transcriber(self, asked: wire.AssistantTranscriber | None, auth: ProviderAuth) -> Transcriber:
-        match asked:
-            case None | wire.EmbeddedTranscriber():
-                return self._embedded.transcriber
-            case wire.CustomTranscriber(server=server):
-                config = CustomTranscriberConfig(
-                    url=server.url or "", secret=server.secret, headers=_headers(server), **_timeout(server)
-                )
-                return CustomTranscriber(config, self._clock, self._egress.guard, auth.transcriber)
-            case _:
-                raise unsupported_transcriber(asked.provider)
-
-    def _model(self, asked: wire.AssistantModel | None, context: JsonObject, keys: ProviderCredentials) -> Model:
-        match asked:
-            case None | wire.EmbeddedModel():
-                return self._embedded.model
-            case wire.CustomLlm():
-                seconds = asked.timeout_seconds
-                timeout: dict[str, Any] = {"timeout_s": float(seconds)} if seconds else {}
-                config = CustomLlmConfig(
-                    url=asked.url,
-                    model=asked.model,
-                    headers={name: str(value) for name, value in (asked.headers or {}).items()},
-                    metadata_send_mode=asked.metadata_send_mode or "variable",
-                    api_key=api_key(keys, "custom-llm"),
-                    context=context,
-                    **_sampling(asked),
-                    **timeout,
-                )
-                return CustomLlm(config, self._egress.client)
-            case wire.OpenAiModel():
-                return self._openai(asked, api_key(keys, "openai"))
-            case _:
-                raise unsupported_model(asked.provider)
-
-    def _openai(self, asked: wire.OpenAiModel, own_key: str | None) -> Model:
-        settings = self._settings.section(OpenAiSettings)
-        key = own_key or settings.api_key
-        if key is None and settings.base_url is None:
-            raise ProviderError(
-                "model provider openai needs a key: add a credential or set OPENAI_API_KEY, "
-                "or OPENAI_BASE_URL for a compatible server",
-                ended_reason=CANNOT_START,
-            )
-        config = OpenAiConfig(
-            model=asked.model,
-            api_key=key,
-            base_url=settings.base_url,
-            **_sampling(asked),
+    def _resources(self, context: JsonObject, keys: ProviderCredentials, auth: httpx.Auth | None = None) -> Resources:
+        return Resources(
+            settings=self._settings,
+            clock=self._clock,
+            client=self._client,
+            guarded_client=self._egress.client,
+            addresses=self._egress.guard,
+            embedded=self._embedded,
+            credentials=keys,
+            auth=auth,
+            context=context,
         )
-        return OpenAiModel(config, self._client)
 
-    def _voice(self, asked: wire.AssistantVoice | None, context: JsonObject, rate_hz: int, auth: ProviderAuth) -> Voice:
-        match asked:
-            case None | wire.EmbeddedVoice():
-                return self._embedded.voice
-            case wire.CustomVoice(server=server):
-                timeout = _timeout(server)
-                if timeout:  # who is given two seconds to begin gets no ten for the rest
-                    timeout["chunk_timeout_s"] = min(timeout["timeout_s"], DEFAULT_CHUNK_TIMEOUT_S)
-                config = CustomVoiceConfig(
-                    url=server.url or "",
-                    sample_rate_hz=rate_hz,
-                    secret=server.secret,
-                    headers=_headers(server),
-                    voice_id=asked.voice_id,
-                    context={name: value for name, value in context.items() if name != "metadata"},
-                    **timeout,
-                )
-                return CustomVoice(config, self._egress.client, self._clock, auth.voice)
-            case _:
-                raise unsupported_voice(asked.provider)
+    def _transcriber(self, given: wire.AssistantTranscriber | None, resources: Resources) -> Transcriber:
+        part, config = _find("transcriber", TRANSCRIBERS, given)
+        return part.create(config, resources)
+
+    def _model(self, given: wire.AssistantModel | None, resources: Resources) -> Model:
+        part, config = _find("model", MODELS, given)
+        return part.create(config, resources)
+
+    def _voice(self, given: wire.AssistantVoice | None, resources: Resources, rate_hz: int) -> Voice:
+        part, config = _find("voice", VOICES, given)
+        return part.create(config, resources, rate_hz)
 
 
-def _sampling(asked: wire.CustomLlm | wire.OpenAiModel) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if asked.temperature is not None:
-        given["temperature"] = float(asked.temperature)
-    if asked.max_tokens is not None:
-        given["max_tokens"] = int(asked.max_tokens)
-    return given
+def _find(
+    name: PartName,
+    parts: Mapping[str, _PartT],
+    given: wire.AssistantTranscriber | wire.AssistantModel | wire.AssistantVoice | None,
+) -> tuple[_PartT, WireModel]:
+    """Return the vendor's part that serves `given`, and `given` as that vendor's type.
 
-
-def _timeout(server: Server) -> dict[str, Any]:
-    return {} if server.timeout_seconds is None else {"timeout_s": float(server.timeout_seconds)}
-
-
-def _headers(server: Server) -> dict[str, str]:
-    return {name: str(value) for name, value in (server.headers or {}).items()}
+    Raises:
+        ProviderError: no vendor serves it, or it is not what that vendor's type requires.
+    """
+    provider = BUILT_IN if given is None else given.provider
+    part = parts.get(provider)
+    if part is None:
+        raise unsupported_provider(name, provider)
+    if isinstance(given, part.config):
+        return part, given
+    data = {"provider": provider} if given is None else given.to_json()
+    try:
+        return part, part.config.from_json(data)
+    except ValidationError as error:
+        wrong = "; ".join(findings(error, data))
+        raise ProviderError(f"the {name} of provider {provider}: {wrong}", ended_reason=CANNOT_START) from None
 
 
 _BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber", "monitor")
-"""What of its record a provider is not told with a call. By `monitor` one can steer it: that is for its owner alone."""
+"""Fields of a call that providers do not get. The URLs in `monitor` control the call: they are for its owner alone."""
 
 
 def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
-    """What providers are told of the call: Vapi's fields, without secrets.
+    """Return the call as providers get it: Vapi's fields, without secrets.
 
-    A stored number stands beside the call: `phoneNumber` within it has another type in Vapi's contract.
+    A stored phone number is a field beside the call: `phoneNumber` within the call has another type in Vapi's contract.
     """
     metadata: object = assistant.metadata or call.get("metadata")
-    told: JsonObject = {
+    context: JsonObject = {
         "call": without_secrets({n: v for n, v in call.items() if n not in _BESIDE_THE_CALL}),
         "metadata": metadata,
     }
     for name in ("customer", "phoneNumber"):
-        value: object = call.get(name)
-        if isinstance(value, dict):
-            told[name] = without_secrets(cast("JsonObject", value))
-    return {name: value for name, value in told.items() if value is not None}
+        about = as_object_or_none(call.get(name))
+        if about is not None:
+            context[name] = without_secrets(about)
+    return {name: value for name, value in context.items() if value is not None}

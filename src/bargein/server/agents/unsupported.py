@@ -1,53 +1,34 @@
-"""Errors for a provider that an assistant names and this server has no adapter for, with what to use instead."""
+"""Errors for a provider that an assistant names and no vendor serves; they say what to set instead."""
+
+from collections.abc import Iterable
 
 from bargein.ports import ProviderError
-
-CANNOT_START = "call.start.error-get-resources-validation"
-"""The `endedReason` of a call whose assistant names something that this server does not have."""
-
-_OPENAI_COMPATIBLE = frozenset({
-    "anthropic", "anyscale", "cerebras", "deep-seek", "deepinfra", "google", "groq", "minimax", "openrouter",
-    "perplexity-ai", "together-ai", "xai",
-})  # fmt: skip
-"""Model providers with an OpenAI-compatible API of their own, which `custom-llm` can reach."""
+from bargein.providers.interface import BUILT_IN, CANNOT_START, PartName, VendorSpec
+from bargein.providers.registry import VENDORS
 
 
-def unsupported_model(provider: str) -> ProviderError:
-    """Return the error for `assistant.model.provider`."""
-    if provider in _OPENAI_COMPATIBLE:
-        instead = (
-            'set model.provider to "custom-llm", model.url to the address of its OpenAI-compatible API and '
-            "model.headers.authorization to its key"
-        )
-    else:
-        instead = (
-            'set model.provider to "custom-llm" and model.url to a server in front of it that answers OpenAI\'s chat '
-            "completions"
-        )
-    return _unsupported("model", provider, f'{instead}; or use "openai" or the built-in "vapi"')
-
-
-def unsupported_transcriber(provider: str) -> ProviderError:
-    """Return the error for `assistant.transcriber.provider`."""
-    return _unsupported(
-        "transcriber",
-        provider,
-        'set transcriber.provider to "custom-transcriber" and transcriber.server.url to a server of yours in front '
-        'of it; or use the built-in "vapi"',
-    )
-
-
-def unsupported_voice(provider: str) -> ProviderError:
-    """Return the error for `assistant.voice.provider`."""
-    return _unsupported(
-        "voice",
-        provider,
-        'set voice.provider to "custom-voice" and voice.server.url to a server of yours in front of it; or use the '
-        'built-in "vapi"',
-    )
-
-
-def _unsupported(part: str, provider: str, instead: str) -> ProviderError:
+def unsupported_provider(part: PartName, provider: str) -> ProviderError:
+    """Return the error for a call whose assistant names `provider`, which no vendor serves."""
+    advice = [vendor.substitute(part, provider) for vendor in VENDORS if vendor.substitute is not None]
+    alternatives = [*(f'"{name}"' for name in _named_alternatives(part)), f'the built-in "{BUILT_IN}"']
+    advice.append(f"or use {' or '.join(alternatives)}")
     return ProviderError(
-        f"{part} provider {provider} has no adapter on this server: {instead}", ended_reason=CANNOT_START
+        f"{part} provider {provider} has no adapter on this server: {'; '.join(advice)}", ended_reason=CANNOT_START
     )
+
+
+def _named_alternatives(part: PartName) -> Iterable[str]:
+    """Yield the providers with an adapter of their own, other than the built-in ones and those of one's own servers."""
+    for vendor in VENDORS:
+        if vendor.substitute is None:
+            yield from (name for name in _served(vendor, part) if name != BUILT_IN)
+
+
+def _served(vendor: VendorSpec, part: PartName) -> Iterable[str]:
+    match part:
+        case "transcriber":
+            return vendor.transcribers
+        case "model":
+            return vendor.models
+        case "voice":
+            return vendor.voices

@@ -7,7 +7,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from bargein.clock import Clock
-from bargein.server.agents.providers import EmbeddedProviders
+from bargein.providers.interface import EmbeddedProviders
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.inbound import InboundCalls
 from bargein.server.calls.live_calls import LiveCalls

@@ -17,7 +17,7 @@ from bargein.wire.redact import MASK, without_secrets
 
 _BEARER = re.compile(r"(?i)\bbearer\s+[^\s,;\"']+")
 _VERBOSE_LOGGERS = (
-    "uvicorn", "httpx", "httpcore", "httpx2", "httpcore2", "openai", "alembic", "aiosqlite", "asyncio", "websockets",
+    "uvicorn", "httpx", "httpcore", "httpx2", "httpcore2", "alembic", "aiosqlite", "asyncio", "websockets",
     "sqlalchemy", "pypdf",
 )  # fmt: skip
 _LEAKING_LOGGERS = ("mcp",)

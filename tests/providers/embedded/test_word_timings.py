@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bargein.ports import SpokenWord
-from bargein.providers.embedded.words import ReadWord, align, split_at_clauses
+from bargein.providers.embedded.word_timings import ReadWord, align, split_at_clauses
 
 
 def reading(words, step_ms=100.0):

@@ -10,11 +10,11 @@ from bargein.audio.resample import resample
 from bargein.audio.voice import UtteranceGate, VoiceGate
 from bargein.ports import ProviderError
 from bargein.providers.embedded import runtime
-from bargein.providers.embedded.hibari import HibariVoice
-from bargein.providers.embedded.moonshine import MoonshineTranscriber
-from bargein.providers.embedded.silero import SileroDetector
+from bargein.providers.embedded.stt import MoonshineTranscriber
+from bargein.providers.embedded.tts import HibariVoice
+from bargein.providers.embedded.vad import SileroDetector
 from tests.providers.embedded.conftest import at_level, until
-from tests.providers.embedded.test_silero import hear_all
+from tests.providers.embedded.test_vad import hear_all
 
 pytestmark = pytest.mark.anyio
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bargein.ports import ChatMessage
-from bargein.providers.embedded import script
-from bargein.providers.embedded.demo import DemoModel, answer
-from bargein.providers.embedded.hibari import RATE_HZ, HibariVoice
+from bargein.providers.embedded import llm_script as script
+from bargein.providers.embedded.llm import DemoModel, answer
+from bargein.providers.embedded.tts import RATE_HZ, HibariVoice
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import pytest
 
 from bargein.audio.pcm import level_dbfs
 from bargein.ports import ProviderError
-from bargein.providers.embedded import hibari, runtime
-from bargein.providers.embedded.hibari import RATE_HZ, HibariVoice
+from bargein.providers.embedded import runtime, tts
+from bargein.providers.embedded.tts import RATE_HZ, HibariVoice
 
 pytestmark = pytest.mark.anyio
 
@@ -122,8 +122,8 @@ async def test_many_calls_may_speak_at_once(voice):
 
 async def test_closing_stops_the_work(voice, monkeypatch):
     said = []
-    real = hibari._synthesise
-    monkeypatch.setattr(hibari, "_synthesise", lambda e, p, s: said.append(p.text) or real(e, p, s))
+    real = tts._synthesise
+    monkeypatch.setattr(tts, "_synthesise", lambda e, p, s: said.append(p.text) or real(e, p, s))
     speech = voice.speak("One. Two. Three. Four.")
     assert (await anext(speech)).words[-1].char_end == 4
     await speech.aclose()
@@ -141,7 +141,7 @@ async def test_a_failure_names_no_text(voice, monkeypatch):
     def fail(*args):
         raise RuntimeError("secret text")
 
-    monkeypatch.setattr(hibari, "_synthesise", fail)
+    monkeypatch.setattr(tts, "_synthesise", fail)
     with pytest.raises(ProviderError, match=r"^the embedded voice failed: RuntimeError$") as caught:
         await say(voice, "Hello.")
     assert caught.value.ended_reason == "pipeline-error-vapi-voice-failed"

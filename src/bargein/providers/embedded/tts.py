@@ -21,7 +21,7 @@ import numpy.typing as npt
 from bargein.audio import pcm
 from bargein.ports import ProviderError, SpeechChunk, SpokenWord
 from bargein.providers.embedded.runtime import VOICE_FAILED, Session, package_file
-from bargein.providers.embedded.words import ReadWord, align, split_at_clauses
+from bargein.providers.embedded.word_timings import ReadWord, align, split_at_clauses
 
 REQUIREMENT = "hibari-tts==0.2.1"
 RATE_HZ = 24_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import anyio
 
 from bargein.ports import ChatMessage
-from bargein.providers.embedded import script
+from bargein.providers.embedded import llm_script as script
 from bargein.wire.base import JsonObject
 
 _MOST_COUNTED = 100

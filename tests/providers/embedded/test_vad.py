@@ -8,7 +8,7 @@ from bargein.audio.resample import resample
 from bargein.audio.voice import WINDOW_SAMPLES, VoiceGate, Windower
 from bargein.ports import ProviderError
 from bargein.providers.embedded import runtime
-from bargein.providers.embedded.silero import _FEW_STREAMS, SileroDetector
+from bargein.providers.embedded.vad import _FEW_STREAMS, SileroDetector
 from tests.providers.embedded.conftest import at_level, until
 
 pytestmark = pytest.mark.anyio
