@@ -80,7 +80,7 @@ async def tools(
         outbound = Outbound(opened.client, opened.authentication)
         async with open_shared_tools(shelf or Shelf(Path()), outbound) as shop:
             real = OwnerChannel(Owner(call={"id": "call-1"}), opened.sender, LoopClock())
-            runner = shop.tools(line or real, render_with(variables), headers=headers)
+            runner = shop.runner(line or real, render_with(variables), headers=headers)
             yield runner
             runner.close()
 

@@ -186,7 +186,7 @@ class TestAnswer:
             (response(502, b"<html>secret stack</html>", "text/html"), "The API answered HTTP 502.", True),
             (response(200, b"x" * 5_000_000), "It failed: the API answered with more than 1048576 bytes.", True),
             (response(200, b"x" * 200_000), "The tool answered with 200000 characters; at most 100000", True),
-            (b"what is this\r\n\r\n", "It failed: the API could not be reached or broke off", True),
+            (b"what is this\r\n\r\n", "It failed: the API could not be reached or closed the connection", True),
         ],
     )
     async def test_each_kind(self, answer: bytes, text: str, failed: bool) -> None:
@@ -205,7 +205,7 @@ class TestAnswer:
 
     async def test_nobody_there(self) -> None:
         result = await run(tool("http://127.0.0.1:9/"))
-        assert result == ToolResult("It failed: the API could not be reached or broke off (ConnectError).", failed=True)
+        assert result == ToolResult("It failed: the API could not be reached or closed the connection (ConnectError).", failed=True)
 
     async def test_variables_from_headers_and_body(self) -> None:
         async with Receiver([response(200, b'[{"name": "Ann"}]', "application/json", "Customer-Name: Lee")]) as api:

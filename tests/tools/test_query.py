@@ -11,7 +11,7 @@ import pytest
 
 from bargein.ports import ToolResult
 from bargein.tools import query, text_of
-from bargein.tools.passages import Index, best, cut, words
+from bargein.tools.passages import Index, best, split, words
 from bargein.tools.text_of import UnreadableError, kind_of, read
 from tests.tools.benchwork import Shelf, call, tools
 
@@ -135,7 +135,7 @@ class TestFinding:
         asked = tool(shelf.put("a.md", HANDBOOK), "gone")
         async with tools(shelf=shelf) as runner:
             await runner.expand(asked)
-            kept = runner._shop.library._kept
+            kept = runner._shared.library._cache
             with anyio.fail_after(20):
                 while not kept:
                     await anyio.sleep(0.01)
@@ -145,20 +145,20 @@ class TestFinding:
         assert result.text.endswith("Not searched: there is no file gone.")
 
     async def test_what_is_not_used_is_forgotten(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(query, "_MOST_KEPT_CHARS", 10)
+        monkeypatch.setattr(query, "_MAX_CACHED_CHARS", 10)
         shelf = Shelf(tmp_path)
         library = query.Library(shelf)
         ids = [shelf.put(f"{n}.txt", "some text here") for n in range(3)]
         for file_id in ids:
             await library.index(file_id)
-        assert list(library._kept) == ids[-1:]
+        assert list(library._cache) == ids[-1:]
 
 
 class TestTroubles:
     @pytest.mark.parametrize(
         ("name", "content", "why"),
         [
-            ("a.exe", b"MZ", "a.exe is of a kind that cannot be read here"),
+            ("a.exe", b"MZ", "a.exe has a format that cannot be read"),
             ("a.pdf", b"no PDF", "a.pdf: it cannot be read as PDF (PdfStreamError)"),
             ("a.docx", b"no zip", "a.docx: it cannot be read as a Word document (PackageNotFoundError)"),
             ("a.json", b"{", "a.json: it is not JSON"),
@@ -194,7 +194,7 @@ class TestTroubles:
         shelf = Shelf(tmp_path)
         file_id = shelf.put("huge.txt", "")
         with shelf.files[file_id].path.open("r+b") as file:
-            file.truncate(text_of.MOST_MEMORY_BYTES)  # it takes no room on the disk
+            file.truncate(text_of.MAX_MEMORY_BYTES)  # it takes no room on the disk
         result = await ask(shelf, tool(file_id), query="x")
         assert result.text == "The files cannot be searched: huge.txt: it cannot be read (MemoryError)."
 
@@ -244,7 +244,7 @@ class TestReading:
         assert read(path, "text") == text
 
     def test_a_long_file_is_cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(text_of, "MOST_CHARS", 25)
+        monkeypatch.setattr(text_of, "MAX_CHARS", 25)
         path = tmp_path / "x"
         path.write_text(json.dumps(["a" * 10] * 5))
         assert len(read(path, "json")) == 25
@@ -280,12 +280,12 @@ class TestRanking:
 
     def test_passages_keep_every_word_and_their_page(self) -> None:
         text = f"{HANDBOOK}\f{'One sentence of some length stands here. ' * 60}\n\n{'x' * 3000}\f\f"
-        passages = cut(text)
+        passages = split(text)
         assert {p.page for p in passages} == {1, 2}
         assert all(0 < len(p.text) <= 1900 for p in passages)
         assert "".join("".join(p.text for p in passages).split()) == "".join(text.split())
 
     def test_an_empty_file_has_no_passages(self) -> None:
-        assert cut("") == []
+        assert split("") == []
         assert best([Index("")], "x", 3) == []
         assert best([], "x", 3) == []

@@ -1,5 +1,6 @@
-"""What runs a model's tool calls outside of the call: functions of the owner's server, HTTP APIs, MCP servers, files.
+"""Tools that run outside the call: functions of the owner's server, HTTP APIs, MCP servers, uploaded files.
 
-`runner.Tools` is the `ports.ToolRunner` of one call; each kind of tool has a module of its own. The tools that the call
-itself carries out (endCall, dtmf, transferCall, handoff, voicemail) are not here.
+`runner.CallToolRunner` is the `ports.ToolRunner` of one call; each kind of tool has a module. Tools that the call
+itself runs (endCall, dtmf, transferCall, handoff, voicemail) are in `call.tools`. Knows `ports`, `webhooks` and `wire`.
+Start reading at `runner`.
 """

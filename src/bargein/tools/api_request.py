@@ -17,14 +17,15 @@ from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.guard import PrivateAddressError
 from bargein.webhooks.oauth import read_bounded
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object, as_object_or_none
 from bargein.wire.plans import BackoffPlan
 
 DEFAULT_NAME = "api_request"
-"""What the model calls a tool that has no name."""
+"""Name of a tool that has none."""
 DEFAULT_TIMEOUT_S = 20.0
-MOST_ANSWER_BYTES = 1024 * 1024
-_MOST_ERROR_CHARS = 4_000
-_DEEPEST = 30
+MAX_ANSWER_BYTES = 1024 * 1024
+_MAX_ERROR_CHARS = 4_000
+_MAX_DEPTH = 30
 
 _AUTHORITY = re.compile(r"((?:[^{/]|\{(?!\{))*//(?:\{\{.*?\}\}|\{%.*?%\}|[^/?#{]|\{(?![{%]))*)(.*)", re.DOTALL)
 _BARE = re.compile(r"\{\{-?\s*([A-Za-z_][\w-]*)\s*-?\}\}")
@@ -33,10 +34,9 @@ _NAMED = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def expand_api_request(tool: JsonObject) -> JsonObject:
-    """An apiRequest tool with the `function` that the model is told of: what of the body is not settled already."""
-    given = cast("JsonObject", tool.get("function") or {})
-    body: object = tool.get("body")
-    asked = _asked(cast("JsonObject", body), 0) if isinstance(body, dict) else None
+    """Return an apiRequest tool with the `function` declared to the model: the body's part without fixed values."""
+    given, body = as_object(tool.get("function")), as_object_or_none(tool.get("body"))
+    asked = None if body is None else _open_part(body, 0)
     function: JsonObject = {
         "name": tool.get("name") or DEFAULT_NAME,
         "description": tool.get("description"),
@@ -47,22 +47,22 @@ def expand_api_request(tool: JsonObject) -> JsonObject:
 
 
 async def run_api_request(tool: JsonObject, call: ToolCall, outbound: Outbound, templates: Templates) -> ToolResult:
-    """Send the request that a tool describes, again where its `backoffPlan` says so.
+    """Send the request that a tool describes, with retries by its `backoffPlan`.
 
     Raises:
-        ToolError: it cannot be made.
-        ServerError: it cannot be sent, or nobody answers.
+        ToolError: the request cannot be built.
+        ServerError: it cannot be sent, or there is no answer.
     """
     arguments = arguments_of(call)
     request = await _request(tool, arguments, outbound, templates)
     auth = await outbound.auth(tool)
-    given: object = tool.get("backoffPlan")
-    plan = BackoffPlan.from_json(cast("JsonObject", given)) if isinstance(given, dict) else None
+    given = as_object_or_none(tool.get("backoffPlan"))
+    plan = None if given is None else BackoffPlan.from_json(given)
     seconds = float(tool.get("timeoutSeconds") or DEFAULT_TIMEOUT_S)
     answers: list[httpx.Response] = []
 
     async def attempt() -> None:
-        answers[:] = [await _sent(outbound.client, request, auth, seconds)]
+        answers[:] = [await _send(outbound.client, request, auth, seconds)]
         if not answers[0].is_success:
             raise StatusError(f"the API answered {answers[0].status_code}", answers[0].status_code)
 
@@ -81,7 +81,7 @@ async def _request(tool: JsonObject, arguments: JsonObject, outbound: Outbound, 
     schema: object = tool.get("body")
     if isinstance(schema, dict):
         body = cast("JsonObject", _filled(cast("JsonObject", schema), body, templates, arguments))
-    body = await outbound.sealed(tool, {**body, **templates.static_parameters(tool, arguments)})
+    body = await outbound.encrypted(tool, {**body, **templates.static_parameters(tool, arguments)})
     headers = _headers(tool.get("headers"), arguments, templates)
     try:
         if method == "GET":
@@ -95,16 +95,16 @@ async def _request(tool: JsonObject, arguments: JsonObject, outbound: Outbound, 
         kind = {} if typed else {"Content-Type": "application/json"}
         return outbound.client.build_request(method, url, headers={**headers, **kind}, content=content)
     except (httpx.InvalidURL, ValueError, TypeError):
-        # the error's own words may quote a header
+        # the error's text may quote a header
         raise ToolError("Not run: its URL or one of its headers cannot be used in a request.") from None
 
 
 def _url(template: str, arguments: JsonObject, templates: Templates) -> str:
-    """The address of a request.
+    """Return the URL of a request.
 
     The model's arguments never decide the host, so that a caller cannot talk a model into sending a key elsewhere: up
-    to the path a template sees the call's variables alone. After it, an argument that stands bare in the template is
-    escaped, so that it can be but the one value it is meant to be.
+    to the path a template sees the call's variables only. In the path, an argument that stands alone in its markup is
+    escaped, so that it stays one path segment or value.
     """
     parts = _AUTHORITY.fullmatch(template)
     if parts is None:
@@ -127,7 +127,7 @@ def _url(template: str, arguments: JsonObject, templates: Templates) -> str:
 
 
 def _headers(schema: object, arguments: JsonObject, templates: Templates) -> dict[str, str]:
-    """The request's headers: the values that their schema settles; a plain object of texts is taken too."""
+    """Return the request's headers: the fixed values of their schema, or a plain object of strings."""
     if not isinstance(schema, dict):
         return {}
     given = cast("JsonObject", schema)
@@ -139,24 +139,24 @@ def _headers(schema: object, arguments: JsonObject, templates: Templates) -> dic
     return {name: templates.text(value, arguments) for name, value in plain.items()}
 
 
-def _settled(schema: JsonObject) -> object:
-    """The value that a schema leaves no choice about; None if it leaves one."""
+def _fixed_value(schema: JsonObject) -> object:
+    """Return the fixed value of a schema (`value` or `const`); None if it has none."""
     for name in ("value", "const"):
         if schema.get(name) not in (None, ""):
             return schema[name]
     return None
 
 
-def _asked(schema: JsonObject, depth: int) -> JsonObject | None:
-    """The part of a schema that the model is to fill in; None if there is none."""
-    if _settled(schema) is not None:
+def _open_part(schema: JsonObject, depth: int) -> JsonObject | None:
+    """Return the part of a schema that the model fills in; None if everything is fixed."""
+    if _fixed_value(schema) is not None:
         return None
     properties: object = schema.get("properties")
-    if not isinstance(properties, dict) or depth >= _DEEPEST:
+    if not isinstance(properties, dict) or depth >= _MAX_DEPTH:
         return schema
     kept: JsonObject = {}
     for name, part in cast("dict[str, object]", properties).items():
-        left = _asked(cast("JsonObject", part), depth + 1) if isinstance(part, dict) else None
+        left = _open_part(cast("JsonObject", part), depth + 1) if isinstance(part, dict) else None
         if left is not None:
             kept[name] = left
     if properties and not kept:
@@ -169,12 +169,12 @@ def _asked(schema: JsonObject, depth: int) -> JsonObject | None:
 
 
 def _filled(schema: JsonObject, value: object, templates: Templates, arguments: JsonObject, depth: int = 0) -> object:
-    """A value with what its schema settles put in."""
-    settled = _settled(schema)
-    if settled is not None:
-        return templates.value(settled, arguments)
+    """Return a value with the fixed values of its schema added."""
+    fixed = _fixed_value(schema)
+    if fixed is not None:
+        return templates.value(fixed, arguments)
     properties: object = schema.get("properties")
-    if not isinstance(properties, dict) or depth >= _DEEPEST or not (value is None or isinstance(value, dict)):
+    if not isinstance(properties, dict) or depth >= _MAX_DEPTH or not (value is None or isinstance(value, dict)):
         return value
     whole = dict(cast("JsonObject", value or {}))
     for name, part in cast("dict[str, object]", properties).items():
@@ -186,16 +186,16 @@ def _filled(schema: JsonObject, value: object, templates: Templates, arguments: 
     return whole or cast("object", value)
 
 
-async def _sent(
+async def _send(
     client: httpx.AsyncClient, request: httpx.Request, auth: httpx.Auth | None, seconds: float
 ) -> httpx.Response:
-    """Send a request once and read its answer, within the time and the size that are allowed."""
+    """Send a request once and read its answer, within the limits of time and size."""
     again = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
     try:
         with anyio.fail_after(seconds):
             response = await client.send(again, auth=auth, stream=True, follow_redirects=False)
             try:
-                content = await read_bounded(response, MOST_ANSWER_BYTES)
+                content = await read_bounded(response, MAX_ANSWER_BYTES)
             finally:
                 await response.aclose()
     except TimeoutError:
@@ -203,10 +203,10 @@ async def _sent(
     except PrivateAddressError as error:
         raise ServerError(f"the API was not asked: {error}", reason="refused") from None
     except (httpx.HTTPError, httpx.StreamError) as error:
-        what = f"the API could not be reached or broke off ({type(error).__name__})"
+        what = f"the API could not be reached or closed the connection ({type(error).__name__})"
         raise ServerError(what, reason="unreachable") from None
     if content is None:
-        raise ServerError(f"the API answered with more than {MOST_ANSWER_BYTES} bytes", reason="invalid")
+        raise ServerError(f"the API answered with more than {MAX_ANSWER_BYTES} bytes", reason="invalid")
     kept = [(name, value) for name, value in response.headers.multi_items() if name.lower() != "content-encoding"]
     return httpx.Response(response.status_code, headers=kept, content=content)
 
@@ -216,10 +216,10 @@ def _is_html(answer: httpx.Response) -> bool:
 
 
 def _refusal(answer: httpx.Response) -> ToolResult:
-    """An answer that is no success, as the model can understand it."""
+    """Return an error answer as text for the model."""
     if answer.is_redirect or answer.has_redirect_location:
         return failed(f"The API answered with a redirect (HTTP {answer.status_code}), which is not followed.")
-    said = "" if _is_html(answer) else answer.text[:_MOST_ERROR_CHARS].strip()
+    said = "" if _is_html(answer) else answer.text[:_MAX_ERROR_CHARS].strip()
     return failed(f"The API answered HTTP {answer.status_code}{f': {said}' if said else '.'}")
 
 

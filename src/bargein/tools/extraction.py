@@ -1,4 +1,4 @@
-"""Variables that are taken from a tool's answer (`variableExtractionPlan` of Vapi's schema)."""
+"""Variables extracted from a tool's answer (Vapi's `variableExtractionPlan`)."""
 
 import re
 from collections.abc import Mapping
@@ -16,37 +16,37 @@ _KEY = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,39}")
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _QUOTED_OR_DOLLAR = re.compile(r"""("[^"]*"|'[^']*')|\$(?=[\s.\[|}%])""")
 _BODY = "tool_response_body"
-_DEEPEST = 30
-_MOST_ALIASES = 100
+_MAX_DEPTH = 30
+_MAX_ALIASES = 100
 
 
 async def with_variables(
     result: ToolResult, tool: JsonObject, body: object, headers: Mapping[str, str], templates: Templates
 ) -> ToolResult:
-    """A result with what the tool's plan takes from its answer; templates see it from now on.
+    """Return a result with the variables that the tool's plan extracts, and add them to the templates' variables.
 
-    Nothing is taken from an answer that is a failure. The arguments are those of `extracted`.
+    Nothing is extracted from a failed result. The arguments are those of `extracted`.
     """
     if result.failed or not isinstance(tool.get("variableExtractionPlan"), dict):
         return result
-    # a large answer and many templates may take a few hundred milliseconds, which other calls must not feel
+    # on a thread: a large answer with many templates may take a few hundred milliseconds
     variables = await anyio.to_thread.run_sync(extracted, tool, body, headers, templates)
     templates.extracted |= variables
     return replace(result, variables=variables) if variables else result
 
 
 def extracted(tool: JsonObject, body: object, headers: Mapping[str, str], templates: Templates) -> JsonObject:
-    """What the tool's plan takes from an answer.
+    """Return the variables that the tool's plan extracts from an answer.
 
-    `schema` picks: the properties of an object by their names, an array under its title. `aliases` are templates over
-    the body's fields, `$` (the body), `tool.response.body` and `.headers`, what `schema` picked, and the call's
-    variables. What cannot be had is left out: a plan never makes an answer worthless.
+    `schema` selects the properties of an object by name, or an array under its title. `aliases` are templates over the
+    body's fields, `$` (the body), `tool.response.body` and `.headers`, the variables from `schema`, and the call's
+    variables. A variable that cannot be extracted is left out; the result stays valid.
 
     Args:
-        tool: may have a plan.
-        body: of the answer, as JSON.
-        headers: of the answer, by their names in lower case.
-        templates: of the call.
+        tool: a tool, with or without a plan.
+        body: the body of the answer, as JSON.
+        headers: the headers of the answer, with lower-case names.
+        templates: the templates of the call.
     """
     plan: object = tool.get("variableExtractionPlan")
     if not isinstance(plan, dict):
@@ -54,12 +54,12 @@ def extracted(tool: JsonObject, body: object, headers: Mapping[str, str], templa
     variables: JsonObject = {}
     schema: object = cast("JsonObject", plan).get("schema")
     if isinstance(schema, dict):
-        variables |= _picked(cast("JsonObject", schema), body)
+        variables |= _selected(cast("JsonObject", schema), body)
     fields = cast("JsonObject", body) if isinstance(body, dict) else {}
     seen: JsonObject = {**fields, **variables, _BODY: body}
     seen["tool"] = {"response": {"body": body, "headers": dict(headers)}}
     aliases: object = cast("JsonObject", plan).get("aliases")
-    for alias in cast("list[object]", aliases)[:_MOST_ALIASES] if isinstance(aliases, list) else []:
+    for alias in cast("list[object]", aliases)[:_MAX_ALIASES] if isinstance(aliases, list) else []:
         made = _alias(alias, seen, templates)
         seen |= made
         variables |= made
@@ -81,29 +81,31 @@ def _without_dollar(markup: re.Match[str]) -> str:
     return _QUOTED_OR_DOLLAR.sub(lambda found: found.group(1) or _BODY, markup.group(0))
 
 
-def _picked(schema: JsonObject, body: object) -> JsonObject:
+def _selected(schema: JsonObject, body: object) -> JsonObject:
     kind = schema.get("type")
     if kind == "object" and isinstance(body, dict):
-        picked = _fitting(schema, cast("JsonObject", body), 0)
-        return cast("JsonObject", picked)
+        selected = _described_part(schema, cast("JsonObject", body), 0)
+        return cast("JsonObject", selected)
     name = schema.get("title") or schema.get("name")
     if isinstance(name, str) and kind != "object":
-        return {name: _fitting(schema, body, 0)}
+        return {name: _described_part(schema, body, 0)}
     return {}
 
 
-def _fitting(schema: JsonObject, value: object, depth: int) -> object:
-    """The part of a value that a schema describes: properties that it does not name are left out."""
+def _described_part(schema: JsonObject, value: object, depth: int) -> object:
+    """Return the part of a value that a schema describes, without properties that it does not name."""
     properties: object = schema.get("properties")
     items: object = schema.get("items")
-    if depth < _DEEPEST and isinstance(value, dict) and isinstance(properties, dict):
+    if depth < _MAX_DEPTH and isinstance(value, dict) and isinstance(properties, dict):
         given = cast("JsonObject", value)
         parts = cast("dict[str, object]", properties).items()
         return {
-            name: _fitting(cast("JsonObject", part), given[name], depth + 1) if isinstance(part, dict) else given[name]
+            name: _described_part(cast("JsonObject", part), given[name], depth + 1)
+            if isinstance(part, dict)
+            else given[name]
             for name, part in parts
             if name in given
         }
-    if depth < _DEEPEST and isinstance(value, list) and isinstance(items, dict):
-        return [_fitting(cast("JsonObject", items), one, depth + 1) for one in cast("list[object]", value)]
+    if depth < _MAX_DEPTH and isinstance(value, list) and isinstance(items, dict):
+        return [_described_part(cast("JsonObject", items), one, depth + 1) for one in cast("list[object]", value)]
     return cast("object", value)

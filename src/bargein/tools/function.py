@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import cast
 
 from bargein.ports import OwnerMessenger, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outcome import arguments_of, done, failed, parsed
 from bargein.tools.templates import Templates
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none, as_objects
 from bargein.wire.redact import without_secrets
 from bargein.wire.tools import tool_with_call
 
 
-async def run_function(tool: JsonObject, call: ToolCall, line: OwnerMessenger, templates: Templates) -> ToolResult:
-    """Ask the owner's server (`tool.server` goes before the others) to carry out a call.
+async def run_function(tool: JsonObject, call: ToolCall, owner: OwnerMessenger, templates: Templates) -> ToolResult:
+    """Ask the owner's server to run a tool call; `tool.server` takes precedence over the call's server.
 
     Raises:
         ToolError: the arguments or a template of the tool are broken.
@@ -22,17 +22,15 @@ async def run_function(tool: JsonObject, call: ToolCall, line: OwnerMessenger, t
     """
     arguments = arguments_of(call)
     arguments |= templates.static_parameters(tool, arguments)
-    server: object = tool.get("server")
-    message = message_of(tool, call, arguments)
-    answer = await line.ask(message, server=cast("JsonObject", server) if isinstance(server, dict) else None)
+    answer = await owner.ask(message_of(tool, call, arguments), server=as_object_or_none(tool.get("server")))
     return await _result(answer, tool, call, templates)
 
 
 def message_of(tool: JsonObject, call: ToolCall, arguments: JsonObject) -> JsonObject:
-    """Vapi's `tool-calls` message (`ServerMessageToolCalls`), for one call.
+    """Return Vapi's `tool-calls` message (`ServerMessageToolCalls`) for one call.
 
-    The schema's `toolCallList` and `toolWithToolCallList` have the arguments as text, as OpenAI has them. Receivers in
-    the field read them as an object too: from `toolCalls`, and from `parameters` and `arguments` beside the function.
+    In `toolCallList` and `toolWithToolCallList` the schema has the arguments as text, as OpenAI does. Existing
+    receivers also read them as an object: in `toolCalls`, and in `parameters` and `arguments` beside the function.
     """
     text = json.dumps(arguments, ensure_ascii=False)
     as_openai = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": text}}
@@ -47,21 +45,15 @@ def message_of(tool: JsonObject, call: ToolCall, arguments: JsonObject) -> JsonO
 
 
 async def _result(answer: JsonObject, tool: JsonObject, call: ToolCall, templates: Templates) -> ToolResult:
-    """Read `{"results": […]}`, and the `{"result": …}` of older servers (`ServerMessageResponseToolCalls`)."""
+    """Read `{"results": […]}`, or the `{"result": …}` of older servers (`ServerMessageResponseToolCalls`)."""
     found: JsonObject | None = None
-    results: object = answer.get("results")
-    if isinstance(results, list):
-        found = _of_call(cast("Sequence[object]", results), call)
+    if isinstance(answer.get("results"), list):
+        found = _result_for(as_objects(answer["results"]), call)
         if found is None and answer.get("error") is None:
             return failed("The tool's server answered without a result for this call.")
     if found is None:
         found = answer
-    message: object = found.get("message")
-    metadata: object = found.get("metadata")
-    more = {
-        "message": cast("JsonObject", message) if isinstance(message, dict) else None,
-        "metadata": cast("JsonObject", metadata) if isinstance(metadata, dict) else None,
-    }
+    more = {"message": as_object_or_none(found.get("message")), "metadata": as_object_or_none(found.get("metadata"))}
     if (error := found.get("error")) is not None:
         return failed(error if isinstance(error, str) else json.dumps(error, ensure_ascii=False), **more)
     if "result" not in found:
@@ -71,10 +63,9 @@ async def _result(answer: JsonObject, tool: JsonObject, call: ToolCall, template
     return await with_variables(done(value, **more), tool, body, {}, templates)
 
 
-def _of_call(results: Sequence[object], call: ToolCall) -> JsonObject | None:
-    """The first result that names the call; where there is but one and it names none, that one."""
-    objects = [cast("JsonObject", result) for result in results if isinstance(result, dict)]
-    named = next((result for result in objects if result.get("toolCallId") == call.id), None)
-    if named is None and len(objects) == 1 and objects[0].get("toolCallId") is None:
-        return objects[0]
+def _result_for(results: Sequence[JsonObject], call: ToolCall) -> JsonObject | None:
+    """Return the first result that names the call, or a single result that names none."""
+    named = next((result for result in results if result.get("toolCallId") == call.id), None)
+    if named is None and len(results) == 1 and results[0].get("toolCallId") is None:
+        return results[0]
     return named

@@ -1,4 +1,4 @@
-"""One connection to an MCP server. It needs the extra `mcp` of the package; nothing else imports that library."""
+"""One connection to an MCP server. Needs the extra `mcp`; no other module imports that library."""
 
 import base64
 import json
@@ -18,21 +18,21 @@ from bargein.tools.mcp_http import Bridge
 from bargein.tools.outcome import ToolError
 from bargein.wire.base import JsonObject
 
-MOST_TOOLS = 128
-"""OpenAI takes no more functions than this."""
-_MOST_PAGES = 20
+MAX_TOOLS = 128
+"""The number of functions that OpenAI accepts."""
+_MAX_PAGES = 20
 _CLOSING_S = 2.0
 
 
 class Connection:
-    """A connection to one server. `hold` keeps it; the rest may be used from any task once `ready` is set.
+    """A connection to one server. `run` holds it; all other methods may be used from any task once `ready` is set.
 
     Args:
-        url: of the server.
-        sse: whether it speaks the older protocol of two channels; else Streamable HTTP.
-        headers: go with each request.
+        url: the URL of the server.
+        sse: whether it speaks the older protocol with two channels (HTTP with SSE) instead of Streamable HTTP.
+        headers: sent with each request.
         bridge: sends the requests.
-        timeout_s: for each request of the protocol.
+        timeout_s: time limit of each request of the protocol.
     """
 
     def __init__(self, url: str, *, sse: bool, headers: dict[str, str], bridge: Bridge, timeout_s: float) -> None:
@@ -45,13 +45,13 @@ class Connection:
         self._url, self._sse, self._headers, self._bridge = url, sse, headers, bridge
         self._timeout_s = timeout_s
 
-    async def hold(self, idle_s: float) -> None:
-        """Open it, and keep it open until it is closed, breaks, or has stood for `idle_s`; raises nothing."""
+    async def run(self, idle_s: float) -> None:
+        """Open the connection, and keep it open until it is closed, fails, or `idle_s` have passed; raises nothing."""
         try:
             with self._scope:
                 self._scope.deadline = anyio.current_time() + idle_s
                 await self._open()
-        except Exception as error:  # noqa: BLE001  # whatever a stranger's server makes the library raise
+        except Exception as error:  # noqa: BLE001  # the library may raise anything on a bad answer
             self.why = _name(error)
         finally:
             self.over = True
@@ -65,7 +65,7 @@ class Connection:
             timeout=httpx2.Timeout(self._timeout_s, read=None),
             trust_env=False,
         )
-        if self._sse:  # which opens and closes the client by itself
+        if self._sse:  # this transport opens and closes the client itself
             transport = sse_client(self._url, httpx_client_factory=lambda headers=None, timeout=None, auth=None: http)
         else:
             transport = streamable_http_client(self._url, http_client=http)
@@ -83,38 +83,38 @@ class Connection:
             self._client = client
             self.ready.set()
             await self._closing.wait()
-            # leaving tells the server that the session is over; one that does not answer is not waited for
+            # leaving the stack ends the session at the server, which gets this long to answer
             self._scope.deadline = anyio.current_time() + _CLOSING_S
 
     def close(self) -> None:
-        """Let it go; returns at once. One that is not open yet is given up."""
+        """Close the connection, without waiting; opening is cancelled."""
         self._closing.set()
         if self._client is None:
             self._scope.cancel()
 
     async def list_tools(self) -> Sequence[types.Tool]:
-        """The server's tools, the first `MOST_TOOLS` of them.
+        """Return the first `MAX_TOOLS` of the server's tools.
 
         Raises:
             ToolError: there is no connection.
-            Exception: what the library raises.
+            Exception: any error of the library.
         """
         client, found = self._opened(), list[types.Tool]()
         cursor: str | None = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
             found.extend(page.tools)
             cursor = page.next_cursor
-            if cursor is None or len(found) >= MOST_TOOLS:
+            if cursor is None or len(found) >= MAX_TOOLS:
                 break
-        return found[:MOST_TOOLS]
+        return found[:MAX_TOOLS]
 
     async def call(self, name: str, arguments: JsonObject) -> tuple[str, bool]:
-        """Call a tool: what it answers as text, and whether it says that it failed.
+        """Call a tool; return its answer as text, and whether it reports a failure.
 
         Raises:
             ToolError: there is no connection.
-            Exception: what the library raises.
+            Exception: any error of the library.
         """
         result = await self._opened().call_tool(name, arguments, read_timeout_seconds=self._timeout_s)
         return _text_of(result), result.is_error

@@ -1,8 +1,7 @@
-"""The way out to addresses that an assistant's JSON names: guarded, and signed by the credential that it names."""
+"""Requests of tools to addresses that an assistant's JSON names: guarded, and authenticated by a credential."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import httpx
 
@@ -10,16 +9,17 @@ from bargein.ports import ServerError
 from bargein.webhooks.authentication import Authentication
 from bargein.webhooks.encryption import encrypted
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_string
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """How the tools of a call reach servers.
+    """The client and the credentials of a call's tools.
 
     Attributes:
         client: refuses addresses that the settings do not allow (`bargein.webhooks.guard`), and follows no redirect.
         authentication: finds credentials.
-        inline: those that the call's assistant brings along (`assistant.credentials`).
+        inline: credentials that the call's assistant defines itself (`assistant.credentials`).
     """
 
     client: httpx.AsyncClient
@@ -27,25 +27,24 @@ class Outbound:
     inline: Sequence[JsonObject] = field(default=(), repr=False)
 
     async def auth(self, settings: JsonObject) -> httpx.Auth | None:
-        """What signs the requests of a tool or a server, by its `credentialId`; None if it has none.
+        """Return the authentication that a tool's or server's `credentialId` names; None if it has none.
 
         Raises:
-            ServerError: the credential cannot be had or used.
+            ServerError: the credential cannot be found or used.
         """
-        named: object = settings.get("credentialId")
-        return await self.authentication.find(named if isinstance(named, str) else None, self.inline)
+        return await self.authentication.find(as_string(settings.get("credentialId")), self.inline)
 
-    async def sealed(self, settings: JsonObject, body: JsonObject) -> JsonObject:
-        """A body in which what `encryptedPaths` names can be read by the credential's owner alone.
+    async def encrypted(self, settings: JsonObject, body: JsonObject) -> JsonObject:
+        """Return a body in which the values at `encryptedPaths` are encrypted with the credential's public key.
 
         Raises:
-            ServerError: that cannot be done; in the clear it must not be sent.
+            ServerError: they cannot be encrypted; the request must then not be sent.
         """
-        paths: object = settings.get("encryptedPaths")
-        if not isinstance(paths, list) or not paths:
+        paths = as_list(settings.get("encryptedPaths"))
+        if not paths:
             return body
-        named: object = settings.get("credentialId")
-        credential = await self.authentication.credential(named, self.inline) if isinstance(named, str) else None
+        named = as_string(settings.get("credentialId"))
+        credential = None if named is None else await self.authentication.credential(named, self.inline)
         if credential is None or credential.encryption_plan is None:
             raise ServerError("encryptedPaths needs a credential with an encryptionPlan", reason="invalid")
-        return encrypted(body, map(str, cast("list[object]", paths)), credential.encryption_plan)
+        return encrypted(body, map(str, paths), credential.encryption_plan)

@@ -1,4 +1,4 @@
-"""How a tool call begins and ends for every kind of tool: its arguments, and what the model is told."""
+"""The arguments and the result of a tool call, for every kind of tool."""
 
 import json
 from typing import Any, cast
@@ -7,20 +7,20 @@ from bargein.errors import BargeinError
 from bargein.ports import ToolCall, ToolResult
 from bargein.wire.base import JsonObject
 
-MOST_RESULT_CHARS = 100_000
-"""A longer answer is not given to a model: it would drown the conversation, and cost a fortune."""
+MAX_RESULT_CHARS = 100_000
+"""A longer result is not given to a model: it would displace the conversation, and cost too much."""
 _TOO_LONG = "The tool answered with {} characters; at most {} are read."
 
 
 class ToolError(BargeinError):
-    """A tool call went wrong. Its text is told to the model, so it holds no secret and no address."""
+    """A tool call failed. The model reads the text, so it holds no secret and no address."""
 
 
 def arguments_of(call: ToolCall) -> JsonObject:
-    """The arguments as the model gave them; none at all is an empty object.
+    """Return the model's arguments; an empty text counts as an empty object.
 
     Raises:
-        ToolError: they are no JSON object.
+        ToolError: they are not a JSON object.
     """
     if not call.arguments.strip():
         return {}
@@ -34,12 +34,12 @@ def arguments_of(call: ToolCall) -> JsonObject:
 
 
 def as_text(value: object) -> str:
-    """A result as text for the model: text as it is, anything else as JSON."""
+    """Return a result as text for the model: a string as it is, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def parsed(text: str) -> object:
-    """What a text holds, if it is JSON; else the text."""
+    """Return the value of a JSON text, or the text itself if it is not JSON."""
     try:
         return cast("object", json.loads(text))
     except (ValueError, RecursionError):
@@ -47,13 +47,13 @@ def parsed(text: str) -> object:
 
 
 def failed(text: str, **more: Any) -> ToolResult:
-    """A result that says what went wrong."""
-    return ToolResult(text[:MOST_RESULT_CHARS], failed=True, **more)
+    """Return a result that says why the call failed."""
+    return ToolResult(text[:MAX_RESULT_CHARS], failed=True, **more)
 
 
 def done(value: object, **more: Any) -> ToolResult:
-    """A result of text or JSON; one that is too long is a failure."""
+    """Return a result of text or JSON; a result that is too long is a failure."""
     text = as_text(value)
-    if len(text) > MOST_RESULT_CHARS:
-        return failed(_TOO_LONG.format(len(text), MOST_RESULT_CHARS))
+    if len(text) > MAX_RESULT_CHARS:
+        return failed(_TOO_LONG.format(len(text), MAX_RESULT_CHARS))
     return ToolResult(text, **more)

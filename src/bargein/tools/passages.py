@@ -1,8 +1,8 @@
-"""Finding passages of text by the words of a question: BM25 (Robertson and Zaragoza, 2009).
+"""Search for passages of text by the words of a question: BM25 (Robertson and Zaragoza, 2009).
 
-Words are compared without case and accents. One of six letters or more counts a little by its first five as well, so
-that "refunds" finds "refunding" in any language that ends its words differently. Scripts without spaces are cut into
-pairs of characters.
+Words are compared without case and accents. A word of six letters or more also counts, with a lower weight, by its
+first five letters, so that "refunds" finds "refunding" in any language with inflected endings. Scripts without spaces
+are split into pairs of characters.
 """
 
 import math
@@ -17,9 +17,9 @@ _K1 = 1.2
 _B = 0.75
 _STEM = 5
 _STEM_WEIGHT = 0.4
-_FAR_BEHIND = 0.25
+_MIN_SHARE_OF_BEST = 0.25
 _TARGET_CHARS = 700
-_MOST_PASSAGE_CHARS = 1200
+_MAX_PASSAGE_CHARS = 1200
 
 _WORD = re.compile(r"\w+")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
@@ -32,50 +32,50 @@ class Passage:
     """A piece of a file.
 
     Attributes:
-        text: its words.
-        page: where it is, from 1; None where the file has but one.
+        text: the text of the passage.
+        page: its page, from 1; None if the file has one page only.
     """
 
     text: str
     page: int | None
 
 
-def cut(text: str) -> list[Passage]:
-    """Cut a text into passages at the ends of paragraphs and sentences; form feeds part its pages."""
+def split(text: str) -> list[Passage]:
+    """Split a text into passages at the ends of paragraphs and sentences; form feeds separate pages."""
     pages = text.split("\f")
     while pages and not pages[-1].strip():
         pages.pop()
     found: list[Passage] = []
     for number, page in enumerate(pages, 1):
-        found.extend(Passage(piece, number if len(pages) > 1 else None) for piece in _gathered(_pieces(page)))
+        found.extend(Passage(piece, number if len(pages) > 1 else None) for piece in _joined(_pieces(page)))
     return found
 
 
 def _pieces(page: str) -> Iterator[str]:
     for paragraph in _PARAGRAPHS.split(page):
         stripped = paragraph.strip()
-        if len(stripped) <= _MOST_PASSAGE_CHARS:
+        if len(stripped) <= _MAX_PASSAGE_CHARS:
             yield stripped
             continue
         for sentence in _SENTENCES.split(stripped):
-            for at in range(0, len(sentence), _MOST_PASSAGE_CHARS):
-                yield sentence[at : at + _MOST_PASSAGE_CHARS].strip()
+            for at in range(0, len(sentence), _MAX_PASSAGE_CHARS):
+                yield sentence[at : at + _MAX_PASSAGE_CHARS].strip()
 
 
-def _gathered(pieces: Iterable[str]) -> Iterator[str]:
-    """Short pieces, a heading and what stands under it say, are put together."""
-    gathered = ""
+def _joined(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield passages of joined short pieces, such as a heading and the paragraph below it."""
+    joined = ""
     for piece in pieces:
-        if gathered and len(gathered) + len(piece) > _TARGET_CHARS:
-            yield gathered
-            gathered = ""
-        gathered = f"{gathered}\n{piece}" if gathered else piece
-    if gathered:
-        yield gathered
+        if joined and len(joined) + len(piece) > _TARGET_CHARS:
+            yield joined
+            joined = ""
+        joined = f"{joined}\n{piece}" if joined else piece
+    if joined:
+        yield joined
 
 
 def words(text: str) -> list[str]:
-    """The words of a text as they are compared."""
+    """Return the words of a text in the form in which they are compared."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = unicodedata.normalize("NFC", "".join(c for c in plain if not unicodedata.combining(c)))
     found: list[str] = []
@@ -97,14 +97,14 @@ def _terms(text: str) -> Counter[str]:
 
 
 class Index:
-    """The passages of one file, ready to be searched. Making one takes a while: do it on a thread of its own.
+    """The searchable passages of one file. Creating one takes long enough to need a thread of its own.
 
     Args:
-        text: of the file.
+        text: the text of the file.
     """
 
     def __init__(self, text: str) -> None:
-        self.passages: Sequence[Passage] = cut(text)
+        self.passages: Sequence[Passage] = split(text)
         self.chars = len(text)
         self._lengths: list[int] = []
         self._found: dict[str, list[tuple[int, int]]] = {}
@@ -113,29 +113,29 @@ class Index:
             self._lengths.append(sum(terms.values()))
             for term, count in terms.items():
                 self._found.setdefault(term, []).append((number, count))
-            time.sleep(0)  # other threads, on which calls live, come first
+            time.sleep(0)  # let the event loop's thread run
         self.mean_length = sum(self._lengths) / len(self._lengths) if self._lengths else 1.0
 
     def matching(self, term: str) -> Sequence[tuple[int, int]]:
-        """The passages that hold a term: their numbers, and how often."""
+        """Return the passages that contain a term: their numbers, and how often they contain it."""
         return self._found.get(term, ())
 
     def length(self, number: int) -> int:
-        """How many terms a passage has."""
+        """Return the number of terms in a passage."""
         return self._lengths[number]
 
 
 def best(indexes: Sequence[Index], question: str, most: int) -> list[tuple[float, int, Passage]]:
-    """The passages that fit a question best, over several files as if they were one.
+    """Return the passages that match a question best, over several files as if they were one.
 
     Args:
-        indexes: of the files.
-        question: words.
-        most: how many passages.
+        indexes: the indexes of the files.
+        question: the words to look for.
+        most: the number of passages at most.
 
     Returns:
-        Their scores, which file each is of, and the passages; the best one first. One that is far behind the best is
-        left out: it shares but a common word with the question.
+        The score, the number of the file and the passage of each, best first. A passage with a score far below the best
+        is left out: it shares only a common word with the question.
     """
     total = sum(len(index.passages) for index in indexes)
     mean = sum(index.mean_length * len(index.passages) for index in indexes) / total if total else 1.0
@@ -152,5 +152,5 @@ def best(indexes: Sequence[Index], question: str, most: int) -> list[tuple[float
                 gain = weight * times * (_K1 + 1) / (times + _K1 * long)
                 scores[at, number] = scores.get((at, number), 0.0) + gain
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:most]
-    worth = ranked[0][1] * _FAR_BEHIND if ranked else 0.0
-    return [(score, at, indexes[at].passages[number]) for (at, number), score in ranked if score >= worth]
+    least = ranked[0][1] * _MIN_SHARE_OF_BEST if ranked else 0.0
+    return [(score, at, indexes[at].passages[number]) for (at, number), score in ranked if score >= least]

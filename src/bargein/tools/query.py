@@ -1,14 +1,13 @@
 """Tools of type query: questions about uploaded files (`knowledgeBases`).
 
-Vapi leaves the search to Google's models. Here the files are searched on this machine by their words, and the model is
-told the passages that fit best, each with the name of its file.
+Vapi leaves the search to Google's models. This server searches the files by their words, and gives the model the
+passages that match best, each with the name of its file.
 """
 
 import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -18,25 +17,26 @@ from anyio.abc import TaskGroup
 from bargein.ports import Files, StoredFile, ToolCall, ToolResult
 from bargein.tools.outcome import ToolError, arguments_of, done, failed
 from bargein.tools.passages import Index, best
-from bargein.tools.text_of import MOST_CHARS, kind_of
+from bargein.tools.text_of import MAX_CHARS, kind_of
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object, as_objects
 
 _log = structlog.get_logger("bargein.tools")
 
 NAME = "search_knowledge"
-"""What the model calls a query tool that has no name of its own."""
-MOST_FILES = 100
-"""More files than this are not searched at once."""
-_MOST_PASSAGES = 6
-_MOST_ANSWER_CHARS = 6_000
+"""Name of a query tool that has none."""
+MAX_FILES = 100
+"""Files that one question searches at most."""
+_MAX_PASSAGES = 6
+_MAX_ANSWER_CHARS = 6_000
 _READING_S = 60.0
 _ANSWER_S = 90.0
-_MOST_KEPT_CHARS = 40_000_000
+_MAX_CACHED_CHARS = 40_000_000
 _NOTHING = "Nothing about this was found in the files."
 
 
 class Library:
-    """The files that knowledge bases name, read once and kept ready for every call.
+    """The files of knowledge bases, read once and cached for all calls.
 
     Args:
         files: the uploaded files.
@@ -44,32 +44,32 @@ class Library:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._kept: OrderedDict[str, Index] = OrderedDict()
+        self._cache: OrderedDict[str, Index] = OrderedDict()
         self._locks: dict[str, anyio.Lock] = {}
         self._warming = anyio.Semaphore(1)
 
     async def index(self, file_id: str) -> tuple[str, Index]:
-        """A file's name and its passages.
+        """Return a file's name and the index of its passages.
 
         Raises:
-            ToolError: there is no such file, or no text in it.
+            ToolError: there is no such file, or it holds no text.
         """
         file = await self._files.find(file_id)
         if file is None:
             raise ToolError(f"there is no file {file_id}")
         async with self._locks.setdefault(file_id, anyio.Lock()):
-            index = self._kept.get(file_id)
+            index = self._cache.get(file_id)
             if index is None:
                 text = await _text(file)
                 index = await anyio.to_thread.run_sync(Index, text)
-                self._keep(file_id, index)
-            self._kept.move_to_end(file_id)
+                self._store(file_id, index)
+            self._cache.move_to_end(file_id)
         return file.name, index
 
     def warm(self, tasks: TaskGroup, tool: JsonObject) -> None:
-        """Have a tool's files read ahead of the first question; returns at once."""
+        """Start reading a tool's files before the first question."""
         for file_id in _file_ids(_bases(tool)):
-            if file_id not in self._kept:
+            if file_id not in self._cache:
                 tasks.start_soon(self._warm, file_id)
 
     async def _warm(self, file_id: str) -> None:
@@ -78,21 +78,21 @@ class Library:
                 await self.index(file_id)
         except ToolError as error:
             _log.warning("a file cannot be searched", reason=str(error))
-        except Exception as error:  # noqa: BLE001  # the store's own errors: told again when the file is asked for
+        except Exception as error:  # noqa: BLE001  # an error of the store is reported again when the file is searched
             _log.error("a file could not be read", exc_info=error)
 
-    def _keep(self, file_id: str, index: Index) -> None:
-        self._kept[file_id] = index
-        size = sum(kept.chars for kept in self._kept.values())
-        while size > _MOST_KEPT_CHARS and len(self._kept) > 1:
-            gone, index = self._kept.popitem(last=False)
+    def _store(self, file_id: str, index: Index) -> None:
+        self._cache[file_id] = index
+        size = sum(kept.chars for kept in self._cache.values())
+        while size > _MAX_CACHED_CHARS and len(self._cache) > 1:
+            gone, index = self._cache.popitem(last=False)
             self._locks.pop(gone, None)
             size -= index.chars
 
 
 def expand_query(tool: JsonObject) -> JsonObject:
-    """A query tool with the `function` that the model is told of."""
-    given = cast("JsonObject", tool.get("function") or {})
+    """Return a query tool with the `function` declared to the model."""
+    given = as_object(tool.get("function"))
     bases = _bases(tool)
     about = "; ".join(f"{base.get('name')}: {base.get('description')}" for base in bases)
     properties: JsonObject = {"query": {"type": "string", "description": "What to look for, in a few words."}}
@@ -108,7 +108,7 @@ def expand_query(tool: JsonObject) -> JsonObject:
 
 
 async def run_query(tool: JsonObject, call: ToolCall, library: Library) -> ToolResult:
-    """Find the passages of a tool's files that fit a question.
+    """Find the passages of a tool's files that match a question.
 
     Raises:
         ToolError: the question or the files cannot be read.
@@ -137,15 +137,15 @@ async def run_query(tool: JsonObject, call: ToolCall, library: Library) -> ToolR
         _log.warning("a file is not searched", reason=trouble)
     if not indexes:
         return failed(f"The files cannot be searched: {'; '.join(troubles)}.")
-    found = await anyio.to_thread.run_sync(best, indexes, question, _MOST_PASSAGES)
+    found = await anyio.to_thread.run_sync(best, indexes, question, _MAX_PASSAGES)
     passages = [f"[{names[at]}{f', page {p.page}' if p.page else ''}]\n{p.text}" for _, at, p in found]
-    return done(_fitting(passages, troubles))
+    return done(_as_answer(passages, troubles))
 
 
-def _fitting(passages: Sequence[str], troubles: Sequence[str]) -> str:
+def _as_answer(passages: Sequence[str], troubles: Sequence[str]) -> str:
     parts: list[str] = []
     for passage in passages:
-        if parts and sum(map(len, parts)) + len(passage) > _MOST_ANSWER_CHARS:
+        if parts and sum(map(len, parts)) + len(passage) > _MAX_ANSWER_CHARS:
             break
         parts.append(passage)
     if not parts:
@@ -156,16 +156,16 @@ def _fitting(passages: Sequence[str], troubles: Sequence[str]) -> str:
 
 
 def _bases(tool: JsonObject) -> list[JsonObject]:
-    return cast("list[JsonObject]", tool.get("knowledgeBases") or [])
+    return as_objects(tool.get("knowledgeBases"))
 
 
 def _file_ids(bases: Sequence[JsonObject]) -> list[str]:
     ids = [str(file_id) for base in bases for file_id in base.get("fileIds") or ()]
-    return list(dict.fromkeys(ids))[:MOST_FILES]
+    return list(dict.fromkeys(ids))[:MAX_FILES]
 
 
 def _question(arguments: JsonObject) -> str:
-    """The question: `query`, or whatever texts a function of the owner's own making asks the model for."""
+    """Return the question: `query`, or all strings that the owner's own function has as arguments."""
     query = arguments.get("query")
     texts = [query] if isinstance(query, str) else [text for text in arguments.values() if isinstance(text, str)]
     question = " ".join(texts)[:2000].strip()
@@ -177,7 +177,7 @@ def _question(arguments: JsonObject) -> str:
 async def _text(file: StoredFile) -> str:
     kind = kind_of(file.name, file.mimetype)
     if kind is None:
-        raise ToolError(f"{file.name} is of a kind that cannot be read here")
+        raise ToolError(f"{file.name} has a format that cannot be read")
     command = [sys.executable, "-m", "bargein.tools.text_of", str(file.path), kind]
     try:
         with anyio.fail_after(_READING_S):
@@ -189,7 +189,7 @@ async def _text(file: StoredFile) -> str:
     if process.returncode != 0:
         why = process.stderr.decode(errors="replace").strip().rpartition("\n")[2][:300]
         raise ToolError(f"{file.name}: {why or 'it cannot be read'}")
-    text = process.stdout.decode(errors="replace")[:MOST_CHARS]
+    text = process.stdout.decode(errors="replace")[:MAX_CHARS]
     if not text.strip():
         raise ToolError(f"{file.name} holds no text")
     return text

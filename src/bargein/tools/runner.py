@@ -1,15 +1,15 @@
-"""The tools of one call: `ports.ToolRunner`, and what all calls of a server share."""
+"""The tool runner of one call, and the resources that all calls of a server share."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
+from typing_extensions import override
 
-from bargein.ports import Files, OwnerMessenger, ServerError, ToolCall, ToolResult
+from bargein.ports import Files, OwnerMessenger, ServerError, ToolCall, ToolResult, ToolRunner
 from bargein.tools.api_request import expand_api_request, run_api_request
 from bargein.tools.function import run_function
 from bargein.tools.mcp import McpTools
@@ -18,117 +18,117 @@ from bargein.tools.outcome import ToolError, failed
 from bargein.tools.query import Library, expand_query, run_query
 from bargein.tools.templates import Render, Templates
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object
 
 _log = structlog.get_logger("bargein.tools")
 
-_NOT_HERE = "The tool {} ({}) is not available on this server. Go on without it."
+_UNAVAILABLE_TEXT = "The tool {} ({}) is not available on this server. Go on without it."
 
 
 @dataclass(frozen=True, slots=True)
 class SharedToolResources:
-    """What the tools of all calls share. `workshop` opens one.
+    """Resources that the tools of all calls share; `open_shared_tools` opens them.
 
     Attributes:
-        tasks: holds what must outlive a single tool call.
+        tasks: the task group of connections that outlive a single tool call.
         library: the files of knowledge bases.
-        outbound: the way out.
+        outbound: sends requests.
     """
 
     tasks: TaskGroup
     library: Library
     outbound: Outbound
 
-    def tools(
+    def runner(
         self,
-        line: OwnerMessenger,
+        owner: OwnerMessenger,
         render: Render,
         outbound: Outbound | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> "CallToolRunner":
-        """The tools of one call.
+        """Return the tool runner of one call.
 
         Args:
-            line: to the owner's servers.
-            render: fills in templates with the call's variables.
-            outbound: knows the credentials of the call's assistant; the workshop's if not given.
-            headers: what MCP servers are told of the call (`X-Call-Id`).
+            owner: sends messages to the owner's server.
+            render: renders templates with the call's variables.
+            outbound: sends requests with the credentials of the call's assistant; by default the shared one.
+            headers: headers for MCP servers (`X-Call-Id`).
         """
-        return CallToolRunner(self, line, Templates(render), outbound or self.outbound, headers or {})
+        return CallToolRunner(self, owner, Templates(render), outbound or self.outbound, headers or {})
 
 
 @asynccontextmanager
 async def open_shared_tools(files: Files, outbound: Outbound) -> AsyncGenerator[SharedToolResources]:
-    """Open what the tools of a server's calls share; it is closed with the connections that calls left."""
+    """Open the shared resources of a server; connections that calls left open are closed with them."""
     async with anyio.create_task_group() as tasks:
         yield SharedToolResources(tasks, Library(files), outbound)
         tasks.cancel_scope.cancel()
 
 
-class CallToolRunner:
-    """See `ports.ToolRunner`."""
+class CallToolRunner(ToolRunner):
+    """Declares and runs the tools of one call."""
 
     def __init__(
         self,
-        shop: SharedToolResources,
-        line: OwnerMessenger,
+        shared: SharedToolResources,
+        owner: OwnerMessenger,
         templates: Templates,
         outbound: Outbound,
         headers: Mapping[str, str],
     ) -> None:
-        self._shop = shop
-        self._line = line
+        self._shared = shared
+        self._owner = owner
         self._templates = templates
         self._outbound = outbound
-        self._mcp = McpTools(outbound, shop.tasks, templates, headers)
+        self._mcp = McpTools(outbound, shared.tasks, templates, headers)
 
+    @override
     async def expand(self, tool: JsonObject) -> Sequence[JsonObject]:
-        """See `ToolRunner.expand`."""
         try:
             match tool.get("type"):
                 case "apiRequest":
                     return (expand_api_request(tool),)
                 case "query":
-                    self._shop.library.warm(self._shop.tasks, tool)
+                    self._shared.library.warm(self._shared.tasks, tool)
                     return (expand_query(tool),)
                 case "mcp":
                     return await self._mcp.expand(tool)
                 case str(kind) if kind in UNAVAILABLE:
-                    return (_declared_all_the_same(tool, kind),)
+                    return (_declared_anyway(tool, kind),)
                 case _:
                     return (tool,)
-        except Exception as error:  # noqa: BLE001  # one odd tool must not keep a call from beginning
+        except Exception as error:  # noqa: BLE001  # one broken tool must not prevent a call
             _log.error("a tool could not be declared", type=tool.get("type"), exc_info=error)
             return ()
 
+    @override
     async def run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
-        """See `ToolRunner.run`."""
         try:
             return await self._run(tool, call)
         except ToolError as error:
             return failed(str(error))
         except ServerError as error:
             return failed(f"It failed: {error}.")
-        except Exception as error:  # noqa: BLE001  # a bug of ours must not keep the model waiting for its result
-            _log.error("a tool broke", type=tool.get("type"), name=call.name, exc_info=error)
+        except Exception as error:  # noqa: BLE001  # the model must get a result even if our code is wrong
+            _log.error("a tool raised an unexpected error", type=tool.get("type"), name=call.name, exc_info=error)
             return failed("The tool failed: internal error.")
 
+    @override
     def close(self) -> None:
-        """See `ToolRunner.close`."""
         self._mcp.close()
 
     async def _run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
         kind = str(tool.get("type"))
-        own: dict[str, Callable[[], Awaitable[ToolResult]]] = {
+        runners: dict[str, Callable[[], Awaitable[ToolResult]]] = {
             "apiRequest": lambda: run_api_request(tool, call, self._outbound, self._templates),
             "mcp": lambda: self._mcp.run(tool, call),
-            "query": lambda: run_query(tool, call, self._shop.library),
-            "function": lambda: run_function(tool, call, self._line, self._templates),
+            "query": lambda: run_query(tool, call, self._shared.library),
+            "function": lambda: run_function(tool, call, self._owner, self._templates),
         }
-        server: object = tool.get("server")
-        has_server = isinstance(server, dict) and bool(cast("JsonObject", server).get("url"))
-        run = own.get(kind) or (own["function"] if has_server else None)
+        has_server = bool(as_object(tool.get("server")).get("url"))
+        run = runners.get(kind) or (runners["function"] if has_server else None)
         if run is None:
-            return failed(_NOT_HERE.format(call.name, kind))
+            return failed(_UNAVAILABLE_TEXT.format(call.name, kind))
         return await run()
 
 
@@ -137,12 +137,12 @@ UNAVAILABLE = frozenset({
     "google.sheets.row.append", "slack.message.send", "sms", "gohighlevel.calendar.availability.check",
     "gohighlevel.calendar.event.create", "gohighlevel.contact.create", "gohighlevel.contact.get",
 })  # fmt: skip
-"""What Vapi's cloud or its vendors run. One that has a `server` of its own is sent there like a function."""
+"""Tools that Vapi's cloud or its vendors run. One with a `server` is sent there like a function."""
 
 
-def _declared_all_the_same(tool: JsonObject, kind: str) -> JsonObject:
-    """The model is told of it, as with Vapi, and hears that it is not available when it calls it."""
-    given = cast("JsonObject", tool.get("function") or {})
+def _declared_anyway(tool: JsonObject, kind: str) -> JsonObject:
+    """Declare an unavailable tool to the model, as Vapi would; calling it returns that it is not available."""
+    given = as_object(tool.get("function"))
     name = tool.get("name") or kind.replace(".", "_")
     function: JsonObject = {"name": name, "parameters": {"type": "object", "properties": {}}}
     return {**tool, "function": {**function, **{key: value for key, value in given.items() if value}}}

@@ -1,22 +1,23 @@
-"""The Liquid templates of tools: what they may name, and how JSON is filled in."""
+"""Liquid templates in tools: their variables, and rendering of whole JSON values."""
 
 from collections.abc import Mapping
 from typing import Protocol, cast
 
 from bargein.tools.outcome import ToolError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_objects
 
-_DEEPEST = 30
+_MAX_DEPTH = 30
 
 
 class Render(Protocol):
-    """Fills in one text with the variables of the call, as they are now, and with more."""
+    """Renders a text with the call's current variables and with more."""
 
     def __call__(self, text: str, more: Mapping[str, object]) -> str:
-        """Give the text filled in; `more` goes before the call's own variables.
+        """Return the rendered text; `more` takes precedence over the call's variables.
 
         Raises:
-            ValueError: the template is broken, or asks for more than it may.
+            ValueError: the template is broken, or exceeds its limits.
         """
         ...
 
@@ -25,10 +26,10 @@ class Templates:
     """The templates of one call's tools.
 
     Args:
-        render: knows the call's variables.
+        render: renders a text with the call's variables.
 
     Attributes:
-        extracted: what the call's tools have found out so far; templates see it beside the call's variables.
+        extracted: variables extracted from the results of the call's tools so far; templates may name them too.
     """
 
     def __init__(self, render: Render) -> None:
@@ -36,7 +37,7 @@ class Templates:
         self.extracted: JsonObject = {}
 
     def text(self, text: str, more: Mapping[str, object] | None = None) -> str:
-        """Fill in a text.
+        """Render a text.
 
         Raises:
             ToolError: the template is broken.
@@ -49,12 +50,12 @@ class Templates:
             raise ToolError("Not run: a template of the tool's settings is broken.") from None
 
     def value(self, value: object, more: Mapping[str, object] | None = None, *, depth: int = 0) -> object:
-        """Fill in each text of a JSON value.
+        """Render each string of a JSON value.
 
         Raises:
-            ToolError: a template is broken, or the value is nested beyond reason.
+            ToolError: a template is broken, or the value is nested too deeply.
         """
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             raise ToolError("Not run: the tool's settings are nested too deeply.")
         match value:
             case str():
@@ -68,12 +69,12 @@ class Templates:
                 return value
 
     def static_parameters(self, tool: JsonObject, more: Mapping[str, object]) -> JsonObject:
-        """The arguments that are sent without the model's doing (`parameters`), filled in.
+        """Return the rendered arguments that are sent besides the model's own (`parameters`).
 
         Raises:
             ToolError: a template is broken.
         """
         given: JsonObject = {}
-        for parameter in cast("list[JsonObject]", tool.get("parameters") or []):
+        for parameter in as_objects(tool.get("parameters")):
             given[str(parameter.get("key"))] = self.value(parameter.get("value"), more)
         return given

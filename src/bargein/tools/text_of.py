@@ -1,8 +1,8 @@
-"""The text of an uploaded file, taken out in a process of its own: `python -m bargein.tools.text_of PATH KIND`.
+"""Extraction of the text of an uploaded file in a process of its own: `python -m bargein.tools.text_of PATH KIND`.
 
-Readers of PDF and Word are large, slow and fed by strangers. In a process of its own one that runs wild costs no call
-its time or its memory: it is given so much of both, and no more. The text goes to standard output as UTF-8, pages
-parted by form feeds; what is wrong goes to standard error in one line, with exit code 3.
+Libraries that read PDF and Word are large and slow, and their input is not trusted. In a process with limits on time
+and memory a broken file costs no call anything. The text goes to standard output as UTF-8, with form feeds between
+pages; an error goes to standard error in one line, with exit code 3.
 """
 
 import csv
@@ -16,11 +16,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
 
+from typing_extensions import override
+
 from bargein.errors import BargeinError
 
-MOST_CHARS = 4_000_000
-"""What is taken of one file: about two thousand pages."""
-MOST_MEMORY_BYTES = 1 << 30
+MAX_CHARS = 4_000_000
+"""Characters that are read of one file: about two thousand pages."""
+MAX_MEMORY_BYTES = 1 << 30
 CANNOT_READ = 3
 
 _BLOCKS = frozenset({
@@ -29,15 +31,15 @@ _BLOCKS = frozenset({
     "title", "tr", "ul",
 })  # fmt: skip
 _BLANKS = re.compile(r"\s+")
-_UNSEEN = frozenset({"script", "style", "template", "noscript", "svg"})
+_HIDDEN = frozenset({"script", "style", "template", "noscript", "svg"})
 
 
 class UnreadableError(BargeinError):
-    """There is no text to be had; the words say why."""
+    """A file has no readable text; the message says why."""
 
 
 def kind_of(name: str, mimetype: str) -> str | None:
-    """Which reader a file wants, by its name and else by its type; None: it holds no text that can be read here."""
+    """Return the kind of a file, by its name or else its type; None if this server cannot read it."""
     by_name = _BY_ENDING.get(Path(name).suffix.lower())
     if by_name is not None:
         return by_name
@@ -46,10 +48,10 @@ def kind_of(name: str, mimetype: str) -> str | None:
 
 
 def read(path: Path, kind: str) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
-        UnreadableError: it cannot be had.
+        UnreadableError: it has no readable text.
     """
     return _bounded(_READERS[kind](path))
 
@@ -58,9 +60,9 @@ def _bounded(pieces: Iterator[str]) -> str:
     found: list[str] = []
     size = 0
     for piece in pieces:
-        found.append(piece[: MOST_CHARS - size])
+        found.append(piece[: MAX_CHARS - size])
         size += len(found[-1])
-        if size >= MOST_CHARS:
+        if size >= MAX_CHARS:
             break
     return "".join(found)
 
@@ -80,9 +82,9 @@ def _text(path: Path) -> Iterator[str]:
 
 
 def _csv(path: Path) -> Iterator[str]:
-    """Each row as a line that names its columns, so that it can be understood alone."""
+    """Yield each row as a line that names its columns, so that it can be understood by itself."""
     text = _decoded(path)
-    csv.field_size_limit(MOST_CHARS)
+    csv.field_size_limit(MAX_CHARS)
     try:
         dialect: Any = csv.Sniffer().sniff(text[:10_000], delimiters=",;\t|")
     except csv.Error:
@@ -120,21 +122,24 @@ class _Html(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.pieces: list[str] = []
-        self._unseen = 0
+        self._hidden = 0
 
+    @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
-        self._unseen += tag in _UNSEEN
+        self._hidden += tag in _HIDDEN
         if tag in _BLOCKS:
             self.pieces.append("\n\n" if tag in {"p", "h1", "h2", "h3", "h4", "div", "table", "section"} else "\n")
 
+    @override
     def handle_endtag(self, tag: str) -> None:
-        self._unseen -= tag in _UNSEEN and self._unseen > 0
+        self._hidden -= tag in _HIDDEN and self._hidden > 0
         if tag in _BLOCKS:
             self.pieces.append("\n")
 
+    @override
     def handle_data(self, data: str) -> None:
-        if not self._unseen:
+        if not self._hidden:
             self.pieces.append(_BLANKS.sub(" ", data))
 
 
@@ -144,7 +149,7 @@ def _pdf(path: Path) -> Iterator[str]:
         pages = pypdf.PdfReader(path).pages
         for page in pages:
             yield page.extract_text() + "\f"
-    except Exception as error:  # noqa: BLE001  # the library raises all kinds on a broken file
+    except Exception as error:  # noqa: BLE001  # the library raises many kinds of errors on a broken file
         raise UnreadableError(f"it cannot be read as PDF ({type(error).__name__})") from None
 
 
@@ -187,7 +192,7 @@ _BY_TYPE = {
 
 
 def main(arguments: list[str]) -> int:
-    """Read the file that the arguments name; gives the exit code."""
+    """Read the file that the arguments name, and return the exit code."""
     path, kind = arguments
     _limit_memory()
     try:
@@ -202,8 +207,8 @@ def main(arguments: list[str]) -> int:
 
 def _limit_memory() -> None:
     try:
-        resource = importlib.import_module("resource")  # there is none on Windows
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
+        resource = importlib.import_module("resource")  # not available on Windows
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     except (ImportError, ValueError, OSError):
         return
 

@@ -46,7 +46,7 @@ class ToolRunnerFactory:
             return variables.fill(text, self._clock.epoch_ms(), more)
 
         outbound = replace(self._shared.outbound, inline=credentials_of(assistant_json))
-        return self._shared.tools(owner_channel, render, outbound, headers)
+        return self._shared.runner(owner_channel, render, outbound, headers)
 
 
 @asynccontextmanager
