@@ -205,7 +205,9 @@ class TestAnswer:
 
     async def test_nobody_there(self) -> None:
         result = await run(tool("http://127.0.0.1:9/"))
-        assert result == ToolResult("It failed: the API could not be reached or closed the connection (ConnectError).", failed=True)
+        assert result == ToolResult(
+            "It failed: the API could not be reached or closed the connection (ConnectError).", failed=True
+        )
 
     async def test_variables_from_headers_and_body(self) -> None:
         async with Receiver([response(200, b'[{"name": "Ann"}]', "application/json", "Customer-Name: Lee")]) as api:
