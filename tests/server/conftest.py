@@ -1,4 +1,4 @@
-"""A server for each test, spoken to without a network."""
+"""A server for each test, called without a network."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -24,7 +24,7 @@ Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 ON_BOTH = ("test_assistants", "test_calls", "test_scheduled_calls", "test_tools", "test_outages")
-"""The modules whose tests run on both databases: what they ask for is stored and found again."""
+"""The modules whose tests run on both databases, because they store and query records."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def serve(tmp_path: Path, database_url: str | None) -> Serve:
-    """Runs a server: `async with serve(api_key=…) as client`."""
+    """Return a function that runs a server: `async with serve(api_key=…) as client`."""
 
     @asynccontextmanager
     async def running(
@@ -53,13 +53,13 @@ def serve(tmp_path: Path, database_url: str | None) -> Serve:
 
 @pytest.fixture
 async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a server without keys."""
+    """Return a client of a server without keys."""
     async with serve() as opened:
         yield opened
 
 
 @pytest.fixture
 async def client_with_keys(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a server with both keys; it bears none by itself."""
+    """Return a client of a server with both keys; its requests have none unless a test adds one."""
     async with serve(api_key=PRIVATE, public_key=PUBLIC) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""A schema made small enough to draw values from: what lies deep is one fixed value, long unions lose members."""
+"""Simplifies schemas so that values can be generated from them: deep parts are fixed, long unions are shortened."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ MEMBERS = 3
 
 
 def cut(schema: Schema, types: Schema, depth: int) -> Schema:
-    """The schema without references; below `depth` objects each type is its least value."""
+    """Return the schema without references; below `depth` objects each type is replaced by its smallest value."""
     while "$ref" in schema:
         schema = types[schema["$ref"].rpartition("/")[2]]
     for union in ("oneOf", "anyOf"):
@@ -28,7 +28,7 @@ def cut(schema: Schema, types: Schema, depth: int) -> Schema:
 
 
 def least(schema: Schema, types: Schema) -> Any:
-    """The smallest value that a schema takes."""
+    """Return the smallest value that a schema accepts."""
     while "$ref" in schema:
         schema = types[schema["$ref"].rpartition("/")[2]]
     for union in ("oneOf", "anyOf"):
@@ -53,7 +53,7 @@ _TEXTS = {
 
 
 def with_small_bodies(document: Schema, depth: int = 2) -> Schema:
-    """The document with the bodies of its requests made small."""
+    """Return the document with simplified request bodies."""
     types = document["components"]["schemas"]
     for operations in document["paths"].values():
         for operation in operations.values():

@@ -1,4 +1,4 @@
-"""The server's answers against the structure of Vapi's types."""
+"""Responses of the server have the structure of Vapi's types."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ ASSISTANT: dict[str, Any] = {
 }
 
 
-async def test_assistants_are_vapis(client: httpx.AsyncClient) -> None:
+async def test_an_assistant_has_vapis_structure(client: httpx.AsyncClient) -> None:
     made = (await client.post("/assistant", json=ASSISTANT)).json()
     assert problems("Assistant", made) == []
     (listed,) = (await client.get("/assistant")).json()
@@ -38,7 +38,7 @@ async def test_assistants_are_vapis(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("branch", range(4))
-async def test_an_assistant_with_every_field_comes_back(client: httpx.AsyncClient, branch: int) -> None:
+async def test_an_assistant_with_every_field_is_returned(client: httpx.AsyncClient, branch: int) -> None:
     whole = fill("CreateAssistantDTO", lambda _: False, "", branch=branch)
     whole["server"]["url"] = "https://example.org"
     for part in ("voice", "model", "transcriber", "startSpeakingPlan"):
@@ -57,7 +57,9 @@ async def test_calls_are_vapis(client: httpx.AsyncClient) -> None:
     assert problems("Call", web) == []
 
 
-async def test_what_a_visitor_sees_is_still_a_call(client_with_keys: httpx.AsyncClient) -> None:
+async def test_a_web_call_made_with_the_public_key_has_the_structure_of_a_call(
+    client_with_keys: httpx.AsyncClient,
+) -> None:
     server = {"server": {"url": "https://u:p@example.org", "headers": {"a": "b"}, "secret": "s"}}
     body = {"assistant": {**ASSISTANT, **server, "credentials": [{"provider": "openai", "apiKey": "k"}]}}
     web = (await client_with_keys.post("/call/web", json=body, headers=VISITOR)).json()
@@ -71,7 +73,7 @@ def schema_of(name: str) -> dict[str, Any]:
     return found
 
 
-async def test_a_call_that_is_over_is_vapis(tmp_path: Path) -> None:
+async def test_an_ended_call_has_vapis_structure(tmp_path: Path) -> None:
     async with staged(tmp_path, transcriber=SAYS, llm=STORY) as stage:
         caller = await cut_call(stage, name="Ada")
         record = await stored(stage.url, caller.id)

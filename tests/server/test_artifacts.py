@@ -1,4 +1,4 @@
-"""What is kept of a call, as it is fetched: whole and in part, by those who may, and no longer than it should be."""
+"""Artifacts of calls: whole and in ranges, authorisation, presigned URLs and deletion."""
 
 import gzip
 import io
@@ -39,7 +39,7 @@ def tone(ms: int) -> np.ndarray:
 
 @asynccontextmanager
 async def after_a_call(tmp_path: Path, **more: Any) -> AsyncIterator[tuple[Stage, Caller]]:
-    """A server, and a call on it that is over: both sides have spoken."""
+    """Run a server with one ended call in which both sides have spoken."""
     async with staged(tmp_path, transcriber=TranscriberScript(), api_key=KEY, public_key="other-key") as stage:
         async with calling(stage.url, stage.speaker("One two three.", **more)) as caller:
             await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
@@ -55,7 +55,7 @@ def client_of(stage: Stage, key: str | None = KEY) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=stage.url, headers=bearing(key))
 
 
-async def test_the_addresses_in_the_artifact_work(tmp_path: Path) -> None:
+async def test_the_urls_in_the_artifact_work(tmp_path: Path) -> None:
     async with after_a_call(tmp_path) as (stage, caller), client_of(stage) as client:
         artifact = (await stored(stage.url, caller.id, KEY))["artifact"]
         mono = artifact["recording"]["mono"]
@@ -102,7 +102,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize("recording_format", ["wav;l16", "mp3"])
-async def test_parts_of_it_can_be_had(tmp_path: Path, recording_format: str) -> None:
+async def test_a_range_of_a_recording_is_sent(tmp_path: Path, recording_format: str) -> None:
     plan = {"recordingFormat": recording_format}
     async with after_a_call(tmp_path, artifactPlan=plan) as (stage, caller), client_of(stage) as client:
         path = f"/call/{caller.id}/mono-recording"
@@ -125,7 +125,7 @@ async def test_parts_of_it_can_be_had(tmp_path: Path, recording_format: str) -> 
         assert (await client.get(path, headers={"Range": "bytes=0-9", "If-Range": '"other"'})).status_code == 200
 
 
-async def test_an_mp3_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+async def test_an_mp3_is_made_on_request(tmp_path: Path) -> None:
     plan = {"recordingFormat": "mp3"}
     async with after_a_call(tmp_path, artifactPlan=plan) as (stage, caller), client_of(stage) as client:
         made = recording_path(tmp_path, caller.id)
@@ -167,7 +167,7 @@ async def test_a_live_calls_recording_so_far(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*(f"{part}-recording" for part in PARTS), "call-logs", "journal", "pcap"])
-async def test_only_the_owner_may_have_it(tmp_path: Path, name: str) -> None:
+async def test_artifacts_need_the_private_key(tmp_path: Path, name: str) -> None:
     async with after_a_call(tmp_path) as (stage, caller):
         path = f"/call/{caller.id}/{name}"
         for key, status in ((None, 401), ("wrong", 401), ("other-key", 403), (KEY, 404 if name == "pcap" else 200)):
@@ -177,7 +177,7 @@ async def test_only_the_owner_may_have_it(tmp_path: Path, name: str) -> None:
                 assert status == 200 or answer.json()["statusCode"] == status
 
 
-async def test_presigned_addresses_need_no_key_for_an_hour(tmp_path: Path) -> None:
+async def test_presigned_urls_need_no_key_for_an_hour(tmp_path: Path) -> None:
     async with after_a_call(tmp_path) as (stage, caller), client_of(stage, None) as client:
         artifact = (await stored(stage.url, caller.id, KEY))["artifact"]
         found = {name: url for name, url in artifact.items() if name.startswith("presigned")}
@@ -208,7 +208,7 @@ def test_a_signature_expires() -> None:
     assert presigned(call, None, 1_000)["presignedLogUrl"] == "http://h/call/an-id/call-logs"
 
 
-async def test_the_log_of_a_call_says_what_came_in_and_what_was_decided(tmp_path: Path, log: Log) -> None:
+async def test_the_log_of_a_call_has_its_events_and_decisions(tmp_path: Path, log: Log) -> None:
     async with staged(tmp_path, transcriber=SAYS, llm=STORY) as stage, client_of(stage) as client:
         caller = await cut_call(stage)
         answer = await client.get(f"/call/{caller.id}/call-logs")
@@ -231,7 +231,7 @@ async def test_the_log_of_a_call_says_what_came_in_and_what_was_decided(tmp_path
     assert sum(1 for _ in happened) > 50
 
 
-async def test_what_is_not_kept_is_not_there(tmp_path: Path) -> None:
+async def test_artifacts_that_are_not_kept_are_not_found(tmp_path: Path) -> None:
     plan = {"recordingEnabled": False, "loggingEnabled": False}
     async with after_a_call(tmp_path, artifactPlan=plan) as (stage, caller), client_of(stage) as client:
         record = await stored(stage.url, caller.id, KEY)
@@ -245,7 +245,7 @@ async def test_what_is_not_kept_is_not_there(tmp_path: Path) -> None:
         assert (await client.get(f"/call/{caller.id}/journal")).status_code == 200
 
 
-async def test_a_call_that_is_deleted_leaves_nothing(tmp_path: Path, log: Log) -> None:
+async def test_a_deleted_call_leaves_no_file(tmp_path: Path, log: Log) -> None:
     async with after_a_call(tmp_path) as (stage, caller), client_of(stage) as client:
         kept = [path(tmp_path, caller.id) for path in (journal_path, call_log_path, recording_path)]
         assert all(path.exists() for path in kept)
@@ -256,7 +256,7 @@ async def test_a_call_that_is_deleted_leaves_nothing(tmp_path: Path, log: Log) -
         assert not [path async for path in anyio.Path(tmp_path).rglob(f"*{caller.id}*")]
 
 
-async def test_what_cannot_be_erased_is_told(tmp_path: Path, log: Log) -> None:
+async def test_a_file_that_cannot_be_deleted_is_reported(tmp_path: Path, log: Log) -> None:
     async with after_a_call(tmp_path) as (stage, caller), client_of(stage) as client:
         path = recording_path(tmp_path, caller.id)
         path.unlink()
@@ -269,7 +269,7 @@ async def test_what_cannot_be_erased_is_told(tmp_path: Path, log: Log) -> None:
         assert (await client.get(f"/call/{caller.id}")).status_code == 404
 
 
-async def test_a_log_that_cannot_be_written_costs_a_line(tmp_path: Path, log: Log) -> None:
+async def test_a_log_that_cannot_be_written_loses_its_line(tmp_path: Path, log: Log) -> None:
     (tmp_path / "logs").write_bytes(b"")
     async with after_a_call(tmp_path) as (stage, caller), client_of(stage) as client:
         assert (await client.get(f"/call/{caller.id}/mono-recording")).status_code == 200

@@ -1,4 +1,4 @@
-"""`/assistant` as Vapi's clients know it."""
+"""`/assistant` behaves as in Vapi's API."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
-async def test_an_assistant_lives_its_life(client: httpx.AsyncClient) -> None:
+async def test_an_assistant_is_created_changed_and_deleted(client: httpx.AsyncClient) -> None:
     made = await client.post("/assistant", json=WHOLE)
     assert made.status_code == 201
     assistant = made.json()
@@ -88,13 +88,13 @@ async def test_the_list_is_bare_newest_first_and_filtered(client: httpx.AsyncCli
         ("updatedAtLe=2026-13-01", "updatedAtLe must be a valid ISO 8601 date string"),
     ],
 )
-async def test_a_bad_filter_is_refused(client: httpx.AsyncClient, query: str, message: str) -> None:
+async def test_an_invalid_filter_is_refused(client: httpx.AsyncClient, query: str, message: str) -> None:
     answer = await client.get(f"/assistant?{query}")
     assert answer.status_code == 400
     assert answer.json() == {"message": [message], "error": "Bad Request", "statusCode": 400}
 
 
-async def test_a_bad_assistant_is_refused_when_made_and_when_changed(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_assistant_is_refused_on_creation_and_change(client: httpx.AsyncClient) -> None:
     bad = {"name": "x" * 41, "stopSpeakingPlan": {"numWords": 99}, "id": "mine"}
     expected = [
         "property id should not exist",

@@ -1,4 +1,4 @@
-"""Who gets in, and who does not."""
+"""Authentication: keys, loopback only without keys, and cross-origin requests."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ async def test_private_routes_need_the_private_key(client_with_keys: httpx.Async
         f"Bearer {PRIVATE[:-1]}",
     ],
 )
-async def test_a_wrong_key_opens_nothing(client_with_keys: httpx.AsyncClient, authorization: str) -> None:
+async def test_a_wrong_key_is_refused(client_with_keys: httpx.AsyncClient, authorization: str) -> None:
     for path in ("/assistant", "/call/web"):
         answer = await client_with_keys.post(path, json={"assistant": {}}, headers={"Authorization": authorization})
         assert answer.status_code == 401
@@ -60,12 +60,12 @@ async def test_a_wrong_key_opens_nothing(client_with_keys: httpx.AsyncClient, au
         assert PUBLIC not in answer.text
 
 
-async def test_a_key_of_other_letters_is_just_wrong(client_with_keys: httpx.AsyncClient) -> None:
+async def test_a_key_with_non_ascii_letters_is_refused(client_with_keys: httpx.AsyncClient) -> None:
     answer = await client_with_keys.get("/call", headers={"Authorization": "Bearer schlüssel".encode()})
     assert answer.status_code == 401
 
 
-async def test_the_public_key_opens_web_calls(client_with_keys: httpx.AsyncClient) -> None:
+async def test_the_public_key_allows_web_calls(client_with_keys: httpx.AsyncClient) -> None:
     assert (await client_with_keys.post("/call/web", json={"assistant": {}}, headers=VISITOR)).status_code == 201
     assert (await client_with_keys.post("/call/web", json={"assistant": {}}, headers=OWNER)).status_code == 201
     scheme_is_any_case = {"Authorization": f"bearer  {PUBLIC}"}
@@ -74,7 +74,7 @@ async def test_the_public_key_opens_web_calls(client_with_keys: httpx.AsyncClien
     ).status_code == 201
 
 
-async def test_without_a_public_key_no_key_is_no_key(serve: Serve) -> None:
+async def test_without_a_public_key_an_empty_key_is_refused(serve: Serve) -> None:
     async with serve(api_key=PRIVATE) as client:
         for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}):
             assert (await client.post("/call/web", json={"assistant": {}}, headers=headers)).status_code == 401
@@ -86,7 +86,7 @@ async def test_health_needs_no_key(client_with_keys: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8700", "localhost", "LOCALHOST:1", "[::1]:8700", "127.8.9.10"])
-async def test_without_keys_this_machine_may_do_all(client: httpx.AsyncClient, host: str) -> None:
+async def test_without_keys_this_machine_may_use_everything(client: httpx.AsyncClient, host: str) -> None:
     answer = await client.post("/assistant", json={}, headers={"host": host, "origin": "http://localhost:3000"})
     assert answer.status_code == 201
 
@@ -108,7 +108,7 @@ async def test_without_keys_this_machine_may_do_all(client: httpx.AsyncClient, h
         {"origin": ""},
     ],
 )
-async def test_without_keys_nobody_else_may_do_anything(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_without_keys_other_machines_are_refused(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     for method, path in (("POST", "/assistant"), ("GET", "/health"), ("GET", "/"), ("POST", "/call/web")):
         answer = await client.request(method, path, json={"assistant": {}}, headers=headers)
         assert answer.status_code == 403
@@ -173,7 +173,7 @@ async def test_with_keys_any_page_may_start_a_web_call(client_with_keys: httpx.A
     assert refused.headers["access-control-allow-origin"] == "*"  # so that the page can read why
 
 
-async def test_with_keys_no_page_gets_at_the_rest(client_with_keys: httpx.AsyncClient) -> None:
+async def test_with_keys_pages_may_use_nothing_else(client_with_keys: httpx.AsyncClient) -> None:
     for path in ("/assistant", "/call"):
         assert (
             "access-control-allow-origin"
@@ -183,7 +183,7 @@ async def test_with_keys_no_page_gets_at_the_rest(client_with_keys: httpx.AsyncC
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_without_keys_pages_of_this_machine_may_do_all(client: httpx.AsyncClient) -> None:
+async def test_without_keys_pages_of_this_machine_may_use_everything(client: httpx.AsyncClient) -> None:
     origin = "http://localhost:3000"
     for path in ("/assistant", "/call/web"):
         assert (await preflight(client, path, origin)).headers["access-control-allow-origin"] == origin

@@ -1,4 +1,4 @@
-"""`/credential`: every kind is kept, none of its secrets ever comes back."""
+"""`/credential`: every kind is stored, and no secret is returned."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -41,7 +41,7 @@ def refusal(answer: httpx.Response) -> list[str]:
     return answer.json()["message"]
 
 
-async def test_a_credential_lives_its_life(client: httpx.AsyncClient) -> None:
+async def test_a_credential_is_created_changed_and_deleted(client: httpx.AsyncClient) -> None:
     made = await make(client, {"provider": "openai", "apiKey": SECRET, "name": "mine"})
     assert set(made) == {"id", "orgId", "createdAt", "updatedAt", "provider", "name"}
     path = f"/credential/{made['id']}"
@@ -61,7 +61,7 @@ async def test_a_credential_lives_its_life(client: httpx.AsyncClient) -> None:
         assert answer.json()["message"] == f"There is no credential with the id {made['id']}."
 
 
-async def test_of_a_plan_all_but_its_secret_is_told(client: httpx.AsyncClient) -> None:
+async def test_an_authentication_plan_is_returned_without_its_secret(client: httpx.AsyncClient) -> None:
     made = await make(client, WEBHOOK)
     assert made["authenticationPlan"] == {"type": "bearer", "headerName": "X-Mine", "bearerPrefixEnabled": False}
     hmac = {"type": "hmac", "secretKey": SECRET, "algorithm": "sha256"}
@@ -73,7 +73,7 @@ def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("bargein.db*"))
 
 
-async def test_they_are_kept_encrypted_and_survive_a_restart(serve: Serve, tmp_path: Path) -> None:
+async def test_credentials_are_stored_encrypted_and_survive_a_restart(serve: Serve, tmp_path: Path) -> None:
     async with serve() as client:
         made = await make(client, WEBHOOK)
     assert SECRET.encode() not in on_disk(tmp_path)
@@ -82,7 +82,7 @@ async def test_they_are_kept_encrypted_and_survive_a_restart(serve: Serve, tmp_p
 
 
 @pytest.mark.parametrize("provider", sorted(kinds()))
-async def test_every_kind_is_kept(client: httpx.AsyncClient, provider: str) -> None:
+async def test_every_kind_of_credential_is_stored(client: httpx.AsyncClient, provider: str) -> None:
     body = fill(kinds()[provider], is_secret, SECRET) | {"provider": provider}
     made = await make(client, body)
     assert (made["provider"], made["name"]) == (provider, body["name"])
@@ -113,7 +113,7 @@ async def test_every_kind_is_kept(client: httpx.AsyncClient, provider: str) -> N
         ),
     ],
 )
-async def test_a_bad_credential_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
+async def test_an_invalid_credential_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
     assert refusal(await client.post("/credential", json=body)) == message
     assert (await client.get("/credential")).json() == []
 
@@ -125,7 +125,7 @@ async def test_a_public_key_is_shown(client: httpx.AsyncClient) -> None:
     assert "apiKey" not in made
 
 
-async def test_a_bad_change_changes_nothing(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_change_changes_nothing(client: httpx.AsyncClient) -> None:
     made = await make(client, WEBHOOK)
     path = f"/credential/{made['id']}"
     for changes, message in (
@@ -138,7 +138,7 @@ async def test_a_bad_change_changes_nothing(client: httpx.AsyncClient) -> None:
     assert (await client.get(path)).json() == made
 
 
-async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient) -> None:
+async def test_the_public_key_is_refused(client_with_keys: httpx.AsyncClient) -> None:
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("PATCH", "/x"), ("DELETE", "/x")):
         statuses = [
             (await client_with_keys.request(method, f"/credential{path}", headers=headers)).status_code

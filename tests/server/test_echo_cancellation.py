@@ -1,4 +1,4 @@
-"""Which calls have the assistant's own voice taken out of what is heard: a setting says."""
+"""The setting that selects the calls with echo cancellation."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_the_setting_names_the_calls(value: str | None, telephone: bool, wide: b
     assert (found.cancels_echo(8_000), found.cancels_echo(16_000)) == (telephone, wide)
 
 
-def test_what_is_none_of_its_values_is_refused() -> None:
+def test_an_unknown_value_is_refused() -> None:
     with pytest.raises(SettingsError, match="off, telephone or all, not 'loud'"):
         load_settings({"BARGEIN_ECHO_CANCELLATION": "loud"})
 

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer has Vapi's shape and tells nothing it should not."""
+"""Error responses have Vapi's format and reveal nothing internal."""
 
 import json
 from collections.abc import AsyncIterator
@@ -60,23 +60,23 @@ async def test_unknown_routes_and_methods(client: httpx.AsyncClient) -> None:
         (b"null", "the body must be a JSON object"),
     ],
 )
-async def test_what_is_no_json_is_refused(client: httpx.AsyncClient, raw: bytes, message: str) -> None:
+async def test_invalid_json_is_refused(client: httpx.AsyncClient, raw: bytes, message: str) -> None:
     for path in ("/assistant", "/call", "/call/web"):
         answer = await client.post(path, content=raw, headers=JSON)
         assert check(answer, 400, "Bad Request") == [message]
 
 
-async def test_what_is_just_not_too_deep_is_taken(client: httpx.AsyncClient) -> None:
+async def test_the_deepest_allowed_nesting_is_accepted(client: httpx.AsyncClient) -> None:
     raw = b'{"metadata": ' + b'{"a":' * 62 + b"1" + b"}" * 63
     assert (await client.post("/assistant", content=raw, headers=JSON)).status_code == 201
 
 
-async def test_large_numbers_are_javascripts(client: httpx.AsyncClient) -> None:
+async def test_large_numbers_are_rounded_as_in_javascript(client: httpx.AsyncClient) -> None:
     answer = await client.post("/assistant", content=b'{"metadata": {"n": 123456789012345678901234}}', headers=JSON)
     assert answer.json()["metadata"] == {"n": 123456789012345678901234.0}
 
 
-async def test_a_form_is_no_json(client: httpx.AsyncClient) -> None:
+async def test_a_form_is_refused_where_json_is_expected(client: httpx.AsyncClient) -> None:
     answer = await client.post("/assistant", data={"name": "a"})
     assert check(answer, 415, "Unsupported Media Type")
     assert (await client.post("/assistant", content=b"{}", headers={"content-type": "text/plain"})).status_code == 415
@@ -85,14 +85,14 @@ async def test_a_form_is_no_json(client: httpx.AsyncClient) -> None:
     ).status_code == 201
 
 
-async def test_a_body_that_says_it_is_too_large_is_not_even_read(client: httpx.AsyncClient) -> None:
+async def test_a_body_that_announces_a_too_large_size_is_not_read(client: httpx.AsyncClient) -> None:
     big = json.dumps({"firstMessage": "x" * bodies.MAX_BODY_BYTES}).encode()
     answer = await client.post("/assistant", content=big, headers=JSON)
     assert check(answer, 413, "Payload Too Large")
     assert answer.headers["connection"] == "close"
 
 
-async def test_a_body_that_grows_too_large_is_cut(client: httpx.AsyncClient) -> None:
+async def test_a_body_that_grows_too_large_is_cut_off(client: httpx.AsyncClient) -> None:
     given = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -106,7 +106,7 @@ async def test_a_body_that_grows_too_large_is_cut(client: httpx.AsyncClient) -> 
     assert given <= bodies.MAX_BODY_BYTES + 2 * 65_536
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(
+async def test_a_body_that_does_not_arrive_times_out(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "MAX_SECONDS", 0.05)
@@ -121,14 +121,14 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     assert answer.headers["connection"] == "close"
 
 
-async def test_the_largest_body_is_taken(client: httpx.AsyncClient) -> None:
+async def test_the_largest_allowed_body_is_accepted(client: httpx.AsyncClient) -> None:
     frame = len(json.dumps({"metadata": {"a": ""}}))
     body = json.dumps({"metadata": {"a": "x" * (bodies.MAX_BODY_BYTES - frame)}}).encode()
     assert len(body) == bodies.MAX_BODY_BYTES
     assert (await client.post("/assistant", content=body, headers=JSON)).status_code == 201
 
 
-async def test_an_unexpected_error_tells_nothing(tmp_path: Path) -> None:
+async def test_an_unexpected_error_reveals_nothing(tmp_path: Path) -> None:
     app = create_app(make_settings(data_dir=tmp_path))
 
     @app.get("/broken")
@@ -164,7 +164,7 @@ async def test_a_line_cannot_be_forged_by_a_path(client: httpx.AsyncClient) -> N
 
 
 class Slow:
-    """Providers that load when told to."""
+    """Providers that finish loading when `go` is set."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.go = anyio.Event()
@@ -224,7 +224,7 @@ async def test_a_dead_database_is_not_ready(serve: Serve, tmp_path: Path) -> Non
         path.rmdir()
 
 
-def test_a_wire_error_is_a_sentence_for_those_who_read_it() -> None:
+def test_a_wire_error_has_a_readable_text() -> None:
     assert str(WireError(400, ["a", "b"])) == "a; b"
     assert WireError(418, "teapot").body()["error"]
     assert WireError(799, "?").body() == {"message": "?", "error": "Error", "statusCode": 799}

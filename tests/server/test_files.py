@@ -1,4 +1,4 @@
-"""`/file`: uploads are on disk as they came, and gone when they were refused."""
+"""`/file`: uploads are stored unchanged, and refused ones leave no file."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def kept(folder: Path) -> list[Path]:
     return sorted((folder / "files").iterdir()) if (folder / "files").is_dir() else []
 
 
-async def test_a_file_lives_its_life(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_file_is_uploaded_renamed_and_deleted(client: httpx.AsyncClient, tmp_path: Path) -> None:
     form = {"purpose": "assistant", "metadata": '{"a": [1]}'}
     answer = await client.post("/file", files={"file": ("../über uns.txt", TEXT, "text/plain")}, data=form)
     assert answer.status_code == 201, answer.text
@@ -46,7 +46,7 @@ async def test_a_file_lives_its_life(client: httpx.AsyncClient, tmp_path: Path) 
     assert [(await client.get(gone)).status_code for gone in (path, f"{path}/content")] == [404, 404]
 
 
-async def test_knowledge_bases_find_it(serve: Serve, tmp_path: Path) -> None:
+async def test_a_knowledge_base_finds_an_uploaded_file(serve: Serve, tmp_path: Path) -> None:
     async with serve() as client:
         about = (await client.post("/file", files={"file": ("a.md", b"# A", "text/markdown")})).json()
         records = client._transport.app.state.services.store.files  # type: ignore[attr-defined]
@@ -91,7 +91,7 @@ FILE = b'Content-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nab
         ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, 400, ["the form has no boundary"]),
     ],
 )
-async def test_a_bad_form_leaves_nothing(
+async def test_an_invalid_form_leaves_no_file(
     client: httpx.AsyncClient, tmp_path: Path, request_: dict[str, object], status: int, message: object
 ) -> None:
     answer = await client.post("/file", **request_)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ async def test_a_bad_form_leaves_nothing(
     assert (await client.get("/file")).json() == []
 
 
-async def test_a_file_that_is_too_large_is_stopped_on_its_way(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_too_large_file_is_refused_while_it_is_received(client: httpx.AsyncClient, tmp_path: Path) -> None:
     sent = 0
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -116,7 +116,7 @@ async def test_a_file_that_is_too_large_is_stopped_on_its_way(client: httpx.Asyn
     assert kept(tmp_path) == []
 
 
-async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient) -> None:
+async def test_the_public_key_is_refused(client_with_keys: httpx.AsyncClient) -> None:
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("GET", "/x/content"), ("DELETE", "/x")):
         answers = [
             await client_with_keys.request(method, f"/file{path}", headers=headers) for headers in (OWNER, VISITOR, {})

@@ -1,4 +1,4 @@
-"""Tokens that the owner signs: what each opens, and what opens nothing."""
+"""JSON Web Tokens signed with the private key: their rights and restrictions, and invalid ones."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ async def status(client: httpx.AsyncClient, token: str, method: str = "POST", pa
     return answer.status_code
 
 
-async def test_a_tag_opens_what_the_key_of_that_name_does(serve: Serve) -> None:
+async def test_a_token_has_the_rights_of_the_key_in_its_tag(serve: Serve) -> None:
     async with serve(api_key=KEY) as client:
         for tag, listed, made in (("private", 200, 201), ("public", 403, 201)):
             assert await status(client, signed(tag), "GET", "/call") == listed
@@ -53,11 +53,11 @@ async def test_a_tag_opens_what_the_key_of_that_name_does(serve: Serve) -> None:
         "é.b.c",
     ],
 )
-async def test_what_opens_nothing(token: str) -> None:
+async def test_an_invalid_token_is_refused(token: str) -> None:
     assert read_token(token, KEY) is None
 
 
-async def test_nothing_unsigned_gets_in(serve: Serve) -> None:
+async def test_an_unsigned_token_is_refused(serve: Serve) -> None:
     async with serve(api_key=KEY) as client:
         assert await status(client, signed(exp=int(time.time()) - 10)) == 401
         head = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).rstrip(b"=").decode()
@@ -67,11 +67,11 @@ async def test_nothing_unsigned_gets_in(serve: Serve) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
-async def test_a_short_key_signs_nothing() -> None:
+async def test_a_short_key_signs_no_tokens() -> None:
     assert read_token(signed(key="short"), "short") is None
 
 
-async def test_an_origin_is_held_to(serve: Serve) -> None:
+async def test_a_token_is_limited_to_its_origins(serve: Serve) -> None:
     async with serve(api_key=KEY) as client:
         token = signed(restrictions={"allowedOrigins": [f"{PAGE}/"]})
         assert await status(client, token, Origin=PAGE) == 201
@@ -83,7 +83,7 @@ async def test_an_origin_is_held_to(serve: Serve) -> None:
         assert await status(client, off, Origin="https://other.example") == 201
 
 
-async def test_assistants_are_held_to(serve: Serve) -> None:
+async def test_a_token_is_limited_to_its_assistants(serve: Serve) -> None:
     async with serve(api_key=KEY) as client:
         owner = {"Authorization": f"Bearer {KEY}"}
         mine, other = [(await client.post("/assistant", json={}, headers=owner)).json()["id"] for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The log holds no secret, whoever writes into it."""
+"""The log masks secrets in the lines of bargein and of libraries."""
 
 import io
 import json
@@ -66,7 +66,7 @@ def test_a_line_is_json_with_its_time() -> None:
     ]
 
 
-def test_secrets_are_taken_out_by_name_by_value_and_by_shape() -> None:
+def test_secrets_are_masked_by_name_by_value_and_by_pattern() -> None:
     out = set_up()
     structlog.get_logger("x").info(
         f"using {KEY}",
@@ -80,14 +80,14 @@ def test_secrets_are_taken_out_by_name_by_value_and_by_shape() -> None:
     assert lines(out)[0]["event"] == "using [redacted]"
 
 
-def test_what_libraries_log_goes_the_same_way() -> None:
+def test_lines_of_libraries_are_processed_in_the_same_way() -> None:
     out = set_up()
     logging.getLogger("uvicorn.error").warning("started with %s", KEY)
     logging.getLogger("uvicorn.error").debug("not this")
     assert [line["event"] for line in lines(out)] == ["started with [redacted]"]
 
 
-def test_an_exceptions_text_is_cleaned_too() -> None:
+def test_secrets_in_an_exceptions_text_are_masked() -> None:
     out = set_up()
     try:
         int(KEY)  # its text quotes what it was given
@@ -98,7 +98,7 @@ def test_an_exceptions_text_is_cleaned_too() -> None:
     assert all("ValueError" in line["exception"] for line in lines(out))
 
 
-def test_addresses_that_clients_log_stay_out() -> None:
+def test_urls_that_http_clients_log_are_left_out() -> None:
     out = set_up("debug")
     logging.getLogger("httpx").info("HTTP Request: POST https://example.org?key=hush")
     assert out.getvalue() == ""
@@ -106,7 +106,7 @@ def test_addresses_that_clients_log_stay_out() -> None:
     assert [line["event"] for line in lines(out)] == ["seen"]
 
 
-def test_a_person_gets_lines_to_read() -> None:
+def test_a_terminal_gets_readable_lines() -> None:
     out = set_up(stream=Terminal())
     structlog.get_logger("x").info("hello", call="c", apiKey="hush")
     assert "hello" in out.getvalue()

@@ -1,4 +1,4 @@
-"""What Prometheus is told: of real calls, and to the owner alone."""
+"""`GET /metrics` after real calls, with the private key only."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ Values = dict[tuple[str, ...], float]
 
 
 async def scraped(url: str) -> Values:
-    """By name and label values, in the order of the labels' names."""
+    """Return the metrics by name and label values, in the order of the labels' names."""
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{url}/metrics")
     assert answer.status_code == 200
@@ -68,7 +68,7 @@ async def test_refused_sockets_are_counted_by_their_code(tmp_path: Path) -> None
         assert (await scraped(stage.url))["bargein_refused_sockets_total", "1007"] == 1
 
 
-async def test_a_call_that_could_not_begin_is_counted(tmp_path: Path) -> None:
+async def test_a_call_that_could_not_start_is_counted(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         voice = {"provider": "custom-voice", "server": {"url": "http://127.0.0.1:9"}}
         model = {"provider": "anthropic", "model": "claude-3-opus-20240229"}
@@ -80,13 +80,13 @@ async def test_a_call_that_could_not_begin_is_counted(tmp_path: Path) -> None:
         assert (await scraped(stage.url))["bargein_calls_ended_total", reason] == 1
 
 
-async def test_only_the_owner_may_see_them(tmp_path: Path) -> None:
+async def test_metrics_need_the_private_key(tmp_path: Path) -> None:
     async with staged(tmp_path, api_key="some-key", public_key="other-key") as stage, httpx.AsyncClient() as client:
         for key, status in ((None, 401), ("wrong", 401), ("other-key", 403), ("some-key", 200)):
             assert (await client.get(f"{stage.url}/metrics", headers=bearing(key))).status_code == status
 
 
-async def test_messages_to_an_owners_server_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+async def test_messages_to_an_owners_server_are_counted_by_outcome(tmp_path: Path) -> None:
     async with Receiver([{}, response(500), {}]) as receiver, staged(tmp_path) as stage:
         told = stage.speaker("One two.", server={"url": receiver.url}, serverMessages=["status-update"])
         async with calling(stage.url, told) as caller:

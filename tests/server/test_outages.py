@@ -1,4 +1,4 @@
-"""A database that fails: each request is answered in Vapi's shape, and nothing that was confirmed is lost."""
+"""A failing database: every request gets an error in Vapi's format, and no confirmed write is lost."""
 
 import traceback
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def test_patches_at_once_lose_nothing(client: httpx.AsyncClient) -> None:
 
 @asynccontextmanager
 async def failing(services: Services, error: Exception) -> AsyncIterator[None]:
-    """Every statement of the database ends in an error of its driver."""
+    """Make every statement of the database raise an error of its driver."""
     engine = services.store._database._engine.sync_engine
 
     def refuse(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""The page's files and what a browser is told about them."""
+"""The page's files and their headers."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("/page/icon.svg", "image/svg+xml"),
     ],
 )
-async def test_files_have_their_type_and_a_strict_policy(page: Path, serve: Serve, path: str, kind: str) -> None:
+async def test_files_have_their_media_type_and_a_strict_policy(page: Path, serve: Serve, path: str, kind: str) -> None:
     async with serve() as client:
         answer = await client.get(path)
         assert answer.status_code == 200

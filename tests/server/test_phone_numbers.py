@@ -1,4 +1,4 @@
-"""`/phone-number` and `/v2` as Vapi's clients know them."""
+"""`/phone-number` and `/v2/phone-number` behave as in Vapi's API."""
 
 import json
 import sqlite3
@@ -70,7 +70,7 @@ def refusal(answer: httpx.Response) -> list[str]:
 
 
 @pytest.mark.parametrize("body", KINDS.values(), ids=KINDS)
-async def test_a_number_lives_its_life(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
+async def test_a_phone_number_is_created_changed_and_deleted(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
     number = await make(client, body)
     given = {name: value for name, value in body.items() if name not in UNSEEN}
     own = {name: number[name] for name in ("id", "orgId", "createdAt", "updatedAt")}
@@ -99,7 +99,7 @@ async def test_a_number_lives_its_life(client: httpx.AsyncClient, body: dict[str
 
 
 @pytest.mark.parametrize("body", [TWILIO, VAPI], ids=["Twilio", "Vapi"])
-async def test_secrets_are_kept_and_never_given_back(serve: Serve, tmp_path: Path, body: dict[str, Any]) -> None:
+async def test_secrets_are_stored_and_never_returned(serve: Serve, tmp_path: Path, body: dict[str, Any]) -> None:
     async with serve() as client:
         made = await client.post("/phone-number", json=body)
         path = f"/phone-number/{made.json()['id']}"
@@ -159,7 +159,9 @@ async def test_secrets_are_kept_and_never_given_back(serve: Serve, tmp_path: Pat
         ({**TWILIO, "server": {"url": "nowhere"}}, ["server.url must be a URL address"]),
     ],
 )
-async def test_a_bad_number_is_refused_in_vapis_words(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
+async def test_an_invalid_number_is_refused_in_vapis_words(
+    client: httpx.AsyncClient, body: Any, message: list[str]
+) -> None:
     said = refusal(await client.post("/phone-number", json=body))
     assert (said if isinstance(said, list) else [said]) == message
     assert (await client.get("/phone-number")).json() == []
@@ -182,7 +184,7 @@ async def test_a_bad_number_is_refused_in_vapis_words(client: httpx.AsyncClient,
         ({"authentication": {"password": HUSH}}, "property authentication should not exist"),
     ],
 )
-async def test_a_bad_change_is_refused_and_changes_nothing(
+async def test_an_invalid_change_is_refused_and_changes_nothing(
     client: httpx.AsyncClient, changes: Any, message: str
 ) -> None:
     number = await make(client, TWILIO)
@@ -192,7 +194,7 @@ async def test_a_bad_change_is_refused_and_changes_nothing(
     assert (await client.get(path)).json() == number
 
 
-async def test_an_assistant_must_be_there_to_answer(client: httpx.AsyncClient) -> None:
+async def test_the_assistant_of_a_number_must_exist(client: httpx.AsyncClient) -> None:
     assistant = (await client.post("/assistant", json={"name": "Ada"})).json()["id"]
     number = await make(client, {**VONAGE, "assistantId": assistant})
     assert number["assistantId"] == assistant
@@ -278,7 +280,7 @@ async def test_numbers_are_searched(client: httpx.AsyncClient) -> None:
         ("sortBy=name", "sortBy must be one of the following values: createdAt, duration, cost"),
     ],
 )
-async def test_a_bad_page_is_refused(client: httpx.AsyncClient, path: str, query: str, message: str) -> None:
+async def test_an_invalid_page_is_refused(client: httpx.AsyncClient, path: str, query: str, message: str) -> None:
     assert refusal(await client.get(f"{path}?{query}")) == [message]
 
 
@@ -312,7 +314,7 @@ async def test_calls_come_in_pages(client: httpx.AsyncClient) -> None:
         ("GET", "/v2/call"),
     ],
 )
-async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_the_public_key_is_refused(client_with_keys: httpx.AsyncClient, method: str, path: str) -> None:
     async def status(headers: dict[str, str]) -> int:
         return (await client_with_keys.request(method, path, headers=headers)).status_code
 
@@ -322,7 +324,7 @@ async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_answers_are_vapis(client: httpx.AsyncClient, kind: str) -> None:
+async def test_responses_have_vapis_structure(client: httpx.AsyncClient, kind: str) -> None:
     number = await make(client, KINDS[kind])
     assert problems(f"{kind}PhoneNumber", number) == []
     patched = (await client.patch(f"/phone-number/{number['id']}", json={"name": "x"})).json()

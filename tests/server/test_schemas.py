@@ -1,4 +1,4 @@
-"""The published types: complete, readable by anybody's validator, and of the structure that was asked for."""
+"""The published types are complete, self-contained and of the required structure."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 SEED = "ClientMessageUserInterrupted"
 
 
-async def test_all_types_are_listed_and_each_is_a_schema_that_needs_nothing_else(client: httpx.AsyncClient) -> None:
+async def test_all_types_are_listed_and_each_is_a_self_contained_schema(client: httpx.AsyncClient) -> None:
     listed = (await client.get("/schema")).json()
     assert set(listed) >= {
         SEED, "ClientMessageModelOutput", "ClientMessageStatusUpdate", "ServerMessageEndOfCallReport",
@@ -50,13 +50,13 @@ async def test_a_schema_is_public_and_cached(client_with_keys: httpx.AsyncClient
 
 
 @pytest.mark.parametrize("name", ["Nothing", "EndedReason", "..%2F..%2Fetc%2Fpasswd", "ClientMessage.json"])
-async def test_what_is_not_published_is_not_found(client: httpx.AsyncClient, name: str) -> None:
+async def test_an_unpublished_type_is_not_found(client: httpx.AsyncClient, name: str) -> None:
     answer = await client.get(f"/schema/{name}.json")
     assert answer.status_code == 404
     assert answer.json()["error"] == "Not Found"
 
 
-def test_the_schema_of_the_message_tells_right_from_wrong() -> None:
+def test_the_schema_of_the_message_accepts_valid_and_refuses_invalid_ones() -> None:
     check = Draft202012Validator(json.loads(schema_text(SEED)))
     phone = {"provider": "twilio", "number": "+14155550123", "twilioAccountSid": "AC1"}
     whole = {
@@ -88,7 +88,7 @@ def test_the_schema_of_the_message_tells_right_from_wrong() -> None:
             check.validate(wrong)
 
 
-def test_the_message_is_of_the_structure_that_was_asked_for() -> None:
+def test_the_message_has_the_required_structure() -> None:
     """The requirement refers to types by name; of what these are made, `contract.json` is held to Vapi's document."""
     types = contract.definitions()
     asked = json.loads(json.dumps(requirement()).replace("urn:vapi", ""))
@@ -120,7 +120,7 @@ def test_each_message_that_is_sent_to_clients_is_published() -> None:
     assert set(CLIENT_MESSAGES) <= set(contract.messages("ClientMessage"))
 
 
-def test_a_description_is_of_our_own_words() -> None:
+def test_a_description_comes_from_the_docstring() -> None:
     assert json.loads(schema_text(SEED))["description"] == "The caller cut the assistant off."
 
 

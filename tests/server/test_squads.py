@@ -1,4 +1,4 @@
-"""`/squad` as Vapi's clients know it."""
+"""`/squad` behaves as in Vapi's API."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def refusal(answer: httpx.Response) -> Any:
     return answer.json()["message"]
 
 
-async def test_a_squad_lives_its_life(client: httpx.AsyncClient) -> None:
+async def test_a_squad_is_created_changed_and_deleted(client: httpx.AsyncClient) -> None:
     bob = (await client.post("/assistant", json={"name": "Bob"})).json()["id"]
     body = {
         "name": "both",
@@ -57,12 +57,12 @@ async def test_a_squad_lives_its_life(client: httpx.AsyncClient) -> None:
         ),
     ],
 )
-async def test_a_bad_squad_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
+async def test_an_invalid_squad_is_refused(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
     assert refusal(await client.post("/squad", json=body)) == message
     assert (await client.get("/squad")).json() == []
 
 
-async def test_a_member_must_be_there(client: httpx.AsyncClient) -> None:
+async def test_the_assistant_of_a_member_must_exist(client: httpx.AsyncClient) -> None:
     nobody = {"members": [{"assistantId": "nobody"}]}
     assert refusal(await client.post("/squad", json=nobody)) == "There is no assistant with the id nobody."
     squad = (await client.post("/squad", json={"members": [INLINE]})).json()
@@ -73,7 +73,7 @@ async def test_a_member_must_be_there(client: httpx.AsyncClient) -> None:
     assert (await client.get(path)).json() == squad
 
 
-async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient) -> None:
+async def test_the_public_key_is_refused(client_with_keys: httpx.AsyncClient) -> None:
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/x"), ("PATCH", "/x"), ("DELETE", "/x")):
         answers = [
             await client_with_keys.request(method, f"/squad{path}", headers=headers) for headers in (OWNER, VISITOR, {})
@@ -82,8 +82,8 @@ async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClie
         assert [answer.status_code for answer in answers[1:]] == [403, 401]
 
 
-async def test_a_former_version_of_an_assistant_cannot_be_had(client: httpx.AsyncClient) -> None:
-    """To run the latest in place of the version that was pinned would be to say what its owner has taken back."""
+async def test_a_pinned_version_of_an_assistant_is_refused(client: httpx.AsyncClient) -> None:
+    """Running the latest version instead of the pinned one would use text that its owner has replaced."""
     kept = (await client.post("/assistant", json={"name": "Ada"})).json()["id"]
     why = "assistantVersion cannot be v3: this server keeps the latest version of an assistant alone"
     call = {"assistantId": kept, "transport": {"provider": "vapi.websocket"}}

@@ -1,4 +1,4 @@
-"""`/tool` as Vapi's clients know it."""
+"""`/tool` behaves as in Vapi's API."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def refusal(answer: httpx.Response) -> list[str]:
     return body["message"]
 
 
-async def test_a_tool_lives_its_life(client: httpx.AsyncClient) -> None:
+async def test_a_tool_is_created_changed_and_deleted(client: httpx.AsyncClient) -> None:
     tool = await make(client, {**FUNCTION, "rejectionPlan": None})
     assert tool == {**FUNCTION, **{name: tool[name] for name in ("id", "orgId", "createdAt", "updatedAt")}}
     path = f"/tool/{tool['id']}"
@@ -88,7 +88,7 @@ async def test_a_tool_lives_its_life(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("kind", TOOLS)
-async def test_every_type_of_tool_is_kept(client: httpx.AsyncClient, kind: str) -> None:
+async def test_every_type_of_tool_is_stored(client: httpx.AsyncClient, kind: str) -> None:
     body = {"type": kind, **NEEDED.get(kind, {}), "messages": [{"type": "request-start", "content": "So."}]}
     tool = await make(client, body)
     assert {name: tool[name] for name in body} == body
@@ -163,7 +163,9 @@ async def test_every_type_of_tool_is_kept(client: httpx.AsyncClient, kind: str) 
         ({"type": "sms", "destinations": []}, ["property destinations should not exist"]),
     ],
 )
-async def test_a_bad_tool_is_refused_in_vapis_words(client: httpx.AsyncClient, body: Any, message: list[str]) -> None:
+async def test_an_invalid_tool_is_refused_in_vapis_words(
+    client: httpx.AsyncClient, body: Any, message: list[str]
+) -> None:
     assert refusal(await client.post("/tool", json=body)) == message
     assert (await client.get("/tool")).json() == []
 
@@ -179,7 +181,7 @@ async def test_a_bad_tool_is_refused_in_vapis_words(client: httpx.AsyncClient, b
         ({"id": None}, "property id should not exist"),
     ],
 )
-async def test_a_bad_change_is_refused_and_changes_nothing(
+async def test_an_invalid_change_is_refused_and_changes_nothing(
     client: httpx.AsyncClient, changes: Any, message: str
 ) -> None:
     tool = await make(client, FUNCTION)
@@ -209,7 +211,7 @@ async def test_tools_survive_a_restart(serve: Serve) -> None:
     ("method", "path"),
     [("POST", "/tool"), ("GET", "/tool"), ("GET", "/tool/x"), ("PATCH", "/tool/x"), ("DELETE", "/tool/x")],
 )
-async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_the_public_key_is_refused(client_with_keys: httpx.AsyncClient, method: str, path: str) -> None:
     async def status(headers: dict[str, str]) -> int:
         return (await client_with_keys.request(method, path, headers=headers)).status_code
 
@@ -219,7 +221,7 @@ async def test_the_public_key_opens_none_of_it(client_with_keys: httpx.AsyncClie
 
 
 def of_vapi(kind: str) -> str:
-    """The name of a type of tool in Vapi's schema."""
+    """Return the name of a type of tool in Vapi's schema."""
     for choice in types()["CreateToolDTO"]["anyOf"]:
         name = choice["$ref"].rpartition("/")[2]
         if kind in types()[name]["properties"]["type"]["enum"]:
@@ -228,7 +230,7 @@ def of_vapi(kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", TOOLS)
-async def test_a_tool_with_every_field_comes_back_as_vapi_has_it(client: httpx.AsyncClient, kind: str) -> None:
+async def test_a_tool_with_every_field_is_returned_in_vapis_structure(client: httpx.AsyncClient, kind: str) -> None:
     name = of_vapi(kind)
     whole = fill(f"Create{name}DTO", lambda _: False, "")
     for place in (whole, whole.get("server", {})):
@@ -238,7 +240,7 @@ async def test_a_tool_with_every_field_comes_back_as_vapi_has_it(client: httpx.A
     assert problems(name, tool) == []
 
 
-def test_no_type_of_vapis_is_missing() -> None:
+def test_all_of_vapis_types_of_tools_are_known() -> None:
     members = [choice["$ref"].rpartition("/")[2] for choice in types()["CreateToolDTO"]["anyOf"]]
     assert {of_vapi(kind) for kind in TOOLS} == {name[len("Create") : -len("DTO")] for name in members}
     assert {kind for name in members for kind in types()[name]["properties"]["type"]["enum"]} == set(TOOLS)

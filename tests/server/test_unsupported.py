@@ -1,4 +1,4 @@
-"""Every path and method of Vapi's OpenAPI document is served, or answers 501 and is listed."""
+"""Every path and method of Vapi's OpenAPI document is served, or responds 501 and is listed."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def plain(path: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), CASES)
-async def test_it_says_so_in_the_error_shape(client: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_an_unsupported_route_responds_501(client: httpx.AsyncClient, method: str, path: str) -> None:
     url = re.sub(r"\{[^}]*\}", "x", path)
     answer = await client.request(method, url)
     assert answer.status_code == 501
@@ -32,17 +32,17 @@ async def test_it_says_so_in_the_error_shape(client: httpx.AsyncClient, method: 
     assert body["message"] == f"{method} {url} is not supported by this server: see `bargein docs api`."
 
 
-async def test_a_stranger_is_told_nothing(client_with_keys: httpx.AsyncClient) -> None:
+async def test_unsupported_routes_need_the_private_key(client_with_keys: httpx.AsyncClient) -> None:
     assert (await client_with_keys.get("/campaign")).status_code == 401
     assert (await client_with_keys.get("/campaign", headers=VISITOR)).status_code == 403
 
 
-def test_the_document_lists_them() -> None:
+def test_the_reference_lists_the_unsupported_routes() -> None:
     text = (REPOSITORY / "docs" / "reference" / "api.md").read_text()
     assert [path for path in ABSENT if f"`{path}`" not in text] == []
 
 
-def test_nothing_of_vapis_is_forgotten(tmp_path: Path) -> None:
+def test_every_route_of_vapis_document_is_served_or_listed(tmp_path: Path) -> None:
     served = {
         (method.upper(), plain(path))
         for path, operations in create_app(make_settings(data_dir=tmp_path)).openapi()["paths"].items()
