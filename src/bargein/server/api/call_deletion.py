@@ -12,7 +12,7 @@ from bargein.wire.call import as_told
 from bargein.wire.errors import WireError, unknown_id
 
 END_SECONDS = 5.0
-"""How long a live call may take to end before its deletion is given up."""
+"""The time limit for a live call to end, after which its deletion fails."""
 _POLL_SECONDS = 0.02
 _MAX_CONCURRENT = 20
 

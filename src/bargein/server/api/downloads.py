@@ -78,7 +78,7 @@ def download(request: Request, content: Content, *, media_type: str, filename: s
         return StreamingResponse(content.read(0, size), 200, headers, media_type)
     start, end = wanted
     if start >= end:
-        refused = WireError(416, f"There are {size} bytes, and none of those that were asked for.")
+        refused = WireError(416, f"There are {size} bytes, and none of the requested ones.")
         return JSONResponse(refused.body(), 416, {"Content-Range": f"bytes */{size}"})
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{size}", "Content-Length": str(end - start)}
     return StreamingResponse(content.read(start, end), 206, headers, media_type)

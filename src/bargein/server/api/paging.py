@@ -74,4 +74,4 @@ def paging(
 
 
 PagingQuery = Annotated[Paging, Depends(paging)]
-"""The type of a route's parameter that gets the page that is asked for."""
+"""The type of a route's parameter that gets the requested page."""

@@ -31,7 +31,7 @@ def _as_stored(_services: Services, record: JsonObject) -> object:
     return record
 
 
-async def _notify_nobody(_services: Services, _record: JsonObject, _change: Change) -> None:
+async def _ignore_change(_services: Services, _record: JsonObject, _change: Change) -> None:
     pass
 
 
@@ -54,7 +54,7 @@ class Resource:
     router: APIRouter
     records: Callable[[Store], Records]
     view: Callable[[Services, JsonObject], object] = _as_stored
-    notify: Callable[[Services, JsonObject, Change], Awaitable[None]] = _notify_nobody
+    notify: Callable[[Services, JsonObject, Change], Awaitable[None]] = _ignore_change
     schema: str | None = None
     page_schema: str | None = None
     published: tuple[str, ...] = ()

@@ -72,8 +72,8 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
     Over a WebSocket it begins when its socket is opened; by a number the customer is rung at once. With a
     `schedulePlan` neither happens before its time.
     """
-    asked, body = await read_request(request, CreateCall)
-    return JSONResponse(await services.call_creation.create(asked, body, base_url(services, request)), 201)
+    parsed, body = await read_request(request, CreateCall)
+    return JSONResponse(await services.call_creation.create(parsed, body, base_url(services, request)), 201)
 
 
 @router.post(
@@ -81,9 +81,9 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
 )
 async def create_web_call(request: Request, permissions: PermissionsDep, services: ServicesDep) -> JSONResponse:
     """Create a call from a page, with the public key."""
-    asked, body = await read_request(request, CreateWebCall, named_by_widget)
+    parsed, body = await read_request(request, CreateWebCall, named_by_widget)
     permissions.check_assistant(body)
-    created = await services.call_creation.create_web(asked, body, base_url(services, request))
+    created = await services.call_creation.create_web(parsed, body, base_url(services, request))
     return JSONResponse(created if permissions.key == "private" else without_secrets(created), 201)
 
 
@@ -141,10 +141,10 @@ async def update_call(call_id: str, request: Request, services: ServicesDep) -> 
 )
 async def delete_call(call_id: str, request: Request, services: ServicesDep) -> JSONResponse:
     """Delete a call and its artifacts; a live call is ended first. With `ids` in the body those calls instead."""
-    asked, _ = await read_request(request, DeleteCalls) if _has_body(request) else (DeleteCalls(), {})
-    if asked.ids is None:
+    parsed, _ = await read_request(request, DeleteCalls) if _has_body(request) else (DeleteCalls(), {})
+    if parsed.ids is None:
         return JSONResponse(await call_deletion.delete_call(services, call_id))
-    return JSONResponse(await call_deletion.delete_calls(services, tuple(dict.fromkeys(asked.ids))))
+    return JSONResponse(await call_deletion.delete_calls(services, tuple(dict.fromkeys(parsed.ids))))
 
 
 def _has_body(request: Request) -> bool:

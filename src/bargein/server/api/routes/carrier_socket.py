@@ -73,8 +73,8 @@ async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, 
 
 def _protocol(socket: WebSocket) -> str | None:
     """Return the first subprotocol that the carrier offers, or None (RFC 6455, section 4.2.2)."""
-    asked = socket.headers.get("sec-websocket-protocol", "").partition(",")[0].strip()
-    return asked or None
+    offered = socket.headers.get("sec-websocket-protocol", "").partition(",")[0].strip()
+    return offered or None
 
 
 async def _admitted(services: Services, socket: WebSocket, door: NumberEndpoint, call_id: str, token: str) -> PhoneCall:

@@ -25,11 +25,11 @@ async def status(provider: str, number_id: str, request: Request, services: Serv
 async def _webhook(provider: str, number_id: str, request: Request, services: Services, *, at_voice: bool) -> Response:
     base = base_url(services, request)
     query = f"?{request.url.query}" if request.url.query else ""
-    asked = WebhookRequest(
+    webhook = WebhookRequest(
         request.method,
         f"{base}{request.url.path}{query}",
         dict(request.headers.items()),
         await read_bytes(request),
     )
-    answer = await services.call_router.webhook(provider, number_id, asked, base, at_voice=at_voice)
+    answer = await services.call_router.webhook(provider, number_id, webhook, base, at_voice=at_voice)
     return Response(answer.body, answer.status, media_type=answer.content_type)

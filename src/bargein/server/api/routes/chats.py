@@ -70,9 +70,9 @@ _RESPONDED: dict[int | str, JsonObject] = {
 )
 async def create_chat(request: Request, services: ServicesDep) -> Response:
     """Send a message to an assistant and return its response: whole, or with `stream` as it is generated."""
-    asked, body = await read_request(request, CreateChat)
-    given = _checked(asked, body)
-    if asked.stream:
+    parsed, body = await read_request(request, CreateChat)
+    given = _checked(parsed, body)
+    if parsed.stream:
         return EventStream(lambda: _as_deltas(services, given))
     return JSONResponse(await _complete(services, given), 201)
 
@@ -85,9 +85,9 @@ async def create_chat(request: Request, services: ServicesDep) -> Response:
 )
 async def create_response(request: Request, services: ServicesDep) -> Response:
     """Do the same in the format of OpenAI's Responses API; not streamed unless `stream` is true, as there."""
-    asked, body = await read_request(request, CreateResponse)
-    given = _checked(asked, {name: value for name, value in body.items() if name != "model"})
-    if asked.stream:
+    parsed, body = await read_request(request, CreateResponse)
+    given = _checked(parsed, {name: value for name, value in body.items() if name != "model"})
+    if parsed.stream:
         return EventStream(lambda: _as_response_events(services, given))
     chat = await _complete(services, given)
     text = "".join(one.get("content") or "" for one in chat["output"] if one["role"] == "assistant")
@@ -105,9 +105,9 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
 
     Of a stored assistant a page can set variables and nothing else.
     """
-    asked, body = await read_request(request, CreateWebChat, named_by_widget)
+    parsed, body = await read_request(request, CreateWebChat, named_by_widget)
     given = without_nulls(body)
-    if asked.assistant is not None:
+    if parsed.assistant is not None:
         check_assistant(given["assistant"], "assistant.")
     permissions.check_assistant(await services.chats.source_of_agent(given))
     if permissions.key == "public":
@@ -119,7 +119,7 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
         given["assistantOverrides"] = {"variableValues": values}
     if "sessionId" not in given and "previousChatId" not in given:
         given = await _with_session(services, given, lasts)
-    if asked.stream:
+    if parsed.stream:
         return EventStream(lambda: _as_deltas(services, given, over=over))
     chat = await _complete(services, given, over=over)
     # results of tools are for the owner, not for the page
@@ -161,16 +161,16 @@ async def delete_chat(chat_id: str, services: ServicesDep) -> JSONResponse:
     return await RESOURCE.delete(services, chat_id)
 
 
-def _checked(asked: CreateChat, body: JsonObject) -> JsonObject:
+def _checked(parsed: CreateChat, body: JsonObject) -> JsonObject:
     """Return the body without nulls, after the checks that need no store.
 
     Raises:
         WireError: 400: the assistant cannot be run; 501: `transport` is given.
     """
-    if asked.transport is not None:
+    if parsed.transport is not None:
         raise WireError(501, "transport is not supported by this server: text messages need a carrier.")
     given = without_nulls(body)
-    if asked.assistant is not None:
+    if parsed.assistant is not None:
         check_assistant(given["assistant"], "assistant.")
     return given
 

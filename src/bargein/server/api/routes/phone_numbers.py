@@ -165,10 +165,10 @@ async def ring(phone_number_id: str, request: Request, services: ServicesDep) ->
     The path has the number's id or the number itself. The response comes once the assistant is known, which takes as
     long as the owner's server needs to answer an `assistant-request`; if there is no assistant, the call has ended.
     """
-    asked, _ = await read_request(request, Ring)
+    parsed, _ = await read_request(request, Ring)
     number = await _by_id_or_number(services, phone_number_id)
     call_id = str(uuid4())
-    new = new_inbound_call(asked, str(number["id"]), CallUrls.of(base_url(services, request), call_id))
+    new = new_inbound_call(parsed, str(number["id"]), CallUrls.of(base_url(services, request), call_id))
     call = await services.store.calls.create(new, record_id=call_id)
     await services.inbound_calls.receive(call, number)
     return JSONResponse(await services.store.calls.get(call_id), 201)

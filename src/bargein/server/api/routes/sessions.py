@@ -55,9 +55,9 @@ RESOURCE = Resource(
 )
 async def create_session(request: Request, services: ServicesDep) -> JSONResponse:
     """Create a text conversation, which chats continue."""
-    asked, body = await read_request(request, CreateSession)
-    if asked.assistant is not None:
-        check_rules(asked.assistant, "assistant.")
+    parsed, body = await read_request(request, CreateSession)
+    if parsed.assistant is not None:
+        check_rules(parsed.assistant, "assistant.")
     await check_references(services.store, body, "assistantId", "squadId", "phoneNumberId")
     return await RESOURCE.create(services, {"status": "active", **without_nulls(body)})
 
