@@ -187,7 +187,7 @@ async def test_what_the_model_is_told_of_tools() -> None:
         assert sms["function"] == {"name": "sms", "parameters": {"type": "object", "properties": {}}}
         (sheet,) = await runner.expand({"type": "google.sheets.row.append", "function": {"name": "row"}})
         assert sheet["function"]["name"] == "row"
-        assert await runner.expand({"type": "apiRequest", "function": 7}) == ()
+        assert await runner.expand({"type": "query", "knowledgeBases": [{"fileIds": 7}]}) == ()
 
 
 class TestVariables:
