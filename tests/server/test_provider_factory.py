@@ -9,6 +9,7 @@ import pytest
 
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
+from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
 from bargein.server.agents.providers import ProviderFactory
 from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
@@ -22,11 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-RUN = {
-    "transcriber": {"custom-transcriber", "vapi"},
-    "model": {"custom-llm", "openai", "vapi"},
-    "voice": {"custom-voice", "vapi"},
-}
+RUN = {"transcriber": set(TRANSCRIBERS), "model": set(MODELS), "voice": set(VOICES)}
 INSTEAD = {
     "transcriber": ("custom-transcriber", "transcriber.server.url"),
     "model": ("custom-llm", "model.url"),
@@ -77,12 +74,13 @@ def test_every_provider_of_vapis_is_tried() -> None:
 async def test_a_provider_is_run_or_its_error_says_what_to_do(tmp_path: Path, part: str, provider: str) -> None:
     assistant = parse_request(Assistant, {part: PARTS[part, provider]})
     async with httpx.AsyncClient() as client:
-        cast_ = provider_factory(tmp_path, client, openai_api_key="k")
+        factory = provider_factory(tmp_path, client)
+        credentials = {provider: {"apiKey": "k"}}
         if provider in RUN[part]:
-            cast_.providers(assistant, {}, 16_000)
+            factory.providers(assistant, {}, 16_000, credentials)
             return
         with pytest.raises(ProviderError) as caught:
-            cast_.providers(assistant, {}, 16_000)
+            factory.providers(assistant, {}, 16_000, credentials)
     text = str(caught.value)
     assert text.startswith(f"{part} provider {provider} has no adapter on this server: ")
     assert "set " in text
@@ -102,3 +100,9 @@ async def test_a_kept_assistant_comes_back_as_it_was_given(client: httpx.AsyncCl
         made = await client.post("/assistant", json={part: given})
         assert made.status_code == 201, made.text
         assert (await client.get(f"/assistant/{made.json()['id']}")).json()[part] == given
+
+
+async def test_the_built_in_providers_and_those_at_ones_own_servers_are_served() -> None:
+    assert RUN["transcriber"] >= {"vapi", "custom-transcriber"}
+    assert RUN["model"] >= {"vapi", "custom-llm", "openai"}
+    assert RUN["voice"] >= {"vapi", "custom-voice"}

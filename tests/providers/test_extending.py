@@ -1,0 +1,80 @@
+"""The vendor that docs/extending.md adds works as the page shows it."""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+import bargein.providers
+from bargein.clock import LoopClock
+from bargein.ports import ChatMessage, ProviderError
+from bargein.providers.http import new_client
+from bargein.providers.interface import EmbeddedProviders, Resources, VendorSpec
+from bargein.settings import Settings
+from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.webhooks.guard import AddressGuard
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.anyio
+
+FILES = ("settings.py", "llm.py", "__init__.py")
+
+
+@pytest.fixture
+def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorSpec]:
+    """The package made of the page's code blocks, imported as a vendor's folder."""
+    page = (REPOSITORY / "docs" / "extending.md").read_text(encoding="utf-8")
+    section = page.partition("## Add a vendor")[2].partition("\n## ")[0]
+    blocks = [dedent(block) for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL)]
+    assert len(blocks) == len(FILES)
+    folder = tmp_path / "groq"
+    folder.mkdir()
+    for name, block in zip(FILES, blocks, strict=True):
+        (folder / name).write_text(block, encoding="utf-8")
+    monkeypatch.setattr(bargein.providers, "__path__", [*bargein.providers.__path__, str(tmp_path)])
+    yield importlib.import_module("bargein.providers.groq").VENDOR
+    for name in [name for name in sys.modules if name.startswith("bargein.providers.groq")]:
+        del sys.modules[name]
+
+
+def resources(settings: Settings, client: httpx.AsyncClient) -> Resources:
+    return Resources(
+        settings=settings,
+        clock=LoopClock(),
+        client=client,
+        guarded_client=client,
+        addresses=AddressGuard(allow_private=True),
+        embedded=cast("EmbeddedProviders", SimpleNamespace()),
+        credentials={},
+        auth=None,
+        context={},
+    )
+
+
+async def test_the_example_answers(vendor: VendorSpec) -> None:
+    part = vendor.models["groq"]
+    config = part.config.from_json(
+        {"provider": "groq", "model": "m", "maxTokens": 60, "emotionRecognitionEnabled": True}
+    )
+    assert vendor.settings is not None
+    make_section: Any = vendor.settings
+    async with FakeLlm(LlmScript(tokens=("Hello ", "there."))) as llm, new_client() as client:
+        given = resources(Settings(sections=(make_section(api_key="sk-1", base_url=llm.url),)), client)
+        model = part.create(config, given)
+        assert [piece async for piece in model.reply([ChatMessage("user", "Hi")])] == ["Hello ", "there."]
+        with pytest.raises(ProviderError, match="set GROQ_API_KEY"):
+            part.create(config, resources(Settings(), client))
+
+
+def test_its_settings_are_complete(vendor: VendorSpec) -> None:
+    assert vendor.settings is not None
+    listed = {variable.name: variable for variable in vendor.settings.variables()}
+    assert listed["GROQ_API_KEY"].secret
+    assert all(variable.meaning for variable in listed.values())
