@@ -1,4 +1,4 @@
-# A fresh clone needs Python 3.11+, make and a package index; everything else is made here.
+# A fresh clone needs Python 3.11+, make and a package index; make creates everything else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ PORT ?= 8700
 .DEFAULT_GOAL := help
 .PHONY: compatibility settings help serve test test-engine test-side-by-side test-calls test-in-turn lint format clean
 
-help:  ## what there is to make
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(VENV)/.run: pyproject.toml constraints.txt
@@ -25,17 +25,17 @@ serve: $(VENV)/.run  ## install and start the server on 127.0.0.1:8700 (PORT=…
 test: $(VENV)/.dev  ## every test: all stages, and at the end what was skipped and a table
 	@$(BIN)/python -m dev.test_stages
 
-# One stage of the tests each; dev/test_stages.py says what belongs to which.
+# One stage each; dev/test_stages.py lists their tests.
 test-engine test-side-by-side test-calls test-in-turn: test-%: $(VENV)/.dev
 	@$(BIN)/python -m dev.test_stages $*
 
-lint: $(VENV)/.dev  ## style, types and the house's walls
+lint: $(VENV)/.dev  ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-format: $(VENV)/.dev  ## let ruff format and fix
+format: $(VENV)/.dev  ## format the code and fix what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
