@@ -216,12 +216,11 @@ async def test_a_dead_database_is_not_ready(serve: Serve, tmp_path: Path) -> Non
         assert (await client.get("/ready")).status_code == 200
         path = tmp_path / "bargein.db"
         services = client._transport.app.state.services  # type: ignore[attr-defined]  # httpx's ASGITransport
-        await services.store.close()
         for suffix in ("", "-wal", "-shm"):
             await anyio.Path(f"{path}{suffix}").unlink(missing_ok=True)
-        path.mkdir()
+        await services.store.close()  # the next request, and the tasks in the background, open new connections
         assert check(await client.get("/ready"), 503, "Service Unavailable") == ["the database does not answer"]
-        path.rmdir()
+        assert not path.exists()
 
 
 def test_a_wire_error_has_a_readable_text() -> None:

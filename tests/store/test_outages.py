@@ -156,3 +156,15 @@ async def test_a_journal_that_cannot_be_written_for_too_long_ends_early(
         await journal.close()
     assert [line["event"] for line in lines] == ["a call's journal ends early: it could not be written for too long"]
     assert journal._lines == []
+
+
+async def test_a_deleted_file_is_not_replaced_by_an_empty_database(tmp_path: Path) -> None:
+    path = tmp_path / "50% #1?.db"
+    store = await Store.open(path, LoopClock())
+    made = await store.tools.create({"x": 1})
+    assert await store.tools.get(made["id"]) == made
+    path.unlink()
+    await store.close()  # the next read opens a new connection
+    with pytest.raises(StoreAwayError):
+        await store.tools.get(made["id"])
+    assert not path.exists()

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
@@ -29,10 +30,18 @@ _POSTGRES_AWAY = ("08", "53", "57", "58", "25006", "40")
 _POSTGRES_FULL = "53100"
 
 
-def sqlite_engine(path: Path) -> AsyncEngine:
-    """Return an engine for the SQLite file `path`."""
+def sqlite_engine(path: Path, *, create: bool = True) -> AsyncEngine:
+    """Return an engine for the SQLite file `path`.
+
+    Args:
+        path: the file.
+        create: whether a connection creates the file if there is none; otherwise it cannot be opened.
+    """
+    # https://www.sqlite.org/uri.html
+    query = {"uri": "true", "mode": "rwc" if create else "rw"}
+    url = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path))}", query=query)
     # hide_parameters: an error's text must not contain stored values
-    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), hide_parameters=True)
+    engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
     return engine

@@ -44,20 +44,12 @@ class Database:
             StoreFullError: its disk is full.
         """
         if url is not None:
-            return await cls._open_postgres(url)
+            await _migrate(cls(postgres_engine(url, _MIGRATION_S), is_sqlite=False))
+            return cls(postgres_engine(url, _STATEMENT_S), is_sqlite=False)
         await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
-        database = cls(sqlite_engine(path), is_sqlite=True)
-        await database._migrate()
-        return database
-
-    @classmethod
-    async def _open_postgres(cls, url: str) -> "Database":
-        migrating = cls(postgres_engine(url, _MIGRATION_S), is_sqlite=False)
-        try:
-            await migrating._migrate()
-        finally:
-            await migrating.close()
-        return cls(postgres_engine(url, _STATEMENT_S), is_sqlite=False)
+        await _migrate(cls(sqlite_engine(path), is_sqlite=True))
+        # without its file the database is away: a connection must not put an empty one in its place
+        return cls(sqlite_engine(path, create=False), is_sqlite=True)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -108,13 +100,14 @@ class Database:
     def _write_lock(self) -> AbstractAsyncContextManager[None]:
         return self._writing if self.is_sqlite else nullcontext()
 
-    async def _migrate(self) -> None:
-        try:
-            async with self.exclusive() as connection:
-                await connection.run_sync(_upgrade)
-        except BaseException:
-            await self.close()
-            raise
+
+async def _migrate(database: Database) -> None:
+    """Run the migrations, then close the database."""
+    try:
+        async with database.exclusive() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await database.close()
 
 
 def _upgrade(connection: Connection) -> None:
