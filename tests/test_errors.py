@@ -2,10 +2,10 @@
 
 import importlib
 import pkgutil
-import re
 
 import bargein
 from bargein import errors
+from bargein.carriers.registry import CARRIERS
 from bargein.errors import BargeinError
 
 
@@ -32,10 +32,15 @@ def _subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
     return found
 
 
+def _is_listed(cls: type[BaseException]) -> bool:
+    """Errors of the package, but for private ones and those that one carrier defines in its folder."""
+    own = any(cls.__module__.startswith(f"bargein.carriers.{spec.name}.") for spec in CARRIERS)
+    return cls.__module__.startswith("bargein.") and not cls.__name__.startswith("_") and not own
+
+
 def _tree(cls: type[BaseException], depth: int) -> str:
     line = f"{'    ' * (depth + 1)}{cls.__name__}"
     if depth:
         line += f"  ({cls.__module__.removeprefix('bargein.')})"
-    ours = [sub for sub in cls.__subclasses__() if re.match(r"bargein\.", sub.__module__) and sub.__name__[0] != "_"]
-    below = sorted(set(ours), key=lambda sub: (sub.__module__, sub.__name__))
+    below = sorted(set(filter(_is_listed, cls.__subclasses__())), key=lambda sub: (sub.__module__, sub.__name__))
     return "\n".join([line, *(_tree(sub, depth + 1) for sub in below)])

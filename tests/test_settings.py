@@ -8,8 +8,10 @@ from dev import settings as reference
 from pydantic import ValidationError
 
 from bargein import configuration
+from bargein.carriers.sip import SipSettings
+from bargein.carriers.vonage import VonageSettings
 from bargein.configuration import load_settings
-from bargein.settings import Section, Settings, SettingsError, SipSettings, Variable, VonageSettings
+from bargein.settings import Section, Settings, SettingsError, Variable
 from bargein.testing.settings import make_settings
 from tests.conftest import REPOSITORY
 
@@ -53,7 +55,7 @@ def test_nothing_set_means_the_defaults() -> None:
     )
     assert settings.open_to_loopback_only
     assert settings.private_addresses_allowed
-    assert not settings.section(SipSettings).is_served
+    assert not settings.section(SipSettings).enabled
 
 
 def test_a_source_overrides_those_after_it(tmp_path: Path) -> None:
@@ -223,6 +225,6 @@ def test_short_names_set_the_fields_of_sections() -> None:
     settings = make_settings(api_key="k", vonage_api_key="v", sip=SipSettings(listen="127.0.0.1:5080"))
     assert settings.keys.api_key == "k"
     assert settings.section(VonageSettings).api_key == "v"
-    assert settings.section(SipSettings).is_served
+    assert settings.section(SipSettings).enabled
     with pytest.raises(TypeError, match="no setting colour"):
         make_settings(colour="red")

@@ -333,16 +333,16 @@ def config(
     settings = _settings()
     import anyio  # noqa: PLC0415  # only this command needs them
 
+    from bargein.carriers.sip import SipSettings  # noqa: PLC0415
     from bargein.carriers.sip.kamailio import ConfigError, Edge  # noqa: PLC0415
+    from bargein.carriers.sip.secret import proxy_secret  # noqa: PLC0415
     from bargein.clock import LoopClock  # noqa: PLC0415
     from bargein.ports import StoreError  # noqa: PLC0415
     from bargein.server.telephony.sip import stored_lines, write_configuration  # noqa: PLC0415
-    from bargein.server.telephony.sip_secret import proof_of  # noqa: PLC0415
-    from bargein.settings import SipSettings  # noqa: PLC0415
     from bargein.store.vault import VaultError  # noqa: PLC0415
 
     agent = settings.section(SipSettings)
-    if not agent.is_served:
+    if not agent.enabled:
         raise _fail("BARGEIN_SIP_LISTEN is not set: there is no SIP agent for Kamailio to bring calls to")
     edge = Edge(
         address=address,
@@ -357,7 +357,7 @@ def config(
     )
     try:
         lines = anyio.run(stored_lines, settings, LoopClock())
-        files, odd = write_configuration(out, edge, lines, proof_of(settings))
+        files, odd = write_configuration(out, edge, lines, proxy_secret(agent, settings.storage.data_dir))
     except (ConfigError, StoreError, VaultError, ValueError, OSError) as error:
         raise _fail(str(error)) from None
     for line in odd:

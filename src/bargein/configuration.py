@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from bargein.carriers.registry import CARRIERS
 from bargein.providers.registry import vendor_sections
 from bargein.settings import Section, Settings
 from bargein.settings.sources import open_sources, read_settings
-from bargein.settings.telephony import TELEPHONY_SECTIONS
 
 
 def extension_sections() -> tuple[type[Section], ...]:
     """Return the sections of all carriers and vendors."""
-    return (*TELEPHONY_SECTIONS, *vendor_sections())
+    return (*(spec.settings for spec in CARRIERS), *vendor_sections())
 
 
 def load_settings(

@@ -1,6 +1,7 @@
 """The root of every error that bargein raises on purpose.
 
-The tree, with the module of each:
+The tree, with the module of each. Left out are errors that a single carrier defines in its folder: they descend from
+one of these.
 
     BargeinError
         OddPcmError  (audio.pcm)
@@ -12,19 +13,13 @@ The tree, with the module of each:
         JournalError  (call.record.journal)
         HandoffError  (call.tools.transfer)
         MarkError  (call.tuning.marks)
-        ForgedError  (carriers.interface)
-        FrameError  (carriers.interface)
-        StrangerError  (carriers.sip.inbound)
-        ConfigError  (carriers.sip.kamailio)
-        MessageError  (carriers.sip.messages)
-        UnreadableError  (carriers.telnyx.webhooks)
+        FrameError  (carriers.interface.media)
+        ForgedError  (carriers.interface.webhooks)
         ClientError  (client.errors)
             RefusedError  (client.errors)
             UnreachableError  (client.errors)
         DocumentationError  (documentation)
         CarrierError  (ports.errors)
-            NotThereError  (carriers.telnyx.client)
-            RefusedError  (carriers.vonage.rest)
         ProviderError  (ports.errors)
         ServerError  (ports.errors)
             StatusError  (webhooks.backoff)

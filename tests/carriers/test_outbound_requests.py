@@ -131,10 +131,7 @@ async def test_a_stop_of_the_server_hangs_up_what_rings(tmp_path: Path) -> None:
 
 
 async def test_a_carrier_whose_extra_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise ModuleNotFoundError(f"No module named {name}", name=name)
-
-    monkeypatch.setattr("bargein.server.telephony.carriers.import_module", missing)
+    monkeypatch.setattr("bargein.server.telephony.carriers.find_spec", lambda _: None)
     async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
         body = {"provider": "twilio", "number": NUMBER, "twilioAccountSid": ACCOUNT}
         number = (await client.post("/phone-number", json=body)).json()

@@ -62,17 +62,19 @@ class PlainCarrier:
         self.may = anyio.Event()
         self.fails = False
 
-    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
+    async def hang_up(self, phone_line: PhoneLine, carrier_call_id: str) -> None:
         self.done.append(f"hang up {carrier_call_id}")
         if self.fails:
             raise CarrierError("no")
 
-    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
+    async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         self.done.append(f"press {keys}")
         if self.fails:
             raise CarrierError("no")
 
-    async def transfer(self, line: PhoneLine, carrier_call_id: str, destination: Any, addresses: Addresses) -> None:
+    async def transfer(
+        self, phone_line: PhoneLine, carrier_call_id: str, destination: Any, addresses: Addresses
+    ) -> None:
         await self.may.wait()
         if self.fails:
             raise CarrierError("no")
@@ -114,8 +116,8 @@ class Stage:
         self.peer, self.carrier = Peer(), PlainCarrier()
         self.odd: list[str] = []
         carrier: Any = self.carrier
-        grip = CallControl(carrier, PhoneLine({}), "CA1", Addresses("https://x/voice", "https://x/status"))
-        self.leg = StreamLeg(self.peer, PlainCodec(), grip, odd=self.odd.append, most_frames=20)
+        control = CallControl(carrier, PhoneLine({}), "CA1", Addresses("https://x/voice", "https://x/status"))
+        self.leg = StreamLeg(self.peer, PlainCodec(), control, odd=self.odd.append, most_frames=20)
 
     async def until(self, true: Any) -> None:
         with anyio.fail_after(2):
@@ -187,7 +189,7 @@ async def test_frames_are_told_from_what_makes_no_sense() -> None:
             got = [event async for event in stage.leg.events()]
         assert got == [Started("CA1"), Heard(b"\xff"), MarkReached("1-2"), KeyPressed("5"), Stopped()]
         assert stage.odd == ["before-start", "frame", "frame", "other-call", "started-twice", "frame"]
-        assert await stage.leg.farewell() == HUNG_UP
+        assert await stage.leg.ended_reason() == HUNG_UP
 
 
 async def test_a_stream_that_ends_before_it_begins_never_will() -> None:
@@ -195,7 +197,7 @@ async def test_a_stream_that_ends_before_it_begins_never_will() -> None:
         stage.peer.says.send_nowait(None)
         with pytest.raises(CarrierError, match="before it had begun"):
             await stage.leg.begin()
-        assert await stage.leg.farewell() == LOST
+        assert await stage.leg.ended_reason() == LOST
 
 
 async def test_hanging_up_ends_the_call_at_the_carrier_also_where_that_fails() -> None:
@@ -227,7 +229,7 @@ async def test_who_was_passed_on_is_not_hung_up() -> None:
         reasons: list[str] = []
 
         async def part() -> None:
-            reasons.append(await stage.leg.farewell())
+            reasons.append(await stage.leg.ended_reason())
 
         tasks.start_soon(stage.leg.transfer, {"type": "number", "number": "+1"})
         await anyio.lowlevel.checkpoint()
@@ -248,7 +250,7 @@ async def test_a_transfer_that_fails_leaves_the_caller_here() -> None:
         stage.carrier.may.set()
         with pytest.raises(CarrierError):
             await stage.leg.transfer({})
-        assert await stage.leg.farewell() == LOST
+        assert await stage.leg.ended_reason() == LOST
         stage.leg.hang_up()
         await stage.leg.done.wait()
         assert stage.carrier.done == ["hang up CA1"]

@@ -96,7 +96,7 @@ class Host:
     def __init__(self, **plan: Any) -> None:
         self.clock = HandClock()
         self.posted: list[str] = []
-        self.setting: Any = self
+        self.setup: Any = self
         self.assistant_json = {"keypadInputPlan": plan} if plan else {}
 
     def now_ms(self) -> float:
@@ -129,21 +129,21 @@ async def test_what_ends_an_entry(plan: dict[str, Any], pressed: str, posted: li
     host = Host(**plan)
     keypad = host.keypad()
     for key in pressed:
-        keypad.send_dtmf(key)
+        keypad.receive_key(key)
     assert host.posted == posted
 
 
 async def test_a_pause_ends_an_entry_unless_the_call_is_over() -> None:
     host = Host(enabled=True, timeoutSeconds=3)
     keypad = host.keypad()
-    keypad.send_dtmf("1")
+    keypad.receive_key("1")
     host.clock.until(52_900)
-    keypad.send_dtmf("2")
+    keypad.receive_key("2")
     host.clock.until(55_800)
     assert not host.posted
     host.clock.until(56_000)
     assert host.posted == ["12"]
-    keypad.send_dtmf("3")
+    keypad.receive_key("3")
     keypad.close()
     host.clock.until(70_000)
     assert host.posted == ["12"]

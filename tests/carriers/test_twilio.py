@@ -16,8 +16,8 @@ from bargein.carriers.interface import (
     Ringing,
     WebhookRequest,
 )
-from bargein.carriers.twilio import TwilioCarrier, twiml
-from bargein.carriers.twilio.carrier import _account
+from bargein.carriers.twilio import twiml
+from bargein.carriers.twilio.carrier import TwilioCarrier, _account
 from bargein.carriers.twilio.codec import TwilioCodec
 from bargein.ports import CarrierError
 from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN
@@ -62,8 +62,8 @@ def test_a_form_that_is_no_calls_is_none(fields: dict[str, str]) -> None:
 
 
 def test_only_what_the_accounts_token_signed_is_twilios() -> None:
-    carrier, line = TwilioCarrier(), PhoneLine(OWN)
-    carrier.verify(line, request(CallSid="CA1"))
+    carrier, phone_line = TwilioCarrier(), PhoneLine(OWN)
+    carrier.verify(phone_line, request(CallSid="CA1"))
     for wrong in (
         request(None, CallSid="CA1"),
         request("other token", CallSid="CA1"),
@@ -72,19 +72,19 @@ def test_only_what_the_accounts_token_signed_is_twilios() -> None:
         WebhookRequest("POST", URL, request(CallSid="CA1").headers, b"CallSid=CA1&CallSid=CA2"),
     ):
         with pytest.raises(ForgedError) as caught:
-            carrier.verify(line, wrong)
+            carrier.verify(phone_line, wrong)
         assert TOKEN not in str(caught.value)
     with pytest.raises(ForgedError, match="TWILIO_AUTH_TOKEN"):
         carrier.verify(PhoneLine({k: v for k, v in OWN.items() if k != "twilioAuthToken"}), request(CallSid="CA1"))
 
 
 def test_a_sockets_upgrade_is_signed_too() -> None:
-    carrier, line, url = TwilioCarrier(), PhoneLine(OWN), "wss://voice.example/carrier/twilio/n1/media/c1/t1"
+    carrier, phone_line, url = TwilioCarrier(), PhoneLine(OWN), "wss://voice.example/carrier/twilio/n1/media/c1/t1"
     good = {"x-twilio-signature": RequestValidator(TOKEN).compute_signature(url, {})}
-    carrier.verify_socket(line, WebhookRequest("GET", url, good, b""), "t1")
+    carrier.verify_socket(phone_line, WebhookRequest("GET", url, good, b""), "t1")
     for wrong in (WebhookRequest("GET", url, {}, b""), WebhookRequest("GET", url + "x", good, b"")):
         with pytest.raises(ForgedError):
-            carrier.verify_socket(line, wrong, "t1")
+            carrier.verify_socket(phone_line, wrong, "t1")
 
 
 def test_whose_account_it_is() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from bargein.carriers.registry import CREDENTIALS
+from bargein.carriers.vonage import VonageSettings
 from bargein.configuration import load_settings
-from bargein.settings import VonageSettings
-from bargein.wire.credentials import completed, fields_of, kinds
 from bargein.wire.redact import is_secret_name
 from tests.server.conftest import OWNER, VISITOR, Serve
 from tests.vapi_schema import fill
@@ -81,12 +81,12 @@ async def test_credentials_are_stored_encrypted_and_survive_a_restart(serve: Ser
         assert (await client.get(f"/credential/{made['id']}")).json() == made
 
 
-@pytest.mark.parametrize("provider", sorted(kinds()))
+@pytest.mark.parametrize("provider", sorted(CREDENTIALS.kinds))
 async def test_every_kind_of_credential_is_stored(client: httpx.AsyncClient, provider: str) -> None:
-    body = fill(kinds()[provider], is_secret, SECRET) | {"provider": provider}
+    body = fill(CREDENTIALS.kinds[provider], is_secret, SECRET) | {"provider": provider}
     made = await make(client, body)
     assert (made["provider"], made["name"]) == (provider, body["name"])
-    assert set(made) <= fields_of(provider) | {"id", "orgId", "createdAt", "updatedAt"}
+    assert set(made) <= CREDENTIALS.fields_of(provider) | {"id", "orgId", "createdAt", "updatedAt"}
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ async def test_every_kind_of_credential_is_stored(client: httpx.AsyncClient, pro
     [
         ([], ["the body must be a JSON object"]),
         ({}, ["provider should not be null or undefined"]),
-        ({"provider": "magic"}, [f"provider must be one of the following values: {', '.join(kinds())}"]),
-        ({"provider": []}, [f"provider must be one of the following values: {', '.join(kinds())}"]),
+        ({"provider": "magic"}, [f"provider must be one of the following values: {', '.join(CREDENTIALS.kinds)}"]),
+        ({"provider": []}, [f"provider must be one of the following values: {', '.join(CREDENTIALS.kinds)}"]),
         ({"provider": "openai"}, ["apiKey should not be null or undefined"]),
         ({"provider": "telnyx", "apiKey": 1}, ["apiKey must be a string"]),
         ({"provider": "telnyx", "apiKey": "x", "publicKey": 1}, ["publicKey must be a string"]),
@@ -176,14 +176,15 @@ def test_the_environment_completes_a_vonage_credential_of_the_same_account() -> 
     environ = {"VONAGE_API_KEY": "abcd1234", "VONAGE_APPLICATION_ID": "78d3", "VONAGE_SIGNATURE_SECRET": SECRET}
     settings = load_settings(environ)
     assert SECRET not in repr(settings)
-    default = settings.section(VonageSettings).credential
-    assert default is not None
+    vonage = settings.section(VonageSettings)
     given = {"provider": "vonage", "apiKey": "abcd1234", "apiSecret": "s", "vonageApplicationId": "own"}
-    assert completed(given, default) == {**given, "signatureSecret": SECRET}
+    assert vonage.complete(given) == {**given, "signatureSecret": SECRET}
     other = {**given, "apiKey": "other"}
-    assert completed(other, default) == other
-    nameless = {name: value for name, value in default.items() if name != "apiKey"}
-    assert completed(other, nameless) == {**other, "signatureSecret": SECRET}
-    assert completed({"provider": "telnyx"}, default) == {"provider": "telnyx"}
-    assert load_settings({}).section(VonageSettings).credential is None
-    assert completed(given, None) == given
+    assert vonage.complete(other) == other
+    del environ["VONAGE_API_KEY"]
+    nameless = load_settings(environ).section(VonageSettings)
+    assert nameless.complete(other) == {**other, "signatureSecret": SECRET}
+    assert vonage.complete({"provider": "telnyx"}) == {"provider": "telnyx"}
+    unset = load_settings({}).section(VonageSettings)
+    assert unset.credential is None
+    assert unset.complete(given) == given

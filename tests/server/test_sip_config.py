@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from bargein.carriers.sip import SipSettings
 from bargein.configuration import load_settings
-from bargein.settings import SettingsError, SipSettings
+from bargein.settings import SettingsError
 from tests.call.harness import serving
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +71,7 @@ def test_it_wants_sip_to_be_switched_on(tmp_path: Path) -> None:
 
 
 def test_settings_that_let_strangers_in_or_mean_nothing_are_refused() -> None:
-    assert not load_settings({}).section(SipSettings).is_served
+    assert not load_settings({}).section(SipSettings).enabled
     for wrong in (
         {"BARGEIN_SIP_LISTEN": "5080"},
         {"BARGEIN_SIP_LISTEN": "0.0.0.0:5080", "BARGEIN_SIP_DIRECT": "1"},

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from bargein.carriers.registry import PHONE_NUMBERS
+from bargein.carriers.sip import VapiPhoneNumber
+from bargein.carriers.twilio import TwilioPhoneNumber
 from bargein.wire.assistant import Assistant, AssistantOverrides
 from bargein.wire.call import CreateCall, CreateWebCall
 from bargein.wire.customer import Customer
 from bargein.wire.errors import WireError, parse_request
-from bargein.wire.phone_number import TwilioPhoneNumber, VapiPhoneNumber, parse_phone_number
 
 
 def refusal(model: Any, data: object) -> list[str]:
@@ -211,24 +213,24 @@ def test_the_five_phone_numbers_need_exactly_what_vapi_needs(kind: str) -> None:
         "byo-phone-number": {"credentialId": "c"},
     }[kind]
     whole = {"provider": kind, **required}
-    assert parse_phone_number(whole).to_json() == whole
+    assert PHONE_NUMBERS.parse(whole).to_json() == whole
     for missing in required:
         with pytest.raises(WireError, match=f"{missing} should not be null or undefined"):
-            parse_phone_number({name: value for name, value in whole.items() if name != missing})
+            PHONE_NUMBERS.parse({name: value for name, value in whole.items() if name != missing})
 
 
 def test_a_phone_number_of_no_known_provider_is_refused() -> None:
     with pytest.raises(WireError, match=r"^provider must be one of the following values: twilio, vonage, telnyx, vapi"):
-        parse_phone_number({"provider": "smoke-signal"})
+        PHONE_NUMBERS.parse({"provider": "smoke-signal"})
 
 
 def test_phone_numbers_are_typed() -> None:
-    twilio = parse_phone_number({"provider": "twilio", "number": "1", "twilioAccountSid": "s", "twilioAuthToken": "t"})
+    twilio = PHONE_NUMBERS.parse({"provider": "twilio", "number": "1", "twilioAccountSid": "s", "twilioAuthToken": "t"})
     assert isinstance(twilio, TwilioPhoneNumber)
     assert twilio.twilio_auth_token == "t"
     with pytest.raises(WireError, match=r"authentication\.username must be longer than or equal to 20 characters"):
-        parse_phone_number({"provider": "vapi", "authentication": {"username": "u", "password": "p" * 20}})
-    assert isinstance(parse_phone_number({"provider": "vapi", "numberDesiredAreaCode": "415"}), VapiPhoneNumber)
+        PHONE_NUMBERS.parse({"provider": "vapi", "authentication": {"username": "u", "password": "p" * 20}})
+    assert isinstance(PHONE_NUMBERS.parse({"provider": "vapi", "numberDesiredAreaCode": "415"}), VapiPhoneNumber)
 
 
 def test_a_customer_has_what_vapi_gives_it() -> None:

@@ -1,26 +1,26 @@
-"""What the media sockets of several carriers have in common: text frames that are JSON objects."""
+"""Text frames that are JSON objects, as the media sockets of several carriers have them."""
 
 import json
-from typing import cast
 
 from bargein.carriers.interface import FrameError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 
 def json_object(frame: str | bytes, most: int) -> JsonObject:
     """Read a text frame of at most `most` characters.
 
     Raises:
-        FrameError: it is binary, longer, no JSON, or JSON of something else.
+        FrameError: it is binary, longer, not JSON, or not an object.
     """
     if not isinstance(frame, str):
         raise FrameError("a binary frame")
     if len(frame) > most:
         raise FrameError(f"a frame of {len(frame)} characters")
     try:
-        said: object = json.loads(frame)
+        decoded: object = json.loads(frame)
     except (ValueError, RecursionError):
         raise FrameError("a frame that is not JSON") from None
-    if not isinstance(said, dict):
+    if (message := as_object_or_none(decoded)) is None:
         raise FrameError("a frame that is not a JSON object")
-    return cast("JsonObject", said)
+    return message

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import anyio
 import structlog
+from typing_extensions import override
 
 from bargein.audio import g711
 from bargein.audio.pcm import from_bytes, to_bytes
@@ -19,6 +20,7 @@ from bargein.carriers.interface import (
     FrameError,
     Heard,
     MediaEvent,
+    MediaLeg,
     PhoneLine,
     Started,
     Stopped,
@@ -64,24 +66,24 @@ class CallControl:
     """What it takes to steer one call at its carrier."""
 
     carrier: Carrier
-    line: PhoneLine
+    phone_line: PhoneLine
     carrier_call_id: str
     addresses: Addresses
 
     async def hang_up(self) -> None:
-        """See `Carrier.hang_up`."""
-        await self.carrier.hang_up(self.line, self.carrier_call_id)
+        """End the call, as `Carrier.hang_up`."""
+        await self.carrier.hang_up(self.phone_line, self.carrier_call_id)
 
     async def send_dtmf(self, keys: str) -> None:
-        """See `Carrier.press`."""
-        await self.carrier.send_dtmf(self.line, self.carrier_call_id, keys)
+        """Send keys, as `Carrier.send_dtmf`."""
+        await self.carrier.send_dtmf(self.phone_line, self.carrier_call_id, keys)
 
     async def transfer(self, destination: JsonObject) -> None:
-        """See `Carrier.transfer`."""
-        await self.carrier.transfer(self.line, self.carrier_call_id, destination, self.addresses)
+        """Transfer the caller, as `Carrier.transfer`."""
+        await self.carrier.transfer(self.phone_line, self.carrier_call_id, destination, self.addresses)
 
 
-class StreamLeg:
+class StreamLeg(MediaLeg):
     """A `bargein.carriers.interface.MediaLeg` over one media socket.
 
     A `clear` goes out ahead of all audio that waits, text goes nowhere: a telephone has no client.
@@ -92,7 +94,7 @@ class StreamLeg:
     Args:
         socket: where to.
         codec: its wire.
-        grip: steers the call.
+        control: steers the call.
         odd: is told, by a short word, of what makes no sense and is passed over.
         most_frames: so many frames may wait to be sent; a peer for which more do has stalled, and is let go.
     """
@@ -104,7 +106,7 @@ class StreamLeg:
         self,
         socket: MediaSocket,
         codec: Codec,
-        grip: CallControl,
+        control: CallControl,
         *,
         odd: Callable[[str], None],
         most_frames: int = _MOST_FRAMES,
@@ -112,10 +114,10 @@ class StreamLeg:
         self.rate_hz = codec.rate_hz
         self.can_clear = codec.can_clear
         self.has_marks = codec.has_marks
-        self.done = anyio.Event()
+        self._done = anyio.Event()
         self._socket = socket
         self._codec = codec
-        self._grip = grip
+        self._control = control
         self._odd = odd
         self._most_frames = most_frames
         self._urgent: deque[str | bytes] = deque()
@@ -133,72 +135,78 @@ class StreamLeg:
     # What the call sees.
 
     @property
+    @override
     def bytes_per_sample(self) -> int:
-        """See `Leg.bytes_per_sample`."""
         return 2 if self._codec.encoding == "pcm_s16le" else 1
 
+    @override
     def encode(self, pcm: Pcm16) -> bytes:
-        """See `Leg.encode`."""
         return to_bytes(pcm) if self._codec.encoding == "pcm_s16le" else g711.encode(pcm)
 
+    @override
     def decode(self, data: bytes) -> Pcm16:
-        """See `Leg.decode`."""
         return from_bytes(data) if self._codec.encoding == "pcm_s16le" else g711.decode(data)
 
+    @override
     def send_audio(self, frame: bytes) -> None:
-        """See `Leg.send_audio`."""
         self._put(self._codec.audio(frame))
 
+    @override
     def mark(self, name: str) -> None:
-        """See `Leg.mark`."""
         self._put(self._codec.mark(name))
 
+    @override
     def send_text(self, text: str) -> None:
-        """See `Leg.send_text`: those who listen in get it without this leg."""
+        """Those who listen in get it without this leg."""
 
+    @override
     def clear(self) -> None:
-        """See `Leg.clear`."""
         self._frames.clear()
         if self.can_clear:
             self._urgent.append(self._codec.clear())
             self._work.set()
 
+    @override
     def hang_up(self) -> None:
-        """See `Leg.hang_up`."""
         self._hanging_up = True
         self._frames.clear()
         self._work.set()
 
+    @override
     def send_dtmf(self, keys: str) -> None:
-        """See `Leg.press`."""
-        if not self._grip.carrier.can_send_dtmf:
-            raise CarrierError(f"a call over {self._grip.carrier.provider} cannot press keys.")
+        if not self._control.carrier.can_send_dtmf:
+            raise CarrierError(f"a call over {self._control.carrier.provider} cannot press keys.")
         try:
             self._keys.send_nowait(keys)
         except anyio.WouldBlock:
             raise CarrierError("too many keys wait to be pressed.") from None
 
+    @override
     async def transfer(self, destination: JsonObject) -> None:
-        """See `Leg.transfer`."""
         self._transferring = anyio.Event()
         try:
-            await self._grip.transfer(destination)
+            await self._control.transfer(destination)
             self._given_away = True
         finally:
             self._transferring.set()
 
-    # What the server sees.
+    # The server's side.
 
+    @property
+    @override
+    def done(self) -> anyio.Event:
+        return self._done
+
+    @override
     async def begin(self) -> None:
-        """See `MediaLeg.begin`."""
         while not self._begun:
             found = await self._next()
             if found is None:
                 raise CarrierError("the carrier's stream ended before it had begun.")
             self._early.extend(found)
 
+    @override
     async def events(self) -> AsyncIterator[MediaEvent]:
-        """See `MediaLeg.events`."""
         while True:
             while self._early:
                 yield self._early.popleft()
@@ -206,16 +214,17 @@ class StreamLeg:
                 return
             self._early.extend(found)
 
-    async def farewell(self) -> str:
-        """See `MediaLeg.farewell`."""
+    @override
+    async def ended_reason(self) -> str:
         if self._transferring is not None:
             await self._transferring.wait()
         if self._given_away:
             return FORWARDED
         return HUNG_UP if self._stopped else LOST
 
+    @override
     async def run(self) -> None:
-        """See `MediaLeg.run`. A single send has no time limit: a peer that stalls shows by what waits for it."""
+        """A single send has no time limit: a peer that stalls shows by what waits for it."""
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._press)
@@ -226,7 +235,7 @@ class StreamLeg:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._leave()
-            self.done.set()
+            self._done.set()
 
     async def _next(self) -> list[MediaEvent] | None:
         """What the next frame means, as far as it makes sense here; None: the peer is gone."""
@@ -244,7 +253,7 @@ class StreamLeg:
     def _fits(self, event: MediaEvent) -> bool:
         match event:
             case Started(carrier_call_id):
-                if carrier_call_id not in (None, self._grip.carrier_call_id):
+                if carrier_call_id not in (None, self._control.carrier_call_id):
                     self._odd("other-call")
                     return False
                 if self._begun:
@@ -302,7 +311,7 @@ class StreamLeg:
         async for keys in self._to_press:
             try:
                 with anyio.fail_after(_PRESS_S):
-                    await self._grip.send_dtmf(keys)
+                    await self._control.send_dtmf(keys)
             except (CarrierError, TimeoutError) as error:
                 _log.warning("keys could not be pressed", reason=str(error) or "it took too long")
 
@@ -313,7 +322,7 @@ class StreamLeg:
         if not self._given_away:
             try:
                 with anyio.fail_after(_HANG_UP_S):
-                    await self._grip.hang_up()
+                    await self._control.hang_up()
             except (CarrierError, TimeoutError) as error:
                 _log.warning("a call could not be hung up", reason=str(error) or "it took too long")
             except Exception as error:  # noqa: BLE001  # whatever an SDK raises: the socket is closed all the same

@@ -20,7 +20,6 @@ from bargein.settings.core import (
     WebhookSettings,
 )
 from bargein.settings.section import Section, SettingsError, Variable, is_loopback, variable
-from bargein.settings.telephony import SipSettings, TelnyxSettings, TwilioSettings, VonageSettings
 
 __all__ = [
     "CORE_SECTIONS",
@@ -33,13 +32,9 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
-    "SipSettings",
     "StorageSettings",
-    "TelnyxSettings",
     "TurnModel",
-    "TwilioSettings",
     "Variable",
-    "VonageSettings",
     "WebhookSettings",
     "is_loopback",
     "variable",

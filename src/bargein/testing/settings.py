@@ -9,7 +9,7 @@ def make_settings(**values: object) -> Settings:
 
     Args:
         values: by field name for the server's own sections (`api_key="…"`), by table and field name for those of
-            carriers and vendors (`twilio_api_url="…"`), or a whole section under any name.
+            carriers and vendors (`sip_listen="…"`), or a whole section under any name.
 
     Raises:
         TypeError: there is no such setting.

@@ -1,7 +1,7 @@
 """What a telephone call adds to a call's record, and the reasons with which one ends that came to nothing."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
@@ -18,51 +18,44 @@ HOOK_TRANSFERRED = "call.ringing.hook-executed-transfer"
 SPOKEN_REASON = "spokenEndedReason"
 """A field of `inboundPhoneCallDebuggingArtifacts`: the `endedReason` once `assistantRequestError` has been said."""
 
-_TRANSPORTS = {"twilio": "twilio", "vonage": "vonage", "telnyx": "telnyx"}
-_SIP = "vapi.sip"
-_NOT_CONNECTED = {
-    "twilio": "twilio-failed-to-connect-call",
-    "vonage": "vonage-failed-to-connect-call",
-    "telnyx": "call.in-progress.error-providerfault-transport-never-connected",
-}
-_SIP_NOT_CONNECTED = "call.in-progress.error-sip-outbound-call-failed-to-connect"
 _INLINE = "call-"
 
 
-def failed_to_connect(provider: str) -> str:
-    """The `endedReason` of a call that its carrier would not place; Vapi has none of its own for Telnyx."""
-    return _NOT_CONNECTED.get(provider, _SIP_NOT_CONNECTED)
+class CarrierNames(NamedTuple):
+    """The values that stand for a carrier in a call's record.
+
+    Attributes:
+        transport: the `provider` of the call's `transport`.
+        provider: the call's `phoneCallProvider`.
+        failed_to_connect: the `endedReason` of a call that the carrier would not place.
+    """
+
+    transport: str
+    provider: str
+    failed_to_connect: str
 
 
-def is_phone_call(call: JsonObject) -> bool:
-    """Whether a call is held over a telephone carrier; one that rings over a socket has a phone call's type only."""
-    transport: object = call.get("transport")
-    provider: object = cast("JsonObject", transport).get("provider") if isinstance(transport, dict) else None
-    return provider in (*_TRANSPORTS.values(), _SIP)
-
-
-def on_the_phone(provider: str, *, sip: bool, details: Mapping[str, Any]) -> JsonObject:
+def on_the_phone(names: CarrierNames, *, sip: bool, details: Mapping[str, Any]) -> JsonObject:
     """The fields of a call's record that say how it is held.
 
     Args:
-        provider: of the phone number.
+        names: of the carrier.
         sip: whether the customer is at a SIP address and not at a number.
         details: of the carrier, for `transport`.
     """
-    transport = _TRANSPORTS.get(provider, _SIP)
     return {
-        "phoneCallProvider": provider if provider in _TRANSPORTS else "vapi",
+        "phoneCallProvider": names.provider,
         "phoneCallTransport": "sip" if sip else "pstn",
-        "transport": {"conversationType": "voice", "provider": transport, **details},
+        "transport": {"conversationType": "voice", "provider": names.transport, **details},
     }
 
 
-def new_outbound_call(body: JsonObject, provider: str, urls: CallUrls) -> JsonObject:
+def new_outbound_call(body: JsonObject, names: CarrierNames, urls: CallUrls) -> JsonObject:
     """The call that `POST /call` makes to a customer, but for what the store adds.
 
     Args:
         body: as it came.
-        provider: of the number that it goes out by.
+        names: of the carrier that it goes out by.
         urls: where it is listened in on and steered; its audio has no address of its own.
     """
     kept = without_nulls(body)
@@ -70,7 +63,7 @@ def new_outbound_call(body: JsonObject, provider: str, urls: CallUrls) -> JsonOb
     customer: JsonObject = kept.get("customer") or {}
     return {
         **kept,
-        **on_the_phone(provider, sip=customer.get("number") is None, details=given),
+        **on_the_phone(names, sip=customer.get("number") is None, details=given),
         "type": "outboundPhoneCall",
         "status": "queued",
         "cost": 0,
@@ -79,11 +72,11 @@ def new_outbound_call(body: JsonObject, provider: str, urls: CallUrls) -> JsonOb
 
 
 def new_incoming_call(
-    number_id: str, provider: str, customer: JsonObject, details: JsonObject, urls: CallUrls
+    number_id: str, names: CarrierNames, customer: JsonObject, details: JsonObject, urls: CallUrls
 ) -> JsonObject:
     """A call that comes in over a carrier, but for what the store adds; nobody has it yet."""
     return {
-        **on_the_phone(provider, sip="sipUri" in customer, details=details),
+        **on_the_phone(names, sip="sipUri" in customer, details=details),
         "type": "inboundPhoneCall",
         "status": "ringing",
         "cost": 0,

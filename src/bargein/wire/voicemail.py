@@ -17,6 +17,14 @@ def machine_plan_of(assistant: JsonObject) -> JsonObject | None:
     return None if plan.get("enabled") is False else plan
 
 
+def carrier_detects_machine(plan: JsonObject) -> bool:
+    """Return whether a plan leaves it to the carrier to say who answered.
+
+    Vapi has one such plan, `TwilioVoicemailDetectionPlan`; it holds for the calls of every carrier that can.
+    """
+    return plan.get("provider") == "twilio"
+
+
 def ring_seconds(call: JsonObject, assistant: JsonObject) -> int:
     """How long a call may ring.
 

@@ -22,10 +22,10 @@ from bargein.carriers.interface import (
     Rejected,
     Ringing,
 )
-from bargein.carriers.sip import SipCarrier, SipGateway
-from bargein.carriers.sip.gateway import _NOWHERE
+from bargein.carriers.sip import SipSettings
+from bargein.carriers.sip.carrier import SipCarrier
+from bargein.carriers.sip.gateway import _NOWHERE, SipGateway
 from bargein.clock import LoopClock
-from bargein.settings import SipSettings
 from tests.call.harness import eventually
 
 NUMBER = "+15557770000"
@@ -53,11 +53,11 @@ class Held:
     keys: str = ""
     marks: list[str] = field(default_factory=list)
     cleared: int = 0
-    farewell: str | None = None
+    ended_reason: str | None = None
     begun: anyio.Event = field(default_factory=anyio.Event)
 
 
-class House:
+class RecordingHost:
     """A `bargein.carriers.interface.CarrierHost`."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class House:
         self.held: list[Held] = []
         self.verdict: Accepted | Rejected | None = None
 
-    async def lines(self, provider: str) -> Mapping[str, PhoneLine]:
+    async def phone_lines(self, provider: str) -> Mapping[str, PhoneLine]:
         return self.numbers[provider]
 
     async def incoming(self, provider: str, number_id: str, incoming: Incoming) -> Accepted | Rejected:
@@ -78,7 +78,7 @@ class House:
     async def notice(self, provider: str, notice: Ringing | Answered | CallEnded) -> None:
         self.notices.append(notice)
 
-    def refused(self, provider: str, reason: str) -> None:
+    def count_refusal(self, provider: str, reason: str) -> None:
         self.refusals.append(reason)
 
     async def run_call(self, call_id: str, leg: MediaLeg) -> None:
@@ -100,7 +100,7 @@ class House:
                         held.cleared += 1
                     case _:
                         pass
-            held.farewell = await leg.farewell()
+            held.ended_reason = await leg.ended_reason()
             leg.hang_up()
 
     @property
@@ -121,7 +121,7 @@ class House:
 class Switchboard:
     """A SIP agent that runs, with a house behind it."""
 
-    house: House
+    host: RecordingHost
     gateway: SipGateway
     carrier: SipCarrier
     port: int
@@ -161,7 +161,7 @@ async def switchboard(proof: str | None = None, port: int | None = None, **setti
         "headers": ("X-Colour",),
         **settings,
     }
-    house = House()
+    host = RecordingHost()
     gateway = SipGateway(SipSettings(**given), LoopClock(), proof)
     carrier = SipCarrier(gateway)
 
@@ -169,9 +169,9 @@ async def switchboard(proof: str | None = None, port: int | None = None, **setti
         return gateway.agent.problem
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(carrier.run, house)
+        tasks.start_soon(carrier.run, host)
         await eventually(problem, lambda why: why is None, 20)
         try:
-            yield Switchboard(house, gateway, carrier, port)
+            yield Switchboard(host, gateway, carrier, port)
         finally:
             tasks.cancel_scope.cancel()

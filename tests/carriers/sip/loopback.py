@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bargein.audio import g711
-from bargein.settings import SipSettings
+from bargein.carriers.sip import SipSettings
 from bargein.testing.sip_phone import Answering, RefusedError, Talk
 from bargein.testing.sip_phone import Phone as Telephone
 from tests.carriers.loopback import CALLER, Frame, Hook, Loopback, Phone, Played

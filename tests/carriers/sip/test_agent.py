@@ -47,8 +47,8 @@ async def test_a_call_comes_in_and_is_heard_both_ways() -> None:
             "X-Colour: red\r\n",
             sender='"Ann B" <sip:+15559990000@127.0.0.1>',
         )
-        held = await board.house.until_held()
-        provider, number_id, incoming = board.house.came[0]
+        held = await board.host.until_held()
+        provider, number_id, incoming = board.host.came[0]
         assert (provider, number_id) == ("byo-phone-number", "n1")
         assert (incoming.to, incoming.caller, incoming.caller_name) == (NUMBER, "+15559990000", "Ann B")
         assert incoming.sip_headers == {"X-Colour": "red"}
@@ -59,14 +59,14 @@ async def test_a_call_comes_in_and_is_heard_both_ways() -> None:
         await until(lambda: loudness(held.heard) > 5000 and loudness(talk.sound) > 5000)
         await until(lambda: held.marks == ["said"])
         await talk.bye()
-        await until(lambda: held.farewell == "customer-ended-call")
-        assert board.house.overs == []
+        await until(lambda: held.ended_reason == "customer-ended-call")
+        assert board.host.overs == []
 
 
 async def test_a_clear_silences_what_was_sent_and_gives_back_its_marks() -> None:
     async with switchboard() as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         say(held, tone(1.9))
         held.leg.mark("old")
         await until(lambda: loudness(talk.sound) > 5000)
@@ -88,7 +88,7 @@ async def test_a_clear_silences_what_was_sent_and_gives_back_its_marks() -> None
 async def test_keys_are_heard_and_pressed() -> None:
     async with switchboard() as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         await talk.send_dtmf("1#5")
         await until(lambda: held.keys == "1#5")
         held.leg.send_dtmf("4*w2")
@@ -99,7 +99,7 @@ async def test_keys_are_heard_and_pressed() -> None:
 async def test_a_caller_who_sends_nothing_is_heard_as_silence() -> None:
     async with switchboard() as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         await until(lambda: len(held.heard) > 3200)
         talk.silent = True
         had = len(held.heard)
@@ -111,7 +111,7 @@ async def test_a_caller_who_sends_nothing_is_heard_as_silence() -> None:
 async def test_the_server_hangs_up() -> None:
     async with switchboard() as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         held.leg.hang_up()
         with anyio.fail_after(5):
             await talk.over.wait()
@@ -123,16 +123,16 @@ async def test_numbers_that_nobody_has_are_refused() -> None:
             with pytest.raises(RefusedError) as refused:
                 await phone.call(f"sip:{who}@127.0.0.1:{board.port}", board.at)
             assert refused.value.status == 486
-        assert board.house.came == []
-        assert board.house.refusals == ["unknown-number", "unknown-number"]
+        assert board.host.came == []
+        assert board.host.refusals == ["unknown-number", "unknown-number"]
 
 
 async def test_a_number_whose_call_nobody_takes() -> None:
     async with switchboard() as board, Phone.open() as phone:
-        board.house.verdict = Rejected()
+        board.host.verdict = Rejected()
         with pytest.raises(RefusedError):
             await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        board.house.verdict = Rejected({"type": "sip", "sipUri": "sip:desk@127.0.0.1:9"})
+        board.host.verdict = Rejected({"type": "sip", "sipUri": "sip:desk@127.0.0.1:9"})
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
         await until(lambda: talk.referred)
         assert "sip:desk@127.0.0.1:9" in talk.referred[0].get("Refer-To")
@@ -142,7 +142,7 @@ async def test_a_number_whose_call_nobody_takes() -> None:
 
 async def test_a_caller_who_gives_up_while_it_rings() -> None:
     async with switchboard() as board, Phone.open() as phone:
-        board.house.incoming = _never  # type: ignore[method-assign]
+        board.host.incoming = _never  # type: ignore[method-assign]
 
         async def give_up(cancel: str) -> None:
             await until(lambda: board.gateway._calls)
@@ -151,7 +151,7 @@ async def test_a_caller_who_gives_up_while_it_rings() -> None:
         with pytest.raises(RefusedError) as refused:
             await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at, rung=give_up)
         assert refused.value.status == 487
-        await until(lambda: board.house.overs == ["call.ringing.sip-inbound-caller-hungup-before-call-connect"])
+        await until(lambda: board.host.overs == ["call.ringing.sip-inbound-caller-hungup-before-call-connect"])
 
 
 async def _never(*_: object) -> None:
@@ -165,14 +165,14 @@ async def test_a_sip_uri_of_this_server_and_its_authentication() -> None:
         talk = await phone.call(
             to, board.at, edge.format("s3cret", "-") + "X-Bargein-Headers-1: X-Plan=gold+%26%20blue&\r\n"
         )
-        await board.house.until_held()
-        _, _, incoming = board.house.came[0]
+        await board.host.until_held()
+        _, _, incoming = board.host.came[0]
         assert incoming.caller == "sip:+15550001111@127.0.0.1"
         assert incoming.sip_headers == {"X-Plan": "gold & blue"}
         assert incoming.details["sourceAddress"] == "203.0.113.9"
         await talk.bye()
 
-        board.house.numbers["vapi"]["n2"] = vapi(authentication={"username": "u" * 20, "password": "p" * 20})
+        board.host.numbers["vapi"]["n2"] = vapi(authentication={"username": "u" * 20, "password": "p" * 20})
         for headers, reason in (
             ("", "forged"),
             (edge.format("wrong", "u" * 20), "forged"),
@@ -181,9 +181,9 @@ async def test_a_sip_uri_of_this_server_and_its_authentication() -> None:
         ):
             with pytest.raises(RefusedError):
                 await phone.call(to, board.at, headers)
-            assert board.house.refusals[-1] == reason
+            assert board.host.refusals[-1] == reason
         talk = await phone.call(to, board.at, edge.format("s3cret", "u" * 20))
-        await board.house.until_held(2)
+        await board.host.until_held(2)
         await talk.bye()
 
 
@@ -196,14 +196,14 @@ async def test_a_trunks_number_is_called_from_its_gateways_alone() -> None:
                 {"ip": "gateway.example"},
             ]
         }
-        board.house.numbers["byo-phone-number"]["n1"] = byo(trunk)
+        board.host.numbers["byo-phone-number"]["n1"] = byo(trunk)
         to = f"sip:{NUMBER}@sip.test"
         for source in ("203.0.113.1", "198.51.101.1", "nonsense"):
             with pytest.raises(RefusedError):
                 await phone.call(to, board.at, f"X-Bargein-Edge: s3cret {source} - {to}\r\n")
-            assert board.house.refusals[-1] == "not-a-gateway"
+            assert board.host.refusals[-1] == "not-a-gateway"
         talk = await phone.call(to, board.at, f"X-Bargein-Edge: s3cret 198.51.100.77 - {to}\r\n")
-        await board.house.until_held()
+        await board.host.until_held()
         await talk.bye()
 
 
@@ -221,9 +221,9 @@ async def test_a_call_goes_out_and_is_answered() -> None:
             outboundAuthenticationPlan={"authUsername": "trunkuser", "authPassword": "secret"},
         )
         placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444", extension="42"))
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         assert held.call_id == "ours"
-        assert board.house.notices == [Ringing(placed.carrier_call_id), Answered(placed.carrier_call_id)]
+        assert board.host.notices == [Ringing(placed.carrier_call_id), Answered(placed.carrier_call_id)]
         invite = phone.invites[-1]
         assert invite.first.startswith("INVITE sip:9915553334444@127.0.0.1")
         assert invite.get("From").startswith(f"<sip:{NUMBER}@")
@@ -247,12 +247,12 @@ async def test_a_call_that_comes_to_nothing_says_why() -> None:
         ):
             phone.answering = Answering(status=status)
             await board.carrier.place(byo(trunk_to(phone)), board.dial(f"c{status}", number="+15553334444"))
-            await until(lambda: board.house.overs)
-            assert board.house.overs == [reason]
-            board.house.notices.clear()
+            await until(lambda: board.host.overs)
+            assert board.host.overs == [reason]
+            board.host.notices.clear()
         phone.answering = Answering(ring_s=30)
         await board.carrier.place(byo(trunk_to(phone)), board.dial(ring_s=1, number="+15553334444"))
-        await until(lambda: board.house.overs == ["customer-did-not-answer"])
+        await until(lambda: board.host.overs == ["customer-did-not-answer"])
         await until(lambda: phone.cancelled)
         with pytest.raises(CarrierError, match="holds a sign"):
             await board.carrier.place(byo(trunk_to(phone)), board.dial(number="+1555;evil=1"))
@@ -264,7 +264,7 @@ async def test_the_next_gateway_is_tried_when_one_fails() -> None:
     async with switchboard() as board, Phone.open() as broken, Phone.open() as well:
         broken.answering = Answering(status=503)
         placed = await board.carrier.place(byo(trunk_to(broken, well)), board.dial(number="+15553334444"))
-        await board.house.until_held()
+        await board.host.until_held()
         assert len(broken.invites) == 1
         assert len(well.talks) == 1
         await board.carrier.hang_up(byo(), placed.carrier_call_id)
@@ -273,7 +273,7 @@ async def test_the_next_gateway_is_tried_when_one_fails() -> None:
 async def test_a_sip_uri_is_called_from_a_number_without_a_trunk() -> None:
     async with switchboard() as board, Phone.open("desk") as phone:
         placed = await board.carrier.place(vapi(), board.dial(sipUri=phone.contact))
-        await board.house.until_held()
+        await board.host.until_held()
         assert phone.invites[0].get("From").startswith("<sip:robot@")
         await board.carrier.hang_up(vapi(), placed.carrier_call_id)
 
@@ -281,7 +281,7 @@ async def test_a_sip_uri_is_called_from_a_number_without_a_trunk() -> None:
 async def test_a_transfer_is_told_as_the_far_end_tells_it() -> None:
     async with switchboard() as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         talk.refer_outcome = "SIP/2.0 486 Busy Here"
         with pytest.raises(CarrierError, match="486"):
             await held.leg.transfer({"type": "number", "number": "+15556667777"})
@@ -292,7 +292,7 @@ async def test_a_transfer_is_told_as_the_far_end_tells_it() -> None:
             {"type": "sip", "sipUri": "sip:desk@pbx.test", "sipHeaders": {"X-Ticket": "a b"}, "message": ""}
         )
         assert "sip:desk@pbx.test?X-Ticket=a%20b" in talk.referred[1].get("Refer-To")
-        await until(lambda: held.farewell == "assistant-forwarded-call")
+        await until(lambda: held.ended_reason == "assistant-forwarded-call")
         with pytest.raises(CarrierError, match="REFER alone"):
             await board.carrier.transfer(
                 byo(),
@@ -305,28 +305,28 @@ async def test_a_transfer_is_told_as_the_far_end_tells_it() -> None:
 async def test_an_agent_that_dies_ends_its_calls_and_is_followed_by_another() -> None:
     async with switchboard() as board, Phone.open() as phone:
         await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         first = board.gateway.agent.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        await until(lambda: held.farewell == "call.in-progress.error-sip-inbound-call-failed-to-connect")
+        await until(lambda: held.ended_reason == "call.in-progress.error-sip-inbound-call-failed-to-connect")
         await until(lambda: board.gateway.agent.problem is None and board.gateway.agent.pid != first)
         assert board.gateway.agent.restarts == 1
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        await board.house.until_held(2)
+        await board.host.until_held(2)
         await talk.bye()
 
 
 async def test_noise_and_floods_leave_other_calls_alone() -> None:
     async with switchboard(most_calls=3) as board, Phone.open() as phone:
         talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         noise = np.random.default_rng(5)
         for length in (1, 3, 40, 1500, 9000):
             phone.sip.sendto(noise.bytes(length), board.at)
             phone.sip.sendto(b"INVITE sip:x SIP/2.0\r\n" + noise.bytes(length), board.at)
             phone.rtp.sendto(noise.bytes(length), talk.audio)
-        board.house.incoming = _never  # type: ignore[method-assign]
+        board.host.incoming = _never  # type: ignore[method-assign]
         statuses: list[int] = []
 
         async def flood(_: int) -> None:
@@ -352,7 +352,7 @@ async def test_noise_and_floods_leave_other_calls_alone() -> None:
 async def test_a_trunk_is_registered_with() -> None:
     async with switchboard() as board, Phone.open() as phone:
         phone.answering = Answering(user=("reguser", "pw"))
-        board.house.numbers["byo-phone-number"]["n1"] = byo(
+        board.host.numbers["byo-phone-number"]["n1"] = byo(
             trunk_to(
                 phone,
                 outboundAuthenticationPlan={
@@ -362,7 +362,7 @@ async def test_a_trunk_is_registered_with() -> None:
                 },
             )
         )
-        await board.gateway._register(board.house.numbers["byo-phone-number"])
+        await board.gateway._register(board.host.numbers["byo-phone-number"])
         await until(lambda: len(phone.registers) >= 2)
         assert phone.registers[-1].get("Authorization")
         assert "sip:reguser@trunk.test" in phone.registers[-1].get("To")
@@ -377,7 +377,7 @@ async def test_a_gateway_that_answers_no_options_is_passed_over() -> None:
         await board.gateway._pings.ask({"n1": byo(trunk)})
         assert well.options == 1
         placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
-        await board.house.until_held()
+        await board.host.until_held()
         await board.carrier.hang_up(byo(), placed.carrier_call_id)
         trunk["gateways"] = trunk["gateways"][:1]  # type: ignore[index]
         with pytest.raises(CarrierError, match="no gateway"):
@@ -388,7 +388,7 @@ def test_a_server_on_uvloop_reaches_its_agent() -> None:
     async def call() -> None:
         async with switchboard() as board, Phone.open() as phone:
             talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-            held = await board.house.until_held()
+            held = await board.host.until_held()
             say(held, tone(0.2))
             await until(lambda: loudness(talk.sound) > 5000)
             await talk.bye()

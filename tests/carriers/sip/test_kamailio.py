@@ -45,7 +45,7 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
         Phone.open(host=GATEWAY) as gateway,
         Phone.open("ann", host=STRANGER) as stranger,
     ):
-        board.house.numbers = numbers()
+        board.host.numbers = numbers()
         number = f"sip:{NUMBER}@127.0.0.1:{at[1]}"
         # a gateway of the trunk calls its number, and a header of the caller's arrives; a forged one does not
         forged = (
@@ -53,8 +53,8 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
         )
         forged += "".join(f"X-Long-{n}: {str(n) * 700}\r\n" for n in range(5))
         talk = await gateway.call(number, at, forged)
-        held = await board.house.until_held()
-        _, number_id, incoming = board.house.came[0]
+        held = await board.host.until_held()
+        _, number_id, incoming = board.host.came[0]
         assert number_id == "n1"
         long = {f"X-Long-{n}": str(n) * 700 for n in range(5)}
         assert incoming.sip_headers == {"X-Plan": "gold & blue", **long}
@@ -62,25 +62,25 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
         say(held, tone(0.2))
         await until(lambda: loudness(talk.sound) > 5000)
         await talk.bye()
-        await until(lambda: held.farewell == "customer-ended-call")
+        await until(lambda: held.ended_reason == "customer-ended-call")
         # a stranger does not, nor does it reach a number that is none
         assert await refusal(stranger, number, at) == 403
         assert await refusal(stranger, f"sip:nobody@127.0.0.1:{at[1]}", at) == 403
         # a SIP URI is anybody's to call, in any case; one with a password is theirs who know it
         talk = await stranger.call("sip:Robot@SIP.test", at)
-        await (await board.house.until_held(2)).leg.transfer({"type": "sip", "sipUri": "sip:desk@sip.test"})
+        await (await board.host.until_held(2)).leg.transfer({"type": "sip", "sipUri": "sip:desk@sip.test"})
         assert talk.referred
         assert await refusal(stranger, CLOSED, at) == 401
         assert await refusal(stranger, CLOSED, at, login=(LOGIN[0], "wrong")) == 401
         talk = await stranger.call(CLOSED, at, login=LOGIN)
-        held = await board.house.until_held(3)
-        assert board.house.came[-1][1] == "n3"
+        held = await board.host.until_held(3)
+        assert board.host.came[-1][1] == "n3"
         held.leg.hang_up()
         with anyio.fail_after(5):
             await talk.over.wait()
         # past the proxy nobody gets in
         assert await refusal(stranger, OPEN, board.at) == 486
-        assert board.house.refusals == ["forged"]
+        assert board.host.refusals == ["forged"]
 
 
 async def test_calls_go_out_through_it(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_calls_go_out_through_it(tmp_path: Path) -> None:
         plan = {"authUsername": "trunkuser", "authPassword": "secret"}
         trunk = {"gateways": [{"ip": GATEWAY, "port": gateway.port}], "outboundAuthenticationPlan": plan}
         placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
-        held = await board.house.until_held()
+        held = await board.host.until_held()
         talk = gateway.talks[0]
         assert talk.far[1] == port
         assert not any(name.lower().startswith("x-bargein") for name, _ in gateway.invites[-1].headers)
@@ -115,7 +115,7 @@ async def test_a_flood_is_not_heard_while_gateways_are(tmp_path: Path) -> None:
         Phone.open(host=GATEWAY) as gateway,
         Phone.open("flood", host=STRANGER) as stranger,
     ):
-        board.house.numbers = numbers()
+        board.host.numbers = numbers()
         count = 400
         for index in range(count):
             stranger.sip.sendto(
@@ -129,7 +129,7 @@ async def test_a_flood_is_not_heard_while_gateways_are(tmp_path: Path) -> None:
             if index % 50 == 0:
                 await anyio.sleep(0.01)
         talk = await gateway.call(f"sip:{NUMBER}@127.0.0.1:{at[1]}", at)
-        assert len(board.house.came) < count / 4
+        assert len(board.host.came) < count / 4
         await talk.bye()
 
 

@@ -49,14 +49,14 @@ async def test_a_trunk_of_sipps_wants_a_password(tmp_path: Path, password: str) 
         tasks.start_soon(answer)
         placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
         if password == "secret":
-            await board.house.until_held()
+            await board.host.until_held()
             await board.carrier.hang_up(byo(trunk), placed.carrier_call_id)
             await until(lambda: outcome)
             assert outcome[0].returncode == 0, outcome[0].stdout[-3000:]
         else:
-            await until(lambda: board.house.overs)
-            assert board.house.overs == ["call.in-progress.error-providerfault-outbound-sip-403-forbidden"]
-            assert board.house.held == []
+            await until(lambda: board.host.overs)
+            assert board.host.overs == ["call.in-progress.error-providerfault-outbound-sip-403-forbidden"]
+            assert board.host.held == []
 
 
 @needs("sipp")
@@ -66,9 +66,9 @@ async def test_callers_of_sipps_come_and_go(tmp_path: Path, transport: str) -> N
         arguments = ("-sf", str(SCENARIOS / "caller.xml"), f"127.0.0.1:{board.port}", "-s", NUMBER, "-t", transport)
         done = await sipp(*arguments, "-m", "12", "-r", "20", "-l", "12", folder=tmp_path)
         assert done.returncode == 0, done.stdout[-3000:]
-        await until(lambda: all(held.farewell == "customer-ended-call" for held in board.house.held))
-        assert 4 <= len(board.house.held) <= 8  # of twelve at once four are taken; the rest are told that it is busy
-        assert len(board.house.came) == len(board.house.held)
+        await until(lambda: all(held.ended_reason == "customer-ended-call" for held in board.host.held))
+        assert 4 <= len(board.host.held) <= 8  # of twelve at once four are taken; the rest are told that it is busy
+        assert len(board.host.came) == len(board.host.held)
 
 
 async def far_end(board: Switchboard, transport: str, codecs: str, encryption: str, authorities: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ async def far_end(board: Switchboard, transport: str, codecs: str, encryption: s
         )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     found: dict[str, Any] = json.loads(done.stdout.decode().splitlines()[-1])
-    assert "failed" not in found, (found, done.stderr.decode()[-3000:], board.house.refusals, board.house.overs)
+    assert "failed" not in found, (found, done.stderr.decode()[-3000:], board.host.refusals, board.host.overs)
     return found
 
 
@@ -130,7 +130,7 @@ async def test_codecs_encryption_and_transports(
     ):
 
         async def talk() -> None:
-            held = await board.house.until_held()
+            held = await board.host.until_held()
             assert held.leg.rate_hz == rate_hz
             say(held, tone(1.5, 2000, rate_hz))
 
@@ -139,8 +139,8 @@ async def test_codecs_encryption_and_transports(
         assert found["loudest"] > 4000
         assert abs(found["peak_hz"] - 2000) < 20
         assert bool(found["encrypted"]) == (encryption != "none")
-        held = board.house.held[0]
+        held = board.host.held[0]
         sound = np.frombuffer(bytes(held.heard), dtype=np.int16).astype(float)
         loud = sound[np.flatnonzero(np.abs(sound) > 3000)[rate_hz // 10] :][: rate_hz // 2]
         assert abs(np.abs(np.fft.rfft(loud)).argmax() * rate_hz / loud.size - 3000) < 20
-        await until(lambda: held.farewell == "customer-ended-call")
+        await until(lambda: held.ended_reason == "customer-ended-call")

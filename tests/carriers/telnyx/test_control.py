@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from bargein.carriers.interface import Addresses, Dial, Incoming, PhoneLine, Placed, WebhookRequest
-from bargein.carriers.telnyx import TelnyxCarrier, carrier, client
+from bargein.carriers.telnyx import client
+from bargein.carriers.telnyx.carrier import TelnyxCarrier
 from bargein.clock import LoopClock
 from bargein.ports import CarrierError
 from tests.call.harness import eventually, serving
@@ -47,7 +48,7 @@ async def cloud() -> AsyncIterator[Cloud]:
 
 @pytest.fixture
 async def telnyx(cloud: Cloud) -> AsyncIterator[TelnyxCarrier]:
-    made = carrier(LoopClock(), cloud.url)
+    made = TelnyxCarrier(LoopClock(), cloud.url)
     yield made
     await made.close()
 
@@ -105,7 +106,7 @@ async def test_a_number_that_can_only_be_called_says_so(cloud: Cloud, telnyx: Te
 
 async def test_a_call_that_came_in_is_answered(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     answer = await telnyx.answer(LINE, CALL, ADDRESSES)
-    assert answer == telnyx.settled()
+    assert answer == telnyx.acknowledge()
     [said] = cloud.api.of("POST", f"/calls/{CALL}/actions/answer")
     assert said.pop("command_id")
     assert said == {**STREAMING, **TOLD}
@@ -132,7 +133,7 @@ INCOMING = Incoming(CALL, OURS, CUSTOMER)
 
 
 async def test_nobody_takes_a_call(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
-    assert await telnyx.refuse(LINE, INCOMING, None) == telnyx.settled()
+    assert await telnyx.refuse(LINE, INCOMING, None) == telnyx.acknowledge()
     assert cloud.api.of("POST", "/actions/reject") == [{"cause": "CALL_REJECTED"}]
     incoming = await texml(telnyx)
     assert "<Reject" in (await telnyx.refuse(LINE, incoming, None)).body
@@ -239,7 +240,7 @@ async def test_no_error_holds_the_key(cloud: Cloud, telnyx: TelnyxCarrier) -> No
 
 
 async def test_an_api_that_is_not_there() -> None:
-    telnyx = carrier(LoopClock(), "http://127.0.0.1:9/v2")
+    telnyx = TelnyxCarrier(LoopClock(), "http://127.0.0.1:9/v2")
     with pytest.raises(CarrierError, match="cannot be reached"):
         await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
     await telnyx.close()

@@ -7,7 +7,8 @@ import pytest
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
 
 from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incoming, PhoneLine, Ringing, WebhookRequest
-from bargein.carriers.telnyx import TelnyxCarrier, reasons
+from bargein.carriers.telnyx import reasons
+from bargein.carriers.telnyx.carrier import TelnyxCarrier
 from bargein.clock import Clock, LoopClock
 from bargein.wire import contract
 from tests.carriers.telnyx.wire import CALL, CUSTOMER, FORM, OURS, Signer, event, form, incoming

@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from bargein.carriers.interface import Addresses, Dial, Incoming, PhoneLine, SlowCarrier
-from bargein.carriers.vonage import VonageCarrier
 from bargein.carriers.vonage import rest as requests_of
+from bargein.carriers.vonage.carrier import VonageCarrier
 from bargein.clock import LoopClock
 from bargein.ports import CarrierError
 from tests.carriers.vonage.rest import CLOSED, NUMBER, Cloud, credential, key_pair
@@ -41,7 +41,7 @@ async def carrier(cloud: Cloud) -> AsyncIterator[VonageCarrier]:
 
 
 @pytest.fixture
-def line() -> PhoneLine:
+def phone_line() -> PhoneLine:
     return PhoneLine({"provider": "vonage", "number": f"+{NUMBER}"}, credential())
 
 
@@ -57,8 +57,10 @@ def media(uri: str = "wss://voice.example/media/some-token", **headers: str) -> 
     return {"action": "connect", "from": NUMBER, "endpoint": [endpoint]}
 
 
-async def test_a_call_is_placed_with_all_that_it_needs(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
-    placed = await carrier.place(line, Dial("c-1", CUSTOMER, PLACES, ring_s=30))
+async def test_a_call_is_placed_with_all_that_it_needs(
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
+) -> None:
+    placed = await carrier.place(phone_line, Dial("c-1", CUSTOMER, PLACES, ring_s=30))
     [asked] = cloud.asked
     assert placed.carrier_call_id in cloud.calls
     assert placed.details == {
@@ -77,22 +79,24 @@ async def test_a_call_is_placed_with_all_that_it_needs(cloud: Cloud, carrier: Vo
 
 
 async def test_machines_are_detected_extensions_dialled_and_rings_bounded(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     dial = Dial("c-1", {**CUSTOMER, "extension": "12,3"}, PLACES, ring_s=999, detect_machine=True)
-    await carrier.place(line, dial)
+    await carrier.place(phone_line, dial)
     body = cloud.asked[0].body
     assert body["advanced_machine_detection"] == {"behavior": "continue", "mode": "detect_beep"}
     assert body["to"] == [{"type": "phone", "number": "15551234567", "dtmfAnswer": "pp12p3"}]
     assert body["ringing_timer"] == 120
     plan = {"voicemailDetectionTypes": ["machine_start"]}
-    await carrier.place(line, Dial("c-1", CUSTOMER, PLACES, detect_machine=True, machine_plan=plan))
+    await carrier.place(phone_line, Dial("c-1", CUSTOMER, PLACES, detect_machine=True, machine_plan=plan))
     assert cloud.asked[1].body["advanced_machine_detection"]["mode"] == "detect"
 
 
-async def test_a_sip_customer_is_called_with_headers(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
+async def test_a_sip_customer_is_called_with_headers(
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
+) -> None:
     headers = {"X-User": "ada", "User-to-User": "34;encoding=hex"}
-    await carrier.place(line, Dial("c-1", {"sipUri": "sip:ada@example.com"}, PLACES, sip_headers=headers))
+    await carrier.place(phone_line, Dial("c-1", {"sipUri": "sip:ada@example.com"}, PLACES, sip_headers=headers))
     assert cloud.asked[0].body["to"] == [
         {
             "type": "sip",
@@ -105,15 +109,17 @@ async def test_a_sip_customer_is_called_with_headers(cloud: Cloud, carrier: Vona
 
 @pytest.mark.parametrize("customer", [{}, {"number": "911"}, {"number": "+0123456789"}, {"sipUri": "mailto:a@b"}])
 async def test_whom_vonage_cannot_call_is_not_asked_for(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine, customer: dict[str, Any]
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine, customer: dict[str, Any]
 ) -> None:
     with pytest.raises(CarrierError):
-        await carrier.place(line, Dial("c-1", customer, PLACES))
+        await carrier.place(phone_line, Dial("c-1", customer, PLACES))
     assert cloud.asked == []
 
 
-async def test_an_inbound_call_is_answered_with_this_nodes_address(carrier: VonageCarrier, line: PhoneLine) -> None:
-    answer = await carrier.answer(line, "u-1", PLACES)
+async def test_an_inbound_call_is_answered_with_this_nodes_address(
+    carrier: VonageCarrier, phone_line: PhoneLine
+) -> None:
+    answer = await carrier.answer(phone_line, "u-1", PLACES)
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert json.loads(answer.body) == [media(carrierCallId="u-1")]
 
@@ -124,27 +130,27 @@ async def test_a_number_that_is_no_telephones_lets_vonage_choose_one(carrier: Vo
     assert action["randomFromNumber"] is True
 
 
-async def test_a_call_that_nobody_takes_is_ended_or_forwarded(carrier: VonageCarrier, line: PhoneLine) -> None:
+async def test_a_call_that_nobody_takes_is_ended_or_forwarded(carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     incoming = Incoming("u-1", f"+{NUMBER}", "+15551234567")
-    assert json.loads((await carrier.refuse(line, incoming, None)).body) == []
+    assert json.loads((await carrier.refuse(phone_line, incoming, None)).body) == []
     to = {"type": "number", "number": "+15557654321", "callerId": "+15550002222", "extension": "9"}
-    assert json.loads((await carrier.refuse(line, incoming, to)).body) == [
+    assert json.loads((await carrier.refuse(phone_line, incoming, to)).body) == [
         {
             "action": "connect",
             "from": "15550002222",
             "endpoint": [{"type": "phone", "number": "15557654321", "dtmfAnswer": "pp9"}],
         }
     ]
-    assert carrier.settled().status == 200
+    assert carrier.acknowledge().status == 200
 
 
 async def test_a_call_is_transferred_to_a_number_or_a_sip_address(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.calls.add("u-1")
-    await carrier.transfer(line, "u-1", {"type": "number", "number": "+15557654321"}, PLACES)
+    await carrier.transfer(phone_line, "u-1", {"type": "number", "number": "+15557654321"}, PLACES)
     sip = {"type": "sip", "sipUri": "sip:desk@example.com;transport=tls", "sipHeaders": {"X-Case": 7}}
-    await carrier.transfer(line, "u-1", sip, PLACES)
+    await carrier.transfer(phone_line, "u-1", sip, PLACES)
     told = {"eventUrl": ["https://voice.example/n/status"], "eventMethod": "POST"}
     first, second = [one.body for one in cloud.of("PUT", "/v1/calls/u-1")]
     assert first["action"] == second["action"] == "transfer"
@@ -160,48 +166,48 @@ async def test_a_call_is_transferred_to_a_number_or_a_sip_address(
     ]
     for nowhere in ({"type": "number", "number": "x"}, {"type": "sip"}, {"type": "sip", "sipUri": "x"}):
         with pytest.raises(CarrierError):
-            await carrier.transfer(line, "u-1", nowhere, PLACES)
+            await carrier.transfer(phone_line, "u-1", nowhere, PLACES)
     with pytest.raises(CarrierError, match="404"):
-        await carrier.transfer(line, "u-2", {"type": "number", "number": "+15557654321"}, PLACES)
+        await carrier.transfer(phone_line, "u-2", {"type": "number", "number": "+15557654321"}, PLACES)
 
 
-async def test_keys_are_pressed_with_pauses(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
+async def test_keys_are_pressed_with_pauses(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     cloud.calls.add("u-1")
-    await carrier.send_dtmf(line, "u-1", "1w2W#*")
+    await carrier.send_dtmf(phone_line, "u-1", "1w2W#*")
     [asked] = cloud.of("PUT", "/v1/calls/u-1/dtmf")
     assert asked.body == {"digits": "1p2pp#*"}
     for keys in ("", "A", "1 2"):
         with pytest.raises(CarrierError, match="press"):
-            await carrier.send_dtmf(line, "u-1", keys)
+            await carrier.send_dtmf(phone_line, "u-1", keys)
     assert len(cloud.asked) == 1
 
 
 async def test_hanging_up_ends_a_call_and_one_that_is_over_is_no_error(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.calls.add("u-1")
-    await carrier.hang_up(line, "u-1")
-    await carrier.hang_up(line, "u-2")  # 404
+    await carrier.hang_up(phone_line, "u-1")
+    await carrier.hang_up(phone_line, "u-2")  # 404
     assert [one.body for one in cloud.asked] == [{"action": "hangup"}] * 2
     cloud.refuses["/v1/calls"] = (500, {"title": "Server Error"})
     with pytest.raises(CarrierError, match=r"500 \(Server Error\)"):
-        await carrier.hang_up(line, "u-1")
+        await carrier.hang_up(phone_line, "u-1")
 
 
-async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
+async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     cloud.calls |= {"u-1", "u-2"}
     carrier._regions["u-1"] = "api-us-3.vonage.com"
-    await carrier.hang_up(line, "u-1")
-    await carrier.hang_up(line, "u-2")
+    await carrier.hang_up(phone_line, "u-1")
+    await carrier.hang_up(phone_line, "u-2")
     assert [one.host for one in cloud.asked] == ["api-us-3.vonage.com", "api.nexmo.com"]
 
 
 async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.numbers.insert(0, {"country": "DE", "msisdn": f"{NUMBER}22"})
     before = cloud.application
-    await carrier.configure_webhooks(line, Addresses(PLACES.voice, PLACES.status))
+    await carrier.configure_webhooks(phone_line, Addresses(PLACES.voice, PLACES.status))
     after = cloud.application
     webhooks = after["capabilities"]["voice"]["webhooks"]
     assert webhooks["answer_url"] == {
@@ -221,14 +227,14 @@ async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
 
 
 async def test_a_number_that_cannot_be_adopted_leaves_the_application_alone(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.numbers[0]["voiceCallbackType"] = "tel"
     with pytest.raises(CarrierError, match="forwarded"):
-        await carrier.configure_webhooks(line, PLACES)
+        await carrier.configure_webhooks(phone_line, PLACES)
     cloud.numbers.clear()
     with pytest.raises(CarrierError, match="no such number"):
-        await carrier.configure_webhooks(line, PLACES)
+        await carrier.configure_webhooks(phone_line, PLACES)
     assert cloud.of("PUT", "/v2") == []
 
 
@@ -249,9 +255,11 @@ async def test_what_a_credential_lacks_is_named(cloud: Cloud, carrier: VonageCar
 
 async def test_a_key_that_is_the_name_of_a_file_opens_none(carrier: VonageCarrier, tmp_path: Any) -> None:
     (tmp_path / "key.pem").write_text(key_pair()[0])
-    line = PhoneLine({"number": NUMBER}, credential() | {"vonageApplicationPrivateKey": str(tmp_path / "key.pem")})
+    phone_line = PhoneLine(
+        {"number": NUMBER}, credential() | {"vonageApplicationPrivateKey": str(tmp_path / "key.pem")}
+    )
     with pytest.raises(CarrierError, match="no private key"):
-        await carrier.hang_up(line, "u-1")
+        await carrier.hang_up(phone_line, "u-1")
 
 
 async def test_a_key_may_stand_in_one_line(cloud: Cloud, carrier: VonageCarrier) -> None:
@@ -261,8 +269,8 @@ async def test_a_key_may_stand_in_one_line(cloud: Cloud, carrier: VonageCarrier)
     assert len(cloud.calls) == 1
 
 
-async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
-    forged = PhoneLine(line.number, credential() | {"vonageApplicationId": "another"})
+async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
+    forged = PhoneLine(phone_line.number, credential() | {"vonageApplicationId": "another"})
     with pytest.raises(CarrierError, match=r"401 \(Unauthorized\)") as told:
         await carrier.place(forged, Dial("c-1", CUSTOMER, PLACES))
     assert "Bearer" not in str(told.value)
@@ -278,29 +286,29 @@ async def test_refusals_say_why_and_hold_no_secret(cloud: Cloud, carrier: Vonage
     for answer in answers:
         cloud.breaks["/v1/calls"] = answer
         with pytest.raises(CarrierError) as told:
-            await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
+            await carrier.place(phone_line, Dial("c-1", CUSTOMER, PLACES))
         assert SECRET not in str(told.value)
 
 
-async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier, line: PhoneLine) -> None:
+async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     """The library would ask again when a connection breaks; the call may be ringing by then."""
     cloud.breaks["/v1/calls"] = CLOSED
     with pytest.raises(CarrierError, match="reached"):
-        await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
+        await carrier.place(phone_line, Dial("c-1", CUSTOMER, PLACES))
     assert len(cloud.of("POST", "/v1/calls")) == 1
     with pytest.raises(CarrierError, match="reached"):
-        await carrier.hang_up(line, "u-1")
+        await carrier.hang_up(phone_line, "u-1")
     assert len(cloud.of("PUT", "/v1/calls/u-1")) == 2  # which harms nobody
 
 
 async def test_a_silent_api_is_given_up(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests_of, "_TIMEOUT_S", 0.2)
     monkeypatch.setattr(requests_of, "_WAIT_S", 1)  # the thread's own limit, so that the test does not wait for it
     cloud.breaks["/v1/calls"] = NEVER
     with pytest.raises(CarrierError, match="in time"):
-        await carrier.place(line, Dial("c-1", CUSTOMER, PLACES))
+        await carrier.place(phone_line, Dial("c-1", CUSTOMER, PLACES))
 
 
 async def test_the_library_is_loaded_before_anybody_calls(carrier: VonageCarrier) -> None:
@@ -313,11 +321,11 @@ async def test_the_library_is_loaded_before_anybody_calls(carrier: VonageCarrier
 
 
 async def test_many_requests_at_once_do_not_mix_up_their_keys(
-    cloud: Cloud, carrier: VonageCarrier, line: PhoneLine
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.calls |= {f"u-{n}" for n in range(12)}
     async with anyio.create_task_group() as tasks:
         for n in range(12):
-            tasks.start_soon(carrier.hang_up, line, f"u-{n}")
-            tasks.start_soon(carrier.configure_webhooks, line, PLACES)
+            tasks.start_soon(carrier.hang_up, phone_line, f"u-{n}")
+            tasks.start_soon(carrier.configure_webhooks, phone_line, PLACES)
     assert {one.path for one in cloud.of("PUT", "/v1/calls")} == {f"/v1/calls/u-{n}" for n in range(12)}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bargein.carriers.interface import Answered, CallEnded, Incoming, Ringing, WebhookRequest
-from bargein.carriers.vonage import VonageCarrier
+from bargein.carriers.vonage.carrier import VonageCarrier
 from bargein.clock import LoopClock
 from bargein.wire import contract
 from tests.carriers.vonage.signing import request

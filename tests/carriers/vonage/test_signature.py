@@ -8,8 +8,8 @@ import jwt
 import pytest
 
 from bargein.carriers.interface import ForgedError, PhoneLine
-from bargein.carriers.vonage import VonageCarrier
 from bargein.carriers.vonage import signature as rules
+from bargein.carriers.vonage.carrier import VonageCarrier
 from bargein.clock import LoopClock
 from tests.carriers.vonage.signing import API_KEY, APPLICATION, SECRET, bearer, request, token
 
@@ -37,9 +37,11 @@ def carrier(clock: Moved) -> VonageCarrier:
     return VonageCarrier(clock)
 
 
-def refused(carrier: VonageCarrier, headers: Mapping[str, str], body: bytes = BODY, line: PhoneLine = LINE) -> str:
+def refused(
+    carrier: VonageCarrier, headers: Mapping[str, str], body: bytes = BODY, phone_line: PhoneLine = LINE
+) -> str:
     with pytest.raises(ForgedError) as told:
-        carrier.verify(line, request(body, headers))
+        carrier.verify(phone_line, request(body, headers))
     assert SECRET not in str(told.value)
     return str(told.value)
 
@@ -114,7 +116,7 @@ def test_clocks_may_differ_by_a_minute(carrier: VonageCarrier) -> None:
 
 def test_without_a_signature_secret_nothing_is_taken(carrier: VonageCarrier) -> None:
     for credential in (None, {}, {"signatureSecret": ""}, {"signatureSecret": "  "}, {"signatureSecret": 7}):
-        assert "no signatureSecret" in refused(carrier, bearer(BODY), line=PhoneLine({}, credential))
+        assert "no signatureSecret" in refused(carrier, bearer(BODY), phone_line=PhoneLine({}, credential))
 
 
 def test_what_is_remembered_is_bounded_and_forgets_the_oldest(

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from bargein.carriers.interface import (
     Addresses,
     Answer,
@@ -10,6 +12,7 @@ from bargein.carriers.interface import (
     Dial,
     ForgedError,
     Incoming,
+    NativeCarrier,
     Notice,
     PhoneLine,
     Placed,
@@ -20,7 +23,7 @@ from bargein.carriers.sip.gateway import SipGateway
 from bargein.wire.base import JsonObject
 
 
-class SipCarrier:
+class SipCarrier(NativeCarrier):
     """A `bargein.carriers.interface.NativeCarrier`, of two providers' numbers: `byo-phone-number` and `vapi`.
 
     Args:
@@ -35,63 +38,69 @@ class SipCarrier:
         gateway.serve(self)
 
     @property
+    @override
     def problem(self) -> str | None:
-        """See `NativeCarrier.problem`."""
         return self._gateway.agent.problem
 
-    async def run(self, house: CarrierHost) -> None:
-        """See `NativeCarrier.run`."""
-        await self._gateway.run(house)
+    @override
+    async def run(self, host: CarrierHost) -> None:
+        await self._gateway.run(host)
 
+    @override
     def codec(self) -> Codec:
-        """See `Carrier.codec`."""
         return SipCodec()
 
-    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
-        """See `Carrier.verify`: SIP has no webhooks."""
+    @override
+    def verify(self, phone_line: PhoneLine, request: WebhookRequest) -> None:
+        """SIP has no webhooks."""
         raise ForgedError("a SIP call has no webhooks")
 
-    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """See `Carrier.verify_socket`: SIP has no media sockets."""
+    @override
+    def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
+        """SIP has no media sockets."""
         raise ForgedError("a SIP call has no media socket")
 
+    @override
     def read(self, request: WebhookRequest) -> Sequence[Notice]:
-        """See `Carrier.read`."""
         raise ValueError("a SIP call has no webhooks")
 
-    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
-        """See `Carrier.answer`: the exchange answers by itself."""
+    @override
+    async def answer(self, phone_line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
+        """The exchange answers by itself."""
         raise NotImplementedError
 
-    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
-        """See `Carrier.refuse`."""
-        await self._gateway.turn(incoming, line, forward_to)
+    @override
+    async def refuse(self, phone_line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+        await self._gateway.refuse(incoming, phone_line, forward_to)
         return Answer()
 
-    def settled(self) -> Answer:
-        """See `Carrier.settled`."""
+    @override
+    def acknowledge(self) -> Answer:
         return Answer()
 
-    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
-        """See `Carrier.place`."""
-        return await self._gateway.place(line, dial)
+    @override
+    async def place(self, phone_line: PhoneLine, dial: Dial) -> Placed:
+        return await self._gateway.place(phone_line, dial)
 
-    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
-        """See `Carrier.hang_up`."""
+    @override
+    async def hang_up(self, phone_line: PhoneLine, carrier_call_id: str) -> None:
         await self._gateway.hang_up(carrier_call_id)
 
-    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
-        """See `Carrier.press`."""
+    @override
+    async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         await self._gateway.send_dtmf(carrier_call_id, keys)
 
+    @override
     async def transfer(
-        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+        self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:
-        """See `Carrier.transfer`: by REFER; returns once the far end tells that it was answered there."""
-        await self._gateway.transfer(carrier_call_id, line, destination)
+        """By REFER; returns once the far end tells that it was answered there."""
+        await self._gateway.transfer(carrier_call_id, phone_line, destination)
 
-    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
-        """See `Carrier.adopt`: nothing has to be told to a trunk."""
+    @override
+    async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
+        """Nothing has to be told to a trunk."""
 
+    @override
     async def close(self) -> None:
-        """See `Carrier.close`: `run` lets go of everything."""
+        """`run` lets go of everything."""

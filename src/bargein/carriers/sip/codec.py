@@ -8,8 +8,11 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
+from typing_extensions import override
+
 from bargein.carriers.interface import (
     Cleared,
+    Codec,
     Encoding,
     FrameError,
     Heard,
@@ -26,7 +29,7 @@ WIDE_HZ = 16_000
 KEYS = frozenset("0123456789*#ABCD")
 
 
-class SipCodec:
+class SipCodec(Codec):
     """A `bargein.carriers.interface.Codec`.
 
     Attributes:
@@ -41,8 +44,8 @@ class SipCodec:
     def __init__(self) -> None:
         self.rate_hz = NARROW_HZ
 
+    @override
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
-        """See `Codec.read`."""
         if isinstance(frame, bytes):
             if not frame or len(frame) % 2:
                 raise FrameError("audio is not of 16-bit samples")
@@ -79,14 +82,14 @@ class SipCodec:
         self.rate_hz = cast("int", rate)
         return Started(call, cast("JsonObject", details))
 
+    @override
     def audio(self, data: bytes) -> bytes:
-        """See `Codec.audio`."""
         return data
 
+    @override
     def mark(self, name: str) -> str:
-        """See `Codec.mark`."""
         return json.dumps({"event": "mark", "name": name})
 
+    @override
     def clear(self) -> str:
-        """See `Codec.clear`."""
         return '{"event":"clear"}'

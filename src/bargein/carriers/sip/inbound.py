@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from bargein.carriers.interface import Incoming, PhoneLine
 from bargein.carriers.sip.messages import Called
+from bargein.carriers.sip.number import BYO, VAPI
 from bargein.carriers.sip.trunk import may_call
 from bargein.carriers.sip.uris import SipUri, display_name, read_uri, same_address
 from bargein.errors import BargeinError
@@ -26,7 +27,6 @@ baresip passes 16 headers on at most, and 1024 signs of each."""
 MOST_PACKED = 8
 ALWAYS = ("To", "From", "P-Asserted-Identity", "Diversion", EDGE)
 FROM_PROXY = tuple(f"{PACKED}-{number}" for number in range(1, MOST_PACKED + 1))
-BYO, VAPI = "byo-phone-number", "vapi"
 _NOT_THE_OWNERS = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, *FROM_PROXY))
 _MOST_HEADERS = 64
 
@@ -106,26 +106,26 @@ def _owners(headers: Mapping[str, str], lowered: Mapping[str, str]) -> dict[str,
     return found
 
 
-def number_for(arrival: Arrival, lines: Mapping[str, Mapping[str, PhoneLine]]) -> tuple[str, str]:
+def number_for(arrival: Arrival, phone_lines: Mapping[str, Mapping[str, PhoneLine]]) -> tuple[str, str]:
     """The provider and the id of the stored number that an INVITE calls.
 
     Raises:
         StrangerError: there is none, or this caller may not call it.
     """
-    for number_id, line in lines.get(VAPI, {}).items():
-        uri = read_uri(str(line.number.get("sipUri") or ""))
+    for number_id, phone_line in phone_lines.get(VAPI, {}).items():
+        uri = read_uri(str(phone_line.number.get("sipUri") or ""))
         if uri is not None and same_address(uri, arrival.to):
-            _see_digest(line.number, arrival)
+            _see_digest(phone_line.number, arrival)
             return VAPI, number_id
     called = [
-        (number_id, line)
-        for number_id, line in lines.get(BYO, {}).items()
-        if _plain(str(line.number.get("number") or "")) == _plain(arrival.to.number or arrival.to.user)
+        (number_id, phone_line)
+        for number_id, phone_line in phone_lines.get(BYO, {}).items()
+        if _plain(str(phone_line.number.get("number") or "")) == _plain(arrival.to.number or arrival.to.user)
     ]
     if not called:
         raise StrangerError("unknown-number")
-    for number_id, line in called:
-        if arrival.source is None or may_call(line.credential, arrival.source):
+    for number_id, phone_line in called:
+        if arrival.source is None or may_call(phone_line.credential, arrival.source):
             return BYO, number_id
     raise StrangerError("not-a-gateway")
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from bargein.carriers.interface import PhoneLine
-from bargein.carriers.sip.inbound import BYO, EDGE, MOST_PACKED, PACKED, VAPI
+from bargein.carriers.sip.inbound import EDGE, MOST_PACKED, PACKED
+from bargein.carriers.sip.number import BYO, VAPI
 from bargein.carriers.sip.trunk import gateways_of, network_of
 from bargein.carriers.sip.uris import read_uri
 from bargein.errors import BargeinError
@@ -67,12 +68,14 @@ def agents_of(edge: Edge) -> str:
     return f"1 sip:{edge.agent} 0 0\n"
 
 
-def configuration_of(edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str) -> tuple[str, list[str]]:
+def configuration_of(
+    edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
+) -> tuple[str, list[str]]:
     """The configuration, and what had to be left out of it.
 
     Args:
         edge: where Kamailio stands.
-        lines: the stored numbers, by provider and id.
+        phone_lines: the stored numbers, by provider and id.
         proof: the secret that Kamailio shares with the server.
 
     Raises:
@@ -80,8 +83,12 @@ def configuration_of(edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], p
     """
     _see(edge, proof)
     odd: list[str] = []
-    uris = [_uri(number_id, line.number, odd) for number_id, line in sorted(lines.get(VAPI, {}).items())]
-    networks = sorted({network for line in lines.get(BYO, {}).values() for network in _networks(line.credential)})
+    uris = [
+        _uri(number_id, phone_line.number, odd) for number_id, phone_line in sorted(phone_lines.get(VAPI, {}).items())
+    ]
+    networks = sorted(
+        {network for phone_line in phone_lines.get(BYO, {}).values() for network in _networks(phone_line.credential)}
+    )
     parts = (
         _head(edge),
         _TRUNKED % {"gateways": " || ".join(f"src_ip == {network}" for network in networks) or "0"},

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import cast
 
 import anyio
+from typing_extensions import override
 
 _HEAD = struct.Struct(">IIB")
 _TEXT, _BYTES = 0, 1
@@ -51,12 +52,12 @@ class Link(asyncio.Protocol):
         await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=end)
         return link
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """See asyncio."""
         rest = self._rest
         rest += data
         at = 0
@@ -74,8 +75,8 @@ class Link(asyncio.Protocol):
         del rest[:at]
         self._work.set()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio."""
         self.lost.set()
         self._work.set()
 

@@ -39,12 +39,12 @@ class Pings:
         way = way_to(gateway, None)
         return not gateway.get("optionsPingEnabled") or self._answers.get((way.host, way.transport), True)
 
-    async def ask(self, lines: Mapping[str, PhoneLine]) -> None:
+    async def ask(self, phone_lines: Mapping[str, PhoneLine]) -> None:
         """Ask every gateway that is to be asked."""
         wanted = {
             (way.host, way.transport)
-            for line in lines.values()
-            for gateway in outgoing_of(line.credential)
+            for phone_line in phone_lines.values()
+            for gateway in outgoing_of(phone_line.credential)
             if gateway.get("optionsPingEnabled")
             for way in (way_to(gateway, None),)
         }

@@ -7,16 +7,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
+from typing_extensions import override
+
 from bargein.carriers.interface import (
     Addresses,
     Answer,
     CallEnded,
+    Carrier,
     Dial,
     ForgedError,
     Incoming,
     Notice,
     PhoneLine,
     Placed,
+    SlowCarrier,
     WebhookRequest,
 )
 from bargein.carriers.telnyx import requests, texml
@@ -39,7 +43,7 @@ _Key = TypeVar("_Key")
 _MOST_REMEMBERED = 10_000
 
 
-class TelnyxCarrier:
+class TelnyxCarrier(Carrier, SlowCarrier):
     """A `bargein.carriers.interface.Carrier` for numbers bought at Telnyx.
 
     A line's credential holds `apiKey`, for requests, and `publicKey` (base64), which webhooks are checked with.
@@ -60,27 +64,28 @@ class TelnyxCarrier:
         self._texml_calls: OrderedDict[str, str] = OrderedDict()  # to the account's id
         self._connections: OrderedDict[tuple[str, str], str] = OrderedDict()
 
+    @override
     def codec(self) -> TelnyxCodec:
-        """See `Carrier.codec`."""
         return TelnyxCodec(self._byte_order)
 
-    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
-        """See `Carrier.verify`."""
-        key: object = None if line.credential is None else line.credential.get("publicKey")
+    @override
+    def verify(self, phone_line: PhoneLine, request: WebhookRequest) -> None:
+        key: object = None if phone_line.credential is None else phone_line.credential.get("publicKey")
         verify(key if isinstance(key, str) else None, request, self._clock.epoch_ms() // 1000)
 
-    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """See `Carrier.verify_socket`.
+    @override
+    def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
+        """Verify the token that Telnyx repeats in a header, where it was given one.
 
-        The token in the path is what opens the socket. Where Telnyx was given it, it sends it in a header too; TeXML's
-        `<Stream>` has no field for it, and the documents of `answer` know none.
+        The token in the path is what opens the socket. TeXML's `<Stream>` has no field for the header's token, and the
+        documentation of `answer` names none.
         """
         given = request.headers.get(SOCKET_TOKEN)
         if given is not None and not hmac.compare_digest(given.encode(), token.encode()):
             raise ForgedError(f"its {SOCKET_TOKEN} is wrong")
 
+    @override
     def read(self, request: WebhookRequest) -> Sequence[Notice]:
-        """See `Carrier.read`."""
         if not is_texml(request):
             notice = read_event(request.body)
             return () if notice is None else (notice,)
@@ -94,43 +99,44 @@ class TelnyxCarrier:
                 return ()
         return (notice,)
 
-    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
-        """See `Carrier.answer`."""
+    @override
+    async def answer(self, phone_line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
         if addresses.media is None:
             raise CarrierError("there is no address for the call's audio.")
         if carrier_call_id in self._texml_calls:
             return texml.stream(addresses.media)
-        async with self._clients.use(line) as client:
+        async with self._clients.use(phone_line) as client:
             await client.calls.actions.answer(
                 carrier_call_id,
                 **requests.answering(addresses),
                 command_id=str(uuid5(NAMESPACE_URL, carrier_call_id)),  # a second try is known as one
             )
-        return self.settled()
+        return self.acknowledge()
 
-    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
-        """See `Carrier.refuse`."""
+    @override
+    async def refuse(self, phone_line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
         call_id = incoming.carrier_call_id
         if call_id in self._texml_calls:
-            return texml.reject() if forward_to is None else requests.instructions(line, forward_to)
-        async with self._clients.use(line) as client:
+            return texml.reject() if forward_to is None else requests.instructions(phone_line, forward_to)
+        async with self._clients.use(phone_line) as client:
             if forward_to is None:
                 await client.calls.actions.reject(call_id, cause="CALL_REJECTED")
             else:
-                await client.calls.actions.transfer(call_id, **requests.destination(line, forward_to))
-        return self.settled()
+                await client.calls.actions.transfer(call_id, **requests.destination(phone_line, forward_to))
+        return self.acknowledge()
 
-    def settled(self) -> Answer:
-        """See `Carrier.settled`."""
+    @override
+    def acknowledge(self) -> Answer:
         return Answer("{}")
 
-    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
-        """See `Carrier.place`. It is sent once: a second try might ring twice."""
+    @override
+    async def place(self, phone_line: PhoneLine, dial: Dial) -> Placed:
+        """It is sent once: a second try might ring twice."""
         if dial.addresses.media is None:
             raise CarrierError("there is no address for the call's audio.")
-        async with self._clients.use(line, retries=0) as client:
-            connection_id = await self._connection(client, line, requests.number(line))
-            placed = await client.calls.dial(**requests.placing(line, dial, connection_id))
+        async with self._clients.use(phone_line, retries=0) as client:
+            connection_id = await self._connection(client, phone_line, requests.number(phone_line))
+            placed = await client.calls.dial(**requests.placing(phone_line, dial, connection_id))
         if placed.data is None:
             raise CarrierError("Telnyx took the call and gave it no name.")
         details = {
@@ -140,10 +146,10 @@ class TelnyxCarrier:
         }
         return Placed(placed.data.call_control_id, details)
 
-    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
-        """See `Carrier.hang_up`."""
+    @override
+    async def hang_up(self, phone_line: PhoneLine, carrier_call_id: str) -> None:
         try:
-            async with self._clients.use(line) as client:
+            async with self._clients.use(phone_line) as client:
                 account = self._texml_calls.get(carrier_call_id)
                 if account is None:
                     await client.calls.actions.hangup(carrier_call_id)
@@ -152,51 +158,51 @@ class TelnyxCarrier:
         except NotThereError:
             pass  # it is over already
 
-    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
-        """See `Carrier.press`."""
+    @override
+    async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         if carrier_call_id in self._texml_calls:
             raise CarrierError("keys cannot be pressed in a call that came by TeXML.")
-        async with self._clients.use(line) as client:
+        async with self._clients.use(phone_line) as client:
             await client.calls.actions.send_dtmf(carrier_call_id, digits=keys)
 
+    @override
     async def transfer(
-        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+        self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:
-        """See `Carrier.transfer`."""
-        async with self._clients.use(line) as client:
+        async with self._clients.use(phone_line) as client:
             account = self._texml_calls.get(carrier_call_id)
             if account is not None:
-                instructions = requests.instructions(line, destination).body
+                instructions = requests.instructions(phone_line, destination).body
                 await client.texml.accounts.calls.update(carrier_call_id, account_sid=account, texml=instructions)
                 return
             await client.calls.actions.transfer(
                 carrier_call_id,
-                **requests.destination(line, destination),
+                **requests.destination(phone_line, destination),
                 **requests.told_at(addresses),
             )
         with suppress(CarrierError):  # the call's audio is no longer ours; else Telnyx would open its socket anew
-            async with self._clients.use(line) as client:
+            async with self._clients.use(phone_line) as client:
                 await client.calls.actions.stop_streaming(carrier_call_id)
 
-    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
-        """See `Carrier.adopt`."""
-        number = requests.number(line)
-        async with self._clients.use(line) as client:
+    @override
+    async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
+        number = requests.number(phone_line)
+        async with self._clients.use(phone_line) as client:
             await configure_webhooks(client, number, addresses)
         for key in [key for key in self._connections if key[1] == number]:
             del self._connections[key]
 
+    @override
     async def warm_up(self) -> None:
-        """See `bargein.carriers.interface.SlowCarrier.warm_up`."""
         await self._clients.load()
 
+    @override
     async def close(self) -> None:
-        """See `Carrier.close`."""
         await self._clients.close()
 
-    async def _connection(self, client: "AsyncTelnyx", line: PhoneLine, number: str) -> str:
+    async def _connection(self, client: "AsyncTelnyx", phone_line: PhoneLine, number: str) -> str:
         """The application that the number belongs to, which its calls are placed by."""
-        key = (str(line.number.get("id", "")), number)
+        key = (str(phone_line.number.get("id", "")), number)
         known = self._connections.get(key)
         if known is None:
             known = (await find_number(client, number)).connection_id
@@ -204,11 +210,6 @@ class TelnyxCarrier:
                 raise CarrierError("the number has no Call Control application at Telnyx to place calls by.")
             _remember(self._connections, key, known)
         return known
-
-
-def carrier(clock: Clock, api_url: str | None, /, *, byte_order: ByteOrder = "little") -> TelnyxCarrier:
-    """See `bargein.carriers.interface.MakeCarrier`; `byte_order` is that of L16, see `payload`."""
-    return TelnyxCarrier(clock, api_url or BASE_URL, byte_order)
 
 
 def _remember(memory: OrderedDict[_Key, str], key: _Key, value: str) -> None:

@@ -51,18 +51,18 @@ class Clients:
         self._http: DefaultAsyncHttpxClient | None = None
 
     @asynccontextmanager
-    async def use(self, line: PhoneLine, *, retries: int = _RETRIES) -> "AsyncGenerator[AsyncTelnyx]":
+    async def use(self, phone_line: PhoneLine, *, retries: int = _RETRIES) -> "AsyncGenerator[AsyncTelnyx]":
         """A client for a line's account.
 
         Args:
-            line: whose credential.
+            phone_line: whose credential.
             retries: how often a request is sent again that got no answer, or a server error.
 
         Raises:
             NotThereError: what is done with it was for something that is not there.
             CarrierError: what is done with it failed, or took too long; or there is no key.
         """
-        key: object = None if line.credential is None else line.credential.get("apiKey")
+        key: object = None if phone_line.credential is None else phone_line.credential.get("apiKey")
         if not isinstance(key, str) or not key:
             raise CarrierError("this number has no credential with an apiKey for Telnyx.")
         sdk, http = await self.load()

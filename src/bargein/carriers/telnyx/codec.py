@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import structlog
+from typing_extensions import override
 
 from bargein.audio.pcm import Int16Array
 from bargein.carriers.frames import json_object
 from bargein.carriers.interface import (
+    Codec,
     Encoding,
     FrameError,
     Heard,
@@ -38,7 +40,7 @@ _MOST_COMPLAINTS = 10
 _log = structlog.get_logger("bargein.carriers.telnyx")
 
 
-class TelnyxCodec:
+class TelnyxCodec(Codec):
     """A `bargein.carriers.interface.Codec` for Telnyx.
 
     Args:
@@ -58,8 +60,8 @@ class TelnyxCodec:
         self._over = False
         self._complaints = 0
 
+    @override
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
-        """See `Codec.read`."""
         said = json_object(frame, _MOST_CHARS)
         event = _text(said, "event")
         if self._over:
@@ -92,17 +94,18 @@ class TelnyxCodec:
             case _:
                 raise FrameError(f"there is no event {event[:40]!r}")
 
+    @override
     def audio(self, data: bytes) -> str:
-        """See `Codec.audio`. A frame shorter than Telnyx takes is filled up with silence."""
+        """A frame shorter than Telnyx takes is filled up with silence."""
         payload = b64encode(in_order(data, self._byte_order).ljust(_LEAST_BYTES, b"\0")).decode("ascii")
         return f'{{"event":"media","media":{{"payload":"{payload}"}}}}'
 
+    @override
     def mark(self, name: str) -> str:
-        """See `Codec.mark`."""
         return json.dumps({"event": "mark", "mark": {"name": name}})
 
+    @override
     def clear(self) -> str:
-        """See `Codec.clear`."""
         return '{"event":"clear"}'
 
     def _start(self, said: JsonObject) -> Started:

@@ -11,9 +11,9 @@ from bargein.wire.base import JsonObject
 Params = dict[str, Any]
 
 
-def number(line: PhoneLine) -> str:
+def number(phone_line: PhoneLine) -> str:
     """The line's own number."""
-    return str(line.number.get("number", ""))
+    return str(phone_line.number.get("number", ""))
 
 
 def streaming(addresses: Addresses) -> Params:
@@ -40,12 +40,12 @@ def answering(addresses: Addresses) -> Params:
     return {**streaming(addresses), **told_at(addresses), "extra_body": _streaming_too(addresses)}
 
 
-def placing(line: PhoneLine, dial: Dial, connection_id: str) -> Params:
+def placing(phone_line: PhoneLine, dial: Dial, connection_id: str) -> Params:
     """What has a customer rung."""
     return {
         "connection_id": connection_id,
         "to": texml.number_or_uri(dial.customer),
-        "from_": str(dial.customer.get("callerId") or number(line)),
+        "from_": str(dial.customer.get("callerId") or number(phone_line)),
         **streaming(dial.addresses),
         **_streaming_too(dial.addresses),
         **_sip_headers(dial.sip_headers),
@@ -80,25 +80,25 @@ def _extension(destination: JsonObject) -> Params:
     return {"send_digits_on_answer": extension} if isinstance(extension, str) else {}
 
 
-def destination(line: PhoneLine, destination: JsonObject) -> Params:
+def destination(phone_line: PhoneLine, destination: JsonObject) -> Params:
     """A destination of Vapi's as Telnyx's `transfer` takes it. Left out, the caller id would be whoever was called."""
     headers: object = destination.get("sipHeaders")
     plan: object = destination.get("transferPlan")
     ring_s: object = cast("JsonObject", plan).get("dialTimeout") if isinstance(plan, dict) else None
     return {
         "to": texml.number_or_uri(destination),
-        "from_": str(destination.get("callerId") or number(line)),
+        "from_": str(destination.get("callerId") or number(phone_line)),
         **_extension(destination),
         **_sip_headers(cast("Mapping[str, str]", headers) if isinstance(headers, dict) else {}),
         **({"timeout_secs": int(ring_s)} if isinstance(ring_s, int | float) else {}),
     }
 
 
-def instructions(line: PhoneLine, destination: JsonObject) -> Answer:
+def instructions(phone_line: PhoneLine, destination: JsonObject) -> Answer:
     """A destination of Vapi's as TeXML has it."""
     extension: object = destination.get("extension")
     return texml.dial(
         texml.number_or_uri(destination),
-        str(destination.get("callerId") or number(line)),
+        str(destination.get("callerId") or number(phone_line)),
         extension if isinstance(extension, str) else None,
     )

@@ -10,6 +10,7 @@ import anyio
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
+from typing_extensions import override
 
 from bargein.carriers.interface import (
     Addresses,
@@ -23,13 +24,10 @@ from bargein.carriers.interface import (
     Placed,
     WebhookRequest,
 )
-from bargein.carriers.twilio import twiml, webhooks
+from bargein.carriers.twilio import API, twiml, webhooks
 from bargein.carriers.twilio.codec import TwilioCodec
-from bargein.clock import Clock
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
-
-API = "https://api.twilio.com"
 
 _TIMEOUT_S = 10.0
 _XML = "text/xml"
@@ -65,8 +63,8 @@ class _Http(AsyncTwilioHttpClient):
         super().__init__(pool_connections=True, logger=_silent())
         self._api_url = api_url
 
+    @override
     async def request(self, method: str, url: str, *args: Any, **more: Any) -> Any:
-        """See `AsyncTwilioHttpClient.request`."""
         return await super().request(method, url.replace(API, self._api_url, 1), *args, **more)
 
 
@@ -76,12 +74,7 @@ def _silent() -> logging.Logger:
     return logger
 
 
-def carrier(clock: Clock, api_url: str | None) -> Carrier:
-    """See `bargein.carriers.interface.MakeCarrier`."""
-    return TwilioCarrier(api_url or API)
-
-
-class TwilioCarrier:
+class TwilioCarrier(Carrier):
     """See `bargein.carriers.interface.Carrier`.
 
     Keys cannot be sent into a call: Twilio does that only by new TwiML, which would end the media stream.
@@ -94,40 +87,42 @@ class TwilioCarrier:
         self._api_url = api_url
         self._http: _Http | None = None
 
+    @override
     def codec(self) -> TwilioCodec:
-        """See `Carrier.codec`."""
         return TwilioCodec()
 
     # Webhooks.
 
-    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
-        """See `Carrier.verify`. Twilio signs no time: a request that is repeated gets the same answer again."""
-        webhooks.verify(request, _account(line).auth_token)
+    @override
+    def verify(self, phone_line: PhoneLine, request: WebhookRequest) -> None:
+        """Twilio signs no time: a request that is repeated gets the same answer again."""
+        webhooks.verify(request, _account(phone_line).auth_token)
 
-    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """See `Carrier.verify_socket`: Twilio signs the upgrade as it does webhooks, over the `wss` URL."""
-        webhooks.verify(request, _account(line).auth_token)
+    @override
+    def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
+        """Twilio signs the upgrade as it does webhooks, over the `wss` URL."""
+        webhooks.verify(request, _account(phone_line).auth_token)
 
+    @override
     def read(self, request: WebhookRequest) -> Sequence[Notice]:
-        """See `Carrier.read`."""
         return webhooks.read(request)
 
-    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
-        """See `Carrier.answer`."""
+    @override
+    async def answer(self, phone_line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
         return Answer(twiml.streamed(addresses.media or ""), _XML)
 
-    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
-        """See `Carrier.refuse`."""
+    @override
+    async def refuse(self, phone_line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
         return Answer(twiml.rejected() if forward_to is None else twiml.forwarded(forward_to), _XML)
 
-    def settled(self) -> Answer:
-        """See `Carrier.settled`."""
+    @override
+    def acknowledge(self) -> Answer:
         return Answer("<Response/>", _XML)
 
     # Calls.
 
-    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
-        """See `Carrier.place`."""
+    @override
+    async def place(self, phone_line: PhoneLine, dial: Dial) -> Placed:
         customer = dial.customer
         to = customer.get("number") or twiml.with_headers(str(customer.get("sipUri") or ""), dict(dial.sip_headers))
         options: dict[str, Any] = {
@@ -141,31 +136,32 @@ class TwilioCarrier:
             options["send_digits"] = f"ww{customer['extension']}"
         if dial.detect_machine:
             options |= _machine_options(dial)
-        async with self._asking(line) as client:
-            call = await client.calls.create_async(to=to, from_=str(line.number.get("number")), **options)
+        async with self._asking(phone_line) as client:
+            call = await client.calls.create_async(to=to, from_=str(phone_line.number.get("number")), **options)
         return Placed(str(call.sid), {"accountSid": str(call.account_sid), "callSid": str(call.sid)})
 
-    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
-        """See `Carrier.hang_up`."""
-        async with self._asking(line, passing_over=_OVER) as client:
+    @override
+    async def hang_up(self, phone_line: PhoneLine, carrier_call_id: str) -> None:
+        async with self._asking(phone_line, passing_over=_OVER) as client:
             await client.calls(carrier_call_id).update_async(status="completed")
 
-    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
-        """See `Carrier.press`."""
+    @override
+    async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         raise CarrierError("Twilio cannot press keys without ending the media stream.")
 
+    @override
     async def transfer(
-        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+        self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:
-        """See `Carrier.transfer`: new TwiML takes the call out of the media stream."""
+        """New TwiML takes the call out of the media stream."""
         document = twiml.forwarded(destination)
-        async with self._asking(line) as client:
+        async with self._asking(phone_line) as client:
             await client.calls(carrier_call_id).update_async(twiml=document)
 
-    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
-        """See `Carrier.adopt`."""
-        number = str(line.number.get("number"))
-        async with self._asking(line) as client:
+    @override
+    async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
+        number = str(phone_line.number.get("number"))
+        async with self._asking(phone_line) as client:
             found = await client.incoming_phone_numbers.list_async(phone_number=number, limit=1)
             if not found:
                 raise CarrierError(f"the account at Twilio has no number {number}.")
@@ -176,17 +172,19 @@ class TwilioCarrier:
                 status_callback_method="POST",
             )
 
+    @override
     async def close(self) -> None:
-        """See `Carrier.close`."""
         http, self._http = self._http, None
         if http is not None:
             await http.close()
 
     @asynccontextmanager
-    async def _asking(self, line: PhoneLine, passing_over: frozenset[int] = frozenset()) -> AsyncGenerator[Client]:
+    async def _asking(
+        self, phone_line: PhoneLine, passing_over: frozenset[int] = frozenset()
+    ) -> AsyncGenerator[Client]:
         """The SDK's client, as the line's account; what goes wrong becomes a `CarrierError`."""
         try:
-            account = _account(line)
+            account = _account(phone_line)
         except ForgedError as error:
             raise CarrierError(str(error)) from None
         if self._http is None:
@@ -209,13 +207,13 @@ def _words(error: TwilioRestException) -> str:
     return f"{str(error.msg)[:300]} (HTTP {error.status}, code {error.code})"
 
 
-def _account(line: PhoneLine) -> _Account:
+def _account(phone_line: PhoneLine) -> _Account:
     """From the number itself, its credential or the environment, in this order.
 
     Raises:
         ForgedError: the number names another account than the one whose secrets are known.
     """
-    number, credential = line.number, line.credential or {}
+    number, credential = phone_line.number, phone_line.credential or {}
     sid = str(number.get("twilioAccountSid") or credential.get("accountSid") or "")
     if credential.get("accountSid") not in (None, sid):
         credential = {}  # it is of another account

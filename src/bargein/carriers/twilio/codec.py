@@ -8,8 +8,11 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
+from typing_extensions import override
+
 from bargein.carriers.frames import json_object
 from bargein.carriers.interface import (
+    Codec,
     Encoding,
     FrameError,
     Heard,
@@ -27,7 +30,7 @@ _KEYS = frozenset("0123456789*#ABCD")
 _LATE = 500
 
 
-class TwilioCodec:
+class TwilioCodec(Codec):
     """See `bargein.carriers.interface.Codec`; one stream's."""
 
     encoding: Encoding = "mulaw"
@@ -40,8 +43,8 @@ class TwilioCodec:
         self._stream = ""
         self._chunk = 0
 
+    @override
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
-        """See `Codec.read`."""
         message = json_object(frame, _LONGEST_FRAME)
         match message.get("event"):
             case "connected":
@@ -86,16 +89,17 @@ class TwilioCodec:
             raise FrameError("the chunk has come already, or comes too late")
         self._chunk = number
 
+    @override
     def audio(self, data: bytes) -> str:
-        """See `Codec.audio`."""
         return self._frame("media", media={"payload": base64.b64encode(data).decode()})
 
+    @override
     def mark(self, name: str) -> str:
-        """See `Codec.mark`."""
         return self._frame("mark", mark={"name": name})
 
+    @override
     def clear(self) -> str:
-        """See `Codec.clear`. Twilio returns, after it, the marks of what it has dropped."""
+        """Twilio returns, after it, the marks of what it has dropped."""
         return self._frame("clear")
 
     def _frame(self, event: str, **more: object) -> str:

@@ -56,10 +56,10 @@ def verify(request: WebhookRequest, auth_token: str | None) -> None:
 
 
 def read(request: WebhookRequest) -> Sequence[Notice]:
-    """See `Carrier.read`.
+    """Read a verified webhook, as `Carrier.read`.
 
     Raises:
-        ValueError: it is no form of a call.
+        ValueError: it is not a form about a call.
     """
     fields = {name: values[-1] for name, values in _form(request).items()}
     sid, status = fields.get("CallSid", ""), fields.get("CallStatus", "")

@@ -62,9 +62,9 @@ class Account:
         return self.api_key, self.api_secret
 
 
-def account_of(line: PhoneLine) -> Account:
+def account_of(phone_line: PhoneLine) -> Account:
     """The account that a number is used with."""
-    found = line.credential or {}
+    found = phone_line.credential or {}
     key = _text(found, "vonageApplicationPrivateKey")
     return Account(
         api_key=_text(found, "apiKey"),

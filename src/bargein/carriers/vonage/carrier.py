@@ -5,8 +5,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from typing_extensions import override
 
-from bargein.carriers.interface import Addresses, Answer, Dial, Incoming, Notice, PhoneLine, Placed, WebhookRequest
+from bargein.carriers.interface import (
+    Addresses,
+    Answer,
+    Carrier,
+    Dial,
+    Incoming,
+    Notice,
+    PhoneLine,
+    Placed,
+    SlowCarrier,
+    WebhookRequest,
+)
 from bargein.carriers.vonage import events
 from bargein.carriers.vonage.account import account_of
 from bargein.carriers.vonage.codec import VonageCodec
@@ -20,7 +32,7 @@ if TYPE_CHECKING:
 _MOST_REGIONS = 10_000
 
 
-class VonageCarrier:
+class VonageCarrier(Carrier, SlowCarrier):
     """A `bargein.carriers.interface.Carrier`.
 
     Vonage's library is loaded in a thread, when the server starts or by the first call: it takes half a second.
@@ -39,20 +51,21 @@ class VonageCarrier:
         self._regions: OrderedDict[str, str] = OrderedDict()
         self._control: Control | None = None
 
+    @override
     def codec(self) -> VonageCodec:
-        """See `Carrier.codec`."""
         return VonageCodec()
 
-    def verify(self, line: PhoneLine, request: WebhookRequest) -> None:
-        """See `Carrier.verify`."""
-        self._signatures.check_webhook(account_of(line), request)
+    @override
+    def verify(self, phone_line: PhoneLine, request: WebhookRequest) -> None:
+        self._signatures.check_webhook(account_of(phone_line), request)
 
-    def verify_socket(self, line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """See `Carrier.verify_socket`: Vonage signs the upgrade, as the NCCO asks for it."""
-        self._signatures.check_socket(account_of(line), request)
+    @override
+    def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
+        """Vonage signs the upgrade, as the NCCO asks for it."""
+        self._signatures.check_socket(account_of(phone_line), request)
 
+    @override
     def read(self, request: WebhookRequest) -> Sequence[Notice]:
-        """See `Carrier.read`."""
         notices = events.notices_of(request)
         region = events.region_of(request)
         if region is not None:
@@ -61,52 +74,56 @@ class VonageCarrier:
                 self._regions.popitem(last=False)
         return notices
 
-    async def answer(self, line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
-        """See `Carrier.answer`."""
-        return Answer((await self._loaded()).media_ncco(line.number.get("number"), addresses, carrier_call_id))
+    @override
+    async def answer(self, phone_line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
+        return Answer((await self._loaded()).media_ncco(phone_line.number.get("number"), addresses, carrier_call_id))
 
-    async def refuse(self, line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
-        """See `Carrier.refuse`. An NCCO without actions ends a call."""
+    @override
+    async def refuse(self, phone_line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
+        """An NCCO without actions ends a call."""
         if forward_to is None:
             return Answer("[]")
-        return Answer((await self._loaded()).forward_ncco(line.number.get("number"), forward_to))
+        return Answer((await self._loaded()).forward_ncco(phone_line.number.get("number"), forward_to))
 
-    def settled(self) -> Answer:
-        """See `Carrier.settled`."""
+    @override
+    def acknowledge(self) -> Answer:
         return Answer()
 
-    async def place(self, line: PhoneLine, dial: Dial) -> Placed:
-        """See `Carrier.place`."""
-        return await (await self._loaded()).place(account_of(line), line.number.get("number"), dial)
+    @override
+    async def place(self, phone_line: PhoneLine, dial: Dial) -> Placed:
+        return await (await self._loaded()).place(account_of(phone_line), phone_line.number.get("number"), dial)
 
-    async def hang_up(self, line: PhoneLine, carrier_call_id: str) -> None:
-        """See `Carrier.hang_up`."""
+    @override
+    async def hang_up(self, phone_line: PhoneLine, carrier_call_id: str) -> None:
         control = await self._loaded()
-        await control.hang_up(account_of(line), carrier_call_id, self._regions.get(carrier_call_id))
+        await control.hang_up(account_of(phone_line), carrier_call_id, self._regions.get(carrier_call_id))
 
-    async def send_dtmf(self, line: PhoneLine, carrier_call_id: str, keys: str) -> None:
-        """See `Carrier.press`."""
+    @override
+    async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         control = await self._loaded()
-        await control.send_dtmf(account_of(line), carrier_call_id, keys, self._regions.get(carrier_call_id))
+        await control.send_dtmf(account_of(phone_line), carrier_call_id, keys, self._regions.get(carrier_call_id))
 
+    @override
     async def transfer(
-        self, line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
+        self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:
-        """See `Carrier.transfer`."""
         control = await self._loaded()
-        ncco = control.transfer_ncco(line.number.get("number"), destination, addresses)
-        await control.transfer(account_of(line), carrier_call_id, ncco, self._regions.get(carrier_call_id))
+        ncco = control.transfer_ncco(phone_line.number.get("number"), destination, addresses)
+        await control.transfer(account_of(phone_line), carrier_call_id, ncco, self._regions.get(carrier_call_id))
 
-    async def configure_webhooks(self, line: PhoneLine, addresses: Addresses) -> None:
-        """See `Carrier.adopt`: the application's webhooks come here, signed, and the number is the application's."""
-        await (await self._loaded()).configure_webhooks(account_of(line), line.number.get("number"), addresses)
+    @override
+    async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
+        """The application's webhooks come here, signed, and the number is the application's."""
+        await (await self._loaded()).configure_webhooks(
+            account_of(phone_line), phone_line.number.get("number"), addresses
+        )
 
+    @override
     async def warm_up(self) -> None:
-        """See `bargein.carriers.interface.SlowCarrier.warm_up`."""
         await self._loaded()
 
+    @override
     async def close(self) -> None:
-        """See `Carrier.close`."""
         if self._control is not None:
             self._control.close()
 

@@ -9,9 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import Final, cast
 
+from typing_extensions import override
+
 from bargein.carriers.frames import json_object
 from bargein.carriers.interface import (
     Cleared,
+    Codec,
     Encoding,
     FrameError,
     Heard,
@@ -36,7 +39,7 @@ _MOST_FRAME_BYTES = FRAME_BYTES * 50
 _MOST_TEXT_CHARS = 16_384
 
 
-class VonageCodec:
+class VonageCodec(Codec):
     """One media socket's `bargein.carriers.interface.Codec`."""
 
     encoding: Encoding = "pcm_s16le"
@@ -48,8 +51,8 @@ class VonageCodec:
     def __init__(self) -> None:
         self._connected = False
 
+    @override
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
-        """See `Codec.read`."""
         if isinstance(frame, bytes):
             return _audio(frame)
         event = json_object(frame, _MOST_TEXT_CHARS)
@@ -67,16 +70,17 @@ class VonageCodec:
             case _:
                 raise FrameError("a message without an event")
 
+    @override
     def audio(self, data: bytes) -> bytes:
-        """See `Codec.audio`: whole frames, the last one filled up with silence."""
+        """Whole frames, the last one filled up with silence."""
         return data + bytes(-len(data) % FRAME_BYTES)
 
+    @override
     def mark(self, name: str) -> str:
-        """See `Codec.mark`."""
         return json.dumps({"action": "notify", "payload": {_MARK: name}})
 
+    @override
     def clear(self) -> str:
-        """See `Codec.clear`."""
         return '{"action": "clear"}'
 
     def _started(self, event: JsonObject) -> Started:

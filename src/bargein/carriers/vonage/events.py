@@ -33,7 +33,7 @@ _BY_PLATFORM = "vonage-completed"
 
 
 def notices_of(request: WebhookRequest) -> Sequence[Notice]:
-    """See `bargein.carriers.interface.Carrier.read`."""
+    """Read a verified webhook, as `Carrier.read`."""
     said = _parsed(request)
     if said.get("status") is None and said.get("type") is None:
         return _incoming(said)

@@ -14,6 +14,7 @@ import anyio.to_thread
 import requests
 from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
+from typing_extensions import override
 from vonage import Auth, HttpClientOptions, Vonage
 from vonage_http_client.errors import HttpRequestError
 from vonage_utils import VonageError
@@ -48,8 +49,8 @@ class Elsewhere(HTTPAdapter):
         super().__init__()
         self._to = urlsplit(base_url)
 
+    @override
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """See `HTTPAdapter.send`."""
         meant = urlsplit(str(request.url))
         request.headers["Host"] = meant.netloc
         request.url = urlunsplit((self._to.scheme, self._to.netloc, meant.path, meant.query, ""))

@@ -1,6 +1,6 @@
-"""Vapi's WebSocket transport: raw mono audio in binary frames, one bare JSON message a text frame.
+"""Vapi's WebSocket transport: raw mono audio in binary frames, one JSON message in each text frame.
 
-It has no `clear`: what was sent will be played by clients that know nothing of `user-interrupted`.
+It has no `clear`: a client that does not act on `user-interrupted` plays all audio that was sent.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ from typing import Literal, Protocol
 
 import anyio
 import structlog
+from typing_extensions import override
 
 from bargein.audio import g711
 from bargein.audio.pcm import from_bytes, to_bytes
-from bargein.ports import CarrierError, Pcm16
+from bargein.ports import CarrierError, Leg, Pcm16
 from bargein.wire.base import JsonObject
 
 Encoding = Literal["pcm_s16le", "mulaw"]
@@ -25,7 +26,7 @@ TRY_AGAIN_LATER = 1013
 """IANA's registry of close codes: the peer is too slow, or the server too busy."""
 
 _CLOSE_TIMEOUT_S = 10.0
-# Three seconds. Audio goes out just in time, so that more than a few frames waiting mean a peer that has stalled.
+# Three seconds of audio. Audio is sent just in time, so a longer queue means that the peer has stalled.
 _MOST_FRAMES = 150
 _MOST_TEXT_CHARS = 8 << 20
 
@@ -33,13 +34,13 @@ _log = structlog.get_logger("bargein.carriers.websocket")
 
 
 class Socket(Protocol):
-    """What this carrier needs of a server's WebSocket."""
+    """A server's WebSocket, as this transport uses it."""
 
     async def send_text(self, data: str) -> None:
         """Send a text frame.
 
         Raises:
-            ConnectionError: the peer is gone; also from the other two.
+            ConnectionError: the peer is gone; the other two methods raise it too.
         """
         ...
 
@@ -48,21 +49,21 @@ class Socket(Protocol):
         ...
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        """Close."""
+        """Close the socket."""
         ...
 
 
-class WebsocketLeg:
+class WebsocketLeg(Leg):
     """A `bargein.ports.Leg` over one WebSocket.
 
     Attributes:
-        done: all is said and the socket is closed, or it is gone.
+        done: set once everything was sent and the socket is closed, or the peer is gone.
 
     Args:
-        socket: where to.
-        encoding: of the audio.
-        rate_hz: of the audio.
-        most_frames: so many frames may wait to be sent; a peer for which more do has stalled, and is let go.
+        socket: the socket.
+        encoding: the encoding of the audio in both directions.
+        rate_hz: the sampling rate of the audio in both directions.
+        most_frames: the number of frames that may wait to be sent; a peer with more has stalled and is disconnected.
     """
 
     can_clear = False
@@ -84,59 +85,62 @@ class WebsocketLeg:
         self.done = anyio.Event()
 
     @property
+    @override
     def bytes_per_sample(self) -> int:
-        """See `Leg.bytes_per_sample`."""
         return 2 if self._encoding == "pcm_s16le" else 1
 
+    @override
     def encode(self, pcm: Pcm16) -> bytes:
-        """See `Leg.encode`."""
         return to_bytes(pcm) if self._encoding == "pcm_s16le" else g711.encode(pcm)
 
+    @override
     def decode(self, data: bytes) -> Pcm16:
-        """See `Leg.decode`."""
         return from_bytes(data) if self._encoding == "pcm_s16le" else g711.decode(data)
 
+    @override
     def send_audio(self, frame: bytes) -> None:
-        """See `Leg.send_audio`."""
         self._frames.append(frame)
         self._work.set()
         if len(self._frames) > self._most_frames:
             self._scope.cancel()
 
+    @override
     def mark(self, name: str) -> None:
-        """See `bargein.ports.Leg.mark`: Vapi's transport has none."""
+        """Refuse: Vapi's transport has no marks."""
         raise NotImplementedError
 
+    @override
     def send_text(self, text: str) -> None:
-        """See `Leg.send_text`."""
         self._texts.append(text)
         self._text_chars += len(text)
         self._work.set()
         if self._text_chars > _MOST_TEXT_CHARS:
             self._scope.cancel()
 
+    @override
     def clear(self) -> None:
-        """See `Leg.clear`."""
         self._frames.clear()
 
+    @override
     def send_dtmf(self, keys: str) -> None:
-        """See `bargein.ports.Leg.press`: a WebSocket has no telephone behind it."""
+        """Refuse: a WebSocket has no telephone keys."""
         raise CarrierError("a call over a WebSocket has no telephone keys.")
 
+    @override
     async def transfer(self, destination: JsonObject) -> None:
-        """See `bargein.ports.Leg.transfer`: whoever holds a WebSocket cannot be passed on to a telephone."""
+        """Refuse: a WebSocket client cannot be transferred to a telephone."""
         raise CarrierError("a call over a WebSocket cannot be transferred to a telephone.")
 
+    @override
     def hang_up(self) -> None:
-        """See `Leg.hang_up`."""
         self._hanging_up = True
         self._frames.clear()
         self._work.set()
 
     async def run(self, lost: Callable[[], None]) -> None:
-        """Send until hung up. `lost` is called, once, when the peer is gone or takes nothing any more.
+        """Send until hung up; call `lost` once if the peer is gone or has stalled.
 
-        A single send has no time limit, fifty times a second: a peer that stalls shows by what waits for it.
+        A single send has no time limit, since it happens fifty times a second; a stalled peer shows in its queue.
         """
         try:
             with self._scope:
@@ -147,13 +151,13 @@ class WebsocketLeg:
             pass
         finally:
             self.done.set()
-        _log.info("the caller's socket takes nothing any more")
+        _log.info("the caller's socket has stalled or closed")
         lost()
         with anyio.move_on_after(1, shield=True):
             await self._close(TRY_AGAIN_LATER)
 
     async def _send_next(self) -> bool:
-        """Send one frame, text first; False once all is said and the socket is closed."""
+        """Send one frame, text first; return False once everything was sent and the socket is closed."""
         if self._texts:
             text = self._texts.popleft()
             await self._socket.send_text(text)
@@ -170,5 +174,5 @@ class WebsocketLeg:
         return True
 
     async def _close(self, code: int) -> None:
-        with suppress(OSError):  # closed already, which is what was wanted
+        with suppress(OSError):  # it is closed already
             await self._socket.close(code)

@@ -1,22 +1,25 @@
-"""A call that its caller may leave and come back to (Vapi's `roomDeleteOnUserLeaveEnabled: false`)."""
+"""A call that its caller may leave and rejoin (Vapi's `roomDeleteOnUserLeaveEnabled: false`)."""
 
 from collections.abc import Callable
 
+from typing_extensions import override
+
 from bargein.carriers.websocket.leg import WebsocketLeg
-from bargein.ports import Pcm16
+from bargein.ports import Leg, Pcm16
 from bargein.wire.base import JsonObject
 
 
-class Room:
+class Room(Leg):
     """A `bargein.ports.Leg` that outlives its caller's sockets.
 
-    While nobody is in it, what is said is lost, as in a room of Daily's; the call's silence timeout ends it then.
+    Audio and messages are lost while no caller is connected, as in a room of Daily's; the call's silence timeout ends
+    the call if none returns.
 
     Args:
-        first: the leg of the socket that the call begins with. All later ones speak its format.
+        first: the leg of the first socket. All later sockets use its audio format.
 
     Attributes:
-        over: the call has hung up; nobody may come in any more.
+        over: True once the call has hung up; no caller may join any more.
     """
 
     can_clear = False
@@ -29,63 +32,66 @@ class Room:
         self.over = False
         self._format = first
         self._leg: WebsocketLeg | None = None
-        self._put_out: Callable[[], None] | None = None
+        self._disconnect: Callable[[], None] | None = None
 
-    def enter(self, leg: WebsocketLeg, put_out: Callable[[], None]) -> None:
-        """Let a caller in, and put out whoever is in it: a page loaded anew may come before its old socket goes."""
-        if self._put_out is not None:
-            self._put_out()
-        self._leg, self._put_out = leg, put_out
+    def enter(self, leg: WebsocketLeg, disconnect: Callable[[], None]) -> None:
+        """Join a caller and disconnect the one before: a reloaded page may join before its old socket closes."""
+        if self._disconnect is not None:
+            self._disconnect()
+        self._leg, self._disconnect = leg, disconnect
 
     def leave(self, leg: WebsocketLeg) -> bool:
-        """Let a caller out; False if another one is in it by now."""
+        """Remove a caller; return False if another one has joined since."""
         if self._leg is not leg:
             return False
-        self._leg = self._put_out = None
+        self._leg = self._disconnect = None
         return True
 
     @property
+    @override
     def bytes_per_sample(self) -> int:
-        """See `Leg.bytes_per_sample`."""
         return self._format.bytes_per_sample
 
+    @override
     def encode(self, pcm: Pcm16) -> bytes:
-        """See `Leg.encode`."""
         return self._format.encode(pcm)
 
+    @override
     def decode(self, data: bytes) -> Pcm16:
-        """See `Leg.decode`."""
         return self._format.decode(data)
 
+    @override
     def send_audio(self, frame: bytes) -> None:
-        """See `Leg.send_audio`."""
         if self._leg is not None:
             self._leg.send_audio(frame)
 
+    @override
     def mark(self, name: str) -> None:
-        """See `Leg.mark`: a page has none."""
+        """Refuse, as `WebsocketLeg.mark`."""
         self._format.mark(name)
 
+    @override
     def send_text(self, text: str) -> None:
-        """See `Leg.send_text`."""
         if self._leg is not None:
             self._leg.send_text(text)
 
+    @override
     def clear(self) -> None:
-        """See `Leg.clear`."""
         if self._leg is not None:
             self._leg.clear()
 
+    @override
     def hang_up(self) -> None:
-        """See `Leg.hang_up`."""
         self.over = True
         if self._leg is not None:
             self._leg.hang_up()
 
+    @override
     def send_dtmf(self, keys: str) -> None:
-        """See `Leg.press`: a page has no keys."""
+        """Refuse, as `WebsocketLeg.send_dtmf`."""
         self._format.send_dtmf(keys)
 
+    @override
     async def transfer(self, destination: JsonObject) -> None:
-        """See `Leg.transfer`: a page cannot be given to a number."""
+        """Refuse, as `WebsocketLeg.transfer`."""
         await self._format.transfer(destination)

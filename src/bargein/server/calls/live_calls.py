@@ -11,6 +11,7 @@ import structlog
 from bargein.call.context import Rejection
 from bargein.call.record.outcome import plan_of
 from bargein.call.session import CallSession
+from bargein.carriers.registry import is_phone_call
 from bargein.carriers.websocket import Room
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.errors import BargeinError
@@ -29,7 +30,7 @@ from bargein.store.recordings import Recordings
 from bargein.webhooks.owner_channel import OwnerChannels
 from bargein.wire.call import rejection_of
 from bargein.wire.schedule import why_not_now
-from bargein.wire.telephony import is_phone_call, spoken_reason
+from bargein.wire.telephony import spoken_reason
 
 if TYPE_CHECKING:
     from bargein.wire.base import JsonObject

@@ -6,6 +6,7 @@ from functools import partial
 import anyio
 import structlog
 
+from bargein.carriers.registry import is_phone_call
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import StoreError
 from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED
@@ -14,7 +15,6 @@ from bargein.store import Store
 from bargein.store.jobs import NewJob
 from bargein.wire.base import JsonObject
 from bargein.wire.schedule import NEVER_JOINED, next_status
-from bargein.wire.telephony import is_phone_call
 
 _log = structlog.get_logger("bargein.server")
 

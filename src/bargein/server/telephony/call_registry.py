@@ -18,13 +18,13 @@ class NumberEndpoint:
         provider: of the number.
         number_id: its id, or what stands for it.
         carrier: whose it is.
-        line: the number and what proves whose it is.
+        phone_line: the number and what proves whose it is.
     """
 
     provider: str
     number_id: str
     carrier: Carrier
-    line: PhoneLine
+    phone_line: PhoneLine
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -33,7 +33,7 @@ class PhoneCall:
 
     Attributes:
         id: ours.
-        door: that it came in or goes out by.
+        endpoint: that it came in or goes out by.
         outbound: whether we placed it.
         addresses: where the carrier reaches it.
         carrier_call_id: the carrier's name of it; None: it has not been placed yet.
@@ -45,7 +45,7 @@ class PhoneCall:
     """
 
     id: str
-    door: NumberEndpoint
+    endpoint: NumberEndpoint
     outbound: bool
     addresses: Addresses
     carrier_call_id: str | None = None
@@ -64,7 +64,7 @@ class PhoneCall:
         self.connected.set()
         return True
 
-    def grip(self) -> CallControl:
+    def control(self) -> CallControl:
         """What steers it.
 
         Raises:
@@ -72,7 +72,7 @@ class PhoneCall:
         """
         if self.carrier_call_id is None:
             raise LookupError("the call has not been placed yet")
-        return CallControl(self.door.carrier, self.door.line, self.carrier_call_id, self.addresses)
+        return CallControl(self.endpoint.carrier, self.endpoint.phone_line, self.carrier_call_id, self.addresses)
 
 
 class PhoneCallRegistry:
@@ -96,7 +96,7 @@ class PhoneCallRegistry:
         """Take one in, under the names that it has by now."""
         self._calls[call.id] = call
         if call.carrier_call_id is not None:
-            self._named[call.door.provider, call.carrier_call_id] = call
+            self._named[call.endpoint.provider, call.carrier_call_id] = call
 
     def placing(self) -> None:
         """A carrier is asked to place a call: it may tell of it before it has told its name."""
@@ -119,4 +119,4 @@ class PhoneCallRegistry:
         """Forget one."""
         self._calls.pop(call.id, None)
         if call.carrier_call_id is not None:
-            self._named.pop((call.door.provider, call.carrier_call_id), None)
+            self._named.pop((call.endpoint.provider, call.carrier_call_id), None)

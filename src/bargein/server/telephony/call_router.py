@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 import structlog
+from typing_extensions import override
 
 from bargein.carriers.interface import (
     Accepted,
     Answer,
     Answered,
     CallEnded,
+    CarrierHost,
     ForgedError,
     Incoming,
     MediaLeg,
@@ -19,6 +21,7 @@ from bargein.carriers.interface import (
     Ringing,
     WebhookRequest,
 )
+from bargein.carriers.registry import BY_PROVIDER
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import CallRecords, CarrierError, StoreError
 from bargein.server.calls.live_calls import LiveCalls
@@ -26,14 +29,14 @@ from bargein.server.calls.owner_jobs import OwnerJobs
 from bargein.server.ops.metrics import Metrics
 from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall, PhoneCallRegistry
 from bargein.server.telephony.call_runner import run_call
-from bargein.server.telephony.carriers import CARRIERS, Carriers
+from bargein.server.telephony.carriers import Carriers
 from bargein.server.telephony.inbound import InboundPhoneCalls, Once
 from bargein.server.telephony.numbers import PhoneNumbers
 from bargein.server.telephony.socket_tokens import SocketTokens
 from bargein.server.telephony.urls import addresses_of
 from bargein.settings import Settings
 from bargein.wire.errors import WireError
-from bargein.wire.telephony import NEVER_CONNECTED, failed_to_connect
+from bargein.wire.telephony import NEVER_CONNECTED
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -51,7 +54,7 @@ _SHUTDOWN = "worker-shutdown"
 _log = structlog.get_logger("bargein.server")
 
 
-class PhoneCallRouter:
+class PhoneCallRouter(CarrierHost):
     """The telephone calls of this server; also a carrier's `House`.
 
     Args:
@@ -59,7 +62,7 @@ class PhoneCallRouter:
         clock: the one clock.
         desk: holds live calls.
         arrivals: receives calls.
-        lines: finds numbers.
+        phone_lines: finds numbers.
         reporting: tells owners that a call rings.
         records: where calls' records are kept.
         metrics: are told of what is refused.
@@ -79,7 +82,7 @@ class PhoneCallRouter:
         *,
         live_calls: LiveCalls,
         inbound_calls: InboundPhoneCalls,
-        lines: PhoneNumbers,
+        phone_lines: PhoneNumbers,
         owner_jobs: OwnerJobs,
         records: CallRecords,
         metrics: Metrics,
@@ -88,7 +91,7 @@ class PhoneCallRouter:
         self.registry = PhoneCallRegistry()
         self.tokens = SocketTokens(clock)
         self.carriers = Carriers(settings, clock)
-        self.found = lines
+        self.found = phone_lines
         self._clock = clock
         self._live_calls = live_calls
         self._inbound_calls = inbound_calls
@@ -111,78 +114,84 @@ class PhoneCallRouter:
         Raises:
             WireError: 400, 403 or 404: it is refused, and counted.
         """
-        door = await self.door(provider, number_id)
+        endpoint = await self.endpoint(provider, number_id)
         try:
-            door.carrier.verify(door.line, request)
-            owner_events = door.carrier.read(request)
+            endpoint.carrier.verify(endpoint.phone_line, request)
+            owner_events = endpoint.carrier.read(request)
         except ForgedError as error:
-            self.refused(provider, "forged")
+            self.count_refusal(provider, "forged")
             _log.warning("a carrier's webhook was refused", provider=provider, reason=str(error))
             raise WireError(403, "This request is not signed as the carrier's own.") from None
         except ValueError as error:
-            self.refused(provider, "webhook")
+            self.count_refusal(provider, "webhook")
             _log.warning("a carrier's webhook makes no sense", provider=provider, reason=type(error).__name__)
             raise WireError(400, ["the request cannot be read"]) from None
         answer: Answer | None = None
         for notice in owner_events:
             if isinstance(notice, Incoming):
-                dialled = await self._dialled(door, notice.to)
+                dialled = await self._dialled(endpoint, notice.to)
                 answer = await self._answer_incoming(dialled, notice, self._public_url or base_url)
             else:
                 await self.notice(provider, notice)
                 if at_voice and isinstance(notice, Answered):
                     answer = await self._answer_outbound(provider, notice) or answer
-        return answer or door.carrier.settled()
+        return answer or endpoint.carrier.acknowledge()
 
-    async def door(self, provider: str, number_id: str) -> NumberEndpoint:
+    async def endpoint(self, provider: str, number_id: str) -> NumberEndpoint:
         """The number that an address of a carrier's means.
 
         Raises:
             WireError: 404: there is none.
         """
-        known = provider if provider in CARRIERS else "unknown"
+        known = provider if provider in BY_PROVIDER else "unknown"
         try:
             carrier = self.carriers.find(provider)
         except CarrierError as error:
-            self.refused(known, "carrier")
+            self.count_refusal(known, "carrier")
             raise WireError(404, str(error)) from None
-        line = await self.found.find(provider, number_id)
-        if line is None:
-            self.refused(known, "number")
+        phone_line = await self.found.find(provider, number_id)
+        if phone_line is None:
+            self.count_refusal(known, "number")
             raise WireError(404, "There is no phone number at this address.")
-        return NumberEndpoint(provider, number_id, carrier, line)
+        return NumberEndpoint(provider, number_id, carrier, phone_line)
 
-    async def _dialled(self, door: NumberEndpoint, to: str) -> NumberEndpoint:
-        number_id, line = await self.found.dialled(door.provider, door.number_id, door.line, to)
-        return door if number_id == door.number_id else NumberEndpoint(door.provider, number_id, door.carrier, line)
+    async def _dialled(self, endpoint: NumberEndpoint, to: str) -> NumberEndpoint:
+        number_id, phone_line = await self.found.dialled(endpoint.provider, endpoint.number_id, endpoint.phone_line, to)
+        return (
+            endpoint
+            if number_id == endpoint.number_id
+            else NumberEndpoint(endpoint.provider, number_id, endpoint.carrier, phone_line)
+        )
 
-    async def _answer_incoming(self, door: NumberEndpoint, incoming: Incoming, base_url: str) -> Answer:
+    async def _answer_incoming(self, endpoint: NumberEndpoint, incoming: Incoming, base_url: str) -> Answer:
         async def answer() -> Answer:
-            outcome = await self._receive(door, incoming, base_url)
+            outcome = await self._receive(endpoint, incoming, base_url)
             call = None if isinstance(outcome, Rejected) else self.registry.find(outcome.call_id)
             if call is None:  # nobody takes it, or it is over already
                 turned = outcome if isinstance(outcome, Rejected) else Rejected()
-                return await self._turned_away(door, incoming, turned)
-            return await self._connected(call, incoming.carrier_call_id) or door.carrier.settled()
+                return await self._turned_away(endpoint, incoming, turned)
+            return await self._connected(call, incoming.carrier_call_id) or endpoint.carrier.acknowledge()
 
-        return await self._answers.do((door.provider, door.number_id, incoming.carrier_call_id), answer)
+        return await self._answers.do((endpoint.provider, endpoint.number_id, incoming.carrier_call_id), answer)
 
-    async def _turned_away(self, door: NumberEndpoint, incoming: Incoming, turned: Rejected) -> Answer:
+    async def _turned_away(self, endpoint: NumberEndpoint, incoming: Incoming, turned: Rejected) -> Answer:
         try:
             with anyio.fail_after(_CARRIER_S):
-                return await door.carrier.refuse(door.line, incoming, turned.forward_to)
+                return await endpoint.carrier.refuse(endpoint.phone_line, incoming, turned.forward_to)
         except (CarrierError, TimeoutError) as error:
             _log.warning("a call could not be turned away", reason=str(error) or "the carrier took too long")
-            return door.carrier.settled()
+            return endpoint.carrier.acknowledge()
 
     async def _connected(self, call: PhoneCall, carrier_call_id: str) -> Answer | None:
         """Have its audio come; None: that failed, and the call is over."""
-        door = call.door
+        endpoint = call.endpoint
         try:
             with anyio.fail_after(_CARRIER_S):
-                return await door.carrier.answer(door.line, carrier_call_id, call.addresses)
+                return await endpoint.carrier.answer(endpoint.phone_line, carrier_call_id, call.addresses)
         except (CarrierError, TimeoutError) as error:
-            await self.end(call, failed_to_connect(door.provider), str(error) or "the carrier took too long")
+            await self.end(
+                call, BY_PROVIDER[endpoint.provider].names.failed_to_connect, str(error) or "the carrier took too long"
+            )
             return None
 
     async def _answer_outbound(self, provider: str, notice: Answered) -> Answer | None:
@@ -193,27 +202,29 @@ class PhoneCallRouter:
 
     # `bargein.carriers.interface.CarrierHost`.
 
-    async def lines(self, provider: str) -> Mapping[str, PhoneLine]:
-        """See `House.lines`."""
+    @override
+    async def phone_lines(self, provider: str) -> Mapping[str, PhoneLine]:
         return await self.found.of_provider(provider)
 
+    @override
     async def incoming(self, provider: str, number_id: str, incoming: Incoming) -> Accepted | Rejected:
-        """See `House.incoming`."""
         try:
-            door = await self.door(provider, number_id)
+            endpoint = await self.endpoint(provider, number_id)
         except WireError:
             return Rejected()
 
         async def receive() -> Accepted | Rejected:
-            return await self._receive(door, incoming, self._public_url or self._own_url)
+            return await self._receive(endpoint, incoming, self._public_url or self._own_url)
 
         return await self._taken.do((provider, number_id, incoming.carrier_call_id), receive)
 
-    async def _receive(self, door: NumberEndpoint, incoming: Incoming, base_url: str) -> Accepted | Rejected:
-        call_id = self._inbound_calls.call_id(door.provider, door.number_id, incoming.carrier_call_id)
-        call = self.enter(door, call_id, base_url, incoming.carrier_call_id)
+    async def _receive(self, endpoint: NumberEndpoint, incoming: Incoming, base_url: str) -> Accepted | Rejected:
+        call_id = self._inbound_calls.call_id(endpoint.provider, endpoint.number_id, incoming.carrier_call_id)
+        call = self.enter(endpoint, call_id, base_url, incoming.carrier_call_id)
         try:
-            outcome = await self._inbound_calls.receive(door.provider, door.number_id, door.line, incoming, base_url)
+            outcome = await self._inbound_calls.receive(
+                endpoint.provider, endpoint.number_id, endpoint.phone_line, incoming, base_url
+            )
         except BaseException:
             self.strike(call)
             raise
@@ -227,8 +238,8 @@ class PhoneCallRouter:
             self._tasks.start_soon(self.expect_media, call)
         return outcome
 
+    @override
     async def notice(self, provider: str, notice: Ringing | Answered | CallEnded) -> None:
-        """See `House.notice`."""
         call = await self.registry.named(provider, notice.carrier_call_id, _NAMED_S)
         if call is None:
             return
@@ -246,8 +257,8 @@ class PhoneCallRouter:
             case CallEnded(reason=reason, detail=detail):
                 await self.end(call, reason, detail)
 
+    @override
     async def run_call(self, call_id: str, leg: MediaLeg) -> None:
-        """See `House.hold`."""
         call = self.registry.find(call_id)
         if call is None or call.over is not None:
             raise CarrierError("this call is over.")
@@ -257,7 +268,7 @@ class PhoneCallRouter:
         call.answered.set()
         try:
             failed = await run_call(
-                self._live_calls, call, leg, lambda reason: self.refused(call.door.provider, reason)
+                self._live_calls, call, leg, lambda reason: self.count_refusal(call.endpoint.provider, reason)
             )
             if failed is not None:
                 call.end(failed[0])
@@ -266,8 +277,8 @@ class PhoneCallRouter:
             call.end("held")
             self.strike(call)
 
-    def refused(self, provider: str, reason: str) -> None:
-        """See `House.refused`."""
+    @override
+    def count_refusal(self, provider: str, reason: str) -> None:
         self._metrics.carrier_refused(provider, reason)
 
     def find(self, call_id: str) -> PhoneCall | None:
@@ -326,7 +337,7 @@ class PhoneCallRouter:
             return
         try:
             with anyio.fail_after(_HANG_UP_S, shield=True):
-                await call.grip().hang_up()
+                await call.control().hang_up()
         except (CarrierError, TimeoutError) as error:
             _log.warning("a call could not be hung up", call_id=call.id, reason=str(error) or "it took too long")
 
@@ -338,14 +349,14 @@ class PhoneCallRouter:
         ended: JsonObject = {"status": "ended", "endedReason": reason, "endedAt": ended_at}
         await self._records.finish(call_id, {**ended, **({"endedMessage": detail} if detail else {})})
 
-    def enter(self, door: NumberEndpoint, call_id: str, base_url: str, carrier_call_id: str | None) -> PhoneCall:
+    def enter(self, endpoint: NumberEndpoint, call_id: str, base_url: str, carrier_call_id: str | None) -> PhoneCall:
         """Take a call into the book: one that came in, or, without the carrier's name of it, one to be placed."""
         token = None if carrier_call_id is None else self.tokens.issue(call_id, _ARRIVAL_S)
         call = PhoneCall(
             id=call_id,
-            door=door,
+            endpoint=endpoint,
             outbound=carrier_call_id is None,
-            addresses=addresses_of(base_url, door.provider, door.number_id, call_id, token),
+            addresses=addresses_of(base_url, endpoint.provider, endpoint.number_id, call_id, token),
             carrier_call_id=carrier_call_id,
         )
         self.registry.enter(call)

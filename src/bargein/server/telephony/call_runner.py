@@ -96,7 +96,7 @@ async def _listen(leg: MediaLeg, session: CallSession, odd: Callable[[str], None
         odd("flood")
         session.hang_up(LOST)
         return
-    reason = await leg.farewell()
+    reason = await leg.ended_reason()
     if reason == FORWARDED:  # whoever passed the caller on ends the call
         await _until_ended(session, _FORWARDED_S)
     elif reason == LOST:  # some carriers only close the socket of a caller who hangs up: their webhook says so

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -13,12 +13,13 @@ import httpx
 
 from bargein import __version__
 from bargein.carriers.interface import PhoneLine
+from bargein.carriers.registry import BY_PROVIDER, CARRIERS
+from bargein.carriers.spec import CarrierSpec
 from bargein.clock import Clock, LoopClock
 from bargein.ports import BargeinError
 from bargein.server.ops.finding import Finding
-from bargein.server.telephony.carriers import CARRIERS
 from bargein.server.telephony.numbers import PhoneNumbers
-from bargein.settings import Settings, SipSettings, TelnyxSettings, TwilioSettings, VonageSettings, is_loopback
+from bargein.settings import Settings, is_loopback
 from bargein.store import Query, Store
 
 _SECONDS = 10.0
@@ -26,20 +27,6 @@ _FEW_DAYS = 14
 _MOST_SKEW_S = 30
 """Carriers refuse signatures, and we theirs, that are a few minutes off; this leaves room."""
 _DAY_MS = 86_400_000
-
-_CALLED_BY = ("twilio", "telnyx", "vonage")
-"""Carriers that call this server."""
-_CHECKED_WITH = {
-    "twilio": (("twilioAuthToken", "authToken"), "twilioAuthToken, or TWILIO_AUTH_TOKEN"),
-    "telnyx": (("publicKey",), "publicKey in its credential, or TELNYX_PUBLIC_KEY"),
-    "vonage": (("signatureSecret",), "signatureSecret in its credential, or VONAGE_SIGNATURE_SECRET"),
-}
-_CLOCKS = {
-    "twilio": "https://api.twilio.com",
-    "telnyx": "https://api.telnyx.com",
-    "vonage": "https://api.nexmo.com",
-}
-_PACKAGES = {"twilio": "twilio", "telnyx": "telnyx", "vonage": "vonage", "sip": "baresip"}
 
 
 def examine_telephony(settings: Settings, database: str) -> list[Finding]:
@@ -50,10 +37,11 @@ def examine_telephony(settings: Settings, database: str) -> list[Finding]:
         database: the name of the database's file in the data folder.
     """
     clock = LoopClock()
-    lines, findings = _lines(settings, clock, database)
-    for number_id, line in lines.items():
-        findings += _number(settings, number_id, line)
-    called = sorted({str(line.number.get("provider")) for line in lines.values()} & set(_CALLED_BY))
+    phone_lines, findings = _lines(settings, clock, database)
+    for number_id, phone_line in phone_lines.items():
+        findings += _number(settings, number_id, phone_line)
+    used = {str(phone_line.number.get("provider")) for phone_line in phone_lines.values()}
+    called = [spec for spec in CARRIERS if not spec.native and used & spec.numbers.keys()]
     findings += _address(settings, clock, called)
     return findings + _clock(settings, clock, called)
 
@@ -67,9 +55,9 @@ def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str
     async def read() -> dict[str, PhoneLine]:
         store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
         try:
-            lines = PhoneNumbers(store, settings)
+            phone_lines = PhoneNumbers(store, settings)
             numbers = await store.phone_numbers.list(Query(limit=1000))
-            return {str(number["id"]): await lines.of(number) for number in numbers}
+            return {str(number["id"]): await phone_lines.of(number) for number in numbers}
         finally:
             await store.close()
 
@@ -79,37 +67,32 @@ def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str
         return {}, [Finding("phone numbers", ok=False, detail=f"cannot be read: {error}", fix="start the server once")]
 
 
-def _number(settings: Settings, number_id: str, line: PhoneLine) -> list[Finding]:
+def _number(settings: Settings, number_id: str, phone_line: PhoneLine) -> list[Finding]:
     """What one number lacks."""
-    provider = str(line.number.get("provider"))
-    known = CARRIERS.get(provider)
-    if known is None:
+    provider = str(phone_line.number.get("provider"))
+    spec = BY_PROVIDER.get(provider)
+    if spec is None:
         return []
-    name = str(line.number.get("number") or line.number.get("sipUri") or number_id)
-    if find_spec(_PACKAGES[known.extra]) is None:
-        fix = f"python -m pip install 'bargein[{known.extra}]'"
+    name = str(phone_line.number.get("number") or phone_line.number.get("sipUri") or number_id)
+    if find_spec(spec.package) is None:
+        fix = f"python -m pip install 'bargein[{spec.extra}]'"
         return [Finding(name, ok=False, detail=f"its carrier {provider} needs an extra", fix=fix)]
-    if provider not in _CHECKED_WITH:
-        served = settings.section(SipSettings).is_served
-        return [Finding(name, ok=served, detail=f"{provider}", fix="" if served else "set BARGEIN_SIP_LISTEN")]
-    fields, where = _CHECKED_WITH[provider]
-    held = {**(line.credential or {}), **line.number}
-    if not any(held.get(field) for field in fields):
-        detail = f"{provider}: nothing to check its webhooks with, so that no call can come in"
-        return [Finding(name, ok=False, detail=detail, fix=f"set {where}")]
-    if line.number.get("status") == "blocked":
+    problem = spec.check_number(settings.section(spec.settings), phone_line)
+    if problem is not None:
+        return [Finding(name, ok=False, detail=f"{provider}: {problem.detail}", fix=problem.fix)]
+    if phone_line.number.get("status") == "blocked":
         fix = f"PATCH /phone-number/{number_id} with {{}}: its header X-Bargein-Warning says what is wrong"
         return [Finding(name, ok=False, detail=f"{provider}: its webhooks do not point here", fix=fix)]
     return [Finding(name, ok=True, detail=provider)]
 
 
-def _address(settings: Settings, clock: Clock, called: list[str]) -> list[Finding]:
+def _address(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -> list[Finding]:
     """Whether carriers reach this server by its public address."""
     name = "public address"
     if settings.server.public_url is None:
         if not called:
             return []
-        detail = f"BARGEIN_PUBLIC_URL is not set: {', '.join(called)} cannot call this server"
+        detail = f"BARGEIN_PUBLIC_URL is not set: {', '.join(spec.name for spec in called)} cannot call this server"
         return [Finding(name, ok=False, detail=detail, fix="set it to the https address that the internet reaches")]
     parts = urlsplit(settings.server.public_url)
     host = parts.hostname or ""
@@ -164,24 +147,22 @@ def _certificate(host: str, port: int, clock: Clock) -> Finding:
     return Finding(name, ok=True, detail=f"{host}: good for {left:.0f} days")
 
 
-def _clock(settings: Settings, clock: Clock, called: list[str]) -> list[Finding]:
+def _clock(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -> list[Finding]:
     """How far this machine's clock is off, by that of the first carrier in use."""
     if not called:
         return []
     carrier = called[0]
-    urls = {
-        "twilio": settings.section(TwilioSettings).api_url,
-        "telnyx": settings.section(TelnyxSettings).api_url,
-        "vonage": settings.section(VonageSettings).api_url,
-    }
+    url = None if carrier.api_url is None else carrier.api_url(settings.section(carrier.settings))
+    if url is None:
+        return []
     try:
-        date = httpx.head(urls[carrier] or _CLOCKS[carrier], timeout=_SECONDS).headers["date"]
+        date = httpx.head(url, timeout=_SECONDS).headers["date"]
         theirs = parsedate_to_datetime(date)
     except (httpx.HTTPError, KeyError, ValueError) as error:
-        detail = f"{carrier} could not be asked for the time: {type(error).__name__}"
+        detail = f"{carrier.name} could not be asked for the time: {type(error).__name__}"
         return [Finding("clock", ok=None, detail=detail)]
     off_s = round(clock.epoch_ms() / 1000 - theirs.timestamp())
     if abs(off_s) > _MOST_SKEW_S:
         fix = "set the clock by NTP: signatures hold for a few minutes only"
         return [Finding("clock", ok=False, detail=f"{abs(off_s)} s {'ahead' if off_s > 0 else 'behind'}", fix=fix)]
-    return [Finding("clock", ok=True, detail=f"within {_MOST_SKEW_S} s of {carrier}'s")]
+    return [Finding("clock", ok=True, detail=f"within {_MOST_SKEW_S} s of {carrier.name}'s")]

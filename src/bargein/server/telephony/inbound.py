@@ -12,6 +12,7 @@ import anyio
 import structlog
 
 from bargein.carriers.interface import Accepted, Incoming, PhoneLine, Rejected
+from bargein.carriers.registry import BY_PROVIDER
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import CallRecords
 from bargein.server.calls.inbound import DEBUGGING, InboundResolver
@@ -73,7 +74,7 @@ class InboundPhoneCalls:
         return str(UUID(bytes=hmac.digest(self._key, name.encode(), hashlib.sha256)[:16], version=4))
 
     async def receive(
-        self, provider: str, number_id: str, line: PhoneLine, incoming: Incoming, base_url: str
+        self, provider: str, number_id: str, phone_line: PhoneLine, incoming: Incoming, base_url: str
     ) -> Accepted | Rejected:
         """Put a call on record and find out who takes it.
 
@@ -87,16 +88,16 @@ class InboundPhoneCalls:
         elif call.get("status") == "ended":
             return Rejected()
         await self._records.begin(call_id, {})
-        if (action := when_ringing(line.number, incoming.caller)) is not None:
+        if (action := when_ringing(phone_line.number, incoming.caller)) is not None:
             said = action.say is not None
             return await self._by_hook(call_id, action, HOOK_SAID if said else HOOK_TRANSFERRED, {})
-        changes = await self._inbound_resolver.settle(call, line.number, forwards=True)
+        changes = await self._inbound_resolver.settle(call, phone_line.number, forwards=True)
         if changes["status"] != "ended":
             values = with_values({**call, **changes}, header_values(incoming.sip_headers))
             await self._records.update(call_id, {**changes, **values, "status": "ringing"})
             return Accepted(call_id)
         reason = str(changes["endedReason"])
-        if (action := when_ending(line.number, reason)) is not None:
+        if (action := when_ending(phone_line.number, reason)) is not None:
             return await self._by_hook(call_id, action, reason, changes)
         return await self._turned(call_id, changes)
 
@@ -105,7 +106,7 @@ class InboundPhoneCalls:
     ) -> JsonObject:
         customer = customer_of(incoming.caller, incoming.caller_name)
         urls = CallUrls.of(base_url, call_id)
-        new = new_incoming_call(number_id, provider, customer, incoming.details, urls)
+        new = new_incoming_call(number_id, BY_PROVIDER[provider].names, customer, incoming.details, urls)
         told: JsonObject = {"phoneCallProviderId": incoming.carrier_call_id}
         if incoming.sip_headers:
             told["phoneCallProviderDetails"] = {"sip": {"headers": dict(incoming.sip_headers)}}

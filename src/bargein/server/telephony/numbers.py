@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 
 from bargein.carriers.interface import PhoneLine
-from bargein.server.telephony.carriers import default_credential
+from bargein.carriers.registry import BY_PROVIDER
 from bargein.settings import Settings
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
-from bargein.wire.credentials import completed
 from bargein.wire.telephony import call_of_inline, inline_number, inline_number_id
 
 _MOST = 1000
@@ -39,23 +38,26 @@ class PhoneNumbers:
         """A number with its credential: the one that it names, or else that of the environment."""
         named: object = number.get("credentialId")
         found = await self._store.credentials.find(named) if isinstance(named, str) else None
-        default = default_credential(self._settings, str(number.get("provider")))
-        return PhoneLine(number, default if found is None else completed(found, default))
+        spec = BY_PROVIDER.get(str(number.get("provider")))
+        if spec is None:
+            return PhoneLine(number, found)
+        settings = self._settings.section(spec.settings)
+        return PhoneLine(number, settings.credential if found is None else settings.complete(found))
 
-    async def dialled(self, provider: str, number_id: str, line: PhoneLine, to: str) -> tuple[str, PhoneLine]:
+    async def dialled(self, provider: str, number_id: str, phone_line: PhoneLine, to: str) -> tuple[str, PhoneLine]:
         """The id and line of the number that was called.
 
         It is the one at whose address the carrier told of it, or another with the same credential: at some carriers all
         numbers of an application share one address.
         """
-        if call_of_inline(number_id) is not None or _same(line.number.get("number"), to):
-            return number_id, line
-        credential_id: object = line.number.get("credentialId")
+        if call_of_inline(number_id) is not None or _same(phone_line.number.get("number"), to):
+            return number_id, phone_line
+        credential_id: object = phone_line.number.get("credentialId")
         for number in await self._store.phone_numbers.list(Query(limit=_MOST)):
             of_account = number.get("provider") == provider and number.get("credentialId") == credential_id
             if of_account and _same(number.get("number"), to):
                 return str(number["id"]), await self.of(number)
-        return number_id, line
+        return number_id, phone_line
 
     async def of_call(self, call: JsonObject) -> tuple[str, PhoneLine] | None:
         """The id and line of the number that a call goes out by."""

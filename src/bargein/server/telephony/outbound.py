@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bargein.carriers.interface import Dial
+from bargein.carriers.registry import BY_PROVIDER
 from bargein.ports import CallRecords, CarrierError
 from bargein.server.agents.resolve import first_agent
 from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
@@ -12,8 +13,8 @@ from bargein.server.telephony.call_router import CONNECT_S, PhoneCallRouter
 from bargein.server.telephony.urls import addresses_of, base_of
 from bargein.store import Store
 from bargein.wire.base import JsonObject
-from bargein.wire.telephony import DID_NOT_ANSWER, failed_to_connect
-from bargein.wire.voicemail import machine_plan_of, ring_seconds
+from bargein.wire.telephony import DID_NOT_ANSWER
+from bargein.wire.voicemail import carrier_detects_machine, machine_plan_of, ring_seconds
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -63,41 +64,43 @@ class OutboundPhoneCalls:
             gone = "its phone number has been deleted"
             await call_router.end_record(call_id, "call.start.error-get-phone-number", gone)
             return
-        number_id, line = found
-        provider = str(line.number.get("provider"))
+        number_id, phone_line = found
+        provider = str(phone_line.number.get("provider"))
         try:
-            door = NumberEndpoint(provider, number_id, call_router.carriers.find(provider), line)
+            endpoint = NumberEndpoint(provider, number_id, call_router.carriers.find(provider), phone_line)
         except CarrierError as error:
             await call_router.end_record(call_id, "call.start.error-get-transport", str(error))
             return
         base_url = self._public_url or base_of(record)
-        call = call_router.enter(door, call_id, base_url, None)
+        call = call_router.enter(endpoint, call_id, base_url, None)
         await self._records.begin(call_id, {})
         await self._place(call, record, base_url)
 
     async def _place(self, call: PhoneCall, record: JsonObject, base_url: str) -> None:
-        call_router, door = self._call_router, call.door
+        call_router, endpoint = self._call_router, call.endpoint
         assistant = (await first_agent(record, self._store)).assistant_json
         ring_s = ring_seconds(record, assistant)
         token = call_router.tokens.issue(call.id, ring_s + RING_GRACE_S + CONNECT_S)
-        call.addresses = addresses_of(base_url, door.provider, door.number_id, call.id, token)
+        call.addresses = addresses_of(base_url, endpoint.provider, endpoint.number_id, call.id, token)
         plan = machine_plan_of(assistant) or {}
         dial = Dial(
             call.id,
             record.get("customer") or {},
             call.addresses,
             ring_s=ring_s,
-            detect_machine=plan.get("provider") == "twilio",
+            detect_machine=carrier_detects_machine(plan),
             machine_plan=plan,
         )
         call_router.registry.placing()
         try:
             with anyio.fail_after(_PLACE_S):
-                placed = await door.carrier.place(door.line, dial)
+                placed = await endpoint.carrier.place(endpoint.phone_line, dial)
             call.carrier_call_id = placed.carrier_call_id
             call_router.registry.enter(call)
         except (CarrierError, TimeoutError) as error:
-            await call_router.end(call, failed_to_connect(door.provider), str(error) or "the carrier took too long")
+            await call_router.end(
+                call, BY_PROVIDER[endpoint.provider].names.failed_to_connect, str(error) or "the carrier took too long"
+            )
             return
         finally:
             call_router.registry.placed()

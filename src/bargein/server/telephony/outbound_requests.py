@@ -5,6 +5,7 @@ from collections.abc import Callable
 import phonenumbers
 from typing_extensions import override
 
+from bargein.carriers.registry import BY_PROVIDER
 from bargein.ports import CarrierError
 from bargein.server.calls.creation import PhoneRequests
 from bargein.server.telephony.carriers import Carriers
@@ -13,7 +14,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import CallUrls, CreateCall, OtherTransport
 from bargein.wire.customer import Customer
 from bargein.wire.errors import WireError, bad_request, unknown_id
-from bargein.wire.telephony import inline_number, new_outbound_call, on_the_phone
+from bargein.wire.telephony import inline_number, new_outbound_call
 
 
 class OutboundRequests(PhoneRequests):
@@ -34,12 +35,11 @@ class OutboundRequests(PhoneRequests):
     async def new_call(self, asked: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
         number = await self._number(asked, body)
         provider = str(number.get("provider"))
-        if isinstance(asked.transport, OtherTransport):
-            fitting: JsonObject = on_the_phone(provider, sip=False, details={})["transport"]
-            if asked.transport.provider != fitting["provider"]:
-                raise bad_request(
-                    f"transport.provider must be {fitting['provider']} for a number of provider {provider}"
-                )
+        spec = BY_PROVIDER.get(provider)
+        if spec is None:
+            raise WireError(501, f"there is no carrier for provider {provider[:40]}.")
+        if isinstance(asked.transport, OtherTransport) and asked.transport.provider != spec.names.transport:
+            raise bad_request(f"transport.provider must be {spec.names.transport} for a number of provider {provider}")
         try:
             self._carriers.find(provider)
         except CarrierError as error:
@@ -47,7 +47,7 @@ class OutboundRequests(PhoneRequests):
         if asked.customer_id is not None:
             raise WireError(501, "customerId is not supported by this server.")
         _check_customer(asked.customer)
-        return new_outbound_call(body, provider, urls)
+        return new_outbound_call(body, spec.names, urls)
 
     @override
     def dial(self, call_id: str) -> None:

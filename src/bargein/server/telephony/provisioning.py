@@ -28,8 +28,8 @@ async def with_webhooks_configured(settings: Settings, call_router: PhoneCallRou
     try:
         carrier = call_router.carriers.find(provider)
         with anyio.fail_after(_ADOPT_S):
-            line = await call_router.found.of(number)
-            await carrier.configure_webhooks(line, addresses_of(settings.server.public_url, provider, number_id))
+            phone_line = await call_router.found.of(number)
+            await carrier.configure_webhooks(phone_line, addresses_of(settings.server.public_url, provider, number_id))
     except (CarrierError, TimeoutError) as error:
         why = str(error) or "the carrier took too long."
         _log.warning("a number's webhooks could not be set", number_id=number_id, provider=provider, reason=why)

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bargein.carriers.interface import PhoneLine
+from bargein.carriers.sip import CARRIER
 from bargein.carriers.sip.kamailio import AGENTS, CONFIG, Edge, agents_of, configuration_of
+from bargein.carriers.sip.secret import write_private
 from bargein.clock import Clock
 from bargein.server.telephony.numbers import PhoneNumbers
-from bargein.server.telephony.sip_secret import write_private
 from bargein.settings import Settings
 from bargein.store import Store
 
 DATABASE = "bargein.db"
-_PROVIDERS = ("byo-phone-number", "vapi")
 
 
 async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[str, PhoneLine]]:
@@ -25,14 +25,14 @@ async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[st
     path = settings.storage.data_dir / DATABASE
     store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
     try:
-        lines = PhoneNumbers(store, settings)
-        return {provider: await lines.of_provider(provider) for provider in _PROVIDERS}
+        phone_lines = PhoneNumbers(store, settings)
+        return {provider: await phone_lines.of_provider(provider) for provider in CARRIER.numbers}
     finally:
         await store.close()
 
 
 def write_configuration(
-    folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
+    folder: Path, edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
 ) -> tuple[list[Path], list[str]]:
     """Write Kamailio's configuration, readable to its owner alone; gives the files, and what was left out.
 
@@ -40,7 +40,7 @@ def write_configuration(
         ConfigError: it cannot be written of this.
         OSError: it cannot be written there.
     """
-    text, odd = configuration_of(edge, lines, proof)
+    text, odd = configuration_of(edge, phone_lines, proof)
     folder.mkdir(parents=True, exist_ok=True)
     write_private(folder / CONFIG, text)
     write_private(folder / AGENTS, agents_of(edge))

@@ -29,19 +29,19 @@ class Streams(Protocol):
     """What is needed of `baresip.audio.CallAudio`."""
 
     def info(self) -> AudioInfo:
-        """See baresip."""
+        """Return the state of both directions, as baresip has it."""
         ...
 
     def read(self, max_bytes: int) -> bytes:
-        """See baresip."""
+        """Read audio that was received, of at most `max_bytes`."""
         ...
 
     def write(self, pcm: bytes) -> int:
-        """See baresip."""
+        """Write audio to be sent; returns the number of bytes that were accepted."""
         ...
 
     def flush_tx(self) -> None:
-        """See baresip."""
+        """Drop the audio that waits to be sent."""
         ...
 
 

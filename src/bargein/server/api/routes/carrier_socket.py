@@ -51,7 +51,9 @@ async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, 
     """Carry one call's audio in the carrier's own frames. A refused socket is closed before it is accepted."""
     services = services_of(socket)
     try:
-        call = await _admitted(services, socket, await services.call_router.door(provider, number_id), call_id, token)
+        call = await _admitted(
+            services, socket, await services.call_router.endpoint(provider, number_id), call_id, token
+        )
     except WireError as error:
         _log.warning("a carrier's socket was refused", provider=provider[:40], reason=str(error))
         await socket.close()
@@ -62,9 +64,9 @@ async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, 
     await socket.accept(_protocol(socket))
 
     def odd(reason: str) -> None:
-        services.call_router.refused(provider, reason)
+        services.call_router.count_refusal(provider, reason)
 
-    leg = StreamLeg(MediaSocket(socket, services.clock), call.door.carrier.codec(), call.grip(), odd=odd)
+    leg = StreamLeg(MediaSocket(socket, services.clock), call.endpoint.carrier.codec(), call.control(), odd=odd)
     try:
         await services.call_router.run_call(call.id, leg)
     except CarrierError as error:
@@ -77,32 +79,34 @@ def _protocol(socket: WebSocket) -> str | None:
     return offered or None
 
 
-async def _admitted(services: Services, socket: WebSocket, door: NumberEndpoint, call_id: str, token: str) -> PhoneCall:
+async def _admitted(
+    services: Services, socket: WebSocket, endpoint: NumberEndpoint, call_id: str, token: str
+) -> PhoneCall:
     """Return the call that a socket may carry.
 
     Raises:
         WireError: it may carry none; that has been counted.
     """
-    call_router, provider = services.call_router, door.provider
+    call_router, provider = services.call_router, endpoint.provider
     call = call_router.find(call_id)
-    if call is None or call.over is not None or call.door.number_id != door.number_id:
-        call_router.refused(provider, "no-such-call")
+    if call is None or call.over is not None or call.endpoint.number_id != endpoint.number_id:
+        call_router.count_refusal(provider, "no-such-call")
         raise WireError(404, "there is no such call, or it is over")
     if not call_router.tokens.good(call_id, token):
-        call_router.refused(provider, "token")
+        call_router.count_refusal(provider, "token")
         raise WireError(403, "the token is not good, or was used")
     if call.carrier_call_id is None:
-        call_router.refused(provider, "not-placed")
+        call_router.count_refusal(provider, "not-placed")
         raise WireError(409, "the call has not been placed yet")
     query = f"?{socket.url.query}" if socket.url.query else ""
     url = f"{(call.addresses.media or '').rpartition('/')[0]}/{token}{query}"
     request = WebhookRequest("GET", url, dict(socket.headers.items()), b"")
     try:
-        door.carrier.verify_socket(door.line, request, token)
+        endpoint.carrier.verify_socket(endpoint.phone_line, request, token)
     except ForgedError as error:
-        call_router.refused(provider, "forged")
+        call_router.count_refusal(provider, "forged")
         raise WireError(403, str(error)) from None
     if not call_router.tokens.take(call_id, token):
-        call_router.refused(provider, "token")
+        call_router.count_refusal(provider, "token")
         raise WireError(403, "the token was used")
     return call

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
+from bargein.carriers.registry import CREDENTIALS
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_json, read_object
 from bargein.server.api.filters import ListQuery
@@ -16,7 +17,7 @@ from bargein.server.api.openapi import request_body_of
 from bargein.server.api.resource import BODY_ERRORS, Resource, check_unchanged, unknown_fields
 from bargein.server.api.services import ServicesDep
 from bargein.wire.base import JsonObject
-from bargein.wire.credentials import fields_of, kinds, parse_credential, shown
+from bargein.wire.credentials import shown
 
 router = APIRouter(prefix="/credential", tags=["credentials"], dependencies=[Depends(require_private)])
 
@@ -31,7 +32,7 @@ _SCHEMA: JsonObject = {
     "type": "object",
     "required": ["provider"],
     "properties": {
-        "provider": {"type": "string", "enum": sorted(kinds())},
+        "provider": {"type": "string", "enum": sorted(CREDENTIALS.kinds)},
         "name": {"type": "string", "minLength": 1, "maxLength": 40},
         "apiKey": {"type": "string"},
         "authenticationPlan": {"type": "object"},
@@ -44,7 +45,7 @@ _SCHEMA: JsonObject = {
 )
 async def create_credential(request: Request, services: ServicesDep) -> JSONResponse:
     """Create a credential."""
-    return await RESOURCE.create(services, parse_credential(await read_json(request)))
+    return await RESOURCE.create(services, CREDENTIALS.parse(await read_json(request)))
 
 
 @router.get("", responses=RESOURCE.responses(200, 400, many=True))
@@ -70,7 +71,7 @@ async def update_credential(credential_id: str, request: Request, services: Serv
 
     def check(before: JsonObject, after: JsonObject) -> None:
         check_unchanged("provider", before, after)
-        parse_credential(after | unknown_fields(body, fields_of(before["provider"])))
+        CREDENTIALS.parse(after | unknown_fields(body, CREDENTIALS.fields_of(before["provider"])))
 
     return await RESOURCE.update(services, credential_id, body, check=check)
 

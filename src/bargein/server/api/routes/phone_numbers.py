@@ -1,8 +1,8 @@
 """`/phone-number`: the numbers of inbound and outbound calls.
 
-Secrets of a number (`twilioAuthToken`, `twilioApiSecret`, and `authentication` as a whole, whose password Vapi's schema
-requires) are stored for the calls and never returned, not even to the private key. A PATCH that does not name such a
-field leaves it as it is. `server` is returned as it was given, as an assistant's is.
+Secrets of a number (`PhoneNumberBase.secrets`) are stored for the calls and never returned, not even to the private
+key. A PATCH that does not name such a field leaves it as it is. `server` is returned as it was given, as an assistant's
+is.
 """
 
 from dataclasses import replace
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Parameter
 from starlette.responses import JSONResponse
 
+from bargein.carriers.registry import NUMBER_TYPES, PHONE_NUMBERS
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_object, read_request
 from bargein.server.api.filters import ListQuery
@@ -26,29 +27,13 @@ from bargein.server.telephony.provisioning import with_webhooks_configured
 from bargein.store import Query
 from bargein.wire import contract
 from bargein.wire.assistant import without_nulls
-from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.base import JsonObject
 from bargein.wire.call import CallUrls, Ring, new_inbound_call
 from bargein.wire.errors import bad_request, parse_request, unknown_id
 from bargein.wire.json import as_object
-from bargein.wire.phone_number import (
-    ByoPhoneNumber,
-    TelnyxPhoneNumber,
-    TwilioPhoneNumber,
-    VapiPhoneNumber,
-    VonagePhoneNumber,
-    parse_phone_number,
-)
 
 router = APIRouter(tags=["phone numbers"], dependencies=[Depends(require_private)])
 
-_MODELS: dict[str, type[WireModel]] = {
-    "byo-phone-number": ByoPhoneNumber,
-    "twilio": TwilioPhoneNumber,
-    "vonage": VonagePhoneNumber,
-    "vapi": VapiPhoneNumber,
-    "telnyx": TelnyxPhoneNumber,
-}
-_SECRETS = frozenset({"twilioAuthToken", "twilioApiSecret", "authentication"})
 _ONLY_ON_CREATION = "numberDesiredAreaCode"
 _STATUS = "status"
 _WARNING_HEADER = "X-Bargein-Warning"
@@ -57,7 +42,7 @@ _MAX_SEARCH = 100
 
 def _without_secrets(_services: Services, number: JsonObject) -> JsonObject:
     tidy = as_object(contract.without_nulls("PhoneNumber", number))
-    return {name: value for name, value in tidy.items() if name not in _SECRETS}
+    return {name: value for name, value in tidy.items() if name not in PHONE_NUMBERS.secrets}
 
 
 RESOURCE = Resource(
@@ -75,7 +60,7 @@ RESOURCE = Resource(
     "/phone-number",
     status_code=201,
     responses=RESOURCE.responses(201, *BODY_ERRORS),
-    openapi_extra=request_body(*_MODELS.values()),
+    openapi_extra=request_body(*NUMBER_TYPES.values()),
 )
 async def create_phone_number(request: Request, services: ServicesDep) -> JSONResponse:
     """Create a phone number. Its provider's secrets are stored and not returned.
@@ -128,7 +113,7 @@ async def get_phone_number(phone_number_id: str, services: ServicesDep) -> JSONR
 @router.patch(
     "/phone-number/{phone_number_id}",
     responses=RESOURCE.responses(200, 404, *BODY_ERRORS),
-    openapi_extra=request_body(*_MODELS.values(), partial=True),
+    openapi_extra=request_body(*NUMBER_TYPES.values(), partial=True),
 )
 async def update_phone_number(phone_number_id: str, request: Request, services: ServicesDep) -> JSONResponse:
     """Replace the given top-level fields, each as a whole; one that is null is removed. The provider cannot change."""
@@ -138,7 +123,7 @@ async def update_phone_number(phone_number_id: str, request: Request, services: 
         if _ONLY_ON_CREATION in body:
             raise bad_request(f"property {_ONLY_ON_CREATION} should not exist")
         given_by_client = {name: after[name] for name in after if name != _STATUS}
-        check_updated(_MODELS[before["provider"]], given_by_client, body)
+        check_updated(NUMBER_TYPES[before["provider"]], given_by_client, body)
 
     await check_references(services.store, body, "assistantId", "squadId")
     number = await RESOURCE.patch(services, phone_number_id, changes_of(body), check=check)
@@ -193,7 +178,7 @@ def _check(number: JsonObject) -> None:
     provider: object = number.get("provider")
     if provider is None:
         raise bad_request("provider should not be null or undefined")
-    if isinstance(provider, str) and provider in _MODELS:
-        parse_request(_MODELS[provider], number)
+    if isinstance(provider, str) and provider in NUMBER_TYPES:
+        parse_request(NUMBER_TYPES[provider], number)
     else:
-        parse_phone_number(number)  # raises with the list of providers
+        PHONE_NUMBERS.parse(number)  # raises with the list of providers

@@ -4,23 +4,22 @@ import os
 import secrets
 from pathlib import Path
 
-from bargein.settings import Settings, SipSettings
+from bargein.carriers.sip.settings import SipSettings
 
-PROOF_FILE = "sip.secret"
+SECRET_FILE = "sip.secret"  # noqa: S105  # a file's name
 
 
-def proof_of(settings: Settings) -> str:
-    """The secret that the SIP proxy proves itself with: that of the settings, or one that is made and kept.
+def proxy_secret(settings: SipSettings, data_dir: Path) -> str:
+    """Return the secret of the settings, or one that is made once and kept in the data folder.
 
     Raises:
-        OSError: it can be neither read nor written.
+        OSError: the file can be neither read nor written.
     """
-    sip = settings.section(SipSettings)
-    if sip.is_served and sip.secret is not None:
-        return sip.secret
-    path = settings.storage.data_dir / PROOF_FILE
+    if settings.secret is not None:
+        return settings.secret
+    path = data_dir / SECRET_FILE
     if not path.exists():
-        settings.storage.data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True)
         write_private(path, secrets.token_hex(24))
     return path.read_text(encoding="ascii").strip()
 

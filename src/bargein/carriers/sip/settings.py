@@ -1,4 +1,4 @@
-"""The settings of the telephone carriers."""
+"""The settings of SIP (`BARGEIN_SIP_…`)."""
 
 from typing import Annotated, ClassVar, Literal, cast
 
@@ -6,9 +6,8 @@ from pydantic import BeforeValidator
 from pydantic_settings import NoDecode
 from typing_extensions import override
 
+from bargein.carriers.spec import CarrierSettings
 from bargein.settings.section import (
-    BaseUrl,
-    Section,
     SettingsError,
     Switch,
     Text,
@@ -21,103 +20,6 @@ from bargein.settings.section import (
 )
 
 _MOST_SIP_HEADERS = 10
-
-
-class TwilioSettings(Section):
-    """The Twilio account of phone numbers that bring no token of their own."""
-
-    table: ClassVar[str] = "twilio"
-    title: ClassVar[str] = "Twilio"
-
-    account_sid: Text | None = variable("TWILIO_ACCOUNT_SID")
-    """The account whose phone numbers need no token of their own."""
-
-    auth_token: Text | None = variable("TWILIO_AUTH_TOKEN", secret=True)
-    """That account's token: it authenticates requests to Twilio and verifies the signatures of Twilio's webhooks."""
-
-    api_url: BaseUrl = variable("TWILIO_API_URL", shown="Twilio's own")
-    """Another address of Twilio's API, as of a region."""
-
-    @property
-    def credential(self) -> dict[str, str] | None:
-        """The account as a credential; None unless both are set."""
-        if not self.account_sid or not self.auth_token:
-            return None
-        return {"provider": "twilio", "accountSid": self.account_sid, "authToken": self.auth_token}
-
-
-def _byte_order(value: object) -> object:
-    wanted = str(value).strip().lower()
-    if wanted not in ("little", "big"):
-        raise ValueError(f"must be little or big, not {value!r}")
-    return wanted
-
-
-class TelnyxSettings(Section):
-    """The Telnyx account of phone numbers that name no credential."""
-
-    table: ClassVar[str] = "telnyx"
-    title: ClassVar[str] = "Telnyx"
-
-    api_key: Text | None = variable("TELNYX_API_KEY", secret=True)
-    """The API key for phone numbers that name no credential."""
-
-    public_key: Text | None = variable("TELNYX_PUBLIC_KEY")
-    """The key that the signatures of Telnyx's webhooks for those numbers are verified with, base64."""
-
-    api_url: BaseUrl = variable("TELNYX_API_URL", shown="Telnyx's own")
-    """Another address of Telnyx's API."""
-
-    byte_order: Annotated[Literal["little", "big"], BeforeValidator(_byte_order)] = variable(
-        "BARGEIN_TELNYX_BYTE_ORDER", "little"
-    )
-    """The byte order of the 16-bit samples in Telnyx's media frames: `little` or `big`."""
-
-    @property
-    def credential(self) -> dict[str, str | None] | None:
-        """The account as a credential; None if nothing is set."""
-        if not self.api_key and not self.public_key:
-            return None
-        return {"provider": "telnyx", "apiKey": self.api_key, "publicKey": self.public_key}
-
-
-class VonageSettings(Section):
-    """The Vonage account of phone numbers whose credential lacks something."""
-
-    table: ClassVar[str] = "vonage"
-    title: ClassVar[str] = "Vonage"
-
-    api_key: Text | None = variable("VONAGE_API_KEY")
-    """The API key that names the account, for phone numbers whose credential lacks something."""
-
-    api_secret: Text | None = variable("VONAGE_API_SECRET", secret=True)
-    """The secret of that API key."""
-
-    application_id: Text | None = variable("VONAGE_APPLICATION_ID")
-    """The application whose calls are made and answered."""
-
-    private_key: Text | None = variable("VONAGE_PRIVATE_KEY", secret=True)
-    r"""The private key of that application, in PEM; `\n` may stand for a line's end."""
-
-    signature_secret: Text | None = variable("VONAGE_SIGNATURE_SECRET", secret=True)
-    """The secret that the account signs its webhooks with."""
-
-    api_url: BaseUrl = variable("VONAGE_API_URL", shown="Vonage's own")
-    """A server that stands in for all of Vonage's API hosts."""
-
-    @property
-    def credential(self) -> dict[str, str] | None:
-        """The account as a credential with the fields that are set; None if nothing is set."""
-        fields = {
-            "apiKey": self.api_key,
-            "apiSecret": self.api_secret,
-            "vonageApplicationId": self.application_id,
-            "vonageApplicationPrivateKey": self.private_key,
-            "signatureSecret": self.signature_secret,
-        }
-        found = {name: value for name, value in fields.items() if value is not None}
-        return {"provider": "vonage", **found} if found else None
-
 
 SipTransport = Literal["udp", "tcp", "tls"]
 
@@ -151,7 +53,7 @@ def _rtp_ports(value: object) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-class SipSettings(Section):
+class SipSettings(CarrierSettings):
     """The SIP agent; without `BARGEIN_SIP_LISTEN` SIP is not served."""
 
     table: ClassVar[str] = "sip"
@@ -201,8 +103,8 @@ class SipSettings(Section):
     """The number of simultaneous calls above which further calls are refused."""
 
     @property
-    def is_served(self) -> bool:
-        """True if SIP is served."""
+    @override
+    def enabled(self) -> bool:
         return bool(self.listen)
 
     @property
@@ -217,7 +119,7 @@ class SipSettings(Section):
 
     @override
     def check(self) -> None:
-        if not self.is_served:
+        if not self.enabled:
             return
         if self.direct and not is_private(self.host):
             raise SettingsError(
@@ -228,6 +130,3 @@ class SipSettings(Section):
             raise SettingsError("BARGEIN_SIP_TRANSPORTS has tls: set BARGEIN_SIP_CERTIFICATE to a PEM file")
         if len(self.headers) > _MOST_SIP_HEADERS:
             raise SettingsError(f"BARGEIN_SIP_HEADERS takes {_MOST_SIP_HEADERS} names at most")
-
-
-TELEPHONY_SECTIONS: tuple[type[Section], ...] = (TwilioSettings, TelnyxSettings, VonageSettings, SipSettings)
