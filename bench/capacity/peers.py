@@ -9,8 +9,7 @@ import sys
 import anyio
 import anyio.to_thread
 
-from bargein.testing.fake_transcriber import FakeTranscriber, TranscriberScript
-from bargein.testing.fakes import WORD_MS, FakeLlm, FakeVoice, LlmScript
+from bargein.testing import WORD_MS, FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript
 
 SENTENCE = "This answer goes on and on for quite a while. "
 SENTENCES = 8

@@ -15,7 +15,7 @@ import numpy as np
 import soxr
 
 from bargein.audio.pcm import Int16Array
-from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, LlmScript
 from bargein.testing.http_peer import Exchange, HttpPeer
 from bench.interruption.conditions import RATE_HZ, SPEECH_MS, WORD_MS
 

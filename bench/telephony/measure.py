@@ -11,7 +11,7 @@ import numpy as np
 from tests.carriers.loopback import FRAME_MS, Loopback, Phone
 from tests.carriers.stage import on_the_phone
 
-from bargein.testing.fakes import LlmScript, TranscriberScript
+from bargein.testing import LlmScript, TranscriberScript
 from bench.capacity.clips import Utterance
 
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bargein.audio.beep import BeepDetector
-from bargein.testing.fakes import speech
+from bargein.testing import speech
 
 
 def tone(ms: int, *frequencies: float, rate: int = 16_000, level: float = 6000) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import Caller, Running, assistant, calling, running
 
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pytest
 
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import Caller, calling, ended, stored
 from tests.call.stage import Stage, staged, transfers
 
@@ -157,16 +157,16 @@ async def test_a_muted_customer_is_not_heard(tmp_path: Path) -> None:
         calling(stage.url, stage.speaker(firstMessageInterruptionsEnabled=True)) as caller,
     ):
         await caller.say(np.full(16_000 * 3, 5_000, dtype="<i2"))
-        hearing = await stage.transcriber.hearing(0, heard_ms=300)
+        connection = await stage.transcriber.connection(0, received_ms=300)
         await caller.send({"type": "control", "control": "mute-customer"})
-        await stage.transcriber.hearing(0, heard_ms=1300)
+        await stage.transcriber.connection(0, received_ms=1300)
         assert not caller.of("transcript", role="user")
         assert not caller.of("user-interrupted")
         await caller.send({"type": "control", "control": "unmute-customer"})
         await caller.until(lambda: caller.of("user-interrupted"))
         assert [m["transcript"] for m in caller.of("transcript", role="user")] == ["Stop now."]
     # The transcriber got silence for what was said under the mute.
-    loud = np.abs(hearing.samples[:, 0].reshape(-1, 320)[: 2000 // 20]).max(axis=1) > 1000
+    loud = np.abs(connection.samples[:, 0].reshape(-1, 320)[: 2000 // 20]).max(axis=1) > 1000
     assert loud[5]
     assert not loud[30:60].any()
     assert loud[-1]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import calling
 from tests.call.stage import staged
 

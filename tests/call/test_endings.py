@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from bargein.testing.fakes import LlmScript
+from bargein.testing import LlmScript
 from tests.call.harness import Caller, calling, ended
 from tests.call.stage import Stage, staged
 from tests.call.test_hooks import NOTE, SILENT, finals, hook, says

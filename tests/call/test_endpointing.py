@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bargein.testing.fakes import TimedReply, TranscriberScript
+from bargein.testing import TimedReply, TranscriberScript
 from tests.call.harness import Caller, calling
 from tests.call.stage import Stage, staged
 from tests.call.test_server_messages import check

@@ -13,7 +13,7 @@ import anyio
 import httpx
 import pytest
 
-from bargein.testing.fakes import FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript, VoiceScript
+from bargein.testing import FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript, VoiceScript
 from tests.call.conftest import Log
 from tests.call.harness import Caller, calling, create_call, ended, joining, stored
 from tests.call.stage import STORY, Stage, staged

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bargein.audio.pcm import level_dbfs
-from bargein.testing.fakes import TranscriberScript
+from bargein.testing import TranscriberScript
 from tests.call.clips import ask, commands
 from tests.call.harness import Caller, Sound, calling
 from tests.call.stage import Stage, staged

@@ -9,7 +9,7 @@ import pytest
 from bargein.call.record.journal import read
 from bargein.call.record.replay import replay
 from bargein.store.journals import journal_path
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 from bargein.testing.http_peer import Exchange, HttpPeer
 from tests.call.harness import Caller, calling, create_call, joining
 from tests.call.harness import ended as ended_as

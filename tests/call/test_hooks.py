@@ -9,7 +9,7 @@ from bargein.call.record.journal import read
 from bargein.call.record.replay import replay
 from bargein.ports import ToolResult
 from bargein.store.journals import journal_path
-from bargein.testing.fakes import FakeLlm, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeLlm, LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import Caller, calling
 from tests.call.harness import ended as ended_as
 from tests.call.stage import STORY, staged

@@ -12,7 +12,7 @@ import pytest
 
 from bargein.ports import SpeechChunk
 from bargein.server.calls import inbound
-from bargein.testing.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import OnlyEars, ended, joining, running, stored
 from tests.call.stage import staged
 from tests.webhooks.receiver import NEVER, Got, Receiver, as_json, response

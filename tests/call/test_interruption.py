@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript, VoiceScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript, VoiceScript
 from tests.call.clips import ask, commands
 from tests.call.harness import assistant, calling, serving
 

@@ -16,7 +16,7 @@ from bargein.call.record.journal import read
 from bargein.call.record.replay import replay
 from bargein.cli import app
 from bargein.store.journals import journal_path
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from bargein.turns import commands as told
 from tests.call.harness import Caller, calling, create_call, ended, joining, running, stored
 from tests.call.stage import STORY, Stage, staged

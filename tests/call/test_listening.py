@@ -13,7 +13,7 @@ import websockets
 
 from bargein.call.clients.listeners import Listener, Listeners
 from bargein.carriers.websocket import WebsocketLeg
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
 from tests.call.harness import assistant, calling, eventually, serving
 from tests.call.stage import goes_on_smoothly, staged
 from tests.call.test_bad_input import Deaf

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from jsonschema import Draft202012Validator
 
-from bargein.testing.fakes import LlmScript, TranscriberScript
+from bargein.testing import LlmScript, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES
 from bargein.wire.client_messages import CLIENT_MESSAGES

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from bargein.carriers.websocket import WebsocketLeg
-from bargein.testing.fakes import FakeVoice, LlmScript, VoiceScript
+from bargein.testing import FakeVoice, LlmScript, VoiceScript
 from tests.call.harness import Caller, Sound, calling
 from tests.call.stage import goes_on_smoothly, staged
 

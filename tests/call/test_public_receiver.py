@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bargein.testing.fakes import LlmScript, TranscriberScript
+from bargein.testing import LlmScript, TranscriberScript
 from tests.call.clips import ask, commands
 from tests.call.harness import joining
 from tests.call.stage import STORY, Stage, staged

@@ -18,7 +18,7 @@ from bargein.call.record.journal import read
 from bargein.call.record.replay import replay
 from bargein.store.journals import journal_path
 from bargein.store.recordings import recording_path
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, TimedReply, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, TimedReply, TranscriberScript
 from bargein.turns.commands import Play
 from tests.call.harness import CLOCK, Caller, Sound, assistant, calling, ended, stored
 from tests.call.stage import LONG_SPEECH, staged, transfers

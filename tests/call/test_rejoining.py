@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bargein.testing.fakes import TranscriberScript
+from bargein.testing import TranscriberScript
 from tests.call.harness import ended, joining, stored
 from tests.call.stage import Stage, staged
 

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from bargein.wire.assistant import ServerMessageType
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.conftest import Log
@@ -172,4 +172,4 @@ def _check_they_were_used(stage: Stage) -> None:
         assert HUSH not in json.dumps({n: v for n, v in exchange.body.items() if n != "metadata"})
     assert stage.voice.exchanges[0].headers["x-vapi-secret"] == secret("voice-secret")
     assert stage.llm.exchanges[0].headers["authorization"] == f"Bearer {secret('llm')}"  # the credential goes first
-    assert stage.transcriber.hearings[0].headers["x-vapi-secret"] == secret("transcriber-secret")
+    assert stage.transcriber.connections[0].headers["x-vapi-secret"] == secret("transcriber-secret")

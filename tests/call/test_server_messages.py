@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bargein.providers.embedded.llm import DemoModel
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.assistant import DEFAULT_SERVER_MESSAGES, FINALS_ONLY
 from tests.call.conftest import Log
@@ -210,7 +210,7 @@ async def test_a_stranger_cannot_have_this_server_reach_into_its_network(
             "server": (receiver.url, receiver.got),
             "model": (stage.llm.url, stage.llm.exchanges),
             "voice": (stage.voice.url, stage.voice.exchanges),
-            "transcriber": (stage.transcriber.url, stage.transcriber.hearings),
+            "transcriber": (stage.transcriber.url, stage.transcriber.connections),
         }
 
         async def reached() -> set[str]:

@@ -12,7 +12,7 @@ import pytest
 from bargein.call.plan.variables import Variables
 from bargein.ports import SpeechChunk
 from bargein.server.calls.recovery import WORKER_DIED
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from tests.browser.conftest import serve
 from tests.call.harness import Caller, OnlyEars, assistant, bearing, calling, ended, stored
 from tests.call.stage import ASKS, staged
@@ -157,7 +157,7 @@ class Peers:
         mine = f"Bearer {self.name}-token"
         assert self.llm.exchanges[0].headers["authorization"] == f"Bearer {self.name}-llm"
         assert {exchange.headers["authorization"] for exchange in self.voice.exchanges} == {mine}
-        assert [hearing.headers["authorization"] for hearing in self.audio_input.hearings] == [mine]
+        assert [hearing.headers["authorization"] for hearing in self.audio_input.connections] == [mine]
         assert [(got.path, got.headers["authorization"]) for got in self.api.got] == [("/hook/Ann", mine)]
         assert {got.headers["authorization"] for got in self.office.got} == {mine}
         assert len(self.office.of("tool-calls")) == 1
@@ -248,7 +248,7 @@ async def test_a_successor_cannot_reach_into_this_servers_network(tmp_path: Path
             await caller.send({"type": "handoff", "destination": {"type": "assistant", "assistant": bea}})
             await taken_over(caller)
             await caller.until_closed()
-        assert stage.llm.exchanges == stage.voice.exchanges == stage.transcriber.hearings == []
+        assert stage.llm.exchanges == stage.voice.exchanges == stage.transcriber.connections == []
         assert stage.transcriber.attempts == 0
         assert "custom" in await ended(stage.url, caller.id, "some-key")
 

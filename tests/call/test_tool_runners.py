@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from bargein.testing.fakes import LlmScript
+from bargein.testing import LlmScript
 from tests.call.harness import bearing, calling
 from tests.call.stage import Stage, staged
 from tests.tools.mcp_peer import mcp_peer

@@ -17,7 +17,7 @@ from bargein.call.tools.executor import MOST_RESULT_CHARS
 from bargein.ports import ToolCall, ToolResult
 from bargein.server.agents.tool_runners import ToolRunnerFactory
 from bargein.store.journals import journal_path
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from bargein.turns.tools.tool_calls import MOST_IN_FLIGHT
 from tests.call.harness import Caller, calling, stored
 from tests.call.harness import ended as ended_as

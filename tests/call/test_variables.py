@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bargein.call.plan.liquid import Budget, render_template
 from bargein.call.plan.variables import Variables, has_templates
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import calling, stored
 from tests.call.stage import staged
 

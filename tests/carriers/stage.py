@@ -12,7 +12,7 @@ import httpx
 import websockets
 
 from bargein.clock import LoopClock
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TranscriberScript
 from tests.call.harness import Running, assistant, eventually, running, stored
 from tests.carriers.loopback import Loopback, Phone
 from tests.published import conforms

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from bargein.server.api.sockets import CarrierSocket
-from bargein.testing.fakes import WORD_MS, LlmScript, TranscriberScript
+from bargein.testing import WORD_MS, LlmScript, TranscriberScript
 from tests.call.clips import commands
 from tests.carriers.loopback import FRAME_MS, Loopback, Phone
 from tests.carriers.loopbacks import LOOPBACKS

@@ -15,7 +15,7 @@ import pytest
 import websockets
 
 from bargein.server.telephony import call_router, outbound
-from bargein.testing.fakes import LlmScript, TimedReply, TranscriberScript
+from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import eventually
 from tests.carriers.loopback import CALLER, Loopback
 from tests.carriers.loopbacks import LOOPBACKS

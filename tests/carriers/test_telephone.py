@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bargein.call.hearing.dtmf import DtmfInput
-from bargein.testing.fakes import TimedReply, TranscriberScript
+from bargein.testing import TimedReply, TranscriberScript
 from bargein.turns.events import TranscriptReceived
 from bargein.wire.telephony import header_values, with_values
 from tests.call.test_audio_output import HandClock

@@ -20,7 +20,7 @@ from bargein.store import Store
 from bargein.store.journals import journal_path
 from bargein.store.nodes import NodeId
 from bargein.store.tables import jobs
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from bargein.turns import Plan
 from bargein.turns.events import CallStarted, Tick
 from tests.browser.conftest import Served, serve

@@ -14,7 +14,7 @@ from bargein.providers.chat import completions_url
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.http import new_client
 from bargein.providers.openai.llm import OpenAiConfig, OpenAiModel
-from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, LlmScript
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from bargein.clock import LoopClock
 from bargein.ports import Pcm16, ProviderError
 from bargein.providers.custom.stt import CustomTranscriber, CustomTranscriberConfig, CustomTranscriberStream
-from bargein.testing.fakes import FakeTranscriber, TimedReply, TranscriberScript, speech
+from bargein.testing import FakeTranscriber, TimedReply, TranscriberScript, speech
 
 pytestmark = pytest.mark.anyio
 
@@ -68,17 +68,17 @@ async def test_the_far_end_hears_both_sides_in_stereo() -> None:
     async with FakeTranscriber() as fake, calling(fake, secret="s3", headers={"X-Key": "k"}) as caller:
         for start in range(0, customer.size, 500):
             caller.stream.feed(customer[start : start + 500], assistant[start : start + 500])
-        hearing = await fake.hearing(heard_ms=100)
-    assert hearing.start == {
+        connection = await fake.connection(received_ms=100)
+    assert connection.start == {
         "type": "start",
         "encoding": "linear16",
         "container": "raw",
         "sampleRate": 16000,
         "channels": 2,
     }
-    assert (hearing.headers["x-vapi-secret"], hearing.headers["x-key"]) == ("s3", "k")
-    assert np.array_equal(hearing.samples[:, 0], customer)
-    assert np.array_equal(hearing.samples[:, 1], assistant)
+    assert (connection.headers["x-vapi-secret"], connection.headers["x-key"]) == ("s3", "k")
+    assert np.array_equal(connection.samples[:, 0], customer)
+    assert np.array_equal(connection.samples[:, 1], assistant)
 
 
 async def test_partials_and_finals_of_the_customer_are_heard() -> None:
@@ -130,10 +130,10 @@ async def test_a_lost_connection_is_made_once_more_and_nothing_waiting_is_lost()
     async with FakeTranscriber(script) as fake, calling(fake) as caller:
         caller.feed(100)
         with anyio.fail_after(5):
-            await (await fake.hearing(0)).closed.wait()
+            await (await fake.connection(0)).closed.wait()
         caller.feed(200)
         assert await caller.hears(1) == [("still here", True)]
-        assert (await fake.hearing(1)).start == (await fake.hearing(0)).start
+        assert (await fake.connection(1)).start == (await fake.connection(0)).start
     assert fake.attempts == 2
 
 
@@ -206,9 +206,9 @@ async def test_what_waits_is_bounded_and_the_newest_is_kept() -> None:
         assert len(logs) == 1
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(caller.stream.run)
-            hearing = await fake.hearing(heard_ms=500)
+            connection = await fake.connection(received_ms=500)
             tasks.cancel_scope.cancel()
-    assert np.array_equal(hearing.samples[:, 0], customer[-16 * 500 :])
+    assert np.array_equal(connection.samples[:, 0], customer[-16 * 500 :])
 
 
 @pytest.mark.timed
@@ -216,10 +216,10 @@ async def test_the_end_of_the_call_closes_the_connection() -> None:
     clock = LoopClock()
     async with FakeTranscriber() as fake:
         async with calling(fake):
-            hearing = await fake.hearing()
+            connection = await fake.connection()
             ended_ms = clock.monotonic_ms()
         with anyio.fail_after(2):
-            await hearing.closed.wait()
+            await connection.closed.wait()
     assert clock.monotonic_ms() - ended_ms < 500
 
 

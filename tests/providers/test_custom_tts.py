@@ -13,7 +13,7 @@ from bargein.clock import LoopClock
 from bargein.ports import ProviderError, SpeechChunk, SpokenWord
 from bargein.providers.custom.tts import CustomVoice, CustomVoiceConfig
 from bargein.providers.http import new_client
-from bargein.testing.fakes import WORD_MS, FakeVoice, VoiceScript, speech
+from bargein.testing import WORD_MS, FakeVoice, VoiceScript, speech
 
 pytestmark = pytest.mark.anyio
 

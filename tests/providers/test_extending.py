@@ -18,7 +18,7 @@ from bargein.ports import ChatMessage, ProviderError
 from bargein.providers.http import new_client
 from bargein.providers.interface import EmbeddedProviders, Resources, VendorSpec
 from bargein.settings import Settings
-from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, LlmScript
 from bargein.webhooks.guard import AddressGuard
 from tests.conftest import REPOSITORY
 

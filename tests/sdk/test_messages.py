@@ -12,7 +12,7 @@ import anyio
 import httpx
 import pytest
 
-from bargein.testing.fakes import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
+from bargein.testing import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
 from bargein.wire import contract
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.harness import Caller, calling, joining, stored

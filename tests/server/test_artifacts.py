@@ -18,7 +18,7 @@ import soundfile
 from bargein.call.record.journal import read
 from bargein.store.journals import call_log_path, journal_path
 from bargein.store.recordings import recording_path
-from bargein.testing.fakes import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
+from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
 from bargein.wire.artifact_urls import PRESIGNED_S, is_signed, presigned
 from tests.call.conftest import Log, log
 from tests.call.harness import Caller, assistant, bearing, calling, ended, stored

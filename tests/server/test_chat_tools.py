@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bargein.server.chats import service
-from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, LlmScript
 from tests.server.conftest import Serve
 from tests.server.test_chats import events
 from tests.tools.mcp_peer import mcp_peer

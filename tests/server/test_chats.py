@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bargein.clock import LoopClock
-from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, LlmScript
 from tests.call.harness import running
 from tests.server.conftest import OWNER, PRIVATE, PUBLIC, VISITOR, Serve
 

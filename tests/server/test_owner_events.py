@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bargein.server.api import call_deletion
-from bargein.testing.fakes import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, LlmScript
 from bargein.wire import contract
 from tests.call.harness import eventually
 from tests.published import validator

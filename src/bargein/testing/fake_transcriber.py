@@ -1,4 +1,4 @@
-"""A fake transcriber on loopback; see `bargein.testing.fakes`."""
+"""A fake transcriber: a server of Vapi's custom-transcriber protocol that answers as a script says."""
 
 import json
 import math
@@ -13,12 +13,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 _BYTES_PER_MS = 64
-"""Of stereo 16-bit audio at 16 kHz."""
+"""Bytes of a millisecond of stereo 16-bit audio at 16 kHz."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedReply:
-    """What a fake transcriber says once it has heard `at_ms` of audio."""
+    """A message that a fake transcriber sends once it has received `at_ms` of audio."""
 
     at_ms: int
     text: str
@@ -29,20 +29,20 @@ class TimedReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriberScript:
-    """How a fake transcriber answers.
+    """The behaviour of a fake transcriber.
 
     Attributes:
-        timed: replies by the audio heard.
-        utterances: for the first, second… time that the customer's level rises: partials that grow by a word in each
-            `word_ms`, and the final once it has been quiet for `quiet_ms`; after the last it begins again.
-        partials: whether it tells the words as they come; otherwise only the final.
-        level_dbfs: what counts as risen.
-        word_ms: how long a word takes.
-        quiet_ms: how long a silence ends an utterance.
-        raw: messages sent on start, as they are.
-        drop_after_ms: of audio: closes the connection, in each of the first `drops` connections.
-        refuse: the numbers of the connections, from 0, that are refused with 503.
-        stall: whether it stops reading after `start`.
+        timed: transcripts to send by the amount of audio received.
+        utterances: texts for the first, second… time that the customer's level rises: partials that grow by a word in
+            each `word_ms`, and the final once it has been quiet for `quiet_ms`; after the last the first follows.
+        partials: whether to send partials; otherwise only the final.
+        level_dbfs: level above which the customer counts as speaking.
+        word_ms: length of a word.
+        quiet_ms: length of the silence that ends an utterance.
+        raw: messages to send after `start`, unchanged.
+        drop_after_ms: amount of audio after which the connection is closed, in each of the first `drops` connections.
+        refuse: numbers of the connections, counted from 0, that are refused with 503.
+        stall: whether to stop reading after `start`.
     """
 
     timed: Sequence[TimedReply] = ()
@@ -59,21 +59,21 @@ class TranscriberScript:
 
 
 @dataclass(slots=True, eq=False)
-class Hearing:
+class TranscriberConnection:
     """One connection of a fake transcriber.
 
     Attributes:
-        headers: of the handshake, names in lower case.
+        headers: headers of the handshake, names in lower case.
         start: the first message.
-        audio: everything heard, interleaved stereo, when the fake records.
-        heard_bytes: how much that is.
-        closed: set once the connection is over.
+        audio: all audio received, interleaved stereo, if the fake records it.
+        received_bytes: amount of audio received.
+        closed: set once the connection has ended.
     """
 
     headers: dict[str, str]
     start: object = None
     audio: bytearray = field(default_factory=bytearray, repr=False)
-    heard_bytes: int = 0
+    received_bytes: int = 0
     voiced_ms: float = 0
     quiet_ms: float = 0
     words_said: int = 0
@@ -81,13 +81,13 @@ class Hearing:
     closed: anyio.Event = field(default_factory=anyio.Event)
 
     @property
-    def heard_ms(self) -> float:
-        """How much audio has come."""
-        return self.heard_bytes / _BYTES_PER_MS
+    def received_ms(self) -> float:
+        """Amount of audio received, in milliseconds."""
+        return self.received_bytes / _BYTES_PER_MS
 
     @property
     def samples(self) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
-        """What was recorded: one row a sample, column 0 the customer, column 1 the assistant."""
+        """The recorded audio: one row a sample, column 0 the customer, column 1 the assistant."""
         return np.frombuffer(bytes(self.audio), "<i2").reshape(-1, 2)
 
 
@@ -95,13 +95,13 @@ class FakeTranscriber:
     """A WebSocket server of Vapi's custom-transcriber protocol on a free port of 127.0.0.1.
 
     Args:
-        script: how it answers; may be replaced before a connection comes.
+        script: the behaviour; may be replaced before a connection is made.
         record: whether to keep the audio.
     """
 
     def __init__(self, script: TranscriberScript | None = None, *, record: bool = True) -> None:
         self.script = script or TranscriberScript()
-        self.hearings: list[Hearing] = []
+        self.connections: list[TranscriberConnection] = []
         self.attempts = 0
         self._record = record
         self._server: Server | None = None
@@ -109,7 +109,7 @@ class FakeTranscriber:
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
-            self._hear,
+            self._serve,
             "127.0.0.1",
             0,
             process_request=self._admit,
@@ -126,88 +126,94 @@ class FakeTranscriber:
 
     @property
     def url(self) -> str:
-        """As in `CustomTranscriber.server.url`."""
+        """The URL, for `CustomTranscriber.server.url`."""
         if self._server is None:
-            raise RuntimeError("it is not running")
+            raise RuntimeError("the fake transcriber is not running")
         return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}/listen"
 
-    async def hearing(self, number: int = 0, *, heard_ms: float = 0, within_s: float = 5.0) -> Hearing:
-        """Wait for the connection with this number, counted from 0, and for so much audio on it.
+    async def connection(
+        self, number: int = 0, *, received_ms: float = 0, within_s: float = 5.0
+    ) -> TranscriberConnection:
+        """Wait for the connection with this number, counted from 0, and for this amount of audio on it.
 
         Raises:
-            TimeoutError: it did not come.
+            TimeoutError: this did not happen within `within_s`.
         """
         with anyio.fail_after(within_s):
-            while len(self.hearings) <= number or self.hearings[number].heard_ms < heard_ms:
+            while len(self.connections) <= number or self.connections[number].received_ms < received_ms:
                 await self._changed.wait()
-        return self.hearings[number]
+        return self.connections[number]
 
     def _admit(self, connection: ServerConnection, _request: Request) -> Response | None:
         self.attempts += 1
         return connection.respond(503, "as scripted") if self.attempts - 1 in self.script.refuse else None
 
-    async def _hear(self, socket: ServerConnection) -> None:
+    async def _serve(self, socket: ServerConnection) -> None:
         script = self.script
         headers = {} if socket.request is None else {k.lower(): v for k, v in socket.request.headers.raw_items()}
-        hearing = Hearing(headers)
+        connection = TranscriberConnection(headers)
         try:
-            hearing.start = json.loads(await socket.recv())
-            self.hearings.append(hearing)
-            self._tell()
+            connection.start = json.loads(await socket.recv())
+            self.connections.append(connection)
+            self._notify()
             for message in script.raw:
                 await socket.send(message)
             if script.stall:
                 await socket.wait_closed()
             async for data in socket:
                 if isinstance(data, bytes):
-                    await self._take(socket, script, hearing, data)
+                    await self._handle_audio(socket, script, connection, data)
         except ConnectionClosed:
             return
         finally:
-            hearing.closed.set()
-            self._tell()
+            connection.closed.set()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def _take(self, socket: ServerConnection, script: TranscriberScript, hearing: Hearing, data: bytes) -> None:
-        before_ms = hearing.heard_ms
-        hearing.heard_bytes += len(data)
+    async def _handle_audio(
+        self, socket: ServerConnection, script: TranscriberScript, connection: TranscriberConnection, data: bytes
+    ) -> None:
+        before_ms = connection.received_ms
+        connection.received_bytes += len(data)
         if self._record:
-            hearing.audio += data
-        self._tell()
+            connection.audio += data
+        self._notify()
         for reply in script.timed:
-            if before_ms < reply.at_ms <= hearing.heard_ms:
+            if before_ms < reply.at_ms <= connection.received_ms:
                 await _say(socket, reply.text, reply.kind, reply.channel, reply.confidence)
         if script.utterances:
-            await _follow(socket, script, hearing, data)
+            await _follow(socket, script, connection, data)
         if (
             script.drop_after_ms is not None
-            and hearing.heard_ms >= script.drop_after_ms
-            and self.hearings.index(hearing) < script.drops
+            and connection.received_ms >= script.drop_after_ms
+            and self.connections.index(connection) < script.drops
         ):
             await socket.close(1011)
 
 
-async def _follow(socket: ServerConnection, script: TranscriberScript, hearing: Hearing, data: bytes) -> None:
+async def _follow(
+    socket: ServerConnection, script: TranscriberScript, connection: TranscriberConnection, data: bytes
+) -> None:
     customer = np.frombuffer(data, "<i2")[0::2].astype(np.float32)
     level = 20 * math.log10(max(1.0, float(np.sqrt(np.mean(customer**2)))) / 32768) if customer.size else -96.0
-    words = script.utterances[hearing.utterance % len(script.utterances)].split()
+    words = script.utterances[connection.utterance % len(script.utterances)].split()
     length_ms = len(data) / _BYTES_PER_MS
     if level > script.level_dbfs:
-        hearing.voiced_ms += length_ms
-        hearing.quiet_ms = 0
-        known = min(len(words), 1 + int(hearing.voiced_ms // script.word_ms))
-        if known > hearing.words_said:
-            hearing.words_said = known
+        connection.voiced_ms += length_ms
+        connection.quiet_ms = 0
+        known = min(len(words), 1 + int(connection.voiced_ms // script.word_ms))
+        if known > connection.words_said:
+            connection.words_said = known
             if script.partials:
                 await _say(socket, " ".join(words[:known]), "partial", "customer")
-    elif hearing.words_said:
-        hearing.quiet_ms += length_ms
-        if hearing.quiet_ms >= script.quiet_ms:
-            hearing.voiced_ms = hearing.quiet_ms = hearing.words_said = 0
-            hearing.utterance += 1
+    elif connection.words_said:
+        connection.quiet_ms += length_ms
+        if connection.quiet_ms >= script.quiet_ms:
+            connection.voiced_ms = connection.quiet_ms = connection.words_said = 0
+            connection.utterance += 1
             await _say(socket, " ".join(words), "final", "customer")
 
 

@@ -1,7 +1,14 @@
-"""A small HTTP/1.1 server on loopback whose answers can be cut, held back and broken off at will.
+"""A small HTTP/1.1 server on 127.0.0.1 whose responses can be delayed, cut short and broken off.
 
-It is made for fakes: it reads requests with a Content-Length, answers in chunks, keeps connections alive, and sees at
-once when the client goes away. It costs next to nothing, so that a load test measures the server, not its peers.
+It is made for fakes: it reads requests with a Content-Length, answers in chunks, keeps connections alive, and notices
+at once when the client disconnects. It uses little CPU, so that a load test measures the server and not its fakes.
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.respond(200, b'{"results": []}', content_type="application/json")
+
+    async with HttpPeer(answer) as peer:
+        ...  # a client of peer.origin
+        request = await peer.exchange(0)
 """
 
 import json
@@ -25,16 +32,16 @@ class _PeerGoneError(BargeinError):
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One request and what became of its answer.
+    """One request and the state of its response.
 
     Attributes:
-        path: with the query.
-        headers: names in lower case.
-        body: the request's JSON.
-        gone: set once the client has closed the connection before the answer was complete.
-        done: set once the answer is over, however it ended.
-        sent_bytes: how much of the body was handed to the socket.
-        deaf: whether the answer goes on although the client is gone.
+        path: path of the request, with its query.
+        headers: headers of the request, names in lower case.
+        body: the request's parsed JSON; None without a body.
+        gone: set if the client closed the connection before the response was complete.
+        done: set once the response has ended, completely or not.
+        sent_bytes: bytes of the body written to the socket.
+        deaf: whether the response continues after the client has disconnected.
     """
 
     path: str
@@ -48,11 +55,11 @@ class Exchange:
     keep_alive: bool = True
 
     async def respond(self, status: int, body: bytes = b"", **headers: str) -> None:
-        """Answer at once with a whole body; underscores in the names of headers become hyphens."""
+        """Send a whole response; underscores in the names of headers become hyphens."""
         await self._send_head(status, {**headers, "content_length": str(len(body))}, body)
 
     async def start(self, content_type: str | None, first: bytes = b"") -> None:
-        """Begin an answer of unknown length, with its first piece."""
+        """Begin a chunked response, with the first piece of its body."""
         named = {} if content_type is None else {"content_type": content_type}
         await self._send_head(200, {**named, "transfer_encoding": "chunked"}, _chunk(first))
         self.sent_bytes += len(first)
@@ -64,16 +71,16 @@ class Exchange:
             self.sent_bytes += len(data)
 
     async def end(self) -> None:
-        """Complete the answer."""
+        """Complete the response."""
         await self._write(b"0\r\n\r\n")
 
     async def die(self) -> None:
-        """Promise more and close the connection in the middle of it."""
+        """Announce a chunk and close the connection in the middle of it."""
         await self._write(b"400\r\nhalf of it")
         self.keep_alive = False
 
     async def _send_head(self, status: int, headers: dict[str, str], tail: bytes) -> None:
-        head = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Whatever')}"]
+        head = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}"]
         head += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         await self._write("\r\n".join(head).encode() + b"\r\n\r\n" + tail)
 
@@ -89,12 +96,12 @@ class Exchange:
 
 
 class HttpPeer:
-    """A server on a free port of 127.0.0.1, from `async with` to its end.
+    """A server on a free port of 127.0.0.1 that runs while its `async with` block does.
 
     Args:
-        answer: is called with each `Exchange` and answers it; cancelled when the client goes away, unless the exchange
-            is `deaf`.
-        record: whether to remember the exchanges; a load test need not.
+        answer: coroutine function that answers an `Exchange`; cancelled when the client disconnects, unless the
+            exchange is `deaf`.
+        record: whether to keep the requests in `exchanges`; a load test needs none of them.
     """
 
     def __init__(self, answer: Callable[[Exchange], Awaitable[None]], *, record: bool = True) -> None:
@@ -127,7 +134,7 @@ class HttpPeer:
         """Wait for the request with this number, counted from 0.
 
         Raises:
-            TimeoutError: it did not come.
+            TimeoutError: it was not received within `within_s`.
         """
         with anyio.fail_after(within_s):
             while len(self.exchanges) <= number:

@@ -1,4 +1,4 @@
-"""Settings for tests and benchmarks, by short names."""
+"""Settings for tests and benchmarks, from short names and without the environment."""
 
 from bargein.configuration import extension_sections
 from bargein.settings import CORE_SECTIONS, Section, Settings
@@ -8,8 +8,8 @@ def make_settings(**values: object) -> Settings:
     """Make settings without reading the environment.
 
     Args:
-        values: by field name for the server's own sections (`api_key="…"`), by table and field name for those of
-            carriers and vendors (`sip_listen="…"`), or a whole section under any name.
+        values: fields of the server's own sections by name (`api_key="…"`), fields of the carriers' and vendors'
+            sections by table and name (`sip_listen="…"`), or whole sections under any name.
 
     Raises:
         TypeError: there is no such setting.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bargein.testing.fakes import WORD_MS, LlmScript, TranscriberScript
+from bargein.testing import WORD_MS, LlmScript, TranscriberScript
 from tests.call.clips import commands
 from tests.carriers.loopback import FRAME_MS, Loopback
 from tests.carriers.sip.loopback import SipLoopback, UriLoopback
