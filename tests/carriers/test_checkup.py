@@ -22,7 +22,7 @@ from bargein.server.telephony import checkup
 from bargein.server.telephony.checkup import examine_telephony
 from bargein.testing.settings import make_settings
 from tests.call.harness import running
-from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN
+from tests.carriers.twilio.loopback import ACCOUNT, NUMBER, TOKEN
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from bargein.clock import LoopClock, iso_from_epoch_ms
 from tests.call.harness import eventually, running
 from tests.carriers.loopback import CALLER
 from tests.carriers.stage import House, on_the_phone
-from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN, TwilioLoopback
+from tests.carriers.twilio.loopback import ACCOUNT, NUMBER, TOKEN, TwilioLoopback
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from tests.call.test_audio_output import HandClock
 from tests.call.test_inbound import Speaking
 from tests.carriers.loopback import CALLER, Hook
 from tests.carriers.stage import on_the_phone
-from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TwilioLoopback
+from tests.carriers.twilio.loopback import ACCOUNT, NUMBER, TwilioLoopback
 from tests.webhooks.receiver import Receiver
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from bargein.carriers.twilio import twiml
 from bargein.carriers.twilio.carrier import TwilioCarrier, _account
 from bargein.carriers.twilio.codec import TwilioCodec
 from bargein.ports import CarrierError
-from tests.carriers.twilio_loopback import ACCOUNT, NUMBER, TOKEN
+from tests.carriers.twilio.loopback import ACCOUNT, NUMBER, TOKEN
 
 URL = "https://voice.example/carrier/twilio/n1/status"
 OWN = {"provider": "twilio", "number": NUMBER, "twilioAccountSid": ACCOUNT, "twilioAuthToken": TOKEN}
