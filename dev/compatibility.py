@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import httpx
 
-from bargein.call.tools.declarations import INSIDE
+from bargein.call.tools.declarations import BUILTIN_TYPES
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.providers.interface import CANNOT_START, EmbeddedProviders
@@ -290,7 +290,7 @@ def tools() -> Table:
 def _tool(kind: str) -> tuple[str, str]:
     if kind in evidence.TOOLS:
         return evidence.NOTES.get(kind, "works"), f"`{evidence.TOOLS[kind]}`"
-    if kind in INSIDE:
+    if kind in BUILTIN_TYPES:
         return "kept; the model gets an error when it calls it", ""
     return "kept; a call of it goes to its `server`, or the model gets an error", ""
 

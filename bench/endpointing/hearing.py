@@ -11,9 +11,9 @@ import anyio
 import numpy as np
 
 from bargein.audio.pcm import Float32Array, Int16Array
-from bargein.call.hearing.audio_input import AssistantTap, AudioInput
-from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, of_turn
-from bargein.ports import Hear, TurnPause
+from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
+from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, runs_of_turn
+from bargein.ports import TranscriptCallback, TurnPause
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.vad import Memory, SileroDetector
 from bargein.turns.commands import JudgePause
@@ -70,7 +70,7 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPau
     return TurnPause(
         said=question.said,
         caller=turn.sound[begin:end],
-        runs=of_turn(runs, question.after_ms, question.offset_ms),
+        runs=runs_of_turn(runs, question.after_ms, question.offset_ms),
     )
 
 
@@ -148,7 +148,7 @@ class _Transcriber:
     def __init__(self, decoding: _Decoding) -> None:
         self._decoding = decoding
 
-    def open(self, hear: Hear) -> MoonshineStream:
+    def open(self, hear: TranscriptCallback) -> MoonshineStream:
         return MoonshineStream(self._decoding, hear)
 
 
@@ -183,11 +183,11 @@ class Hearing:
             leg,  # pyright: ignore[reportArgumentType] - it is only heard
             detector=_Detector(self._detector),
             transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept)),
-            tap=AssistantTap(leg, nothing),  # pyright: ignore[reportArgumentType]
+            reference=PlayoutReference(leg, nothing),  # pyright: ignore[reportArgumentType]
             now_ms=lambda: clock.now_ms,
             post=post,
-            watch=nothing,
-            overhear=nothing,
+            on_probability=nothing,
+            on_audio=nothing,
             record=nothing,
         )
         try:
@@ -206,7 +206,7 @@ class Hearing:
                 await settle()
                 for number in range(turn.sound.size // samples):
                     await clock.go_on((number + 1) * _FRAME_MS)
-                    ears.hear(turn.sound[number * samples :][:samples].tobytes())
+                    ears.receive(turn.sound[number * samples :][:samples].tobytes())
                     await settle()
                 tasks.cancel_scope.cancel()
         return events

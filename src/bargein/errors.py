@@ -6,7 +6,7 @@ one of these.
     BargeinError
         OddPcmError  (audio.pcm)
         FloodError  (call.hearing.audio_input)
-        RulesError  (call.plan.compile)
+        PlanError  (call.plan.compile)
         HookError  (call.plan.hooks)
         TemplateError  (call.plan.liquid)
         ExplainError  (call.record.explain)
@@ -24,7 +24,7 @@ one of these.
         ServerError  (ports.errors)
             StatusError  (webhooks.backoff)
         StoreError  (ports.errors)
-            StoreAwayError  (ports.errors)
+            StoreUnavailableError  (ports.errors)
             StoreFullError  (ports.errors)
         StreamError  (providers.http)
         AssemblyError  (server.agents.assemble)

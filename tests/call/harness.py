@@ -44,7 +44,7 @@ class OnlyEars:
 
     def __init__(self) -> None:
         self.detector: VoiceDetector = SileroDetector()
-        self.judge: InterruptionClassifier | None = None
+        self.interruption_classifier: InterruptionClassifier | None = None
         self.end_of_turn_detector: EndOfTurnDetector | None = None
 
     @property

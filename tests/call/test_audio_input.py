@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bargein.audio.pcm import Float32Array
-from bargein.call.hearing.audio_input import AssistantTap, AudioInput
+from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
 from bargein.ports import Pcm16
 
 
@@ -35,11 +35,11 @@ class Listening:
             leg,
             detector=cast("Any", self),
             transcriber=cast("Any", self),
-            tap=AssistantTap(leg, nothing),
+            reference=PlayoutReference(leg, nothing),
             now_ms=lambda: self.now_ms,
             post=nothing,
-            watch=nothing,
-            overhear=nothing,
+            on_probability=nothing,
+            on_audio=nothing,
             record=lambda pcm, at_ms: self.recorded.append((at_ms, pcm.size)),
         )
 
@@ -55,7 +55,7 @@ class Listening:
 
     def frame(self, at_ms: float, ms: int = 20) -> None:
         self.now_ms = at_ms
-        self.audio_input.hear(np.ones(ms * self.rate_hz // 1000, np.int16).tobytes())
+        self.audio_input.receive(np.ones(ms * self.rate_hz // 1000, np.int16).tobytes())
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000])

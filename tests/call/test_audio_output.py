@@ -90,8 +90,8 @@ class Overheard:
             self.clock,
             50_000.0,
             self.posted.append,
-            overhear=self.overheard,
-            silenced=self.silent_from.append,
+            on_sent=self.overheard,
+            on_silenced=self.silent_from.append,
         )
 
     def overheard(self, data: bytes, at_ms: float) -> None:
@@ -156,14 +156,14 @@ def test_what_counts_as_heard_follows_the_marks() -> None:
     far.clock.until(50_150)
     first, second = far.leg.marks[:2]
     assert heard(far) == (20, False), "nothing has come back: no more than up to the first mark"
-    assert far.audio_output.reached(first)
+    assert far.audio_output.mark_reached(first)
     far.clock.until(50_190)
     assert heard(far) == (60, False)
-    assert far.audio_output.reached(second)
+    assert far.audio_output.mark_reached(second)
     assert heard(far) == (220, False)
     far.clock.until(50_700)
     assert heard(far) == (420, False)
-    assert far.audio_output.reached(far.leg.marks[-1])
+    assert far.audio_output.mark_reached(far.leg.marks[-1])
     assert heard(far) == (500, True)
     assert far.posted[-1] == Played(700, "one", 500, drained=True), "the end is told at once"
 
@@ -177,7 +177,7 @@ def test_marks_of_a_cut_reply_count_for_nothing() -> None:
     far.say("two", 1000)
     assert not any(map(far.audio_output.reached, [*old, "", "2", "2-", "2-x", "3-160", "2-" + "9" * 5000, "2-\u0663"]))
     assert heard(far)[0] == 0
-    assert far.audio_output.reached(far.leg.marks[len(old)])
+    assert far.audio_output.mark_reached(far.leg.marks[len(old)])
 
 
 def test_marks_that_never_come_keep_no_reply_from_its_end() -> None:

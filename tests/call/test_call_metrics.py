@@ -27,7 +27,7 @@ class Measured:
     def __init__(self, plan: Plan | None = None) -> None:
         self.call = Call(plan or waiting())
         self.told: list[tuple[str, TurnLatency | None]] = []
-        self.measures = CallMetrics(lambda what, latency: self.told.append((what, latency)))
+        self.metrics = CallMetrics(lambda what, latency: self.told.append((what, latency)))
 
     def feed(self, *events: Event) -> "Measured":
         for event in events:
@@ -35,7 +35,7 @@ class Measured:
             self.call.feed(event)
             for one in self.call.events[done:]:  # the ticks that were due before it, then it
                 before, commands = step(before, one, self.call.plan)
-                self.measures.take(before.now_ms, one, commands)
+                self.metrics.apply(before.now_ms, one, commands)
             assert before == self.call.state
         return self
 
@@ -65,15 +65,15 @@ class Measured:
 
 def test_the_parts_of_a_turn_lie_end_to_end() -> None:
     measured = Measured().asks().until(1340).answers(text_ms=1640, audio_ms=1900)
-    assert measured.measures.turns == [TurnLatency(transcriber=240, endpointing=100, model=300, voice=260, turn=900)]
-    assert measured.told == [("turn", measured.measures.turns[0])]
+    assert measured.metrics.turns == [TurnLatency(transcriber=240, endpointing=100, model=300, voice=260, turn=900)]
+    assert measured.told == [("turn", measured.metrics.turns[0])]
 
 
 def test_an_answer_that_is_held_back_takes_as_long_as_it_is_heard_later() -> None:
     measured = Measured(waiting(wait_ms=1000)).asks().until(1340).answers(text_ms=1640, audio_ms=1900)
-    assert not measured.measures.turns
+    assert not measured.metrics.turns
     measured.until(2340)
-    assert measured.measures.turns == [TurnLatency(240, 100, 300, 260, turn=1340)]
+    assert measured.metrics.turns == [TurnLatency(240, 100, 300, 260, turn=1340)]
 
 
 def test_words_that_came_before_the_voice_ended_cost_nothing() -> None:
@@ -85,7 +85,7 @@ def test_words_that_came_before_the_voice_ended_cost_nothing() -> None:
     )
     waits_ms = measured.call.plan.words_grace_ms
     measured.until(1000 + waits_ms).answers(text_ms=1100 + waits_ms, audio_ms=1200 + waits_ms).until(5000)
-    (turn,) = measured.measures.turns
+    (turn,) = measured.metrics.turns
     assert (turn.transcriber, turn.endpointing) == (0, waits_ms)
 
 
@@ -103,16 +103,16 @@ def test_what_answers_nobody_is_no_turn() -> None:
     measured.answers(text_ms=1200, audio_ms=1300)
     assert measured.call.state.reply is not None
     assert measured.call.state.reply.audible_ms is not None
-    assert measured.measures.turns == []
+    assert measured.metrics.turns == []
 
 
 def test_a_cut_counts_and_so_does_its_recovery() -> None:
     measured = Measured().asks().until(1340).answers(text_ms=1640, audio_ms=1900)
     measured.feed(Played(2500, measured.turn_id, 600), VoiceStarted(2620, 2590)).until(2800)
-    assert measured.measures.assistant_interrupted == 1
+    assert measured.metrics.assistant_interrupted == 1
     measured.feed(VoiceStopped(2850, 2810), TranscriptReceived(3000, "", final=True)).until(8000)
-    assert measured.measures.resumed == 1
-    assert measured.measures.user_interrupted == 0
+    assert measured.metrics.resumed == 1
+    assert measured.metrics.user_interrupted == 0
     assert [what for what, _ in measured.told] == ["turn", "assistant-interrupted", "decided stopped", "resumed"]
 
 
@@ -121,9 +121,9 @@ def test_an_answer_that_began_in_the_callers_voice_cut_the_caller() -> None:
     assert measured.call.state.reply is not None
     assert measured.call.state.reply.audible_ms == 1900
     measured.feed(VoiceStarted(1925, 1890))
-    assert (measured.measures.user_interrupted, measured.measures.assistant_interrupted) == (1, 0)
+    assert (measured.metrics.user_interrupted, measured.metrics.assistant_interrupted) == (1, 0)
     measured.until(3000)
-    assert measured.measures.assistant_interrupted == 1, "and the caller went on"
+    assert measured.metrics.assistant_interrupted == 1, "and the caller went on"
 
 
 def test_an_answer_that_was_dropped_unheard_is_no_turn() -> None:
@@ -135,8 +135,8 @@ def test_an_answer_that_was_dropped_unheard_is_no_turn() -> None:
         TranscriptReceived(2400, "over there?", final=True),
     )
     measured.until(2500).answers(text_ms=2600, audio_ms=2700).until(2900)
-    assert measured.measures.turns == [TurnLatency(130, 100, 100, 100, turn=630)], "waitSeconds is 0.4"
-    assert measured.measures.assistant_interrupted == 1, "tokens of it were out"
+    assert measured.metrics.turns == [TurnLatency(130, 100, 100, 100, turn=630)], "waitSeconds is 0.4"
+    assert measured.metrics.assistant_interrupted == 1, "tokens of it were out"
 
 
 def test_as_vapis_object() -> None:
@@ -183,7 +183,7 @@ def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
     kept, turn = call.told
     assert kept == ("draft-kept", None)
     assert turn[1] == TurnLatency(transcriber=240, endpointing=800, model=0, voice=100, turn=1140)
-    assert call.measures.drafts_kept == 1
+    assert call.metrics.drafts_kept == 1
 
 
 def test_drafts_in_vain_are_counted() -> None:
@@ -196,5 +196,5 @@ def test_drafts_in_vain_are_counted() -> None:
     )
     call.feed(VoiceStarted(1500, 1480))
     assert call.told == [("draft-discarded", None)]
-    assert call.measures.drafts_discarded == 1
-    assert call.measures.turns == []
+    assert call.metrics.drafts_discarded == 1
+    assert call.metrics.turns == []

@@ -22,7 +22,7 @@ from bargein.audio import pcm
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.plan.compile import compile_plan
 from bargein.call.session import CallSession
-from bargein.ports import Unrecorded
+from bargein.ports import NullRecorder
 from bargein.wire.assistant import Assistant
 
 FRAME_MS = 20
@@ -115,7 +115,7 @@ async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
     archive, clock = Archive(), StageClock()
     providers = Providers(detector=Loudness(), transcriber=Deaf(), model=StageModel("Go on."), voice=voice)
     session = CallSession(
-        setup, providers, leg, clock=clock, records=archive, sink=archive, recorder=Unrecorded()
+        setup, providers, leg, clock=clock, records=archive, sink=archive, recorder=NullRecorder()
     )  # fmt: skip
     quiet = np.zeros(16 * FRAME_MS, dtype=np.float32)
     loud = 0.3 * np.sin(np.arange(16 * FRAME_MS) / 5, dtype=np.float32)
@@ -124,7 +124,7 @@ async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
         for _ in range((sounding_ms + 1500) // FRAME_MS):
             await anyio.sleep(FRAME_MS / 1000)
             speaks = told.heard_ms >= sounding_ms and told.counting
-            session.hear(leg.encode(pcm.from_float(loud if speaks else quiet)))
+            session.receive_audio(leg.encode(pcm.from_float(loud if speaks else quiet)))
         session.hang_up("customer-ended-call")
 
 

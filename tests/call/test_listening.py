@@ -123,13 +123,13 @@ async def test_twenty_listeners_and_a_deaf_one_cost_the_call_nothing(tmp_path: P
 async def test_sound_that_the_last_listener_missed_is_not_played_to_the_next() -> None:
     listeners, first, second = Listeners(), list[bytes](), list[bytes]()
     one, other = np.full(320, 1, np.int16), np.full(320, 2, np.int16)
-    leave = listeners.join(Listener(first.append, str))
-    listeners.hear(one, one)
+    leave = listeners.add(Listener(first.append, str))
+    listeners.send_audio(one, one)
     leave()
-    listeners.hear(one, one)
-    listeners.join(Listener(second.append, str))
+    listeners.send_audio(one, one)
+    listeners.add(Listener(second.append, str))
     for _ in range(5):
-        listeners.hear(other, one)
+        listeners.send_audio(other, one)
     assert not first
     (frame,) = second
     assert np.frombuffer(frame, "<i2").reshape(-1, 2).tolist() == [[2, 1]] * 1600

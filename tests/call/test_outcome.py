@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bargein.call.record.outcome import CallSummary, artifact_of, plan_of, record_of
+from bargein.call.record.outcome import CallSummary, artifact_of, artifact_plan_of, ended_fields
 from bargein.store.journals import journal_path
 from bargein.turns import State
 from bargein.turns.commands import EndCall, Remember
@@ -28,9 +28,9 @@ HISTORY = (
 
 def told(history: tuple[Remember, ...] = HISTORY) -> CallSummary:
     account = CallSummary()
-    account.take(State(call_id="an-id", now_ms=3500, history=HISTORY), Tick(3500), HISTORY)
+    account.apply(State(call_id="an-id", now_ms=3500, history=HISTORY), Tick(3500), HISTORY)
     state = State(call_id="an-id", now_ms=4000, history=history)
-    account.take(state, HangUp(4000, "customer-ended-call"), (EndCall("customer-ended-call"),))
+    account.apply(state, HangUp(4000, "customer-ended-call"), (EndCall("customer-ended-call"),))
     return account
 
 
@@ -109,10 +109,13 @@ def test_the_values_of_the_call() -> None:
 
 
 def test_the_legacy_field_counts_where_the_plan_says_nothing() -> None:
-    assert plan_of({"recordingEnabled": False}).recording_enabled is False
-    assert plan_of({"recordingEnabled": False, "artifactPlan": {"recordingEnabled": True}}).recording_enabled is True
-    assert plan_of({"artifactPlan": {"recordingEnabled": True}}).recording_enabled is True
-    assert plan_of({}).recording_enabled is None
+    assert artifact_plan_of({"recordingEnabled": False}).recording_enabled is False
+    assert (
+        artifact_plan_of({"recordingEnabled": False, "artifactPlan": {"recordingEnabled": True}}).recording_enabled
+        is True
+    )
+    assert artifact_plan_of({"artifactPlan": {"recordingEnabled": True}}).recording_enabled is True
+    assert artifact_plan_of({}).recording_enabled is None
 
 
 async def test_a_journal_gives_the_artifact_of_the_live_call(tmp_path: Path) -> None:
@@ -124,7 +127,7 @@ async def test_a_journal_gives_the_artifact_of_the_live_call(tmp_path: Path) -> 
     assert account.ended is not None
     assert account.ended.reason == record["endedReason"]
     first = record["messages"][0]
-    again = record_of(
+    again = ended_fields(
         record,
         record["assistant"],
         account,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bargein.audio.voice import VoiceEdge
-from bargein.call.hearing.overlap import AGES_MS, LEAD_MS, Overlaps
-from bargein.ports import InterruptionScore, Overlap, ProviderError
+from bargein.call.hearing.overlap import AGES_MS, LEAD_MS, OverlapTracker
+from bargein.ports import InterruptionScore, OverlappingSpeech, ProviderError
 from bargein.turns.events import Event, InterruptionJudged
 
 pytestmark = pytest.mark.anyio
@@ -22,14 +22,14 @@ PER_MS = 16
 class Judge:
     """Remembers what it was asked."""
 
-    asked: list[Overlap] = field(default_factory=list)
+    asked: list[OverlappingSpeech] = field(default_factory=list)
     broken: bool = False
 
-    async def judge(self, overlap: Overlap) -> InterruptionScore:
+    async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
         self.asked.append(overlap)
         if self.broken:
             raise ProviderError("no model", ended_reason="pipeline-error-vapi-transcriber-failed")
-        return InterruptionScore(floor=overlap.age_ms / 1000, echo=0.25)
+        return InterruptionScore(interruption=overlap.age_ms / 1000, echo=0.25)
 
 
 class Call:
@@ -40,7 +40,7 @@ class Call:
         self.posted: list[Event] = []
         self.wanted = wanted
         self.now_ms = 0.0
-        self.overlaps = Overlaps(
+        self.overlaps = OverlapTracker(
             self.judge, wanted=lambda: self.wanted, now_ms=lambda: self.now_ms, post=self.posted.append
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bargein.audio.voice import VoiceEdge
-from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Pauses, joined, of_turn
+from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, PauseTracker, bridge_dips, runs_of_turn
 from bargein.ports import ProviderError, TurnPause
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import PauseJudged
@@ -26,7 +26,7 @@ class Judge:
     asked: list[TurnPause] = field(default_factory=list)
     broken: bool = False
 
-    async def judge(self, pause: TurnPause) -> float:
+    async def predict(self, pause: TurnPause) -> float:
         self.asked.append(pause)
         if self.broken:
             raise ProviderError("no model", ended_reason="pipeline-error-vapi-transcriber-failed")
@@ -40,7 +40,7 @@ class Call:
         self.judge = Judge()
         self.posted: list[PauseJudged] = []
         self.now_ms = 0.0
-        self.pauses = Pauses(self.judge if judge else None, now_ms=lambda: self.now_ms, post=self.posted.append)
+        self.pauses = PauseTracker(self.judge if judge else None, now_ms=lambda: self.now_ms, post=self.posted.append)
 
     def hear(self, until_ms: int) -> None:
         while self.now_ms < until_ms:
@@ -139,5 +139,5 @@ async def test_memory_is_bounded() -> None:
 
 
 def test_dips_that_speech_has_of_itself_end_no_run() -> None:
-    assert joined([(0, 100), (180, 300), (450, 500)]) == [(0, 300), (450, 500)]
-    assert of_turn([(0, 100), (180, 300), (450, 500)], 300, 900) == ((450, 500),)
+    assert bridge_dips([(0, 100), (180, 300), (450, 500)]) == [(0, 300), (450, 500)]
+    assert runs_of_turn([(0, 100), (180, 300), (450, 500)], 300, 900) == ((450, 500),)

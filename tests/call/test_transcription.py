@@ -42,7 +42,7 @@ class Call:
     def post(self, event: Any) -> None:
         self.posted.append(event)
 
-    def listen_with(self, stream: Any) -> None:
+    def switch_transcriber(self, stream: Any) -> None:
         self.transcription = stream
 
 
@@ -60,7 +60,7 @@ async def test_what_failed_is_told_and_a_successor_is_run(error: Exception, told
         await anyio.wait_all_tasks_blocked()
         assert [(one.reason, one.detail) for one in call.posted] == [told]
         assert call.transcription.over
-        call.transcription.recast(cast("Any", other))
+        call.transcription.switch_transcriber(cast("Any", other))
         with anyio.fail_after(1):
             await other.begun.wait()
         assert not call.transcription.over
@@ -72,7 +72,7 @@ async def test_one_that_works_is_ended_when_another_takes_its_place() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call.transcription.run)
         await call.transcription.begun.wait()
-        call.transcription.recast(cast("Any", other))
+        call.transcription.switch_transcriber(cast("Any", other))
         with anyio.fail_after(1):
             await other.begun.wait()
         tasks.cancel_scope.cancel()

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from bargein.fleet import ledger as fleet_ledger
 from bargein.fleet.ledger import Ledger
-from bargein.ports import StoreAwayError
+from bargein.ports import StoreUnavailableError
 from tests.call.harness import eventually
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ class Book:
     async def _write(self, step: str, call_id: str, changes: dict[str, Any]) -> None:
         await anyio.lowlevel.checkpoint()
         if self.away:
-            raise StoreAwayError("away")
+            raise StoreUnavailableError("away")
         if call_id == "bad":
             raise ValueError("no database takes this")
         self.written.append((step, call_id, changes))

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
-from bargein.ports import StoreAwayError
+from bargein.ports import StoreUnavailableError
 from bargein.server.api.services import Services
 from bargein.server.app import create_app
 from bargein.testing.settings import make_settings
@@ -107,7 +107,7 @@ async def test_a_server_waits_for_a_database_that_starts_beside_it(cluster: Clus
 async def test_a_server_whose_database_does_not_come_says_so(tmp_path: Path) -> None:
     nowhere = f"postgresql://ada:hush-hush@/x?host={tmp_path}"
     app = create_app(make_settings(data_dir=tmp_path, database_url=nowhere, database_wait_s=0))
-    with pytest.raises(StoreAwayError) as caught:
+    with pytest.raises(StoreUnavailableError) as caught:
         async with app.router.lifespan_context(app):
             pass
     assert app.state.start_error == "The database cannot be reached. Try again."

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bargein.clock import LoopClock
-from bargein.ports import StoreAwayError
+from bargein.ports import StoreUnavailableError
 from bargein.store import Query, Store, journals
 from tests.postgres import Cluster
 from tests.programs import needs
@@ -71,11 +71,11 @@ async def test_postgres_may_go_and_come_back(cluster: Cluster, tmp_path: Path) -
             made = await store.tools.create({"type": "endCall"})
             cluster.stop()
             try:
-                with pytest.raises(StoreAwayError, match="cannot be reached"):
+                with pytest.raises(StoreUnavailableError, match="cannot be reached"):
                     await store.ping()
-                with pytest.raises(StoreAwayError):
+                with pytest.raises(StoreUnavailableError):
                     await store.tools.create({"type": "dtmf"})
-                with pytest.raises(StoreAwayError):
+                with pytest.raises(StoreUnavailableError):
                     await Store.open(tmp_path / "unused.db", LoopClock(), url=url)
             finally:
                 cluster.start()
@@ -96,7 +96,7 @@ async def test_a_connection_that_postgres_closes_costs_at_most_what_it_was_doing
             made = await store.tools.create({"type": "endCall"})
             cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
             assert await store.tools.get(made["id"]) == made
-            with pytest.raises(StoreAwayError):  # noqa: PT012  # it is what happens inside that raises
+            with pytest.raises(StoreUnavailableError):  # noqa: PT012  # it is what happens inside that raises
                 async with store._database.writing() as connection:
                     cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
                     await connection.exec_driver_sql("SELECT 1")
@@ -165,6 +165,6 @@ async def test_a_deleted_file_is_not_replaced_by_an_empty_database(tmp_path: Pat
     assert await store.tools.get(made["id"]) == made
     path.unlink()
     await store.close()  # the next read opens a new connection
-    with pytest.raises(StoreAwayError):
+    with pytest.raises(StoreUnavailableError):
         await store.tools.get(made["id"])
     assert not path.exists()

@@ -38,8 +38,8 @@ async def recorded(path: Path) -> np.ndarray:
     """A second of the customer, then half a second of the assistant, 200 ms apart, in a call of three seconds."""
     recorder = RecordingFile(path)
     for n in range(50):
-        recorder.customer(tone(1000)[n * 320 : (n + 1) * 320], 20 * n + n % 3)
-    recorder.assistant(tone(500, 4000), 1200)
+        recorder.write_customer(tone(1000)[n * 320 : (n + 1) * 320], 20 * n + n % 3)
+    recorder.write_assistant(tone(500, 4000), 1200)
     await recorder.close(3000)
     return read(path)
 
@@ -56,8 +56,8 @@ async def test_both_sides_are_where_they_were(tmp_path: Path) -> None:
 
 async def test_what_was_cut_is_not_in_it(tmp_path: Path) -> None:
     recorder = RecordingFile(tmp_path / "a.wav")
-    recorder.assistant(tone(1000), 0)
-    recorder.cut(300)
+    recorder.write_assistant(tone(1000), 0)
+    recorder.cut_assistant(300)
     await recorder.close(1000)
     sound = read(tmp_path / "a.wav")[:, 1]
     assert np.array_equal(sound[:4800], tone(1000)[:4800])
@@ -72,7 +72,7 @@ async def test_the_file_is_whole_while_the_call_goes_on(tmp_path: Path, monkeypa
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(recorder.run, lambda: now_ms)
         for _ in range(5):
-            recorder.customer(tone(1000), now_ms)
+            recorder.write_customer(tone(1000), now_ms)
             now_ms += 1000
             with anyio.fail_after(5):
                 while not path.exists() or path.stat().st_size < HEADER_BYTES + (now_ms - 500) * 64:
@@ -116,8 +116,8 @@ async def test_any_stretch_of_it_can_be_read(tmp_path: Path, part: Part) -> None
 
 async def test_two_who_shout_at_once_are_clipped_and_do_not_wrap(tmp_path: Path) -> None:
     recorder = RecordingFile(tmp_path / "a.wav")
-    recorder.customer(np.full(160, 30_000, np.int16), 0)
-    recorder.assistant(np.full(160, 30_000, np.int16), 0)
+    recorder.write_customer(np.full(160, 30_000, np.int16), 0)
+    recorder.write_assistant(np.full(160, 30_000, np.int16), 0)
     await recorder.close(10)
     (samples,) = Wave(tmp_path / "a.wav", "mono").samples()
     assert samples.tolist() == [32_767] * 160
@@ -153,12 +153,12 @@ async def test_a_disk_that_takes_nothing_costs_the_recording_and_a_line(
     path.parent.mkdir()
     spoil(path)
     recorder = RecordingFile(path)
-    recorder.customer(tone(1000), 0)
+    recorder.write_customer(tone(1000), 0)
     with anyio.fail_after(5):
         await recorder.run(lambda: 1000.0)  # it has nothing to do any more
-    recorder.customer(tone(1000), 1000)
-    recorder.assistant(tone(1000), 1000)
-    recorder.cut(1500)
+    recorder.write_customer(tone(1000), 1000)
+    recorder.write_assistant(tone(1000), 1000)
+    recorder.cut_assistant(1500)
     await recorder.close(2000)
     (line,) = log.lines("a call's recording cannot be written")
     assert (line["file"], line["reason"]) == (f"{CALL}.wav", why)
@@ -166,7 +166,7 @@ async def test_a_disk_that_takes_nothing_costs_the_recording_and_a_line(
 
 async def test_what_fits_no_more_leaves_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder, path = RecordingFile(tmp_path / "a.wav"), tmp_path / "a.wav"
-    recorder.customer(tone(1000), 0)
+    recorder.write_customer(tone(1000), 0)
     await recorder._flush(500)
     real = recordings._write
 

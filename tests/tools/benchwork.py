@@ -25,13 +25,13 @@ class Line:
     answer: JsonObject | ServerError = field(default_factory=dict)
     asked: list[tuple[JsonObject, JsonObject | None]] = field(default_factory=list)
 
-    def tell(self, message: JsonObject) -> None:
+    def send(self, message: JsonObject) -> None:
         raise AssertionError(message)
 
-    def assume(self, assistant: JsonObject) -> None:
+    def switch_assistant(self, assistant: JsonObject) -> None:
         raise AssertionError(assistant)
 
-    async def ask(
+    async def request(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:
         self.asked.append((message, server))
@@ -60,7 +60,7 @@ class Shelf:
 
 def render_with(variables: Mapping[str, Any]) -> Any:
     def render(text: str, more: Mapping[str, object]) -> str:
-        return Variables("call-1", variables).fill(text, EPOCH_MS, more)
+        return Variables("call-1", variables).render_strict(text, EPOCH_MS, more)
 
     return render
 

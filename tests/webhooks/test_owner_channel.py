@@ -62,15 +62,15 @@ def test_the_order_of_precedence() -> None:
 async def test_a_tools_server_goes_before_the_calls() -> None:
     async with Receiver([{"from": "call"}]) as calls, Receiver([{"from": "tool"}]) as tools, board() as switchboard:
         line = switchboard.channel(CALL, assistant(calls.url))
-        assert await line.ask({"type": "tool-calls"}, server={"url": tools.url}) == {"from": "tool"}
-        assert await line.ask({"type": "tool-calls"}, server={"timeoutSeconds": 2}) == {"from": "call"}
-        assert await line.ask({"type": "tool-calls"}) == {"from": "call"}
+        assert await line.request({"type": "tool-calls"}, server={"url": tools.url}) == {"from": "tool"}
+        assert await line.request({"type": "tool-calls"}, server={"timeoutSeconds": 2}) == {"from": "call"}
+        assert await line.request({"type": "tool-calls"}) == {"from": "call"}
 
 
 async def test_the_envelope_holds_who_takes_part_and_no_secret() -> None:
     async with Receiver() as receiver, board() as switchboard:
         line = opened(switchboard, CALL, assistant(receiver.url), NUMBER)
-        line.tell({"type": "user-interrupted", "turnId": "t"})
+        line.send({"type": "user-interrupted", "turnId": "t"})
         await receiver.until(lambda: receiver.got)
         line.close()
     message = receiver.got[0].message
@@ -88,7 +88,7 @@ async def test_the_envelope_holds_who_takes_part_and_no_secret() -> None:
 async def test_messages_that_come_often_are_lean(kind: str) -> None:
     async with Receiver() as receiver, board() as switchboard:
         line = opened(switchboard, CALL, assistant(receiver.url), NUMBER)
-        line.tell({"type": kind, **({"transcriptType": "partial"} if kind == "transcript" else {})})
+        line.send({"type": kind, **({"transcriptType": "partial"} if kind == "transcript" else {})})
         await receiver.until(lambda: receiver.got)
         line.close()
     assert receiver.got[0].message.keys() - {"transcriptType"} == {"type", "timestamp", "call"}
@@ -108,9 +108,9 @@ async def test_messages_come_in_order_one_after_the_other() -> None:
     async with Receiver([slowly]) as receiver, board() as switchboard:
         line = opened(switchboard, CALL, assistant(receiver.url))
         for n in range(40):
-            line.tell({"type": "speech-update", "turn": n})
+            line.send({"type": "speech-update", "turn": n})
         line.close()
-        line.tell({"type": "speech-update", "turn": "too late"})
+        line.send({"type": "speech-update", "turn": "too late"})
     assert [m["turn"] for m in receiver.of("speech-update")] == list(range(40))
     assert most == 1
 
@@ -118,8 +118,8 @@ async def test_messages_come_in_order_one_after_the_other() -> None:
 async def test_a_server_that_fails_loses_its_messages_and_nothing_else() -> None:
     async with Receiver([as_json({}, 500), {}]) as receiver, board() as switchboard:
         line = opened(switchboard, CALL, assistant(receiver.url))
-        line.tell({"type": "hang", "n": 1})
-        line.tell({"type": "hang", "n": 2})
+        line.send({"type": "hang", "n": 1})
+        line.send({"type": "hang", "n": 2})
         line.close()
     assert [m["n"] for m in receiver.of("hang")] == [1, 2]
 
@@ -134,10 +134,10 @@ async def test_a_server_that_is_slow_gets_the_newest(monkeypatch: pytest.MonkeyP
 
     async with Receiver([first_waits]) as receiver, board() as switchboard:
         line = opened(switchboard, CALL, assistant(receiver.url))
-        line.tell({"type": "hang", "n": 0})
+        line.send({"type": "hang", "n": 0})
         await receiver.until(lambda: receiver.got)
         for n in range(1, 9):
-            line.tell({"type": "hang", "n": n})
+            line.send({"type": "hang", "n": n})
         go.set()
         line.close()
     assert [m["n"] for m in receiver.of("hang")] == [0, 6, 7, 8]
@@ -147,7 +147,7 @@ async def test_the_end_of_a_call_waits_for_a_stuck_server_only_so_long(monkeypat
     monkeypatch.setattr(room, "DRAIN_S", 0.2)
     async with Receiver([NEVER]) as receiver, board() as switchboard:
         line = switchboard.channel(CALL, assistant(receiver.url))
-        line.tell({"type": "hang"})
+        line.send({"type": "hang"})
         line.close()
         with anyio.fail_after(5):
             await line.run()
@@ -157,10 +157,10 @@ async def test_without_a_server_nothing_is_kept_and_asking_says_why() -> None:
     async with board() as switchboard:
         line = opened(switchboard, CALL, {"name": "Ada"})
         assert not line.has_server
-        line.tell({"type": "hang"})
+        line.send({"type": "hang"})
         assert not line._waiting
         with pytest.raises(ServerError, match=r"no server\.url") as refused:
-            await line.ask({"type": "tool-calls"})
+            await line.request({"type": "tool-calls"})
         line.close()
     assert refused.value.reason == "invalid"
 
@@ -168,8 +168,8 @@ async def test_without_a_server_nothing_is_kept_and_asking_says_why() -> None:
 async def test_a_status_update_is_known_from_then_on() -> None:
     async with Receiver() as receiver, board() as switchboard:
         line = opened(switchboard, CALL, assistant(receiver.url))
-        line.tell({"type": "status-update", "status": "ended", "endedReason": "customer-ended-call"})
-        line.tell({"type": "hang"})
+        line.send({"type": "status-update", "status": "ended", "endedReason": "customer-ended-call"})
+        line.send({"type": "hang"})
         line.close()
     first, second = (got.message["call"] for got in receiver.got)
     assert first["status"] == second["status"] == "ended"
@@ -180,9 +180,9 @@ async def test_a_status_update_is_known_from_then_on() -> None:
 async def test_another_assistant_brings_its_own_server() -> None:
     async with Receiver() as first, Receiver() as second, board() as switchboard:
         line = opened(switchboard, CALL, assistant(first.url), NUMBER)
-        line.tell({"type": "status-update", "status": "forwarding"})
-        line.assume({"name": "Bob", "server": {"url": second.url}})
-        line.tell({"type": "hang"})
+        line.send({"type": "status-update", "status": "forwarding"})
+        line.switch_assistant({"name": "Bob", "server": {"url": second.url}})
+        line.send({"type": "hang"})
         line.close()
     assert first.kinds == ["status-update"]
     (message,) = second.of("hang")
@@ -210,7 +210,7 @@ async def test_who_asks_for_it_gets_the_artifact() -> None:
     async with Receiver() as receiver, board() as switchboard:
         line = switchboard.channel(CALL, assistant(receiver.url))
         line.artifact = lambda: {"messages": []}
-        await line.ask({"type": "tool-calls"})
+        await line.request({"type": "tool-calls"})
         await line.deliver({"type": "hang"}, key="k-1")
     assert receiver.got[0].message["artifact"] == {"messages": []}
     assert "artifact" not in receiver.got[1].message

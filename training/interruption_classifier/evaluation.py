@@ -21,7 +21,7 @@ from bargein.audio import pcm
 from bargein.audio.echo import echo_share
 from bargein.audio.pcm import Float32Array
 from bargein.call.context import Providers
-from bargein.ports import InterruptionScore, Overlap
+from bargein.ports import InterruptionScore, OverlappingSpeech
 from bargein.providers.embedded.interruption_classifier import FLOOR, QUIET_MS, sounds_of, with_the_rest
 from bargein.providers.embedded.network import Network
 from bargein.providers.embedded.stt import MoonshineTranscriber
@@ -140,10 +140,10 @@ class Evaluation:
             transcriber=StageTranscriber(self._transcriber, self._kept.words),
             model=StageModel(self._voice.text),
             voice=self._voice,
-            judge=StageJudge(lambda overlap: self._verdict(network, overlap)),
+            interruption_classifier=StageJudge(lambda overlap: self._verdict(network, overlap)),
         )
 
-    def _verdict(self, network: Network, overlap: Overlap) -> InterruptionScore:
+    def _verdict(self, network: Network, overlap: OverlappingSpeech) -> InterruptionScore:
         caller, name = pcm.to_float(overlap.caller), digest(overlap.caller)
         if name not in self._kept.sounds:
             self._kept.sounds[name] = sounds_of(self._transcriber.model, caller)

@@ -20,7 +20,7 @@ from bargein.call.context import AgentSetup, Providers
 from bargein.call.plan.compile import compile_plan
 from bargein.call.session import CallSession
 from bargein.client.playback import InterruptionMeter, audible_ms
-from bargein.ports import Unrecorded
+from bargein.ports import NullRecorder
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from training.interruption_classifier.stage import Archive, StageClock, StageLeg, call_record
@@ -80,7 +80,7 @@ class ScenePlayer:
             clock=StageClock(),
             records=archive,
             sink=archive,
-            recorder=Unrecorded(),
+            recorder=NullRecorder(),
         )
         began_ms = StageClock().monotonic_ms()
         decisions: list[JsonObject] = []
@@ -182,7 +182,7 @@ class _Call:
     def _send(self, session: CallSession, frame: Float32Array) -> None:
         rate_hz = self.leg.rate_hz
         sound = frame if rate_hz == RATE_HZ else soxr.resample(frame, RATE_HZ, rate_hz, quality="QQ")
-        session.hear(self.leg.encode(pcm.from_float(np.asarray(sound, dtype=np.float32))))
+        session.receive_audio(self.leg.encode(pcm.from_float(np.asarray(sound, dtype=np.float32))))
 
     def _hear(self, samples: Int16Array) -> None:
         rate_hz, now_ms = self.leg.rate_hz, self._clock.monotonic_ms()

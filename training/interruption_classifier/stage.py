@@ -18,7 +18,15 @@ from typing_extensions import override
 
 from bargein.audio import g711, pcm
 from bargein.audio.pcm import Float32Array, Int16Array
-from bargein.ports import ChatMessage, Hear, InterruptionClassifier, InterruptionScore, Overlap, SpeechChunk, SpokenWord
+from bargein.ports import (
+    ChatMessage,
+    InterruptionClassifier,
+    InterruptionScore,
+    OverlappingSpeech,
+    SpeechChunk,
+    SpokenWord,
+    TranscriptCallback,
+)
 from bargein.providers.embedded.runtime import Session
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.vad import Memory
@@ -188,7 +196,7 @@ class StageTranscriber:
     embedded: MoonshineTranscriber
     known: dict[str, str] = field(default_factory=dict)
 
-    def open(self, hear: Hear) -> MoonshineStream:
+    def open(self, hear: TranscriptCallback) -> MoonshineStream:
         """See `Transcriber.open`."""
         return MoonshineStream(self, hear)
 
@@ -205,10 +213,10 @@ class StageTranscriber:
 class StageJudge:
     """A judge that works out its verdict at once, and then waits for as long as it would have taken."""
 
-    verdict: Callable[[Overlap], InterruptionScore]
+    verdict: Callable[[OverlappingSpeech], InterruptionScore]
 
-    async def judge(self, overlap: Overlap) -> InterruptionScore:
-        """See `InterruptionClassifier.judge`."""
+    async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
+        """See `InterruptionClassifier.classify`."""
         found = self.verdict(overlap)
         await anyio.sleep(_JUDGING_S)
         return found

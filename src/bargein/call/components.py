@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from bargein.call.background import BackgroundTasks
 from bargein.call.clients.controls import ClientControls
 from bargein.call.clients.endpointing_request import EndpointingRequests
-from bargein.call.clients.insight import Insight
+from bargein.call.clients.insight import InsightFeed
 from bargein.call.clients.listeners import Listeners
 from bargein.call.clients.messages import ClientMessenger, Participants
 from bargein.call.context import AgentSetup, CallContext, Providers
-from bargein.call.hearing.audio_input import AssistantTap, AudioInput
+from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
 from bargein.call.hearing.dtmf import DtmfInput
-from bargein.call.hearing.overlap import Overlaps
-from bargein.call.hearing.pauses import Pauses
+from bargein.call.hearing.overlap import OverlapTracker
+from bargein.call.hearing.pauses import PauseTracker
 from bargein.call.hearing.transcription import Transcription
-from bargein.call.hearing.voicemail import Voicemail
+from bargein.call.hearing.voicemail import VoicemailDetector
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.replies import ReplyRunner
 from bargein.call.speaking.speech import SpeechPipeline
@@ -46,7 +46,7 @@ class CallEnvironment:
     clock: Clock
     recorder: Recorder
     handoffs: Handoffs | None
-    insight: Insight
+    insight: InsightFeed
     listeners: Listeners
 
 
@@ -63,45 +63,50 @@ class CallComponents:
     transfers: Transfers
     controls: ClientControls
     endpointing_requests: EndpointingRequests
-    overlaps: Overlaps | None
-    pauses: Pauses
+    overlaps: OverlapTracker | None
+    pauses: PauseTracker
     dtmf: DtmfInput
-    voicemail: Voicemail
+    voicemail: VoicemailDetector
     background: BackgroundTasks
     line: OwnerMessenger | None
 
-    def recast(self, before: AgentSetup, part: Successor) -> None:
+    def switch_agent(self, before: AgentSetup, part: Successor) -> None:
         """Another assistant has the call: everything of the old one's is replaced, but for the connection."""
         after, providers = part.setup, part.providers
         self.messenger.transfer_update(part.destination, after.assistant_json)
         if self.line is not None:
-            self.line.assume(after.assistant_json)
-        self.messenger.recast(Participants.of(after.call, after.assistant_json), after.assistant)
+            self.line.switch_assistant(after.assistant_json)
+        self.messenger.switch_agent(Participants.of(after.call, after.assistant_json), after.assistant)
         self.messenger.status("in-progress", tell=False)
         self.messenger.assistant_started()
-        self.tools.recast(providers.tools)
+        self.tools.switch_runner(providers.tools)
         if self.overlaps is not None:
             self.overlaps.on = after.plan.by_evidence
-        self.reply_runner.recast(after, providers)
+        self.reply_runner.switch_agent(after, providers)
         other = before.assistant_json.get("transcriber") != after.assistant_json.get("transcriber")
         if other or self.transcription.over:
-            self.transcription.recast(providers.transcriber)
+            self.transcription.switch_transcriber(providers.transcriber)
 
 
-def join(context: CallContext, providers: Providers, environment: CallEnvironment) -> CallComponents:
+def build_components(context: CallContext, providers: Providers, environment: CallEnvironment) -> CallComponents:
     """Make the parts of a call that begins, for `host`."""
-    leg, line = environment.leg, providers.line
+    leg, line = environment.leg, providers.owner
     messenger = _messenger(context, line, environment)
-    tap = AssistantTap(leg, environment.recorder.assistant)
+    reference = PlayoutReference(leg, environment.recorder.write_assistant)
     overlaps = _overlaps(context, providers)
     audio_output = AudioOutput(
-        leg, environment.clock, context.zero_ms, context.post, overhear=tap.overhear, silenced=environment.recorder.cut
+        leg,
+        environment.clock,
+        context.zero_ms,
+        context.post,
+        on_sent=reference.add_frame,
+        on_silenced=environment.recorder.cut_assistant,
     )
     transfers = _transfers(context, messenger, line, environment)
     tools = _tools(context, providers, leg, transfers)
-    pauses = Pauses(providers.end_of_turn_detector, now_ms=context.now_ms, post=context.post)
-    voicemail = Voicemail(context, environment.clock)
-    audio_input = _audio_input(context, providers, environment, tap, (overlaps, pauses), voicemail)
+    pauses = PauseTracker(providers.end_of_turn_detector, now_ms=context.now_ms, post=context.post)
+    voicemail = VoicemailDetector(context, environment.clock)
+    audio_input = _audio_input(context, providers, environment, reference, (overlaps, pauses), voicemail)
     background = BackgroundTasks()
     return CallComponents(
         messenger=messenger,
@@ -127,7 +132,7 @@ def join(context: CallContext, providers: Providers, environment: CallEnvironmen
 def _messenger(context: CallContext, line: OwnerMessenger | None, environment: CallEnvironment) -> ClientMessenger:
     def send(text: str) -> None:
         environment.leg.send_text(text)
-        environment.listeners.read(text)
+        environment.listeners.send_text(text)
 
     def read() -> bool:
         return environment.leg.has_client or not environment.listeners.empty
@@ -180,22 +185,24 @@ def _tools(context: CallContext, providers: Providers, leg: Leg, transfers: Tran
         runner=providers.tools,
         inside=builtin_tools(leg, lambda: context.setup.assistant, transfers),
         render=context.render,
-        learn=context.setup.variables.found.update,
+        learn=context.setup.variables.extracted.update,
         history=lambda: context.state.history,
         now_ms=context.now_ms,
         post=context.post,
     )
 
 
-def _overlaps(context: CallContext, providers: Providers) -> Overlaps | None:
-    if providers.judge is None:
+def _overlaps(context: CallContext, providers: Providers) -> OverlapTracker | None:
+    if providers.interruption_classifier is None:
         return None
 
     def may_be_cut() -> bool:
         reply = context.state.reply
         return reply is not None and reply.audible_ms is not None and reply.interruptible
 
-    overlaps = Overlaps(providers.judge, wanted=may_be_cut, now_ms=context.now_ms, post=context.post)
+    overlaps = OverlapTracker(
+        providers.interruption_classifier, wanted=may_be_cut, now_ms=context.now_ms, post=context.post
+    )
     overlaps.on = context.setup.plan.by_evidence
     return overlaps
 
@@ -204,23 +211,23 @@ def _audio_input(  # noqa: PLR0917  # the parts that hear with it
     context: CallContext,
     providers: Providers,
     environment: CallEnvironment,
-    tap: AssistantTap,
-    judged: tuple[Overlaps | None, Pauses],
-    voicemail: Voicemail,
+    reference: PlayoutReference,
+    judged: tuple[OverlapTracker | None, PauseTracker],
+    voicemail: VoicemailDetector,
 ) -> AudioInput:
     def record(pcm: Pcm16, at_ms: float) -> None:
-        environment.recorder.customer(pcm, at_ms)
-        voicemail.listen(pcm)
+        environment.recorder.write_customer(pcm, at_ms)
+        voicemail.receive_audio(pcm)
 
     return AudioInput(
         environment.leg,
         detector=providers.detector,
         transcriber=providers.transcriber,
-        tap=tap,
+        reference=reference,
         now_ms=context.now_ms,
         post=context.post,
-        watch=environment.insight.voice,
-        overhear=environment.listeners.hear,
+        on_probability=environment.insight.on_voice_probability,
+        on_audio=environment.listeners.send_audio,
         record=record,
         overlaps=judged[0],
         cancels_echo=providers.cancels_echo,

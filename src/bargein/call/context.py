@@ -38,10 +38,10 @@ class Providers:
     transcriber: Transcriber
     model: Model
     voice: Voice
-    judge: InterruptionClassifier | None = None
+    interruption_classifier: InterruptionClassifier | None = None
     end_of_turn_detector: EndOfTurnDetector | None = None
     tools: ToolRunner | None = None
-    line: OwnerMessenger | None = None
+    owner: OwnerMessenger | None = None
     cancels_echo: bool = False
 
 
@@ -128,6 +128,6 @@ class CallContext(Protocol):
         """Fill in the templates of a text, which may also name these values."""
         ...
 
-    async def moved(self) -> None:
+    async def next_step(self) -> None:
         """Wait until the engine has been told something more."""
         ...

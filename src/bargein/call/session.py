@@ -12,9 +12,9 @@ from typing import Any
 import anyio
 import structlog
 
-from bargein.call.clients.insight import Insight
+from bargein.call.clients.insight import InsightFeed
 from bargein.call.clients.listeners import Listeners
-from bargein.call.components import CallEnvironment, join
+from bargein.call.components import CallEnvironment, build_components
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.hearing.voicemail import VOICEMAIL
 from bargein.call.record import journal
@@ -22,18 +22,18 @@ from bargein.call.record.call_log import CallLog
 from bargein.call.record.outcome import (
     CallSummary,
     activation_of,
+    active_assistant_fields,
     artifact_of,
-    followed_by,
-    in_charge,
+    artifact_plan_after_handoff,
+    ended_fields,
+    initial_artifact_plan,
     is_recorded,
-    record_of,
-    settled_plan,
 )
 from bargein.call.record.recording import Recording
 from bargein.call.tools.executor import SPOKEN_AND_ENDED
 from bargein.call.tools.transfer import Handoffs, Successor
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
-from bargein.ports import CallRecords, JournalSink, Leg, Recorder, Unrecorded
+from bargein.ports import CallRecords, JournalSink, Leg, NullRecorder, Recorder
 from bargein.turns import State, step, wake_at
 from bargein.turns.commands import (
     AskEndpointing,
@@ -83,14 +83,14 @@ class CallSession:
         self.setup = setup
         self.epoch_ms = clock.epoch_ms()
         self.zero_ms = clock.monotonic_ms()
-        self.insight = Insight()
-        self.told = CallSummary(activation_of(setup.call, setup.assistant_json))
+        self.insight = InsightFeed()
+        self.summary = CallSummary(activation_of(setup.call, setup.assistant_json))
         self.listeners = Listeners()
         self._clock = clock
         self._records = records
         self._sink = sink
-        self._recording = Recording(recorder or Unrecorded(), on=is_recorded(setup.assistant_json))
-        self._kept = settled_plan(setup.assistant_json)
+        self._recording = Recording(recorder or NullRecorder(), on=is_recorded(setup.assistant_json))
+        self._kept = initial_artifact_plan(setup.assistant_json)
         self._leg = leg
         self._log = None if log is None else CallLog(log, setup.call_id, self.epoch_ms)
         self._state = State(call_id=setup.call_id)
@@ -112,7 +112,7 @@ class CallSession:
             insight=self.insight,
             listeners=self.listeners,
         )
-        self._parts = join(self, providers, environment)
+        self._components = build_components(self, providers, environment)
 
     # What comes in.
 
@@ -125,7 +125,7 @@ class CallSession:
         """Where the engine stands."""
         return self._state
 
-    async def moved(self) -> None:
+    async def next_step(self) -> None:
         """Wait until the engine has been told something more."""
         if self._moved is None:
             self._moved = anyio.Event()
@@ -135,7 +135,7 @@ class CallSession:
         """Fill in the templates of a text, which may also name these values."""
         return self.setup.variables.render(text, self._clock.epoch_ms(), values)
 
-    def hear(self, data: bytes) -> None:
+    def receive_audio(self, data: bytes) -> None:
         """Take audio from the caller.
 
         Raises:
@@ -143,20 +143,20 @@ class CallSession:
             FloodError: it comes much faster than it sounds.
         """
         if not self._ended.is_set():
-            self._parts.audio_input.hear(data)
+            self._components.audio_input.receive(data)
 
-    def reached(self, mark: str) -> bool:
+    def mark_reached(self, mark: str) -> bool:
         """The far end has come to a mark that this call set (`Leg.mark`); False where it means nothing any more."""
-        return self._parts.audio_output.reached(mark)
+        return self._components.audio_output.mark_reached(mark)
 
-    def key_pressed(self, key: str) -> None:
+    def receive_key(self, key: str) -> None:
         """The caller pressed a key of the telephone (0 to 9, *, #, A to D)."""
         if not self._ended.is_set():
-            self._parts.dtmf.receive_key(key)
+            self._components.dtmf.receive_key(key)
 
-    def answered_by(self, by: str, detail: str) -> None:
+    def handle_answered_by(self, by: str, detail: str) -> None:
         """The carrier says who answered: human or machine, and its own word for it."""
-        self._parts.voicemail.told(by, detail)
+        self._components.voicemail.handle_answered_by(by, detail)
 
     def control(self, message: client_controls.InboundMessage, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
@@ -164,7 +164,7 @@ class CallSession:
         Raises:
             WireError: this call cannot do that.
         """
-        self._parts.controls.control(message, by_caller=by_caller)
+        self._components.controls.control(message, by_caller=by_caller)
 
     def reply_to_client(self, text: str) -> None:
         """Send a text frame that is no message of the call: the answer to a message that was refused."""
@@ -178,7 +178,7 @@ class CallSession:
     def artifact(self) -> JsonObject:
         """The call's artifact as it stands now."""
         setup = self.setup
-        return artifact_of(self._call(), setup.assistant_json, self.told, epoch_ms=self.epoch_ms)
+        return artifact_of(self._call(), setup.assistant_json, self.summary, epoch_ms=self.epoch_ms)
 
     def on_end(self, action: Callable[[], None]) -> None:
         """Have something done when the call is over; at once if it is."""
@@ -221,21 +221,21 @@ class CallSession:
                 tasks.start_soon(self._recording.run, self.now_ms)
                 if self._log is not None:
                     tasks.start_soon(self._log.sink.run)
-                tasks.start_soon(self._parts.background.direct, tasks)
-                tasks.start_soon(self._parts.tools.direct, tasks)
-                tasks.start_soon(self._parts.endpointing_requests.direct, tasks)
-                tasks.start_soon(self._parts.transcription.run)
-                tasks.start_soon(self._parts.pauses.run)
-                if self._parts.overlaps is not None:
-                    tasks.start_soon(self._parts.overlaps.run)
+                tasks.start_soon(self._components.background.direct, tasks)
+                tasks.start_soon(self._components.tools.direct, tasks)
+                tasks.start_soon(self._components.endpointing_requests.direct, tasks)
+                tasks.start_soon(self._components.transcription.run)
+                tasks.start_soon(self._components.pauses.run)
+                if self._components.overlaps is not None:
+                    tasks.start_soon(self._components.overlaps.run)
                 tasks.start_soon(self._records.begin, setup.call_id, self._beginning(started_at))
-                self._parts.messenger.status("in-progress")
-                self._parts.messenger.assistant_started()
+                self._components.messenger.status("in-progress")
+                self._components.messenger.assistant_started()
                 self.post(CallStarted(0))
                 if setup.rejection is not None:
                     self.post(Say(0, setup.rejection.text, interruptible=False, ends_call=True))
                 await self._ended.wait()
-                await self._parts.tools.finish()
+                await self._components.tools.finish()
                 tasks.cancel_scope.cancel()
         finally:
             self._let_go()
@@ -248,17 +248,17 @@ class CallSession:
 
     def _step(self, event: Event) -> None:
         # Where the playout stands decides what was heard; the engine must not judge by an old mark.
-        played = None if isinstance(event, Played) else self._parts.audio_output.played(int(self.now_ms()))
+        played = None if isinstance(event, Played) else self._components.audio_output.played(int(self.now_ms()))
         for one in (event,) if played is None else (played, event):
             self._sink.write(journal.event_line(one))
             self._state, commands = step(self._state, one, self.setup.plan)
-            self.told.take(self._state, one, commands)
+            self.summary.apply(self._state, one, commands)
             if self._log is not None:
-                self._log.take(self._state.now_ms, one, commands)
+                self._log.write_step(self._state.now_ms, one, commands)
             for command in commands:
                 self._perform(command)
             if isinstance(one, TranscriptReceived):
-                self._parts.voicemail.hear(one.text)
+                self._components.voicemail.receive_transcript(one.text)
             self._tell_conversation()
         if self._moved is not None:
             self._moved.set()
@@ -268,10 +268,10 @@ class CallSession:
         """After what it came of, so that `user-interrupted` goes before the history that it changed."""
         if self._state.history is not self._narrated:
             self._narrated = self._state.history
-            self._parts.messenger.conversation(self._narrated)
+            self._components.messenger.conversation(self._narrated)
 
     def _perform(self, command: Command) -> None:
-        parts = self._parts
+        parts = self._components
         match command:
             case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
                 parts.reply_runner.perform(command)
@@ -284,7 +284,7 @@ class CallSession:
             case KeepReply():  # it goes on as it is
                 pass
             case Decide(what, why, turn_id):
-                self.insight.decision(self._state.now_ms, what, why, turn_id)
+                self.insight.on_decision(self._state.now_ms, what, why, turn_id)
             case EndCall(reason, detail):
                 self._end(reason, detail)
             case Remember():  # told as a whole once the step is done
@@ -292,7 +292,7 @@ class CallSession:
                     parts.messenger.tool_result(command, parts.tools.find(command.tool_call_id))
 
     def _reach_out(self, command: RunTools | CallHookTool | StopTool | AskEndpointing | JudgePause) -> None:
-        parts = self._parts
+        parts = self._components
         match command:
             case RunTools(call_ids=call_ids):
                 parts.messenger.tool_calls(parts.tools.run(call_ids))
@@ -308,11 +308,11 @@ class CallSession:
 
     def _take_over(self, part: Successor) -> None:
         before, self.setup = self.setup, part.setup
-        self._parts.recast(before, part)
+        self._components.switch_agent(before, part)
         self._recording.switch(on=is_recorded(part.setup.assistant_json))
-        self._kept = followed_by(self._kept, part.setup.assistant_json)
-        change = {**in_charge(part.setup.assistant_json), "artifactPlan": self._kept}
-        self._parts.background.begin(partial(self._records.update, part.setup.call_id, change))
+        self._kept = artifact_plan_after_handoff(self._kept, part.setup.assistant_json)
+        change = {**active_assistant_fields(part.setup.assistant_json), "artifactPlan": self._kept}
+        self._components.background.begin(partial(self._records.update, part.setup.call_id, change))
 
     def _arm(self) -> None:
         due = wake_at(self._state, self.setup.plan)
@@ -339,14 +339,14 @@ class CallSession:
         rejection = self.setup.rejection
         if rejection is not None and reason == SPOKEN_AND_ENDED:
             reason = rejection.reason
-        if self._parts.voicemail.leaving and reason == SPOKEN_AND_ENDED:
+        if self._components.voicemail.leaving and reason == SPOKEN_AND_ENDED:
             reason = VOICEMAIL
         self._ended_reason = reason
         self._ended_ms = self.now_ms()
         _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
-        self._parts.audio_output.close()
+        self._components.audio_output.close()
         self._tell_conversation()
-        self._parts.messenger.status("ended", reason)
+        self._components.messenger.status("ended", reason)
         self._leg.hang_up()
         self._ended.set()
         for action in self._at_end:
@@ -356,10 +356,10 @@ class CallSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._parts.audio_output.close()
-        self._parts.dtmf.close()
-        self._parts.voicemail.close()
-        self._parts.audio_input.close()
+        self._components.audio_output.close()
+        self._components.dtmf.close()
+        self._components.voicemail.close()
+        self._components.audio_input.close()
 
     def _beginning(self, started_at: str) -> dict[str, Any]:
         return {"status": "in-progress", "startedAt": started_at, "artifactPlan": self._kept}
@@ -368,10 +368,10 @@ class CallSession:
         return {**self.setup.call, "artifactPlan": self._kept}
 
     def _outcome(self) -> dict[str, Any]:
-        return record_of(
+        return ended_fields(
             self._call(),
             self.setup.assistant_json,
-            self.told,
+            self.summary,
             epoch_ms=self.epoch_ms,
             ended_at_ms=self._clock.epoch_ms(),
             reason=self._ended_reason,

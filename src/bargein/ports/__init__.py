@@ -12,23 +12,23 @@ from bargein.ports.errors import (
     CarrierError,
     ProviderError,
     ServerError,
-    StoreAwayError,
     StoreError,
     StoreFullError,
+    StoreUnavailableError,
 )
 from bargein.ports.hearing import (
     DetectorStream,
     EndOfTurnDetector,
-    Hear,
     InterruptionClassifier,
     InterruptionScore,
-    Overlap,
+    OverlappingSpeech,
     Transcriber,
     TranscriberStream,
+    TranscriptCallback,
     TurnPause,
     VoiceDetector,
 )
-from bargein.ports.keeping import CallRecords, Job, Jobs, JournalSink, Recorder, Unrecorded
+from bargein.ports.keeping import CallRecords, Job, Jobs, JournalSink, NullRecorder, Recorder
 from bargein.ports.leg import Leg
 from bargein.ports.model import ChatMessage, Model, Role
 from bargein.ports.owner import Credentials, OwnerMessenger
@@ -46,7 +46,6 @@ __all__ = [
     "DetectorStream",
     "EndOfTurnDetector",
     "Files",
-    "Hear",
     "InterruptionClassifier",
     "InterruptionScore",
     "Job",
@@ -54,7 +53,8 @@ __all__ = [
     "JournalSink",
     "Leg",
     "Model",
-    "Overlap",
+    "NullRecorder",
+    "OverlappingSpeech",
     "OwnerMessenger",
     "Pcm16",
     "ProviderError",
@@ -63,17 +63,17 @@ __all__ = [
     "ServerError",
     "SpeechChunk",
     "SpokenWord",
-    "StoreAwayError",
     "StoreError",
     "StoreFullError",
+    "StoreUnavailableError",
     "StoredFile",
     "ToolCall",
     "ToolResult",
     "ToolRunner",
     "Transcriber",
     "TranscriberStream",
+    "TranscriptCallback",
     "TurnPause",
-    "Unrecorded",
     "Voice",
     "VoiceDetector",
 ]

@@ -19,7 +19,7 @@ class StoreError(BargeinError):
     """The store cannot do now what it was asked to. Its text may be shown; what was asked may be asked again."""
 
 
-class StoreAwayError(StoreError):
+class StoreUnavailableError(StoreError):
     """The database does not answer, or not now."""
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bargein.ports.sound import Pcm16
 
 
-class Hear(Protocol):
+class TranscriptCallback(Protocol):
     """Takes what the caller said in the running utterance."""
 
     def __call__(
@@ -68,7 +68,7 @@ class TranscriberStream(Protocol):
 class Transcriber(Protocol):
     """Speech to text."""
 
-    def open(self, hear: Hear) -> TranscriberStream:
+    def open(self, hear: TranscriptCallback) -> TranscriberStream:
         """Begin a call. `hear` is called on the event loop's thread, from `run`."""
         ...
 
@@ -98,7 +98,7 @@ class VoiceDetector(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overlap:
+class OverlappingSpeech:
     """A voice that cuts in while the assistant speaks, as far as it has been heard.
 
     Attributes:
@@ -121,11 +121,11 @@ class InterruptionScore:
     """What a voice that cuts in is.
 
     Attributes:
-        floor: the probability that it takes the floor; else it only listens aloud, or is no speech.
+        interruption: the probability that the caller takes the turn, from 0 to 1; else it is a backchannel or a noise.
         echo: how sure it is that it is the assistant's own voice come back, from 0 to 1.
     """
 
-    floor: float
+    interruption: float
     echo: float
 
 
@@ -148,7 +148,7 @@ class TurnPause:
 class EndOfTurnDetector(Protocol):
     """Tells the end of a turn from a pause in it: one for the process, shared by all calls."""
 
-    async def judge(self, pause: TurnPause) -> float:
+    async def predict(self, pause: TurnPause) -> float:
         """The probability that the turn is over.
 
         Raises:
@@ -160,7 +160,7 @@ class EndOfTurnDetector(Protocol):
 class InterruptionClassifier(Protocol):
     """Tells voices that take the floor from those that do not: one for the process, shared by all calls."""
 
-    async def judge(self, overlap: Overlap) -> InterruptionScore:
+    async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
         """Judge what has been heard of a voice.
 
         Raises:

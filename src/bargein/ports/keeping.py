@@ -46,15 +46,15 @@ class Job:
 class Recorder(Protocol):
     """Where the sound of a call goes. All audio is at `TRANSCRIBER_RATE_HZ`; times are of the call."""
 
-    def customer(self, pcm: Pcm16, at_ms: float) -> None:
+    def write_customer(self, pcm: Pcm16, at_ms: float) -> None:
         """Take what was heard of the caller, and when its first sample sounded; returns at once."""
         ...
 
-    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
+    def write_assistant(self, pcm: Pcm16, at_ms: float) -> None:
         """Take what the caller hears of the assistant, and when its first sample sounds; returns at once."""
         ...
 
-    def cut(self, at_ms: float) -> None:
+    def cut_assistant(self, at_ms: float) -> None:
         """What was taken of the assistant is not heard from `at_ms` on."""
         ...
 
@@ -67,17 +67,17 @@ class Recorder(Protocol):
         ...
 
 
-class Unrecorded:
+class NullRecorder:
     """The `Recorder` of a call that is not recorded."""
 
-    def customer(self, pcm: Pcm16, at_ms: float) -> None:
-        """See `Recorder.customer`."""
+    def write_customer(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.write_customer`."""
 
-    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
-        """See `Recorder.assistant`."""
+    def write_assistant(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.write_assistant`."""
 
-    def cut(self, at_ms: float) -> None:
-        """See `Recorder.cut`."""
+    def cut_assistant(self, at_ms: float) -> None:
+        """See `Recorder.cut_assistant`."""
 
     async def run(self, now_ms: Callable[[], float]) -> None:
         """See `Recorder.run`."""

@@ -17,11 +17,11 @@ class OwnerMessenger(Protocol):
         """Whether there is a server that `tell` tells; it may change with `assume`."""
         ...
 
-    def tell(self, message: JsonObject) -> None:
+    def send(self, message: JsonObject) -> None:
         """Put a message on its way and return at once. Messages of a call arrive in order."""
         ...
 
-    async def ask(
+    async def request(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:
         """Send a message that wants an answer, and give the answer's JSON.
@@ -36,7 +36,7 @@ class OwnerMessenger(Protocol):
         """
         ...
 
-    def assume(self, assistant: JsonObject) -> None:
+    def switch_assistant(self, assistant: JsonObject) -> None:
         """Another assistant took the call over: from here on it is its server, and it stands in the envelope.
 
         Args:

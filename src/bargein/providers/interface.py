@@ -58,7 +58,7 @@ class EmbeddedProviders(Protocol):
         ...
 
     @property
-    def judge(self) -> InterruptionClassifier | None:
+    def interruption_classifier(self) -> InterruptionClassifier | None:
         """The interruption classifier; None: a voice's length decides."""
         ...
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from bargein.ports import StoreAwayError, StoreFullError
+from bargein.ports import StoreFullError, StoreUnavailableError
 
 WRITE = "bargein_write"
 """The execution option of a connection that will write."""
@@ -75,7 +75,7 @@ def store_errors() -> Generator[None]:
     """Translate errors of an unavailable database into those of `bargein.ports`; others pass unchanged.
 
     Raises:
-        StoreAwayError: the database does not answer.
+        StoreUnavailableError: the database does not answer.
         StoreFullError: its disk is full or broken.
     """
     try:
@@ -85,7 +85,7 @@ def store_errors() -> Generator[None]:
             raise
         raise classified from error
     except (OSError, TimeoutError, PoolTimeoutError) as error:
-        raise StoreAwayError(_AWAY) from error
+        raise StoreUnavailableError(_AWAY) from error
 
 
 _AWAY = "The database cannot be reached. Try again."
@@ -94,7 +94,7 @@ _POSTGRES_NO_TABLE = "42P01"  # undefined_table
 _FULL = "The database cannot be written to: its disk is full or broken."
 
 
-def _classify(error: DBAPIError) -> StoreAwayError | StoreFullError | None:
+def _classify(error: DBAPIError) -> StoreUnavailableError | StoreFullError | None:
     original = error.orig
     if isinstance(original, sqlite3.Error):
         name = getattr(original, "sqlite_errorname", "")
@@ -107,8 +107,8 @@ def _classify(error: DBAPIError) -> StoreAwayError | StoreFullError | None:
     if full:
         return StoreFullError(_FULL)
     if gone:
-        return StoreAwayError(_GONE)
-    return StoreAwayError(_AWAY) if away else None
+        return StoreUnavailableError(_GONE)
+    return StoreUnavailableError(_AWAY) if away else None
 
 
 def _on_connect(connection: Any, _record: object) -> None:  # a DBAPI connection, which has no type

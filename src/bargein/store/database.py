@@ -40,7 +40,7 @@ class Database:
         Migrations run first; of several servers that open one database at once, one runs them.
 
         Raises:
-            StoreAwayError: the database cannot be reached.
+            StoreUnavailableError: the database cannot be reached.
             StoreFullError: its disk is full.
         """
         if url is not None:
@@ -63,7 +63,7 @@ class Database:
         a connection that was cancelled during a read, and the event loop would wait for it for ever.
 
         Raises:
-            StoreAwayError: the database cannot be reached.
+            StoreUnavailableError: the database cannot be reached.
         """
         with anyio.CancelScope(shield=True), store_errors():
             async with self._engine.connect() as connection:
@@ -80,7 +80,7 @@ class Database:
         cancellation: a call that ends while its record is written must leave a whole record.
 
         Raises:
-            StoreAwayError: the database cannot be reached; it is unknown whether the write was made.
+            StoreUnavailableError: the database cannot be reached; it is unknown whether the write was made.
             StoreFullError: its disk is full; nothing was written.
         """
         with anyio.CancelScope(shield=True), store_errors():

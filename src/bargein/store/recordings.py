@@ -43,17 +43,17 @@ class RecordingFile(Recorder):
         self._written_ms = 0.0
 
     @override
-    def customer(self, pcm: Pcm16, at_ms: float) -> None:
+    def write_customer(self, pcm: Pcm16, at_ms: float) -> None:
         if not self._broken:
             self._sound.left.lay(pcm, at_ms)
 
     @override
-    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
+    def write_assistant(self, pcm: Pcm16, at_ms: float) -> None:
         if not self._broken:
             self._sound.right.lay(pcm, at_ms)
 
     @override
-    def cut(self, at_ms: float) -> None:
+    def cut_assistant(self, at_ms: float) -> None:
         self._sound.right.cut(at_ms)
 
     @override

@@ -22,7 +22,7 @@ async def run_function(tool: JsonObject, call: ToolCall, owner: OwnerMessenger, 
     """
     arguments = arguments_of(call)
     arguments |= templates.static_parameters(tool, arguments)
-    answer = await owner.ask(message_of(tool, call, arguments), server=as_object_or_none(tool.get("server")))
+    answer = await owner.request(message_of(tool, call, arguments), server=as_object_or_none(tool.get("server")))
     return await _result(answer, tool, call, templates)
 
 

@@ -136,7 +136,7 @@ class OwnerChannel(OwnerMessenger):
         return self._server is not None
 
     @override
-    def assume(self, assistant: JsonObject) -> None:
+    def switch_assistant(self, assistant: JsonObject) -> None:
         owner = self._owner
         self._owner = Owner(
             call=owner.call, assistant=assistant, phone_number=owner.phone_number, settings=owner.settings
@@ -155,7 +155,7 @@ class OwnerChannel(OwnerMessenger):
         return {"timestamp": self._clock.epoch_ms(), **envelope, **message}
 
     @override
-    def tell(self, message: JsonObject) -> None:
+    def send(self, message: JsonObject) -> None:
         if self._server is None or self._closed:
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -170,7 +170,7 @@ class OwnerChannel(OwnerMessenger):
         self._wakeup.set()
 
     @override
-    async def ask(
+    async def request(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:
         target = server if server is not None and server.get("url") else self._server
@@ -262,7 +262,7 @@ class OwnerChannels:
         phone_number: JsonObject | None = None,
         chat: JsonObject | None = None,
     ) -> OwnerChannel:
-        """Return a channel for `ask` and `deliver`; `tell` needs `open` as well."""
+        """Return a channel for `request` and `deliver`; `send` needs `open` as well."""
         owner = Owner(call=call, assistant=assistant, phone_number=phone_number, settings=self._settings, chat=chat)
         return OwnerChannel(owner, self._sender, self._clock)
 

@@ -30,8 +30,8 @@ def pause(said: str = "I would like a table.", seconds: float = 2.0) -> TurnPaus
 @pytest.mark.anyio
 async def test_a_pause_gets_a_probability(model: MoonshineModel) -> None:
     judge = EmbeddedEndOfTurnDetector(model)
-    assert 0 < await judge.judge(pause()) < 1
-    assert await judge.judge(pause()) == await judge.judge(pause(seconds=2.0))
+    assert 0 < await judge.predict(pause()) < 1
+    assert await judge.predict(pause()) == await judge.predict(pause(seconds=2.0))
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 8.0])
@@ -105,7 +105,7 @@ async def test_smart_turn_says_what_the_model_says(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(smart_turn, "Session", Model)
     monkeypatch.setattr(smart_turn, "package_file", lambda *_, **__: Path("found.onnx"))
-    assert await SmartTurnDetector().judge(pause()) == 0.25
+    assert await SmartTurnDetector().predict(pause()) == 0.25
 
 
 def test_smart_turn_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

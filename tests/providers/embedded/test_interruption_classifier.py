@@ -9,7 +9,7 @@ from training.interruption_classifier.corpus import Clip, read
 from training.interruption_classifier.voices import runs
 
 from bargein.call.hearing.overlap import AGES_MS, LEAD_MS
-from bargein.ports import Overlap, ProviderError
+from bargein.ports import OverlappingSpeech, ProviderError
 from bargein.providers.embedded import interruption_classifier
 from bargein.providers.embedded.interruption_classifier import FLOOR, EmbeddedInterruptionClassifier
 from bargein.providers.embedded.moonshine_model import MoonshineModel
@@ -24,16 +24,16 @@ async def test_a_voice_gets_a_verdict_and_our_own_is_known_again() -> None:
     numbers = np.random.default_rng(1)
     noise = (numbers.normal(0, 1, 16_000) * 3000).astype(np.int16)
     size = (LEAD_MS + 352) * 16
-    heard = Overlap(
+    heard = OverlappingSpeech(
         onset_ms=0, age_ms=352, caller=noise[:size], assistant=np.zeros(16_000, np.int16), voice=(0.6,) * 11
     )
-    verdict = await judge.judge(heard)
-    assert 0 <= verdict.floor <= 1
+    verdict = await judge.classify(heard)
+    assert 0 <= verdict.interruption <= 1
     assert verdict.echo == 0
-    own = Overlap(
+    own = OverlappingSpeech(
         onset_ms=0, age_ms=352, caller=noise[2000 : 2000 + size] // 4, assistant=noise[:15_000], voice=(0.6,) * 11
     )
-    assert (await judge.judge(own)).echo > 0.5
+    assert (await judge.classify(own)).echo > 0.5
 
 
 def test_it_hears_as_much_from_before_a_voice_as_it_is_given() -> None:
@@ -44,9 +44,9 @@ def test_it_hears_as_much_from_before_a_voice_as_it_is_given() -> None:
 async def test_a_voice_at_the_very_beginning_of_a_call_or_in_perfect_silence_is_judged() -> None:
     age_ms = 160
     silence = np.zeros((LEAD_MS + age_ms) * 16, dtype=np.int16)
-    heard = Overlap(onset_ms=0, age_ms=age_ms, caller=silence, assistant=silence, voice=(0.6,) * 5)
-    verdict = await EmbeddedInterruptionClassifier(MoonshineModel()).judge(heard)
-    assert 0 <= verdict.floor <= 1
+    heard = OverlappingSpeech(onset_ms=0, age_ms=age_ms, caller=silence, assistant=silence, voice=(0.6,) * 5)
+    verdict = await EmbeddedInterruptionClassifier(MoonshineModel()).classify(heard)
+    assert 0 <= verdict.interruption <= 1
 
 
 @pytest.mark.anyio

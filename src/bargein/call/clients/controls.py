@@ -95,7 +95,7 @@ class ClientControls:
                 await self._transfers.hand_over(destination)
                 return
             while context.state.reply is not None or context.state.sayings:
-                await context.moved()
+                await context.next_step()
             await self._transfers.transfer(destination)
             context.post(HangUp(int(context.now_ms()), FORWARDED))
         except (HandoffError, CarrierError) as error:

@@ -67,7 +67,7 @@ class EndpointingRequests:
         pause_ms: int | None = None
         try:
             if self._line is not None:
-                answer = await self._line.ask(message, server=self._server(), timeout_s=self._timeout_s())
+                answer = await self._line.request(message, server=self._server(), timeout_s=self._timeout_s())
                 pause_ms = round(EndpointingAnswer.from_json(answer).timeout_seconds * 1000)
         except ServerError as error:
             _log.warning("the endpointing model gave no answer", reason=error.reason, detail=str(error))

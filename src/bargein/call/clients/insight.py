@@ -9,7 +9,7 @@ from typing import Any
 Watcher = Callable[[dict[str, Any]], None]
 
 
-class Insight:
+class InsightFeed:
     """Hands out what happens in a call to those who watch; costs next to nothing while nobody does."""
 
     def __init__(self) -> None:
@@ -20,12 +20,12 @@ class Insight:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
-    def voice(self, probability: float, end_ms: float) -> None:
+    def on_voice_probability(self, probability: float, end_ms: float) -> None:
         """A window of the caller's audio was judged."""
         if self._watchers:
             self._tell({"kind": "voice", "at_ms": [round(end_ms)], "probability": [round(probability, 3)]})
 
-    def decision(self, at_ms: int, what: str, why: str, turn_id: str | None) -> None:
+    def on_decision(self, at_ms: int, what: str, why: str, turn_id: str | None) -> None:
         """The engine decided something."""
         if self._watchers:
             told: dict[str, Any] = {"kind": "decision", "at_ms": at_ms, "what": what, "why": why}

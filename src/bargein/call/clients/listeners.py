@@ -8,12 +8,12 @@ import numpy as np
 from bargein.audio.pcm import to_bytes
 from bargein.ports import Pcm16
 
-AUDIENCE_RATE_HZ = 16_000
+LISTENER_RATE_HZ = 16_000
 """What a listener hears: 16-bit little-endian samples at this rate, interleaved: the customer, then the assistant."""
 
-AUDIENCE_FRAME_MS = 100
+LISTENER_FRAME_MS = 100
 """Sound goes to listeners in pieces of about this length: for them a frame each 20 ms would only cost more."""
-_FRAME_SAMPLES = AUDIENCE_RATE_HZ * AUDIENCE_FRAME_MS // 1000
+_FRAME_SAMPLES = LISTENER_RATE_HZ * LISTENER_FRAME_MS // 1000
 
 
 class Listener(NamedTuple):
@@ -41,14 +41,14 @@ class Listeners:
         """Whether nobody listens."""
         return not self._listeners
 
-    def join(self, listener: Listener) -> Callable[[], None]:
+    def add(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` everything from now on; call the result to stop it."""
         if not self._listeners:
             self._heard, self._samples = [], 0  # what the last one did not get is old
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def hear(self, customer: Pcm16, assistant: Pcm16) -> None:
+    def send_audio(self, customer: Pcm16, assistant: Pcm16) -> None:
         """Take the next stretch of both sides, equally long."""
         if not self._listeners:
             return
@@ -60,7 +60,7 @@ class Listeners:
             for listener in tuple(self._listeners):
                 listener.audio(both)
 
-    def read(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         """Take a message that the caller's client was sent."""
         for listener in tuple(self._listeners):
             listener.text(text)

@@ -81,9 +81,9 @@ class ClientMessenger:
         self._epoch_ms = epoch_ms
         self._now_epoch_ms = now_epoch_ms
         self._send = send
-        self.recast(participants, assistant)
+        self.switch_agent(participants, assistant)
 
-    def recast(self, participants: Participants, assistant: Assistant) -> None:
+    def switch_agent(self, participants: Participants, assistant: Assistant) -> None:
         """From here on these are who the messages are about, and what they want told."""
         self._cast = participants
         asked = assistant.client_messages
@@ -228,6 +228,6 @@ class ClientMessenger:
         if isinstance(message, wire.StatusUpdate) and message.status == "ended":
             return  # a server gets this with what became of the call, once that is on record
         if kind in self._for_server:
-            self._line.tell(message.bare())
+            self._line.send(message.bare())
         elif final and FINALS_ONLY in self._for_server:
-            self._line.tell({**message.bare(), "type": FINALS_ONLY})  # by this name servers know it
+            self._line.send({**message.bare(), "type": FINALS_ONLY})  # by this name servers know it

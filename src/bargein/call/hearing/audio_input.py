@@ -7,8 +7,8 @@ import numpy as np
 from bargein.audio.cancelling import EchoCancelling
 from bargein.audio.resample import StreamResampler
 from bargein.audio.voice import PauseGate, UtteranceGate, VoiceGate, Windower
-from bargein.call.hearing.overlap import Overlaps
-from bargein.call.hearing.pauses import Pauses
+from bargein.call.hearing.overlap import OverlapTracker
+from bargein.call.hearing.pauses import PauseTracker
 from bargein.errors import BargeinError
 from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
 from bargein.turns.events import Event, TranscriptReceived, VoiceStarted, VoiceStopped
@@ -39,7 +39,7 @@ def _zeros(samples: int) -> Pcm16:
     return _SILENCE[:samples] if samples <= _SILENCE.size else np.zeros(samples, dtype=np.int16)
 
 
-class AssistantTap:
+class PlayoutReference:
     """What the caller hears, at the transcriber's rate, for transcribers that want to hear both sides.
 
     Args:
@@ -53,13 +53,13 @@ class AssistantTap:
         self._resampler = StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
         self._heard: Pcm16 = _zeros(0)
 
-    def overhear(self, frame: bytes, at_ms: float) -> None:
+    def add_frame(self, frame: bytes, at_ms: float) -> None:
         """Take a frame that goes to the caller, where it sounds at `at_ms`."""
         pcm = self._resampler.push(self._leg.decode(frame))
         self._record(pcm, at_ms)
         self._heard = np.concatenate((self._heard, pcm))[-_LONGEST_TAP_SAMPLES:]
 
-    def take(self, samples: int) -> Pcm16:
+    def read(self, samples: int) -> Pcm16:
         """So many samples, silence where there was no speech."""
         if not self._heard.size:
             return _zeros(samples)
@@ -77,7 +77,7 @@ class AudioInput:
         leg: where the audio comes from.
         detector: hears voices.
         transcriber: understands words.
-        tap: the other side of the conversation.
+        reference: the other side of the conversation.
         now_ms: the time since the call began.
         post: takes `VoiceStarted`, `VoiceStopped` and `TranscriptReceived`.
         watch: gets each window's voice probability and when it ended.
@@ -94,22 +94,22 @@ class AudioInput:
         *,
         detector: VoiceDetector,
         transcriber: Transcriber,
-        tap: AssistantTap,
+        reference: PlayoutReference,
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
-        watch: Callable[[float, float], None],
-        overhear: Callable[[Pcm16, Pcm16], None],
+        on_probability: Callable[[float, float], None],
+        on_audio: Callable[[Pcm16, Pcm16], None],
         record: Callable[[Pcm16, float], None],
-        overlaps: Overlaps | None = None,
+        overlaps: OverlapTracker | None = None,
         cancels_echo: bool = False,
-        pauses: Pauses | None = None,
+        pauses: PauseTracker | None = None,
     ) -> None:
         self._leg = leg
-        self._tap = tap
+        self._reference = reference
         self._now_ms = now_ms
         self._post = post
-        self._watch = watch
-        self._overhear = overhear
+        self._on_probability = on_probability
+        self._on_audio = on_audio
         self._record = record
         self._overlaps = overlaps
         self._pauses = pauses
@@ -144,7 +144,7 @@ class AudioInput:
         """The transcription, which somebody must `run`."""
         return self._transcription
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Take what the far end sent.
 
         Raises:
@@ -179,13 +179,13 @@ class AudioInput:
         for_voice = self._to_voice.push(pcm)
         for_words = for_voice if self._to_words is self._to_voice else self._to_words.push(pcm)
         if self._cancelling is not None:
-            for_voice, from_assistant = self._cancelling.push(for_words, self._tap.take(for_words.size))
+            for_voice, from_assistant = self._cancelling.push(for_words, self._reference.read(for_words.size))
             for_words, arrival_ms = for_voice, arrival_ms - self._cancelling.held_ms
         else:
-            from_assistant = self._tap.take(for_words.size)
+            from_assistant = self._reference.read(for_words.size)
         if for_words.size:
             self._transcription.feed(for_words, from_assistant)
-            self._overhear(for_words, from_assistant)
+            self._on_audio(for_words, from_assistant)
             if self._overlaps is not None:
                 self._overlaps.feed(for_words, from_assistant, arrival_ms)
             if self._pauses is not None:
@@ -199,7 +199,7 @@ class AudioInput:
         self._detecting.close()
 
     def _judged(self, probability: float, end_ms: float) -> None:
-        self._watch(probability, end_ms)
+        self._on_probability(probability, end_ms)
         edge = self._gate.push(probability, end_ms)
         paused = self._pause.push(edge, end_ms)
         if paused:
@@ -230,7 +230,7 @@ class AudioInput:
 
         def understood(
             text: str,
-            final: bool,  # noqa: FBT001  # the shape of `ports.Hear`
+            final: bool,  # noqa: FBT001  # the shape of `ports.TranscriptCallback`
             /,
             confidence: float | None = None,
             *,
@@ -241,7 +241,7 @@ class AudioInput:
 
         return transcriber.open(understood)
 
-    def listen_with(self, transcriber: Transcriber) -> None:
+    def switch_transcriber(self, transcriber: Transcriber) -> None:
         """From here on another transcriber understands; somebody must run it. What is being said goes on into it."""
         self._transcription = self._opened(transcriber)
         if self._speaking:

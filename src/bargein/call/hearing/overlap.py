@@ -7,7 +7,7 @@ import numpy as np
 import structlog
 
 from bargein.audio.voice import WINDOW_MS, VoiceEdge
-from bargein.ports import TRANSCRIBER_RATE_HZ, InterruptionClassifier, Overlap, Pcm16, ProviderError
+from bargein.ports import TRANSCRIBER_RATE_HZ, InterruptionClassifier, OverlappingSpeech, Pcm16, ProviderError
 from bargein.turns.events import Event, InterruptionJudged
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 
@@ -47,7 +47,7 @@ class _Ring:
         return self._samples[np.arange(begin, max(begin, end)) % self._samples.size]
 
 
-class Overlaps:
+class OverlapTracker:
     """The voices of one call that cut in.
 
     Args:
@@ -78,7 +78,7 @@ class Overlaps:
         self._probabilities: list[float] = []
         self.on = True
         """Whether anybody goes by the verdicts; while nobody does, nothing is kept and nothing asked."""
-        self._waiting: Overlap | None = None
+        self._waiting: OverlappingSpeech | None = None
         self._asked = anyio.Event()
 
     def feed(self, customer: Pcm16, assistant: Pcm16, until_ms: float) -> None:
@@ -114,16 +114,18 @@ class Overlaps:
             if overlap is not None:
                 await self._have_judged(overlap)
 
-    async def _have_judged(self, overlap: Overlap) -> None:
+    async def _have_judged(self, overlap: OverlappingSpeech) -> None:
         try:
             with anyio.fail_after(_JUDGE_TIMEOUT_S):
-                verdict = await self._judge.judge(overlap)
+                verdict = await self._judge.classify(overlap)
         except (ProviderError, TimeoutError) as error:
             # The engine goes by the voice's length where nothing judges it.
             _log.warning("a voice could not be judged", reason=str(error) or "it took too long")
             return
         self._post(
-            InterruptionJudged(int(self._now_ms()), overlap.onset_ms, overlap.age_ms, verdict.floor, verdict.echo)
+            InterruptionJudged(
+                int(self._now_ms()), overlap.onset_ms, overlap.age_ms, verdict.interruption, verdict.echo
+            )
         )
 
     def _turn(self, edge: VoiceEdge) -> None:
@@ -140,7 +142,7 @@ class Overlaps:
         begin = end - (LEAD_MS + age_ms) * _PER_MS
         caller = self._caller.between(begin, end)
         # What still waits is asked no more: a judge that is behind would only fall back further, and this tells more.
-        self._waiting = Overlap(
+        self._waiting = OverlappingSpeech(
             onset_ms=onset_ms,
             age_ms=age_ms,
             caller=np.concatenate((np.zeros(end - begin - caller.size, dtype=np.int16), caller)),

@@ -30,7 +30,7 @@ Run = tuple[int, int]
 _log = structlog.get_logger("bargein.call")
 
 
-def joined(runs: Iterable[Run]) -> list[Run]:
+def bridge_dips(runs: Iterable[Run]) -> list[Run]:
     """Runs of voice without the dips that speech has of itself, as the engine bridges them."""
     told: list[Run] = []
     for onset_ms, offset_ms in runs:
@@ -41,12 +41,12 @@ def joined(runs: Iterable[Run]) -> list[Run]:
     return told
 
 
-def of_turn(runs: Iterable[Run], after_ms: int, offset_ms: int) -> tuple[Run, ...]:
+def runs_of_turn(runs: Iterable[Run], after_ms: int, offset_ms: int) -> tuple[Run, ...]:
     """The runs of voice of a turn, up to the pause that begins at `offset_ms`; those without words, too."""
-    return tuple(run for run in joined(runs) if run[1] > after_ms and run[0] <= offset_ms)
+    return tuple(run for run in bridge_dips(runs) if run[1] > after_ms and run[0] <= offset_ms)
 
 
-class Pauses:
+class PauseTracker:
     """The pauses of one call.
 
     Args:
@@ -93,7 +93,7 @@ class Pauses:
         pause = TurnPause(
             said=question.said,
             caller=self._between(question.offset_ms - BEFORE_MS, question.offset_ms + INTO_MS),
-            runs=of_turn(self._runs, question.after_ms, question.offset_ms),
+            runs=runs_of_turn(self._runs, question.after_ms, question.offset_ms),
         )
         try:
             # Words whose voice was not detected have no rhythm and no end that could be heard.
@@ -115,7 +115,7 @@ class Pauses:
             raise AssertionError
         try:
             with anyio.fail_after(_JUDGE_TIMEOUT_S):
-                return await self._judge.judge(pause)
+                return await self._judge.predict(pause)
         except (ProviderError, TimeoutError) as error:
             # The engine goes by the words where nothing judges the pause.
             _log.warning("a pause could not be judged", reason=str(error) or "it took too long")

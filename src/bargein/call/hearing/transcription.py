@@ -38,10 +38,10 @@ class Transcription:
                     self._context.post(Fail(int(self._context.now_ms()), reason, detail))
                 await anyio.sleep_forever()  # another assistant's transcriber may follow
 
-    def recast(self, transcriber: Transcriber) -> None:
+    def switch_transcriber(self, transcriber: Transcriber) -> None:
         """From here on another one transcribes."""
         self.over = False
-        self._audio_input.listen_with(transcriber)
+        self._audio_input.switch_transcriber(transcriber)
         self._scope.cancel()
 
 

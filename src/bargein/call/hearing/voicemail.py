@@ -34,7 +34,7 @@ _PHRASES = re.compile(
 _log = structlog.get_logger("bargein.call")
 
 
-class Voicemail:
+class VoicemailDetector:
     """Listens at the beginning of a call that went out, where the assistant has a `voicemailDetection`.
 
     Once its greeting is over `voicemailMessage` is said and the call ends with `voicemail`; without a message it ends
@@ -59,17 +59,17 @@ class Voicemail:
         self._timer: Timer | None = None
         self.leaving = False
 
-    def listen(self, pcm: Pcm16) -> None:
+    def receive_audio(self, pcm: Pcm16) -> None:
         """Take what is heard of the other side, at `TRANSCRIBER_RATE_HZ`."""
         if self._listens() and self._beeps.push(pcm):
             self._leave("it beeped")
 
-    def hear(self, text: str) -> None:
+    def receive_transcript(self, text: str) -> None:
         """Take words of the other side."""
         if self._listens() and not self._known and _PHRASES.search(text.lower()):
             self._expect_beep("its words")
 
-    def told(self, by: str, detail: str) -> None:
+    def handle_answered_by(self, by: str, detail: str) -> None:
         """Take what the carrier says of who answered: human or machine, and its own word for it."""
         plan = self._plan or {}
         words = cast("list[object]", plan.get("voicemailDetectionTypes") or _CARRIER_WORDS)

@@ -26,7 +26,7 @@ _DEFAULT_ASK_MS = 1000
 _LONGEST_ASK_MS = 5000
 
 
-class RulesError(BargeinError, ValueError):
+class PlanError(BargeinError, ValueError):
     """The assistant's plans contradict themselves; the text names the field."""
 
 
@@ -42,7 +42,7 @@ def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
         drafts: whether its model may be asked before a turn is surely over.
 
     Raises:
-        RulesError: a `waitFunction` that cannot be parsed.
+        PlanError: a `waitFunction` that cannot be parsed.
     """
     plan = replace(
         Plan(drafts=drafts),
@@ -88,7 +88,7 @@ def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
     """Lay a `startSpeakingPlan` over a plan.
 
     Raises:
-        RulesError: a `waitFunction` that cannot be parsed.
+        PlanError: a `waitFunction` that cannot be parsed.
     """
     by_words = start.transcription_endpointing_plan
     rules = start.custom_endpointing_rules
@@ -138,7 +138,7 @@ def _wait_function(start: StartSpeakingPlan) -> str | None:
         try:
             compile_expression(smart.wait_function)
         except WaitFunctionError as error:
-            raise RulesError(f"startSpeakingPlan.smartEndpointingPlan.waitFunction: {error}") from None
+            raise PlanError(f"startSpeakingPlan.smartEndpointingPlan.waitFunction: {error}") from None
         return smart.wait_function
     if isinstance(smart, VapiEndpointing | LivekitEndpointing) or (smart is None and start.smart_endpointing_enabled):
         return WAIT_FUNCTION

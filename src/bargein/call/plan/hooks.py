@@ -47,7 +47,7 @@ class HookError(BargeinError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledHooks:
     """An assistant's hooks.
 
     Attributes:
@@ -59,10 +59,10 @@ class Compiled:
     tools: tuple[JsonObject, ...]
 
 
-def compile_hooks(assistant: JsonObject, *, tell: bool = True) -> Compiled:
+def compile_hooks(assistant: JsonObject, *, log: bool = True) -> CompiledHooks:
     """Compile `hooks`, and `messagePlan.idleMessages`, which is the older way to say one of them.
 
-    `tell` has the log told of those that are left out.
+    `log` writes a warning for each hook that is left out.
     """
     tools: list[JsonObject] = []
     hooks: list[Hook] = []
@@ -73,10 +73,10 @@ def compile_hooks(assistant: JsonObject, *, tell: bool = True) -> Compiled:
         except (HookError, TypeError, ValueError, KeyError) as error:
             del tools[before:]
             detail = str(error) if isinstance(error, HookError) else type(error).__name__
-            if tell:
+            if log:
                 _log.warning("a hook is left out", number=number, on=str(given.get("on"))[:80], reason=detail)
     idle = _idle(assistant.get("messagePlan"))
-    return Compiled((*hooks, *([] if idle is None else [idle])), tuple(tools))
+    return CompiledHooks((*hooks, *([] if idle is None else [idle])), tuple(tools))
 
 
 def _hook(given: JsonObject, assistant: JsonObject, tools: list[JsonObject]) -> Hook:

@@ -40,12 +40,12 @@ class Variables:
     Attributes:
         call_id: for the log.
         values: by name; those of `variableValues` go before the default ones.
-        found: what the call's tools have found out so far; it goes before `values`, and grows (`ToolResult.variables`).
+        extracted: the values that tools have extracted so far; they go before `values` (`ToolResult.variables`).
     """
 
     call_id: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
-    found: JsonObject = field(default_factory=JsonObject)
+    extracted: JsonObject = field(default_factory=JsonObject)
 
     @classmethod
     def of(cls, call: JsonObject) -> "Variables":
@@ -74,11 +74,11 @@ class Variables:
         """
         if not worth_rendering(text):
             return text
-        values = {**self.values, **self.found, **(more or {})}
+        values = {**self.values, **self.extracted, **(more or {})}
         at = _At(values, datetime.fromtimestamp(epoch_ms / 1000, UTC))
         return self._rendered(text, at, Budget(_SAY_BUDGET), "say")
 
-    def fill(self, text: str, epoch_ms: int, more: Mapping[str, object]) -> str:
+    def render_strict(self, text: str, epoch_ms: int, more: Mapping[str, object]) -> str:
         """Fill in one text that is worth nothing unless it can be (an address, a header).
 
         Args:
@@ -90,7 +90,7 @@ class Variables:
             ValueError: it cannot be rendered.
         """
         try:
-            values = _At({**self.values, **self.found, **more}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
+            values = _At({**self.values, **self.extracted, **more}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
             return render_template(text, values.all_values(), values.now, Budget(_SAY_BUDGET))
         except Exception as error:  # noqa: BLE001  # the library raises more than its own errors on a stranger's text
             # an error's words may hold values of the call
@@ -141,7 +141,7 @@ class Variables:
         _log.warning("a template is used as it stands", call_id=self.call_id, where=where, reason=reason)
 
     def _at(self, epoch_ms: int) -> "_At":
-        return _At({**self.values, **self.found}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
+        return _At({**self.values, **self.extracted}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ class CallLog:
         self._call_id = call_id
         self._epoch_ms = epoch_ms
 
-    def take(self, now_ms: int, event: Event, commands: Iterable[Command]) -> None:
+    def write_step(self, now_ms: int, event: Event, commands: Iterable[Command]) -> None:
         """Take one step of the engine."""
         if (line := explain_event(event)) is not None:
             self._write(now_ms, line)

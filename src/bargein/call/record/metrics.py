@@ -94,7 +94,7 @@ class CallMetrics:
         self._words_ms = 0
         self._sounds_since_ms: int | None = None
 
-    def take(self, now_ms: int, event: Event, commands: Iterable[told.Command]) -> None:
+    def apply(self, now_ms: int, event: Event, commands: Iterable[told.Command]) -> None:
         """Take one step of the engine: what it was told at `now_ms`, and what it answered."""
         self._hear(event)
         user: told.Remember | None = None

@@ -29,34 +29,34 @@ class CallSummary:
     """The account of a call, kept while it goes on.
 
     Attributes:
-        first: the assistant that began the call, as `Artifact.assistantActivations` has it; None: nobody knows yet.
+        first_activation: the assistant that began the call (`Artifact.assistantActivations`); None: not known yet.
         taken: those that took over, in their order.
         variables: what its tools have found out.
-        measures: its latencies and interruptions.
+        metrics: its latencies and interruptions.
         history: the conversation as the engine has it.
         left: what was in the history once and was taken out, by a handoff.
         now_ms: the time of the call's last event.
         ended: why and how it ended; None while it goes on, or where it was killed.
     """
 
-    first: JsonObject | None = None
+    first_activation: JsonObject | None = None
     taken: list[JsonObject] = field(default_factory=list[JsonObject])
     variables: JsonObject = field(default_factory=JsonObject)
     _coming: dict[int, JsonObject] = field(default_factory=dict[int, JsonObject])
-    measures: CallMetrics = field(default_factory=CallMetrics)
+    metrics: CallMetrics = field(default_factory=CallMetrics)
     history: tuple[Remember, ...] = ()
     left: list[Remember] = field(default_factory=list[Remember])
     now_ms: int = 0
     ended: EndCall | None = None
 
-    def take(self, state: State, event: Event, commands: tuple[Command, ...]) -> None:
+    def apply(self, state: State, event: Event, commands: tuple[Command, ...]) -> None:
         """Take one step: the event, what the engine answered, and where it then stands."""
         self.now_ms = state.now_ms
         if state.history is not self.history:
             kept = set(map(id, state.history))
             self.left += [entry for entry in self.history if id(entry) not in kept]
             self.history = state.history
-        self.measures.take(state.now_ms, event, commands)
+        self.metrics.apply(state.now_ms, event, commands)
         match event:
             case HandedOff():
                 self._coming[event.successor] = _activation(event.name, event.assistant_id)
@@ -87,11 +87,11 @@ class CallSummary:
         head, events = read(lines)
         account = cls()
         for moment in replay(head, events):
-            account.take(moment.state, moment.event, moment.commands)
+            account.apply(moment.state, moment.event, moment.commands)
         return head, account
 
 
-def record_of(
+def ended_fields(
     call: JsonObject, assistant: JsonObject, told: CallSummary, *, epoch_ms: int, ended_at_ms: int, reason: str
 ) -> dict[str, Any]:
     """The fields that a call's record gets when the call is over.
@@ -111,11 +111,11 @@ def record_of(
         "endedAt": iso_from_epoch_ms(ended_at_ms),
         "messages": artifact["messages"],
         "artifact": artifact,
-        **(in_charge(assistant) if told.taken else {}),
+        **(active_assistant_fields(assistant) if told.taken else {}),
     }
 
 
-def in_charge(assistant: JsonObject) -> JsonObject:
+def active_assistant_fields(assistant: JsonObject) -> JsonObject:
     """What is put on record when another assistant takes a call over: it is the one to be reported for.
 
     Args:
@@ -145,14 +145,14 @@ def artifact_of(call: JsonObject, assistant: JsonObject, told: CallSummary, *, e
         told: the call's account.
         epoch_ms: when the call's time began, in milliseconds since 1970.
     """
-    plan = plan_of(assistant)
+    plan = artifact_plan_of(assistant)
     history = told.all_said if plan.full_message_history_enabled else told.history
     messages = [m.model_dump(by_alias=True, exclude_none=True) for m in history_messages(history, epoch_ms)]
     artifact: JsonObject = {
         "messages": messages,
         "messagesOpenAIFormatted": as_openai(history),
-        "assistantActivations": [told.first or activation_of(call, assistant), *told.taken],
-        "performanceMetrics": told.measures.to_json(),
+        "assistantActivations": [told.first_activation or activation_of(call, assistant), *told.taken],
+        "performanceMetrics": told.metrics.to_json(),
     }
     transcript_plan = plan.transcript_plan or TranscriptPlan()
     if transcript_plan.enabled is not False:
@@ -168,7 +168,7 @@ def transcript_of(history: Iterable[Remember], plan: TranscriptPlan) -> str:
     return "".join(f"{names[m.role]}: {m.text}\n" for m in history if m.role in names and m.text)
 
 
-def plan_of(assistant: JsonObject) -> ArtifactPlan:
+def artifact_plan_of(assistant: JsonObject) -> ArtifactPlan:
     """An assistant's `artifactPlan`; the legacy field `recordingEnabled` counts where the plan says nothing."""
     given: object = assistant.get("artifactPlan")
     plan = ArtifactPlan.from_json(cast("JsonObject", given) if isinstance(given, dict) else {})
@@ -178,31 +178,31 @@ def plan_of(assistant: JsonObject) -> ArtifactPlan:
     return plan
 
 
-def settled_plan(assistant: JsonObject) -> JsonObject:
+def initial_artifact_plan(assistant: JsonObject) -> JsonObject:
     """The `artifactPlan` that a call keeps: what its assistant asked for when it began, the defaults filled in."""
     return {
         "recordingEnabled": True,
         "recordingFormat": "wav;l16",
         "loggingEnabled": True,
-        **plan_of(assistant).model_dump(mode="json", by_alias=True, exclude_none=True),
+        **artifact_plan_of(assistant).model_dump(mode="json", by_alias=True, exclude_none=True),
         "videoRecordingEnabled": False,  # there is no video here, and Vapi's iOS client wants this field
     }
 
 
-def followed_by(kept: JsonObject, assistant: JsonObject) -> JsonObject:
+def artifact_plan_after_handoff(kept: JsonObject, assistant: JsonObject) -> JsonObject:
     """The `artifactPlan` that a call keeps when another assistant takes it over.
 
     It is the new one's, but for what there is already: a recording that was begun, and the log, which is kept or not
     as the first assistant wanted it.
     """
-    after = settled_plan(assistant)
+    after = initial_artifact_plan(assistant)
     recorded = kept["recordingEnabled"] or after["recordingEnabled"]
     return {**after, "recordingEnabled": recorded, "loggingEnabled": kept["loggingEnabled"]}
 
 
 def is_recorded(assistant: JsonObject) -> bool:
     """Whether what is said while this assistant has the call is recorded."""
-    return plan_of(assistant).recording_enabled is not False
+    return artifact_plan_of(assistant).recording_enabled is not False
 
 
 def _addresses(call: JsonObject, plan: ArtifactPlan) -> JsonObject:

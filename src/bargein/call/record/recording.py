@@ -29,19 +29,19 @@ class Recording:
         if on:
             self._begun.set()
 
-    def customer(self, pcm: Pcm16, at_ms: float) -> None:
-        """See `Recorder.customer`."""
+    def write_customer(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.write_customer`."""
         if self._on:
-            self._recorder.customer(pcm, at_ms)
+            self._recorder.write_customer(pcm, at_ms)
 
-    def assistant(self, pcm: Pcm16, at_ms: float) -> None:
-        """See `Recorder.assistant`."""
+    def write_assistant(self, pcm: Pcm16, at_ms: float) -> None:
+        """See `Recorder.write_assistant`."""
         if self._on:
-            self._recorder.assistant(pcm, at_ms)
+            self._recorder.write_assistant(pcm, at_ms)
 
-    def cut(self, at_ms: float) -> None:
-        """See `Recorder.cut`."""
-        self._recorder.cut(at_ms)
+    def cut_assistant(self, at_ms: float) -> None:
+        """See `Recorder.cut_assistant`."""
+        self._recorder.cut_assistant(at_ms)
 
     async def run(self, now_ms: Callable[[], float]) -> None:
         """See `Recorder.run`."""

@@ -37,8 +37,8 @@ class AudioOutput:
         clock: the one clock.
         epoch_ms: the clock's reading at which the call's time began.
         post: takes the `Played` events.
-        overhear: gets each frame as it is sent, and when its sound begins, in the call's time.
-        silenced: is told from when on, in the call's time, nothing of what was overheard will sound.
+        on_sent: gets each frame as it is sent, and when its sound begins, in the call's time.
+        on_silenced: is called with the time, on the clock of the call, from which nothing that was sent will sound.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class AudioOutput:
         epoch_ms: float,
         post: Callable[[Event], None],
         *,
-        overhear: Callable[[bytes, float], None],
-        silenced: Callable[[float], None],
+        on_sent: Callable[[bytes, float], None],
+        on_silenced: Callable[[float], None],
     ) -> None:
         self._leg = leg
         self._clock = clock
         self._epoch_ms = epoch_ms
         self._post = post
-        self._overhear = overhear
-        self._silenced = silenced
+        self._on_sent = on_sent
+        self._on_silenced = on_silenced
         self._turn_id: str | None = None
         self._playout: Playout | None = None
         self._playing = False
@@ -123,9 +123,9 @@ class AudioOutput:
             self._drop()
             self._leg.clear()
             if self._leg.can_clear:  # what was sent to another leg will be heard
-                self._silenced(self._clock.monotonic_ms() - self._epoch_ms)
+                self._on_silenced(self._clock.monotonic_ms() - self._epoch_ms)
 
-    def reached(self, mark: str) -> bool:
+    def mark_reached(self, mark: str) -> bool:
         """The far end has come to a mark. One of another reply counts for nothing: a `clear` returns those too."""
         opened, _, place = mark.partition("-")
         if self._playout is None or opened != str(self._opened) or not (place.isascii() and place.isdecimal()):
@@ -174,7 +174,7 @@ class AudioOutput:
             sounds_ms = sounds_ms if frames else playout.sounds_ms
             frames.append(frame)
         if frames:  # one behind the other: a gap would be as long as the time between two of these
-            self._overhear(b"".join(frames), sounds_ms - self._epoch_ms)
+            self._on_sent(b"".join(frames), sounds_ms - self._epoch_ms)
         self._room.set()
         drained = playout.drained(now_ms)
         # The next timer is set before the engine is told, for its answer may stop this very reply.

@@ -53,10 +53,10 @@ class ReplyRunner:
                 if (scope := self._running.pop(turn_id, None)) is not None:
                     scope.cancel()
 
-    def recast(self, setup: AgentSetup, providers: Providers) -> None:
+    def switch_agent(self, setup: AgentSetup, providers: Providers) -> None:
         """From the next reply on another assistant answers and speaks."""
         self._box = ToolDeclarations(setup.tools)
-        self._speaker.recast(providers.model, providers.voice, setup.plan.model_failed_reason)
+        self._speaker.switch_agent(providers.model, providers.voice, setup.plan.model_failed_reason)
 
     def _start(self, start: StartReply) -> None:
         self._audio_output.open(start.turn_id)

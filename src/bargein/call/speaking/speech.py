@@ -53,7 +53,7 @@ class SpeechPipeline:
         self._now_ms = now_ms
         self._post = post
 
-    def recast(self, model: Model, voice: Voice, failed_reason: str) -> None:
+    def switch_agent(self, model: Model, voice: Voice, failed_reason: str) -> None:
         """From the next reply on, others answer and speak."""
         self._model, self._voice, self._failed_reason = model, voice, failed_reason
 

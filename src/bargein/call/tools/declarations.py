@@ -22,7 +22,7 @@ FILLERS = ("One moment.", "Just a second.", "Give me a moment.")
 """Said when a tool has no `request-start` message, its reply had no words, and it is not quick (Vapi's schema has the
 assistant say something of that kind at the start of every such call)."""
 
-INSIDE = frozenset({"endCall", "dtmf", "transferCall", "handoff", "voicemail"})
+BUILTIN_TYPES = frozenset({"endCall", "dtmf", "transferCall", "handoff", "voicemail"})
 """What the call itself carries out; every other type reaches outside of it."""
 
 _DESCRIPTIONS = {
@@ -136,7 +136,7 @@ def label_of(destination: JsonObject) -> str:
 
 def is_async(tool: JsonObject) -> bool:
     """Whether the assistant moves on without the tool's answer (`async`)."""
-    return tool.get("async") is True and tool.get("type") not in INSIDE
+    return tool.get("async") is True and tool.get("type") not in BUILTIN_TYPES
 
 
 def timeout_s(tool: JsonObject) -> float:

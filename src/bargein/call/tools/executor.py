@@ -110,7 +110,7 @@ class ToolExecutor:
         self._async_left = 0
         self._async_done = anyio.Event()
 
-    def recast(self, runner: ToolRunner | None) -> None:
+    def switch_runner(self, runner: ToolRunner | None) -> None:
         """Another assistant has the call: its tools are run by this one, those that were called before as they were."""
         self._tool_runners.relieve(runner)
 
@@ -127,7 +127,7 @@ class ToolExecutor:
         """A hook calls a tool; None: there is no such tool."""
         asked: tuple[ToolAsked, ...] = ()
         if tool is not None:
-            arguments = static_arguments(tool) if tool.get("type") in declarations.INSIDE else {}
+            arguments = static_arguments(tool) if tool.get("type") in declarations.BUILTIN_TYPES else {}
             call = ToolCall(f"hook_{turn_id[-12:]}", declarations.name_of(tool), json.dumps(arguments))
             asked = (self._made_out(call, ToolDeclarations((tool,)), spoke=True),)
         self._post(HookToolCalled(self._at(), turn_id, asked))
@@ -150,7 +150,7 @@ class ToolExecutor:
             start is None
             and not spoke
             and not declarations.is_async(tool)
-            and tool.get("type") not in declarations.INSIDE
+            and tool.get("type") not in declarations.BUILTIN_TYPES
         )
         if unsaid and not any(staged.after_ms <= declarations.FILLER_AFTER_MS for staged in delayed):
             delayed = (declarations.filler(number), *delayed)

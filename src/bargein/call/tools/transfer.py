@@ -123,7 +123,9 @@ class Transfers:
             raise HandoffError("there is no destination, and no server that could name one.")
         server: object = (destination or {}).get("server") or tool.get("server")
         message = {"type": kind, "parameters": arguments, **(more or {})}
-        answer = await self._line.ask(message, server=cast("JsonObject", server) if isinstance(server, dict) else None)
+        answer = await self._line.request(
+            message, server=cast("JsonObject", server) if isinstance(server, dict) else None
+        )
         if answer.get("error"):
             raise HandoffError(str(answer["error"])[:500])
         return answer
@@ -157,7 +159,7 @@ class Transfers:
         if destination.get("type") not in ("number", "sip"):
             raise CarrierError("the destination is neither a number nor a SIP address.")
         if self._delegated() and self._line is not None:
-            self._line.tell({"type": "phone-call-control", "request": "forward", "destination": destination})
+            self._line.send({"type": "phone-call-control", "request": "forward", "destination": destination})
         else:
             await self._leg.transfer(destination)
         self._forwarding(destination)

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from bargein.audio.pcm import to_bytes
-from bargein.ports import TRANSCRIBER_RATE_HZ, Hear, Pcm16, ProviderError, ServerError
+from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, ProviderError, ServerError, TranscriptCallback
 from bargein.providers.http import (
     Addresses,
     Endpoint,
@@ -111,7 +111,7 @@ class CustomTranscriber:
         self._clock = clock
         self._target = _Target(checked, addresses, auth)
 
-    def open(self, hear: Hear) -> "CustomTranscriberStream":
+    def open(self, hear: TranscriptCallback) -> "CustomTranscriberStream":
         """See `bargein.ports.Transcriber.open`."""
         return CustomTranscriberStream(self._config, self._target, hear, self._clock)
 
@@ -163,7 +163,9 @@ class _Target:
 class CustomTranscriberStream:
     """One call's `bargein.ports.TranscriberStream`. Finals come when the far end sends them."""
 
-    def __init__(self, config: CustomTranscriberConfig, target: _Target, hear: Hear, clock: "Clock") -> None:
+    def __init__(
+        self, config: CustomTranscriberConfig, target: _Target, hear: TranscriptCallback, clock: "Clock"
+    ) -> None:
         self._config = config
         self._target = target
         self._hear = hear

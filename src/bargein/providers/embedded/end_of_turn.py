@@ -151,8 +151,8 @@ class EmbeddedEndOfTurnDetector(EncoderClassifier):
     def __init__(self, model: MoonshineModel) -> None:
         super().__init__(model, WEIGHTS, "the weights for the end of a turn")
 
-    async def judge(self, pause: TurnPause) -> float:
-        """See `bargein.ports.TurnJudge.judge`."""
+    async def predict(self, pause: TurnPause) -> float:
+        """See `bargein.ports.EndOfTurnDetector.predict`."""
         return await self._think(self.judged, pause)
 
     def judged(self, pause: TurnPause) -> float:

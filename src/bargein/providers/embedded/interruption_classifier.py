@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bargein.audio import pcm
 from bargein.audio.echo import echo_share
-from bargein.ports import InterruptionScore, Overlap
+from bargein.ports import InterruptionScore, OverlappingSpeech
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.network import EncoderClassifier
 
@@ -122,11 +122,11 @@ class EmbeddedInterruptionClassifier(EncoderClassifier):
     def __init__(self, model: MoonshineModel) -> None:
         super().__init__(model, WEIGHTS, "the floor judge's weights")
 
-    async def judge(self, overlap: Overlap) -> InterruptionScore:
-        """See `bargein.ports.FloorJudge.judge`."""
+    async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
+        """See `bargein.ports.InterruptionClassifier.classify`."""
         return await self._think(self._judge, overlap)
 
-    def _judge(self, overlap: Overlap) -> InterruptionScore:
+    def _judge(self, overlap: OverlappingSpeech) -> InterruptionScore:
         network = self.load()
         caller = pcm.to_float(overlap.caller)
         row = features(self._model, caller, overlap.voice, overlap.age_ms)

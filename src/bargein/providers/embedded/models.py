@@ -45,7 +45,7 @@ class Embedded:
         transcriber: understands words.
         voice: speaks.
         model: answers.
-        judge: tells voices that take the floor from those that do not.
+        interruption_classifier: tells voices that take the floor from those that do not.
         turn_judge: tells the end of a turn from a pause in it.
     """
 
@@ -55,7 +55,7 @@ class Embedded:
         self.transcriber = MoonshineTranscriber()
         self.voice = HibariVoice()
         self.model = DemoModel()
-        self.judge = EmbeddedInterruptionClassifier(self.transcriber.model)
+        self.interruption_classifier = EmbeddedInterruptionClassifier(self.transcriber.model)
         self.end_of_turn_detector = (
             SmartTurnDetector() if turn_model == "smart-turn" else EmbeddedEndOfTurnDetector(self.transcriber.model)
         )
@@ -69,7 +69,7 @@ class Embedded:
         await anyio.to_thread.run_sync(self.detector.load)
         await self.transcriber.warm_up()
         await self.voice.warm_up()
-        await anyio.to_thread.run_sync(self.judge.load)
+        await anyio.to_thread.run_sync(self.interruption_classifier.load)
         await anyio.to_thread.run_sync(self.end_of_turn_detector.load)
 
     def check(self) -> list[Check]:
@@ -78,7 +78,7 @@ class Embedded:
             self._check("voice detection (Silero)", self.detector.load),
             self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
             self._check("voice (hibari, English)", self.voice.load),
-            self._check("interruptions (floor judge)", self.judge.load),
+            self._check("interruptions (floor judge)", self.interruption_classifier.load),
             self._check("turn ends (judge of pauses)", self.end_of_turn_detector.load),
         ]
 

@@ -91,8 +91,8 @@ class SmartTurnDetector:
                 self._session = Session(path, ended_reason=TRANSCRIBER_FAILED)
             return self._session
 
-    async def judge(self, pause: TurnPause) -> float:
-        """See `bargein.ports.TurnJudge.judge`."""
+    async def predict(self, pause: TurnPause) -> float:
+        """See `bargein.ports.EndOfTurnDetector.predict`."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
         return await anyio.to_thread.run_sync(self.judged, pause, limiter=self._limiter, abandon_on_cancel=True)

@@ -12,7 +12,7 @@ import anyio
 import numpy as np
 
 from bargein.audio import pcm
-from bargein.ports import TRANSCRIBER_RATE_HZ, Hear, Pcm16
+from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, TranscriptCallback
 from bargein.providers.embedded.decoding import Decoder
 from bargein.providers.embedded.moonshine_model import MoonshineModel, model_file
 from bargein.providers.embedded.plausibility import believe, measure, worth_hearing
@@ -47,7 +47,7 @@ class MoonshineTranscriber:
         self.model = MoonshineModel()
         self._decoder = Decoder(self.transcribe)
 
-    def open(self, hear: Hear) -> "MoonshineStream":
+    def open(self, hear: TranscriptCallback) -> "MoonshineStream":
         """See `bargein.ports.Transcriber.open`.
 
         Raises:
@@ -107,7 +107,7 @@ class Decodes(Protocol):
 class MoonshineStream:
     """One call's transcription (see `bargein.ports.TranscriberStream`)."""
 
-    def __init__(self, decoder: Decodes, hear: Hear) -> None:
+    def __init__(self, decoder: Decodes, hear: TranscriptCallback) -> None:
         self._decoder = decoder
         self._hear = hear
         self._chunks: deque[Pcm16] = deque()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bargein.call.context import AgentSetup, Providers
-from bargein.call.plan.compile import RulesError
+from bargein.call.plan.compile import PlanError
 from bargein.call.plan.variables import Variables
 from bargein.clock import Clock
 from bargein.errors import BargeinError
@@ -198,7 +198,7 @@ class AgentAssembler:
                 tools=await gather_tools(assistant_json, self._store, runner),
                 hook_tools=await gather_hook_tools(assistant_json, self._store, runner),
             )
-        return ReadyAgent(setup, replace(providers, line=channel, tools=runner), channel, runner)
+        return ReadyAgent(setup, replace(providers, owner=channel, tools=runner), channel, runner)
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def _assembly_errors() -> Generator[None]:
         yield
     except ProviderError as error:
         raise AssemblyError(str(error), error.ended_reason) from None
-    except RulesError as error:
+    except PlanError as error:
         raise AssemblyError(str(error), CANNOT_START) from None
     except WireError as error:
         raise AssemblyError(error.messages, CANNOT_START) from None

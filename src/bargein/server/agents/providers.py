@@ -88,7 +88,7 @@ class ProviderFactory:
             transcriber=self._transcriber(assistant.transcriber, self._resources(context, keys, auth.transcriber)),
             model=self._model(assistant.model, self._resources(context, keys)),
             voice=self._voice(assistant.voice, self._resources(context, keys, auth.voice), rate_hz),
-            judge=self._embedded.judge,
+            interruption_classifier=self._embedded.interruption_classifier,
             cancels_echo=self._settings.calls.cancels_echo(rate_hz),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
         )
@@ -97,7 +97,7 @@ class ProviderFactory:
         """Compile the plan of a call from the assistant and this server's settings.
 
         Raises:
-            RulesError: the assistant's plans contradict themselves.
+            PlanError: the assistant's plans contradict themselves.
         """
         return compile_plan(assistant, drafts=self._settings.calls.early_replies)
 

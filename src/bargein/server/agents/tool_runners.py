@@ -43,7 +43,7 @@ class ToolRunnerFactory:
         """
 
         def render(text: str, more: Mapping[str, object]) -> str:
-            return variables.fill(text, self._clock.epoch_ms(), more)
+            return variables.render_strict(text, self._clock.epoch_ms(), more)
 
         outbound = replace(self._shared.outbound, inline=credentials_of(assistant_json))
         return self._shared.runner(owner_channel, render, outbound, headers)

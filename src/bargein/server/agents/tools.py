@@ -41,7 +41,7 @@ async def gather_hook_tools(
 ) -> tuple[JsonObject | None, ...]:
     """Return the tools that an assistant's hooks call, in their order; None for one that has been deleted."""
     tools: list[JsonObject | None] = []
-    for one in compile_hooks(assistant_json, tell=False).tools:
+    for one in compile_hooks(assistant_json, log=False).tools:
         tool_id: object = one.get("toolId")
         stored = one if "type" in one else await store.tools.get(str(tool_id))
         if stored is None:

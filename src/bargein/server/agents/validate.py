@@ -4,7 +4,7 @@
 without opening anything.
 """
 
-from bargein.call.plan.compile import RulesError, compile_plan
+from bargein.call.plan.compile import PlanError, compile_plan
 from bargein.server.agents.resolve import parse_assistant
 from bargein.server.agents.squads import MissingAgentError, members_of, squad_of, stored_assistant
 from bargein.store import Store
@@ -28,7 +28,7 @@ def check_rules(assistant: Assistant, within: str = "") -> None:
     """
     try:
         compile_plan(assistant)
-    except RulesError as error:
+    except PlanError as error:
         raise bad_request(f"{within}{error}") from None
 
 

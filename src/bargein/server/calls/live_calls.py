@@ -9,7 +9,7 @@ import anyio
 import structlog
 
 from bargein.call.context import Rejection
-from bargein.call.record.outcome import plan_of
+from bargein.call.record.outcome import artifact_plan_of
 from bargein.call.session import CallSession
 from bargein.carriers.registry import is_phone_call
 from bargein.carriers.websocket import Room
@@ -203,7 +203,7 @@ class LiveCalls:
             ready.tool_runner.close()
         self._refuse_when_closing()  # nothing is awaited from here until the call is registered
         handoffs = HandoffResolver(ready, leg.rate_hz, self._store, self._assembler)
-        is_logged = plan_of(ready.setup.assistant_json).logging_enabled is not False
+        is_logged = artifact_plan_of(ready.setup.assistant_json).logging_enabled is not False
         session = CallSession(
             ready.setup,
             ready.providers,
@@ -224,7 +224,7 @@ class LiveCalls:
         """Register a call as live, so that it can be found by its id. With a room, its caller may come back to it."""
         call_id = session.setup.call_id
         self._live[call_id] = session
-        session.told.measures.watch = self._metrics.watch
+        session.summary.metrics.watch = self._metrics.watch
         session.on_end(lambda: self._metrics.ended(session.ended_reason))
         if room is not None:
             self._rooms[call_id] = room

@@ -71,7 +71,7 @@ class OwnerEvents:
         if message["type"] not in wanted_by(assistant) or not channel.has_server:
             return
         self._owner_channels.open(channel)
-        channel.tell(message)
+        channel.send(message)
         channel.close()
 
 

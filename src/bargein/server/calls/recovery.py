@@ -9,7 +9,7 @@ import anyio.to_thread
 import structlog
 
 from bargein.call.record.journal import JournalError, read
-from bargein.call.record.outcome import CallSummary, activation_of, record_of
+from bargein.call.record.outcome import CallSummary, activation_of, ended_fields
 from bargein.call.record.replay import replay
 from bargein.clock import Clock
 from bargein.server.agents.resolve import first_agent, last_assistant
@@ -70,14 +70,14 @@ class Recovery:
         assistant = await last_assistant(call, self._store, now_ms)
         if recovered is None:
             begun_ms = _epoch_ms(call.get("startedAt"), now_ms)
-            changes = record_of(
+            changes = ended_fields(
                 call, assistant, CallSummary(), epoch_ms=begun_ms, ended_at_ms=begun_ms, reason=WORKER_DIED
             )
         else:
             epoch_ms, summary = recovered
             first = await first_agent(call, self._store)
-            summary.first = activation_of(call, first.assistant_json)
-            changes = record_of(
+            summary.first_activation = activation_of(call, first.assistant_json)
+            changes = ended_fields(
                 call,
                 assistant,
                 summary,
@@ -100,7 +100,7 @@ def recover_from_journal(path: Path) -> RecoveredCall | None:
             begun_ms = _epoch_ms(head.started_at, None)
             try:
                 for moment in replay(head, events):
-                    summary.take(moment.state, moment.event, moment.commands)
+                    summary.apply(moment.state, moment.event, moment.commands)
             except Exception as error:  # noqa: BLE001  # a broken line: the lines before it count
                 _log.warning("a journal is broken", file=path.name, reason=str(error) or type(error).__name__)
     except (OSError, JournalError):

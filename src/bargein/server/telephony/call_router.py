@@ -253,7 +253,7 @@ class PhoneCallRouter(CarrierHost):
                 if by is not None:
                     call.by = (by, detail)
                     if call.session is not None:
-                        call.session.answered_by(by, detail)
+                        call.session.handle_answered_by(by, detail)
             case CallEnded(reason=reason, detail=detail):
                 await self.end(call, reason, detail)
 

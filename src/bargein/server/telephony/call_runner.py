@@ -66,7 +66,7 @@ async def _live(
             if call.over is not None:
                 session.hang_up(call.over)
             if call.by is not None:
-                session.answered_by(*call.by)
+                session.handle_answered_by(*call.by)
             await session.run()
         with anyio.move_on_after(_LEAVE_S):
             await leg.done.wait()
@@ -116,12 +116,12 @@ def _take(session: CallSession, event: MediaEvent, odd: Callable[[str], None]) -
     match event:
         case Heard(audio):
             try:
-                session.hear(audio)
+                session.receive_audio(audio)
             except ValueError:
                 odd("audio")
         case MarkReached(name):
-            session.reached(name)
+            session.mark_reached(name)
         case KeyPressed(key):
-            session.key_pressed(key)
+            session.receive_key(key)
         case _:
             pass

@@ -126,7 +126,7 @@ async def _join(socket: WebSocket, leg: WebsocketLeg, session: CallSession, room
         tasks.cancel_scope.cancel()
     if room.leave(leg):
         with suppress(FloodError):
-            session.hear(leg.encode(np.zeros(leg.rate_hz * _TRAILING_SILENCE_MS // 1000, dtype=np.int16)))
+            session.receive_audio(leg.encode(np.zeros(leg.rate_hz * _TRAILING_SILENCE_MS // 1000, dtype=np.int16)))
     else:
         await close_refused(
             socket, session.setup.call_id, POLICY_VIOLATION, "the call has been joined by another socket"
@@ -169,7 +169,7 @@ def _handle_frame(session: CallSession, frame: MutableMapping[str, Any], count: 
         _handle_text(session, str(frame.get("text") or ""))
         return
     try:
-        session.hear(data)
+        session.receive_audio(data)
     except ValueError as error:
         raise RefusedError(str(error), INVALID_PAYLOAD) from None
     except FloodError as error:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
 from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 
-from bargein.call.clients.listeners import AUDIENCE_FRAME_MS, AUDIENCE_RATE_HZ, Listener
+from bargein.call.clients.listeners import LISTENER_FRAME_MS, LISTENER_RATE_HZ, Listener
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import WebsocketLeg
 from bargein.server.api.auth import has_wrong_key, key_of
@@ -66,14 +66,14 @@ async def listen(socket: WebSocket, call_id: str) -> None:
     except WireError as error:
         await close_refused(socket, call_id, POLICY_VIOLATION, str(error.messages))
         return
-    leg = WebsocketLeg(CarrierSocket(socket), "pcm_s16le", AUDIENCE_RATE_HZ, _LISTENER_BEHIND_MS // AUDIENCE_FRAME_MS)
+    leg = WebsocketLeg(CarrierSocket(socket), "pcm_s16le", LISTENER_RATE_HZ, _LISTENER_BEHIND_MS // LISTENER_FRAME_MS)
     # Sent in the next cycle of the loop, so that the carrier is told to clear its audio first.
     loop = asyncio.get_running_loop()
 
     def read(text: str) -> None:
         loop.call_soon(leg.send_text, text)
 
-    leave = session.listeners.join(Listener(leg.send_audio, read))
+    leave = session.listeners.add(Listener(leg.send_audio, read))
     session.on_end(lambda: _later(loop, leg.hang_up))
     try:
         with services.metrics.listeners.track_inprogress():
