@@ -173,9 +173,9 @@ def test_marks_of_a_cut_reply_count_for_nothing() -> None:
     far.say("one", 1000)
     old = list(far.leg.marks)
     far.audio_output.stop("one")
-    assert not any(map(far.audio_output.reached, old)), "a clear returns them"
+    assert not any(map(far.audio_output.mark_reached, old)), "a clear returns them"
     far.say("two", 1000)
-    assert not any(map(far.audio_output.reached, [*old, "", "2", "2-", "2-x", "3-160", "2-" + "9" * 5000, "2-\u0663"]))
+    assert not any(map(far.audio_output.mark_reached, [*old, "", "2", "2-", "2-x", "3-160", "2-" + "9" * 5000, "2-\u0663"]))
     assert heard(far)[0] == 0
     assert far.audio_output.mark_reached(far.leg.marks[len(old)])
 

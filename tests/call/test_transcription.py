@@ -26,15 +26,20 @@ class Stream:
 
 
 class Call:
-    """A call and its ears, as far as a transcription knows them."""
+    """A call and its audio input, as far as a `Transcription` uses them.
+
+    Attributes:
+        transcription: the stream that the audio input is fed to.
+        runner: what is tested.
+    """
 
     class setup:  # noqa: N801  # a field of the call's
         call_id = "c"
 
     def __init__(self, stream: Stream) -> None:
-        self.transcription = stream
+        self.transcription: Any = stream
         self.posted: list[Any] = []
-        self.transcription = Transcription(cast("Any", self), cast("Any", self))
+        self.runner = Transcription(cast("Any", self), cast("Any", self))
 
     def now_ms(self) -> float:
         return 7.0
@@ -56,23 +61,23 @@ class Call:
 async def test_what_failed_is_told_and_a_successor_is_run(error: Exception, told: tuple[str, str]) -> None:
     call, other = Call(Stream(error)), Stream()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(call.transcription.run)
+        tasks.start_soon(call.runner.run)
         await anyio.wait_all_tasks_blocked()
         assert [(one.reason, one.detail) for one in call.posted] == [told]
-        assert call.transcription.over
-        call.transcription.switch_transcriber(cast("Any", other))
+        assert call.runner.over
+        call.runner.switch_transcriber(cast("Any", other))
         with anyio.fail_after(1):
             await other.begun.wait()
-        assert not call.transcription.over
+        assert not call.runner.over
         tasks.cancel_scope.cancel()
 
 
 async def test_one_that_works_is_ended_when_another_takes_its_place() -> None:
     call, other = Call(Stream()), Stream()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(call.transcription.run)
+        tasks.start_soon(call.runner.run)
         await call.transcription.begun.wait()
-        call.transcription.switch_transcriber(cast("Any", other))
+        call.runner.switch_transcriber(cast("Any", other))
         with anyio.fail_after(1):
             await other.begun.wait()
         tasks.cancel_scope.cancel()
