@@ -175,7 +175,9 @@ def test_marks_of_a_cut_reply_count_for_nothing() -> None:
     far.audio_output.stop("one")
     assert not any(map(far.audio_output.mark_reached, old)), "a clear returns them"
     far.say("two", 1000)
-    assert not any(map(far.audio_output.mark_reached, [*old, "", "2", "2-", "2-x", "3-160", "2-" + "9" * 5000, "2-\u0663"]))
+    assert not any(
+        map(far.audio_output.mark_reached, [*old, "", "2", "2-", "2-x", "3-160", "2-" + "9" * 5000, "2-\u0663"])
+    )
     assert heard(far)[0] == 0
     assert far.audio_output.mark_reached(far.leg.marks[len(old)])
 

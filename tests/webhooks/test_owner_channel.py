@@ -192,7 +192,9 @@ async def test_another_assistant_brings_its_own_server() -> None:
 
 async def test_the_servers_of_the_number_and_of_the_settings() -> None:
     async with Receiver() as numbers, Receiver() as org, board({"url": org.url, "secret": "s"}) as switchboard:
-        await switchboard.channel(CALL, {"name": "A"}, {**NUMBER, "server": {"url": numbers.url}}).request({"type": "hang"})
+        await switchboard.channel(CALL, {"name": "A"}, {**NUMBER, "server": {"url": numbers.url}}).request(
+            {"type": "hang"}
+        )
         await switchboard.channel(CALL, {"name": "A"}, NUMBER).request({"type": "hang"})
     assert [len(numbers.got), len(org.got)] == [1, 1]
     assert org.got[0].headers["x-vapi-secret"] == "s"

@@ -30,7 +30,7 @@ class HandoffResolver(Handoffs):
 
     def __init__(self, first: ReadyAgent, rate_hz: int, store: Store, assembler: AgentAssembler) -> None:
         self._call = first.setup.call
-        self._found = first.setup.variables.found
+        self._found = first.setup.variables.extracted
         self._owner_channel = first.owner_channel
         self._rate_hz = rate_hz
         self._store = store
