@@ -57,7 +57,7 @@ class ResolvedAgent:
             values = {**self.values, **as_object(overrides.get("variableValues"))}
             record = {**record, "assistantOverrides": {**overrides, "variableValues": values}}
         variables = Variables.of(record)
-        return variables if found is None else replace(variables, found=found)
+        return variables if found is None else replace(variables, extracted=found)
 
 
 async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
