@@ -7,8 +7,8 @@ from random import Random
 
 import anyio
 
-from bargein.client.connection import CallInfo, Server, create_call
 from bargein.client.playback import PAUSE_MS, Interruption, InterruptionMeter
+from bargein.client.server_api import CallInfo, Server, create_call
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.capacity.clips import FRAME_MS, RATE_HZ, Utterance
@@ -144,7 +144,7 @@ class Caller:
             if self.may_interrupt:
                 self.tried += 1
                 clip = self._say()
-                self._meter.onset(now_ms + clip.onset_ms, within_ms=WITHIN_MS)
+                self._meter.on_onset(now_ms + clip.onset_ms, within_ms=WITHIN_MS)
         elif not speaking and now_ms >= self._ask_at_ms and (self.may_interrupt or not self.answered):
             # The first question; and another try when no answer came.
             self.stalls += self.answered
@@ -159,11 +159,11 @@ class Caller:
         duration_ms = len(data) / _BYTES_PER_MS
         audible = bool(data.strip(b"\0"))
         self.heard.frames += 1
-        self._meter.audio(duration_ms, self._clock.monotonic_ms(), None if audible else 0.0)
+        self._meter.on_audio(duration_ms, self._clock.monotonic_ms(), None if audible else 0.0)
 
     def _read(self, text: bytes) -> None:
         if b'"type":"user-interrupted"' in text or b'"type": "user-interrupted"' in text:
-            self._meter.interrupted(self._clock.monotonic_ms(), json.loads(text).get("turnId"))
+            self._meter.on_user_interrupted(self._clock.monotonic_ms(), json.loads(text).get("turnId"))
 
     def _late(self, late_ms: float) -> None:
         self.heard.worst_late_ms = max(self.heard.worst_late_ms, late_ms)

@@ -17,7 +17,7 @@ import psutil
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from bargein.client.connection import Server
+from bargein.client.server_api import Server
 
 _STOP_S = 8.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from bargein.client.connection import Server
+from bargein.client.server_api import Server
 from bargein.wire.base import JsonObject
 from bench.interruption.choice import Options
 from bench.interruption.publish import publish, write

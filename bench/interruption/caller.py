@@ -12,8 +12,8 @@ import numpy as np
 
 from bargein.audio import g711
 from bargein.audio.pcm import Float32Array
-from bargein.client.connection import Server, create_call
 from bargein.client.playback import audible_ms
+from bargein.client.server_api import Server, create_call
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.capacity.socket import LoadSocket

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bargein.client.connection import Server
+from bargein.client.server_api import Server
 from bench.interruption.endings import POLICIES, Turn, turns
 from bench.interruption.scenes import PARTS, Scene, scenes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from bargein.client.connection import Server
+from bargein.client.server_api import Server
 from bargein.wire.base import JsonObject
 from bench.capacity.processes import Cores, peers, printing, server
 from bench.interruption.recordings import write_speeches

@@ -10,7 +10,7 @@ import anyio
 import numpy as np
 import soundfile
 
-from bargein.client.connection import Server
+from bargein.client.server_api import Server
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.interruption.caller import Material, SilentError, calling

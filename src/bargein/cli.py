@@ -28,7 +28,7 @@ def _fail(message: str) -> typer.Exit:
 
 
 def _settings(host: str | None = None, port: int | None = None) -> Settings:
-    from bargein.configuration import load_settings  # noqa: PLC0415  # it loads the vendors, which few commands need
+    from bargein.configuration import load_settings  # noqa: PLC0415  # loads all vendors, which few commands need
 
     try:
         return load_settings(folder=Path.cwd(), host=host, port=port)
@@ -45,11 +45,11 @@ def version() -> None:
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 selects a free one.")] = None,
 ) -> None:
     """Start the server."""
     settings = _settings(host, port)
-    from bargein.clock import LoopClock  # noqa: PLC0415  # only this command needs the server, which takes a second
+    from bargein.clock import LoopClock  # noqa: PLC0415  # only this command needs the server, whose import takes a second
     from bargein.providers.registry import open_embedded  # noqa: PLC0415
     from bargein.server.app import create_app  # noqa: PLC0415
     from bargein.server.ops import logs  # noqa: PLC0415
@@ -68,7 +68,7 @@ def _welcome(settings: Settings, port: int) -> None:
     typer.secho(f"\n  bargein {__version__}\n", bold=True)
     typer.echo(f"  Talk to it:  {url}/")
     if settings.open_to_loopback_only:
-        typer.echo("  No key is set, so it answers to this machine alone (set BARGEIN_API_KEY to change that).")
+        typer.echo("  No key is set, so only this machine is answered (set BARGEIN_API_KEY to change that).")
     key = "" if settings.keys.api_key is None else ' -H "Authorization: Bearer $BARGEIN_API_KEY"'
     typer.echo("\n  Or make a call from code; connect a WebSocket to transport.websocketCallUrl of the answer:\n")
     body = '{"assistant":{"firstMessage":"Hello!"},"transport":{"provider":"vapi.websocket"}}'
@@ -77,32 +77,32 @@ def _welcome(settings: Settings, port: int) -> None:
 
 
 @app.command(
-    # typer has no options of two values that may be repeated: `--then SECONDS FILE` is read by hand.
+    # typer has no repeatable options with two values, so `_read_then` parses `--then SECONDS FILE`.
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="--then SECONDS FILE: what the caller says so long after the assistant begins to answer; may be repeated.",
+    epilog="--then SECONDS FILE: a recording to play SECONDS after the assistant begins to answer; may be repeated.",
 )
 def talk(
     context: typer.Context,
-    wav: Annotated[Path, typer.Option(help="What the caller says first (wav or flac).")],
-    url: Annotated[str, typer.Option(help="The server; if none answers there, one is started.")] = (
+    wav: Annotated[Path, typer.Option(help="The recording that the caller plays first (wav or flac).")],
+    url: Annotated[str, typer.Option(help="The server's URL; if nothing answers there, a server is started.")] = (
         f"http://127.0.0.1:{DEFAULT_PORT}"
     ),
     key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
     assistant: Annotated[Path | None, typer.Option(help="A file with the assistant's JSON.")] = None,
     to: Annotated[
-        str | None, typer.Option(help="Call this stored phone number, by its id or itself, instead of an assistant.")
+        str | None, typer.Option(help="Call this stored phone number (or its id) instead of an assistant.")
     ] = None,
     caller: Annotated[str | None, typer.Option(help="The number that a call with --to comes from.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write a stereo recording here: left caller, right assistant.")] = (
         None
     ),
-    seconds: Annotated[float, typer.Option(help="How long the call may last at most.")] = 90.0,
+    seconds: Annotated[float, typer.Option(help="Maximum length of the call.")] = 90.0,
     flush: Annotated[
         bool,
         typer.Option(help="Drop queued audio on user-interrupted, as bargein's page does and Vapi's clients do not."),
     ] = True,
 ) -> None:
-    """Call a server without a microphone: play recordings into a call and measure how it yields.
+    """Call a server without a microphone: play recordings into a call and measure how soon the assistant stops.
 
     For example: bargein talk --wav question.wav --then 2.5 interrupt.wav
     """
@@ -114,7 +114,7 @@ def talk(
     from bargein.server.ops.server_process import NoServerError, start_server  # noqa: PLC0415
 
     if to is not None and assistant is not None:
-        raise _fail("--to and --assistant exclude each other: the number says who takes the call")
+        raise _fail("--to and --assistant exclude each other: the number has its own assistant")
     options = TalkOptions(
         wav=wav,
         then=_read_then(context.args),
@@ -136,10 +136,10 @@ def talk(
     raise typer.Exit(result.exit_code)
 
 
-def _read_then(words: list[str]) -> list[tuple[float, Path]]:
-    """Read `--then SECONDS FILE` as often as it stands there."""
-    said: list[tuple[float, Path]] = []
-    rest = list(words)
+def _read_then(arguments: list[str]) -> list[tuple[float, Path]]:
+    """Parse every `--then SECONDS FILE`."""
+    clips: list[tuple[float, Path]] = []
+    rest = list(arguments)
     while rest:
         if rest[0] != "--then":
             raise _fail(f"talk has no option {rest[0]}")
@@ -148,39 +148,39 @@ def _read_then(words: list[str]) -> list[tuple[float, Path]]:
         except (IndexError, ValueError):
             raise _fail("--then takes two values: SECONDS FILE") from None
         if not 0 <= after_s < 3600:
-            raise _fail("--then: the seconds lie between 0 and 3600")
-        said.append((after_s, Path(file)))
+            raise _fail("--then: SECONDS must be between 0 and 3600")
+        clips.append((after_s, Path(file)))
         del rest[:3]
-    return said
+    return clips
 
 
-def _journal(named: str) -> Path:
-    """The journal's file, by its path or by the call's id."""
+def _journal(name: str) -> Path:
+    """Return a journal's file by its path or by the call's id."""
     from bargein.store.journals import journal_path  # noqa: PLC0415  # only these commands need it
 
-    path = Path(named)
+    path = Path(name)
     if path.exists():
         return path
     try:
-        return journal_path(_settings().storage.data_dir, named)
+        return journal_path(_settings().storage.data_dir, name)
     except ValueError:
-        raise _fail(f"there is no file {named}") from None
+        raise _fail(f"there is no file {name}") from None
 
 
 @app.command()
 def call(
-    to: Annotated[str, typer.Argument(help="Whom to call: a number in E.164 (+15551234567), or a SIP address.")],
-    by: Annotated[
-        str, typer.Option("--from", help="The stored phone number that the call goes out by: its id, or itself.")
+    to: Annotated[str, typer.Argument(help="The number to call in E.164 (+15551234567), or a SIP address.")],
+    from_number: Annotated[
+        str, typer.Option("--from", help="The stored phone number (or its id) that the call is made from.")
     ],
     assistant: Annotated[
-        str | None, typer.Option(help="Who speaks: a file with an assistant's JSON, or the id of a stored one.")
+        str | None, typer.Option(help="A file with an assistant's JSON, or the id of a stored assistant.")
     ] = None,
     extension: Annotated[str | None, typer.Option(help="Keys to press when the call has been answered.")] = None,
-    url: Annotated[str, typer.Option(help="The server, which must be running.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+    url: Annotated[str, typer.Option(help="The URL of a running server.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
     key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
 ) -> None:
-    """Have a running server call somebody's telephone, and follow the call; Ctrl-C hangs up.
+    """Have a running server call a telephone, and print the call's events; Ctrl-C hangs up.
 
     For example: bargein call +15551234567 --from +15557654321 --assistant assistant.json
     """
@@ -191,7 +191,13 @@ def call(
     from bargein.client.calling import call as run  # noqa: PLC0415
 
     options = CallOptions(
-        to=to, by=by, assistant=assistant, extension=extension, url=url, key=key, colour=sys.stdout.isatty()
+        to=to,
+        from_number=from_number,
+        assistant=assistant,
+        extension=extension,
+        url=url,
+        key=key,
+        colour=sys.stdout.isatty(),
     )
     try:
         result = anyio.run(run, options, typer.echo)
@@ -204,17 +210,17 @@ def call(
 
 @app.command()
 def replay(
-    journal: Annotated[str, typer.Argument(help="A journal's file, or the id of a call of this server.")],
-    plan: Annotated[str | None, typer.Option(help="JSON of a stopSpeakingPlan to run the call under instead.")] = None,
+    journal: Annotated[str, typer.Argument(help="The file of a journal, or the id of a call on this server.")],
+    plan: Annotated[str | None, typer.Option(help="JSON of another stopSpeakingPlan to replay the call with.")] = None,
 ) -> None:
-    """Run a call again from its journal and show every decision with its reason."""
+    """Replay a call from its journal and print every decision with its reason."""
     from bargein.call.record.explain import ExplainError, explain  # noqa: PLC0415
 
     path = _journal(journal)
     try:
-        asked = None if plan is None else json.loads(plan)
+        plan_json = None if plan is None else json.loads(plan)
         with path.open(encoding="utf-8") as lines:
-            for line in explain(lines, asked):
+            for line in explain(lines, plan_json):
                 typer.echo(line)
     except OSError as error:
         raise _fail(f"cannot read {path}: {error.strerror}") from None
@@ -224,15 +230,15 @@ def replay(
 
 @app.command()
 def mark(
-    journal: Annotated[str, typer.Argument(help="A journal's file, or the id of a call of this server.")],
-    at: Annotated[float | None, typer.Argument(help="Seconds into the call at which the voice begins, or about.")] = (
+    journal: Annotated[str, typer.Argument(help="The file of a journal, or the id of a call on this server.")],
+    at: Annotated[float | None, typer.Argument(help="Approximate onset of the voice, in seconds of the call.")] = (
         None
     ),
     kind: Annotated[
-        str | None, typer.Argument(help="interruption, listening, noise or echo; none takes the mark away.")
+        str | None, typer.Argument(help="interruption, listening, noise or echo; none removes the mark.")
     ] = None,
 ) -> None:
-    """Say what a voice in a recorded call was, for `bargein tune`; without a moment: show all voices."""
+    """Mark a voice in a recorded call for `bargein tune`; without a time, list all voices."""
     from bargein.call.tuning.marks import MarkError  # noqa: PLC0415
     from bargein.call.tuning.report import list_voices, set_mark  # noqa: PLC0415
 
@@ -242,7 +248,7 @@ def mark(
             for line in list_voices(path):
                 typer.echo(line)
         elif kind is None:
-            raise _fail("say what it was, too: interruption, listening, noise, echo, or none")
+            raise _fail("the kind is missing: interruption, listening, noise, echo, or none")
         else:
             typer.echo(set_mark(path, round(at * 1000), kind))
     except OSError as error:
@@ -253,19 +259,20 @@ def mark(
 
 @app.command()
 def tune(
-    journals: Annotated[list[str], typer.Argument(help="Journals' files, or ids of calls, that were marked.")],
+    journals: Annotated[list[str], typer.Argument(help="Journals with marks: their files, or the ids of their calls.")],
     plan: Annotated[
-        list[str] | None, typer.Option(help="JSON of a stopSpeakingPlan to try; may be repeated. Else the usual ones.")
+        list[str] | None,
+        typer.Option(help="JSON of a stopSpeakingPlan to try; may be repeated. Default: common ones."),
     ] = None,
 ) -> None:
-    """Try plans on recorded calls that were marked, and show what each catches and what each wrongly stops for."""
+    """Replay marked calls with several plans, and print each plan's interruptions and false interruptions."""
     from bargein.call.tuning.marks import MarkError  # noqa: PLC0415
     from bargein.call.tuning.report import report  # noqa: PLC0415
 
-    paths = [_journal(named) for named in journals]
+    paths = [_journal(name) for name in journals]
     try:
-        asked = None if not plan else [json.loads(one) for one in plan]
-        for line in report(paths, asked):
+        plans = None if not plan else [json.loads(one) for one in plan]
+        for line in report(paths, plans):
             typer.echo(line)
     except OSError as error:
         raise _fail(f"cannot read {error.filename}: {error.strerror}") from None
@@ -275,7 +282,7 @@ def tune(
 
 @app.command()
 def doctor() -> None:
-    """Say what is installed, which models load, which keys are set, and how to fix what is not."""
+    """Check what is installed, which models load and which keys are set, and print how to fix problems."""
     from bargein.server.doctor import examine  # noqa: PLC0415
 
     findings = examine(_settings())
@@ -295,7 +302,7 @@ def doctor() -> None:
 
 @app.command()
 def docs(
-    page: Annotated[str | None, typer.Argument(help="The page to print; without it, all pages are listed.")] = None,
+    page: Annotated[str | None, typer.Argument(help="The page to print. Default: list all pages.")] = None,
 ) -> None:
     """List the pages of the documentation, or print one.
 
@@ -319,17 +326,17 @@ app.add_typer(sip, name="sip")
 
 @sip.command()
 def config(
-    address: Annotated[str, typer.Option(help="The IP address of this machine that calls come in on.")],
+    address: Annotated[str, typer.Option(help="The IP address of this machine that receives calls.")],
     port: Annotated[int, typer.Option(help="The port for UDP and TCP.")] = 5060,
     inner: Annotated[
-        str | None, typer.Option(help="Address and port for the agent alone, if it does not reach the other.")
+        str | None, typer.Option(help="Address and port for the agent only, if it cannot reach --address.")
     ] = None,
     tls_port: Annotated[int, typer.Option(help="The port for TLS; with --certificate and --key.")] = 5061,
     certificate: Annotated[Path | None, typer.Option(help="A PEM file with the certificate and its chain.")] = None,
-    tls_key: Annotated[Path | None, typer.Option("--key", help="A PEM file with its key.")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--key", help="A PEM file with the certificate's key.")] = None,
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("kamailio"),
 ) -> None:
-    """Write a configuration for Kamailio from the stored phone numbers; do it again when they change."""
+    """Write a configuration for Kamailio from the stored phone numbers; run it again when they change."""
     settings = _settings()
     import anyio  # noqa: PLC0415  # only this command needs them
 
@@ -343,7 +350,7 @@ def config(
 
     agent = settings.section(SipSettings)
     if not agent.enabled:
-        raise _fail("BARGEIN_SIP_LISTEN is not set: there is no SIP agent for Kamailio to bring calls to")
+        raise _fail("BARGEIN_SIP_LISTEN is not set: there is no SIP agent that Kamailio could route calls to")
     edge = Edge(
         address=address,
         port=port,
@@ -357,10 +364,10 @@ def config(
     )
     try:
         lines = anyio.run(stored_lines, settings, LoopClock())
-        files, odd = write_configuration(out, edge, lines, proxy_secret(agent, settings.storage.data_dir))
+        files, warnings = write_configuration(out, edge, lines, proxy_secret(agent, settings.storage.data_dir))
     except (ConfigError, StoreError, VaultError, ValueError, OSError) as error:
         raise _fail(str(error)) from None
-    for line in odd:
-        typer.secho(f"bargein: {line}", fg=typer.colors.YELLOW, err=True)
+    for warning in warnings:
+        typer.secho(f"bargein: {warning}", fg=typer.colors.YELLOW, err=True)
     for file in files:
         typer.echo(str(file))

@@ -1,6 +1,6 @@
-"""The one clock: nothing else in the package reads the time.
+"""The clock. Only this module reads the time.
 
-Everything that needs time takes a `Clock`, so that a test can move it by hand.
+Everything else that needs the time gets a `Clock` as an argument, so that a test can control it.
 """
 
 import asyncio
@@ -9,47 +9,49 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+from typing_extensions import override
+
 
 class Timer(Protocol):
-    """A call that has been put off and can be taken back."""
+    """A scheduled call that can be cancelled."""
 
     def cancel(self) -> None:
-        """Take it back; harmless when it has run already."""
+        """Cancel the call; does nothing if it has run already."""
         ...
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """Gives the time and schedules calls."""
 
     def monotonic_ms(self) -> float:
-        """Milliseconds that never go backwards, from an arbitrary zero."""
+        """Return milliseconds that never decrease, from an arbitrary zero."""
         ...
 
     def epoch_ms(self) -> int:
-        """Milliseconds since 1970, UTC: what Vapi's `timestamp` holds."""
+        """Return milliseconds since 1970, UTC, as in Vapi's `timestamp`."""
         ...
 
     def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> Timer:
-        """Run `action` on the event loop's thread once `monotonic_ms` has come."""
+        """Run `action` on the event loop's thread at `monotonic_ms`."""
         ...
 
 
-class LoopClock:
-    """The running event loop's clock."""
+class LoopClock(Clock):
+    """The system's clock, with the running event loop's timers."""
 
+    @override
     def monotonic_ms(self) -> float:
-        """See `Clock.monotonic_ms`."""
         return time.monotonic() * 1000
 
+    @override
     def epoch_ms(self) -> int:
-        """See `Clock.epoch_ms`."""
         return time.time_ns() // 1_000_000
 
+    @override
     def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> Timer:
-        """See `Clock.call_at`."""
         return asyncio.get_running_loop().call_later(max(0.0, monotonic_ms / 1000 - time.monotonic()), action)
 
 
 def iso_from_epoch_ms(epoch_ms: int) -> str:
-    """`createdAt` and its like: ISO 8601, UTC, milliseconds, with a Z, as Vapi writes them."""
+    """Return a time as Vapi writes `createdAt` and other times: ISO 8601, UTC, with milliseconds and a Z."""
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{epoch_ms % 1000:03d}Z"

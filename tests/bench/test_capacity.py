@@ -16,8 +16,8 @@ from bench.capacity.caller import WITHIN_MS, Caller, Ticker
 from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise
 from bench.capacity.steps import Limits, Step
 
-from bargein.client.connection import Server
 from bargein.client.playback import Interruption
+from bargein.client.server_api import Server
 from bargein.clock import LoopClock
 from tests.client.stub import Cut, Script, StubServer
 from tests.conftest import REPOSITORY

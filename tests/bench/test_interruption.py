@@ -22,7 +22,7 @@ from bench.interruption.run import measure
 from bench.interruption.scenes import PARTS, PLANS, Scene, scenes
 
 from bargein.audio import g711
-from bargein.client.connection import Server
+from bargein.client.server_api import Server
 from bargein.clock import LoopClock
 from tests.bench.collection import make
 from tests.bench.known import KnownServer

@@ -28,8 +28,8 @@ class Told:
         self.result: CallResult | None = None
 
     async def run(self, house: House, **options: Any) -> None:
-        by = {"by": str(house.number.get("number") or house.number["id"]), **options}
-        asked = CallOptions(to=CALLER, url=house.url, **by)
+        call_options = {"from_number": str(house.number.get("number") or house.number["id"]), **options}
+        asked = CallOptions(to=CALLER, url=house.url, **call_options)
         self.result = await call(asked, self.lines.append, every_s=0.02)
 
     @property

@@ -1,3 +1,5 @@
+"""Reading clips and writing recordings."""
+
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from tests.speech import SPEECH, manifest
 RATE_HZ = 16_000
 
 
-def test_a_stereo_recording_of_any_rate_becomes_one_channel_at_ours(tmp_path: Path) -> None:
+def test_a_stereo_recording_is_mixed_to_one_channel_and_resampled(tmp_path: Path) -> None:
     t = np.arange(44_100) / 44_100
     tone = np.where((t >= 0.3) & (t < 0.8), 0.5 * np.sin(2 * np.pi * 440 * t), 0.0)
     soundfile.write(tmp_path / "tone.flac", np.stack((tone, tone), axis=1), 44_100)
@@ -23,11 +25,11 @@ def test_a_stereo_recording_of_any_rate_becomes_one_channel_at_ours(tmp_path: Pa
     assert clip.name == "tone.flac"
 
 
-def test_what_cannot_be_played_is_refused_in_words(tmp_path: Path) -> None:
+def test_unreadable_and_silent_files_are_errors(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     soundfile.write(tmp_path / "mute.wav", np.zeros(16_000), RATE_HZ)
-    for name, words in (("none.wav", "cannot read"), ("text.wav", "cannot read"), ("mute.wav", "nothing to hear")):
-        with pytest.raises(ClientError, match=words):
+    for name, error in (("none.wav", "cannot read"), ("text.wav", "cannot read"), ("mute.wav", "only silence")):
+        with pytest.raises(ClientError, match=error):
             load_clip(tmp_path / name, RATE_HZ)
     with pytest.raises(ClientError, match="cannot write"):
         write_stereo(tmp_path / "nowhere" / "x.wav", np.zeros(1, np.int16), np.zeros(1, np.int16), RATE_HZ)
@@ -40,7 +42,7 @@ def test_the_shorter_track_of_a_stereo_file_is_padded(tmp_path: Path) -> None:
     assert both.tolist() == [[1, 9], [2, 0], [3, 0]]
 
 
-def test_onsets_agree_with_those_that_were_marked_by_energy() -> None:
+def test_onsets_agree_with_the_annotated_onsets() -> None:
     rows = [row for row in manifest() if row["class"] == "interrupt.command"]
     assert len(rows) >= 12
     off_ms = [

@@ -1,18 +1,21 @@
+"""Making, joining and ending a WebSocket call."""
+
 import socket
 
 import pytest
 
-from bargein.client.connection import Audio, Message, Server, create_call, is_there, join
+from bargein.client.connection import Audio, Message, join
 from bargein.client.errors import ClientError, RefusedError, UnreachableError
+from bargein.client.server_api import Server, create_call, is_reachable
 from tests.client.stub import Script, StubServer
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_call_is_made_joined_heard_and_ended() -> None:
+async def test_a_call_is_made_joined_and_ended() -> None:
     async with StubServer(Script(key="k1")) as stub:
         server = Server(url=stub.url, key="k1")
-        assert await is_there(server)
+        assert await is_reachable(server)
         call = await create_call(server, assistant={"firstMessage": "Hi"})
         assert stub.requests[-1].body == {
             "assistant": {"firstMessage": "Hi"},
@@ -28,13 +31,13 @@ async def test_a_call_is_made_joined_heard_and_ended() -> None:
                 events.append(event)
                 if isinstance(event, Message) and event.data.get("status") == "stopped":
                     await connection.send({"type": "say", "content": "x"})
-                    await connection.hang_up()
+                    await connection.end_call()
             assert connection.close_code == 1000
             with pytest.raises(ClientError, match="the call is over"):
                 await connection.send_audio(bytes(640))
-            await connection.hang_up()
+            await connection.end_call()
     assert stub.socket_headers[0]["authorization"] == "Bearer k1"
-    assert [said["type"] for said in stub.said] == ["say", "end-call"]
+    assert [control["type"] for control in stub.controls] == ["say", "end-call"]
     assert sum(len(event.data) for event in events if isinstance(event, Audio)) == 300 * 32
     arrivals = [event.at_ms for event in events]
     assert arrivals == sorted(arrivals)
@@ -42,7 +45,7 @@ async def test_a_call_is_made_joined_heard_and_ended() -> None:
     assert events[-1].data["endedReason"] == "customer-ended-call"
 
 
-async def test_a_stored_assistant_is_named_by_its_id_and_overridden() -> None:
+async def test_a_call_with_a_stored_assistant_and_overrides() -> None:
     async with StubServer() as stub:
         call = await create_call(
             Server(url=stub.url),
@@ -57,7 +60,7 @@ async def test_a_stored_assistant_is_named_by_its_id_and_overridden() -> None:
         assert (call.encoding, call.rate_hz) == ("mulaw", 8000)
 
 
-async def test_refusals_are_told_in_the_servers_words_and_without_the_key() -> None:
+async def test_errors_contain_the_servers_message_and_not_the_key() -> None:
     async with StubServer(Script(key="right")) as stub:
         with pytest.raises(RefusedError, match=r"401: Invalid Key\. \(set --key") as refused:
             await create_call(Server(url=stub.url, key="wrong-secret"), assistant={})
@@ -74,12 +77,12 @@ async def test_refusals_are_told_in_the_servers_words_and_without_the_key() -> N
             await create_call(Server(url=stub.url), assistant={})
 
 
-async def test_nobody_there() -> None:
+async def test_an_unreachable_server() -> None:
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can take it meanwhile
+        closed.bind(("127.0.0.1", 0))  # bound and not listening, so that no other process can use the port
         port = closed.getsockname()[1]
         server = Server(url=f"http://127.0.0.1:{port}")
-        assert not await is_there(server)
+        assert not await is_reachable(server)
         with pytest.raises(UnreachableError, match="no answer"):
             await create_call(server, assistant={})
         async with StubServer() as stub:
@@ -89,7 +92,7 @@ async def test_nobody_there() -> None:
                 pass
 
 
-async def test_a_call_that_breaks_off_ends_the_iteration_with_its_reason() -> None:
+async def test_iteration_ends_when_the_connection_breaks() -> None:
     async with StubServer(Script(close_after_ms=50)) as stub:
         server = Server(url=stub.url)
         async with join(server, await create_call(server, assistant={})) as connection:

@@ -1,4 +1,4 @@
-"""The library as others use it: the example of its page, its controls, and what importing it costs."""
+"""The library as a user sees it: the example on its page, its controls, and what it imports."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ BEA = {"type": "assistant", "assistantName": "Bea"}
 NUMBER = {"type": "number", "number": "+14155550100"}
 
 
-async def test_the_pages_client_talks(tmp_path: Path) -> None:
+async def test_the_example_on_the_page_runs(tmp_path: Path) -> None:
     found = re.search(r"<!-- test: client -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert found is not None
     async with serving(tmp_path, Embedded(LoopClock())) as url, anyio.create_task_group() as tasks:
@@ -35,7 +35,7 @@ async def test_the_pages_client_talks(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-async def test_every_control_is_one_that_the_server_reads() -> None:
+async def test_the_server_parses_every_control() -> None:
     async with StubServer() as stub:
         server = Server(url=stub.url)
         async with join(server, await create_call(server, assistant={})) as connection:
@@ -48,7 +48,7 @@ async def test_every_control_is_one_that_the_server_reads() -> None:
             await connection.end_call()
             kinds = [message["type"] async for message in connection.messages()]
     assert kinds[0] == "status-update"
-    say, added, mute, unmute, transfer, handoff, end = map(parse_inbound, stub.said)
+    say, added, mute, unmute, transfer, handoff, end = map(parse_inbound, stub.controls)
     assert isinstance(say, Say)
     assert (say.content, say.end_call_after_spoken, say.interruptions_enabled) == ("Good bye.", True, False)
     assert isinstance(added, AddMessage)
@@ -63,14 +63,14 @@ async def test_every_control_is_one_that_the_server_reads() -> None:
     assert isinstance(end, EndCall)
 
 
-def test_it_is_imported_without_the_server() -> None:
+def test_importing_it_does_not_import_the_server() -> None:
     listed = "import sys, bargein.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True, timeout=60)
     modules = done.stdout.split()
     ours = {name for name in modules if name.startswith("bargein.")}
-    assert ours <= {name for name in ours if name.startswith("bargein.client.")} | {
+    assert ours <= {name for name in ours if name.startswith(("bargein.client.", "bargein.settings."))} | {
         "bargein.audio", "bargein.audio.pcm", "bargein.client", "bargein.clock", "bargein.errors", "bargein.settings",
-        "bargein.wire", "bargein.wire.base",
+        "bargein.wire", "bargein.wire.base", "bargein.wire.json",
     }  # fmt: skip
     heavy = {
         "fastapi",

@@ -1,4 +1,4 @@
-"""The caller's microphone, by a clock that is moved by hand."""
+"""The caller's microphone, on a clock that the test advances."""
 
 import heapq
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from bargein.client.pacing import PacedSender
 pytestmark = pytest.mark.anyio
 
 
-class HandClock:
+class ManualClock:
     def __init__(self) -> None:
         self.now = 5000.0
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -27,7 +27,7 @@ class HandClock:
     def epoch_ms(self) -> int:
         return int(self.now)
 
-    def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> "HandClock":
+    def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> "ManualClock":
         heapq.heappush(self._timers, (monotonic_ms, next(self._order), action))
         return self
 
@@ -35,7 +35,7 @@ class HandClock:
         pass
 
     async def advance(self, to_ms: float, *, at_once: bool = False) -> None:
-        """Let the time come; `at_once`: like a machine that was busy until then."""
+        """Advance to `to_ms`, running due timers; with `at_once` all run late, as on a busy machine."""
         if at_once:
             self.now = to_ms
         while self._timers and self._timers[0][0] <= to_ms:
@@ -48,13 +48,13 @@ class HandClock:
 
 
 async def test_frames_keep_an_absolute_schedule_and_catch_up_after_a_stall() -> None:
-    clock, sent = HandClock(), list[tuple[float, bytes]]()
+    clock, sent = ManualClock(), list[tuple[float, bytes]]()
 
     async def send(frame: bytes) -> None:
         sent.append((clock.now, frame))
 
     sender = PacedSender(send, pcm.to_bytes, 16_000, clock, noise_peak=0)
-    with pytest.raises(RuntimeError, match="does not run"):
+    with pytest.raises(RuntimeError, match="not running"):
         _ = sender.start_ms
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sender.run)
@@ -71,8 +71,8 @@ async def test_frames_keep_an_absolute_schedule_and_catch_up_after_a_stall() -> 
     assert sender.lateness().worst_ms == 75
 
 
-async def test_a_clip_lies_where_it_was_put_to_the_sample() -> None:
-    clock, sent = HandClock(), bytearray()
+async def test_a_clip_starts_at_its_scheduled_sample() -> None:
+    clock, sent = ManualClock(), bytearray()
 
     async def send(frame: bytes) -> None:
         sent.extend(frame)
@@ -103,8 +103,8 @@ async def test_a_clip_lies_where_it_was_put_to_the_sample() -> None:
     assert stream[1920:1930].tolist() == [9] * 10
 
 
-async def test_between_clips_there_is_the_noise_of_a_quiet_room() -> None:
-    clock, sent = HandClock(), list[bytes]()
+async def test_noise_is_sent_between_clips() -> None:
+    clock, sent = ManualClock(), list[bytes]()
 
     async def send(frame: bytes) -> None:
         sent.append(frame)

@@ -1,7 +1,9 @@
+"""The playback model, the measurement of interruptions, and tokens by turn."""
+
 import numpy as np
 import pytest
 
-from bargein.client.playback import InterruptionMeter, PlaybackModel, Stretch, audible_ms
+from bargein.client.playback import InterruptionMeter, PlaybackModel, SpeechSegment, audible_ms
 from bargein.client.turns import Turns
 from tests.client.stub import RATE_HZ
 
@@ -9,56 +11,56 @@ from tests.client.stub import RATE_HZ
 def test_audio_is_played_back_to_back_from_its_arrival() -> None:
     playback = PlaybackModel(flush=False)
     assert [playback.push(20, at).start_ms for at in (1000, 1001, 1002, 1055)] == [1000, 1020, 1040, 1060]
-    assert playback.last == Stretch(1000, 1080)
+    assert playback.last == SpeechSegment(1000, 1080)
 
 
-def test_what_was_queued_when_it_was_interrupted_is_heard_or_not() -> None:
+def test_queued_audio_is_played_or_dropped_on_an_interruption() -> None:
     for flush, end_ms in ((False, 1060), (True, 1010)):
         playback = PlaybackModel(flush=flush)
         for at in (1000, 1001, 1002):
             playback.push(20, at)
-        assert playback.interrupted(1010) is flush
-        assert playback.last == Stretch(1000, end_ms)
+        assert playback.on_user_interrupted(1010) is flush
+        assert playback.last == SpeechSegment(1000, end_ms)
         assert playback.push(20, 1012).start_ms == (1012 if flush else 1060)
 
 
-def test_audio_that_came_after_the_playback_ran_dry_is_late_unless_there_was_a_reason() -> None:
+def test_audio_after_playback_ran_dry_is_late_unless_speech_had_ended() -> None:
     playback = PlaybackModel(flush=False)
     assert playback.push(20, 1000).late_ms == 0
     assert playback.push(20, 1050).late_ms == 30
-    playback.interrupted(1060)
+    playback.on_user_interrupted(1060)
     assert playback.push(20, 3000).late_ms == 0
     playback.push(20, 3010, audible_ms=0)
-    assert playback.push(20, 3500).late_ms == 0, "after silence nobody waits"
+    assert playback.push(20, 3500).late_ms == 0, "no audio is late after silence"
 
 
-def test_silence_within_the_audio_ends_a_stretch_and_a_short_pause_does_not() -> None:
+def test_silence_ends_a_segment_and_a_short_pause_does_not() -> None:
     playback = PlaybackModel(flush=False)
     for index, audible in enumerate((20, 12, 0, 0, 20)):
         playback.push(20, 1000 + 20 * index, audible)
-    assert playback.last == Stretch(1000, 1100)
+    assert playback.last == SpeechSegment(1000, 1100)
     for index in range(20):
         playback.push(20, 1100 + 20 * index, audible_ms=0)
     playback.push(20, 1500)
-    assert playback.last == Stretch(1500, 1520)
-    assert playback.stretch_from(1050) == Stretch(1000, 1100)
-    assert playback.stretch_from(1100) == Stretch(1500, 1520)
-    assert playback.stretch_from(1520) is None
+    assert playback.last == SpeechSegment(1500, 1520)
+    assert playback.segment_from(1050) == SpeechSegment(1000, 1100)
+    assert playback.segment_from(1100) == SpeechSegment(1500, 1520)
+    assert playback.segment_from(1520) is None
 
 
-def test_an_answer_that_follows_a_cut_closely_is_another_stretch() -> None:
+def test_an_answer_soon_after_a_cut_is_another_segment() -> None:
     playback = PlaybackModel(flush=False)
     playback.push(20, 1000)
-    playback.interrupted(1010)
+    playback.on_user_interrupted(1010)
     playback.push(20, 1110)
-    assert playback.last == Stretch(1000, 1130), "90 ms: still what was under way"
+    assert playback.last == SpeechSegment(1000, 1130), "90 ms: still the same segment"
     playback.push(20, 1230)
-    assert playback.last == Stretch(1230, 1250)
+    assert playback.last == SpeechSegment(1230, 1250)
     playback.push(20, 1400)
-    assert playback.last == Stretch(1230, 1420), "and again only a pause divides"
+    assert playback.last == SpeechSegment(1230, 1420), "later only a pause ends a segment"
 
 
-def test_where_sound_ends_in_a_piece() -> None:
+def test_the_end_of_the_audible_part() -> None:
     pcm = np.zeros(320, dtype=np.int16)
     assert audible_ms(pcm, RATE_HZ) == 0
     pcm[159] = -61
@@ -71,15 +73,15 @@ def test_where_sound_ends_in_a_piece() -> None:
 def _speak(meter: InterruptionMeter, from_ms: float, to_ms: float, lead_ms: float = 40) -> None:
     at = from_ms
     while at < to_ms:
-        meter.audio(20, max(from_ms, at - lead_ms))
+        meter.on_audio(20, max(from_ms, at - lead_ms))
         at += 20
 
 
 def test_an_interruption_is_measured_with_and_without_a_flush() -> None:
     meter = InterruptionMeter()
     _speak(meter, 1000, 2240)
-    meter.onset(2000, within_ms=2000)
-    event = meter.interrupted(2210, "t1")
+    meter.on_onset(2000, within_ms=2000)
+    event = meter.on_user_interrupted(2210, "t1")
     _speak(meter, 3600, 4000)
     assert event is not None
     assert meter.finish() == [event]
@@ -87,11 +89,11 @@ def test_an_interruption_is_measured_with_and_without_a_flush() -> None:
     assert (event.over_speech, event.turn_id, event.missed, meter.unprompted) == (True, "t1", False, 0)
 
 
-def test_an_assistant_that_goes_on_was_not_silenced_and_a_message_too_late_is_none() -> None:
+def test_a_message_after_the_deadline_does_not_count() -> None:
     meter = InterruptionMeter()
     _speak(meter, 1000, 4100)
-    event = meter.onset(2000, within_ms=2000)
-    assert meter.interrupted(4001, "t1") is None
+    event = meter.on_onset(2000, within_ms=2000)
+    assert meter.on_user_interrupted(4001, "t1") is None
     meter.finish()
     assert event.missed
     assert event.over_speech
@@ -99,49 +101,49 @@ def test_an_assistant_that_goes_on_was_not_silenced_and_a_message_too_late_is_no
     assert meter.unprompted == 1
 
 
-def test_one_onset_explains_one_message_and_silence_has_nothing_to_cut() -> None:
+def test_each_onset_causes_at_most_one_message() -> None:
     meter = InterruptionMeter()
-    assert meter.interrupted(500, None) is None
+    assert meter.on_user_interrupted(500, None) is None
     assert meter.unprompted == 1
-    event = meter.onset(1000, within_ms=2000)
-    assert meter.interrupted(1200, None) is event
-    assert meter.interrupted(1300, "t2") is None
-    meter.onset(5000, within_ms=2000)
+    event = meter.on_onset(1000, within_ms=2000)
+    assert meter.on_user_interrupted(1200, None) is event
+    assert meter.on_user_interrupted(1300, "t2") is None
+    meter.on_onset(5000, within_ms=2000)
     first, second = meter.finish()
     assert not first.over_speech
     assert first.silence_ms is None
     assert second.missed
 
 
-def test_a_pause_between_words_does_not_flatter_the_one_who_is_cut_in_it() -> None:
+def test_a_cut_during_a_pause_between_words_counts_from_the_cut() -> None:
     meter = InterruptionMeter()
     _speak(meter, 1000, 2100)
     for at in range(2100, 2200, 20):
-        meter.audio(20, at - 40, audible_ms=0)
-    meter.onset(2000, within_ms=2000)
-    event = meter.interrupted(2190, None)
+        meter.on_audio(20, at - 40, audible_ms=0)
+    meter.on_onset(2000, within_ms=2000)
+    event = meter.on_user_interrupted(2190, None)
     meter.finish()
     assert event is not None
     assert (event.over_speech, event.silence_ms, event.flushed_silence_ms) == (True, 2190, 2190)
-    meter.audio(20, 3000, audible_ms=0)
-    meter.audio(20, 3020, audible_ms=0)
-    meter.onset(3010, within_ms=2000)
-    in_pause = meter.interrupted(3030, None)
+    meter.on_audio(20, 3000, audible_ms=0)
+    meter.on_audio(20, 3020, audible_ms=0)
+    meter.on_onset(3010, within_ms=2000)
+    in_pause = meter.on_user_interrupted(3030, None)
     meter.finish()
     assert in_pause is not None
     assert (in_pause.over_speech, in_pause.silence_ms) == (True, 3030)
 
 
-def test_late_audio_is_told() -> None:
+def test_late_audio_is_reported() -> None:
     late: list[float] = []
     meter = InterruptionMeter(late.append)
-    meter.audio(20, 1000)
-    meter.audio(20, 1020)
-    meter.audio(20, 1065)
+    meter.on_audio(20, 1000)
+    meter.on_audio(20, 1020)
+    meter.on_audio(20, 1065)
     assert late == [25]
 
 
-def test_an_interrupted_turn_loses_its_tokens_and_those_that_come_late() -> None:
+def test_tokens_of_an_interrupted_turn_are_dropped() -> None:
     turns = Turns()
 
     def push(kind: str, turn_id: str | None, output: object = None) -> object:
@@ -169,13 +171,13 @@ def test_an_interrupted_turn_loses_its_tokens_and_those_that_come_late() -> None
     {"type": "transcript", "turnId": "a", "output": "x"},
     {},
 ])  # fmt: skip
-def test_what_concerns_no_turn_changes_none(message: dict[str, object]) -> None:
+def test_messages_without_a_turn_change_none(message: dict[str, object]) -> None:
     turns = Turns()
     assert turns.push(message) is None
     assert turns.all == []
 
 
-def test_a_turn_cut_before_its_first_token_stays_empty() -> None:
+def test_a_turn_interrupted_before_its_first_token_stays_empty() -> None:
     turns = Turns()
     turns.push({"type": "user-interrupted", "turnId": "a"})
     assert turns.push({"type": "model-output", "turnId": "a", "output": "late"}) is None

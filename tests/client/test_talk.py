@@ -1,4 +1,4 @@
-"""A whole call against a server that falls silent at known times: the self-test of what is measured."""
+"""`bargein talk` against a stub that falls silent at known times: verifies the measurements."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 from bargein.cli import app
 from bargein.client.errors import ClientError, UnreachableError
 from bargein.client.talk import TalkOptions, talk
-from tests.client.stub import Cut, Done, Script, StubServer
+from tests.client.stub import AppliedCut, Cut, Script, StubServer
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """300 ms of sound after 60 ms of silence, at a rate that needs converting."""
+    """A file with 300 ms of sound after 60 ms of silence, at a sample rate that has to be converted."""
     t = np.arange(int(0.46 * 48_000)) / 48_000
     tone = np.where((t >= 0.06) & (t < 0.36), 0.4 * np.sign(np.sin(2 * np.pi * 500 * t)), 0.0)
     path = tmp_path / "voice.wav"
@@ -30,8 +30,8 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timed
-@pytest.mark.parametrize("bunch", [1, 3])
-async def test_silence_is_measured_to_ten_milliseconds(clip: Path, tmp_path: Path, bunch: int) -> None:
+@pytest.mark.parametrize("burst_frames", [1, 3])
+async def test_silence_is_measured_to_ten_milliseconds(clip: Path, tmp_path: Path, burst_frames: int) -> None:
     cuts = [
         Cut(message_ms=90, silence_ms=120),
         Cut(message_ms=225, silence_ms=260),
@@ -39,28 +39,28 @@ async def test_silence_is_measured_to_ten_milliseconds(clip: Path, tmp_path: Pat
     ]
     lines: list[str] = []
     recording = tmp_path / "both.wav"
-    async with StubServer(Script(cuts=cuts, bunch=bunch)) as stub:
+    async with StubServer(Script(cuts=cuts, burst_frames=burst_frames)) as stub:
         options = TalkOptions(wav=clip, then=[(0.4, clip)] * 3, url=stub.url, out=recording, flush=False, seconds=20)
         result = await talk(options, lines.append)
     assert result.exit_code == 0, lines
     assert result.ended_reason == "customer-ended-call"
-    for cut, done, event in zip(cuts, stub.done, result.interruptions, strict=True):
-        # The stub did as it was told, but for what this machine held it up.
-        assert done.message_ms == pytest.approx(cut.message_ms, abs=40)
-        assert done.silence_ms == pytest.approx(cut.silence_ms, abs=40)
+    for cut, applied, event in zip(cuts, stub.applied_cuts, result.interruptions, strict=True):
+        # The stub followed its script, except for delays of this machine.
+        assert applied.message_ms == pytest.approx(cut.message_ms, abs=40)
+        assert applied.silence_ms == pytest.approx(cut.silence_ms, abs=40)
         assert event is not None
         assert event.over_speech
-        assert event.after_onset_ms(event.message_ms) == pytest.approx(done.message_ms, abs=10)
-        assert event.after_onset_ms(event.silence_ms) == pytest.approx(done.silence_ms, abs=10)
-        # With a flush the caller hears what plays until the message, and no more.
+        assert event.after_onset_ms(event.message_ms) == pytest.approx(applied.message_ms, abs=10)
+        assert event.after_onset_ms(event.silence_ms) == pytest.approx(applied.silence_ms, abs=10)
+        # With a flush, playback ends when the message arrives.
         assert event.flushed_silence_ms == pytest.approx(min(event.silence_ms or 0, event.message_ms or 0), abs=1)
-    _check_recording(recording, stub.done)
+    _check_recording(recording, stub.applied_cuts)
     assert sum("✂ user-interrupted" in line for line in lines) == 3
     assert sum(line.startswith("  ✓ voice.wav: voice at 00:0") for line in lines) == 3
 
 
-def _check_recording(path: Path, cuts: list[Done]) -> None:
-    """The same times, read from the samples of both channels."""
+def _check_recording(path: Path, cuts: list[AppliedCut]) -> None:
+    """Check the same times in the samples of both channels."""
     both, rate_hz = soundfile.read(path, dtype="int16")
     assert rate_hz == 16_000
     assert both.shape[1] == 2
@@ -73,7 +73,7 @@ def _check_recording(path: Path, cuts: list[Done]) -> None:
         assert not assistant[silence : silence + 1600].any()
 
 
-async def test_a_clip_that_is_ignored_fails_and_a_recording_with_a_flush_ends_at_the_message(
+async def test_an_ignored_clip_fails_and_a_recording_with_a_flush_ends_at_the_message(
     clip: Path, tmp_path: Path
 ) -> None:
     lines: list[str] = []
@@ -94,10 +94,10 @@ async def test_a_clip_that_is_ignored_fails_and_a_recording_with_a_flush_ends_at
     both, _ = soundfile.read(tmp_path / "x.flac", dtype="int16")
     caller, assistant = np.abs(both[:, 0].astype(int)) > 1000, np.abs(both[:, 1].astype(int)) > 1000
     onset = [int(i) for i in np.flatnonzero(caller) if i < 4000 or not caller[i - 4000 : i].any()][1]
-    assert int(np.flatnonzero(~assistant[onset:])[0]) / 16 == pytest.approx(stub.done[0].message_ms, abs=10)
+    assert int(np.flatnonzero(~assistant[onset:])[0]) / 16 == pytest.approx(stub.applied_cuts[0].message_ms, abs=10)
 
 
-async def test_a_call_that_breaks_leaves_its_clips_unsaid(clip: Path) -> None:
+async def test_the_remaining_clips_of_a_broken_call_are_reported_as_not_played(clip: Path) -> None:
     lines: list[str] = []
     async with StubServer(Script(close_after_ms=100, greeting_ms=0)) as stub:
         result = await talk(TalkOptions(wav=clip, then=[(1, clip)], url=stub.url, seconds=5), lines.append)
@@ -106,7 +106,7 @@ async def test_a_call_that_breaks_leaves_its_clips_unsaid(clip: Path) -> None:
     assert any("never said" in line for line in lines)
 
 
-async def test_where_nothing_answers_a_server_is_started_and_stopped(clip: Path) -> None:
+async def test_a_server_is_started_and_stopped_if_nothing_answers(clip: Path) -> None:
     running: list[bool] = []
 
     @asynccontextmanager
@@ -126,9 +126,9 @@ async def test_where_nothing_answers_a_server_is_started_and_stopped(clip: Path)
 
 async def test_the_assistant_comes_from_a_file(clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "assistant.json"
-    for text, words in (("{", "is not JSON"), ("[]", "does not hold an assistant")):
+    for text, error in (("{", "is not JSON"), ("[]", "does not contain an assistant")):
         path.write_text(text)
-        with pytest.raises(ClientError, match=words):
+        with pytest.raises(ClientError, match=error):
             await talk(TalkOptions(wav=clip, assistant=path), print)
     with pytest.raises(ClientError, match="cannot read"):
         await talk(TalkOptions(wav=clip, assistant=tmp_path / "none.json"), print)
@@ -143,28 +143,28 @@ RING = "/phone-number/%2B15550001111/ring"
 
 async def test_a_stored_number_is_called_from_another(clip: Path) -> None:
     lines: list[str] = []
-    async with StubServer(Script(cuts=[Cut(message_ms=100, silence_ms=150)], rings_at=RING)) as stub:
-        words = ["talk", "--wav", str(clip), "--to", "+15550001111", "--caller", "+15551234567", "--url", stub.url]
-        words += ["--then", "0.4", str(clip), "--seconds", "20"]
-        done = await anyio.to_thread.run_sync(lambda: CliRunner().invoke(app, words))
+    async with StubServer(Script(cuts=[Cut(message_ms=100, silence_ms=150)], ring_path=RING)) as stub:
+        arguments = ["talk", "--wav", str(clip), "--to", "+15550001111", "--caller", "+15551234567", "--url", stub.url]
+        arguments += ["--then", "0.4", str(clip), "--seconds", "20"]
+        done = await anyio.to_thread.run_sync(lambda: CliRunner().invoke(app, arguments))
         lines = done.output.splitlines()
-        (asked,) = [one for one in stub.requests if one.path == RING]
-        assert not [one for one in stub.requests if one.path == "/call"]
+        (request,) = [request for request in stub.requests if request.path == RING]
+        assert not [request for request in stub.requests if request.path == "/call"]
     assert done.exit_code == 0, done.output
-    assert asked.body["customer"] == {"number": "+15551234567"}
-    assert asked.body["transport"]["provider"] == "vapi.websocket"
-    assert asked.body["transport"]["audioFormat"]["sampleRate"] == 16_000
-    assert "assistant" not in asked.body
+    assert request.body["customer"] == {"number": "+15551234567"}
+    assert request.body["transport"]["provider"] == "vapi.websocket"
+    assert request.body["transport"]["audioFormat"]["sampleRate"] == 16_000
+    assert "assistant" not in request.body
     assert any("✂ user-interrupted" in line for line in lines)
 
 
-async def test_a_caller_is_left_out_where_none_is_named(clip: Path) -> None:
-    async with StubServer(Script(greeting_ms=0, rings_at="/phone-number/n1/ring")) as stub:
+async def test_no_customer_is_sent_without_a_caller(clip: Path) -> None:
+    async with StubServer(Script(greeting_ms=0, ring_path="/phone-number/n1/ring")) as stub:
         await talk(TalkOptions(wav=clip, to="n1", url=stub.url, seconds=0.5), lambda _: None)
         assert "customer" not in stub.requests[-1].body
 
 
-async def test_where_nobody_takes_the_call_it_is_said_why(clip: Path) -> None:
+async def test_a_call_that_no_assistant_takes_fails_with_its_reason(clip: Path) -> None:
     body = {
         "id": "c1",
         "status": "ended",
@@ -172,7 +172,7 @@ async def test_where_nobody_takes_the_call_it_is_said_why(clip: Path) -> None:
         "endedMessage": "no answer in time",
         "transport": {"websocketCallUrl": "ws://127.0.0.1:9/c1/transport"},
     }
-    async with StubServer(Script(body=body, rings_at=RING)) as stub:
+    async with StubServer(Script(body=body, ring_path=RING)) as stub:
         with pytest.raises(ClientError, match=r"assistant-request-failed \(no answer in time\)"):
             await talk(TalkOptions(wav=clip, to="+15550001111", url=stub.url), lambda _: None)
     excluding = CliRunner().invoke(app, ["talk", "--wav", str(clip), "--to", "n1", "--assistant", str(clip)])

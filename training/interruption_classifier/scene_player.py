@@ -134,7 +134,7 @@ class _Call:
                 raise TimeoutError("the assistant does not begin to speak")
             if begin_ms is not None and not opened and due_ms > self.onset_ms:
                 opened = True
-                self._meter.onset(self.onset_ms, within_ms=self._lasts_ms())
+                self._meter.on_onset(self.onset_ms, within_ms=self._lasts_ms())
             self._send(session, self._frame(due_ms - FRAME_MS, begin_ms))
             sent += 1
             if begin_ms is not None and due_ms > min(self.onset_ms + self._lasts_ms(), self._settled_ms()):
@@ -187,7 +187,7 @@ class _Call:
     def _hear(self, samples: Int16Array) -> None:
         rate_hz, now_ms = self.leg.rate_hz, self._clock.monotonic_ms()
         heard_ms = audible_ms(samples, rate_hz)
-        queued = self._meter.audio(samples.size * 1000 / rate_hz, now_ms, heard_ms)
+        queued = self._meter.on_audio(samples.size * 1000 / rate_hz, now_ms, heard_ms)
         if heard_ms and self._first_ms is None:
             self._first_ms = queued.start_ms
         if heard_ms:
@@ -207,11 +207,11 @@ class _Call:
         message = cast("JsonObject", json.loads(text))
         if message.get("type") == "user-interrupted":
             self._messages_ms.append(self._clock.monotonic_ms())
-            self._meter.interrupted(self._messages_ms[-1], cast("str | None", message.get("turnId")))
+            self._meter.on_user_interrupted(self._messages_ms[-1], cast("str | None", message.get("turnId")))
 
     def _outcome(self) -> Outcome:
         (event,) = self._meter.finish()
-        stretch = self._meter.unflushed.stretch_from(self.onset_ms)
+        stretch = self._meter.unflushed.segment_from(self.onset_ms)
         early = any(at_ms < self.onset_ms for at_ms in self._messages_ms)
         return Outcome(
             scene=self._scene,

@@ -1,20 +1,20 @@
-"""An assistant out of a file, for the commands that take one."""
+"""Reads an assistant from a file, for the commands that take one."""
 
 import json
 from pathlib import Path
-from typing import cast
 
 import anyio
 
 from bargein.client.errors import ClientError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 
 async def load_assistant(path: Path) -> JsonObject:
-    """The assistant whose JSON a file holds.
+    """Return the assistant whose JSON a file contains.
 
     Raises:
-        ClientError: it cannot be read, or holds none.
+        ClientError: the file cannot be read, or contains no JSON object.
     """
     try:
         data: object = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
@@ -22,6 +22,7 @@ async def load_assistant(path: Path) -> JsonObject:
         raise ClientError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise ClientError(f"{path} is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ClientError(f"{path} does not hold an assistant (a JSON object)")
-    return cast("JsonObject", data)
+    assistant = as_object_or_none(data)
+    if assistant is None:
+        raise ClientError(f"{path} does not contain an assistant (a JSON object)")
+    return assistant

@@ -1,10 +1,10 @@
-"""What can go wrong for a client."""
+"""Errors of the client."""
 
 from bargein.errors import BargeinError
 
 
 class ClientError(BargeinError):
-    """The server could not be reached, refused, or broke off. The text says what to do; it holds no key."""
+    """The server is unreachable, refuses, or breaks off the call. The text says what to do; it contains no key."""
 
 
 class UnreachableError(ClientError):

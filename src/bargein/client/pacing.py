@@ -1,7 +1,7 @@
-"""A microphone made of recordings: audio leaves in frames of 20 ms, in real time, on a schedule that never drifts.
+"""A microphone that plays recordings: frames of 20 ms in real time, on a schedule that does not drift.
 
-A frame leaves when its last sample has been "said", as from a microphone: sample n of the stream is said at
-`start_ms + n / rate`, and that is the time an onset in a clip is counted from.
+A frame is sent when its last sample is due, as from a microphone: sample n of the stream is due at `start_ms + n /
+rate`, and the onset of a clip is counted from that time.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ Encode = Callable[[Int16Array], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """How late frames left, in ms behind their schedule."""
+    """Delay of the sent frames behind their schedule, in ms."""
 
     p50_ms: float
     p99_ms: float
@@ -28,14 +28,14 @@ class Lateness:
 
 
 @dataclass(slots=True, eq=False)
-class Playing:
-    """A clip on its way out.
+class ScheduledClip:
+    """A clip that is being sent or will be.
 
     Attributes:
         pcm: its samples.
-        start_ms: when its first sample is said.
-        begun: set once its first frame is due.
-        ended: set once its last frame was sent.
+        start_ms: time at which its first sample is due.
+        begun: set when its first frame is due.
+        ended: set when its last frame has been sent.
     """
 
     pcm: Int16Array
@@ -45,14 +45,17 @@ class Playing:
 
 
 class PacedSender:
-    """Sends clips, and what a quiet room gives between them, for as long as `run` runs.
+    """Sends clips, with the noise of a quiet room between them, while `run` runs.
 
     Args:
-        send: takes one encoded frame.
-        encode: turns samples into the carrier's bytes.
-        rate_hz: of the samples.
-        clock: what the schedule is kept by.
+        send: sends one encoded frame.
+        encode: encodes samples.
+        rate_hz: sample rate.
+        clock: the clock of the schedule.
         noise_peak: the largest sample of the noise between clips; 0 is digital silence.
+
+    Attributes:
+        scheduled: every clip that was scheduled, in order.
     """
 
     def __init__(
@@ -71,49 +74,48 @@ class PacedSender:
         self._rate_hz = rate_hz
         self._noise_peak = noise_peak
         self._random = np.random.default_rng(0)
-        self._clips: list[Playing] = []
+        self._clips: list[ScheduledClip] = []
         self._late_ms: list[float] = []
         self._sent_frames = 0
         self._started_ms: float | None = None
-        self.spoken: list[Playing] = []
-        """Every clip that was put in, in order."""
+        self.scheduled: list[ScheduledClip] = []
 
     @property
     def start_ms(self) -> float:
-        """When the stream began.
+        """Time at which the stream began.
 
         Raises:
-            RuntimeError: it has not.
+            RuntimeError: it has not begun.
         """
         if self._started_ms is None:
-            raise RuntimeError("the sender does not run yet")
+            raise RuntimeError("the sender is not running yet")
         return self._started_ms
 
     @property
     def running(self) -> bool:
-        """Whether the stream has begun."""
+        """True if the stream has begun."""
         return self._started_ms is not None
 
     @property
     def sent_until_ms(self) -> float:
-        """When the last sample that was sent was said."""
+        """Time at which the last sent sample was due."""
         return self.start_ms + self._sent_frames * FRAME_MS
 
-    def play(self, pcm: Int16Array, at_ms: float) -> Playing:
-        """Say `pcm` from `at_ms` on, or at once when that is past; after clips that are not over by then."""
+    def play(self, pcm: Int16Array, at_ms: float) -> ScheduledClip:
+        """Schedule `pcm` at `at_ms`, or now if that is past, or after the clips that are not over by then."""
         earliest_ms = self.sent_until_ms
         if self._clips:
             last = self._clips[-1]
             earliest_ms = max(earliest_ms, last.start_ms + last.pcm.size * 1000 / self._rate_hz)
-        # On a sample of the stream's grid, so that what was measured in the clip holds in the stream.
+        # Start on a sample of the stream, so that times measured in the clip are exact in the stream.
         sample = round((max(at_ms, earliest_ms) - self.start_ms) * self._rate_hz / 1000)
-        playing = Playing(pcm, self.start_ms + sample * 1000 / self._rate_hz)
-        self._clips.append(playing)
-        self.spoken.append(playing)
-        return playing
+        clip = ScheduledClip(pcm, self.start_ms + sample * 1000 / self._rate_hz)
+        self._clips.append(clip)
+        self.scheduled.append(clip)
+        return clip
 
     def lateness(self) -> Lateness:
-        """How well the schedule was kept so far."""
+        """Return the percentiles of all frames' delays so far."""
         if not self._late_ms:
             return Lateness(0.0, 0.0, 0.0)
         p50, p99, worst = np.percentile(self._late_ms, [50, 99, 100])
@@ -123,19 +125,19 @@ class PacedSender:
         """Send until cancelled.
 
         Raises:
-            Whatever `send` raises.
+            Exception: any error of `send`.
         """
         self._started_ms = self._clock.monotonic_ms()
         while True:
             due_ms = self.start_ms + (self._sent_frames + 1) * FRAME_MS
-            await self._until(due_ms)
+            await self._sleep_until(due_ms)
             frame = self._next_frame()
             self._late_ms.append(max(0.0, self._clock.monotonic_ms() - due_ms))
             await self._send(self._encode(frame))
             self._sent_frames += 1
-            self._retire()
+            self._drop_sent_clips()
 
-    async def _until(self, due_ms: float) -> None:
+    async def _sleep_until(self, due_ms: float) -> None:
         due = anyio.Event()
         timer = self._clock.call_at(due_ms, due.set)
         try:
@@ -145,7 +147,7 @@ class PacedSender:
 
     def _next_frame(self) -> Int16Array:
         first = self._sent_frames * self._frame_samples
-        frame = self._room()
+        frame = self._noise_frame()
         for clip in self._clips:
             offset = round((clip.start_ms - self.start_ms) * self._rate_hz / 1000) - first
             if offset >= frame.size:
@@ -156,14 +158,14 @@ class PacedSender:
             frame[to : to + piece.size] = piece
         return frame
 
-    def _retire(self) -> None:
+    def _drop_sent_clips(self) -> None:
         while (
             self._clips
             and self._clips[0].start_ms + self._clips[0].pcm.size * 1000 / self._rate_hz <= self.sent_until_ms
         ):
             self._clips.pop(0).ended.set()
 
-    def _room(self) -> Int16Array:
+    def _noise_frame(self) -> Int16Array:
         if self._noise_peak == 0:
             return np.zeros(self._frame_samples, dtype=np.int16)
         peak = self._noise_peak

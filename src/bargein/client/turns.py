@@ -1,7 +1,7 @@
-"""Which tokens of the model still count.
+"""The model's tokens by turn, without those of interrupted turns.
 
-`model-output` names its model response by `turnId`, and so does the `user-interrupted` that cuts it off. A client that
-shows or acts on tokens throws the cut response's tokens away, also those that were under way when it was cut.
+`model-output` has the `turnId` of its model response, and so has the `user-interrupted` that cuts it. A client that
+shows or uses tokens drops those of the cut response, also tokens that were in transit when it was cut.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ class Turn:
     """One response of the model.
 
     Attributes:
-        turn_id: its `turnId`.
-        tokens: its tokens so far; none once it was interrupted.
-        interrupted: whether the caller cut it off.
-        dropped_tokens: how many of its tokens were thrown away, late ones among them.
+        turn_id: the `turnId`.
+        tokens: the tokens so far; empty after an interruption.
+        interrupted: True if the caller interrupted it.
+        dropped_tokens: number of dropped tokens, including late ones.
     """
 
     turn_id: str
@@ -27,7 +27,7 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """Its tokens, joined."""
+        """The tokens, joined."""
         return "".join(self.tokens)
 
 
@@ -44,11 +44,11 @@ class Turns:
         self._turns: dict[str, Turn] = {}
 
     def push(self, message: Mapping[str, Any]) -> Turn | None:
-        """Take any client message.
+        """Apply a client message of any type.
 
         Returns:
-            The turn that it changed; None for other messages, for output that is no text, for tokens that come too
-            late, and for an interruption of speech that came from no model (`user-interrupted` without a `turnId`).
+            The turn that it changed; None for other messages, for output that is not text, for tokens of an interrupted
+            turn, and for an interruption of speech without a model turn (`user-interrupted` without a `turnId`).
         """
         turn_id = message.get("turnId")
         if not isinstance(turn_id, str):
@@ -62,7 +62,7 @@ class Turns:
                 turn.tokens.append(token)
                 return turn
             case "user-interrupted", _:
-                # A turn may be cut before its first token is seen; its tokens are dropped all the same.
+                # A turn may be interrupted before its first token arrives; its tokens are dropped too.
                 turn = self._turns.setdefault(turn_id, Turn(turn_id))
                 turn.interrupted = True
                 turn.dropped_tokens += len(turn.tokens)
@@ -72,10 +72,10 @@ class Turns:
                 return None
 
     def get(self, turn_id: str) -> Turn | None:
-        """The turn with this id, if anything was heard of it."""
+        """Return the turn with this id, or None if no message had it."""
         return self._turns.get(turn_id)
 
     @property
     def all(self) -> list[Turn]:
-        """Every turn, oldest first."""
+        """All turns, oldest first."""
         return list(self._turns.values())
