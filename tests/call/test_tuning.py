@@ -181,7 +181,7 @@ def test_a_person_marks_a_call_and_sees_the_trade_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["mark", "{}", "4"], "say what it was"),
+        (["mark", "{}", "4"], "the kind is missing"),
         (["mark", "{}", "4", "cough"], "a voice is one of"),
         (["mark", "{}", "90", "noise"], "no voice of the caller begins"),
         (["mark", "no-such-call"], "cannot read"),
