@@ -32,11 +32,11 @@ SERVER = {
     "tool-calls": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
     **dict.fromkeys(
         ("chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted"),
-        "tests/server/test_owner_events.py::test_chats_and_sessions_are_told",
+        "tests/server/test_owner_events.py::test_chats_and_sessions_send_events",
     ),
     **dict.fromkeys(
         ("call.deleted", "call.delete.failed"),
-        "tests/server/test_owner_events.py::test_calls_are_deleted_in_bulk_and_told",
+        "tests/server/test_owner_events.py::test_several_calls_are_deleted_and_send_events",
     ),
     "assistant-request": "tests/call/test_inbound.py::test_a_public_receiver_names_a_transient_assistant",
     "voice-request": "tests/providers/test_custom_tts.py::test_the_request_is_vapis",

@@ -1,4 +1,4 @@
-"""A server that is killed in mid-call: the next one ends the call from its journal, and its owner is told."""
+"""A server is killed during a call: the next one ends the call from its journal and reports it to the owner."""
 
 import json
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ REPORTS = {"serverMessages": ["status-update", "end-of-call-report", "user-inter
 
 @dataclass
 class Peers:
-    """What calls need besides the server."""
+    """The servers that calls need besides ours."""
 
     llm: FakeLlm
     voice: FakeVoice
@@ -63,7 +63,7 @@ def epoch_ms(iso: str) -> float:
 
 
 async def talk_and_kill(served: Served, beside: Peers) -> tuple[Caller, int]:
-    """A call in which the caller interrupts, whose server is killed a good second later; gives when."""
+    """Hold a call with an interruption, kill its server about a second later, and return the time of the kill."""
     async with calling(served.url, beside.assistant(), customer={"number": "+15551234567"}) as caller:
         await caller.until(lambda: caller.of("user-interrupted"))
         await beside.hook.until(lambda: beside.hook.of("user-interrupted"))
@@ -75,7 +75,7 @@ async def talk_and_kill(served: Served, beside: Peers) -> tuple[Caller, int]:
 
 
 async def payloads(tmp_path: Path, database_url: str | None) -> str:
-    """What the jobs hold that are still to be done."""
+    """Return the payloads of all pending jobs as JSON."""
     store = await Store.open(tmp_path / "bargein.db", CLOCK, url=database_url)
     async with store._database.reading() as connection:
         found = (await connection.execute(select(jobs.c.payload))).scalars().all()
@@ -94,7 +94,7 @@ async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, datab
         assert recovered is not None
         assert killed_ms - 1_500 < recovered.epoch_ms + recovered.summary.now_ms <= killed_ms
 
-        # The owner's server is down when ours comes back.
+        # the owner's server is down when ours starts again
         hook.got.clear()
         hook.script[:] = [response(503)]
         async with serve(tmp_path, **keys) as served:
@@ -109,14 +109,14 @@ async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, datab
             assert "hush" not in pending
             hook.script[:] = [{}]
             await hook.until(lambda: hook.of("end-of-call-report"), 20)
-            check_what_was_told(hook, record)
-            # one that had not begun can still be had
+            check_the_messages(hook, record)
+            # a call that had not begun can still be joined
             async with joining(served.url, waiting) as other:
                 await other.until(lambda: other.of("status-update", status="in-progress"))
 
 
 def check_the_record(record: dict[str, Any], killed_ms: int) -> None:
-    """It holds all that was said, up to the last second."""
+    """The record has the whole conversation up to the last second."""
     assert killed_ms - 1_500 < epoch_ms(record["endedAt"]) <= killed_ms
     user, bot, *_ = record["messages"]
     assert (user["role"], user["message"]) == ("user", "Tell me a story.")
@@ -127,8 +127,8 @@ def check_the_record(record: dict[str, Any], killed_ms: int) -> None:
     assert record["artifact"]["performanceMetrics"]["numAssistantInterrupted"] == 1
 
 
-def check_what_was_told(hook: Receiver, record: dict[str, Any]) -> None:
-    """The end first, until it was taken, always by one name, so that who is told twice can know it; then the report."""
+def check_the_messages(hook: Receiver, record: dict[str, Any]) -> None:
+    """The status comes first, repeated with one idempotency key until it was taken, then the report."""
     *updates, report = hook.got
     assert {got.message["type"] for got in updates} == {"status-update"}
     assert {got.message["status"] for got in updates} == {"ended"}
@@ -147,7 +147,7 @@ def check_what_was_told(hook: Receiver, record: dict[str, Any]) -> None:
 async def test_a_call_that_ended_just_before_the_kill_keeps_its_reason(
     tmp_path: Path, database_url: str | None
 ) -> None:
-    """Its journal has its end; only its record was not written any more."""
+    """Its journal has its end, but its record was not written."""
     async with staged(tmp_path, database_url=database_url) as stage:
         async with calling(stage.url, stage.assistant()) as caller:
             await caller.until(lambda: caller.of("transcript", role="user", transcriptType="final"))
@@ -172,9 +172,7 @@ def plain(artifact: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("left", [None, "", "no journal\n", '{"journal": "bargein", "version": 99}\n'])
-async def test_a_call_without_a_journal_is_ended_all_the_same(
-    tmp_path: Path, database_url: str | None, left: str | None
-) -> None:
+async def test_a_call_without_a_journal_is_ended(tmp_path: Path, database_url: str | None, left: str | None) -> None:
     store = await Store.open(tmp_path / "bargein.db", CLOCK, url=database_url)
     node = NodeId(tmp_path)
     started_at = "2026-01-02T03:04:05.678Z"
@@ -191,7 +189,7 @@ async def test_a_call_without_a_journal_is_ended_all_the_same(
     assert (call["endedReason"], call["endedAt"], call["messages"]) == (WORKER_DIED, started_at, [])
 
 
-def test_a_journal_counts_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+def test_a_journal_is_replayed_up_to_the_first_unreadable_line(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     head = head_line(Head("a", "2026-01-02T03:04:05.678Z", Plan()))
     events = [event_line(event) for event in (CallStarted(0), Tick(1000), Tick(2000))]
@@ -209,7 +207,7 @@ def test_a_journal_counts_as_far_as_it_can_be_read(tmp_path: Path) -> None:
 
 
 @needs("postgres")
-async def test_a_database_that_goes_away_in_mid_call_costs_nothing(tmp_path: Path, cluster: Cluster) -> None:
+async def test_a_database_outage_during_calls_loses_nothing(tmp_path: Path, cluster: Cluster) -> None:
     with cluster.database() as url:
         async with Receiver() as hook, staged(tmp_path, database_url=url) as stage:
             mine = stage.assistant(server={"url": hook.url}, **REPORTS)
@@ -231,7 +229,7 @@ async def test_a_database_that_goes_away_in_mid_call_costs_nothing(tmp_path: Pat
                     cluster.start()
                 heard = len(other.audio)
                 await other.until(lambda: len(other.audio) > heard + 5)
-            # once it has been written, and once the call that outlasted the outage has been as well
+            # one report for each call, also for the one that went on after the outage
             await hook.until(lambda: len(hook.of("end-of-call-report")) == 2, 20)
             for call in (caller, other):
                 assert await ended(stage.url, call.id) == "customer-ended-call"

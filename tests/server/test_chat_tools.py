@@ -1,4 +1,4 @@
-"""Tools in text conversations: real servers are asked, the model hears their answers, the record holds all of it."""
+"""Tools in text conversations: they run on real servers, the model gets their results, the record has all messages."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 def calls_in_turn(*rounds: list[tuple[str, str]]) -> Any:
-    """A model that calls tools round after round, and then talks."""
+    """Return a model script that calls tools round after round and then answers."""
 
     def script(body: dict[str, Any]) -> LlmScript:
         since = [m["role"] for m in body["messages"]]
@@ -45,11 +45,11 @@ def assistant(llm: FakeLlm, *tools: dict[str, Any]) -> dict[str, Any]:
     return {"model": {"provider": "custom-llm", "url": llm.url, "model": "m", "tools": list(tools)}}
 
 
-def heard(llm: FakeLlm, index: int = -1) -> list[str]:
+def results_for(llm: FakeLlm, index: int = -1) -> list[str]:
     return [one["content"] for one in llm.exchanges[index].body["messages"] if one["role"] == "tool"]
 
 
-async def test_a_models_calls_are_run_and_kept(client: httpx.AsyncClient) -> None:
+async def test_tool_calls_are_run_and_recorded(client: httpx.AsyncClient) -> None:
     script = calls_in_turn([("find", '{"name": "Ann"}'), ("hangup", "{}"), ("order", "{}")])
     async with (
         Receiver([{"results": [{"result": {"id": 7}}]}]) as owner,
@@ -68,7 +68,7 @@ async def test_a_models_calls_are_run_and_kept(client: httpx.AsyncClient) -> Non
         assert [one["role"] for one in results] == ["tool"] * 3
         assert json.loads(results[0]["content"]) == {"id": 7}
         assert "needs a call" in results[1]["content"]
-        assert heard(llm) == [one["content"] for one in results]
+        assert results_for(llm) == [one["content"] for one in results]
         (asked,) = owner.of("tool-calls")
         assert asked["toolCalls"][0]["function"] == {"name": "find", "arguments": {"name": "Ann"}}
         assert (asked["chat"]["id"], "call" in asked) == (chat["id"], False)
@@ -81,7 +81,7 @@ async def test_a_models_calls_are_run_and_kept(client: httpx.AsyncClient) -> Non
         assert [call["id"] for call in history[1]["tool_calls"]] == [one["tool_call_id"] for one in results]
 
 
-async def test_a_stream_has_the_words_and_responses_the_whole_text(client: httpx.AsyncClient) -> None:
+async def test_a_stream_has_the_text_of_all_rounds_and_responses_the_whole_text(client: httpx.AsyncClient) -> None:
     async with Receiver([{"result": "7"}]) as owner, FakeLlm(calls_in_turn([("find", "{}")])) as llm:
         body = {"assistant": assistant(llm, function(owner.url)), "input": "Find it."}
         *deltas, end = events((await client.post("/chat", json={**body, "stream": True})).text)
@@ -91,7 +91,7 @@ async def test_a_stream_has_the_words_and_responses_the_whole_text(client: httpx
         assert response["output"][0]["content"][0]["text"] == "It is 7."
 
 
-async def test_a_page_gets_the_words_alone(client: httpx.AsyncClient) -> None:
+async def test_a_page_gets_no_tool_messages(client: httpx.AsyncClient) -> None:
     async with Receiver([{"result": "7"}]) as owner, FakeLlm(calls_in_turn([("find", "{}")])) as llm:
         body = {"assistant": assistant(llm, function(owner.url)), "input": "Find it."}
         answer = (await client.post("/chat/web", json=body)).json()
@@ -100,7 +100,7 @@ async def test_a_page_gets_the_words_alone(client: httpx.AsyncClient) -> None:
         assert [one["role"] for one in kept["output"]] == ["assistant", "tool", "assistant"]
 
 
-async def test_a_session_remembers_tools(client: httpx.AsyncClient) -> None:
+async def test_a_session_keeps_tool_messages(client: httpx.AsyncClient) -> None:
     async with Receiver([{"result": "7"}]) as owner, FakeLlm(calls_in_turn([("find", "{}")])) as llm:
         who = assistant(llm, function(owner.url))
         session_id = (await client.post("/session", json={"assistant": who})).json()["id"]
@@ -109,16 +109,16 @@ async def test_a_session_remembers_tools(client: httpx.AsyncClient) -> None:
             assert chat.status_code == 201, chat.text
         session = (await client.get(f"/session/{session_id}")).json()
         assert [one["role"] for one in session["messages"]] == ["user", "assistant", "tool", "assistant"] * 2
-        assert heard(llm) == ["7", "7"]
+        assert results_for(llm) == ["7", "7"]
 
 
-async def test_what_goes_wrong_is_told_to_the_model(client: httpx.AsyncClient) -> None:
+async def test_the_model_gets_the_errors_of_tools(client: httpx.AsyncClient) -> None:
     script = calls_in_turn([("find", "{}"), ("nothing", "{}"), ("find", "[")])
     async with Receiver([as_json({}, 500)]) as owner, FakeLlm(script) as llm:
         body = {"assistant": assistant(llm, function(owner.url)), "input": "Find it."}
         chat = (await client.post("/chat", json=body)).json()
         assert chat["output"][-1]["content"] == "It is 7."
-        failed, unknown, broken = heard(llm)
+        failed, unknown, broken = results_for(llm)
         assert failed.startswith("It failed")
         assert unknown == "Not run: there is no such tool."
         assert "not a JSON object" in broken

@@ -1,4 +1,4 @@
-"""`/chat` and `/session`, against a model's server that really streams."""
+"""`/chat` and `/session`, with a model server that streams."""
 
 import json
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ async def stored(client: httpx.AsyncClient, llm: FakeLlm) -> str:
     return answer.json()["id"]
 
 
-def told(llm: FakeLlm, index: int = -1) -> list[tuple[str, str]]:
+def messages_for(llm: FakeLlm, index: int = -1) -> list[tuple[str, str]]:
     return [(m["role"], m["content"]) for m in llm.exchanges[index].body["messages"]]
 
 
@@ -51,7 +51,7 @@ SYSTEM = ("system", "You serve Ada by chat.")
 VALUES = {"variableValues": {"name": "Ada"}}
 
 
-async def test_a_chat_is_answered_and_kept(client: httpx.AsyncClient, llm: FakeLlm) -> None:
+async def test_a_chat_is_answered_and_stored(client: httpx.AsyncClient, llm: FakeLlm) -> None:
     who = await stored(client, llm)
     body = {"assistantId": who, "assistantOverrides": VALUES, "input": "Hi.", "name": "first"}
     answer = await client.post("/chat", json=body)
@@ -59,7 +59,7 @@ async def test_a_chat_is_answered_and_kept(client: httpx.AsyncClient, llm: FakeL
     chat = answer.json()
     assert chat["output"] == [{"role": "assistant", "content": "Hello, Ada."}]
     assert {name: chat[name] for name in body} == body
-    assert told(llm) == [SYSTEM, ("user", "Hi.")]
+    assert messages_for(llm) == [SYSTEM, ("user", "Hi.")]
     assert (await client.get(f"/chat/{chat['id']}")).json() == chat
     page = (await client.get(f"/chat?assistantId={who}")).json()
     assert (page["results"], page["metadata"]["totalItems"]) == ([chat], 1)
@@ -69,7 +69,7 @@ async def test_a_chat_is_answered_and_kept(client: httpx.AsyncClient, llm: FakeL
         "/chat", json={"previousChatId": chat["id"], "input": [{"role": "user", "content": "Bye."}]}
     )
     assert more.status_code == 201, more.text
-    assert told(llm) == [SYSTEM, ("user", "Hi."), ("assistant", "Hello, Ada."), ("user", "Bye.")]
+    assert messages_for(llm) == [SYSTEM, ("user", "Hi."), ("assistant", "Hello, Ada."), ("user", "Bye.")]
     assert more.json()["messages"] == [{"role": "user", "content": "Hi."}, *chat["output"]]
     assert (await client.get(f"/chat?previousChatId={chat['id']}")).json()["results"] == [more.json()]
     assert (await client.delete(f"/chat/{chat['id']}")).json() == chat
@@ -96,7 +96,7 @@ async def test_openais_responses(client: httpx.AsyncClient, llm: FakeLlm) -> Non
     response = whole.json()
     assert (response["object"], response["status"]) == ("response", "completed")
     assert response["output"][0]["content"] == [{"type": "output_text", "text": "Hello, Ada.", "annotations": []}]
-    assert told(llm)[-1] == ("user", "Hi.")
+    assert messages_for(llm)[-1] == ("user", "Hi.")
 
     body = {"previousChatId": response["id"], "input": "And?", "stream": True}
     seen = events((await client.post("/chat/responses", json=body)).text)
@@ -108,10 +108,10 @@ async def test_openais_responses(client: httpx.AsyncClient, llm: FakeLlm) -> Non
     ]
     assert [one["sequence_number"] for one in seen] == list(range(6))
     assert seen[-2]["text"] == seen[-1]["response"]["output"][0]["content"][0]["text"] == "Hello, Ada."
-    assert ("assistant", "Hello, Ada.") in told(llm)
+    assert ("assistant", "Hello, Ada.") in messages_for(llm)
 
 
-async def test_a_session_holds_turns_together(client: httpx.AsyncClient, llm: FakeLlm) -> None:
+async def test_a_session_keeps_the_conversation(client: httpx.AsyncClient, llm: FakeLlm) -> None:
     who = await stored(client, llm)
     customer = {"number": "+14155550100", "name": "Ada"}
     body = {"assistantId": who, "assistantOverrides": VALUES, "customer": customer, "name": "s"}
@@ -125,8 +125,8 @@ async def test_a_session_holds_turns_together(client: httpx.AsyncClient, llm: Fa
     session = (await client.get(path)).json()
     assert [m["role"] for m in session["messages"]] == ["user", "assistant"] * 2
     assert {m["content"] for m in session["messages"]} == {"One.", "Two.", "Hello, Ada."}
-    assert told(llm)[0] == SYSTEM
-    assert [len(told(llm, index)) for index in (0, 1)] == [2, 4]
+    assert messages_for(llm)[0] == SYSTEM
+    assert [len(messages_for(llm, index)) for index in (0, 1)] == [2, 4]
     for query in ("number=%2B14155550100", "customerNumberAny=%2B1,%2B14155550100", f"assistantId={who}", "name=s"):
         assert [one["id"] for one in (await client.get(f"/session?{query}")).json()["results"]] == [path[9:]]
     assert (await client.get("/session?externalId=x")).json()["results"] == []
@@ -141,7 +141,7 @@ async def test_a_session_holds_turns_together(client: httpx.AsyncClient, llm: Fa
     assert (await client.get(path)).status_code == 404
 
 
-async def test_a_session_runs_out(serve: Serve, llm: FakeLlm) -> None:
+async def test_a_session_expires(serve: Serve, llm: FakeLlm) -> None:
     class Ahead(LoopClock):
         ms = 1_700_000_000_000
 
@@ -161,7 +161,7 @@ async def test_a_session_runs_out(serve: Serve, llm: FakeLlm) -> None:
         assert (await client.post("/chat", json={"sessionId": session["id"], "input": "Hi."})).status_code == 400
 
 
-async def test_the_owners_credential_proves_who_asks(client: httpx.AsyncClient, llm: FakeLlm) -> None:
+async def test_the_owners_credential_authenticates_at_the_model(client: httpx.AsyncClient, llm: FakeLlm) -> None:
     async def key(**more: Any) -> str:
         answer = await client.post("/chat", json={"assistant": assistant(llm, **more), "input": "Hi."})
         assert answer.status_code == 201, answer.text
@@ -182,7 +182,7 @@ async def test_a_squads_first_member_answers(client: httpx.AsyncClient, llm: Fak
     squad = (await client.post("/squad", json={"members": members})).json()["id"]
     answer = await client.post("/chat", json={"squadId": squad, "assistantOverrides": VALUES, "input": "Hi."})
     assert answer.status_code == 201, answer.text
-    assert told(llm) == [SYSTEM, ("user", "Hi.")]
+    assert messages_for(llm) == [SYSTEM, ("user", "Hi.")]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_a_bad_chat_is_refused(client: httpx.AsyncClient, body: Any, messa
 @pytest.mark.parametrize("script", BROKEN)
 @pytest.mark.parametrize("path", ["/chat", "/chat/responses", "/chat/web"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_model_that_fails_at_once_is_told(
+async def test_a_model_that_fails_at_once_gets_an_error_response(
     client: httpx.AsyncClient, llm: FakeLlm, script: LlmScript, path: str, *, stream: bool
 ) -> None:
     llm.script = script
@@ -238,7 +238,7 @@ async def test_a_model_that_fails_later_ends_the_stream(client: httpx.AsyncClien
     assert (await client.get("/chat")).json()["results"] == []
 
 
-async def test_a_client_that_goes_stops_the_model(tmp_path: Path, llm: FakeLlm) -> None:
+async def test_a_client_that_disconnects_stops_the_model(tmp_path: Path, llm: FakeLlm) -> None:
     llm.script = LlmScript(tokens=("word ",), interval_ms=20, repeat=True)
     async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
         session = (await client.post("/session", json={"assistant": assistant(llm)})).json()["id"]
@@ -256,7 +256,7 @@ async def test_a_client_that_goes_stops_the_model(tmp_path: Path, llm: FakeLlm) 
 async def test_a_page_chats_with_the_public_key(serve: Serve, llm: FakeLlm) -> None:
     async with serve(api_key=PRIVATE, public_key=PUBLIC, allow_private_addresses=True) as client:
         made = await client.post("/assistant", json=assistant(llm), headers=OWNER)
-        # as the React widget has it
+        # the format of Vapi's React widget
         who = {"assistant": {"assistantId": made.json()["id"], "assistantOverrides": VALUES}}
         first = await client.post("/chat/web", json={**who, "input": "Hi.", "stream": True}, headers=VISITOR)
         *deltas, end = events(first.text)
@@ -270,8 +270,8 @@ async def test_a_page_chats_with_the_public_key(serve: Serve, llm: FakeLlm) -> N
         second = await client.post("/chat/web", json=body, headers=VISITOR)
         assert second.status_code == 201, second.text
         assert set(second.json()) == {"id", "orgId", "createdAt", "updatedAt", "sessionId", "output"}
-        assert told(llm)[0] == ("system", "You serve Bob by chat.")
-        assert ("user", "Hi.") in told(llm)
+        assert messages_for(llm)[0] == ("system", "You serve Bob by chat.")
+        assert ("user", "Hi.") in messages_for(llm)
         third = await client.post("/chat/web", json={"sessionId": session, "input": "More."}, headers=VISITOR)
         assert third.json()["message"] == f"The session {session} is completed."
         order = [{"role": "system", "content": "Obey."}]

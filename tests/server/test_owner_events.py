@@ -1,4 +1,4 @@
-"""What an owner's server is told of records that come and go, if it asks for it; and deletion in bulk."""
+"""Events of chats, sessions and deleted calls to owners' servers that ask for them, and deletion of several calls."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ ASKED = [
 
 
 def valid(message: dict[str, Any]) -> dict[str, Any]:
-    # the published type of a user's message is that of a call's, not that of a text conversation
+    # Vapi's schema has the user message of a call here, not that of a chat
     checked = {k: {f: x for f, x in v.items() if f != "messages"} if k in ("chat", "session") else v
                for k, v in message.items()}  # fmt: skip
     name = contract.messages("ServerMessage")[message["type"]]
@@ -36,7 +36,7 @@ def asking(owner: Receiver, **more: Any) -> dict[str, Any]:
     return {"name": "Desk", "serverMessages": ASKED, "server": {"url": owner.url, "secret": "hush"}, **more}
 
 
-async def test_chats_and_sessions_are_told(client: httpx.AsyncClient) -> None:
+async def test_chats_and_sessions_send_events(client: httpx.AsyncClient) -> None:
     async with Receiver() as owner, FakeLlm(LlmScript(tokens=("Hello.",))) as llm:
         model = {"provider": "custom-llm", "url": llm.url, "model": "m"}
         who = (await client.post("/assistant", json=asking(owner, model=model))).json()["id"]
@@ -64,7 +64,7 @@ async def test_chats_and_sessions_are_told(client: httpx.AsyncClient) -> None:
         await owner.until(lambda: len(owner.of("session.created")) == len(owner.of("chat.created")) == 2)
 
 
-async def test_nobody_is_told_who_does_not_ask(serve: Serve) -> None:
+async def test_an_owner_that_does_not_ask_gets_no_events(serve: Serve) -> None:
     async with Receiver() as owner, serve(server_url="http://127.0.0.1:1/") as client:
         who = asking(owner)
         del who["serverMessages"]
@@ -75,7 +75,9 @@ async def test_nobody_is_told_who_does_not_ask(serve: Serve) -> None:
     assert owner.got == []
 
 
-async def test_calls_are_deleted_in_bulk_and_told(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_several_calls_are_deleted_and_send_events(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(call_deletion, "END_SECONDS", 0.05)
     async with Receiver() as owner:
         body = {"assistant": asking(owner), "transport": SOCKET}
@@ -96,7 +98,7 @@ async def test_calls_are_deleted_in_bulk_and_told(client: httpx.AsyncClient, mon
         await eventually(left, lambda found: found == {kept, ids[1]})
 
 
-async def test_a_bulk_deletion_that_can_do_nothing_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_deletion_of_several_calls_that_deletes_none_is_refused(client: httpx.AsyncClient) -> None:
     async def refused(body: Any) -> tuple[int, Any]:
         answer = await client.request("DELETE", "/call/x", json=body)
         return answer.status_code, answer.json()["message"]

@@ -1,4 +1,4 @@
-"""A provider that this server does not have is told by name, with what to do instead."""
+"""The error for a provider that this server does not have names it and says what to use instead."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,15 +31,15 @@ INSTEAD = {
 }
 
 
-class Nobody:
-    """Stands where the embedded models would; none of them is used."""
+class NoModels:
+    """A placeholder for the embedded models; none of them is used."""
 
     def __getattr__(self, name: str) -> None:
         return None
 
 
 def parts() -> dict[tuple[str, str], dict[str, Any]]:
-    """Of each provider that Vapi's assistant may name, the least that it takes."""
+    """Return the smallest valid part of an assistant for each provider in Vapi's schema."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     properties = contract.definitions()["CreateAssistantDTO"]["properties"]
     for part in RUN:
@@ -61,12 +61,12 @@ PARTS = parts()
 
 
 def provider_factory(tmp_path: Path, client: httpx.AsyncClient, **settings: Any) -> ProviderFactory:
-    embedded = cast("EmbeddedProviders", Nobody())
+    embedded = cast("EmbeddedProviders", NoModels())
     egress = cast("Egress", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
     return ProviderFactory(make_settings(data_dir=tmp_path, **settings), LoopClock(), client, embedded, egress)
 
 
-def test_every_provider_of_vapis_is_tried() -> None:
+def test_every_provider_of_vapis_schema_is_tried() -> None:
     assert {part: sum(of == part for of, _ in PARTS) for part in RUN} == {"transcriber": 14, "model": 17, "voice": 20}
 
 
@@ -95,7 +95,7 @@ async def test_openai_without_a_key_says_what_to_set(tmp_path: Path) -> None:
             provider_factory(tmp_path, client).providers(assistant, {}, 16_000)
 
 
-async def test_a_kept_assistant_comes_back_as_it_was_given(client: httpx.AsyncClient) -> None:
+async def test_a_stored_assistant_is_returned_as_it_was_given(client: httpx.AsyncClient) -> None:
     for (part, _), given in PARTS.items():
         made = await client.post("/assistant", json={part: given})
         assert made.status_code == 201, made.text

@@ -1,4 +1,4 @@
-"""`schedulePlan`: a call waits for its time, may be joined then, and is over when nobody has."""
+"""`schedulePlan`: a call is queued at `earliestAt` and ended after `latestAt` if nobody joined it."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ SOCKET = {"provider": "vapi.websocket"}
 HOUR_MS = 3_600_000
 
 
-class Ahead(LoopClock):
-    """A clock that is set by hand."""
+class SetClock(LoopClock):
+    """A clock whose time the test sets."""
 
     ms = 1_900_000_000_000
 
@@ -29,15 +29,17 @@ class Ahead(LoopClock):
 
 
 @pytest.fixture
-def clock() -> Ahead:
-    return Ahead()
+def clock() -> SetClock:
+    return SetClock()
 
 
 def services_of(client: httpx.AsyncClient) -> Services:
     return client._transport.app.state.services  # type: ignore[attr-defined]  # httpx's ASGITransport
 
 
-def planned(clock: Ahead, earliest_ms: int = HOUR_MS, latest_ms: int | None = None, **assistant: Any) -> dict[str, Any]:
+def planned(
+    clock: SetClock, earliest_ms: int = HOUR_MS, latest_ms: int | None = None, **assistant: Any
+) -> dict[str, Any]:
     plan = {"earliestAt": iso_from_epoch_ms(clock.ms + earliest_ms)}
     if latest_ms is not None:
         plan["latestAt"] = iso_from_epoch_ms(clock.ms + latest_ms)
@@ -61,7 +63,7 @@ async def become(client: httpx.AsyncClient, call_id: str, status: str) -> dict[s
             await anyio.sleep(0.01)
 
 
-async def test_a_call_waits_for_its_time_across_a_restart(serve: Serve, clock: Ahead) -> None:
+async def test_a_call_waits_for_its_time_across_a_restart(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         body = planned(clock)
         call = await made(client, body)
@@ -92,7 +94,7 @@ async def test_it_is_queued_when_its_time_comes(serve: Serve) -> None:
         assert LoopClock().epoch_ms() >= soon_ms
 
 
-async def test_a_call_that_nobody_joins_is_over_after_its_time(serve: Serve, clock: Ahead) -> None:
+async def test_a_call_that_nobody_joins_is_ended_after_its_time(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         call_id = (await made(client, planned(clock, HOUR_MS, 2 * HOUR_MS)))["id"]
         clock.ms += HOUR_MS
@@ -106,7 +108,7 @@ async def test_a_call_that_nobody_joins_is_over_after_its_time(serve: Serve, clo
         assert ended["endedAt"] == iso_from_epoch_ms(clock.ms)
 
 
-async def test_a_call_whose_time_went_by_unattended_is_over(serve: Serve, clock: Ahead) -> None:
+async def test_a_call_whose_time_passed_while_no_server_ran_is_ended(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         call_id = (await made(client, planned(clock, HOUR_MS, 2 * HOUR_MS)))["id"]
     clock.ms += 3 * HOUR_MS
@@ -114,7 +116,7 @@ async def test_a_call_whose_time_went_by_unattended_is_over(serve: Serve, clock:
         assert (await become(client, call_id, "ended"))["endedReason"] == "customer-did-not-answer"
 
 
-async def test_a_call_that_was_joined_is_left_alone(serve: Serve, clock: Ahead) -> None:
+async def test_a_call_that_was_joined_is_left_alone(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         store = services_of(client).store
         call_id = (await made(client, planned(clock, HOUR_MS, 2 * HOUR_MS)))["id"]
@@ -126,7 +128,7 @@ async def test_a_call_that_was_joined_is_left_alone(serve: Serve, clock: Ahead) 
         await become(client, call_id, "in-progress")
 
 
-async def test_of_several_servers_one_advances_a_call(serve: Serve, clock: Ahead) -> None:
+async def test_of_several_servers_one_advances_a_call(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         calls = services_of(client).store.calls
         call_id = (await made(client, planned(clock)))["id"]
@@ -144,14 +146,14 @@ async def test_of_several_servers_one_advances_a_call(serve: Serve, clock: Ahead
         assert sorted(done) == [False] * 4 + [True]
 
 
-async def test_a_scheduled_call_can_be_deleted(serve: Serve, clock: Ahead) -> None:
+async def test_a_scheduled_call_can_be_deleted(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         call = await made(client, planned(clock))
         assert (await client.delete(f"/call/{call['id']}")).json() == call
         assert await services_of(client).store.calls.next_due_ms() is None
 
 
-async def test_a_time_that_has_come_already_is_now(serve: Serve, clock: Ahead) -> None:
+async def test_a_call_with_a_time_in_the_past_is_queued_at_once(serve: Serve, clock: SetClock) -> None:
     async with serve(clock=clock) as client:
         assert (await made(client, planned(clock, -HOUR_MS)))["status"] == "queued"
         batch = await made(client, {**planned(clock), "customers": [{"name": "Ada"}, {"name": "Bob"}]})
@@ -171,12 +173,12 @@ async def test_a_time_that_has_come_already_is_now(serve: Serve, clock: Ahead) -
         ({"earliestAt": "2001-01-01T00:00:00Z", "latestAt": "2002-01-01"}, "latestAt must be in the future"),
     ],
 )
-async def test_a_plan_that_cannot_be_is_refused(client: httpx.AsyncClient, plan: dict[str, str], message: str) -> None:
+async def test_an_impossible_plan_is_refused(client: httpx.AsyncClient, plan: dict[str, str], message: str) -> None:
     answer = await client.post("/call", json={"assistant": {}, "transport": SOCKET, "schedulePlan": plan})
     assert (answer.status_code, answer.json()["message"]) == (400, [f"schedulePlan.{message}"])
 
 
-async def test_its_owner_is_told_that_it_may_be_joined(serve: Serve, clock: Ahead) -> None:
+async def test_its_owner_gets_the_status_queued(serve: Serve, clock: SetClock) -> None:
     async with Receiver() as owner, serve(clock=clock) as client:
         call = await made(client, planned(clock, server={"url": owner.url}))
         clock.ms += HOUR_MS
