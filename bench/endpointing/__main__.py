@@ -63,11 +63,11 @@ def by_timers() -> list[Plan]:
     return [plan, *scaled]
 
 
-def by_judgement() -> list[Plan]:
+def adaptive_endpointing() -> list[Plan]:
     """The judge of pauses: as it stands, then with other risks and bounds."""
     plan = _default()
     swept = [
-        replace(plan, cut_risk=risk, least_pause_ms=least_ms, longest_pause_ms=longest_ms)
+        replace(plan, max_cutoff_risk=risk, min_pause_ms=least_ms, max_pause_ms=longest_ms)
         for risk in _RISKS
         for least_ms in _LEAST_MS
         for longest_ms in _LONGEST_MS
@@ -80,7 +80,7 @@ def _default() -> Plan:
     return compile_plan(assistant)
 
 
-POLICIES = {"timers": by_timers, "judged": by_judgement, "smart-turn": by_judgement}
+POLICIES = {"timers": by_timers, "judged": adaptive_endpointing, "smart-turn": adaptive_endpointing}
 """By name: a policy's plans, the one that is shipped first."""
 
 Decide = Callable[[str, TurnPause, int], float]

@@ -83,7 +83,7 @@ def test_words_that_came_before_the_voice_ended_cost_nothing() -> None:
         TranscriptReceived(900, "What time is it?", final=True),
         VoiceStopped(1030, 1000),
     )
-    waits_ms = measured.call.plan.words_grace_ms
+    waits_ms = measured.call.plan.transcript_timeout_ms
     measured.until(1000 + waits_ms).answers(text_ms=1100 + waits_ms, audio_ms=1200 + waits_ms).until(5000)
     (turn,) = measured.metrics.turns
     assert (turn.transcriber, turn.endpointing) == (0, waits_ms)

@@ -78,9 +78,9 @@ async def test_a_voice_is_judged_at_every_age_with_what_was_heard_from_just_befo
         assert overlap.assistant[-1] == -heard[-1]
         assert overlap.assistant.size >= overlap.caller.size + 400 * PER_MS
         assert overlap.voice == (0.9,) * (overlap.age_ms // 32)
-    assert [(e.onset_ms, e.age_ms, e.floor, e.echo) for e in call.posted if isinstance(e, InterruptionJudged)] == [
-        (3200, age_ms, age_ms / 1000, 0.25) for age_ms in AGES_MS
-    ]
+    assert [
+        (e.onset_ms, e.age_ms, e.probability, e.echo) for e in call.posted if isinstance(e, InterruptionJudged)
+    ] == [(3200, age_ms, age_ms / 1000, 0.25) for age_ms in AGES_MS]
 
 
 async def test_nothing_is_judged_that_nobody_asks_about() -> None:

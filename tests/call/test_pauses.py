@@ -104,7 +104,7 @@ async def test_a_judge_that_fails_is_done_without() -> None:
     call.judge.broken = True
     call.speak(200, 900)
     await call.ask(JudgePause(1, "yes", 900, 0), JudgePause(2, "yes please", 900, 0))
-    assert [answer.done for answer in call.posted] == [None, None]
+    assert [answer.probability for answer in call.posted] == [None, None]
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -129,7 +129,7 @@ async def test_too_many_questions_at_once_are_answered_by_nothing() -> None:
     for number in range(12):
         call.pauses.ask(JudgePause(number, "yes", 900, 0))
     assert len(call.posted) == 4
-    assert all(answer.done is None for answer in call.posted)
+    assert all(answer.probability is None for answer in call.posted)
 
 
 async def test_memory_is_bounded() -> None:

@@ -36,14 +36,14 @@ def test_the_plan_says_who_decides(
     start: dict[str, Any], judged: bool, wait_function: str | None, wait_ms: int | None
 ) -> None:
     plan = plan_of(**start)
-    assert plan.by_judgement is judged
+    assert plan.adaptive_endpointing is judged
     assert plan.wait_function == wait_function
     if wait_ms is not None:
-        assert plan.judged_wait_ms == wait_ms
+        assert plan.adaptive_wait_ms == wait_ms
     assert plan.wait_ms == round(1000 * start.get("waitSeconds", 0.4))
 
 
 def test_answers_are_begun_early_where_the_server_lets_them() -> None:
     assistant = Assistant.model_validate({})
-    assert not compile_plan(assistant).drafts
-    assert compile_plan(assistant, drafts=True).drafts
+    assert not compile_plan(assistant).preemptive
+    assert compile_plan(assistant, drafts=True).preemptive

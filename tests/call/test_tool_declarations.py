@@ -18,7 +18,7 @@ from bargein.call.tools.declarations import (
 from bargein.call.tools.rejection import rejected
 from bargein.ports import ToolCall, ToolResult
 from bargein.turns.commands import Remember
-from bargein.turns.events import Staged
+from bargein.turns.events import DelayMessage
 
 Body = dict[str, Any]
 
@@ -110,8 +110,8 @@ def test_delays_are_staged_and_variants_share_a_time() -> None:
         said("request-response-delayed", text, timingMilliseconds=ms)
         for text, ms in (("b", 2000), ("a", 500), ("c", 500))
     ]
-    assert delayed_of(tool(*late), {}, 0) == (Staged(500, "a"), Staged(2000, "b"))
-    assert delayed_of(tool(*late), {}, 1) == (Staged(500, "c"), Staged(2000, "b"))
+    assert delayed_of(tool(*late), {}, 0) == (DelayMessage(500, "a"), DelayMessage(2000, "b"))
+    assert delayed_of(tool(*late), {}, 1) == (DelayMessage(500, "c"), DelayMessage(2000, "b"))
 
 
 def test_the_servers_message_goes_before_the_tools_own() -> None:

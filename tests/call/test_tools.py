@@ -18,7 +18,7 @@ from bargein.ports import ToolCall, ToolResult
 from bargein.server.agents.tool_runners import ToolRunnerFactory
 from bargein.store.journals import journal_path
 from bargein.testing import LlmScript, TimedReply, TranscriberScript
-from bargein.turns.tools.tool_calls import MOST_IN_FLIGHT
+from bargein.turns.tools.tool_calls import MAX_RUNNING
 from tests.call.harness import Caller, calling, stored
 from tests.call.harness import ended as ended_as
 from tests.call.stage import ASKS, Stage, staged
@@ -211,10 +211,10 @@ async def test_twenty_tools_at_once_are_bounded(tmp_path: Path, monkeypatch: pyt
             async with calling(stage.url, tooled(stage, WEATHER)) as caller:
                 await said(caller, "So that is that.")
             body = (await stage.llm.exchange(1)).body
-    assert len(runner.ran) == MOST_IN_FLIGHT
+    assert len(runner.ran) == MAX_RUNNING
     results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
     assert len(results) == 20
-    assert sum("Not run" in text for text in results) == 20 - MOST_IN_FLIGHT
+    assert sum("Not run" in text for text in results) == 20 - MAX_RUNNING
 
 
 async def test_without_anybody_to_run_it_a_tool_fails_in_words(tmp_path: Path) -> None:

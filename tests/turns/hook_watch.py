@@ -5,10 +5,10 @@ from collections import Counter
 import hypothesis.strategies as st
 
 from bargein.turns import Plan, State
-from bargein.turns.commands import CallHookTool, CloseReply, Command, Decide, EndCall, Play, StartReply, TakeOver
+from bargein.turns.commands import CallHookTool, CloseReply, Command, Decide, EndCall, Play, StartReply, SwitchAssistant
 from bargein.turns.events import Event, HangUp, Say, TranscriptReceived
 from bargein.turns.hooks.plan import Action, Hook
-from bargein.turns.hooks.triggers import ENDING_MS, GONE_MS
+from bargein.turns.hooks.triggers import CLOSING_MS, CLOSING_WITHOUT_CALLER_MS
 from bargein.turns.phrases import count_words
 
 STILL_THERE = "Are you still there?"
@@ -28,8 +28,8 @@ IDLE = st.builds(
     on=st.just("customer.speech.timeout"),
     do=st.sampled_from([(Action(kind="say", texts=(STILL_THERE,)),), (Action(kind="tool", tool=0),)]),
     after_ms=st.sampled_from([1000, 3000, 7500]),
-    most=st.sampled_from([1, 3]),
-    resets=st.booleans(),
+    max_count=st.sampled_from([1, 3]),
+    reset_on_speech=st.booleans(),
 )
 OTHERS = st.builds(
     Hook,
@@ -41,7 +41,7 @@ OTHERS = st.builds(
     ),
     do=st.lists(ACTIONS, min_size=1, max_size=2).map(tuple),
     after_ms=st.sampled_from([0, 2000, 9000]),
-    most=st.just(1),
+    max_count=st.just(1),
     reasons=st.sampled_from([(), (("silence-timed-out", "customer-ended-call"),), (("nothing",),)]),
 )  # fmt: skip
 HOOKS = st.lists(st.one_of(IDLE, OTHERS), max_size=4).map(
@@ -52,10 +52,10 @@ HOOKS = st.lists(st.one_of(IDLE, OTHERS), max_size=4).map(
 def named(hook: Hook, number: int) -> Hook:
     """The observer tells hooks apart by their names, and those of the most common kinds are not counted."""
     often = hook.on in ("assistant.speech.interrupted", "customer.speech.interrupted", "model.response.timeout")
-    most = 0 if often else hook.most
+    most = 0 if often else hook.max_count
     return Hook(
-        on=hook.on, do=hook.do, name=f"hook-{number}", after_ms=hook.after_ms, most=most, resets=hook.resets,
-        reasons=hook.reasons,
+        on=hook.on, do=hook.do, name=f"hook-{number}", after_ms=hook.after_ms, max_count=most,
+        reset_on_speech=hook.reset_on_speech, reasons=hook.reasons,
     )  # fmt: skip
 
 
@@ -71,9 +71,9 @@ class HookWatch:
         self.sounded_ms: int | None = None
         self.asked_ms = 0
         self.closing_ms: int | None = None
-        self.limit_ms = ENDING_MS
+        self.limit_ms = CLOSING_MS
         self.hung_up_ms: int | None = None
-        self.owed: list[str] = []
+        self.response_pending: list[str] = []
 
     def hears(self, event: Event, state: State, *, deaf: bool) -> None:
         """An event is about to be taken."""
@@ -85,20 +85,20 @@ class HookWatch:
             case Decide("hook", why):
                 self.check_hook(why, before, event, plan, now_ms)
             case CallHookTool(turn_id):
-                assert turn_id not in self.owed
-                self.owed.append(turn_id)
+                assert turn_id not in self.response_pending
+                self.response_pending.append(turn_id)
             case StartReply(turn_id, text):
-                assert self.closing_ms is None or self.limit_ms == ENDING_MS, "nothing is said to one who is gone"
+                assert self.closing_ms is None or self.limit_ms == CLOSING_MS, "nothing is said to one who is gone"
                 self.texts[turn_id] = text
             case Play(turn_id):
                 self.check_play(turn_id, before)
             case CloseReply(turn_id, outcome):
                 self.check_close(turn_id, outcome, event, now_ms)
-            case TakeOver():
+            case SwitchAssistant():
                 self.counts.clear()
                 self.totals.clear()
-                assert self.closing_ms is None or self.limit_ms == ENDING_MS, "nobody takes over whose caller is gone"
-                self.closing_ms, self.limit_ms = None, ENDING_MS
+                assert self.closing_ms is None or self.limit_ms == CLOSING_MS, "nobody takes over whose caller is gone"
+                self.closing_ms, self.limit_ms = None, CLOSING_MS
             case EndCall(reason):
                 self.check_end(reason, plan, now_ms)
             case _:
@@ -108,9 +108,9 @@ class HookWatch:
         hook = next(hook for hook in plan.hooks if f" {hook.name} " in why)
         self.counts[hook.name] += 1
         self.totals[hook.name] += 1
-        if hook.most:
-            count = self.counts[hook.name] if hook.resets else self.totals[hook.name]
-            assert count <= hook.most, "law 13: a hook triggers no more often than it may"
+        if hook.max_count:
+            count = self.counts[hook.name] if hook.reset_on_speech else self.totals[hook.name]
+            assert count <= hook.max_count, "law 13: a hook triggers no more often than it may"
         match hook.on:
             case "customer.speech.timeout":
                 since_ms = max(self.words_ms or 0, self.sounded_ms or 0)
@@ -122,7 +122,7 @@ class HookWatch:
             case "call.ending":
                 if self.closing_ms is None:
                     self.closing_ms = now_ms
-                    self.limit_ms = GONE_MS if isinstance(event, HangUp) else ENDING_MS
+                    self.limit_ms = CLOSING_WITHOUT_CALLER_MS if isinstance(event, HangUp) else CLOSING_MS
             case _:
                 pass
 
@@ -157,8 +157,8 @@ class HookWatch:
         """Law 16: no hook keeps a call from ending."""
         if state.phase != "live":
             return
-        assert state.now_ms <= state.started_ms + plan.max_duration_ms + ENDING_MS
-        assert self.hung_up_ms is None or state.now_ms < self.hung_up_ms + ENDING_MS
+        assert state.now_ms <= state.started_ms + plan.max_duration_ms + CLOSING_MS
+        assert self.hung_up_ms is None or state.now_ms < self.hung_up_ms + CLOSING_MS
         for hook in plan.hooks:
             if hook.on == "call.timeElapsed" and state.closing is None and state.plan is None:
                 assert self.totals[hook.name] == (state.now_ms >= state.started_ms + hook.after_ms), "law 17: on time"

@@ -17,8 +17,8 @@ from bargein.turns.commands import (
 )
 from bargein.turns.events import (
     AddMessage,
+    CallFailed,
     CallStarted,
-    Fail,
     HangUp,
     Mute,
     Say,
@@ -405,5 +405,5 @@ def test_hanging_up_ends_everything_that_runs() -> None:
 
 def test_a_lost_transcriber_is_told_and_ends_the_call() -> None:
     call = Call().start()
-    commands = call.feed(Fail(100, "pipeline-error-custom-transcriber-failed", "refused"))
+    commands = call.feed(CallFailed(100, "pipeline-error-custom-transcriber-failed", "refused"))
     assert commands == [Send(Hang()), EndCall("pipeline-error-custom-transcriber-failed", "refused")]

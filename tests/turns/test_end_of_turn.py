@@ -9,14 +9,14 @@ from bargein.turns.events import PauseJudged, TranscriptReceived, VoiceStarted, 
 from bargein.turns.plan import Plan, Rule
 from tests.turns.talking import Call, waiting
 
-JUDGED = waiting(by_judgement=True, least_pause_ms=0)
+JUDGED = waiting(adaptive_endpointing=True, min_pause_ms=0)
 
 
 def paused(plan: Plan = JUDGED, text: str = "I would like a table.", *, whole: bool = True) -> Call:
     """The caller has spoken from 1000 to 1700, and the words came at 1850."""
     call = Call(plan).start()
     call.voice(1000, 1700)
-    call.feed(TranscriptReceived(1850, text, final=not whole, whole=whole))
+    call.feed(TranscriptReceived(1850, text, final=not whole, complete=whole))
     return call
 
 
@@ -32,20 +32,20 @@ def test_a_pause_is_judged_once_all_its_words_are_there() -> None:
     call.voice(1000, 1700)
     call.feed(TranscriptReceived(1750, "I would", final=False))
     assert not call.commands(JudgePause)
-    call.feed(TranscriptReceived(1850, "I would like a table.", final=False, whole=True))
+    call.feed(TranscriptReceived(1850, "I would like a table.", final=False, complete=True))
     assert call.commands(JudgePause) == [JudgePause(1, "I would like a table.", 1700, 0)]
 
 
 def test_the_likelier_the_end_the_shorter_the_pause() -> None:
     pauses = [pause_ms(done, JUDGED) for done in (0.0, 0.1, 0.3, 0.5, 0.8, 0.9, 1.0)]
     assert pauses == sorted(pauses, reverse=True)
-    assert pauses[0] == JUDGED.longest_pause_ms
+    assert pauses[0] == JUDGED.max_pause_ms
     assert pauses[-1] == 0
-    assert pause_ms(0.5, waiting(cut_risk=0.01)) > pause_ms(0.5, waiting(cut_risk=0.2))
-    assert pause_ms(0.5, waiting(cut_risk=0)) == 2000
-    assert pause_ms(0.5, waiting(cut_risk=1)) == waiting().least_pause_ms
-    assert pause_ms(1.0, waiting(least_pause_ms=300)) == 300
-    assert pause_ms(0.0, waiting(longest_pause_ms=900)) == 900
+    assert pause_ms(0.5, waiting(max_cutoff_risk=0.01)) > pause_ms(0.5, waiting(max_cutoff_risk=0.2))
+    assert pause_ms(0.5, waiting(max_cutoff_risk=0)) == 2000
+    assert pause_ms(0.5, waiting(max_cutoff_risk=1)) == waiting().min_pause_ms
+    assert pause_ms(1.0, waiting(min_pause_ms=300)) == 300
+    assert pause_ms(0.0, waiting(max_pause_ms=900)) == 900
 
 
 @pytest.mark.parametrize("done", [0.2, 0.6, 0.85])
@@ -66,7 +66,7 @@ def test_a_certain_end_is_answered_at_once_and_sounds_at_once() -> None:
 
 
 def test_wait_seconds_that_were_given_still_count_from_the_end_of_the_turn() -> None:
-    call = paused(waiting(by_judgement=True, judged_wait_ms=700, least_pause_ms=0))
+    call = paused(waiting(adaptive_endpointing=True, adaptive_wait_ms=700, min_pause_ms=0))
     call.feed(PauseJudged(1862, 1, 0.999))
     call.model_says(1900, "Certainly.", 800)
     call.until(4000)
@@ -87,7 +87,7 @@ def test_a_wait_function_gets_the_judges_opinion() -> None:
     call = paused(waiting(wait_function="2000 * x", wait_ms=400))
     call.feed(PauseJudged(1862, 1, 0.75))
     assert answered_at(call) == 1700 + 500
-    assert "0.25 likely unfinished" in call.commands(Decide)[0].why
+    assert "25% likely unfinished" in call.commands(Decide)[0].why
 
 
 def test_a_wait_function_is_not_asked_before_the_judge_has_answered() -> None:
@@ -113,7 +113,7 @@ def test_wait_seconds_count_from_where_the_wait_function_ends_the_turn() -> None
 
 
 def test_a_rule_that_matches_goes_first() -> None:
-    call = paused(waiting(by_judgement=True, rules=(Rule(customer="table", timeout_ms=3000),)))
+    call = paused(waiting(adaptive_endpointing=True, rules=(Rule(customer="table", timeout_ms=3000),)))
     call.feed(PauseJudged(1862, 1, 0.999))
     assert answered_at(call) == 1700 + 3000
 
@@ -124,7 +124,7 @@ def test_a_caller_who_goes_on_is_judged_anew() -> None:
     call.feed(VoiceStarted(2532, 2500))
     call.feed(PauseJudged(2600, 1, 0.99))
     call.feed(VoiceStopped(3032, 3000))
-    call.feed(TranscriptReceived(3150, "I would like a table. For two, please.", final=False, whole=True))
+    call.feed(TranscriptReceived(3150, "I would like a table. For two, please.", final=False, complete=True))
     assert [q.number for q in call.commands(JudgePause)] == [1, 2]
     call.feed(PauseJudged(3160, 1, 0.99))  # late, about the pause before
     call.feed(PauseJudged(3162, 2, 0.95))
@@ -149,5 +149,5 @@ def test_a_whole_partial_is_no_end_where_the_plan_says_when() -> None:
 def test_an_answer_to_no_question_counts_for_nothing() -> None:
     call = Call(JUDGED).start()
     call.feed(PauseJudged(500, 1, 0.9))
-    assert call.state.judgement is None
+    assert call.state.pause_judgement is None
     assert wake_at(call.state, call.plan) is not None

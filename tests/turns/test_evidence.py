@@ -14,22 +14,22 @@ from bargein.turns.events import (
     VoiceStopped,
 )
 from bargein.turns.interruption.evidence import (
-    DOUBT,
-    DOUBTFUL_ECHO,
+    CERTAIN,
     ECHO,
     JUDGED_BY_MS,
+    LIKELY,
     LONG_MS,
     OVER_MS,
-    SPEAKS_FOR,
-    SURE,
+    POSSIBLE_ECHO,
     THRESHOLDS,
     UNJUDGED_MS,
+    UNLIKELY,
     WORDS,
     threshold,
 )
 from tests.turns.talking import WAITING, Call
 
-PLAN = Plan(first_message_mode=WAITING, by_evidence=True)
+PLAN = Plan(first_message_mode=WAITING, adaptive_interruption=True)
 
 
 def overheard(plan: Plan = PLAN) -> tuple[Call, int]:
@@ -76,8 +76,8 @@ def test_it_is_ducked_at_the_onset_and_comes_back_when_the_voice_has_been_silent
     judge(call, onset_ms, 160, 0.2)
     call.feed(VoiceStopped(onset_ms + 300, onset_ms + 280))
     call.until(onset_ms + 1000)
-    assert call.when(Unduck) == [onset_ms + 280 + PLAN.ease_ms]
-    assert "20 % sure" in reasons(call, "eased")[0]
+    assert call.when(Unduck) == [onset_ms + 280 + PLAN.unduck_after_ms]
+    assert "an interruption with 20 %" in reasons(call, "unducked")[0]
     assert call.when(UserInterrupted) == []
 
 
@@ -103,7 +103,7 @@ def test_a_voice_that_nothing_judges_stops_it_by_its_length() -> None:
     call, onset_ms = overheard()
     call.until(onset_ms + 2000)
     assert call.when(UserInterrupted) == [onset_ms + UNJUDGED_MS]
-    assert "nothing has judged it" in reasons(call, "stopped")[0]
+    assert "no judgement of it" in reasons(call, "stopped")[0]
 
 
 def test_a_voice_in_doubt_stops_it_once_it_has_lasted_long() -> None:
@@ -135,15 +135,15 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
     ("text", "final", "floor", "stops"),
     [
         ("stop", True, 0.0, True),
-        ("stop", False, DOUBT - 0.01, False),
-        ("stop", False, DOUBT, True),
+        ("stop", False, UNLIKELY - 0.01, False),
+        ("stop", False, UNLIKELY, True),
         ("no no no", True, 0.0, False),
-        ("no no no", True, SPEAKS_FOR - 0.01, True),
-        ("no", True, SPEAKS_FOR - 0.01, False),
-        ("no", False, SPEAKS_FOR, True),
+        ("no no no", True, LIKELY - 0.01, True),
+        ("no", True, LIKELY - 0.01, False),
+        ("no", False, LIKELY, True),
         ("please wait", True, 0.0, True),
         ("so she said stop it", True, 0.0, False),
-        ("so she said stop it", False, DOUBT, True),
+        ("so she said stop it", False, UNLIKELY, True),
         ("yeah", True, 0.8, False),
         ("wow, exactly", False, 0.8, False),
         ("the blue big one", False, WORDS[2] - 0.01, False),
@@ -175,9 +175,9 @@ def test_words_that_may_yet_become_listening_aloud_wait_for_the_rest(text: str, 
     ("text", "echo", "stops"),
     [
         ("stop", ECHO, False),
-        ("two no four", DOUBTFUL_ECHO, False),
-        ("two no four", DOUBTFUL_ECHO - 0.01, True),
-        ("no two", DOUBTFUL_ECHO, True),
+        ("two no four", POSSIBLE_ECHO, False),
+        ("two no four", POSSIBLE_ECHO - 0.01, True),
+        ("no two", POSSIBLE_ECHO, True),
         ("stop", ECHO - 0.01, True),
     ],
 )
@@ -198,7 +198,7 @@ def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("final", "floor", "stops"), [(False, SURE, True), (False, SURE - 0.01, False), (True, 1.0, False)]
+    ("final", "floor", "stops"), [(False, CERTAIN, True), (False, CERTAIN - 0.01, False), (True, 1.0, False)]
 )
 def test_only_a_very_sure_sound_outweighs_a_partial_that_listens_aloud(final: bool, floor: float, stops: bool) -> None:
     call, onset_ms = overheard()
@@ -241,7 +241,7 @@ def test_an_explicit_plan_knows_no_ducking_and_no_verdicts() -> None:
 def test_background_that_has_been_given_up_does_not_cut_what_comes_after_it() -> None:
     call = Call(PLAN).start()
     call.feed(VoiceStarted(1000, 1000))
-    call.until(1000 + PLAN.stuck_voice_ms + 100)
+    call.until(1000 + PLAN.background_voice_ms + 100)
     text = "Are you still there, or is that the radio?"
     call.feed(Say(7000, text))
     turn = call.reply()

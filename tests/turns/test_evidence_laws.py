@@ -10,25 +10,25 @@ from bargein.turns import Plan, State, wake_at
 from bargein.turns.commands import Command, Decide, Duck, Remember, StartReply, Unduck
 from bargein.turns.events import Event, InterruptionJudged
 from bargein.turns.interruption.evidence import (
-    DOUBT,
-    DOUBTFUL_ECHO,
+    CERTAIN,
     ECHO,
     JUDGED_BY_MS,
     LONG_MS,
     OVER_MS,
-    SURE,
+    POSSIBLE_ECHO,
     THRESHOLDS,
     UNJUDGED_MS,
+    UNLIKELY,
     WORDS,
     is_backchannel,
-    may_listen,
+    may_become_backchannel,
+    phrase_interrupts,
     repeats,
-    stops_by,
     threshold,
 )
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words, find_phrase
-from bargein.turns.replies.history import lately_spoken
+from bargein.turns.replies.history import recently_spoken
 from tests.turns import test_laws
 
 AGES = [age_ms for age_ms, _ in THRESHOLDS]
@@ -47,7 +47,7 @@ class Overhearing(test_laws.Conversation):
 
     @initialize(plan=test_laws.PLANS)
     def begin(self, plan: Plan) -> None:
-        super().begin(replace(plan, by_evidence=True))
+        super().begin(replace(plan, adaptive_interruption=True))
 
     @rule(gap=test_laws.GAPS, early=st.sampled_from([0, 10, 32]))
     def voice_starts(self, gap: int, early: int) -> None:
@@ -61,7 +61,7 @@ class Overhearing(test_laws.Conversation):
     @rule(
         gap=st.sampled_from([0, 5, 20, 64]),
         age_ms=st.sampled_from(AGES),
-        floor=st.sampled_from([0.0, 0.1, 0.29, 0.3, 0.5, 0.6, 0.75, 0.95, 1.0]),
+        probability=st.sampled_from([0.0, 0.1, 0.29, 0.3, 0.5, 0.6, 0.75, 0.95, 1.0]),
         echo=st.sampled_from([0.0, 0.0, 0.0, 0.2, 0.9]),
         stale=st.sampled_from([False] * 5 + [True]),
     )
@@ -116,27 +116,29 @@ class Overhearing(test_laws.Conversation):
         said = self.utterance if self.said_at > self.audible_at else ""
         words, judged = count_words(said), self.verdict
         assert judged is None or judged.echo < ECHO, "our own voice never interrupts"
-        if judged is not None and judged.echo >= DOUBTFUL_ECHO:
-            assert not repeats(said, lately_spoken(before.reply)), "nor do our own words"
+        if judged is not None and judged.echo >= POSSIBLE_ECHO:
+            assert not repeats(said, recently_spoken(before.reply)), "nor do our own words"
         phrase = find_phrase(said, self.plan.interruption_phrases)
-        heard = replace(before.caller, utterance_closed=self.utterance_closed, judged=judged)
-        if words and phrase and stops_by(phrase, heard, words):
+        heard = replace(before.caller, utterance_final=self.utterance_final, judged=judged)
+        if words and phrase and phrase_interrupts(phrase, heard, words):
             assert judged is not None or self.now - self.run_onset >= JUDGED_BY_MS, "law 5: it is judged first"
             return
         if words and is_backchannel(said, self.plan):
-            assert not self.utterance_closed, "law 6: listening aloud never interrupts"
+            assert not self.utterance_final, "law 6: listening aloud never interrupts"
             assert judged is not None
-            assert judged.floor >= SURE, "nor does a partial of it, but where the sound is very sure that it is none"
+            assert judged.probability >= CERTAIN, (
+                "nor does a partial of it, but where the sound is very sure that it is none"
+            )
             words = 0
-        if may_listen(heard, self.plan, said):
+        if may_become_backchannel(heard, self.plan, said):
             words = 0
         lasted_ms = self.now - self.run_onset if self.voiced else 0
         assert (
             (words and judged is None and self.now - self.run_onset >= JUDGED_BY_MS)
-            or (words and judged is not None and judged.floor >= WORDS[min(words, len(WORDS)) - 1])
+            or (words and judged is not None and judged.probability >= WORDS[min(words, len(WORDS)) - 1])
             or (judged is None and lasted_ms >= UNJUDGED_MS)
-            or (judged is not None and judged.floor >= threshold(judged.age_ms) and self.sounds())
-            or (judged is not None and judged.floor >= DOUBT and lasted_ms >= LONG_MS)
+            or (judged is not None and judged.probability >= threshold(judged.age_ms) and self.sounds())
+            or (judged is not None and judged.probability >= UNLIKELY and lasted_ms >= LONG_MS)
         ), "law 5: never earlier than the evidence allows"
 
     def sounds(self) -> bool:
@@ -147,15 +149,15 @@ class Overhearing(test_laws.Conversation):
     def interrupts_in_time(self) -> None:
         """Law 5, the other half: evidence that suffices has cut what could be cut."""
         reply, caller = self.state.reply, self.state.caller
-        if reply is None or reply.audible_ms is None or not reply.interruptible or caller.fired:
+        if reply is None or reply.audible_ms is None or not reply.interruptible or caller.has_interrupted:
             return
         if count_words(caller.utterance):
             return
         judged = self.verdict
         if judged is None:
-            late = caller.voiced and not caller.stuck and self.state.now_ms - caller.onset_ms >= UNJUDGED_MS
+            late = caller.voiced and not caller.background and self.state.now_ms - caller.onset_ms >= UNJUDGED_MS
         else:
-            late = judged.echo < ECHO and judged.floor >= threshold(judged.age_ms) and caller.voiced
+            late = judged.echo < ECHO and judged.probability >= threshold(judged.age_ms) and caller.voiced
         assert not late, "law 5: not later than the evidence says"
 
     @invariant()
@@ -167,23 +169,30 @@ class Overhearing(test_laws.Conversation):
         if not self.state.caller.voiced:
             due = wake_at(self.state, self.plan)
             assert due is not None
-            assert due <= self.state.caller.offset_ms + self.plan.ease_ms
+            assert due <= self.state.caller.offset_ms + self.plan.unduck_after_ms
 
     @invariant()
     def a_voice_without_words_is_recovered_from_soon(self) -> None:
         state, caller = self.state, self.state.caller
-        if state.alarm is None or state.assistant_muted or state.phase != "live" or state.closing is not None:
+        if (
+            state.false_interruption is None
+            or state.assistant_muted
+            or state.phase != "live"
+            or state.closing is not None
+        ):
             return
         if self.voiced or caller.said or state.caller.voiced:
             return
         silent_ms = state.now_ms - max(caller.offset_ms, caller.words_at_ms)
-        assert silent_ms < self.plan.alarm_grace_ms, "no voice without words leaves the call silent"
+        assert silent_ms < self.plan.false_interruption_timeout_ms, "no voice without words leaves the call silent"
 
     @invariant()
     def nothing_backs_off_from_a_false_alarm(self) -> None:
         reply = self.state.reply
         if reply is not None and reply.kind == "resumed":
-            assert reply.gate_ms <= max(self.floors.values(), default=0), "only a true interruption is backed off from"
+            assert reply.not_before_ms <= max(self.floors.values(), default=0), (
+                "only a true interruption is backed off from"
+            )
 
 
 Overhearing.TestCase.settings = settings(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 
 from bargein.turns.events import TimedWord
-from bargein.turns.phrases import words_with_ends
-from bargein.turns.replies.history import chars_heard, heard_chars, heard_text
-from bargein.turns.state import Reply, Segment
+from bargein.turns.phrases import word_spans
+from bargein.turns.replies.history import heard_chars, heard_chars_of, heard_text
+from bargein.turns.replies.reply import Reply, Segment
 
 TEN = "aaa bbb ccc ddd eee fff ggg hhh iii jjj"  # ten words that take the same time
 
@@ -17,7 +17,14 @@ TEN = "aaa bbb ccc ddd eee fff ggg hhh iii jjj"  # ten words that take the same 
 def reply(*segments: Segment, text: str | None = None, played_ms: int = 0) -> Reply:
     text = " ".join(s.text for s in segments) if text is None else text
     return Reply(
-        turn_id="t", kind="model", begun_ms=0, alive_ms=0, gate_ms=0, text=text, segments=segments, played_ms=played_ms
+        turn_id="t",
+        kind="model",
+        requested_ms=0,
+        last_activity_ms=0,
+        not_before_ms=0,
+        text=text,
+        segments=segments,
+        played_ms=played_ms,
     )
 
 
@@ -119,8 +126,7 @@ def replies(draw: st.DrawFn) -> Reply:
         words = ()
         if draw(st.booleans()):
             words = tuple(
-                TimedWord(end, audio_ms * a // len(text), audio_ms * end // len(text))
-                for a, end in words_with_ends(text)
+                TimedWord(end, audio_ms * a // len(text), audio_ms * end // len(text)) for a, end in word_spans(text)
             )
         done = index < len(texts) - 1 or draw(st.booleans())
         segments.append(segment(text, audio_ms, start=start, start_ms=start_ms, done=done, words=words))
@@ -134,7 +140,7 @@ def test_heard_text_is_a_growing_prefix_of_whole_words(spoken: Reply, data: st.D
     heard = [replace(spoken, played_ms=p) for p in places]
     chars = [heard_chars(r) for r in heard]
     assert chars == sorted(chars)
-    ends = {0, *(end for _, end in words_with_ends(spoken.text))}
+    ends = {0, *(end for _, end in word_spans(spoken.text))}
     for one, count in zip(heard, chars, strict=True):
         assert spoken.text.startswith(heard_text(one))
         assert count in ends
@@ -145,14 +151,14 @@ def test_no_segment_is_heard_further_than_it_was_played(spoken: Reply, data: st.
     now = replace(spoken, played_ms=data.draw(st.integers(0, spoken.audio_ms)))
     for one in now.segments:
         inside = now.played_ms - one.start_ms
-        heard = chars_heard(one, now)
+        heard = heard_chars_of(one, now)
         if inside <= 0:
             assert heard == 0
         if one.words and inside < one.audio_ms:
             assert all(w.end_ms <= inside for w in one.words if w.char_end <= heard)
         elif one.done and inside < one.audio_ms:
-            weights = [end - start + 1 for start, end in words_with_ends(one.text)]
-            shares = sum(w for w, (_, end) in zip(weights, words_with_ends(one.text), strict=True) if end <= heard)
+            weights = [end - start + 1 for start, end in word_spans(one.text)]
+            shares = sum(w for w, (_, end) in zip(weights, word_spans(one.text), strict=True) if end <= heard)
             assert shares * one.audio_ms <= max(0, inside) * sum(weights)
 
 

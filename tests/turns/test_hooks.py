@@ -4,9 +4,9 @@ import json
 
 from bargein.turns import Plan
 from bargein.turns.commands import CallHookTool, RunTools, StartReply
-from bargein.turns.events import HangUp, HookToolCalled, ToolAsked, TranscriptReceived, VoiceStarted
+from bargein.turns.events import HangUp, HookToolCalled, ToolCallRequest, TranscriptReceived, VoiceStarted
 from bargein.turns.hooks.plan import Action, Hook
-from bargein.turns.hooks.triggers import GONE_MS
+from bargein.turns.hooks.triggers import CLOSING_WITHOUT_CALLER_MS
 from tests.turns.talking import Call, waiting
 
 IDLE = Hook(
@@ -14,7 +14,7 @@ IDLE = Hook(
     do=(Action(kind="say", texts=("Are you there?", "Hello?")),),
     name="idle",
     after_ms=5000,
-    most=2,
+    max_count=2,
 )
 NOTE = Action(kind="tool", tool=0)
 
@@ -66,22 +66,22 @@ def test_who_speaks_before_the_question_sounds_is_not_asked_it() -> None:
 
 
 def test_the_end_waits_for_a_hooks_tool_but_not_for_long() -> None:
-    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(NOTE,), most=1),)))
+    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(NOTE,), max_count=1),)))
     call.feed(HangUp(now + 10, "customer-ended-call"))
     (asked,) = call.commands(CallHookTool)
-    call.feed(HookToolCalled(now + 10, "another turn", (ToolAsked("x", "note", "{}"),)))
+    call.feed(HookToolCalled(now + 10, "another turn", (ToolCallRequest("x", "note", "{}"),)))
     assert call.commands(RunTools) == []
-    call.feed(HookToolCalled(now + 10, asked.turn_id, (ToolAsked("x", "note", "{}"),)))
+    call.feed(HookToolCalled(now + 10, asked.turn_id, (ToolCallRequest("x", "note", "{}"),)))
     assert call.commands(RunTools) == [RunTools(asked.turn_id, ("x",))]
-    call.until(now + 9 + GONE_MS)
+    call.until(now + 9 + CLOSING_WITHOUT_CALLER_MS)
     assert call.ended_reason() is None
-    call.until(now + 10 + GONE_MS)
+    call.until(now + 10 + CLOSING_WITHOUT_CALLER_MS)
     assert call.ended_reason() == "customer-ended-call"
 
 
 def test_who_has_gone_is_told_nothing() -> None:
     bye = Action(kind="say", texts=("Bye.",))
-    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(bye,), most=1),)))
+    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(bye,), max_count=1),)))
     call.feed(HangUp(now + 10, "customer-ended-call"))
     assert call.ended_reason() == "customer-ended-call"
     assert texts(call) == []

@@ -26,7 +26,7 @@ from bargein.turns.commands import (
     SpeechProgress,
     StartReply,
     StopPlayback,
-    TakeOver,
+    SwitchAssistant,
     UserInterrupted,
     VoiceInput,
 )
@@ -34,7 +34,7 @@ from bargein.turns.events import (
     AddMessage,
     CallStarted,
     Event,
-    HandedOff,
+    HandoffRequested,
     HangUp,
     HookToolCalled,
     Mute,
@@ -54,9 +54,9 @@ from bargein.turns.events import (
     VoiceStarted,
     VoiceStopped,
 )
-from bargein.turns.hooks.triggers import ENDING_MS
+from bargein.turns.hooks.triggers import CLOSING_MS
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
-from bargein.turns.phrases import count_words, find_phrase, is_made_of, words_with_ends
+from bargein.turns.phrases import consists_of, count_words, find_phrase, word_spans
 from bargein.turns.tools import tool_calls
 from tests.turns.hook_watch import HOOKS, HookWatch
 from tests.turns.talking import CALL_ID, WAITING, Call
@@ -99,7 +99,7 @@ GAPS = st.sampled_from([0, 1, 20, 32, 64, 100, 150, 200, 250, 400, 700, 1200, 16
 
 def timings(text: str, audio_ms: int) -> tuple[TimedWord, ...]:
     """Words that sound at a steady pace."""
-    spans = words_with_ends(text)
+    spans = word_spans(text)
     return tuple(TimedWord(end, audio_ms * start // len(text), audio_ms * end // len(text)) for start, end in spans)
 
 
@@ -121,7 +121,7 @@ class Conversation(RuleBasedStateMachine):
         self.given: set[str] = set()
         self.interrupted: set[str] = set()
         self.anonymous_interruptions = 0
-        self.sayings = 0
+        self.pending_says = 0
         self.texts: dict[str, str] = {}
         self.segments: dict[str, list[list[object]]] = {}
         self.played: dict[str, int] = {}
@@ -137,7 +137,7 @@ class Conversation(RuleBasedStateMachine):
         self.run_rising = 0
         self.last_offset: int | None = None
         self.utterance = ""
-        self.utterance_closed = False
+        self.utterance_final = False
         self.settled_words = 0
         self.deaf = False
         self.said_at = 0
@@ -184,8 +184,8 @@ class Conversation(RuleBasedStateMachine):
 
     def make_out_hook_tools(self) -> None:
         """As the shell does: at once. The second tool is not there, and the third is never made out."""
-        while self.hooks.owed:
-            turn = self.hooks.owed.pop(0)
+        while self.hooks.response_pending:
+            turn = self.hooks.response_pending.pop(0)
             made = next(c for c in self.log if isinstance(c, CallHookTool) and c.turn_id == turn)
             if made.tool < 2:
                 drawn = {"name": "note", "arguments": "{}", "start": False}
@@ -207,7 +207,7 @@ class Conversation(RuleBasedStateMachine):
             if self.last_offset is None or onset - self.last_offset > BRIDGED_DIP_MS:
                 self.run_onset = onset
                 self.run_rising = max(onset - (lean or 0), self.last_offset or 0)
-                if self.utterance_closed:
+                if self.utterance_final:
                     self.utterance = ""
             self.voiced = True
             self.settled_words = 0
@@ -241,15 +241,15 @@ class Conversation(RuleBasedStateMachine):
             self.settled_words = 0 if final else self.settled_words
         elif count_words(text):
             self.settled_words = 0
-            news = final or self.utterance_closed or text != self.utterance
+            news = final or self.utterance_final or text != self.utterance
             self.said_at = self.now if news else self.said_at
-            self.utterance, self.utterance_closed = text, final
-        elif final and not self.utterance_closed:
+            self.utterance, self.utterance_final = text, final
+        elif final and not self.utterance_final:
             self.utterance = ""
 
     def settle_utterance(self) -> None:
         """It is answered, or needs no answer."""
-        self.settled_words = 0 if self.utterance_closed else count_words(self.utterance)
+        self.settled_words = 0 if self.utterance_final else count_words(self.utterance)
         self.utterance = ""
 
     @rule(gap=GAPS, text=TEXTS, data=st.data(), voice=st.sampled_from([32, 150, 250, 600, 1500]))
@@ -425,10 +425,10 @@ class Conversation(RuleBasedStateMachine):
     )
     def assistant_hands_off(self, gap: int, plan: Plan, context: str, most: int) -> None:
         at = self.now + gap
-        plan = replace(plan, by_evidence=self.first_plan.by_evidence)
+        plan = replace(plan, adaptive_interruption=self.first_plan.adaptive_interruption)
         self.tick_until(at)
         self.successors.append(plan)
-        self.feed(HandedOff(at, len(self.successors) - 1, plan, context, most))  # type: ignore[arg-type]
+        self.feed(HandoffRequested(at, len(self.successors) - 1, plan, context, most))  # type: ignore[arg-type]
 
     @rule(gap=GAPS)
     def operator_greets(self, gap: int) -> None:
@@ -452,9 +452,9 @@ class Conversation(RuleBasedStateMachine):
                 self.settle_utterance()
             case Remember("assistant") if command.turn_id is not None and not command.tool_calls:
                 self.check_memory(command)
-            case Decide("resumed" | "ignored", why) if "listening aloud" in why:
+            case Decide("resumed" | "ignored", why) if "was a backchannel" in why:
                 self.settle_utterance()
-            case TakeOver(successor):
+            case SwitchAssistant(successor):
                 assert set(self.started) == set(self.closed), "nobody takes over amid a reply"
                 assert successor not in self.taken_over, "who takes over does so once"
                 assert successor == len(self.successors) - 1, "the last one who was named takes over"
@@ -538,7 +538,7 @@ class Conversation(RuleBasedStateMachine):
         if count_words(said):
             if find_phrase(said, plan.interruption_phrases):
                 return
-            assert not is_made_of(said, plan.acknowledgement_phrases), "law 6: an acknowledgement never interrupts"
+            assert not consists_of(said, plan.acknowledgement_phrases), "law 6: an acknowledgement never interrupts"
             assert count_words(said) >= plan.num_words, "law 5: never with fewer words than the plan wants"
         else:
             assert plan.num_words == 0, "law 5: never by voice alone where the plan wants words"
@@ -567,7 +567,7 @@ class Conversation(RuleBasedStateMachine):
         reply, caller = self.state.reply, self.state.caller
         if reply is None or reply.audible_ms is None or not reply.interruptible or self.plan.num_words:
             return
-        if caller.voiced and not caller.fired and not caller.stuck and not count_words(caller.utterance):
+        if caller.voiced and not caller.has_interrupted and not caller.background and not count_words(caller.utterance):
             assert self.state.now_ms - caller.rising_ms < self.plan.voice_ms, "law 5: not later than the plan says"
 
     @invariant()
@@ -616,7 +616,7 @@ class Conversation(RuleBasedStateMachine):
         if self.state.phase != "ended":
             self.tools.check_rest()
         self.feed(Tick(self.state.started_ms + self.plan.max_duration_ms))
-        self.feed(Tick(self.state.started_ms + self.plan.max_duration_ms + ENDING_MS))
+        self.feed(Tick(self.state.started_ms + self.plan.max_duration_ms + CLOSING_MS))
         assert self.state.phase == "ended", "law 7: every call ends"
         assert sorted(self.started) == sorted(self.closed), "law 8: every reply ends"
         self.tools.check_end()
@@ -624,8 +624,20 @@ class Conversation(RuleBasedStateMachine):
     def is_at_rest(self) -> bool:
         """Not while the call is ending: then what its tools have said is told to nobody any more."""
         s = self.state
-        idle = s.reply is None and not s.owed and not s.sayings and s.alarm is None and not s.caller.said
-        return idle and not tool_calls.awaits(s) and s.ending is None and s.handoff is None and s.closing is None
+        idle = (
+            s.reply is None
+            and not s.response_pending
+            and not s.pending_says
+            and s.false_interruption is None
+            and not s.caller.said
+        )
+        return (
+            idle
+            and not tool_calls.is_awaited(s)
+            and s.end_call_reason is None
+            and s.handoff is None
+            and s.closing is None
+        )
 
     def answer_as_a_good_shell(self) -> None:
         reply = self.state.reply

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from bargein.turns.phrases import count_words, find_phrase, is_made_of, normalise, words_with_ends
+from bargein.turns.phrases import consists_of, count_words, find_phrase, normalise, word_spans
 from bargein.turns.plan import ACKNOWLEDGEMENT_PHRASES, INTERRUPTION_PHRASES
 
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -50,7 +50,7 @@ def test_words_are_compared_without_case_and_punctuation(text: str, words: tuple
 
 
 def test_a_word_ends_after_its_punctuation() -> None:
-    assert words_with_ends("  Hello, you.") == [(2, 8), (9, 13)]
+    assert word_spans("  Hello, you.") == [(2, 8), (9, 13)]
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,12 @@ def test_a_phrase_of_several_words_is_found_only_whole_and_in_order() -> None:
     ],
 )
 def test_an_acknowledgement_is_nothing_but_acknowledgement_phrases(text: str, listening: bool) -> None:
-    assert is_made_of(text, ACKNOWLEDGEMENT_PHRASES) is listening
+    assert consists_of(text, ACKNOWLEDGEMENT_PHRASES) is listening
 
 
 def test_a_phrase_without_words_is_no_phrase() -> None:
     assert find_phrase("anything", ("...", "")) is None
-    assert not is_made_of("anything", ("...", ""))
+    assert not consists_of("anything", ("...", ""))
 
 
 def composed(words: list[str], phrases: list[list[str]]) -> bool:
@@ -108,7 +108,7 @@ def composed(words: list[str], phrases: list[list[str]]) -> bool:
 @given(words=UTTERANCES, phrases=PHRASES)
 def test_is_made_of_agrees_with_trying_everything(words: list[str], phrases: list[list[str]]) -> None:
     expected = bool(words) and composed(words, phrases)
-    assert is_made_of(" ".join(words), tuple(" ".join(p) for p in phrases)) is expected
+    assert consists_of(" ".join(words), tuple(" ".join(p) for p in phrases)) is expected
 
 
 @given(words=UTTERANCES, phrases=PHRASES)
@@ -120,7 +120,7 @@ def test_find_phrase_agrees_with_searching_the_text(words: list[str], phrases: l
 
 @given(text=st.text(max_size=60))
 def test_every_word_lies_inside_the_text_in_order_and_nothing_else_does(text: str) -> None:
-    spans = words_with_ends(text)
+    spans = word_spans(text)
     assert all(start < end for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert "".join(text[start:end] for start, end in spans) == "".join(text.split())

@@ -16,7 +16,7 @@ from bargein.turns.events import (
     Say,
     SpeechQueued,
     SpeechRequested,
-    ToolAsked,
+    ToolCallRequest,
     ToolsCalled,
     TranscriptReceived,
     VoiceStarted,
@@ -24,7 +24,7 @@ from bargein.turns.events import (
 )
 from tests.turns.talking import Call, waiting
 
-PLAN = waiting(by_judgement=True, drafts=True, least_pause_ms=0)
+PLAN = waiting(adaptive_endpointing=True, preemptive=True, min_pause_ms=0)
 SAID = "I would like a table."
 
 
@@ -39,8 +39,8 @@ def drafted(done: float = 0.6, at_ms: int = 1000) -> tuple[Call, str]:
 
 def pause(call: Call, at_ms: int, done: float, said: str = SAID) -> None:
     call.voice(at_ms, at_ms + 700)
-    call.feed(TranscriptReceived(at_ms + 850, said, final=False, whole=True))
-    judgement = call.state.judgement
+    call.feed(TranscriptReceived(at_ms + 850, said, final=False, complete=True))
+    judgement = call.state.pause_judgement
     assert judgement is not None
     call.feed(PauseJudged(at_ms + 862, judgement.number, done))
 
@@ -77,7 +77,7 @@ def test_it_goes_on_as_any_reply() -> None:
 
 def test_a_tool_that_it_calls_runs_when_the_turn_is_over() -> None:
     call, turn = drafted()
-    call.feed(ToolsCalled(1900, turn, (ToolAsked("call_1", "book", "{}"),)))
+    call.feed(ToolsCalled(1900, turn, (ToolCallRequest("call_1", "book", "{}"),)))
     call.feed(ReplyEnded(1910, turn))
     call.until(1700 + pause_ms(0.6, PLAN) - 1)
     assert not call.commands(RunTools)
@@ -91,7 +91,7 @@ def test_it_is_thrown_away_without_a_trace(what: str) -> None:
     call.feed(ReplyToken(1900, turn, "Of course."))
     event = {
         "voice": VoiceStarted(2000, 1990),
-        "words": TranscriptReceived(2000, "I would like a table for two", final=False, whole=True),
+        "words": TranscriptReceived(2000, "I would like a table for two", final=False, complete=True),
         "say": Say(2000, "One moment."),
         "message": AddMessage(2000, "system", "The caller is a regular.", respond=False),
         "mute": Mute(2000, "assistant", on=True),
@@ -100,7 +100,7 @@ def test_it_is_thrown_away_without_a_trace(what: str) -> None:
     }[what]
     commands = call.feed(event)
     assert CloseReply(turn, "discarded") in commands
-    assert call.state.draft is None
+    assert call.state.preemptive is None
     call.feed(ReplyToken(2010, turn, "Late."))
     assert not any(m.turn_id == turn for m in call.messages(ModelOutput))
     assert all(turn not in str(entry) for entry in call.state.history)
@@ -129,13 +129,13 @@ def test_there_is_one_for_a_pause_and_two_for_a_turn() -> None:
     assert call.outcomes() == ["discarded", "discarded"]
     call.until(20_000)
     assert [c.said for c in call.commands(StartReply)][-1] == ""
-    assert call.state.caller.drafts == 0
+    assert call.state.caller.preemptive_count == 0
 
 
 def test_words_that_differ_in_punctuation_only_are_the_same() -> None:
     call, _ = drafted()
     call.feed(TranscriptReceived(2000, "I would like a table", final=True))
-    assert call.state.draft is not None
+    assert call.state.preemptive is not None
 
 
 @pytest.mark.parametrize("done", [0.4, 0.99])
@@ -146,7 +146,7 @@ def test_there_is_none_where_the_end_is_unlikely_or_there_already(done: float) -
 
 
 def test_a_plan_with_pauses_of_its_own_gets_them_too() -> None:
-    call = Call(waiting(drafts=True, on_punctuation_ms=800)).start()
+    call = Call(waiting(preemptive=True, on_punctuation_ms=800)).start()
     call.user_says(1000, SAID, voice_ms=700)
     assert [c.said for c in call.commands(StartReply)] == [SAID]
     call.until(4000)
@@ -156,8 +156,8 @@ def test_a_plan_with_pauses_of_its_own_gets_them_too() -> None:
 def test_a_mark_of_it_means_nothing() -> None:
     call, turn = drafted()
     call.feed(Played(1900, turn, 100))
-    assert call.state.draft is not None
-    assert call.state.draft.events == ()
+    assert call.state.preemptive is not None
+    assert call.state.preemptive.events == ()
 
 
 def test_a_draft_is_no_answer_to_who_goes_on_after_all() -> None:

@@ -69,7 +69,9 @@ class Drafting(test_laws.Conversation):
         plan=test_laws.PLANS, judged=st.booleans(), risk=st.sampled_from([0.01, 0.08, 0.5]), evidence=st.just(False)
     )
     def begin(self, plan: Plan, judged: bool, risk: float, evidence: bool) -> None:
-        plan = replace(plan, drafts=True, by_judgement=judged, cut_risk=risk, by_evidence=evidence)
+        plan = replace(
+            plan, preemptive=True, adaptive_endpointing=judged, max_cutoff_risk=risk, adaptive_interruption=evidence
+        )
         super().begin(replace(plan, on_punctuation_ms=500))
 
     # The world.
@@ -92,7 +94,7 @@ class Drafting(test_laws.Conversation):
             st.sampled_from(["Hello there.", "What are your hours?", "it is four seven", "stop"]), max_size=3
         ),
         done=VERDICTS,
-        whole=st.booleans(),
+        complete=st.booleans(),
         piece=test_laws.SPOKEN,
         after=st.sampled_from([0, 10, 60, 300, 1000]),
         data=st.data(),
@@ -117,7 +119,7 @@ class Drafting(test_laws.Conversation):
             self.tick_until(at_ms)
             self.now = max(self.now, at_ms)
             self.hears(text, final=not whole)
-            self.feed(TranscriptReceived(at_ms, text, final=not whole, whole=whole))
+            self.feed(TranscriptReceived(at_ms, text, final=not whole, complete=whole))
             if self.judging:
                 self.feed(PauseJudged(self.now + 10, self.judging[-1].number, done))
             if self.open is not None and data.draw(st.sampled_from([True, True, False])):
@@ -138,7 +140,7 @@ class Drafting(test_laws.Conversation):
     ) -> None:
         """The same, where a draft is likely to come of it."""
         whole = self.plan.judges_pauses  # else a final is waited for
-        self.caller_pauses(gap=200, texts=texts, done=done, whole=whole, piece=piece, after=after, data=data)
+        self.caller_pauses(gap=200, texts=texts, done=done, complete=whole, piece=piece, after=after, data=data)
         if hangs_up:
             self.feed(HangUp(self.now, "customer-ended-call"))
 
@@ -233,7 +235,7 @@ class Drafting(test_laws.Conversation):
         assert command.turn_id not in self.started
         assert command.turn_id not in self.drafts
         self.in_turn += 1
-        assert self.in_turn <= preemptive.MOST_IN_TURN, "a turn has two drafts at most"
+        assert self.in_turn <= preemptive.MAX_IN_TURN, "a turn has two drafts at most"
         self.open = command.turn_id
         self.drafts[command.turn_id] = command.said
         self.came[command.turn_id] = []
@@ -253,8 +255,8 @@ class Drafting(test_laws.Conversation):
 
     @invariant()
     def nobody_talks_over_a_draft(self) -> None:
-        if self.state.draft is not None:
-            assert self.state.draft.turn_id == self.open
+        if self.state.preemptive is not None:
+            assert self.state.preemptive.turn_id == self.open
             assert self.state.reply is None
             assert not self.state.caller.voiced, "who goes on talking is not answered"
 

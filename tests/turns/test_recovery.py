@@ -69,7 +69,7 @@ def test_the_rest_waits_for_backoff_seconds() -> None:
 
 def cut_by_evidence(**changes: object) -> Call:
     """The same, cut at 4210 by what was thought of its sound; its silence begins at 4400."""
-    call = Call(waiting(by_evidence=True, **changes))
+    call = Call(waiting(adaptive_interruption=True, **changes))
     call.talking(TEN)
     call.hear(4000, 1300)
     call.feed(VoiceStarted(4032, 4000))
@@ -116,7 +116,7 @@ def test_what_had_to_be_backed_off_from_before_still_is() -> None:
     call.feed(VoiceStopped(5400, 5400))
     call.feed(TranscriptReceived(5500, "", final=True))
     call.until(6000)
-    assert call.state.floor_ms == 9210
+    assert call.state.backoff_until_ms == 9210
 
 
 def test_the_rest_is_remembered_after_what_was_heard_before() -> None:
@@ -154,7 +154,7 @@ def test_of_an_answer_that_was_heard_whole_nothing_is_said_again() -> None:
     assert call.decisions()[-1] == "resumed"
     call.until(20_000)
     assert restarted(call) == []
-    assert call.state.alarm is None
+    assert call.state.false_interruption is None
     assert call.ended_reason() is None
 
 
@@ -222,9 +222,7 @@ def test_an_acknowledgement_after_the_cut_makes_it_a_false_alarm() -> None:
     call = cut_by_a_voice()
     call.feed(TranscriptReceived(4700, "Uh-huh.", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
-    assert (
-        call.commands(Decide)[-1].why == '"Uh-huh." was only listening aloud: a false alarm, so the assistant goes on'
-    )
+    assert call.commands(Decide)[-1].why == 'false interruption: "Uh-huh." was a backchannel, so the assistant goes on'
     call.model_says(4800, "five six seven eight nine ten", 2000)
     call.spoken(8000)
     call.until(12_000)
@@ -260,7 +258,7 @@ def test_real_words_after_the_cut_are_answered() -> None:
     call.feed(TranscriptReceived(4700, "Which table?", final=True))
     call.until(4800)
     assert restarted(call) == [(4800, None)]
-    assert call.state.alarm is None
+    assert call.state.false_interruption is None
 
 
 def test_nothing_goes_on_while_the_caller_holds_the_floor() -> None:
@@ -321,7 +319,7 @@ def test_a_say_that_waits_comes_before_the_answer_to_real_words() -> None:
     call.spoken(6000)
     call.until(6100)
     assert restarted(call)[1:] == [(6000, None)]
-    assert call.state.alarm is None
+    assert call.state.false_interruption is None
 
 
 def test_a_say_that_interrupts_comes_instead_of_what_was_cut() -> None:
@@ -570,13 +568,13 @@ def test_new_words_give_a_background_voice_the_floor_again() -> None:
     call = Call(waiting(num_words=3)).start()
     call.feed(VoiceStarted(100, 100))
     call.until(5100)
-    assert not call.state.caller.holds_floor
+    assert not call.state.caller.holds_turn
     call.feed(TranscriptReceived(6000, "A table", final=False))
-    assert call.state.caller.holds_floor
+    assert call.state.caller.holds_turn
     call.until(10_999)
-    assert call.state.caller.holds_floor
+    assert call.state.caller.holds_turn
     call.until(11_000)
-    assert not call.state.caller.holds_floor
+    assert not call.state.caller.holds_turn
 
 
 def test_words_that_repeat_themselves_under_a_background_voice_hold_no_floor() -> None:
@@ -596,10 +594,10 @@ def test_a_dip_does_not_wake_a_background_voice() -> None:
     call.until(5200)
     call.feed(VoiceStopped(5300, 5280))
     call.feed(VoiceStarted(5350, 5340))
-    assert not call.state.caller.holds_floor
+    assert not call.state.caller.holds_turn
     call.feed(VoiceStopped(6000, 6000))
     call.feed(VoiceStarted(7000, 7000))
-    assert call.state.caller.holds_floor
+    assert call.state.caller.holds_turn
 
 
 def test_a_background_voice_that_stops_leaves_no_words_to_wait_for() -> None:
@@ -607,7 +605,7 @@ def test_a_background_voice_that_stops_leaves_no_words_to_wait_for() -> None:
     call.feed(VoiceStarted(100, 100))
     call.until(5200)
     call.feed(VoiceStopped(5300, 5280))
-    assert not call.state.caller.holds_floor
+    assert not call.state.caller.holds_turn
 
 
 def test_an_empty_final_gives_a_background_voice_no_floor() -> None:
@@ -615,7 +613,7 @@ def test_an_empty_final_gives_a_background_voice_no_floor() -> None:
     call.feed(VoiceStarted(100, 100))
     call.until(5200)
     call.feed(TranscriptReceived(5300, "", final=True))
-    assert not call.state.caller.holds_floor
+    assert not call.state.caller.holds_turn
 
 
 def test_a_background_voice_ends_a_false_alarm() -> None:
@@ -639,7 +637,7 @@ def test_listening_aloud_amid_a_speech_is_not_answered() -> None:
     call.spoken(5001)
     call.until(9000)
     assert len(call.commands(StartReply)) == 1
-    assert call.commands(Decide)[-1].why == '"Yeah." was only listening aloud'
+    assert call.commands(Decide)[-1].why == '"Yeah." was a backchannel'
 
 
 def test_a_yes_over_the_last_word_is_answered() -> None:

@@ -11,7 +11,7 @@ from bargein.turns.events import EndpointingAnswered, TranscriptReceived, VoiceS
 from bargein.turns.plan import Rule
 from tests.turns.talking import Call, waiting
 
-PLAN = waiting(ask_ms=1000, wait_ms=0, on_punctuation_ms=100)
+PLAN = waiting(endpointing_timeout_ms=1000, wait_ms=0, on_punctuation_ms=100)
 
 
 def paused(plan=PLAN) -> Call:
@@ -85,7 +85,7 @@ def test_a_custom_rule_goes_before_it() -> None:
 
 
 def test_nobody_is_asked_without_a_plan() -> None:
-    call = paused(replace(PLAN, ask_ms=None))
+    call = paused(replace(PLAN, endpointing_timeout_ms=None))
     call.feed(EndpointingAnswered(1200, 1, 0))
     call.until(5000)
     assert asked(call) == []

@@ -31,10 +31,10 @@ class Consulting(test_laws.Conversation):
         self.asked: list[int] = []
         self.first_answers: dict[int, int | None] = {}
 
-    @initialize(plan=test_laws.PLANS, ask_ms=st.sampled_from([200, 1000, 5000]))
-    def begin(self, plan: Plan, ask_ms: int) -> None:
+    @initialize(plan=test_laws.PLANS, endpointing_timeout_ms=st.sampled_from([200, 1000, 5000]))
+    def begin(self, plan: Plan, endpointing_timeout_ms: int) -> None:
         # As the assistant's plan has it: who is asked stands in the place of a wait function.
-        super().begin(replace(plan, ask_ms=ask_ms, wait_function=None))
+        super().begin(replace(plan, endpointing_timeout_ms=endpointing_timeout_ms, wait_function=None))
 
     @rule(gap=test_laws.GAPS, pause_ms=PAUSES, data=st.data())
     def owner_answers(self, gap: int, pause_ms: int | None, data: st.DataObject) -> None:
@@ -44,12 +44,12 @@ class Consulting(test_laws.Conversation):
         at_ms = self.now + gap
         self.tick_until(at_ms)
         counts = self.state.phase == "live" and 0 < number == len(self.asked) and number not in self.first_answers
-        before = self.state.question
+        before = self.state.endpointing_request
         if counts:
             self.first_answers[number] = pause_ms
         self.feed(EndpointingAnswered(at_ms, number, pause_ms))
         if not counts:
-            assert self.state.question == before, "only the first answer to the last question counts"
+            assert self.state.endpointing_request == before, "only the first answer to the last question counts"
 
     @rule(
         gap=test_laws.GAPS,
@@ -73,10 +73,12 @@ class Consulting(test_laws.Conversation):
         super().observe(command, before, event)
         match command:
             case AskEndpointing(number, said):
-                assert self.plan.ask_ms is not None, "who has no such plan is not asked"
+                assert self.plan.endpointing_timeout_ms is not None, "who has no such plan is not asked"
                 assert number == len(self.asked) + 1, "questions are numbered in order"
                 assert count_words(said), "nobody is asked about nothing"
-                assert not self.voiced or before.caller.stuck or self.state.caller.stuck, "nor while the caller speaks"
+                assert not self.voiced or before.caller.background or self.state.caller.background, (
+                    "nor while the caller speaks"
+                )
                 self.asked.append(self.now)
             case Decide("answering", why):
                 self.check_answering(why, before)
@@ -89,15 +91,15 @@ class Consulting(test_laws.Conversation):
         by_owner = MODELS_WORD.search(why)
         if by_owner:
             assert int(by_owner[1]) == self.first_answers[number], "what was answered, to the last question, first"
-            if not self.state.caller.stuck and not before.caller.stuck:
+            if not self.state.caller.background and not before.caller.background:
                 # words may come of a voice that the detector never heard
                 offset_ms = self.last_offset or 0
                 assert self.now >= offset_ms + int(by_owner[1]), "counted from the end of the voice"
-        elif plan.ask_ms is not None:
+        elif plan.endpointing_timeout_ms is not None:
             assert number, "a plan that asks has asked before the turn is over"
             assert self.first_answers.get(number) is None, "a usable answer is what decides"
             answered = number in self.first_answers
-            assert answered or self.now >= self.asked[-1] + plan.ask_ms, "an answer is waited for"
+            assert answered or self.now >= self.asked[-1] + plan.endpointing_timeout_ms, "an answer is waited for"
 
 
 Consulting.TestCase.settings = settings(

@@ -3,12 +3,21 @@
 from typing import Any
 
 from bargein.turns.commands import Remember, RunTools, StartReply, StopTool
-from bargein.turns.events import AddMessage, HangUp, Mute, ReplyEnded, Staged, ToolAsked, ToolReturned, ToolsCalled
-from bargein.turns.tools.tool_calls import MOST_IN_FLIGHT, MOST_ROUNDS
+from bargein.turns.events import (
+    AddMessage,
+    DelayMessage,
+    HangUp,
+    Mute,
+    ReplyEnded,
+    ToolCallRequest,
+    ToolReturned,
+    ToolsCalled,
+)
+from bargein.turns.tools.tool_calls import MAX_ROUNDS, MAX_RUNNING
 from tests.turns.talking import Call, waiting
 
 
-def called(*calls: ToolAsked, text: str = "", plan: Any = None) -> tuple[Call, str, int]:
+def called(*calls: ToolCallRequest, text: str = "", plan: Any = None) -> tuple[Call, str, int]:
     """A call whose first reply calls tools: silently, or while it is heard to say `text`."""
     call = Call(plan or waiting())
     at_ms = call.settle(call.start().user_says(100, "Hello there."))
@@ -21,8 +30,8 @@ def called(*calls: ToolAsked, text: str = "", plan: Any = None) -> tuple[Call, s
     return call, turn, at_ms + 1
 
 
-def weather(call_id: str = "a", **more: Any) -> ToolAsked:
-    return ToolAsked(call_id, "weather", "{}", **more)
+def weather(call_id: str = "a", **more: Any) -> ToolCallRequest:
+    return ToolCallRequest(call_id, "weather", "{}", **more)
 
 
 def runs(call: Call) -> list[tuple[str, ...]]:
@@ -66,7 +75,7 @@ def test_what_was_heard_stands_before_the_tools_that_were_called() -> None:
 
 
 def test_the_model_is_asked_once_for_all_tools_of_a_reply() -> None:
-    call, _, now = called(weather("a"), ToolAsked("b", "time", "{}"))
+    call, _, now = called(weather("a"), ToolCallRequest("b", "time", "{}"))
     assert runs(call) == [("a", "b")]
     call.feed(ToolReturned(now + 100, "b", "Noon."))
     assert asked_models(call) == 1
@@ -76,7 +85,7 @@ def test_the_model_is_asked_once_for_all_tools_of_a_reply() -> None:
 
 
 def test_a_result_that_a_reply_has_seen_brings_no_other_one() -> None:
-    call, _, now = called(weather("a"), ToolAsked("b", "time", "{}"))
+    call, _, now = called(weather("a"), ToolCallRequest("b", "time", "{}"))
     call.feed(ToolReturned(now + 100, "a", "Rain."))
     at_ms = call.user_says(now + 200, "And in Celsius?")
     at_ms = call.settle(at_ms)
@@ -183,7 +192,7 @@ def test_a_blocking_tool_runs_when_all_of_its_message_was_heard_before_a_false_a
 def test_an_interrupted_reply_runs_no_blocking_tool_and_says_nothing_more() -> None:
     call, turn, now = called(
         weather("a", start="Booking it.", blocking=True),
-        ToolAsked("b", "time", "{}", start="Looking at the clock."),
+        ToolCallRequest("b", "time", "{}", start="Looking at the clock."),
         text="one two three four five six seven",
     )
     assert runs(call) == [("b",)]
@@ -207,7 +216,7 @@ def test_a_cut_reply_that_has_called_tools_goes_on_where_it_was_cut() -> None:
 
 
 def test_delayed_messages_come_in_time_and_not_after_the_result() -> None:
-    call, _, now = called(weather(delayed=(Staged(3000, "Still at it."), Staged(1000, "One moment."))))
+    call, _, now = called(weather(delayed=(DelayMessage(3000, "Still at it."), DelayMessage(1000, "One moment."))))
     call.until(now + 1500)
     assert call.commands(StartReply)[-1].text == "One moment."
     call.until(now + 3500)
@@ -219,10 +228,10 @@ def test_delayed_messages_come_in_time_and_not_after_the_result() -> None:
 
 
 def test_one_excuse_at_a_time() -> None:
-    delayed = (Staged(1000, "One moment."), Staged(1100, "Still at it."), Staged(1200, "Really."))
+    delayed = (DelayMessage(1000, "One moment."), DelayMessage(1100, "Still at it."), DelayMessage(1200, "Really."))
     call, _, now = called(weather(delayed=delayed))
     call.until(now + 2000)
-    assert [s.text for s in call.state.sayings] == ["Still at it."]
+    assert [s.text for s in call.state.pending_says] == ["Still at it."]
 
 
 def test_an_async_tool_is_waited_for_by_nobody() -> None:
@@ -247,7 +256,7 @@ def test_an_async_tool_is_given_up_in_silence() -> None:
 
 def test_a_message_goes_in_place_of_the_answer() -> None:
     call, _, now = called(weather())
-    call.feed(ToolReturned(now + 100, "a", "Rain.", say="It rains.", ends="done"))
+    call.feed(ToolReturned(now + 100, "a", "Rain.", say="It rains.", end_call_reason="done"))
     assert [c.text for c in call.commands(StartReply)] == [None, "It rains."]
     call.model_says(now + 100, "It rains.", 300)
     call.until(now + 200)
@@ -256,15 +265,15 @@ def test_a_message_goes_in_place_of_the_answer() -> None:
 
 
 def test_a_system_message_goes_with_the_result() -> None:
-    call, _, now = called(weather("a"), ToolAsked("b", "time", "{}"))
-    call.feed(ToolReturned(now + 100, "a", "Rain.", tell="Be brief."))
+    call, _, now = called(weather("a"), ToolCallRequest("b", "time", "{}"))
+    call.feed(ToolReturned(now + 100, "a", "Rain.", system_message="Be brief."))
     call.feed(ToolReturned(now + 200, "b", "Noon."))
     assert roles(call) == ["user", "calls", "tool", "tool", "system"]
 
 
 def test_a_tool_ends_the_call_once_nothing_is_left_to_be_said() -> None:
     call, _, now = called(weather(), text="Goodbye then, and thank you.")
-    call.feed(ToolReturned(now + 10, "a", "ending", ends="assistant-ended-call"))
+    call.feed(ToolReturned(now + 10, "a", "ending", end_call_reason="assistant-ended-call"))
     call.until(now + 1000)
     assert call.ended_reason() is None
     call.spoken(now + 4000)
@@ -273,46 +282,46 @@ def test_a_tool_ends_the_call_once_nothing_is_left_to_be_said() -> None:
 
 def test_who_is_still_talked_to_is_not_hung_up_on() -> None:
     call, _, now = called(weather(), text="Goodbye then, and thank you for your call today.")
-    call.feed(ToolReturned(now + 10, "a", "ending", ends="assistant-ended-call"))
+    call.feed(ToolReturned(now + 10, "a", "ending", end_call_reason="assistant-ended-call"))
     call.until(now + 1000)
     call.hear(now + 1500, 500)
     call.until(call.settle(call.user_says(now + 1500, "Wait, one more thing.", 900)))
     assert call.ended_reason() is None
     assert asked_models(call) == 2
-    assert call.state.ending is None
+    assert call.state.end_call_reason is None
 
 
 def test_a_muted_assistant_ends_the_call_without_a_word() -> None:
     call, _, now = called(weather(start="Bye."), text="Goodbye.")
-    call.feed(ToolReturned(now + 10, "a", "ending", ends="assistant-ended-call"))
+    call.feed(ToolReturned(now + 10, "a", "ending", end_call_reason="assistant-ended-call"))
     call.feed(Mute(now + 100, "assistant", on=True))
     assert call.ended_reason() == "assistant-ended-call"
 
 
 def test_every_call_has_its_result_when_the_call_is_over() -> None:
-    call, _, now = called(weather("a"), ToolAsked("b", "time", "{}", start="Well.", blocking=True))
+    call, _, now = called(weather("a"), ToolCallRequest("b", "time", "{}", start="Well.", blocking=True))
     call.feed(HangUp(now + 100, "customer-ended-call"))
     assert results(call) == dict.fromkeys("ab", "The call ended before the tool had answered.")
 
 
 def test_more_tools_than_can_run_at_once_are_refused() -> None:
-    call, _, now = called(*(ToolAsked(f"c{n}", "f", f"{n}") for n in range(MOST_IN_FLIGHT + 2)))
-    assert len(runs(call)[0]) == MOST_IN_FLIGHT
+    call, _, now = called(*(ToolCallRequest(f"c{n}", "f", f"{n}") for n in range(MAX_RUNNING + 2)))
+    assert len(runs(call)[0]) == MAX_RUNNING
     assert len(results(call)) == 2
-    for n in range(MOST_IN_FLIGHT):
+    for n in range(MAX_RUNNING):
         call.feed(ToolReturned(now + 100, f"c{n}", "ok"))
     assert asked_models(call) == 2
 
 
 def test_a_model_that_calls_tools_for_ever_is_stopped() -> None:
     call, _, now = called(weather("c0"))
-    for n in range(1, MOST_ROUNDS + 1):
+    for n in range(1, MAX_ROUNDS + 1):
         call.feed(ToolReturned(now + n, f"c{n - 1}", "ok"))
         reply = call.reply()
         call.feed(ToolsCalled(now + n, reply, (weather(f"c{n}"),)))
         call.feed(ReplyEnded(now + n, reply))
     assert call.commands(StartReply)[-1].tools is False
-    assert "too many tool calls in a row" in results(call)[f"c{MOST_ROUNDS}"]
+    assert "too many tool calls in a row" in results(call)[f"c{MAX_ROUNDS}"]
     assert call.state.reply is None, "it is asked no more until somebody says something"
     call.feed(AddMessage(now + 100, "system", "Go on."))
     assert call.commands(StartReply)[-1].tools is True
@@ -320,9 +329,9 @@ def test_a_model_that_calls_tools_for_ever_is_stopped() -> None:
 
 def test_what_two_tools_of_a_reply_have_to_say_in_the_same_words_is_said_once() -> None:
     call, _, _ = called(
-        weather("a", start="One moment."), ToolAsked("b", "time", "{}", start="One moment."), text="Hm."
+        weather("a", start="One moment."), ToolCallRequest("b", "time", "{}", start="One moment."), text="Hm."
     )
-    assert [s.text for s in call.state.sayings] == ["One moment."]
+    assert [s.text for s in call.state.pending_says] == ["One moment."]
     assert runs(call) == [("a", "b")]
 
 

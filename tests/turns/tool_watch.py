@@ -7,14 +7,24 @@ import hypothesis.strategies as st
 from bargein.turns import State
 from bargein.turns.commands import CloseReply, Command, Decide, Remember, RunTools, Send, StartReply, StopTool
 from bargein.turns.commands import UserInterrupted as Interrupted
-from bargein.turns.events import AddMessage, Event, HookToolCalled, Staged, ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.events import (
+    AddMessage,
+    DelayMessage,
+    Event,
+    HookToolCalled,
+    ToolCallRequest,
+    ToolReturned,
+    ToolsCalled,
+)
 
 CALLS = st.fixed_dictionaries({
     "name": st.sampled_from(["weather", "book", "endCall"]),
     "arguments": st.sampled_from(["{}", '{"city": "Berlin"}', "{broken"]),
     "start": st.booleans(),
     "blocking": st.booleans(),
-    "delayed": st.sampled_from([(), (Staged(500, "Still at it."),), (Staged(3000, "b"), Staged(1000, "a"))]),
+    "delayed": st.sampled_from(
+        [(), (DelayMessage(500, "Still at it."),), (DelayMessage(3000, "b"), DelayMessage(1000, "a"))]
+    ),
     "is_async": st.sampled_from([False, False, True]),
     "timeout_ms": st.sampled_from([1000, 20_000, 60_000]),
 })  # fmt: skip
@@ -31,7 +41,7 @@ class ToolWatch:
     """Holds the laws of tools against everything that happens in a call."""
 
     def __init__(self) -> None:
-        self.asked: dict[str, ToolAsked] = {}
+        self.asked: dict[str, ToolCallRequest] = {}
         self.turn_of: dict[str, str] = {}
         self.ran: dict[str, int] = {}
         self.results: Counter[str] = Counter()
@@ -39,25 +49,25 @@ class ToolWatch:
         self.spoken: list[str] = []
         self.texts: dict[str, str] = {}
         self.unseen: set[str] = set()
-        self.owed = False
+        self.response_pending = False
         self.unanswered: set[str] = set()
         self.now_ms = 0
         self.by_hook: set[str] = set()
         self.explained = True  # the first reply needs no reason
 
-    def new_calls(self, drawn: list[dict[str, object]], *, again: str | None) -> tuple[ToolAsked, ...]:
+    def new_calls(self, drawn: list[dict[str, object]], *, again: str | None) -> tuple[ToolCallRequest, ...]:
         """Calls with ids of their own, but for one that the model gives a second time."""
-        calls: list[ToolAsked] = []
+        calls: list[ToolCallRequest] = []
         for number, one in enumerate(drawn):
             call_id = again if again is not None and number == 0 else f"call_{len(self.asked) + number}"
             start = f"About {call_id}, please." if one["start"] else ""
-            calls.append(ToolAsked(**{**one, "id": call_id, "start": start}))  # type: ignore[arg-type]
+            calls.append(ToolCallRequest(**{**one, "id": call_id, "start": start}))  # type: ignore[arg-type]
         return tuple(calls)
 
     def hears(self, event: Event) -> None:
         """An event is about to be taken."""
         if isinstance(event, AddMessage) and event.respond:
-            self.owed = True
+            self.response_pending = True
 
     def observe(self, command: Command, event: Event) -> None:
         match command:
@@ -72,7 +82,7 @@ class ToolWatch:
             case Send(Interrupted(turn_id)):
                 self.interrupted.update([turn_id] if turn_id else [])
             case Decide("hook", why) if why.startswith("model.response.timeout"):
-                self.owed = True  # the model was asked already
+                self.response_pending = True  # the model was asked already
             case StartReply(turn_id, text, _, prompt) if not prompt:
                 self.check_reply(turn_id, text)
             case CloseReply(turn_id, "spoken"):
@@ -84,7 +94,7 @@ class ToolWatch:
 
     def observe_memory(self, entry: Remember, event: Event) -> None:
         if entry.text == "Wrap up.":  # a hook has added it, and asks for an answer
-            self.owed = True
+            self.response_pending = True
         if entry.tool_call_id is not None:
             self.check_result(entry.tool_call_id, entry, event)
         for called in entry.tool_calls:
@@ -126,7 +136,7 @@ class ToolWatch:
         if isinstance(event, ToolReturned) and event.call_id == call_id:
             assert call_id in self.ran
             assert (entry.text, entry.failed) == (event.text, event.failed)
-            if self.is_answered(call_id) and event.say is None and event.ends is None:
+            if self.is_answered(call_id) and event.say is None and event.end_call_reason is None:
                 self.unanswered.add(call_id)
                 self.unseen.add(call_id)
         elif not isinstance(event, ToolReturned):
@@ -142,8 +152,10 @@ class ToolWatch:
         if text is not None:
             self.texts[turn_id] = text
             return
-        assert self.explained or self.owed or self.unseen, "law 12: a result triggers one model reply at most"
-        self.explained = self.owed = False
+        assert self.explained or self.response_pending or self.unseen, (
+            "law 12: a result triggers one model reply at most"
+        )
+        self.explained = self.response_pending = False
         self.unseen.clear()
         self.unanswered.clear()
 

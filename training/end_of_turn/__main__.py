@@ -73,7 +73,7 @@ async def heard(data: Path, cache: Path) -> Pauses:
     kept = Kept(cache / "words.json")
     hearing, model = Hearing(kept), MoonshineModel()
     assistant = Assistant.model_validate({"firstMessageMode": "assistant-waits-for-user"})
-    plan = replace(compile_plan(assistant), cut_risk=_PATIENT)
+    plan = replace(compile_plan(assistant), max_cutoff_risk=_PATIENT)
     found: dict[tuple[str, int], tuple[Float32Array, int, float, str, int]] = {}
     for number, turn in enumerate(learned_from(data, cache / "spoken")):
         events = await hearing.events(turn)

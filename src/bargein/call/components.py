@@ -81,7 +81,7 @@ class CallComponents:
         self.messenger.assistant_started()
         self.tools.switch_runner(providers.tools)
         if self.overlaps is not None:
-            self.overlaps.on = after.plan.by_evidence
+            self.overlaps.on = after.plan.adaptive_interruption
         self.reply_runner.switch_agent(after, providers)
         other = before.assistant_json.get("transcriber") != after.assistant_json.get("transcriber")
         if other or self.transcription.over:
@@ -203,7 +203,7 @@ def _overlaps(context: CallContext, providers: Providers) -> OverlapTracker | No
     overlaps = OverlapTracker(
         providers.interruption_classifier, wanted=may_be_cut, now_ms=context.now_ms, post=context.post
     )
-    overlaps.on = context.setup.plan.by_evidence
+    overlaps.on = context.setup.plan.adaptive_interruption
     return overlaps
 
 
@@ -243,6 +243,6 @@ def _endpointing_requests(context: CallContext, line: OwnerMessenger | None) -> 
         return None if asked is None else asked.to_json()
 
     def timeout_s() -> float:
-        return (context.setup.plan.ask_ms or 0) / 1000
+        return (context.setup.plan.endpointing_timeout_ms or 0) / 1000
 
     return EndpointingRequests(line, server, timeout_s, context.now_ms, context.post)

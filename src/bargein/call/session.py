@@ -52,7 +52,7 @@ from bargein.turns.commands import (
     StartReply,
     StopPlayback,
     StopTool,
-    TakeOver,
+    SwitchAssistant,
     Unduck,
 )
 from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick, TranscriptReceived
@@ -277,7 +277,7 @@ class CallSession:
                 parts.reply_runner.perform(command)
             case RunTools() | CallHookTool() | StopTool() | AskEndpointing() | JudgePause():
                 self._reach_out(command)
-            case TakeOver(successor):
+            case SwitchAssistant(successor):
                 self._take_over(parts.transfers.parts[successor])
             case Send(message):
                 parts.messenger.tell(message)

@@ -1,4 +1,4 @@
-"""What the engine tells the shell to do. The shell performs them in order, at once."""
+"""The commands: what the engine asks the call to do. The call performs them in order, at once."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,18 +6,24 @@ from typing import Literal
 from bargein.turns.roles import Role
 
 Outcome = Literal["spoken", "interrupted", "superseded", "replaced", "muted", "failed", "call-ended", "discarded"]
-"""How a reply ended: heard to its end; cut by the caller; dropped unheard because the caller went on; cut by a `say`;
-cut by a mute; broken; cut by the end of the call; a draft that nobody was told of, thrown away."""
+"""How a reply ended: heard to its end; interrupted by the caller; dropped before it sounded because the caller went on;
+replaced by a `say` or a hook's message; cut by a mute; failed; cut by the end of the call; a preemptive reply that was
+discarded."""
 
 Source = Literal["model", "force-say"]
 
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
-    """Begin a reply. With `text` None the model is asked with the history as it stands; else `text` is spoken.
+    """Start a reply: ask the model, or speak a text.
 
-    `tools` tells whether the model may call tools; `prompt` is what it sees after the history, for this reply alone.
-    `said` is what the caller has said beyond the history: then it is a draft, and `KeepReply` or `CloseReply` follows.
+    Attributes:
+        turn_id: names the reply.
+        text: the text to speak; None: the model is asked with the history.
+        tools: the model may call tools.
+        prompt: messages that the model sees after the history, for this reply alone.
+        said: the caller's words that are not in the history yet. If there are any, the reply is preemptive, and
+            `KeepReply` or `CloseReply` follows.
     """
 
     turn_id: str
@@ -29,42 +35,42 @@ class StartReply:
 
 @dataclass(frozen=True, slots=True)
 class KeepReply:
-    """The turn is over: a draft is its answer. What it has put out so far follows."""
+    """Make a preemptive reply the answer: the turn is over. The commands for its events so far follow."""
 
     turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """The reply's audio may sound from now on."""
+    """Let the reply's audio sound from now on."""
 
     turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """Lower the reply's voice: the caller may be about to take the floor."""
+    """Lower the level of the reply: the caller may be interrupting."""
 
     turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unduck:
-    """Bring the reply's voice back to its full level."""
+    """Bring the reply back to its full level."""
 
     turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class StopPlayback:
-    """Nothing more of this reply may sound: drop its audio wherever it is."""
+    """Stop the reply's playout and drop its audio wherever it is."""
 
     turn_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CloseReply:
-    """The reply is over; whatever of it still runs must be cancelled. Exactly one for each `StartReply`."""
+    """Close the reply and cancel what still runs of it. There is exactly one for each `StartReply`."""
 
     turn_id: str
     outcome: Outcome
@@ -72,7 +78,7 @@ class CloseReply:
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
-    """Run these tool calls, each of them once. They go on when the reply that called them is cut."""
+    """Run these tool calls, each once. They go on when the reply that called them is interrupted."""
 
     turn_id: str
     call_ids: tuple[str, ...]
@@ -80,7 +86,12 @@ class RunTools:
 
 @dataclass(frozen=True, slots=True)
 class CallHookTool:
-    """A hook calls a tool: make it out, and tell the engine by `HookToolCalled`."""
+    """Prepare a hook's tool call and report it by `HookToolCalled`.
+
+    Attributes:
+        turn_id: comes back with the event.
+        tool: index of the tool among the assistant's hook tools.
+    """
 
     turn_id: str
     tool: int
@@ -88,21 +99,21 @@ class CallHookTool:
 
 @dataclass(frozen=True, slots=True)
 class StopTool:
-    """A tool took too long: its answer is no longer wanted."""
+    """Stop waiting for a tool that took too long."""
 
     call_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class TakeOver:
-    """Another assistant has the call from here on: its model, voice and transcriber."""
+class SwitchAssistant:
+    """Switch to another assistant: its model, voice, tools and transcriber."""
 
     successor: int
 
 
 @dataclass(frozen=True, slots=True)
 class CalledTool:
-    """A tool call, as the conversation has it."""
+    """A tool call in the history."""
 
     id: str
     name: str
@@ -111,15 +122,17 @@ class CalledTool:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """The conversation now holds this, as its last message or, for a tool's result, right after the call of the tool.
-
-    For an interrupted reply, `text` is what was heard of it.
+    """Add an entry to the history: at its end, or for a tool's result right after the call of the tool.
 
     Attributes:
+        role: who said it.
+        text: what was said; of an interrupted reply, what was heard of it.
         start_ms: when it began to be said.
         end_ms: when it was over.
-        source: where an assistant's text came from.
-        tool_calls: the tools that a reply called: a message of the assistant's own, after the text of that reply.
+        turn_id: the reply that it belongs to.
+        interrupted: the caller interrupted it.
+        source: where an assistant's text comes from.
+        tool_calls: the tools that a reply called; they are an entry of their own, after the reply's text.
         tool_call_id: of a tool's result: the call that it answers.
         failed: of a tool's result: it is an error.
         metadata: of a tool's result: JSON text for clients and the record.
@@ -140,7 +153,7 @@ class Remember:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """Vapi's `model-output`."""
+    """A piece of the model's output (Vapi's `model-output`)."""
 
     turn_id: str
     text: str
@@ -148,14 +161,14 @@ class ModelOutput:
 
 @dataclass(frozen=True, slots=True)
 class UserInterrupted:
-    """Vapi's `user-interrupted`. Without a turn id: a first message or a `say` was cut, which no model made."""
+    """The caller interrupted a reply (Vapi's `user-interrupted`); without a turn id, one that no model made."""
 
     turn_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechUpdate:
-    """Vapi's `speech-update`; `turn` counts the turns of the conversation from 0."""
+    """One side started or stopped speaking (Vapi's `speech-update`); `turn` counts the turns from 0."""
 
     role: Literal["assistant", "user"]
     status: Literal["started", "stopped"]
@@ -164,7 +177,7 @@ class SpeechUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Vapi's `transcript`."""
+    """What one side said (Vapi's `transcript`)."""
 
     role: Literal["assistant", "user"]
     final: bool
@@ -173,14 +186,14 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class VoiceInput:
-    """Vapi's `voice-input`: the text that goes to the voice."""
+    """The text that goes to the voice (Vapi's `voice-input`)."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechProgress:
-    """Vapi's `assistant.speechStarted` with `word-progress` timing."""
+    """How many words of a reply were heard (Vapi's `assistant.speechStarted` with `word-progress` timing)."""
 
     turn: int
     text: str
@@ -191,7 +204,7 @@ class SpeechProgress:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Vapi's `hang`: the assistant is late."""
+    """The assistant is late (Vapi's `hang`)."""
 
 
 Message = ModelOutput | UserInterrupted | SpeechUpdate | Transcript | VoiceInput | SpeechProgress | Hang
@@ -199,18 +212,18 @@ Message = ModelOutput | UserInterrupted | SpeechUpdate | Transcript | VoiceInput
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Tell the client."""
+    """Send a message to the clients."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """Why the engine did, or did not do, something: for people, never for machines.
+    """Log a decision of the engine with its reason, for people.
 
     Attributes:
-        what: one of a few words: stopped, ignored, superseded, resumed, answering, ending.
-        why: a sentence.
+        what: one of: answering, ending, handoff, hook, ignored, resumed, stopped, superseded, unducked.
+        why: the reason, a sentence.
         turn_id: the reply it is about.
     """
 
@@ -221,7 +234,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class EndCall:
-    """The call is over. `reason` is the `endedReason`; no command follows, ever."""
+    """End the call; `reason` is the `endedReason`. No command follows."""
 
     reason: str
     detail: str = ""
@@ -229,7 +242,7 @@ class EndCall:
 
 @dataclass(frozen=True, slots=True)
 class AskEndpointing:
-    """Ask the owner's endpointing model how long to wait for more; the answer comes as `EndpointingAnswered`.
+    """Ask the owner's endpointing model how long to wait; the answer comes as `EndpointingAnswered`.
 
     Attributes:
         number: comes back with the answer.
@@ -242,13 +255,13 @@ class AskEndpointing:
 
 @dataclass(frozen=True, slots=True)
 class JudgePause:
-    """Have a pause of the caller's judged: is the turn over? The answer comes as `PauseJudged`.
+    """Ask the end-of-turn detector whether the turn is over; the answer comes as `PauseJudged`.
 
     Attributes:
         number: comes back with the answer.
         said: the words of the caller's open turn.
         offset_ms: where the voice fell silent.
-        after_ms: what was said up to here does not belong to it.
+        after_ms: audio up to here belongs to an earlier turn.
     """
 
     number: int
@@ -263,7 +276,7 @@ Command = (
     | RunTools
     | CallHookTool
     | StopTool
-    | TakeOver
+    | SwitchAssistant
     | StartReply
     | KeepReply
     | Play

@@ -1,4 +1,7 @@
-"""What happens to a call, as the engine is told. Each event carries the time it became known."""
+"""The events: what happens to a call. Each carries the time at which it became known.
+
+Their names and fields also stand in the journal (`bargein.call.record.journal`): a rename needs a new version there.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,21 +14,21 @@ Context = Literal["all", "none", "lastNMessages", "userAndAssistantMessages"]
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The caller's connection is up and audio can flow both ways."""
+    """The caller's connection is up, and audio can flow both ways."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStarted:
-    """The detector began to hear a voice.
+    """The voice activity detector began to hear a voice.
 
     Attributes:
         at_ms: when that was known.
-        onset_ms: when that voice began, at most `at_ms`: it names the voice.
+        onset_ms: when that voice began, at most `at_ms`; it identifies the run of voice.
         probability: the detector's.
-        rising_ms: since when the detector has leaned towards it, at most `onset_ms`; None: not before. A voice that
-            sets in softly is believed late, but lasts since then.
+        rising_ms: when the detector's probability began to rise, at most `onset_ms`; None: at `onset_ms`. A voice that
+            begins softly is detected late, but its length counts from there.
     """
 
     at_ms: int
@@ -36,7 +39,13 @@ class VoiceStarted:
 
 @dataclass(frozen=True, slots=True)
 class VoiceStopped:
-    """The detector stopped hearing a voice; `offset_ms` is when it fell silent, at most `at_ms`."""
+    """The voice activity detector stopped hearing a voice.
+
+    Attributes:
+        at_ms: when that was known.
+        offset_ms: when the voice fell silent, at most `at_ms`.
+        probability: the detector's.
+    """
 
     at_ms: int
     offset_ms: int
@@ -45,54 +54,60 @@ class VoiceStopped:
 
 @dataclass(frozen=True, slots=True)
 class InterruptionJudged:
-    """What the sound of a running voice says so far: does it take the floor?
+    """The interruption classifier judged the sound of a running voice.
 
     Attributes:
-        onset_ms: names the run of voice: where it began.
+        at_ms: when that was known.
+        onset_ms: the onset of the run of voice.
         age_ms: how much of it was judged, from its onset on.
-        floor: the probability that it takes the floor; else it is only listening aloud, or no speech at all.
-        echo: how much of it is the assistant's own voice come back, from 0 to 1.
+        probability: that it is an interruption, and not a backchannel or no speech.
+        echo: how much of it is an echo of the assistant's own voice, from 0 to 1.
     """
 
     at_ms: int
     onset_ms: int
     age_ms: int
-    floor: float
+    probability: float
     echo: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptReceived:
-    """The transcriber's text of the running utterance. A partial replaces the one before; a final closes it.
+    """The transcriber put out the text of the running utterance. A partial replaces the one before; a final closes it.
 
-    `confidence`, from 0 to 1, is how sure the transcriber is of a final, where it tells. A partial is `whole` if it
-    holds all that was said before a pause in which the caller still is, so that nothing has to be waited for.
+    Attributes:
+        at_ms: when it came.
+        text: all of the utterance so far.
+        final: the utterance is closed.
+        confidence: of a final, from 0 to 1; None: the transcriber gives none.
+        complete: a partial that holds all words before the pause that the caller is in.
     """
 
     at_ms: int
     text: str
     final: bool
     confidence: float | None = None
-    whole: bool = False
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PauseJudged:
-    """How likely it is that the caller has finished, and does not only pause.
+    """The end-of-turn detector judged a pause: has the caller finished?
 
     Attributes:
-        number: of the question (`JudgePause`).
-        done: the probability that the turn is over; None: it could not be judged.
+        at_ms: when that was known.
+        number: the number of the `JudgePause` command.
+        probability: that the turn is over; None: it could not be judged.
     """
 
     at_ms: int
     number: int
-    done: float | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyToken:
-    """The model put out a piece of text."""
+    """The model put out a piece of the reply's text."""
 
     at_ms: int
     turn_id: str
@@ -101,11 +116,14 @@ class ReplyToken:
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequested:
-    """A piece of a reply's text went to the voice.
+    """A piece of a reply's text was sent to the voice.
 
     Attributes:
-        segment: 0, 1, 2, … within the reply.
+        at_ms: when it was sent.
+        turn_id: the reply.
+        segment: its index in the reply: 0, 1, 2, …
         char_start: offset of `text` in the reply's text.
+        text: the piece.
     """
 
     at_ms: int
@@ -117,7 +135,13 @@ class SpeechRequested:
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word's place in text (offset just after it) and in audio (from the segment's first sample)."""
+    """The place of a word in a segment.
+
+    Attributes:
+        char_end: offset in the segment's text just after the word.
+        start_ms: when it begins, from the segment's first sample on.
+        end_ms: when it ends.
+    """
 
     char_end: int
     start_ms: int
@@ -126,10 +150,14 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True)
 class SpeechQueued:
-    """Audio of a segment now stands ready to be played: `audio_ms` of it in all so far.
+    """Audio of a segment was queued for playout.
 
     Attributes:
-        words: timings known in all so far; empty for a voice that gives none.
+        at_ms: when it was queued.
+        turn_id: the reply.
+        segment: the segment's index.
+        audio_ms: how much audio of the segment is queued in all.
+        words: the timings of its words that are known in all; empty for a voice that gives none.
         done: no more audio of this segment will come.
     """
 
@@ -143,7 +171,7 @@ class SpeechQueued:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """Model and voice are through with the reply: all its audio is queued."""
+    """Model and voice have finished the reply: all its audio is queued."""
 
     at_ms: int
     turn_id: str
@@ -151,7 +179,14 @@ class ReplyEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
-    """Model or voice gave up. `reason` is the `endedReason` that fits, `detail` says more and holds no secret."""
+    """Model or voice failed.
+
+    Attributes:
+        at_ms: when that was known.
+        turn_id: the reply.
+        reason: the `endedReason` for it.
+        detail: more about it, without secrets.
+    """
 
     at_ms: int
     turn_id: str
@@ -161,9 +196,12 @@ class ReplyFailed:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The caller has heard `position_ms` of the reply's audio, counted from its first sample.
+    """The caller has heard a part of the reply's audio.
 
     Attributes:
+        at_ms: when that was known.
+        turn_id: the reply.
+        position_ms: how much has been heard, from the reply's first sample on.
         drained: everything that was queued has been played.
     """
 
@@ -175,9 +213,11 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak this text (Vapi's inbound `say`).
+    """A client asks to speak a text (Vapi's inbound `say`).
 
     Attributes:
+        at_ms: when it came.
+        text: the text.
         interruptible: `interruptionsEnabled`.
         interrupts: `interruptAssistantEnabled`: replace what the assistant is saying instead of queueing behind it.
         ends_call: `endCallAfterSpoken`.
@@ -192,7 +232,14 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class AddMessage:
-    """Put a message into the conversation (Vapi's inbound `add-message`); `respond` is `triggerResponseEnabled`."""
+    """A client adds a message to the conversation (Vapi's inbound `add-message`).
+
+    Attributes:
+        at_ms: when it came.
+        role: its role.
+        text: its text.
+        respond: the model is to answer it (`triggerResponseEnabled`).
+    """
 
     at_ms: int
     role: Role
@@ -201,25 +248,25 @@ class AddMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """Something to be said if a tool has not answered after so long (`request-response-delayed`)."""
+class DelayMessage:
+    """A text to be said if a tool has not answered after so long (`request-response-delayed`)."""
 
     after_ms: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class ToolAsked:
-    """A tool call of a reply, with what the assistant has to say about it.
+class ToolCallRequest:
+    """A requested tool call, with the messages about it.
 
     Attributes:
         id: unique within the call.
-        name: of the function.
+        name: the function's name.
         arguments: JSON text, as the model wrote it.
         start: said when the tool is called (`request-start`); empty: nothing.
         blocking: the tool runs once `start` has been heard.
         delayed: said while it runs, in order of time.
-        is_async: nobody waits for the result.
+        is_async: the assistant does not wait for the result.
         timeout_ms: it is given up after so long.
     """
 
@@ -228,40 +275,43 @@ class ToolAsked:
     arguments: str
     start: str = ""
     blocking: bool = False
-    delayed: tuple[Staged, ...] = ()
+    delayed: tuple[DelayMessage, ...] = ()
     is_async: bool = False
     timeout_ms: int = 30_000
 
 
 @dataclass(frozen=True, slots=True)
 class ToolsCalled:
-    """The model wants tools run: all that one reply calls."""
+    """The model calls tools: all those of one reply."""
 
     at_ms: int
     turn_id: str
-    calls: tuple[ToolAsked, ...]
+    calls: tuple[ToolCallRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HookToolCalled:
-    """A hook's tool, made out; `turn_id` is that of the command. No calls: there is no such tool."""
+    """A hook's tool call was prepared; `turn_id` is that of the command. It is empty if there is no such tool."""
 
     at_ms: int
     turn_id: str
-    calls: tuple[ToolAsked, ...]
+    calls: tuple[ToolCallRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned:
-    """A tool has answered, or failed.
+    """A tool has answered or failed.
 
     Attributes:
-        text: the result, as the model is told it.
-        say: said in place of an answer of the model's; empty: nothing is said; None: the model is asked.
-        tell: a system message for the model, after the result.
-        ends: the call ends with this `endedReason` once `say`, or what is being said, has been heard.
-        metadata: JSON text that is kept with the result, and is not told to the model.
-        variables: JSON text of an object: what was taken from the answer, kept for the call's record.
+        at_ms: when it did.
+        call_id: id of the tool call.
+        text: the result for the model.
+        failed: the result is an error.
+        say: said in place of the model's answer; empty: nothing is said; None: the model is asked.
+        system_message: a system message for the model, after the result.
+        end_call_reason: the call ends with this `endedReason` once `say`, or the running reply, has been heard.
+        metadata: JSON text that is kept with the result and not shown to the model.
+        variables: JSON text of an object: variables extracted from the answer, kept for the call's record.
     """
 
     at_ms: int
@@ -269,37 +319,38 @@ class ToolReturned:
     text: str
     failed: bool = False
     say: str | None = None
-    tell: str | None = None
-    ends: str | None = None
+    system_message: str | None = None
+    end_call_reason: str | None = None
     metadata: str | None = None
     variables: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOff:
-    """Another assistant is to take over, once what is being said has been heard.
+class HandoffRequested:
+    """Another assistant is to take over, once everything to be said has been heard.
 
     Attributes:
-        successor: which one, by the shell's count.
-        plan: what it goes by.
-        context: what it is told of the conversation (Vapi's `contextEngineeringPlan.type`).
-        most: of `lastNMessages`: how many.
-        name: the successor's name, for the call's record.
-        assistant_id: of a stored assistant: its id, for the same.
+        at_ms: when that was requested.
+        successor: the number of the new assistant, counted by the call.
+        plan: the new assistant's plan.
+        context: which part of the conversation it sees (`contextEngineeringPlan.type`).
+        max_messages: how many messages `lastNMessages` keeps.
+        name: its name, for the call's record.
+        assistant_id: the id of a stored assistant, for the call's record.
     """
 
     at_ms: int
     successor: int
     plan: Plan
     context: Context = "all"
-    most: int = 0
+    max_messages: int = 0
     name: str = ""
     assistant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Vapi's inbound `control`: silence one side, or give it back its voice."""
+    """A client mutes or unmutes one side (Vapi's inbound `control`)."""
 
     at_ms: int
     side: Literal["assistant", "customer"]
@@ -308,14 +359,14 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class SayFirstMessage:
-    """Vapi's inbound `control: say-first-message`."""
+    """A client asks for the first message (Vapi's inbound `control: say-first-message`)."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Fail:
-    """Something the call cannot go on without is gone (the transcriber, say)."""
+class CallFailed:
+    """Something that the call cannot do without has failed, such as the transcriber."""
 
     at_ms: int
     reason: str
@@ -324,7 +375,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Somebody ended the call; `reason` is the `endedReason`."""
+    """The caller, a client or the server ended the call; `reason` is the `endedReason`."""
 
     at_ms: int
     reason: str
@@ -332,18 +383,19 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed; sent when `wake_at` has come."""
+    """The time of `wake_at` has come."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointingAnswered:
-    """The owner's endpointing model has answered, or has not.
+    """The owner's endpointing model has answered, or has not in time.
 
     Attributes:
-        number: of the question (`AskEndpointing`).
-        pause_ms: how long after the end of the voice the turn is over; None: no usable answer.
+        at_ms: when that was known.
+        number: the number of the `AskEndpointing` command.
+        pause_ms: how long after the end of the voice the turn is over; None: there is no usable answer.
     """
 
     at_ms: int
@@ -370,10 +422,10 @@ Event = (
     | ToolsCalled
     | HookToolCalled
     | ToolReturned
-    | HandedOff
+    | HandoffRequested
     | Mute
     | SayFirstMessage
-    | Fail
+    | CallFailed
     | HangUp
     | Tick
 )

@@ -1,36 +1,62 @@
-"""One assistant hands the call to another: at a moment when nothing of the old one is to be said any more."""
+"""Handoff of the call from one assistant to another, once nothing of the old one is left to be said."""
 
 from dataclasses import replace
 
-from bargein.turns.commands import Command, Decide, Remember, TakeOver
-from bargein.turns.events import HandedOff
+from bargein.turns.commands import Command, Decide, Remember, SwitchAssistant
+from bargein.turns.events import HandoffRequested
+from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.replies import lifecycle
-from bargein.turns.replies.lifecycle import Change
-from bargein.turns.state import State
+from bargein.turns.state import Change, State
 
 
-def due(state: State, plan: Plan) -> int | None:
-    """When another assistant takes over: not amid a speech, nor before it is known whether a cut was a false alarm.
+def greet(state: State, plan: Plan) -> Change:
+    """Begin as `firstMessageMode` says: with the first message, with what the model says, or by waiting."""
+    match plan.first_message_mode:
+        case "assistant-speaks-first" if plan.first_message:
+            return lifecycle.start(state, "first", plan.first_message, interruptible=plan.first_message_interruptible)
+        case "assistant-waits-for-user":
+            return state, []
+        case _:
+            return lifecycle.start(state, "model", interruptible=plan.first_message_interruptible)
 
-    It also takes over a call that is ending, which then does not end, while there is a caller whom it can serve.
+
+def history_for(history: tuple[Remember, ...], handoff: HandoffRequested) -> tuple[Remember, ...]:
+    """Return the part of the conversation that the new assistant sees (`contextEngineeringPlan`).
+
+    A tool's result is kept only where its call is kept.
     """
-    if state.closing is not None and not (state.closing.present and may_go_on(state, plan)):
-        return None
-    if state.handoff is None or state.reply is not None or (state.sayings and not state.assistant_muted):
-        return None
-    return None if state.alarm is not None and state.caller.holds_floor else state.now_ms
+    match handoff.context:
+        case "none":
+            return ()
+        case "lastNMessages":
+            kept = history[-handoff.max_messages :] if handoff.max_messages else ()
+        case "userAndAssistantMessages":
+            kept = tuple(m for m in history if m.role in ("user", "assistant") and m.text)
+        case _:  # all
+            return history
+    calls = {called.id for m in kept for called in m.tool_calls}
+    return tuple(m for m in kept if m.tool_call_id is None or m.tool_call_id in calls)
 
 
-def may_go_on(state: State, plan: Plan) -> bool:
-    """Whether the call has not reached its longest time (`maxDurationSeconds`)."""
+def _due(state: State, plan: Plan) -> int | None:
+    # A call that is ending is taken over only while there is a caller who can be served.
+    if state.closing is not None and not (state.closing.caller_present and _has_time_left(state, plan)):
+        return None
+    if state.handoff is None or state.reply is not None or (state.pending_says and not state.assistant_muted):
+        return None
+    return None if state.false_interruption is not None and state.caller.holds_turn else state.now_ms
+
+
+def _has_time_left(state: State, plan: Plan) -> bool:
+    """Return True if the call has not reached `maxDurationSeconds`."""
     return state.now_ms < state.started_ms + plan.max_duration_ms
 
 
-def take_over(state: State) -> Change:
-    """It begins as an assistant begins a call, unless the caller has said something that it is to answer."""
+def _hand_over(state: State, _plan: Plan) -> Change:
+    """Switch to the new assistant; it greets, unless the caller has said something that it has to answer."""
     handoff = state.handoff
-    if handoff is None:  # due has just seen it
+    if handoff is None:  # _due has checked it
         raise AssertionError
     unanswered = state.closing is not None and state.closing.unanswered
     state = replace(
@@ -38,43 +64,30 @@ def take_over(state: State) -> Change:
         handoff=None,
         closing=None,
         plan=handoff.plan,
-        alarm=None,
-        ending=None,
-        rounds=0,
-        history=in_context(state.history, handoff),
-        quiet_ms=state.now_ms,
-        hooks=(),
+        false_interruption=None,
+        end_call_reason=None,
+        tool_rounds=0,
+        history=history_for(state.history, handoff),
+        idle_since_ms=state.now_ms,
+        hook_counts=(),
     )
-    commands: list[Command] = [TakeOver(handoff.successor), Decide("handed over", "another assistant takes over")]
+    commands: list[Command] = [
+        SwitchAssistant(handoff.successor),
+        Decide("handoff", "another assistant takes the call"),
+    ]
     if unanswered and any(entry.role == "user" for entry in state.history):
-        return replace(state, owed=True), commands
+        return replace(state, response_pending=True), commands
     if state.caller.said or state.assistant_muted:
         return state, commands
     state, greeting = greet(state, handoff.plan)
     return state, [*commands, *greeting]
 
 
-def greet(state: State, plan: Plan) -> Change:
-    """How an assistant begins: by its first message, by what its model says, or by waiting."""
-    match plan.first_message_mode:
-        case "assistant-speaks-first" if plan.first_message:
-            return lifecycle.begin(state, "first", plan.first_message, interruptible=plan.first_message_interruptible)
-        case "assistant-waits-for-user":
-            return state, []
-        case _:
-            return lifecycle.begin(state, "model", interruptible=plan.first_message_interruptible)
-
-
-def in_context(history: tuple[Remember, ...], handoff: HandedOff) -> tuple[Remember, ...]:
-    """What the new assistant is told of the conversation. A tool's result goes only where its call goes."""
-    match handoff.context:
-        case "none":
-            return ()
-        case "lastNMessages":
-            kept = history[-handoff.most :] if handoff.most else ()
-        case "userAndAssistantMessages":
-            kept = tuple(m for m in history if m.role in ("user", "assistant") and m.text)
-        case _:  # all
-            return history
-    calls = {called.id for m in kept for called in m.tool_calls}
-    return tuple(m for m in kept if m.tool_call_id is None or m.tool_call_id in calls)
+HANDOFF = Item(
+    "handoff",
+    "Due when a handoff was requested, nothing is left to be said and no interruption is open: another assistant takes"
+    " the call, also one that is ending while the caller is still there.",
+    _due,
+    _hand_over,
+    closing=True,
+)

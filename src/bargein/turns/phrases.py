@@ -1,4 +1,4 @@
-"""Words: how they are compared and counted, and the phrases that always or never interrupt."""
+"""Words: how they are compared and counted, and how phrases are found among them."""
 
 import re
 from functools import lru_cache
@@ -9,25 +9,25 @@ _WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
 _NOT_SPOKEN = re.compile(r"[^\w\s]|_")
 
 
-def words_with_ends(text: str) -> list[tuple[int, int]]:
-    """Start and end offsets of each word of `text`, punctuation included."""
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and end offsets of each word of `text`, punctuation included."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
 def count_words(text: str) -> int:
-    """How many words Vapi would count."""
-    return sum(1 for start, end in words_with_ends(text) if normalise(text[start:end]))
+    """Count words as Vapi does; punctuation alone is not a word."""
+    return sum(1 for start, end in word_spans(text) if normalise(text[start:end]))
 
 
 @lru_cache(maxsize=4096)
 def normalise(text: str) -> tuple[str, ...]:
-    """The words of a phrase, in lower case and without punctuation: "Don't, uh-huh!" gives ("dont", "uh", "huh")."""
+    """Split into words, in lower case and without punctuation: "Don't, uh-huh!" gives ("dont", "uh", "huh")."""
     text = text.lower().replace("'", "").replace("\u2019", "")
     return tuple(m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(" ", text)))
 
 
 def find_phrase(text: str, phrases: tuple[str, ...]) -> str | None:
-    """The first of `phrases` that occurs in `text` as whole words, or None."""
+    """Return the first of `phrases` that occurs in `text` as whole words, or None."""
     said = normalise(text)
     for phrase in phrases:
         sought = normalise(phrase)
@@ -36,8 +36,8 @@ def find_phrase(text: str, phrases: tuple[str, ...]) -> str | None:
     return None
 
 
-def is_made_of(text: str, phrases: tuple[str, ...]) -> bool:
-    """Whether `text` is nothing but one or more of `phrases`, one after the other ("yeah, okay")."""
+def consists_of(text: str, phrases: tuple[str, ...]) -> bool:
+    """Return True if `text` is one or more of `phrases`, one after the other, and nothing else ("yeah, okay")."""
     said = normalise(text)
     if not said:
         return False
@@ -50,8 +50,8 @@ def is_made_of(text: str, phrases: tuple[str, ...]) -> bool:
     return reachable[-1]
 
 
-def begins_one_of(text: str, phrases: tuple[str, ...]) -> bool:
-    """Whether `text` may yet become one of `phrases`: it is the beginning of one, and not all of it ("I", "got")."""
+def begins_phrase(text: str, phrases: tuple[str, ...]) -> bool:
+    """Return True if `text` is the beginning of one of `phrases`, but not all of it ("I", "got")."""
     said = normalise(text)
     wanted = map(normalise, phrases)
     return bool(said) and any(len(p) > len(said) and p[: len(said)] == said for p in wanted)

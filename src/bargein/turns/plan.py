@@ -1,4 +1,4 @@
-"""The rules a call runs by, compiled once from the assistant. Defaults are Vapi's where Vapi has the field."""
+"""The plan of a call: its rules, compiled once from the assistant. Defaults are Vapi's where Vapi has the field."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
@@ -31,11 +31,11 @@ class Rule:
     """One of `startSpeakingPlan.customEndpointingRules`.
 
     Attributes:
-        assistant: pattern for the assistant's last message; None: not looked at.
-        customer: pattern for what the caller has said; None: not looked at.
-        assistant_flags: of JavaScript's flags, those that mean something here: i, m, s.
+        assistant: regular expression for the assistant's last message; None: any.
+        customer: regular expression for the words of the caller's turn; None: any.
+        assistant_flags: JavaScript's flags i, m and s for `assistant`.
         customer_flags: the same for `customer`.
-        timeout_ms: how long to wait when the patterns match.
+        timeout_ms: how long to wait if both match (`timeoutSeconds`).
     """
 
     assistant: str | None = None
@@ -47,55 +47,57 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything the engine is told before the call begins.
+    """All rules of the engine that depend on the assistant.
 
     Attributes:
-        num_words: `stopSpeakingPlan.numWords`; 0: the voice alone decides, or a word, whichever is first.
+        num_words: `stopSpeakingPlan.numWords`; 0: `voice_ms` of voice or any word interrupts.
         voice_ms: `stopSpeakingPlan.voiceSeconds`.
-        by_evidence: the assistant gives neither `numWords` nor `voiceSeconds`, so evidence decides
+        adaptive_interruption: the assistant gives neither `numWords` nor `voiceSeconds`, so growing evidence decides
             (`bargein.turns.interruption.evidence`).
-        ease_ms: how long a voice must be silent for a ducked reply to come back.
+        unduck_after_ms: how long a voice must be silent for a ducked reply to come back to its full level.
         backoff_ms: `stopSpeakingPlan.backoffSeconds`: no assistant audio for this long after an interruption.
-        acknowledgement_phrases: never interrupt.
-        interruption_phrases: always interrupt.
-        wait_ms: `startSpeakingPlan.waitSeconds`: no assistant audio for this long after the caller's turn is over.
+        acknowledgement_phrases: `stopSpeakingPlan.acknowledgementPhrases`: they never interrupt.
+        interruption_phrases: `stopSpeakingPlan.interruptionPhrases`: they always interrupt.
+        wait_ms: `startSpeakingPlan.waitSeconds`: no assistant audio for this long after the end of the turn.
         on_punctuation_ms: `transcriptionEndpointingPlan.onPunctuationSeconds`.
         on_no_punctuation_ms: `transcriptionEndpointingPlan.onNoPunctuationSeconds`.
         on_number_ms: `transcriptionEndpointingPlan.onNumberSeconds`.
-        by_judgement: the assistant does not say when a turn is over, so each pause is judged
+        adaptive_endpointing: the assistant does not say when a turn is over, so each pause is judged
             (`bargein.turns.endpointing.end_of_turn`).
-        cut_risk: how likely that may be to cut the caller off, pause by pause, from 0 to 1.
-        least_pause_ms: no judged pause is shorter than this.
-        longest_pause_ms: nor longer, whatever it is taken for.
-        judged_wait_ms: what then stands for `wait_ms`: the pause that was waited for has been long enough.
-        drafts: whether the model is asked before it is certain that the turn is over
+        max_cutoff_risk: the greatest probability of cutting the caller off in a judged pause, from 0 to 1.
+        min_pause_ms: the shortest judged pause.
+        max_pause_ms: the longest judged pause.
+        adaptive_wait_ms: replaces `wait_ms` after a judged pause, which was long enough already.
+        preemptive: the model is asked before it is certain that the turn is over
             (`bargein.turns.endpointing.preemptive`).
-        wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing. Its x is the judge's, or the
-            words' where nobody judges; it decides unless `by_judgement` does.
-        ask_ms: how long an endpointing model of the owner's may take to say how long to wait; None: there is none.
-        rules: `customEndpointingRules`, in order; the first that matches counts.
+        wait_function: `smartEndpointingPlan.waitFunction`; None: no smart endpointing. Its x comes from the end-of-turn
+            detector, or from the words without one. It does not apply where `adaptive_endpointing` does.
+        endpointing_timeout_ms: how long the owner's endpointing model may take to answer
+            (`smartEndpointingPlan` with provider `custom-endpointing-model`); None: there is none.
+        rules: `startSpeakingPlan.customEndpointingRules`, in order; the first that matches counts.
         first_message: `firstMessage`.
         first_message_mode: `firstMessageMode`.
         first_message_interruptible: `firstMessageInterruptionsEnabled`.
-        remember_model_output: `modelOutputInMessagesEnabled`: history holds all the model put out, heard or not.
+        remember_model_output: `modelOutputInMessagesEnabled`: the history holds the whole model output, heard or not.
         end_call_phrases: `endCallPhrases`: the call ends once the assistant has said one.
         max_duration_ms: `maxDurationSeconds`.
         silence_timeout_ms: `silenceTimeoutSeconds`: the call ends when nobody has said anything for this long.
         hooks: `hooks`, and `messagePlan.idleMessages`.
-        silence_hang_ms: how long the caller must be silent for `speech-update` to say stopped.
-        words_grace_ms: how long after the voice stopped its words may still come.
-        alarm_grace_ms: the same where evidence has cut a reply: with no word by then it was a false alarm.
-        stuck_voice_ms: a voice that brings no new words for this long is background, not a caller who holds the floor.
-        hang_ms: a reply that shows no sign of life for this long is reported by `hang`.
-        stall_ms: and for this long, ends the call.
-        model_failed_reason: the `endedReason` when it was the model that stalled.
-        voice_failed_reason: the `endedReason` when it was the voice.
+        speech_stopped_ms: how long the caller must be silent for `speech-update` to say stopped.
+        transcript_timeout_ms: how long after the end of a voice its words may still come.
+        false_interruption_timeout_ms: the same after an interruption by evidence: without a word by then it was a false
+            interruption.
+        background_voice_ms: a voice that brings no new words for this long is background noise.
+        hang_ms: a reply without progress for this long is reported by `hang`.
+        stall_ms: a reply without progress for this long ends the call.
+        model_failed_reason: the `endedReason` when the model has stalled.
+        voice_failed_reason: the `endedReason` when the voice has stalled.
     """
 
     num_words: int = 0
     voice_ms: int = 200
-    by_evidence: bool = False
-    ease_ms: int = 250
+    adaptive_interruption: bool = False
+    unduck_after_ms: int = 250
     backoff_ms: int = 1000
     acknowledgement_phrases: tuple[str, ...] = ACKNOWLEDGEMENT_PHRASES
     interruption_phrases: tuple[str, ...] = INTERRUPTION_PHRASES
@@ -103,14 +105,14 @@ class Plan:
     on_punctuation_ms: int = 100
     on_no_punctuation_ms: int = 1500
     on_number_ms: int = 500
-    by_judgement: bool = False
-    cut_risk: float = 0.3
-    least_pause_ms: int = 400
-    longest_pause_ms: int = 2000
-    judged_wait_ms: int = 0
-    drafts: bool = False
+    adaptive_endpointing: bool = False
+    max_cutoff_risk: float = 0.3
+    min_pause_ms: int = 400
+    max_pause_ms: int = 2000
+    adaptive_wait_ms: int = 0
+    preemptive: bool = False
     wait_function: str | None = None
-    ask_ms: int | None = None
+    endpointing_timeout_ms: int | None = None
     rules: tuple[Rule, ...] = ()
     first_message: str | None = None
     first_message_mode: FirstMessageMode = "assistant-speaks-first"
@@ -120,10 +122,10 @@ class Plan:
     max_duration_ms: int = 600_000
     silence_timeout_ms: int = 30_000
     hooks: tuple[Hook, ...] = ()
-    silence_hang_ms: int = 300
-    words_grace_ms: int = 1200
-    alarm_grace_ms: int = 450
-    stuck_voice_ms: int = 5000
+    speech_stopped_ms: int = 300
+    transcript_timeout_ms: int = 1200
+    false_interruption_timeout_ms: int = 450
+    background_voice_ms: int = 5000
     hang_ms: int = 4000
     stall_ms: int = 30_000
     model_failed_reason: str = "pipeline-error-vapi-llm-failed"
@@ -131,19 +133,19 @@ class Plan:
 
     @property
     def judges_pauses(self) -> bool:
-        """Whether pauses are judged: where `by_judgement` decides, or a wait function wants to know how likely."""
-        return self.by_judgement or self.wait_function is not None
+        """Return True if pauses are judged, for adaptive endpointing or as the x of a wait function."""
+        return self.adaptive_endpointing or self.wait_function is not None
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as JSON values, for the head of a journal."""
+        """Return the plan as JSON values, for the head of a journal."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Plan":
-        """The inverse of `to_json`; a field this version does not know is an error.
+        """Read a plan from the values of `to_json`.
 
         Raises:
-            ValueError: an unknown field.
+            ValueError: a field is unknown.
         """
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(data) - known):

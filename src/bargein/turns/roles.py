@@ -1,4 +1,4 @@
-"""Who says something in a conversation, as chat models have it."""
+"""The roles of a conversation's messages, as chat models have them."""
 
 from typing import Literal
 

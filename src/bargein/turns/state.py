@@ -1,68 +1,32 @@
-"""Where a call stands. Frozen values: every change makes a new one."""
+"""The state of a call, as frozen values: every change makes a new one."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from bargein.turns.commands import Remember
-from bargein.turns.events import (
-    HandedOff,
-    InterruptionJudged,
-    ReplyEnded,
-    ReplyFailed,
-    ReplyToken,
-    SpeechQueued,
-    SpeechRequested,
-    Staged,
-    TimedWord,
-    ToolsCalled,
-)
-from bargein.turns.hooks.plan import HookOn
+from bargein.turns.commands import Command, Remember
+from bargein.turns.events import DelayMessage, HandoffRequested, InterruptionJudged
 from bargein.turns.plan import Plan
-from bargein.turns.roles import Role
-
-ReplyKind = Literal["model", "resumed", "first", "say"]
-"""Asked of the model; the unheard rest of a reply that a false alarm cut; the first message; a `say`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saying:
-    """Something that is to be said as it stands.
-
-    Attributes:
-        ends: the `endedReason` with which the call ends once it has been heard.
-        starts: the tool call that runs once it has been heard.
-        about: the tool call that it has to do with, and that has not answered yet.
-        of_turn: the reply that called that tool.
-        stale: it is not said any more once the tool has answered.
-        prompt: the model is asked what to say, and sees this after the history.
-        by: the hook that says it.
-    """
-
-    text: str
-    interruptible: bool = True
-    ends: str | None = None
-    starts: str | None = None
-    about: str | None = None
-    of_turn: str | None = None
-    stale: bool = False
-    prompt: tuple[tuple[Role, str], ...] = ()
-    by: HookOn | None = None
+from bargein.turns.replies.reply import FalseInterruption, PendingSay, PreemptiveReply, Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool call that somebody waits for, or that still runs.
+    """A tool call that runs, waits to run, or whose result the model has not seen.
 
     Attributes:
-        turn_id: the reply that called it.
-        status: waiting for its start message to be heard; running; done, but the model has not been told.
-        is_async: nobody waits for it.
-        run_ms: since when it runs.
-        delayed: what is still to be said while it runs.
-        same_as: another reply had called the same with the same arguments before: this one runs not, and gets its
-            result.
-        hook: a hook has called it, and no reply: the model is not asked.
-        answer: the model is to be asked once all the tools that the reply waits for are done.
+        call_id: id of the tool call, unique within the call.
+        turn_id: the reply (or the hook's command) that called it.
+        name: the function's name.
+        arguments: JSON text, as the model wrote it.
+        status: `waiting` for its start message to be heard; `running`; `done`, but the model has not seen the result.
+        timeout_ms: it is given up after so long.
+        is_async: the assistant does not wait for it.
+        started_ms: when it began to run.
+        delayed: the messages that are still to be said while it runs.
+        duplicate_of: id of a running tool call of another reply with the same name and arguments: this one does not
+            run and gets that one's result.
+        by_hook: a hook called it: the model is not asked to answer its result.
+        needs_response: the model is asked to answer once all awaited tools of the reply are done.
     """
 
     call_id: str
@@ -72,225 +36,124 @@ class Tool:
     status: Literal["waiting", "running", "done"]
     timeout_ms: int
     is_async: bool = False
-    run_ms: int = 0
-    delayed: tuple[Staged, ...] = ()
-    same_as: str | None = None
-    hook: bool = False
-    answer: bool = False
+    started_ms: int = 0
+    delayed: tuple[DelayMessage, ...] = ()
+    duplicate_of: str | None = None
+    by_hook: bool = False
+    needs_response: bool = False
 
     @property
     def awaited(self) -> bool:
-        """Whether the assistant waits for it."""
+        """Return True if the assistant waits for it."""
         return not self.is_async and self.status != "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A piece of a reply's text, and the audio that says it.
-
-    Attributes:
-        char_start: where `text` begins in the reply's text.
-        start_ms: where its audio begins in the reply's audio.
-        audio_ms: how much audio of it is queued so far.
-        words: its words' timings, as far as they are known.
-        done: all its audio is queued.
-        told: how many of its characters the last assistant `transcript` held; -1: its final has been sent.
-    """
-
-    char_start: int
-    text: str
-    start_ms: int
-    audio_ms: int = 0
-    words: tuple[TimedWord, ...] = ()
-    done: bool = False
-    told: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What the assistant is about to say, is saying, or has just been saying. There is at most one.
-
-    Attributes:
-        turn: Vapi's `turn`, once it is audible.
-        text: all of its text so far.
-        interruptible: whether the caller's speech may cut it.
-        ends: the `endedReason` with which the call ends once it has been heard.
-        starts: the tool call that runs once it has been heard.
-        called: it has called tools, so the model is through with it.
-        gate_ms: it may not sound before this.
-        begun_ms: when it was asked for.
-        alive_ms: when it last showed a sign of life.
-        audible_ms: when it began to sound; None: not yet.
-        told_client: a `model-output` of it was sent.
-        words_told: the last `wordsSpoken` that was sent.
-        ended: model and voice are through.
-        drained: everything queued has been played.
-        hang_sent: `hang` has been reported for the silence it is in.
-        ducked: it sounds at a lower level now.
-        by: the hook that says it.
-        overtook: it began to sound while the caller went on, and that has been told to the hooks.
-    """
-
-    turn_id: str
-    kind: ReplyKind
-    begun_ms: int
-    alive_ms: int
-    gate_ms: int
-    interruptible: bool = True
-    ends: str | None = None
-    starts: str | None = None
-    called: bool = False
-    turn: int = -1
-    text: str = ""
-    segments: tuple[Segment, ...] = ()
-    audible_ms: int | None = None
-    played_ms: int = 0
-    told_client: bool = False
-    words_told: int = -1
-    ended: bool = False
-    drained: bool = False
-    hang_sent: bool = False
-    ducked: bool = False
-    by: HookOn | None = None
-    overtook: bool = False
-
-    @property
-    def by_model(self) -> bool:
-        """Whether a model made it, so that it has `model-output` and its `turnId` is known to clients."""
-        return self.kind in ("model", "resumed")
-
-    @property
-    def audio_ms(self) -> int:
-        """How much audio of it is queued so far."""
-        return sum(s.audio_ms for s in self.segments)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """What the person on the other side is doing.
+    """The caller's voice and words.
 
     Attributes:
         voiced: the detector hears a voice now.
         onset_ms: where the running (or last) run of voice began; short dips do not end a run.
-        rising_ms: since when the detector leaned towards that voice: its length counts from there.
+        rising_ms: when the detector's probability for that run began to rise: the run's length counts from there.
         offset_ms: where the voice last fell silent.
-        fired: this run has cut a reply already, and may not cut another by its length alone.
-        stuck: this run brings no words: background, which holds no floor.
-        judged: what the sound of this run said last; None: nothing yet.
-        eased: the reply was ducked for this run and has come back: it is not ducked for it again.
+        has_interrupted: this run has cut a reply, and must not cut another by its length alone.
+        background: this run brings no words: it is background noise and does not count as the caller's turn.
+        judged: the latest judgement of this run's sound; None: none yet.
+        unducked: a reply was ducked for this run and has come back: it is not ducked for it again.
         speaking_turn: the turn for which `speech-update` has said started, and not yet stopped.
         turn: Vapi's `turn` of the caller's open turn; None: no turn is open.
         began_ms: where that turn began.
-        awaiting: there was a voice, and its words have not all come.
-        settled: the closed utterances of the open turn.
+        awaiting_transcript: there was a voice, and its words have not all come.
+        final_text: the closed utterances of the open turn.
         utterance: the text of the latest utterance.
-        utterance_closed: its final has come.
-        committed_words: its partial was answered before its final came: how many words that partial had.
-        words_at_ms: when words last came that were new.
-        answered_ms: where the voice had last fallen silent when the turn before the open one was answered, or dropped.
-        drafts: how many answers to the open turn were begun before it was over.
-        drafted_ms: the pause in which the last of them was begun.
+        utterance_final: its final transcript has come.
+        committed_words: how many words a partial had that was answered before its final came; 0: none.
+        words_at_ms: when new words last came.
+        answered_ms: where the voice had fallen silent when the previous turn was answered or dropped.
+        preemptive_count: how many preemptive replies the open turn has had.
+        preemptive_offset_ms: the pause in which the last of them was requested.
     """
 
     voiced: bool = False
     onset_ms: int = 0
     rising_ms: int = 0
     offset_ms: int = 0
-    fired: bool = False
-    stuck: bool = False
+    has_interrupted: bool = False
+    background: bool = False
     judged: InterruptionJudged | None = None
-    eased: bool = False
+    unducked: bool = False
     speaking_turn: int | None = None
     turn: int | None = None
     began_ms: int = 0
-    awaiting: bool = False
-    settled: str = ""
+    awaiting_transcript: bool = False
+    final_text: str = ""
     utterance: str = ""
-    utterance_closed: bool = False
+    utterance_final: bool = False
     committed_words: int = 0
     words_at_ms: int = 0
     answered_ms: int = 0
-    drafts: int = 0
-    drafted_ms: int | None = None
+    preemptive_count: int = 0
+    preemptive_offset_ms: int | None = None
 
     @property
     def said(self) -> str:
-        """All the words of the open turn."""
-        return " ".join(filter(None, (self.settled, self.utterance)))
+        """All words of the open turn."""
+        return " ".join(filter(None, (self.final_text, self.utterance)))
 
     @property
-    def holds_floor(self) -> bool:
-        """Whether the assistant would talk over the caller if it began now."""
-        return (self.voiced and not self.stuck) or self.awaiting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FalseInterruption:
-    """A reply was cut; the words that follow, or their absence, will tell whether that was right.
-
-    While it stands no other reply has begun.
-
-    Attributes:
-        kind: what the recovery would be.
-        asks: the reply was a question, so that even a "yes" answers it.
-        rest: what was not heard of it; None: the model had not finished, so it is asked again.
-        ends: as it was.
-        starts: as it was.
-        floor_ms: until when the assistant had to be silent anyhow.
-    """
-
-    turn_id: str
-    kind: ReplyKind
-    asks: bool
-    rest: str | None
-    ends: str | None
-    starts: str | None
-    floor_ms: int
+    def holds_turn(self) -> bool:
+        """Return True if the caller is speaking, or the words of what was spoken have not come."""
+        return (self.voiced and not self.background) or self.awaiting_transcript
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
+class HookCount:
     """How often a hook has triggered.
 
     Attributes:
-        hook: which, in the plan.
-        count: since its count was set back.
+        hook: its index in `Plan.hooks`.
+        count: since its count was last reset (`triggerResetMode`).
         total: in the whole call.
-        at_ms: when it last did.
-        again: it did in this silence of the caller's, or in this wait for the model.
+        at_ms: when it last triggered.
+        fired_in_wait: it has triggered in this silence of the caller, or in this wait for the model.
     """
 
     hook: int
     count: int = 0
     total: int = 0
     at_ms: int = 0
-    again: bool = False
+    fired_in_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The call ends with this `endedReason` once its hooks are done, and at `until_ms` in any case.
+    """A call that is ending while its `call.ending` hooks run.
 
-    `present` tells whether somebody is there who may be told something, `unanswered` whether it was the caller who
-    spoke last.
+    Attributes:
+        reason: the `endedReason`.
+        detail: more about it, without secrets.
+        until_ms: the call ends at this time at the latest.
+        caller_present: the caller is still there and can be told something.
+        unanswered: the caller spoke last.
     """
 
     reason: str
     detail: str
     until_ms: int
-    present: bool
+    caller_present: bool
     unanswered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What somebody's own endpointing model was asked last: whether the caller has finished.
+class EndpointingRequest:
+    """The last request to the owner's endpointing model: has the caller finished?
 
     Attributes:
-        number: tells it from the questions before it.
-        said: the words of the turn when it was asked.
+        number: counts the requests.
+        said: the words of the turn when it was sent.
         offset_ms: where the voice had fallen silent.
-        asked_ms: when it was asked.
+        asked_ms: when it was sent.
         answered: the answer has come, or it is known that none will.
         pause_ms: the answer: how long to wait after the voice; None: there is none.
     """
@@ -304,16 +167,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """What was asked last about a pause of the caller's: whether the turn is over.
+class PauseJudgement:
+    """The last pause that was sent to the end-of-turn detector: is the turn over?
 
     Attributes:
-        number: tells it from the judgements before it.
-        said: the words of the turn when it was asked for.
+        number: counts the judgements.
+        said: the words of the turn when it was requested.
         offset_ms: where the voice had fallen silent.
-        asked_ms: when it was asked for.
-        answered: it has come, or it is known that none will.
-        done: the probability that the turn is over; None: there is none.
+        asked_ms: when it was requested.
+        answered: the answer has come, or it is known that none will.
+        probability: that the turn is over; None: there is no answer.
     """
 
     number: int
@@ -321,53 +184,43 @@ class Judgement:
     offset_ms: int
     asked_ms: int
     answered: bool = False
-    done: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreemptiveReply:
-    """An answer that is being made before the turn is certainly over. Nobody has been told of it.
-
-    Attributes:
-        said: the words that it answers, without what does not matter.
-        history: the conversation that the model was given.
-        events: what came of it so far, in order.
-    """
-
-    turn_id: str
-    said: tuple[str, ...]
-    history: tuple[Remember, ...]
-    events: tuple[ReplyToken | ToolsCalled | SpeechRequested | SpeechQueued | ReplyEnded | ReplyFailed, ...] = ()
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A call, between two events.
+    """The state of a call between two events.
 
     Attributes:
         call_id: Vapi's id of the call, a UUID; turn ids are made from it.
-        now_ms: the latest time any event carried.
-        phase: new until `CallStarted`, ended after `EndCall`.
+        now_ms: the latest time that any event carried.
+        started_ms: when the call began.
+        phase: `new` until `CallStarted`, `ended` after `EndCall`.
         history: the conversation so far, as it was heard.
-        sayings: what is to be said once the floor is free.
-        owed: the assistant should speak as soon as it may, without waiting for the caller.
-        floor_ms: no assistant audio before this (`backoffSeconds`).
-        quiet_ms: since when nobody has been doing anything (`silenceTimeoutSeconds`).
-        called: the ids of all tool calls there have been.
-        tools: the tool calls in flight.
-        question: what an endpointing model of the owner's was asked last.
-        judgement: the last pause that was to be judged.
-        draft: an answer that may be thrown away again.
-        rounds: how often the model has been asked because of tools since the caller last spoke.
-        handoff: who takes over once what is being said has been heard.
-        plan: what the call goes by since another assistant took over; None: none has.
-        ending: the call ends with this `endedReason` when nothing more is to be said.
-        hooks: those that have triggered.
-        silence_ms: when the assistant was last through, or the caller last said something; None: neither ever was.
-        errands: the turns of the hook tools that have not been made out yet.
+        reply: the reply that is being generated or spoken.
+        caller: the caller's voice and words.
+        false_interruption: a cut reply that may have to be resumed.
+        pending_says: texts to be said, in order.
+        tool_call_ids: ids of all tool calls of the call.
+        tools: the tool calls whose results the model has not seen.
+        endpointing_request: the last request to the owner's endpointing model.
+        pause_judgement: the last pause that was sent to the end-of-turn detector.
+        preemptive: a reply that is generated before the turn is certainly over.
+        tool_rounds: how often the model was asked because of tool results since the caller last spoke.
+        end_call_reason: the call ends with this `endedReason` when nothing more is to be said.
+        handoff: the requested handoff, which happens once nothing more is to be said.
+        plan: the plan of the assistant that took over last; None: the call's first plan applies.
+        response_pending: the model is to be asked as soon as possible, without waiting for the caller.
+        backoff_until_ms: no assistant audio before this time (`backoffSeconds`).
+        idle_since_ms: when the last activity of either side ended (`silenceTimeoutSeconds`).
+        assistant_muted: the assistant was muted by a control message.
+        customer_muted: the caller was muted by a control message.
+        hook_counts: the hooks that have triggered.
+        silent_since_ms: when the assistant last finished speaking or the caller last said something; None: never.
+        pending_hook_tools: turn ids of the hook tools that `HookToolCalled` has not answered.
         closing: the call is ending.
-        replies: how many replies have been begun.
-        turns: how many turns the conversation has had.
+        reply_count: how many replies have been requested.
+        turn_count: how many turns the conversation has had.
     """
 
     call_id: str
@@ -377,40 +230,44 @@ class State:
     history: tuple[Remember, ...] = ()
     reply: Reply | None = None
     caller: Caller = Caller()
-    alarm: FalseInterruption | None = None
-    sayings: tuple[Saying, ...] = ()
-    called: frozenset[str] = frozenset()
+    false_interruption: FalseInterruption | None = None
+    pending_says: tuple[PendingSay, ...] = ()
+    tool_call_ids: frozenset[str] = frozenset()
     tools: tuple[Tool, ...] = ()
-    question: Question | None = None
-    judgement: Judgement | None = None
-    draft: PreemptiveReply | None = None
-    rounds: int = 0
-    ending: str | None = None
-    handoff: HandedOff | None = None
+    endpointing_request: EndpointingRequest | None = None
+    pause_judgement: PauseJudgement | None = None
+    preemptive: PreemptiveReply | None = None
+    tool_rounds: int = 0
+    end_call_reason: str | None = None
+    handoff: HandoffRequested | None = None
     plan: Plan | None = None
-    owed: bool = False
-    floor_ms: int = 0
-    quiet_ms: int = 0
+    response_pending: bool = False
+    backoff_until_ms: int = 0
+    idle_since_ms: int = 0
     assistant_muted: bool = False
     customer_muted: bool = False
-    hooks: tuple[Fired, ...] = ()
-    silence_ms: int | None = None
-    errands: tuple[str, ...] = ()
+    hook_counts: tuple[HookCount, ...] = ()
+    silent_since_ms: int | None = None
+    pending_hook_tools: tuple[str, ...] = ()
     closing: Closing | None = None
-    replies: int = 0
-    turns: int = 0
+    reply_count: int = 0
+    turn_count: int = 0
 
     @property
-    def turn_id(self) -> str:
+    def next_turn_id(self) -> str:
         """The id of the next reply: unique, shaped as a UUID, and the same when the call is replayed."""
-        return f"{self.call_id[:24]}{self.replies:012x}"
+        return f"{self.call_id[:24]}{self.reply_count:012x}"
 
     @property
     def may_speak(self) -> bool:
-        """Whether the assistant may say something."""
-        return not self.assistant_muted and (self.closing is None or self.closing.present)
+        """Return True if the assistant may say something."""
+        return not self.assistant_muted and (self.closing is None or self.closing.caller_present)
 
     @property
     def last_assistant_text(self) -> str:
-        """What the assistant was last heard to say."""
+        """The last text of the assistant that was heard."""
         return next((m.text for m in reversed(self.history) if m.role == "assistant" and m.text), "")
+
+
+Change = tuple[State, list[Command]]
+"""The next state and the commands that lead to it, in order."""

@@ -94,7 +94,7 @@ class ClientControls:
             if not to_phone:
                 await self._transfers.hand_over(destination)
                 return
-            while context.state.reply is not None or context.state.sayings:
+            while context.state.reply is not None or context.state.pending_says:
                 await context.next_step()
             await self._transfers.transfer(destination)
             context.post(HangUp(int(context.now_ms()), FORWARDED))

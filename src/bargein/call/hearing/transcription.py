@@ -6,7 +6,7 @@ import structlog
 from bargein.call.context import CallContext
 from bargein.call.hearing.audio_input import AudioInput
 from bargein.ports import ProviderError, Transcriber, TranscriberStream
-from bargein.turns.events import Fail
+from bargein.turns.events import CallFailed
 
 _log = structlog.get_logger("bargein.call")
 
@@ -35,7 +35,7 @@ class Transcription:
                 reason, detail = await _ended(self._audio_input.transcription, self._context.setup.call_id)
                 self.over = True
                 if reason is not None:
-                    self._context.post(Fail(int(self._context.now_ms()), reason, detail))
+                    self._context.post(CallFailed(int(self._context.now_ms()), reason, detail))
                 await anyio.sleep_forever()  # another assistant's transcriber may follow
 
     def switch_transcriber(self, transcriber: Transcriber) -> None:

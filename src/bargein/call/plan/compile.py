@@ -34,8 +34,8 @@ def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
     """Compile `startSpeakingPlan`, `stopSpeakingPlan` and what else of an assistant concerns turns.
 
     What the assistant leaves open keeps the engine's default, which is Vapi's; but an assistant that gives neither
-    `numWords` nor `voiceSeconds` leaves it to the evidence when it yields (`Plan.by_evidence`), and one whose
-    `startSpeakingPlan` does not say when a turn is over leaves that to the judge of pauses (`Plan.by_judgement`).
+    `numWords` nor `voiceSeconds` gets adaptive interruption (`Plan.adaptive_interruption`), and one whose
+    `startSpeakingPlan` does not say when a turn is over gets adaptive endpointing (`Plan.adaptive_endpointing`).
 
     Args:
         assistant: the assistant.
@@ -45,7 +45,7 @@ def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
         PlanError: a `waitFunction` that cannot be parsed.
     """
     plan = replace(
-        Plan(drafts=drafts),
+        Plan(preemptive=drafts),
         **_given(
             first_message=assistant.first_message,
             first_message_mode=assistant.first_message_mode,
@@ -55,7 +55,7 @@ def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
             max_duration_ms=_ms(assistant.max_duration_seconds),
             silence_timeout_ms=_ms(assistant.silence_timeout_seconds),
             num_words=assistant.num_words_to_interrupt_assistant,
-            by_evidence=assistant.num_words_to_interrupt_assistant is None,
+            adaptive_interruption=assistant.num_words_to_interrupt_assistant is None,
             model_failed_reason=f"pipeline-error-{assistant.model.provider}-llm-failed" if assistant.model else None,
             hooks=compile_hooks(assistant.model_dump(by_alias=True, exclude_none=True, mode="json")).hooks,
             voice_failed_reason=_voice_failed_reason(assistant),
@@ -76,7 +76,7 @@ def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:
         **_given(
             num_words=None if stop.num_words is None else int(stop.num_words),
             voice_ms=_ms(stop.voice_seconds),
-            by_evidence=None if stop.num_words is None and stop.voice_seconds is None else False,
+            adaptive_interruption=None if stop.num_words is None and stop.voice_seconds is None else False,
             backoff_ms=_ms(stop.backoff_seconds),
             acknowledgement_phrases=_tuple(stop.acknowledgement_phrases),
             interruption_phrases=_tuple(stop.interruption_phrases),
@@ -100,9 +100,9 @@ def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
             on_no_punctuation_ms=_ms(by_words.on_no_punctuation_seconds) if by_words else None,
             on_number_ms=_ms(by_words.on_number_seconds) if by_words else None,
             wait_function=_wait_function(start),
-            ask_ms=_ask_ms(start),
-            by_judgement=_by_judgement(start),
-            judged_wait_ms=_judged_wait_ms(start, plan),
+            endpointing_timeout_ms=_endpointing_timeout_ms(start),
+            adaptive_endpointing=_adaptive_endpointing(start),
+            adaptive_wait_ms=_judged_wait_ms(start, plan),
             rules=None if rules is None else tuple(_rule(rule) for rule in rules),
         ),
     )
@@ -121,7 +121,7 @@ def _judged_wait_ms(start: StartSpeakingPlan, plan: Plan) -> int:
     return 0 if _leaves_it_open(start) else plan.wait_ms
 
 
-def _by_judgement(start: StartSpeakingPlan) -> bool:
+def _adaptive_endpointing(start: StartSpeakingPlan) -> bool:
     """Whether our own model judges pauses: where it is left to us, and where the plan asks for the server's own."""
     smart = start.smart_endpointing_plan
     asked_for = isinstance(smart, VapiEndpointing) or (smart is None and start.smart_endpointing_enabled is True)
@@ -145,7 +145,7 @@ def _wait_function(start: StartSpeakingPlan) -> str | None:
     return None
 
 
-def _ask_ms(start: StartSpeakingPlan) -> int | None:
+def _endpointing_timeout_ms(start: StartSpeakingPlan) -> int | None:
     """How long the owner's endpointing model may take (`server.timeoutSeconds`); None where none is asked."""
     smart = start.smart_endpointing_plan
     if not isinstance(smart, CustomEndpointing):

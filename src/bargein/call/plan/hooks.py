@@ -90,9 +90,9 @@ def _hook(given: JsonObject, assistant: JsonObject, tools: list[JsonObject]) -> 
         return _timeout(options | _inline(inline), do, name)
     if on == "call.timeElapsed":
         seconds = _number(options, "seconds", None, least=0.0, most=_LONGEST_S)
-        return Hook(on="call.timeElapsed", do=do, name=name, after_ms=round(seconds * 1000), most=1)
+        return Hook(on="call.timeElapsed", do=do, name=name, after_ms=round(seconds * 1000), max_count=1)
     if on == "call.ending":
-        return Hook(on="call.ending", do=do, name=name, most=1, reasons=_reasons(given.get("filters")))
+        return Hook(on="call.ending", do=do, name=name, max_count=1, reasons=_reasons(given.get("filters")))
     if on == _LOW_CONFIDENCE:
         usual = _number(_object(assistant.get("transcriber")), "confidenceThreshold", _TRANSCRIBER_CONFIDENCE)
         most = _number(options, "confidenceMax", usual)
@@ -114,8 +114,8 @@ def _timeout(options: JsonObject, do: tuple[Action, ...], name: str) -> Hook:
         do=do,
         name=name,
         after_ms=round(seconds * 1000),
-        most=int(most),
-        resets=mode == "onUserSpeech",
+        max_count=int(most),
+        reset_on_speech=mode == "onUserSpeech",
     )
 
 
@@ -205,8 +205,8 @@ def _idle(plan: object) -> Hook | None:
         do=(Action(kind="say", texts=tuple(text[:_MOST_CHARS] for text in texts)),),
         name="messagePlan",
         after_ms=round(seconds * 1000),
-        most=int(most),
-        resets=given.get("idleMessageResetCountOnUserSpeechEnabled") is True,
+        max_count=int(most),
+        reset_on_speech=given.get("idleMessageResetCountOnUserSpeechEnabled") is True,
     )
 
 

@@ -72,7 +72,7 @@ def explain_event(event: events.Event) -> str | None:
             return f"  reply {_short(turn_id)} failed: {reason} ({detail})"
         case events.HangUp(_, reason):
             return f"  hung up: {reason}"
-        case events.Fail(_, reason, detail):
+        case events.CallFailed(_, reason, detail):
             return f"  failed: {reason} ({detail})"
         case _:
             return _about_tools(event)

@@ -1,7 +1,10 @@
-"""The journal: everything the engine was told, one JSON value a line, so that a call can be run again.
+"""The journal: every event that the engine was given, one JSON value a line, so that a call can be replayed.
 
-The first line is the head: what the call ran by. Each line after it is an event. It holds what was said, and no secret:
-no part of an assistant but its plans gets in.
+The first line is the head with the call's plan. Each line after it is an event: the name of its class and its fields.
+The journal holds what was said and no secret: no part of an assistant but its plans gets in.
+
+Version 2 has the present names of events, their fields and the plan's fields. Journals of version 1 are converted while
+they are read.
 """
 
 import json
@@ -12,31 +15,68 @@ from typing import Any, cast, get_args
 from bargein.errors import BargeinError
 from bargein.turns import Plan
 from bargein.turns.events import (
+    DelayMessage,
     Event,
-    HandedOff,
+    HandoffRequested,
     HookToolCalled,
     SpeechQueued,
-    Staged,
     TimedWord,
-    ToolAsked,
+    ToolCallRequest,
     ToolsCalled,
 )
 
-VERSION = 1
+VERSION = 2
 _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in get_args(Event)}
+
+_EVENTS_OF_1 = {
+    "Judged": "InterruptionJudged",
+    "Words": "TranscriptReceived",
+    "HandedOff": "HandoffRequested",
+    "Fail": "CallFailed",
+}
+"""Events by their names in version 1."""
+
+_FIELDS_OF_1 = {
+    "InterruptionJudged": {"floor": "probability"},
+    "TranscriptReceived": {"whole": "complete"},
+    "PauseJudged": {"done": "probability"},
+    "ToolReturned": {"tell": "system_message", "ends": "end_call_reason"},
+    "HandoffRequested": {"most": "max_messages"},
+}
+"""Fields of events by their names in version 1."""
+
+_PLAN_OF_1 = {
+    "by_evidence": "adaptive_interruption",
+    "ease_ms": "unduck_after_ms",
+    "by_judgement": "adaptive_endpointing",
+    "cut_risk": "max_cutoff_risk",
+    "least_pause_ms": "min_pause_ms",
+    "longest_pause_ms": "max_pause_ms",
+    "judged_wait_ms": "adaptive_wait_ms",
+    "drafts": "preemptive",
+    "ask_ms": "endpointing_timeout_ms",
+    "silence_hang_ms": "speech_stopped_ms",
+    "words_grace_ms": "transcript_timeout_ms",
+    "alarm_grace_ms": "false_interruption_timeout_ms",
+    "stuck_voice_ms": "background_voice_ms",
+}
+"""Fields of the plan by their names in version 1."""
+
+_HOOK_OF_1 = {"most": "max_count", "resets": "reset_on_speech"}
+"""Fields of the plan's hooks by their names in version 1."""
 
 
 class JournalError(BargeinError, ValueError):
-    """A line is not of a journal; the text says which."""
+    """A line does not belong to a journal; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a call ran by.
+    """The head of a journal.
 
     Attributes:
-        call_id: the call.
-        started_at: when its time began, ISO 8601.
+        call_id: the call's id.
+        started_at: when the call's time began, ISO 8601.
         plan: the engine's plan.
     """
 
@@ -46,7 +86,7 @@ class Head:
 
 
 def head_line(head: Head) -> str:
-    """The first line."""
+    """Return the first line of a journal."""
     value = {
         "journal": "bargein",
         "version": VERSION,
@@ -58,54 +98,58 @@ def head_line(head: Head) -> str:
 
 
 def event_line(event: Event) -> str:
-    """A line for an event."""
+    """Return the line of an event."""
     return json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False)
 
 
 def read(lines: Iterable[str]) -> tuple[Head, Iterator[Event]]:
-    """Read a journal: its head now, its events as they are taken.
+    """Read a journal: the head at once, the events while they are iterated.
 
     A last line that breaks off (the server was killed while it wrote) ends the journal.
 
     Raises:
-        JournalError: it is no journal of this version; also while the events are taken.
+        JournalError: it is no journal of a known version; also while the events are iterated.
     """
     numbered = iter(enumerate(lines, 1))
     _, first = next(numbered, (0, ""))
-    return _head(first), _events(numbered)
+    head, version = _head(first)
+    return head, _events(numbered, version)
 
 
-def _head(line: str) -> Head:
+def _head(line: str) -> tuple[Head, int]:
     try:
         value = json.loads(line)
-        kind, head = (value["journal"], value["version"]), (value["callId"], value["startedAt"], value["plan"])
-        plan = Plan.from_json(head[2]) if kind == ("bargein", VERSION) else None
-    except (ValueError, TypeError, KeyError) as error:
+        kind, version = value["journal"], value["version"]
+        known = kind == "bargein" and version in (1, VERSION)
+        plan = _plan_from_1(value["plan"]) if version == 1 else value["plan"]
+        head = Head(value["callId"], value["startedAt"], Plan.from_json(plan)) if known else None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise JournalError("line 1: this is no head of a journal") from error
-    if plan is None:
-        raise JournalError(f"this is no journal of version {VERSION}")
-    return Head(head[0], head[1], plan)
+    if head is None:
+        raise JournalError(f"this is no journal of version 1 to {VERSION}")
+    return head, version
 
 
-def _events(numbered: Iterator[tuple[int, str]]) -> Iterator[Event]:
+def _events(numbered: Iterator[tuple[int, str]], version: int) -> Iterator[Event]:
     for number, line in numbered:
         if not line.strip():
             continue
         if not line.endswith("\n"):
             return  # the last line was cut off while it was written
         try:
-            yield _event(json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
+            value = json.loads(line)
+            yield _event(_event_from_1(value) if version == 1 else value)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise JournalError(f"line {number}: this is no event") from error
 
 
 def _event(value: dict[str, Any]) -> Event:
     kind = _EVENTS[value.pop("event")]
-    if kind is HandedOff:
+    if kind is HandoffRequested:
         plan = Plan.from_json(value.pop("plan"))
-        return HandedOff(**value, plan=plan)
+        return HandoffRequested(**value, plan=plan)
     if kind is ToolsCalled or kind is HookToolCalled:
-        calls = tuple(_asked(call) for call in cast("list[dict[str, Any]]", value.pop("calls")))
+        calls = tuple(_request(call) for call in cast("list[dict[str, Any]]", value.pop("calls")))
         return kind(**value, calls=calls)
     if kind is SpeechQueued:
         words = cast("list[dict[str, int]]", value.pop("words"))
@@ -113,6 +157,25 @@ def _event(value: dict[str, Any]) -> Event:
     return kind(**value)
 
 
-def _asked(value: dict[str, Any]) -> ToolAsked:
-    delayed = tuple(Staged(**staged) for staged in value.pop("delayed"))
-    return ToolAsked(**value, delayed=delayed)
+def _request(value: dict[str, Any]) -> ToolCallRequest:
+    delayed = tuple(DelayMessage(**message) for message in value.pop("delayed"))
+    return ToolCallRequest(**value, delayed=delayed)
+
+
+def _plan_from_1(value: dict[str, Any]) -> dict[str, Any]:
+    plan = _renamed(value, _PLAN_OF_1)
+    if "hooks" in plan:
+        plan["hooks"] = [_renamed(hook, _HOOK_OF_1) for hook in plan["hooks"]]
+    return plan
+
+
+def _event_from_1(value: dict[str, Any]) -> dict[str, Any]:
+    name = _EVENTS_OF_1.get(value["event"], value["event"])
+    event = _renamed({**value, "event": name}, _FIELDS_OF_1.get(name, {}))
+    if "plan" in event:
+        event["plan"] = _plan_from_1(event["plan"])
+    return event
+
+
+def _renamed(value: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): content for key, content in value.items()}

@@ -47,7 +47,7 @@ _NAMES = {
 """By Vapi's names."""
 
 DECIDED = "decided "
-"""How a watcher is told what was decided about a voice over the assistant: `stopped`, `eased` or `ignored` follows."""
+"""Prefix of what a watcher gets when a voice over the assistant was decided on: `stopped`, `unducked` or `ignored`."""
 
 Watch = Callable[[str, TurnLatency | None], None]
 """Gets `turn` with its latencies, `assistant-interrupted`, `user-interrupted`, `resumed`, `draft-kept` and
@@ -114,7 +114,7 @@ class CallMetrics:
                 case told.Send(told.UserInterrupted()):
                     self.assistant_interrupted += 1
                     self._tell("assistant-interrupted")
-                case told.Decide("stopped" | "eased" | "ignored" as what):
+                case told.Decide("stopped" | "unducked" | "ignored" as what):
                     self._tell(f"{DECIDED}{what}")
                 case told.Decide("resumed"):
                     self.resumed += 1

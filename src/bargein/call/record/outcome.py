@@ -15,8 +15,8 @@ from bargein.call.record.journal import Head, read
 from bargein.call.record.metrics import CallMetrics
 from bargein.call.record.replay import replay
 from bargein.clock import iso_from_epoch_ms
-from bargein.turns.commands import Command, EndCall, Remember, TakeOver
-from bargein.turns.events import Event, HandedOff, ToolReturned
+from bargein.turns.commands import Command, EndCall, Remember, SwitchAssistant
+from bargein.turns.events import Event, HandoffRequested, ToolReturned
 from bargein.turns.state import State
 from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.base import JsonObject
@@ -58,7 +58,7 @@ class CallSummary:
             self.history = state.history
         self.metrics.apply(state.now_ms, event, commands)
         match event:
-            case HandedOff():
+            case HandoffRequested():
                 self._coming[event.successor] = _activation(event.name, event.assistant_id)
             case ToolReturned(variables=str(variables)):
                 self.variables |= json.loads(variables)
@@ -67,7 +67,7 @@ class CallSummary:
         for command in commands:
             if isinstance(command, EndCall):
                 self.ended = command
-            elif isinstance(command, TakeOver):
+            elif isinstance(command, SwitchAssistant):
                 self.taken.append(self._coming[command.successor])
 
     @property

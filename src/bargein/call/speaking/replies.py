@@ -76,7 +76,7 @@ class ReplyRunner:
     async def _reply(self, request: _Request) -> None:
         turn_id = request.turn_id
         state = self._context.state
-        if turn_id not in {one.turn_id for one in (state.reply, state.draft) if one is not None}:
+        if turn_id not in {one.turn_id for one in (state.reply, state.preemptive) if one is not None}:
             return  # it was over before it began
         with anyio.CancelScope() as scope:
             self._running[turn_id] = scope

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from bargein.ports import ToolCall, ToolResult
-from bargein.turns.events import Staged
+from bargein.turns.events import DelayMessage
 from bargein.wire.base import JsonObject
 
 MOST_TOOLS = 128
@@ -203,7 +203,7 @@ def _before_transfer(tool: JsonObject, arguments: JsonObject) -> Start | None:
     return Start(str(message).strip(), blocking=True)
 
 
-def delayed_of(tool: JsonObject, arguments: JsonObject, count: int) -> tuple[Staged, ...]:
+def delayed_of(tool: JsonObject, arguments: JsonObject, count: int) -> tuple[DelayMessage, ...]:
     """The `request-response-delayed` messages: those of one timing are variants, those of others come later."""
     if is_async(tool):
         return ()
@@ -212,12 +212,12 @@ def delayed_of(tool: JsonObject, arguments: JsonObject, count: int) -> tuple[Sta
         given: object = message.get("timingMilliseconds")
         by_time.setdefault(int(cast("float", given)) if _is_number(given) else 1000, []).append(message)
     texts = {at_ms: _text(_pick(variants, count) or {}) for at_ms, variants in by_time.items()}
-    return tuple(Staged(at_ms, text) for at_ms, text in sorted(texts.items()) if text)
+    return tuple(DelayMessage(at_ms, text) for at_ms, text in sorted(texts.items()) if text)
 
 
-def filler(count: int) -> Staged:
+def filler(count: int) -> DelayMessage:
     """What is said where the tool has no message for it."""
-    return Staged(FILLER_AFTER_MS, FILLERS[count % len(FILLERS)])
+    return DelayMessage(FILLER_AFTER_MS, FILLERS[count % len(FILLERS)])
 
 
 def end_of(tool: JsonObject, arguments: JsonObject, result: ToolResult, count: int) -> End:

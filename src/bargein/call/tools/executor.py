@@ -15,7 +15,7 @@ from bargein.call.tools.rejection import Render, rejected
 from bargein.call.tools.tool_runners import ToolRunners
 from bargein.ports import ToolCall, ToolResult, ToolRunner
 from bargein.turns.commands import Remember
-from bargein.turns.events import Event, HookToolCalled, Staged, ToolAsked, ToolReturned, ToolsCalled
+from bargein.turns.events import DelayMessage, Event, HookToolCalled, ToolCallRequest, ToolReturned, ToolsCalled
 from bargein.wire.base import JsonObject
 
 if TYPE_CHECKING:
@@ -125,14 +125,14 @@ class ToolExecutor:
 
     def ask_for_hook(self, turn_id: str, tool: JsonObject | None) -> None:
         """A hook calls a tool; None: there is no such tool."""
-        asked: tuple[ToolAsked, ...] = ()
+        asked: tuple[ToolCallRequest, ...] = ()
         if tool is not None:
             arguments = static_arguments(tool) if tool.get("type") in declarations.BUILTIN_TYPES else {}
             call = ToolCall(f"hook_{turn_id[-12:]}", declarations.name_of(tool), json.dumps(arguments))
             asked = (self._made_out(call, ToolDeclarations((tool,)), spoke=True),)
         self._post(HookToolCalled(self._at(), turn_id, asked))
 
-    def _made_out(self, call: ToolCall, box: ToolDeclarations, *, spoke: bool) -> ToolAsked:
+    def _made_out(self, call: ToolCall, box: ToolDeclarations, *, spoke: bool) -> ToolCallRequest:
         number = len(self._works)
         if not call.id or len(call.id) > _MOST_ID_CHARS or call.id in self._works:
             call = ToolCall(f"{call.id[: _MOST_ID_CHARS - 8]}_{number}", call.name, call.arguments)
@@ -141,7 +141,7 @@ class ToolExecutor:
         self._works[call.id] = work
         if work.refusal is None:
             self._tool_runners.take(work.runner, call.id)
-        asked = ToolAsked(call.id, call.name, call.arguments)
+        asked = ToolCallRequest(call.id, call.name, call.arguments)
         if tool is None or arguments is None or work.refusal is not None:
             return asked
         start = declarations.start_of(tool, arguments, number)
@@ -155,13 +155,13 @@ class ToolExecutor:
         if unsaid and not any(staged.after_ms <= declarations.FILLER_AFTER_MS for staged in delayed):
             delayed = (declarations.filler(number), *delayed)
         start = start or declarations.Start()
-        return ToolAsked(
+        return ToolCallRequest(
             call.id,
             call.name,
             call.arguments,
             start=self._filled_in(start.text),
             blocking=start.blocking,
-            delayed=tuple(Staged(one.after_ms, self._filled_in(one.text)) for one in delayed),
+            delayed=tuple(DelayMessage(one.after_ms, self._filled_in(one.text)) for one in delayed),
             is_async=declarations.is_async(tool),
             timeout_ms=int((declarations.timeout_s(tool) + _GRACE_S) * 1000),
         )
@@ -257,8 +257,8 @@ class ToolExecutor:
                 _bounded(result.text),
                 failed=result.failed,
                 say=None if say is None else self._filled_in(say),
-                tell=None if end.tell is None else self._filled_in(end.tell),
-                ends=answer.ends or (SPOKEN_AND_ENDED if end.ends_call else None),
+                system_message=None if end.tell is None else self._filled_in(end.tell),
+                end_call_reason=answer.ends or (SPOKEN_AND_ENDED if end.ends_call else None),
                 metadata=None if result.metadata is None else json.dumps(result.metadata, ensure_ascii=False),
                 variables=json.dumps(result.variables, ensure_ascii=False) if result.variables else None,
             )

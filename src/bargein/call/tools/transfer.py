@@ -8,7 +8,7 @@ from bargein.call.context import AgentSetup, Providers
 from bargein.call.tools.declarations import destinations_of, label_of
 from bargein.call.tools.executor import Answer
 from bargein.ports import BargeinError, CarrierError, Leg, OwnerMessenger, ServerError, ToolCall, ToolResult
-from bargein.turns.events import Context, Event, HandedOff
+from bargein.turns.events import Context, Event, HandoffRequested
 from bargein.wire.base import JsonObject
 
 FORWARDED = "assistant-forwarded-call"
@@ -57,7 +57,7 @@ class Transfers:
         delegated: whether the owner's server does the transfer itself (`phone-call-control` in `serverMessages`).
         forwarding: is told where the caller goes, once that is certain.
         now_ms: the time since the call began.
-        post: takes `HandedOff`.
+        post: takes `HandoffRequested`.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Transfers:
         context, most = context_of(destination)
         name = str(part.setup.assistant_json.get("name") or "")
         plan, number = part.setup.plan, len(self.parts) - 1
-        self._post(HandedOff(int(self._now_ms()), number, plan, context, most, name, part.assistant_id))
+        self._post(HandoffRequested(int(self._now_ms()), number, plan, context, most, name, part.assistant_id))
 
     @property
     def can_transfer(self) -> bool:

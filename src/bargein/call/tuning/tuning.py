@@ -100,7 +100,7 @@ def plan_like(plan: Plan, stop_speaking: dict[str, Any]) -> Plan:
     Raises:
         WireError: it is no such plan.
     """
-    bare = replace(plan, by_evidence=True, num_words=0, voice_ms=Plan().voice_ms)
+    bare = replace(plan, adaptive_interruption=True, num_words=0, voice_ms=Plan().voice_ms)
     return with_stop_speaking(bare, parse_request(StopSpeakingPlan, stop_speaking))
 
 

@@ -32,7 +32,7 @@ class Metrics:
         )
         self._decisions = self._counter(
             "decisions",
-            "Decisions on speech over the assistant: it stopped, ducked and came back (eased), or ignored it.",
+            "Decisions on speech over the assistant: it stopped, ducked and came back (unducked), or ignored it.",
             "what",
         )
         self._cut_caller = self._counter("customer_interruptions", "Times the assistant interrupted a caller.")

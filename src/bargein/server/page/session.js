@@ -9,7 +9,7 @@ import { Track } from "./track.js";
 import { explainClosing, explainEnding } from "./troubles.js";
 
 const WINDOW_MS = 32; // of sound, that each voice probability is about
-const CUTS_NOTHING = new Set(["eased", "ignored", "resumed", "superseded"]);
+const CUTS_NOTHING = new Set(["unducked", "ignored", "resumed", "superseded"]);
 
 /**
  * @typedef {object} SessionEvents

@@ -11,7 +11,7 @@ const AGAIN_MS = 1_000;
 const WAIT_MS = 150_000; // a telephone may ring for long
 const WINDOW_MS = 32; // of sound, that each voice probability is about
 const FULL = 32768;
-const QUIET = new Set(["eased", "ignored", "resumed", "superseded"]);
+const QUIET = new Set(["unducked", "ignored", "resumed", "superseded"]);
 
 /**
  * What a page holds of such a call. It has the same parts as a `Session`, as far as a watcher can have them.

@@ -1,6 +1,16 @@
-"""What comes due of the caller's voice alone: it fell silent, its words do not come, it is background.
+"""The agenda items that depend on the caller's voice alone.
 
-Its items stand in the agenda (`bargein.turns.agenda`), which holds their order.
+After the end of a voice its words are waited for; without any the caller no longer holds the turn. A voice that
+brings no new words for five seconds is background noise:
+
+    caller      ..|#####|..................
+                        |<---- 1.2 s ----->|
+                        |<-300 ms->|       transcript timeout
+                                   speech-update: stopped
+
+    caller      ..|####################################
+                  |<------------ 5 s ----------->|
+                                                 background voice
 """
 
 from dataclasses import replace
@@ -8,50 +18,68 @@ from dataclasses import replace
 from bargein.turns.commands import Decide, Send, SpeechUpdate
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
-from bargein.turns.replies.lifecycle import Change
-from bargein.turns.state import State
+from bargein.turns.state import Change, State
 
 
-def _silence_due(state: State, plan: Plan) -> int | None:
+def _caller_stopped_due(state: State, plan: Plan) -> int | None:
     caller = state.caller
-    return None if caller.speaking_turn is None or caller.voiced else caller.offset_ms + plan.silence_hang_ms
+    return None if caller.speaking_turn is None or caller.voiced else caller.offset_ms + plan.speech_stopped_ms
 
 
-def _fall_silent(state: State, _plan: Plan) -> Change:
+def _report_caller_stopped(state: State, _plan: Plan) -> Change:
     turn = state.caller.speaking_turn
-    if turn is None:  # _silence_due has just seen it
+    if turn is None:  # _caller_stopped_due has checked it
         raise AssertionError
     caller = replace(state.caller, speaking_turn=None)
-    return replace(state, caller=caller, quiet_ms=state.now_ms), [Send(SpeechUpdate("user", "stopped", turn))]
+    return replace(state, caller=caller, idle_since_ms=state.now_ms), [Send(SpeechUpdate("user", "stopped", turn))]
 
 
-def _grace_due(state: State, plan: Plan) -> int | None:
+def _transcript_timeout_due(state: State, plan: Plan) -> int | None:
     caller = state.caller
-    if not caller.awaiting or caller.voiced:
+    if not caller.awaiting_transcript or caller.voiced:
         return None
-    # Where evidence has cut a reply wrongly it goes on soon; words that come later than that cut it again.
-    doubtful = plan.by_evidence and state.alarm is not None and not caller.said
-    grace_ms = plan.alarm_grace_ms if doubtful else plan.words_grace_ms
-    return max(caller.offset_ms, caller.words_at_ms) + grace_ms
+    # A reply that evidence has cut wrongly is resumed soon; words that come after that interrupt it again.
+    open_cut = plan.adaptive_interruption and state.false_interruption is not None and not caller.said
+    timeout_ms = plan.false_interruption_timeout_ms if open_cut else plan.transcript_timeout_ms
+    return max(caller.offset_ms, caller.words_at_ms) + timeout_ms
 
 
-def _end_grace(state: State, _plan: Plan) -> Change:
-    return replace(state, caller=replace(state.caller, awaiting=False)), []
+def _stop_awaiting_transcript(state: State, _plan: Plan) -> Change:
+    return replace(state, caller=replace(state.caller, awaiting_transcript=False)), []
 
 
-def _stuck_due(state: State, plan: Plan) -> int | None:
+def _background_voice_due(state: State, plan: Plan) -> int | None:
     caller = state.caller
-    if not caller.voiced or caller.stuck:
+    if not caller.voiced or caller.background:
         return None
-    return max(caller.onset_ms, caller.words_at_ms) + plan.stuck_voice_ms
+    return max(caller.onset_ms, caller.words_at_ms) + plan.background_voice_ms
 
 
-def _get_stuck(state: State, plan: Plan) -> Change:
-    why = Decide("ignored", f"{plan.stuck_voice_ms} ms of voice brought no new words: it is background")
-    caller = replace(state.caller, stuck=True, fired=True, awaiting=False)
+def _ignore_background_voice(state: State, plan: Plan) -> Change:
+    why = Decide("ignored", f"{plan.background_voice_ms} ms of voice brought no new words: it is background")
+    caller = replace(state.caller, background=True, has_interrupted=True, awaiting_transcript=False)
     return replace(state, caller=caller), [why]
 
 
-SILENCE = Item(_silence_due, _fall_silent, closing=True)
-GRACE = Item(_grace_due, _end_grace, closing=True)
-STUCK = Item(_stuck_due, _get_stuck, closing=True)
+CALLER_STOPPED = Item(
+    "caller stopped",
+    "Due when the caller has been silent for 300 ms: `speech-update` reports that the user has stopped.",
+    _caller_stopped_due,
+    _report_caller_stopped,
+    closing=True,
+)
+TRANSCRIPT_TIMEOUT = Item(
+    "transcript timeout",
+    "Due when the words of a voice have not come 1.2 s after its end, or 450 ms after it where evidence has just cut a"
+    " reply: they are not waited for any longer.",
+    _transcript_timeout_due,
+    _stop_awaiting_transcript,
+    closing=True,
+)
+BACKGROUND_VOICE = Item(
+    "background voice",
+    "Due when a voice has brought no new words for five seconds: it no longer counts as the caller speaking.",
+    _background_voice_due,
+    _ignore_background_voice,
+    closing=True,
+)

@@ -1,79 +1,100 @@
-"""An answer that is begun before it is certain that the caller has finished: a draft.
+"""Preemptive replies: the model is asked before it is certain that the caller has finished.
 
-In a pause that is likely the end of a turn the model is asked at once, and what it puts out is kept. Nobody is told of
-it, nothing of it sounds, no tool of it runs, and the conversation knows nothing of it, until the turn is over: then it
-becomes the answer, as if it had all come at that moment. If anything else happens first, it is thrown away.
+In a pause that is likely the end of a turn the model is asked at once, and the events of that reply are kept. No client
+is told of it, nothing of it sounds, no tool of it runs, and the history does not have it, until the turn is over: then
+it becomes the answer, as if all its events had come at that moment. If anything else happens first, it is discarded.
+
+    caller      #####|..........................
+    transcript         "at nine"
+                       |--- model, voice --->|
+                       preemptive reply
+                     |<------ pause ------>|
+                                           end of turn: kept
 """
 
 from dataclasses import replace
 
-from bargein.turns.commands import CloseReply, Command, StartReply
-from bargein.turns.endpointing.rules import endpoint
-from bargein.turns.events import ReplyEnded, ReplyFailed, ReplyToken, SpeechQueued, SpeechRequested, ToolsCalled
+from bargein.turns.commands import CloseReply, StartReply
+from bargein.turns.endpointing.rules import find_endpoint
+from bargein.turns.events import ReplyFailed
+from bargein.turns.item import Item
 from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan
-from bargein.turns.state import PreemptiveReply, State
+from bargein.turns.replies.reply import GeneratedEvent, PreemptiveReply
+from bargein.turns.state import Change, State
 
-MOST_IN_TURN = 2
-"""So many drafts in one turn of the caller's, at most, and one for each pause."""
+MAX_IN_TURN = 2
+"""A turn has no more preemptive replies than this, and at most one for each pause."""
 
-LIKELY = 0.5
-"""A turn that is less likely over gets no draft."""
+MIN_PROBABILITY = 0.5
+"""A turn that is over with a lower probability gets no preemptive reply."""
 
-LEAST_GAIN_MS = 60
-"""Nor does one that is over so soon anyway."""
-
-OfReply = ReplyToken | ToolsCalled | SpeechRequested | SpeechQueued | ReplyEnded | ReplyFailed
+MIN_GAIN_MS = 60
+"""Nor does a turn that is over sooner than this anyway."""
 
 
-def due(state: State, plan: Plan) -> int | None:
-    """At once, when the caller has likely finished but it is too early to be certain."""
+def record_event(state: State, preemptive: PreemptiveReply, event: GeneratedEvent) -> State:
+    """Keep an event of the preemptive reply until the turn is over."""
+    return replace(state, preemptive=replace(preemptive, events=(*preemptive.events, event)))
+
+
+def discard(state: State, _plan: Plan | None = None) -> Change:
+    """Close the preemptive reply without a trace, if there is one."""
+    preemptive = state.preemptive
+    if preemptive is None:
+        return state, []
+    return replace(state, preemptive=None), [CloseReply(preemptive.turn_id, "discarded")]
+
+
+def still_answers(state: State, preemptive: PreemptiveReply) -> bool:
+    """Return True if the preemptive reply answers what has been said by now, and has not failed."""
+    failed = any(isinstance(event, ReplyFailed) for event in preemptive.events)
+    same = preemptive.said == normalise(state.caller.said) and preemptive.history == state.history
+    return _only_caller_may_speak(state) and same and not failed
+
+
+def _only_caller_may_speak(state: State) -> bool:
+    """Return True if nothing but the caller's next word comes before the answer."""
+    if state.reply is not None or state.tools or state.pending_says or state.response_pending:
+        return False
+    return state.handoff is None and state.closing is None and not state.assistant_muted and not state.caller.voiced
+
+
+def _due(state: State, plan: Plan) -> int | None:
     caller = state.caller
-    if not plan.drafts or state.draft is not None or not _free(state):
+    if not plan.preemptive or state.preemptive is not None or not _only_caller_may_speak(state):
         return None
-    if caller.drafts >= MOST_IN_TURN or caller.drafted_ms == caller.offset_ms:
+    if caller.preemptive_count >= MAX_IN_TURN or caller.preemptive_offset_ms == caller.offset_ms:
         return None
-    found = endpoint(state, plan)
-    if found is None or found.likely < LIKELY or found.at_ms < state.now_ms + LEAST_GAIN_MS:
+    found = find_endpoint(state, plan)
+    if found is None or found.probability < MIN_PROBABILITY or found.at_ms < state.now_ms + MIN_GAIN_MS:
         return None
     return state.now_ms
 
 
-def begin(state: State, _plan: Plan) -> tuple[State, list[Command]]:
-    """Ask the model what it would answer."""
+def _start(state: State, _plan: Plan) -> Change:
     caller = state.caller
-    draft = PreemptiveReply(turn_id=state.turn_id, said=normalise(caller.said), history=state.history)
-    caller = replace(caller, drafts=caller.drafts + 1, drafted_ms=caller.offset_ms)
-    state = replace(state, draft=draft, caller=caller, replies=state.replies + 1)
-    return state, [StartReply(draft.turn_id, None, said=caller.said)]
+    preemptive = PreemptiveReply(turn_id=state.next_turn_id, said=normalise(caller.said), history=state.history)
+    caller = replace(caller, preemptive_count=caller.preemptive_count + 1, preemptive_offset_ms=caller.offset_ms)
+    state = replace(state, preemptive=preemptive, caller=caller, reply_count=state.reply_count + 1)
+    return state, [StartReply(preemptive.turn_id, None, said=caller.said)]
 
 
-def keep(state: State, draft: PreemptiveReply, event: OfReply) -> State:
-    """Something came of it: nobody is told yet."""
-    return replace(state, draft=replace(draft, events=(*draft.events, event)))
+def _stale_due(state: State, _plan: Plan) -> int | None:
+    return None if state.preemptive is None or still_answers(state, state.preemptive) else state.now_ms
 
 
-def stale_due(state: State, _plan: Plan) -> int | None:
-    """At once, when it answers no longer what has been said."""
-    return None if state.draft is None or fits(state, state.draft) else state.now_ms
-
-
-def throw_away(state: State, _plan: Plan | None = None) -> tuple[State, list[Command]]:
-    """It never was."""
-    draft = state.draft
-    if draft is None:
-        return state, []
-    return replace(state, draft=None), [CloseReply(draft.turn_id, "discarded")]
-
-
-def fits(state: State, draft: PreemptiveReply) -> bool:
-    """Whether it still answers what has been said."""
-    broken = any(isinstance(event, ReplyFailed) for event in draft.events)
-    same = draft.said == normalise(state.caller.said) and draft.history == state.history
-    return _free(state) and same and not broken
-
-
-def _free(state: State) -> bool:
-    """Whether nothing but the caller's next word stands between now and the answer."""
-    waits = state.tools or state.sayings or state.owed or state.handoff is not None or state.closing is not None
-    return state.reply is None and not waits and not state.assistant_muted and not state.caller.voiced
+START = Item(
+    "preemptive reply",
+    "Due in a pause that is likely the end of the turn but has not lasted long enough: the model is asked, and its"
+    " answer is kept until the turn is over.",
+    _due,
+    _start,
+)
+STALE = Item(
+    "stale preemptive reply",
+    "Due when a preemptive reply no longer answers what has been said, or has failed: it is discarded.",
+    _stale_due,
+    discard,
+    closing=True,
+)

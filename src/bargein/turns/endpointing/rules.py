@@ -1,9 +1,24 @@
-"""When the caller's turn is over.
+"""The end of the caller's turn, by Vapi's `startSpeakingPlan`.
 
-The order of Vapi's plans: `customEndpointingRules` > `smartEndpointingPlan` > `transcriptionEndpointingPlan`. Where the
-assistant gives neither of the latter two, `bargein.turns.endpointing.end_of_turn` stands in their place.
-Rules and the wait function count from the end of the voice; the transcription plan from the last words or the end of
-the voice, whichever is later, as its fields are worded. None of them ends a turn before its words have come.
+The order of Vapi's plans: `customEndpointingRules`, then `smartEndpointingPlan`, then `transcriptionEndpointingPlan`.
+Where the assistant gives neither of the latter two, `bargein.turns.endpointing.end_of_turn` decides.
+
+The transcription plan counts from the last words or the end of the voice, whichever is later, as its fields are
+worded. Which of its times applies depends on how the words end:
+
+    caller      #####|..............................
+    transcript           "at nine."
+                         |<100 ms>|                    onPunctuationSeconds 0.1      "at nine."
+                         |<--500 ms-->|                onNumberSeconds 0.5           "at nine"
+                         |<------ 1.5 s ------>|       onNoPunctuationSeconds 1.5    "at"
+                         last words            end of turn
+
+Rules and the wait function count from the end of the voice. None of them ends a turn before its words have come:
+
+    caller      #####|..............................
+    transcript           "my number is"
+                     |<---- timeoutSeconds ---->|
+                     end of voice               end of turn
 """
 
 import re
@@ -11,13 +26,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from bargein.turns.endpointing import end_of_turn
-from bargein.turns.endpointing.smart import open_question
+from bargein.turns.endpointing.smart import current_request
 from bargein.turns.endpointing.wait_function import wait_ms
 from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan, Rule
 from bargein.turns.state import State
 
-# A caller's regular expression sees no more than this: patterns are the assistant's owner's, but their cost is ours.
+# A regular expression sees no more than this: the assistant's owner writes it, but this server pays for its time.
 _LONGEST_MATCHED = 1000
 
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
@@ -40,50 +55,52 @@ class Endpoint(NamedTuple):
     """When the turn ends, and by which rule.
 
     Attributes:
-        likely: how likely it is over by now, from 0 to 1.
-        judged: by a judgement of the pause.
+        at_ms: when it ends if nothing more is heard.
+        why: the rule, for people.
+        probability: how likely it is over by now, from 0 to 1.
+        judged: the end-of-turn detector has decided.
     """
 
     at_ms: int
     why: str
-    likely: float = 0.0
+    probability: float = 0.0
     judged: bool = False
 
 
-def endpoint(state: State, plan: Plan) -> Endpoint | None:
-    """When the caller's open turn ends if nothing more is heard; None while it cannot end."""
+def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
+    """Find when the caller's open turn ends if nothing more is heard; None while it cannot end."""
     caller = state.caller
-    if not caller.said or caller.holds_floor:
+    if not caller.said or caller.holds_turn:
         return None
-    silent_since = caller.words_at_ms if caller.stuck else caller.offset_ms
+    silent_since_ms = caller.words_at_ms if caller.background else caller.offset_ms
     said = caller.said
     for rule in plan.rules:
         if _matches(rule, state.last_assistant_text, said):
-            at_ms = max(silent_since + rule.timeout_ms, caller.words_at_ms)
+            at_ms = max(silent_since_ms + rule.timeout_ms, caller.words_at_ms)
             return Endpoint(at_ms, f"a custom endpointing rule waits {rule.timeout_ms} ms", 1 - unfinished(said))
-    question = open_question(state)
-    if question is not None and question.pause_ms is not None:
-        at_ms = max(silent_since + question.pause_ms, caller.words_at_ms)
-        return Endpoint(at_ms, f"the owner's endpointing model waits {question.pause_ms} ms", 1 - unfinished(said))
-    judgement = end_of_turn.open_judgement(state) if plan.judges_pauses else None
-    waits_until_ms = 0 if judgement is None or judgement.answered else judgement.asked_ms + end_of_turn.JUDGING_MS
-    if plan.by_judgement and judgement is not None and judgement.done is not None:
-        pause_ms = end_of_turn.pause_ms(judgement.done, plan)
-        at_ms = max(silent_since + pause_ms, caller.words_at_ms)
-        why = f"the turn is {judgement.done:.0%} likely to be over: {pause_ms} ms"
-        return Endpoint(at_ms, why, judgement.done, judged=True)
+    request = current_request(state)
+    if request is not None and request.pause_ms is not None:
+        at_ms = max(silent_since_ms + request.pause_ms, caller.words_at_ms)
+        return Endpoint(at_ms, f"the owner's endpointing model waits {request.pause_ms} ms", 1 - unfinished(said))
+    judgement = end_of_turn.current_judgement(state) if plan.judges_pauses else None
+    judged_by_ms = 0 if judgement is None or judgement.answered else judgement.asked_ms + end_of_turn.JUDGING_MS
+    if plan.adaptive_endpointing and judgement is not None and judgement.probability is not None:
+        pause_ms = end_of_turn.pause_ms(judgement.probability, plan)
+        at_ms = max(silent_since_ms + pause_ms, caller.words_at_ms)
+        why = f"the turn is {judgement.probability:.0%} likely to be over: {pause_ms} ms"
+        return Endpoint(at_ms, why, judgement.probability, judged=True)
     if plan.wait_function is not None:
-        likely = unfinished(said) if judgement is None or judgement.done is None else 1 - judgement.done
-        pause_ms = wait_ms(plan.wait_function, likely)
-        at_ms = max(silent_since + pause_ms, caller.words_at_ms, waits_until_ms)
-        why = f"{likely:.2f} likely unfinished: the wait function gives {pause_ms} ms"
-        return Endpoint(at_ms, why, 0.0 if waits_until_ms else 1 - likely)
-    pause_ms, what = _transcription_pause(said, plan)
-    at_ms = max(silent_since, caller.words_at_ms) + pause_ms
-    if question is not None and not question.answered and plan.ask_ms is not None:
-        at_ms = max(at_ms, question.asked_ms + plan.ask_ms)  # it may still come
-    at_ms = max(at_ms, waits_until_ms)
-    return Endpoint(at_ms, f"{what}: {pause_ms} ms", 0.0 if waits_until_ms else 1 - unfinished(said))
+        x = unfinished(said) if judgement is None or judgement.probability is None else 1 - judgement.probability
+        pause_ms = wait_ms(plan.wait_function, x)
+        at_ms = max(silent_since_ms + pause_ms, caller.words_at_ms, judged_by_ms)
+        why = f"the turn is {x:.0%} likely unfinished: the wait function gives {pause_ms} ms"
+        return Endpoint(at_ms, why, 0.0 if judged_by_ms else 1 - x)
+    pause_ms, ending = _transcription_pause(said, plan)
+    at_ms = max(silent_since_ms, caller.words_at_ms) + pause_ms
+    if request is not None and not request.answered and plan.endpointing_timeout_ms is not None:
+        at_ms = max(at_ms, request.asked_ms + plan.endpointing_timeout_ms)  # its answer may still come
+    at_ms = max(at_ms, judged_by_ms)
+    return Endpoint(at_ms, f"{ending}: {pause_ms} ms", 0.0 if judged_by_ms else 1 - unfinished(said))
 
 
 def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:
@@ -95,9 +112,9 @@ def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:
 
 
 def unfinished(said: str) -> float:
-    """How likely it is, from 0 to 1, that somebody who has said this will go on: by its last word and punctuation.
+    """Estimate from the last word and the punctuation how likely it is, from 0 to 1, that the caller will go on.
 
-    It stands for the judge's opinion where there is none.
+    It is used where the end-of-turn detector gives no judgement.
     """
     words = normalise(said)
     if not words:
@@ -114,10 +131,10 @@ def unfinished(said: str) -> float:
 
 @lru_cache(maxsize=512)
 def pattern(source: str, flags: str) -> re.Pattern[str]:
-    """Compile a rule's pattern, which the wire has brought into Python's spelling.
+    """Compile a rule's pattern, which `bargein.wire` has translated to Python's syntax.
 
     Raises:
-        re.error: it is none.
+        re.error: it cannot be compiled.
     """
     combined = 0
     for flag in flags:

@@ -1,7 +1,14 @@
-"""Vapi's `waitFunction`: an arithmetic expression in x, parsed by a grammar and never run as code.
+"""Evaluation of Vapi's `waitFunction`: an arithmetic expression in x, parsed by a grammar and never run as code.
 
 The grammar is the part of mathjs that such expressions use: numbers, x, pi, e, + - * / ^ (right-associative, binds
 tighter than a sign before it), brackets, and the functions below. The value is in milliseconds.
+
+`20 + 500 * sqrt(x) + 2500 * x^3`, Vapi's default, counts from the end of the voice:
+
+    caller      #####|..............................
+                     |<-143 ms->|                      x = 0.06: likely over
+                     |<------- 2.3 s ------->|         x = 0.9: likely unfinished
+                     end of voice            end of turn
 """
 
 import math
@@ -26,7 +33,7 @@ class _Function(NamedTuple):
     call: Callable[..., float]
 
 
-# Python's own of these three give integers, which have no greatest value: squared often enough they fill the memory.
+# Python's own versions of these three give integers, which have no limit: squared repeatedly they fill the memory.
 def _floor(value: float) -> float:
     return float(math.floor(value))
 
@@ -89,9 +96,9 @@ class WaitFunctionError(BargeinError, ValueError):
 
 
 def wait_ms(expression: str, x: float) -> int:
-    """The value of `expression` at `x` (how likely it is that the caller has not finished, 0 to 1), as a wait.
+    """Evaluate `expression` at `x`, the probability that the caller has not finished, to a wait in milliseconds.
 
-    Negative values, and places where the expression has no value, give 0: one cannot speak in the past.
+    A negative value, and an `x` at which the expression has no value, give 0. The wait is at most 60 s.
 
     Raises:
         WaitFunctionError: the expression cannot be parsed.
@@ -108,7 +115,7 @@ def wait_ms(expression: str, x: float) -> int:
 
 @lru_cache(maxsize=256)
 def compile_expression(expression: str) -> Term:
-    """Parse once.
+    """Parse an expression to a function of x; the result is cached.
 
     Raises:
         WaitFunctionError: the expression cannot be parsed.

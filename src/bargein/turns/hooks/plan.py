@@ -1,4 +1,4 @@
-"""What an assistant's hooks ask for, as the engine's plan has it (Vapi's `assistant.hooks`)."""
+"""An assistant's hooks, compiled for the engine's plan (Vapi's `assistant.hooks`)."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -21,12 +21,12 @@ class Action:
     """One of a hook's `do`.
 
     Attributes:
-        kind: say a text, say what the model answers to a prompt, add a message, or call a tool.
-        texts: of a say: its variants, which take turns; of an added message: its one text.
-        prompt: of a prompt: messages of a role and a text that the model sees after the conversation.
-        role: of an added message.
-        respond: of an added message: the model is to answer it (`triggerResponseEnabled`).
-        tool: of a tool: which of the assistant's hook tools.
+        kind: say a text; say what the model answers to a prompt; add a message to the history; call a tool.
+        texts: the variants of a say, which take turns; or the text of an added message.
+        prompt: messages of a role and a text that the model sees after the history.
+        role: the role of an added message.
+        respond: the model is to answer an added message (`triggerResponseEnabled`).
+        tool: index of the tool among the assistant's hook tools.
     """
 
     kind: Literal["say", "prompt", "add", "tool"]
@@ -43,29 +43,29 @@ class Hook:
 
     Attributes:
         on: what triggers it.
-        do: what is then done, in order.
-        name: for people.
+        do: what it does, in order.
+        name: a name for people.
         after_ms: `timeoutSeconds` or `seconds`.
-        most: it triggers no more often than this (`triggerMaxCount`); 0: as often as it happens.
-        resets: words of the caller's set the count back (`triggerResetMode: onUserSpeech`).
-        reasons: of `call.ending`: each filter's values for `call.endedReason`; all filters must hold.
-        confidence_min: a transcript less certain than this is dropped.
-        confidence_max: one at least so certain is taken as it is.
+        max_count: how often it triggers at most (`triggerMaxCount`); 0: without limit.
+        reset_on_speech: words of the caller reset the count (`triggerResetMode: onUserSpeech`).
+        reasons: for `call.ending`, the values of each filter on `call.endedReason`; all filters must match.
+        confidence_min: a transcript of lower confidence is dropped, and the hook does not trigger.
+        confidence_max: a transcript of at least this confidence is used as it is.
     """
 
     on: HookOn
     do: tuple[Action, ...] = ()
     name: str = ""
     after_ms: int = 0
-    most: int = 0
-    resets: bool = False
+    max_count: int = 0
+    reset_on_speech: bool = False
     reasons: tuple[tuple[str, ...], ...] = ()
     confidence_min: float = 0.0
     confidence_max: float = 0.0
 
 
 def hook_from_json(value: dict[str, Any]) -> Hook:
-    """A hook, as `dataclasses.asdict` and JSON have left it."""
+    """Read a hook from the JSON of `dataclasses.asdict`."""
     values = dict(value)
     values["reasons"] = tuple(tuple(cast("list[str]", one)) for one in value.get("reasons", ()))
     values["do"] = tuple(_action(one) for one in value.get("do", ()))

@@ -1,53 +1,60 @@
-"""Who has the floor: what comes due while the caller talks into a reply.
+"""The agenda items for a caller who talks over a reply.
 
-Its items stand in the agenda (`bargein.turns.agenda`), which holds their order.
+An interruption without words, or with a backchannel alone, was a false interruption: the assistant resumes with what
+was not heard. Words may come up to 1.2 s after the end of the voice, 450 ms where evidence has cut the reply:
+
+    caller      ..|#####|....................
+    transcript           (no words)         |
+    assistant   =====|......................|========
+                     interrupted            resumed
+                        |<-- 450 ms/1.2 s ->|
 """
 
 from dataclasses import replace
 
 from bargein.turns.commands import Command, Decide, Duck, Unduck
-from bargein.turns.interruption.evidence import ducks, eases, is_backchannel
-from bargein.turns.interruption.explicit import interruption, supersedes
+from bargein.turns.interruption.evidence import end_duck_at, is_backchannel, should_duck
+from bargein.turns.interruption.explicit import find_interruption, is_superseded
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.replies import lifecycle
-from bargein.turns.replies.lifecycle import Change
-from bargein.turns.state import FalseInterruption, Reply, State
+from bargein.turns.replies.reply import FalseInterruption, Reply
+from bargein.turns.state import Change, State
 from bargein.turns.tools import tool_calls
 
 
 def _interruption_due(state: State, plan: Plan) -> int | None:
-    found = interruption(state, plan)
+    found = find_interruption(state, plan)
     return None if found is None else found.at_ms
 
 
 def _interrupt(state: State, plan: Plan) -> Change:
-    reply, found = lifecycle.running(state), interruption(state, plan)
-    if found is None:  # _interruption_due has just found it
+    reply, found = lifecycle.current_reply(state), find_interruption(state, plan)
+    if found is None:  # _interruption_due has found it
         raise AssertionError
     why: list[Command] = [Decide("stopped", found.why, reply.turn_id)]
-    alarm = _alarm(reply, state.floor_ms)
+    cut = _false_interruption(reply, state.backoff_until_ms)
     state, commands = lifecycle.cut(state, reply, "interrupted", plan)
-    # The cut comes first: what is explained to people can wait until nothing sounds any more.
+    # The cut comes first: the explanation can wait until nothing sounds any more.
     return replace(
         state,
-        alarm=alarm,
-        floor_ms=state.now_ms + plan.backoff_ms,
-        caller=replace(state.caller, fired=True),
+        false_interruption=cut,
+        backoff_until_ms=state.now_ms + plan.backoff_ms,
+        caller=replace(state.caller, has_interrupted=True),
     ), [*commands, *why]
 
 
-def _alarm(reply: Reply, floor_ms: int) -> FalseInterruption:
+def _false_interruption(reply: Reply, backoff_until_ms: int) -> FalseInterruption:
     heard = lifecycle.heard_chars(reply)
-    complete = reply.ended or reply.called or reply.kind != "model"
+    complete = reply.ended or reply.called_tools or reply.kind != "model"
     return FalseInterruption(
         turn_id=reply.turn_id,
         kind="resumed" if reply.by_model else reply.kind,
-        asks=reply.text.rstrip().endswith("?"),
-        rest=reply.text[heard:].strip() if complete else None,
-        ends=reply.ends,
-        starts=reply.starts,
-        floor_ms=floor_ms,
+        was_question=reply.text.rstrip().endswith("?"),
+        unheard=reply.text[heard:].strip() if complete else None,
+        end_call_reason=reply.end_call_reason,
+        starts_tool=reply.starts_tool,
+        backoff_until_ms=backoff_until_ms,
     )
 
 
@@ -55,96 +62,134 @@ def _duck_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
     if reply is None or reply.audible_ms is None or reply.ducked:
         return None
-    return state.now_ms if ducks(reply, state.caller, plan) else None
+    return state.now_ms if should_duck(reply, state.caller, plan) else None
 
 
 def _duck(state: State, _plan: Plan) -> Change:
-    reply = replace(lifecycle.running(state), ducked=True)
+    reply = replace(lifecycle.current_reply(state), ducked=True)
     return replace(state, reply=reply), [Duck(reply.turn_id)]
 
 
-def _ease_due(state: State, plan: Plan) -> int | None:
+def _end_duck_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
-    return None if reply is None or not reply.ducked else eases(state.caller, plan, state.now_ms)
+    return None if reply is None or not reply.ducked else end_duck_at(state.caller, plan, state.now_ms)
 
 
-def _ease(state: State, _plan: Plan) -> Change:
-    reply, caller = replace(lifecycle.running(state), ducked=False), state.caller
+def _end_duck(state: State, _plan: Plan) -> Change:
+    reply, caller = replace(lifecycle.current_reply(state), ducked=False), state.caller
     judged = caller.judged
-    sure = (
+    score = (
         ""
         if judged is None
-        else f", {100 * judged.floor:.0f} % sure to take the floor, {judged.echo:.0%} of it our own"
+        else f", an interruption with {100 * judged.probability:.0f} %, an echo with {judged.echo:.0%}"
     )
     lasted_ms = (state.now_ms if caller.voiced else caller.offset_ms) - caller.onset_ms
-    why = f"{lasted_ms} ms of voice{sure}: the assistant goes on"
-    state = replace(state, reply=reply, caller=replace(caller, eased=True))
-    return state, [Unduck(reply.turn_id), Decide("eased", why, reply.turn_id)]
+    why = f"{lasted_ms} ms of voice{score}: the assistant goes on"
+    state = replace(state, reply=reply, caller=replace(caller, unducked=True))
+    return state, [Unduck(reply.turn_id), Decide("unducked", why, reply.turn_id)]
 
 
-def _superseding_due(state: State, plan: Plan) -> int | None:
+def _superseded_reply_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
-    return state.now_ms if reply is not None and supersedes(reply, state.caller, plan) else None
+    return state.now_ms if reply is not None and is_superseded(reply, state.caller, plan) else None
 
 
-def _supersede(state: State, plan: Plan) -> Change:
-    reply = lifecycle.running(state)
+def _drop_superseded_reply(state: State, plan: Plan) -> Change:
+    reply = lifecycle.current_reply(state)
     why = Decide("superseded", f'the caller went on: "{state.caller.said}"', reply.turn_id)
-    alarm = _alarm(reply, state.floor_ms)
+    cut = _false_interruption(reply, state.backoff_until_ms)
     state, commands = lifecycle.cut(state, reply, "superseded", plan)
-    # If the transcriber takes those words back, the caller still waits for this answer.
-    return replace(state, alarm=alarm), [*commands, why]
+    # If the transcriber withdraws those words, the caller still waits for this answer.
+    return replace(state, false_interruption=cut), [*commands, why]
 
 
-def _lapse_due(state: State, _plan: Plan) -> int | None:
+def _unneeded_idle_message_due(state: State, _plan: Plan) -> int | None:
     reply = state.reply
-    if reply is None or reply.by != "customer.speech.timeout" or reply.audible_ms is not None:
+    if reply is None or reply.hook != "customer.speech.timeout" or reply.audible_ms is not None:
         return None
     return state.now_ms if state.caller.said else None
 
 
-def _lapse(state: State, plan: Plan) -> Change:
-    return lifecycle.cut(state, lifecycle.running(state), "superseded", plan)
+def _drop_idle_message(state: State, plan: Plan) -> Change:
+    return lifecycle.cut(state, lifecycle.current_reply(state), "superseded", plan)
 
 
-def _recovery_due(state: State, plan: Plan) -> int | None:
-    caller, alarm = state.caller, state.alarm
-    if alarm is None or caller.holds_floor or state.assistant_muted:
+def _false_interruption_due(state: State, plan: Plan) -> int | None:
+    caller, cut = state.caller, state.false_interruption
+    if cut is None or caller.holds_turn or state.assistant_muted:
         return None
-    if caller.said and (alarm.asks or not is_backchannel(caller.said, plan)):
+    if caller.said and (cut.was_question or not is_backchannel(caller.said, plan)):
         return None
     return state.now_ms
 
 
-def _recover(state: State, plan: Plan) -> Change:
-    alarm = state.alarm
-    if alarm is None:  # _recovery_due has just seen it
+def _resume(state: State, plan: Plan) -> Change:
+    cut = state.false_interruption
+    if cut is None:  # _false_interruption_due has checked it
         raise AssertionError
     said = state.caller.said
-    what = f'"{said}" was only listening aloud' if said else "the voice brought no words"
-    why = Decide("resumed", f"{what}: a false alarm, so the assistant goes on", alarm.turn_id)
-    # What the cut made a hook say would be about nothing.
+    cause = f'"{said}" was a backchannel' if said else "the voice brought no words"
+    why = Decide("resumed", f"false interruption: {cause}, so the assistant goes on", cut.turn_id)
+    # A hook's message about the cut would be about nothing.
     state = replace(
-        tool_calls.drop_words(state, alarm.turn_id), alarm=None, caller=lifecycle.forget_words(state.caller)
+        tool_calls.drop_pending_says(state, cut.turn_id),
+        false_interruption=None,
+        caller=lifecycle.close_turn(state.caller),
     )
-    if plan.by_evidence:  # nobody interrupted, so there is nothing to back off from
-        state = replace(state, floor_ms=alarm.floor_ms)
-    if alarm.rest is None:
-        state, commands = lifecycle.begin(state, "model")
-    elif alarm.rest:
-        state, commands = lifecycle.begin(state, alarm.kind, alarm.rest, ends=alarm.ends, starts=alarm.starts)
-    elif alarm.ends is not None:
-        return lifecycle.end_call(state, alarm.ends, "", plan, [why])
-    elif alarm.starts is not None:
-        state, commands = tool_calls.run(state, alarm.starts)
+    if plan.adaptive_interruption:  # nobody interrupted, so the backoff does not apply
+        state = replace(state, backoff_until_ms=cut.backoff_until_ms)
+    if cut.unheard is None:
+        state, commands = lifecycle.start(state, "model")
+    elif cut.unheard:
+        state, commands = lifecycle.start(
+            state, cut.kind, cut.unheard, end_call_reason=cut.end_call_reason, starts_tool=cut.starts_tool
+        )
+    elif cut.end_call_reason is not None:
+        return lifecycle.end_call(state, cut.end_call_reason, "", plan, [why])
+    elif cut.starts_tool is not None:
+        state, commands = tool_calls.run(state, cut.starts_tool)
     else:
         return state, [why]
     return state, [why, *commands]
 
 
-INTERRUPTION = Item(_interruption_due, _interrupt)
-DUCK = Item(_duck_due, _duck)
-EASE = Item(_ease_due, _ease)
-LAPSE = Item(_lapse_due, _lapse)
-SUPERSEDING = Item(_superseding_due, _supersede)
-RECOVERY = Item(_recovery_due, _recover)
+INTERRUPTION = Item(
+    "interruption",
+    "Due when the caller's voice or words meet the assistant's interruption rules while a reply sounds: playback stops,"
+    " the reply is closed as interrupted, and the backoff begins.",
+    _interruption_due,
+    _interrupt,
+)
+DUCK = Item(
+    "duck",
+    "Due when a voice begins over a reply under adaptive interruption: the reply sounds at a lower level.",
+    _duck_due,
+    _duck,
+)
+END_DUCK = Item(
+    "end duck",
+    "Due when the voice over a ducked reply has stopped, or turned out to be no interruption: the reply sounds at its"
+    " full level again.",
+    _end_duck_due,
+    _end_duck,
+)
+UNNEEDED_IDLE_MESSAGE = Item(
+    "unneeded idle message",
+    "Due when the caller speaks before a message about the caller's silence sounds: the message is dropped.",
+    _unneeded_idle_message_due,
+    _drop_idle_message,
+)
+SUPERSEDED_REPLY = Item(
+    "superseded reply",
+    "Due when the caller goes on speaking before the model's answer sounds: the answer is dropped, and the model is"
+    " asked again with the whole turn.",
+    _superseded_reply_due,
+    _drop_superseded_reply,
+)
+FALSE_INTERRUPTION = Item(
+    "false interruption",
+    "Due when the caller is silent after an interruption and no words have come, or only a backchannel: the assistant"
+    " resumes with what was not heard.",
+    _false_interruption_due,
+    _resume,
+)

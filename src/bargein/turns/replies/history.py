@@ -1,24 +1,24 @@
-"""What was really heard of a reply.
+"""The part of a reply that the caller has heard.
 
-A word counts as heard once its last sample has been played: what is remembered is never more than what sounded.
+A word counts as heard once its last sample has been played, so that the history never holds more than what sounded.
 """
 
-from bargein.turns.phrases import normalise, words_with_ends
-from bargein.turns.state import Reply, Segment
+from bargein.turns.phrases import normalise, word_spans
+from bargein.turns.replies.reply import Reply, Segment
 
-# Until a streaming voice without timings has finished a segment, its length is guessed. English speech runs at about
-# 15 characters a second; what the same reply has said before tells more.
+# The length of a segment is estimated until a streaming voice without timings has finished it. English speech has about
+# 15 characters a second; what the same reply has said before gives a better rate, once it is at least this long.
 _MS_PER_CHAR = 66.0
-_TELLING_CHARS = 20
-_LATELY = 15
-"""Some five seconds of words."""
+_CHARS_FOR_RATE = 20
+_RECENT_WORDS = 15
+"""About five seconds of speech."""
 
 
 def heard_chars(reply: Reply) -> int:
-    """How many characters of the reply's text the caller has heard, up to the end of a word."""
+    """Count the characters of the reply's text that the caller has heard, up to the end of a word."""
     heard = 0
     for segment in reply.segments:
-        inside = chars_heard(segment, reply)
+        inside = heard_chars_of(segment, reply)
         if inside == 0:
             break
         heard = segment.char_start + inside
@@ -26,18 +26,18 @@ def heard_chars(reply: Reply) -> int:
 
 
 def heard_text(reply: Reply) -> str:
-    """The heard prefix of the reply's text."""
+    """Return the heard prefix of the reply's text."""
     return reply.text[: heard_chars(reply)].rstrip()
 
 
-def lately_spoken(reply: Reply) -> tuple[str, ...]:
-    """The words of the last seconds, and the one that sounds now, without punctuation: what an echo may bring back."""
+def recently_spoken(reply: Reply) -> tuple[str, ...]:
+    """Return the words of the last seconds and the one that sounds now, normalised: an echo may repeat them."""
     heard = heard_chars(reply)
-    return normalise(reply.text[:heard])[-_LATELY:] + normalise(reply.text[heard:])[:1]
+    return normalise(reply.text[:heard])[-_RECENT_WORDS:] + normalise(reply.text[heard:])[:1]
 
 
-def chars_heard(segment: Segment, reply: Reply) -> int:
-    """How many characters of one of the reply's segments have been heard."""
+def heard_chars_of(segment: Segment, reply: Reply) -> int:
+    """Count the characters of one of the reply's segments that the caller has heard."""
     inside_ms = reply.played_ms - segment.start_ms
     if inside_ms <= 0:
         return 0
@@ -49,18 +49,18 @@ def chars_heard(segment: Segment, reply: Reply) -> int:
 
 
 def _length_ms(segment: Segment, reply: Reply) -> float:
-    """How long a segment is, or will be."""
+    """Return the length of a segment's audio, estimated while it is not complete."""
     if segment.done:
         return segment.audio_ms
-    said = [s for s in reply.segments if s.done]
-    chars, spoken_ms = sum(len(s.text) for s in said), sum(s.audio_ms for s in said)
-    pace = spoken_ms / chars if chars >= _TELLING_CHARS else _MS_PER_CHAR
-    return max(segment.audio_ms, len(segment.text) * pace)
+    complete = [s for s in reply.segments if s.done]
+    chars, spoken_ms = sum(len(s.text) for s in complete), sum(s.audio_ms for s in complete)
+    ms_per_char = spoken_ms / chars if chars >= _CHARS_FOR_RATE else _MS_PER_CHAR
+    return max(segment.audio_ms, len(segment.text) * ms_per_char)
 
 
 def _estimate(segment: Segment, total_ms: float, inside_ms: int) -> int:
-    """Without timings: each word takes its share of the segment, by its length."""
-    spans = words_with_ends(segment.text)
+    """Count the heard characters without word timings: each word takes a share of the segment by its length."""
+    spans = word_spans(segment.text)
     whole = sum(end - start + 1 for start, end in spans)
     heard = weight = 0
     for start, end in spans:

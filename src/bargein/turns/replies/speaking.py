@@ -1,152 +1,219 @@
-"""What the assistant says, and when: answers and sayings that begin, sound, end, or show no sign of life.
+"""The agenda items for what the assistant says: answers and pending says that begin, sound, end or stall.
 
-Its items stand in the agenda (`bargein.turns.agenda`), which holds their order.
+`waitSeconds: 0.4` is the least time between the end of the turn, when the model is asked, and the first sound:
+
+    caller      #####|..........................
+                        end of turn
+                        |<-- 400 ms -->|
+    model, voice        |-----|               audio is ready in time
+    assistant   .......................|=======
+
+    model, voice        |-------------------|      audio is late
+    assistant   ............................|=======
+
+A reply without a sign of life is reported after 4 s and ends the call after 30 s:
+
+    model       |-token-|...........................................
+                        |<--- 4 s --->|
+                                      hang notice
+                        |<----------------- 30 s ----------------->|
+                                                          call ends
 """
 
 from dataclasses import replace
 
 from bargein.turns.commands import Decide, Hang, Remember, Send
-from bargein.turns.endpointing import preemptive
-from bargein.turns.endpointing.rules import endpoint
+from bargein.turns.endpointing.rules import find_endpoint
 from bargein.turns.hooks import triggers
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.replies import lifecycle, reply_events
-from bargein.turns.replies.lifecycle import Change
-from bargein.turns.state import Reply, State
+from bargein.turns.replies.reply import Reply
+from bargein.turns.state import Change, State
 
 
-def _saying_due(state: State, _plan: Plan) -> int | None:
-    if state.reply is not None or not state.sayings or not state.may_speak:
+def _pending_say_due(state: State, _plan: Plan) -> int | None:
+    if state.reply is not None or not state.pending_says or not state.may_speak:
         return None
-    # What a false alarm has cut goes on first; whether it was one is known once the caller has finished.
-    return None if state.alarm is not None and state.caller.holds_floor else state.now_ms
+    # A false interruption is resumed first; whether it was one is known once the caller has finished.
+    return None if state.false_interruption is not None and state.caller.holds_turn else state.now_ms
 
 
-def _start_saying(state: State, _plan: Plan) -> Change:
-    saying, *rest = state.sayings
-    state = replace(state, sayings=tuple(rest))
-    return lifecycle.begin(
+def _start_pending_say(state: State, _plan: Plan) -> Change:
+    say, *rest = state.pending_says
+    state = replace(state, pending_says=tuple(rest))
+    return lifecycle.start(
         state,
-        "model" if saying.prompt else "say",
-        None if saying.prompt else saying.text,
-        interruptible=saying.interruptible,
-        ends=saying.ends,
-        starts=saying.starts,
-        prompt=saying.prompt,
-        by=saying.by,
+        "model" if say.prompt else "say",
+        None if say.prompt else say.text,
+        interruptible=say.interruptible,
+        end_call_reason=say.end_call_reason,
+        starts_tool=say.starts_tool,
+        prompt=say.prompt,
+        hook=say.hook,
     )
 
 
-def _endpoint_due(state: State, plan: Plan) -> int | None:
+def _end_of_turn_due(state: State, plan: Plan) -> int | None:
     if state.reply is not None or state.assistant_muted:
         return None
-    found = endpoint(state, plan)
+    found = find_endpoint(state, plan)
     return None if found is None else found.at_ms
 
 
 def _answer(state: State, plan: Plan) -> Change:
-    found = endpoint(state, plan)
-    if found is None:  # _endpoint_due has just found it
+    found = find_endpoint(state, plan)
+    if found is None:  # _end_of_turn_due has found it
         raise AssertionError
-    caller, draft = state.caller, state.draft
+    caller, preemptive = state.caller, state.preemptive
     entry = Remember("user", caller.said, caller.began_ms, max(caller.offset_ms, caller.began_ms))
-    # Who is still talked to has not said goodbye: an end of the call that was on its way is off.
+    # A caller who speaks again is answered: an end of the call that a tool has asked for is cancelled.
     state = replace(
-        state, history=(*state.history, entry), caller=lifecycle.forget_words(caller), rounds=0, ending=None
+        state,
+        history=(*state.history, entry),
+        caller=lifecycle.close_turn(caller),
+        tool_rounds=0,
+        end_call_reason=None,
     )
     # waitSeconds is the least time between the request to the model and the first sound of the answer.
-    gate_ms = state.now_ms + (plan.judged_wait_ms if found.judged else plan.wait_ms)
+    not_before_ms = state.now_ms + (plan.adaptive_wait_ms if found.judged else plan.wait_ms)
     why = Decide("answering", found.why)
-    if draft is not None:
-        state, commands = reply_events.adopt(state, draft, gate_ms, plan)
+    if preemptive is not None:
+        state, commands = reply_events.keep_preemptive(state, preemptive, not_before_ms, plan)
     else:
-        state, commands = lifecycle.begin(state, "model", gate_ms=gate_ms)
+        state, commands = lifecycle.start(state, "model", not_before_ms=not_before_ms)
     return state, [entry, why, *commands]
 
 
-def _owed_due(state: State, _plan: Plan) -> int | None:
-    if not state.owed or state.reply is not None or not state.may_speak:
+def _pending_response_due(state: State, _plan: Plan) -> int | None:
+    if not state.response_pending or state.reply is not None or not state.may_speak:
         return None
-    return None if state.caller.holds_floor or state.caller.said else state.now_ms
+    return None if state.caller.holds_turn or state.caller.said else state.now_ms
 
 
-def _pay(state: State, _plan: Plan) -> Change:
-    return lifecycle.begin(state, "model")
+def _start_response(state: State, _plan: Plan) -> Change:
+    return lifecycle.start(state, "model")
 
 
-def _play_due(state: State, _plan: Plan) -> int | None:
+def _start_playout_due(state: State, _plan: Plan) -> int | None:
     reply = state.reply
-    if reply is None or reply.audible_ms is not None or reply.audio_ms == 0 or state.caller.holds_floor:
+    if reply is None or reply.audible_ms is not None or reply.audio_ms == 0 or state.caller.holds_turn:
         return None
-    return max(reply.gate_ms, state.now_ms)
+    return max(reply.not_before_ms, state.now_ms)
 
 
-def _play(state: State, _plan: Plan) -> Change:
-    return lifecycle.play(state, lifecycle.running(state))
+def _start_playout(state: State, _plan: Plan) -> Change:
+    return lifecycle.start_playout(state, lifecycle.current_reply(state))
 
 
-def _finish_due(state: State, _plan: Plan) -> int | None:
+def _reply_finished_due(state: State, _plan: Plan) -> int | None:
     reply = state.reply
     if reply is None or not reply.ended or not (reply.drained or reply.audio_ms == 0):
         return None
     return state.now_ms
 
 
-def _finish(state: State, plan: Plan) -> Change:
-    return lifecycle.finish(state, lifecycle.running(state), plan)
+def _finish_reply(state: State, plan: Plan) -> Change:
+    return lifecycle.finish(state, lifecycle.current_reply(state), plan)
 
 
-def _held(reply: Reply) -> bool:
-    """Whether it is ready, but held back by a gate or by a caller with the floor: then it is not late."""
+def _is_held_back(reply: Reply) -> bool:
+    """Return True if its audio is ready but must wait for a time or for the caller, so that it is not late."""
     return reply.audible_ms is None and reply.audio_ms > 0
 
 
-def _hang_due(state: State, plan: Plan) -> int | None:
+def _hang_notice_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
-    if reply is None or reply.hang_sent or reply.ended or _held(reply):
+    if reply is None or reply.hang_sent or reply.ended or _is_held_back(reply):
         return None
-    return reply.alive_ms + plan.hang_ms
+    return reply.last_activity_ms + plan.hang_ms
 
 
 def _report_hang(state: State, _plan: Plan) -> Change:
-    return replace(state, reply=replace(lifecycle.running(state), hang_sent=True)), [Send(Hang())]
+    return replace(state, reply=replace(lifecycle.current_reply(state), hang_sent=True)), [Send(Hang())]
 
 
-def _late_model_due(state: State, plan: Plan) -> int | None:
-    return triggers.late_due(state, plan)
+def _model_timeout_hook_due(state: State, plan: Plan) -> int | None:
+    return triggers.model_timeout_due(state, plan)
 
 
-def _bear_late_model(state: State, plan: Plan) -> Change:
-    reply, before = lifecycle.running(state), len(state.sayings)
-    state, commands = triggers.fire_late(state, plan)
-    if len(state.sayings) == before:
+def _trigger_model_timeout(state: State, plan: Plan) -> Change:
+    reply, before = lifecycle.current_reply(state), len(state.pending_says)
+    state, commands = triggers.trigger_model_timeout(state, plan)
+    if len(state.pending_says) == before:
         return state, commands
-    # Something is to be said while the model says nothing: it is asked anew after that.
-    state, cut = lifecycle.cut(state, reply, "replaced", plan)
-    return replace(state, owed=True), [*commands, *cut]
+    # A hook has something to say while the model is silent: the model is asked anew after that.
+    state, closing = lifecycle.cut(state, reply, "replaced", plan)
+    return replace(state, response_pending=True), [*commands, *closing]
 
 
-def _stall_due(state: State, plan: Plan) -> int | None:
+def _stalled_reply_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
-    return None if reply is None or _held(reply) else reply.alive_ms + plan.stall_ms
+    return None if reply is None or _is_held_back(reply) else reply.last_activity_ms + plan.stall_ms
 
 
 def _end_stalled(state: State, plan: Plan) -> Change:
-    reply = lifecycle.running(state)
-    # The voice owes what it was given; if it owes nothing, the model does.
+    reply = lifecycle.current_reply(state)
+    # The voice has stalled if it has not finished its segment, otherwise the model.
     by_model = reply.kind == "model" and not reply.ended and (not reply.segments or reply.segments[-1].done)
     reason = plan.model_failed_reason if by_model else plan.voice_failed_reason
-    return lifecycle.end_call(state, reason, f"the reply showed no sign of life for {plan.stall_ms} ms", plan, [])
+    return lifecycle.end_call(state, reason, f"the reply made no progress for {plan.stall_ms} ms", plan, [])
 
 
-FINISH = Item(_finish_due, _finish, closing=True)
-SAYING = Item(_saying_due, _start_saying, closing=True)
-STALE_DRAFT = Item(preemptive.stale_due, preemptive.throw_away, closing=True)
-DRAFT = Item(preemptive.due, preemptive.begin)
-ENDPOINT = Item(_endpoint_due, _answer)
-OWED = Item(_owed_due, _pay, closing=True)
-PLAY = Item(_play_due, _play, closing=True)
-HANG = Item(_hang_due, _report_hang, closing=True)
-LATE_MODEL = Item(_late_model_due, _bear_late_model)
-STALLED = Item(_stall_due, _end_stalled, closing=True)
+REPLY_FINISHED = Item(
+    "reply finished",
+    "Due when a reply is complete and all its audio has been played: it is closed as spoken and kept in the history.",
+    _reply_finished_due,
+    _finish_reply,
+    closing=True,
+)
+PENDING_SAY = Item(
+    "pending say",
+    "Due when no reply runs, no interruption is open and something is to be said word for word (a `say`, a tool's or"
+    " hook's message): it is spoken.",
+    _pending_say_due,
+    _start_pending_say,
+    closing=True,
+)
+END_OF_TURN = Item(
+    "end of turn",
+    "Due when the caller's turn is over by the endpointing rules: the turn enters the history and the model is asked,"
+    " or the preemptive reply is kept.",
+    _end_of_turn_due,
+    _answer,
+)
+PENDING_RESPONSE = Item(
+    "pending response",
+    "Due when a tool result, a message or a hook needs an answer and the caller is silent: the model is asked.",
+    _pending_response_due,
+    _start_response,
+    closing=True,
+)
+START_PLAYOUT = Item(
+    "start of playout",
+    "Due when a reply has audio, the caller is silent, and `waitSeconds` and the backoff are over: it sounds.",
+    _start_playout_due,
+    _start_playout,
+    closing=True,
+)
+HANG_NOTICE = Item(
+    "hang notice",
+    "Due when a reply has made no progress for four seconds: `hang` reports it.",
+    _hang_notice_due,
+    _report_hang,
+    closing=True,
+)
+MODEL_TIMEOUT_HOOK = Item(
+    "model timeout hook",
+    "Due when `hang` was sent for a model that has put out nothing, and a `model.response.timeout` hook waits for that:"
+    " the hook triggers; if it says something, the model is asked again after that.",
+    _model_timeout_hook_due,
+    _trigger_model_timeout,
+)
+STALLED_REPLY = Item(
+    "stalled reply",
+    "Due when a reply has made no progress for 30 seconds: the call ends with the fault of the model or the voice.",
+    _stalled_reply_due,
+    _end_stalled,
+    closing=True,
+)

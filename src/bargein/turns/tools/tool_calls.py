@@ -1,163 +1,192 @@
-"""Tools in flight: called by a reply, run once, answered once.
+"""Tool calls in flight: called by a reply or a hook, run once, answered once.
 
-A tool call belongs to the reply that asked for it. It goes on when the caller interrupts that reply: its result comes
-into the history, right after the call, as chat models want it. What is interrupted before it ran does not run.
+A tool call belongs to the reply that called it. It goes on when the caller interrupts that reply: its result enters the
+history right after the call, as chat models expect it. A tool that is interrupted before it runs does not run.
 
-The model is asked again when all the tools that a reply waits for are done, and only once for all of them; a reply that
-the caller got meanwhile has seen what was done by then.
+The model is asked again when all the tools that a reply waits for are done, once for all of them; a reply that started
+meanwhile has seen the results that were there by then.
+
+A blocking start message, and a `request-response-delayed` message after 2 s:
+
+    assistant   ..|"One moment."|..................|"Still at it."|....
+    tool          waiting       |--- running --->---------------|
+                                |<------ 2 s ----->|
+                                                                result, then the model is asked
 """
 
 from dataclasses import replace
 
 from bargein.turns.commands import CalledTool, Command, Decide, Remember, RunTools, StopTool
-from bargein.turns.events import HookToolCalled, ToolAsked, ToolReturned, ToolsCalled
-from bargein.turns.state import Reply, Saying, State, Tool
+from bargein.turns.events import HookToolCalled, ToolCallRequest, ToolReturned, ToolsCalled
+from bargein.turns.item import Item
+from bargein.turns.plan import Plan
+from bargein.turns.replies.reply import PendingSay, Reply
+from bargein.turns.state import Change, State, Tool
 
-Change = tuple[State, list[Command]]
+MAX_RUNNING = 16
+"""At most this many tools of a call run at the same time."""
+MAX_ROUNDS = 20
+"""After this many requests because of tool results, without a word of the caller, the model gets no more tools."""
 
-MOST_IN_FLIGHT = 16
-"""More tools than this do not run at once."""
-MOST_ROUNDS = 20
-"""A model that has been asked so often because of its own tools, without a word of the caller's, gets no more tools."""
-
-_TOO_MANY = f"Not run: more than {MOST_IN_FLIGHT} tools at once."
+_TOO_MANY = f"Not run: more than {MAX_RUNNING} tools at once."
 _TOO_OFTEN = "Not run: too many tool calls in a row. Talk to the caller."
 _NOT_BEGUN = "Not run: it was interrupted before it began."
 _CALL_OVER = "The call ended before the tool had answered."
 
 
-def call(state: State, reply: Reply, event: ToolsCalled) -> Change:
-    """The running reply calls tools."""
-    calls = _news(state, event.calls)
-    if not reply.by_model or reply.called or not calls:
+def call_by_reply(state: State, reply: Reply, event: ToolsCalled) -> Change:
+    """Call the tools of the running reply."""
+    requests = _new_requests(state, event.calls)
+    if not reply.by_model or reply.called_tools or not requests:
         return state, []
-    reply = replace(reply, called=True, alive_ms=state.now_ms, hang_sent=False)
-    return _call(replace(state, reply=reply), reply.turn_id, calls, silent=not reply.text.strip())
+    reply = replace(reply, called_tools=True, last_activity_ms=state.now_ms, hang_sent=False)
+    return _call(replace(state, reply=reply), reply.turn_id, requests, silent=not reply.text.strip())
 
 
 def call_by_hook(state: State, event: HookToolCalled) -> Change:
-    """A hook calls a tool: no reply waits for it, and the model is not asked because of it."""
-    if event.turn_id not in state.errands:
+    """Call a hook's tool: no reply waits for it, and the model is not asked to answer it."""
+    if event.turn_id not in state.pending_hook_tools:
         return state, []
-    state = replace(state, errands=tuple(turn for turn in state.errands if turn != event.turn_id))
-    calls = _news(state, event.calls)
-    return _call(state, event.turn_id, calls, hook=True) if calls else (state, [])
+    pending = tuple(turn_id for turn_id in state.pending_hook_tools if turn_id != event.turn_id)
+    state = replace(state, pending_hook_tools=pending)
+    requests = _new_requests(state, event.calls)
+    return _call(state, event.turn_id, requests, by_hook=True) if requests else (state, [])
 
 
-def _news(state: State, calls: tuple[ToolAsked, ...]) -> list[ToolAsked]:
-    """The calls that there have not been."""
-    return list({asked.id: asked for asked in reversed(calls) if asked.id not in state.called}.values())[::-1]
+def _new_requests(state: State, requests: tuple[ToolCallRequest, ...]) -> list[ToolCallRequest]:
+    """Return the requests whose ids the call has not had, each id once."""
+    new = {request.id: request for request in reversed(requests) if request.id not in state.tool_call_ids}
+    return list(new.values())[::-1]
 
 
-def _call(state: State, turn_id: str, calls: list[ToolAsked], *, silent: bool = False, hook: bool = False) -> Change:
-    called = tuple(CalledTool(asked.id, asked.name, asked.arguments) for asked in calls)
+def _call(
+    state: State, turn_id: str, requests: list[ToolCallRequest], *, silent: bool = False, by_hook: bool = False
+) -> Change:
+    called = tuple(CalledTool(request.id, request.name, request.arguments) for request in requests)
     entry = Remember("assistant", "", state.now_ms, state.now_ms, turn_id, tool_calls=called)
-    known = state.called.union(asked.id for asked in calls)
-    state = replace(state, history=(*state.history, entry), called=known, quiet_ms=state.now_ms)
+    ids = state.tool_call_ids.union(request.id for request in requests)
+    state = replace(state, history=(*state.history, entry), tool_call_ids=ids, idle_since_ms=state.now_ms)
     commands: list[Command] = [entry]
     run: list[str] = []
-    for asked in calls:
-        state, more, runs = _take_up(state, turn_id, asked, silent=silent, hook=hook)
+    for request in requests:
+        state, more, runs = _add(state, turn_id, request, silent=silent, by_hook=by_hook)
         commands.extend(more)
-        run.extend([asked.id] if runs else [])
+        run.extend([request.id] if runs else [])
     if run:
         commands.append(RunTools(turn_id, tuple(run)))
     return state, commands
 
 
-def _take_up(
-    state: State, turn_id: str, asked: ToolAsked, *, silent: bool, hook: bool
+def _add(
+    state: State, turn_id: str, request: ToolCallRequest, *, silent: bool, by_hook: bool
 ) -> tuple[State, list[Command], bool]:
-    """One call: refused, joined to one that runs already, held back for its start message, or run (the last)."""
+    """Refuse one call, join it to a running duplicate, hold it back for its start message, or let it run.
+
+    Returns:
+        The state, the commands, and True if it runs now.
+    """
     tool = Tool(
-        call_id=asked.id,
+        call_id=request.id,
         turn_id=turn_id,
-        name=asked.name,
-        arguments=asked.arguments,
+        name=request.name,
+        arguments=request.arguments,
         status="running",
-        timeout_ms=asked.timeout_ms,
-        is_async=asked.is_async,
-        run_ms=state.now_ms,
-        delayed=tuple(sorted(asked.delayed, key=lambda staged: staged.after_ms)),
-        hook=hook,
-        answer=asked.is_async and silent and not asked.start,
+        timeout_ms=request.timeout_ms,
+        is_async=request.is_async,
+        started_ms=state.now_ms,
+        delayed=tuple(sorted(request.delayed, key=lambda message: message.after_ms)),
+        by_hook=by_hook,
+        needs_response=request.is_async and silent and not request.start,
     )
-    refused = _refusal(state, hook=hook)
-    if refused is not None:
-        state = replace(state, tools=(*state.tools, replace(tool, answer=False)))
-        state, commands = _close(state, tool, refused, failed=True, answer=state.rounds < MOST_ROUNDS)
+    refusal = _refusal(state, by_hook=by_hook)
+    if refusal is not None:
+        state = replace(state, tools=(*state.tools, replace(tool, needs_response=False)))
+        answer = state.tool_rounds < MAX_ROUNDS
+        state, commands = _close(state, tool, refusal, failed=True, needs_response=answer)
         return state, commands, False
-    twin = None if hook else next((t for t in state.tools if _is_twin(t, tool)), None)
+    twin = None if by_hook else next((t for t in state.tools if _is_duplicate(t, tool)), None)
     if twin is not None:
-        why = Decide("ignored", f"{tool.name} runs already, with the same arguments", turn_id)
-        tool = replace(tool, same_as=twin.call_id, is_async=twin.is_async, delayed=(), answer=twin.is_async)
-        return replace(state, tools=(*state.tools, tool)), [why], False
-    speaks = bool(asked.start) and (state.closing is None or state.closing.present)
-    blocking = asked.blocking and speaks
-    if speaks:
-        saying = Saying(
-            text=asked.start,
-            starts=asked.id if blocking else None,
-            about=asked.id,
-            of_turn=turn_id,
+        why = Decide("ignored", f"{tool.name} runs already with the same arguments", turn_id)
+        tool = replace(
+            tool,
+            duplicate_of=twin.call_id,
+            is_async=twin.is_async,
+            delayed=(),
+            needs_response=twin.is_async,
         )
-        if blocking or not any(s.text == asked.start and s.of_turn == turn_id for s in state.sayings):
-            state = replace(state, sayings=(*state.sayings, saying))
+        return replace(state, tools=(*state.tools, tool)), [why], False
+    speaks = bool(request.start) and (state.closing is None or state.closing.caller_present)
+    blocking = request.blocking and speaks
+    if speaks:
+        say = PendingSay(
+            text=request.start,
+            starts_tool=request.id if blocking else None,
+            tool_call_id=request.id,
+            turn_id=turn_id,
+        )
+        if blocking or not any(s.text == request.start and s.turn_id == turn_id for s in state.pending_says):
+            state = replace(state, pending_says=(*state.pending_says, say))
     tool = replace(tool, status="waiting" if blocking else "running")
     return replace(state, tools=(*state.tools, tool)), [], not blocking
 
 
-def _refusal(state: State, *, hook: bool) -> str | None:
-    if state.rounds >= MOST_ROUNDS and not hook:
+def _refusal(state: State, *, by_hook: bool) -> str | None:
+    if state.tool_rounds >= MAX_ROUNDS and not by_hook:
         return _TOO_OFTEN
-    return _TOO_MANY if sum(t.status != "done" for t in state.tools) >= MOST_IN_FLIGHT else None
+    return _TOO_MANY if sum(t.status != "done" for t in state.tools) >= MAX_RUNNING else None
 
 
-def _is_twin(tool: Tool, other: Tool) -> bool:
-    """Whether two replies want the same; one that calls the same twice means it."""
+def _is_duplicate(tool: Tool, other: Tool) -> bool:
+    """Return True if two replies want the same; a reply that calls the same twice means it."""
     return (
         tool.status != "done"
-        and tool.same_as is None
+        and tool.duplicate_of is None
         and tool.turn_id != other.turn_id
         and (tool.name, tool.arguments) == (other.name, other.arguments)
     )
 
 
 def run(state: State, call_id: str) -> Change:
-    """The start message of a tool has been heard: it runs. Who waits for one is not given up before."""
+    """Run a tool whose start message has been heard; its time limit counts from now."""
     tool = next(t for t in state.tools if t.call_id == call_id)
-    return _with(state, replace(tool, status="running", run_ms=state.now_ms)), [RunTools(tool.turn_id, (call_id,))]
+    state = _replace_tool(state, replace(tool, status="running", started_ms=state.now_ms))
+    return state, [RunTools(tool.turn_id, (call_id,))]
 
 
-def take(state: State, event: ToolReturned) -> Change:
-    """A tool has answered. What comes for one that does not run is dropped by its id."""
+def apply_result(state: State, event: ToolReturned) -> Change:
+    """Apply a tool's result; one for a tool that does not run is dropped by its id."""
     tool = next((t for t in state.tools if t.call_id == event.call_id and t.status == "running"), None)
-    if tool is None or tool.same_as is not None:
+    if tool is None or tool.duplicate_of is not None:
         return state, []
-    state = replace(state, quiet_ms=state.now_ms)
-    answer = event.say is None and event.ends is None and not tool.is_async
-    state, commands = _close(state, tool, event.text, failed=event.failed, answer=answer, metadata=event.metadata)
-    if event.tell:
-        entry = Remember("system", event.tell, state.now_ms, state.now_ms)
+    state = replace(state, idle_since_ms=state.now_ms)
+    answer = event.say is None and event.end_call_reason is None and not tool.is_async
+    state, commands = _close(
+        state, tool, event.text, failed=event.failed, needs_response=answer, metadata=event.metadata
+    )
+    if event.system_message:
+        entry = Remember("system", event.system_message, state.now_ms, state.now_ms)
         state = replace(state, history=(*state.history, entry))
         commands.append(entry)
     if event.say:
-        state = replace(state, sayings=(*state.sayings, Saying(text=event.say, ends=event.ends)))
-    elif event.ends is not None:
-        state = replace(state, ending=event.ends)
+        say = PendingSay(text=event.say, end_call_reason=event.end_call_reason)
+        state = replace(state, pending_says=(*state.pending_says, say))
+    elif event.end_call_reason is not None:
+        state = replace(state, end_call_reason=event.end_call_reason)
     return state, commands
 
 
-def _close(state: State, tool: Tool, text: str, *, failed: bool, answer: bool, metadata: str | None = None) -> Change:
-    """A tool call gets its one result, and so do those that are the same."""
+def _close(
+    state: State, tool: Tool, text: str, *, failed: bool, needs_response: bool, metadata: str | None = None
+) -> Change:
+    """Give a tool call and its duplicates their one result each."""
     commands: list[Command] = []
     for one in state.tools:
-        if one.status == "done" or tool.call_id not in (one.call_id, one.same_as):
+        if one.status == "done" or tool.call_id not in (one.call_id, one.duplicate_of):
             continue
         entry = Remember(
             "tool",
             text,
-            one.run_ms,
+            one.started_ms,
             state.now_ms,
             one.turn_id,
             tool_call_id=one.call_id,
@@ -165,136 +194,129 @@ def _close(state: State, tool: Tool, text: str, *, failed: bool, answer: bool, m
             metadata=metadata,
         )
         state = replace(state, history=with_result(state.history, entry))
-        state = _with(
-            state, replace(one, status="done", answer=not one.hook and (answer or (one.is_async and one.answer)))
-        )
+        answer = not one.by_hook and (needs_response or (one.is_async and one.needs_response))
+        state = _replace_tool(state, replace(one, status="done", needs_response=answer))
         commands.append(entry)
-    sayings = tuple(s for s in state.sayings if not (s.stale and s.about == tool.call_id))
-    return replace(state, sayings=sayings), commands
+    says = tuple(s for s in state.pending_says if not (s.only_while_running and s.tool_call_id == tool.call_id))
+    return replace(state, pending_says=says), commands
 
 
-def _with(state: State, tool: Tool) -> State:
+def _replace_tool(state: State, tool: Tool) -> State:
     return replace(state, tools=tuple(tool if t.call_id == tool.call_id else t for t in state.tools))
 
 
-def late_due(state: State) -> int | None:
-    """When the next tool is given up for its silence."""
-    return min((t.run_ms + t.timeout_ms for t in _running(state)), default=None)
+def _tool_timeout_due(state: State, _plan: Plan) -> int | None:
+    return min((t.started_ms + t.timeout_ms for t in _running(state)), default=None)
 
 
-def give_up(state: State) -> Change:
-    """A tool has not answered in time."""
-    tool = min(_running(state), key=lambda t: t.run_ms + t.timeout_ms)
+def _give_up_tool(state: State, _plan: Plan) -> Change:
+    tool = min(_running(state), key=lambda t: t.started_ms + t.timeout_ms)
     text = f"The tool gave no answer within {tool.timeout_ms / 1000:g} seconds."
-    state, commands = _close(state, tool, text, failed=True, answer=not tool.is_async)
-    return replace(state, quiet_ms=state.now_ms), [StopTool(tool.call_id), *commands]
+    state, commands = _close(state, tool, text, failed=True, needs_response=not tool.is_async)
+    return replace(state, idle_since_ms=state.now_ms), [StopTool(tool.call_id), *commands]
 
 
-def delayed_due(state: State) -> int | None:
-    """When something is to be said about a tool that has not answered yet."""
-    return min((t.run_ms + t.delayed[0].after_ms for t in _running(state) if t.delayed), default=None)
+def _delay_message_due(state: State, _plan: Plan) -> int | None:
+    return min((t.started_ms + t.delayed[0].after_ms for t in _running(state) if t.delayed), default=None)
 
 
-def say_delayed(state: State) -> Change:
-    """A tool keeps the caller waiting: say so, once the floor is free."""
-    tool = min((t for t in _running(state) if t.delayed), key=lambda t: t.run_ms + t.delayed[0].after_ms)
-    staged, *rest = tool.delayed
-    state = _with(state, replace(tool, delayed=tuple(rest)))
-    if any(s.stale for s in state.sayings):  # one excuse at a time
+def _queue_delay_message(state: State, _plan: Plan) -> Change:
+    tool = min((t for t in _running(state) if t.delayed), key=lambda t: t.started_ms + t.delayed[0].after_ms)
+    message, *rest = tool.delayed
+    state = _replace_tool(state, replace(tool, delayed=tuple(rest)))
+    if any(s.only_while_running for s in state.pending_says):  # one such message at a time
         return state, []
-    saying = Saying(text=staged.text, about=tool.call_id, of_turn=tool.turn_id, stale=True)
-    return replace(state, sayings=(*state.sayings, saying)), []
+    say = PendingSay(text=message.text, tool_call_id=tool.call_id, turn_id=tool.turn_id, only_while_running=True)
+    return replace(state, pending_says=(*state.pending_says, say)), []
 
 
-def orphan_due(state: State) -> int | None:
-    """Whether a tool waits for a start message that will not be heard any more."""
-    return None if _orphan(state) is None else state.now_ms
+def _cancelled_tool_due(state: State, _plan: Plan) -> int | None:
+    return None if _cancelled_tool(state) is None else state.now_ms
 
 
-def drop_orphan(state: State) -> Change:
-    """It does not run."""
-    tool = _orphan(state)
-    if tool is None:  # orphan_due has just found it
+def _close_cancelled_tool(state: State, _plan: Plan) -> Change:
+    tool = _cancelled_tool(state)
+    if tool is None:  # _cancelled_tool_due has found it
         raise AssertionError
-    # A reply that has been begun in this very moment sees the result already.
-    answer = state.reply is None or state.reply.kind != "model" or state.reply.begun_ms < state.now_ms
+    # A reply that was requested at this very moment has seen the result already.
+    answer = state.reply is None or state.reply.kind != "model" or state.reply.requested_ms < state.now_ms
     why = Decide("ignored", f"{tool.name} does not run: the message before it was not heard", tool.turn_id)
-    state, commands = _close(state, tool, _NOT_BEGUN, failed=True, answer=answer)
+    state, commands = _close(state, tool, _NOT_BEGUN, failed=True, needs_response=answer)
     return state, [why, *commands]
 
 
-def _orphan(state: State) -> Tool | None:
-    starts = {s.starts for s in state.sayings}
-    starts.add(state.reply.starts if state.reply is not None else None)
-    starts.add(state.alarm.starts if state.alarm is not None else None)
-    return next((t for t in state.tools if t.status == "waiting" and t.call_id not in starts), None)
+def _cancelled_tool(state: State) -> Tool | None:
+    """Find a tool that waits for a start message which will not be heard any more."""
+    starting = {s.starts_tool for s in state.pending_says}
+    starting.add(state.reply.starts_tool if state.reply is not None else None)
+    starting.add(state.false_interruption.starts_tool if state.false_interruption is not None else None)
+    return next((t for t in state.tools if t.status == "waiting" and t.call_id not in starting), None)
 
 
-def settled_due(state: State) -> int | None:
-    """Whether all the tools that a reply waits for are done, and that reply is over."""
-    return state.now_ms if _settled(state) else None
+def _tool_results_due(state: State, _plan: Plan) -> int | None:
+    return state.now_ms if _turns_with_results(state) else None
 
 
-def settle(state: State) -> Change:
-    """The model owes an answer to what its tools have said, unless that has been said otherwise."""
-    settled = _settled(state)
-    answer = any(t.answer for t in state.tools if t.turn_id in settled)
+def _request_response(state: State, _plan: Plan) -> Change:
+    turn_ids = _turns_with_results(state)
+    answer = any(t.needs_response for t in state.tools if t.turn_id in turn_ids)
     return replace(
         state,
-        tools=_told(state.tools, settled),
-        owed=state.owed or answer,
-        rounds=state.rounds + answer,
+        tools=_without_results(state.tools, turn_ids),
+        response_pending=state.response_pending or answer,
+        tool_rounds=state.tool_rounds + answer,
     ), []
 
 
-def _settled(state: State) -> set[str]:
+def _turns_with_results(state: State) -> set[str]:
+    """Find the replies that are over and whose awaited tools are all done."""
     running = state.reply.turn_id if state.reply is not None else None
     awaited = {t.turn_id for t in state.tools if t.awaited}
-    return {t.turn_id for t in state.tools if t.status == "done" or t.answer} - awaited - {running}
+    return {t.turn_id for t in state.tools if t.status == "done" or t.needs_response} - awaited - {running}
 
 
-def told(state: State) -> State:
-    """The model is asked now, with all that is in the history: whatever is done needs no further answer."""
-    return replace(state, tools=_told(state.tools, {t.turn_id for t in state.tools}))
+def mark_results_seen(state: State) -> State:
+    """Note that the model is asked now with the whole history: the results in it need no further answer."""
+    return replace(state, tools=_without_results(state.tools, {t.turn_id for t in state.tools}))
 
 
-def _told(tools: tuple[Tool, ...], turns: set[str]) -> tuple[Tool, ...]:
+def _without_results(tools: tuple[Tool, ...], turn_ids: set[str]) -> tuple[Tool, ...]:
     return tuple(
-        replace(t, answer=False) if t.turn_id in turns else t
+        replace(t, needs_response=False) if t.turn_id in turn_ids else t
         for t in tools
-        if t.status != "done" or t.turn_id not in turns
+        if t.status != "done" or t.turn_id not in turn_ids
     )
 
 
-def drop_words(state: State, turn_id: str) -> State:
-    """The caller has cut a reply: nothing of it is said any more, also not about its tools."""
-    return replace(state, sayings=tuple(s for s in state.sayings if s.of_turn != turn_id))
+def drop_pending_says(state: State, turn_id: str) -> State:
+    """Drop what was still to be said for a reply that the caller has interrupted, also about its tools."""
+    return replace(state, pending_says=tuple(s for s in state.pending_says if s.turn_id != turn_id))
 
 
 def close_all(state: State) -> Change:
-    """The call is over: every tool that has not answered gets its result nevertheless."""
+    """Give every unanswered tool call a result at the end of the call."""
     commands: list[Command] = []
     for tool in state.tools:
-        if tool.status != "done" and tool.same_as is None:
-            state, closing = _close(state, tool, _CALL_OVER, failed=True, answer=False)
+        if tool.status != "done" and tool.duplicate_of is None:
+            state, closing = _close(state, tool, _CALL_OVER, failed=True, needs_response=False)
             commands.extend(closing)
     return replace(state, tools=()), commands
 
 
-def awaits(state: State) -> bool:
-    """Whether the assistant is silent because it waits for a tool."""
+def is_awaited(state: State) -> bool:
+    """Return True if the assistant waits for a tool."""
     return any(t.awaited for t in state.tools)
 
 
 def _running(state: State) -> list[Tool]:
-    return [t for t in state.tools if t.status == "running" and t.same_as is None]
+    return [t for t in state.tools if t.status == "running" and t.duplicate_of is None]
 
 
 def with_result(history: tuple[Remember, ...], entry: Remember) -> tuple[Remember, ...]:
-    """Put a tool's result where a chat model wants it: after the call, and after the results of its neighbours."""
+    """Insert a tool's result where chat models expect it: after the call and the results of the calls beside it."""
     found = (i for i, one in enumerate(history) if any(c.id == entry.tool_call_id for c in one.tool_calls))
     at = 1 + next(found, -1)
-    if at == 0:  # the assistant that has the call now was not told of it
+    if at == 0:  # after a handoff, the new assistant's history may not have the call
         return history
     ids = {called.id for called in history[at - 1].tool_calls}
     while at < len(history) and history[at].tool_call_id in ids:
@@ -303,8 +325,41 @@ def with_result(history: tuple[Remember, ...], entry: Remember) -> tuple[Remembe
 
 
 def with_text(history: tuple[Remember, ...], entry: Remember) -> tuple[Remember, ...]:
-    """Put what was heard of a reply before the tools that it called."""
+    """Insert the heard text of a reply before the tools that it called."""
     for index, one in enumerate(history):
         if one.tool_calls and one.turn_id == entry.turn_id:
             return (*history[:index], entry, *history[index:])
     return (*history, entry)
+
+
+TOOL_TIMEOUT = Item(
+    "tool timeout",
+    "Due when a tool has not answered within its time limit: it is stopped and gets a failed result.",
+    _tool_timeout_due,
+    _give_up_tool,
+    closing=True,
+)
+DELAY_MESSAGE = Item(
+    "tool delay message",
+    "Due when a running tool has taken as long as its next `request-response-delayed` message says: the message is"
+    " queued, unless one is queued already.",
+    _delay_message_due,
+    _queue_delay_message,
+    closing=True,
+)
+CANCELLED_TOOL = Item(
+    "cancelled tool",
+    "Due when a tool waits for a blocking start message that will not be heard any more: it does not run, and gets a"
+    " failed result.",
+    _cancelled_tool_due,
+    _close_cancelled_tool,
+    closing=True,
+)
+TOOL_RESULTS = Item(
+    "tool results",
+    "Due when a reply is over and all the tools that it waits for are done: a response becomes pending if a result"
+    " needs one.",
+    _tool_results_due,
+    _request_response,
+    closing=True,
+)
