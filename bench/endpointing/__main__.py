@@ -156,7 +156,9 @@ def early_answers(of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: D
     for turn, events in zip(of, told, strict=True):
         judge = judging(turn, events, decide)
         both = {
-            drafts: answered(events, replace(_default(), drafts=drafts), turn.over_ms, judge, thinking_ms=THINKING_MS)
+            drafts: answered(
+                events, replace(_default(), preemptive=drafts), turn.over_ms, judge, thinking_ms=THINKING_MS
+            )
             for drafts in (False, True)
         }
         for drafts, answer in both.items():

@@ -165,14 +165,14 @@ def test_as_vapis_object() -> None:
 
 
 def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
-    call = Measured(waiting(drafts=True, on_punctuation_ms=800, wait_ms=0))
+    call = Measured(waiting(preemptive=True, on_punctuation_ms=800, wait_ms=0))
     call.feed(
         CallStarted(0),
         VoiceStarted(532, 500),
         VoiceStopped(1032, 1000),
         TranscriptReceived(1240, "What time is it?", final=True),
     )
-    draft = call.call.state.draft
+    draft = call.call.state.preemptive
     assert draft is not None
     text = "It is noon."
     call.feed(
@@ -187,7 +187,7 @@ def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
 
 
 def test_drafts_in_vain_are_counted() -> None:
-    call = Measured(waiting(drafts=True, on_punctuation_ms=800))
+    call = Measured(waiting(preemptive=True, on_punctuation_ms=800))
     call.feed(
         CallStarted(0),
         VoiceStarted(532, 500),

@@ -88,13 +88,13 @@ EVENTS: list[tuple[str, Event]] = [
     (
         (
             '{"event": "ToolsCalled", "at_ms": 700, "turn_id": "t", "calls": [{"id": "a", "name": "weather", '
-            '"arguments": "{}", "start": "", "blocking": false, "delayed": [{"after_ms": 1000, "text": "One moment."}], '
+            '"arguments": "{}", "start": "", "blocking": false, "delayed": [{"after_ms": 1000, "text": "Wait."}], '
             '"is_async": false, "timeout_ms": 20000}]}'
         ),
         ToolsCalled(
             700,
             "t",
-            (ToolCallRequest("a", "weather", "{}", delayed=(DelayMessage(1000, "One moment."),), timeout_ms=20_000),),
+            (ToolCallRequest("a", "weather", "{}", delayed=(DelayMessage(1000, "Wait."),), timeout_ms=20_000),),
         ),
     ),
     (

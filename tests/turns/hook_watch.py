@@ -105,7 +105,7 @@ class HookWatch:
                 pass
 
     def check_hook(self, why: str, before: State, event: Event, plan: Plan, now_ms: int) -> None:
-        hook = next(hook for hook in plan.hooks if f" {hook.name} " in why)
+        hook = next(hook for hook in plan.hooks if why.endswith(f" {hook.name}"))
         self.counts[hook.name] += 1
         self.totals[hook.name] += 1
         if hook.max_count:

@@ -12,11 +12,11 @@ from tests.turns.talking import Call, waiting
 JUDGED = waiting(adaptive_endpointing=True, min_pause_ms=0)
 
 
-def paused(plan: Plan = JUDGED, text: str = "I would like a table.", *, whole: bool = True) -> Call:
+def paused(plan: Plan = JUDGED, text: str = "I would like a table.", *, complete: bool = True) -> Call:
     """The caller has spoken from 1000 to 1700, and the words came at 1850."""
     call = Call(plan).start()
     call.voice(1000, 1700)
-    call.feed(TranscriptReceived(1850, text, final=not whole, complete=whole))
+    call.feed(TranscriptReceived(1850, text, final=not complete, complete=complete))
     return call
 
 

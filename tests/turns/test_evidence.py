@@ -40,11 +40,11 @@ def overheard(plan: Plan = PLAN) -> tuple[Call, int]:
     return call, onset_ms
 
 
-def judge(call: Call, onset_ms: int, age_ms: int, floor: float, echo: float = 0.0) -> None:
+def judge(call: Call, onset_ms: int, age_ms: int, probability: float, echo: float = 0.0) -> None:
     """The verdict on a voice, after that on its first 160 ms, which left it open."""
     if call.state.caller.judged is None and age_ms > 160 and onset_ms == call.state.caller.onset_ms:
-        call.feed(InterruptionJudged(onset_ms + 170, onset_ms, 160, min(floor, 0.5), echo))
-    call.feed(InterruptionJudged(onset_ms + age_ms + 10, onset_ms, age_ms, floor, echo))
+        call.feed(InterruptionJudged(onset_ms + 170, onset_ms, 160, min(probability, 0.5), echo))
+    call.feed(InterruptionJudged(onset_ms + age_ms + 10, onset_ms, age_ms, probability, echo))
 
 
 def reasons(call: Call, what: str) -> list[str]:
@@ -132,7 +132,7 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
 
 
 @pytest.mark.parametrize(
-    ("text", "final", "floor", "stops"),
+    ("text", "final", "probability", "stops"),
     [
         ("stop", True, 0.0, True),
         ("stop", False, UNLIKELY - 0.01, False),
@@ -155,10 +155,10 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
     ],
 )
 def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
-    text: str, final: bool, floor: float, stops: bool
+    text: str, final: bool, probability: float, stops: bool
 ) -> None:
     call, onset_ms = overheard()
-    judge(call, onset_ms, 288, floor)
+    judge(call, onset_ms, 288, probability)
     call.feed(TranscriptReceived(onset_ms + 350, text, final))
     assert bool(call.when(UserInterrupted)) == stops
 
@@ -198,12 +198,14 @@ def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("final", "floor", "stops"), [(False, CERTAIN, True), (False, CERTAIN - 0.01, False), (True, 1.0, False)]
+    ("final", "probability", "stops"), [(False, CERTAIN, True), (False, CERTAIN - 0.01, False), (True, 1.0, False)]
 )
-def test_only_a_very_sure_sound_outweighs_a_partial_that_listens_aloud(final: bool, floor: float, stops: bool) -> None:
+def test_only_a_very_sure_sound_outweighs_a_partial_that_listens_aloud(
+    final: bool, probability: float, stops: bool
+) -> None:
     call, onset_ms = overheard()
     call.feed(TranscriptReceived(onset_ms + 150, "Yeah.", final))
-    call.feed(InterruptionJudged(onset_ms + 426, onset_ms, 416, floor, 0.0))
+    call.feed(InterruptionJudged(onset_ms + 426, onset_ms, 416, probability, 0.0))
     assert bool(call.when(UserInterrupted)) == stops
 
 

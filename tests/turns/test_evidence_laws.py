@@ -65,10 +65,10 @@ class Overhearing(test_laws.Conversation):
         echo=st.sampled_from([0.0, 0.0, 0.0, 0.2, 0.9]),
         stale=st.sampled_from([False] * 5 + [True]),
     )
-    def voice_is_judged(self, *, gap: int, age_ms: int, floor: float, echo: float, stale: bool) -> None:
+    def voice_is_judged(self, *, gap: int, age_ms: int, probability: float, echo: float, stale: bool) -> None:
         at_ms = self.now + gap
         self.tick_until(at_ms)
-        event = InterruptionJudged(at_ms, self.run_onset + (1 if stale else 0), age_ms, floor, echo)
+        event = InterruptionJudged(at_ms, self.run_onset + (1 if stale else 0), age_ms, probability, echo)
         if not stale and not self.deaf and (self.verdict is None or age_ms >= self.verdict.age_ms):
             self.verdict = event
         self.feed(event)

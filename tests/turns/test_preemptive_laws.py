@@ -105,7 +105,7 @@ class Drafting(test_laws.Conversation):
         gap: int,
         texts: list[str],
         done: float | None,
-        whole: bool,
+        complete: bool,
         piece: str,
         after: int,
         data: st.DataObject,
@@ -118,8 +118,8 @@ class Drafting(test_laws.Conversation):
             at_ms = self.now + 20
             self.tick_until(at_ms)
             self.now = max(self.now, at_ms)
-            self.hears(text, final=not whole)
-            self.feed(TranscriptReceived(at_ms, text, final=not whole, complete=whole))
+            self.hears(text, final=not complete)
+            self.feed(TranscriptReceived(at_ms, text, final=not complete, complete=complete))
             if self.judging:
                 self.feed(PauseJudged(self.now + 10, self.judging[-1].number, done))
             if self.open is not None and data.draw(st.sampled_from([True, True, False])):
@@ -139,8 +139,8 @@ class Drafting(test_laws.Conversation):
         self, *, texts: list[str], done: float, piece: str, after: int, hangs_up: bool, data: st.DataObject
     ) -> None:
         """The same, where a draft is likely to come of it."""
-        whole = self.plan.judges_pauses  # else a final is waited for
-        self.caller_pauses(gap=200, texts=texts, done=done, complete=whole, piece=piece, after=after, data=data)
+        complete = self.plan.judges_pauses  # else a final is waited for
+        self.caller_pauses(gap=200, texts=texts, done=done, complete=complete, piece=piece, after=after, data=data)
         if hangs_up:
             self.feed(HangUp(self.now, "customer-ended-call"))
 
@@ -274,7 +274,7 @@ class Drafting(test_laws.Conversation):
             if turn in self.drafts:
                 continue
             same = event if turn is None else replace(event, turn_id=self.without_drafts(turn))  # type: ignore[call-arg]
-            state, commands = step(state, same, replace(self.first_plan, drafts=False))
+            state, commands = step(state, same, replace(self.first_plan, preemptive=False))
             log.extend(commands)
         mine = [c for c in self.log if turn_of(c) not in self.drafts]
         told = re.sub(re.escape(CALL_ID[:24]) + "[0-9a-f]{12}", lambda m: self.without_drafts(m[0]), repr(mine))

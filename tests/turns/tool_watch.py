@@ -32,8 +32,8 @@ ANSWERS = st.fixed_dictionaries({
     "text": st.just("It rains."),
     "failed": st.booleans(),
     "say": st.sampled_from([None, None, None, "", "Done."]),
-    "tell": st.sampled_from([None, None, "Be brief."]),
-    "ends": st.sampled_from([None] * 5 + ["assistant-ended-call"]),
+    "system_message": st.sampled_from([None, None, "Be brief."]),
+    "end_call_reason": st.sampled_from([None] * 5 + ["assistant-ended-call"]),
 })  # fmt: skip
 
 
