@@ -170,8 +170,10 @@ def _plan_from_1(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event_from_1(value: dict[str, Any]) -> dict[str, Any]:
-    name = _EVENTS_OF_1.get(value["event"], value["event"])
-    event = _renamed({**value, "event": name}, _FIELDS_OF_1.get(name, {}))
+    written: str = value["event"]
+    name = _EVENTS_OF_1.get(written, written)
+    names: dict[str, str] = _FIELDS_OF_1.get(name, {})
+    event = _renamed({**value, "event": name}, names)
     if "plan" in event:
         event["plan"] = _plan_from_1(event["plan"])
     return event
