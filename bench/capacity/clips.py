@@ -11,7 +11,7 @@ from bargein.audio.pcm import Int16Array, from_float, to_float
 from bargein.audio.voice import WINDOW_SAMPLES
 from bargein.client.clips import levels_db, load_clip
 from bargein.providers.embedded.runtime import Session
-from bargein.providers.embedded.vad import Memory, SileroDetector
+from bargein.providers.embedded.vad import SileroDetector, StreamState
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -95,9 +95,9 @@ def _voice_lasts(session: Session, clip: Utterance, place: int) -> bool:
     before = room_noise(_QUIET_FRAMES + place)
     sound = to_float(np.frombuffer(b"".join((*before, *clip.frames)), dtype="<i2").astype(np.int16))
     onset = int(len(before) * _FRAME_SAMPLES + clip.onset_ms * RATE_HZ / 1000) // _WINDOW
-    memory, windows = Memory(RATE_HZ), sound[: sound.size // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
+    stream_state, windows = StreamState(RATE_HZ), sound[: sound.size // _WINDOW * _WINDOW].reshape(-1, _WINDOW)
     until = onset + _FIRST_WINDOWS + _VOICED_WINDOWS
-    voiced = [memory.judged(session, window) >= _VOICED for window in windows[:until]]
+    voiced = [stream_state.infer(session, window) >= _VOICED for window in windows[:until]]
     first = next((at for at in range(onset, len(voiced)) if voiced[at]), len(voiced))
     return first < onset + _FIRST_WINDOWS and all(voiced[first : first + _VOICED_WINDOWS])
 

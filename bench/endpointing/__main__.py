@@ -104,7 +104,7 @@ def by_model(policy: str, held_out: Path | None) -> Decide | None:
             known = dict(zip(keys, arrays["done"].tolist(), strict=True))
 
     def decide(name: str, pause: TurnPause, offset_ms: int) -> float:
-        return known[name, offset_ms] if (name, offset_ms) in known else judge.judged(pause)
+        return known[name, offset_ms] if (name, offset_ms) in known else judge.detect(pause)
 
     return decide
 

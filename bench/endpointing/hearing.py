@@ -15,7 +15,7 @@ from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
 from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, runs_of_turn
 from bargein.ports import TranscriptCallback, TurnPause
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
-from bargein.providers.embedded.vad import Memory, SileroDetector
+from bargein.providers.embedded.vad import SileroDetector, StreamState
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bench.endpointing.corpus import RATE_HZ, Turn
@@ -105,11 +105,11 @@ class _Detecting:
     """The detector, asked at once."""
 
     def __init__(self, detector: SileroDetector, hear: Callable[[float, float], None]) -> None:
-        self._session, self._memory = detector.load(), Memory(RATE_HZ)
+        self._session, self._stream_state = detector.load(), StreamState(RATE_HZ)
         self._hear = hear
 
     def push(self, window: Float32Array, end_ms: float) -> None:
-        self._hear(self._memory.judged(self._session, window), end_ms)
+        self._hear(self._stream_state.infer(self._session, window), end_ms)
 
     def close(self) -> None: ...
 

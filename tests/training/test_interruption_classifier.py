@@ -8,7 +8,7 @@ from training.interruption_classifier.examples import Examples
 from training.interruption_classifier.fit import fit
 
 from bargein.call.hearing.overlap import AGES_MS
-from bargein.providers.embedded.interruption_classifier import FLOOR, LISTENING, NO_SPEECH
+from bargein.providers.embedded.interruption_classifier import BACKCHANNEL, INTERRUPTION, NO_SPEECH
 from bargein.providers.embedded.network import Network
 from bargein.turns.interruption.evidence import THRESHOLDS
 
@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_network() -> None:
 
 def examples() -> Examples:
     names = ["interrupt.command"] * 50 + ["backchannel.tts"] * 100 + ["noise.rain"] * 50
-    labels = [FLOOR] * 50 + [LISTENING] * 100 + [NO_SPEECH] * 50
+    labels = [INTERRUPTION] * 50 + [BACKCHANNEL] * 100 + [NO_SPEECH] * 50
     count = len(names)
     return Examples(
         np.zeros((count, len(AGES_MS), 1), dtype=np.float32),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bargein.audio.pcm import Float32Array
-from bargein.providers.embedded.end_of_turn import SOUNDS
+from bargein.providers.embedded.end_of_turn import ENCODER_FEATURES
 from bargein.providers.embedded.network import Network
 
 DIRECTIONS = 32
@@ -37,13 +37,13 @@ class _Narrowed:
         values = rows.astype(np.float64)
         mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-6
         alike = (values - mean) / scale
-        _, _, main = np.linalg.svd(alike[:, :SOUNDS], full_matrices=False)
+        _, _, main = np.linalg.svd(alike[:, :ENCODER_FEATURES], full_matrices=False)
         into = main[:DIRECTIONS].T
-        into = into * (_LESS_OF_SOUNDS / (alike[:, :SOUNDS] @ into).std(axis=0))
-        measures = values.shape[1] - SOUNDS
+        into = into * (_LESS_OF_SOUNDS / (alike[:, :ENCODER_FEATURES] @ into).std(axis=0))
+        measures = values.shape[1] - ENCODER_FEATURES
         directions = np.zeros((values.shape[1], into.shape[1] + measures))
-        directions[:SOUNDS, : into.shape[1]] = into
-        directions[SOUNDS:, into.shape[1] :] = np.eye(measures)
+        directions[:ENCODER_FEATURES, : into.shape[1]] = into
+        directions[ENCODER_FEATURES:, into.shape[1] :] = np.eye(measures)
         return cls(mean, scale, directions)
 
 

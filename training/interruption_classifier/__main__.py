@@ -14,7 +14,7 @@ from bench.speech import HELP, SPEECH
 
 from bargein.audio.pcm import Float32Array
 from bargein.call.hearing.overlap import AGES_MS
-from bargein.providers.embedded.interruption_classifier import FLOOR, NO_SPEECH, WEIGHTS
+from bargein.providers.embedded.interruption_classifier import INTERRUPTION, NO_SPEECH, WEIGHTS
 from bargein.wire.base import JsonObject
 from training.interruption_classifier.circumstances import CHATTER
 from training.interruption_classifier.evaluation import Evaluation, Kept, chosen_scenes, echo_scenes, figures
@@ -67,7 +67,7 @@ def judged(found: Examples, floor: Float32Array, least: Sequence[float]) -> Json
         if not of.any():
             continue
         row: JsonObject = {"runs": int(of.sum()), "stopped": round(float(stopped[of].mean()), 3)}
-        if found.labels[of][0] == FLOOR and (of & stopped).any():
+        if found.labels[of][0] == INTERRUPTION and (of & stopped).any():
             row["p50_ms"], row["p95_ms"] = (round(float(np.percentile(after_ms[of & stopped], p))) for p in (50, 95))
         table[str(name)] = row
     return table

@@ -17,7 +17,7 @@ import soxr
 
 from bargein.audio import pcm
 from bargein.audio.pcm import Float32Array
-from bargein.providers.embedded.interruption_classifier import FLOOR, LISTENING, NO_SPEECH
+from bargein.providers.embedded.interruption_classifier import BACKCHANNEL, INTERRUPTION, NO_SPEECH
 from bargein.providers.embedded.tts import RATE_HZ as HIBARI_HZ
 from bargein.providers.embedded.tts import HibariVoice
 
@@ -63,7 +63,7 @@ _ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in ra
 _FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
 _LISTENING_TAKES, _FLOOR_TAKES, _HUM_TAKES = 12, 8, 12
 _NEURAL = "hibari"
-_LONGEST = {FLOOR: 5, LISTENING: 4, NO_SPEECH: 12}
+_LONGEST = {INTERRUPTION: 5, BACKCHANNEL: 4, NO_SPEECH: 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def recorded(folder: Path) -> Iterator[Clip]:
             continue
         onset_ms = 1000 * float(row["energy_onset_s"] or row["speech_onset_s"] or 0)
         weight = 1.5 if label == NO_SPEECH else 1.0
-        takes = {FLOOR: 3, LISTENING: 8, NO_SPEECH: 3}[label]
+        takes = {INTERRUPTION: 3, BACKCHANNEL: 8, NO_SPEECH: 3}[label]
         takes = {"speech.digit": 2, "interrupt.word": 8, "backchannel.tts": 4}.get(row["class"], takes)
         yield Clip(row["class"], label, row["speaker"] or row["path"], samples, onset_ms, weight, takes)
 
@@ -124,9 +124,9 @@ def _label(kind: str, name: str) -> int | None:
     if kind == "noise":
         return NO_SPEECH
     if kind == "backchannel" or name == "backchannel":
-        return LISTENING
+        return BACKCHANNEL
     if kind in ("interrupt", "speech") or (kind == "eot" and name in ("complete", "incomplete")):
-        return FLOOR
+        return INTERRUPTION
     return None
 
 
@@ -136,9 +136,9 @@ def spoken(cache: Path) -> Iterator[Clip]:
     random = Random(7)
     listening, floor = "synthetic.listening", "synthetic.floor"
     wanted = (
-        *((listening, LISTENING, text, take) for text in LISTENING_TEXTS for take in range(_LISTENING_TAKES)),
-        *((listening, LISTENING, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
-        *((floor, FLOOR, text, take) for text in FLOOR_TEXTS for take in range(_FLOOR_TAKES)),
+        *((listening, BACKCHANNEL, text, take) for text in LISTENING_TEXTS for take in range(_LISTENING_TAKES)),
+        *((listening, BACKCHANNEL, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
+        *((floor, INTERRUPTION, text, take) for text in FLOOR_TEXTS for take in range(_FLOOR_TAKES)),
     )
     for name, label, text, take in wanted:
         voice, command = _espeak(text, random) if take % 2 == 0 else _flite(text, random)
@@ -148,7 +148,7 @@ def spoken(cache: Path) -> Iterator[Clip]:
         samples = read(path)[: 4 * RATE_HZ]
         if samples.size >= RATE_HZ // 10:
             yield Clip(name, label, voice, samples, 0.0, 0.5)
-    for name, label, texts in ((listening, LISTENING, LISTENING_TEXTS), (floor, FLOOR, FLOOR_TEXTS)):
+    for name, label, texts in ((listening, BACKCHANNEL, LISTENING_TEXTS), (floor, INTERRUPTION, FLOOR_TEXTS)):
         for text in texts:
             samples = _neural(text, cache)
             if samples.size >= RATE_HZ // 10:

@@ -22,7 +22,12 @@ from bargein.audio.echo import echo_share
 from bargein.audio.pcm import Float32Array
 from bargein.call.context import Providers
 from bargein.ports import InterruptionScore, OverlappingSpeech
-from bargein.providers.embedded.interruption_classifier import FLOOR, QUIET_MS, sounds_of, with_the_rest
+from bargein.providers.embedded.interruption_classifier import (
+    INTERRUPTION,
+    QUIET_MS,
+    add_acoustic_features,
+    encode_voice,
+)
 from bargein.providers.embedded.network import Network
 from bargein.providers.embedded.stt import MoonshineTranscriber
 from bargein.providers.embedded.vad import SileroDetector
@@ -146,12 +151,14 @@ class Evaluation:
     def _verdict(self, network: Network, overlap: OverlappingSpeech) -> InterruptionScore:
         caller, name = pcm.to_float(overlap.caller), digest(overlap.caller)
         if name not in self._kept.sounds:
-            self._kept.sounds[name] = sounds_of(self._transcriber.model, caller)
+            self._kept.sounds[name] = encode_voice(self._transcriber.model, caller)
         pair = name + digest(overlap.assistant)
         if pair not in self._kept.echoes:
             self._kept.echoes[pair] = echo_share(caller[QUIET_MS * 16 :], pcm.to_float(overlap.assistant))
-        row = with_the_rest(self._kept.sounds[name], caller, overlap.voice, overlap.age_ms)
-        return InterruptionScore(float(network.probabilities(row[np.newaxis])[0, FLOOR]), self._kept.echoes[pair])
+        row = add_acoustic_features(self._kept.sounds[name], caller, overlap.voice, overlap.age_ms)
+        return InterruptionScore(
+            float(network.probabilities(row[np.newaxis])[0, INTERRUPTION]), self._kept.echoes[pair]
+        )
 
 
 def chosen_scenes(data: Path, parts: Sequence[str], share: float, *, telephone: bool = False) -> list[Scene]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bargein.audio.pcm import Float32Array
 from bargein.call.hearing.overlap import AGES_MS
-from bargein.providers.embedded.interruption_classifier import FLOOR, LISTENING, NO_SPEECH
+from bargein.providers.embedded.interruption_classifier import BACKCHANNEL, INTERRUPTION, NO_SPEECH
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.network import Network
 from bargein.providers.embedded.vad import SileroDetector
@@ -18,7 +18,7 @@ from training.interruption_classifier.corpus import FOLDS, Clip, fold_of, record
 from training.interruption_classifier.fit import fit
 from training.interruption_classifier.voices import runs
 
-_MOST_RUNS = {FLOOR: 1, LISTENING: 1, NO_SPEECH: 6}
+_MOST_RUNS = {INTERRUPTION: 1, BACKCHANNEL: 1, NO_SPEECH: 6}
 _MOST_RUNS_OF_CHATTER = 2
 _SEED = 3
 
@@ -102,10 +102,10 @@ def networks(found: Examples, cache: Path) -> list[Network]:
 
 
 def cross_validated(found: Examples, judges: list[Network]) -> Float32Array:
-    """The probability of `FLOOR` for each run at each age, by the network that has not heard its speaker."""
+    """The probability of `INTERRUPTION` for each run at each age, by the network that has not heard its speaker."""
     floor = np.zeros((len(found.labels), len(AGES_MS)), dtype=np.float32)
     for fold, network in enumerate(judges):
         test = found.folds == fold
         for age in range(len(AGES_MS)):
-            floor[test, age] = network.probabilities(found.rows[test, age])[:, FLOOR]
+            floor[test, age] = network.probabilities(found.rows[test, age])[:, INTERRUPTION]
     return floor

@@ -29,7 +29,7 @@ from bargein.ports import (
 )
 from bargein.providers.embedded.runtime import Session
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
-from bargein.providers.embedded.vad import Memory
+from bargein.providers.embedded.vad import StreamState
 from bargein.wire.base import JsonObject
 
 WORD_MS = 300
@@ -164,10 +164,10 @@ class Archive:
 
 class _DetectorStream:
     def __init__(self, session: Session, rate_hz: int, hear: Callable[[float, float], None]) -> None:
-        self.session, self.memory, self.hear = session, Memory(rate_hz), hear
+        self.session, self.stream_state, self.hear = session, StreamState(rate_hz), hear
 
     def push(self, window: Float32Array, end_ms: float) -> None:
-        probability = self.memory.judged(self.session, window)
+        probability = self.stream_state.infer(self.session, window)
         asyncio.get_running_loop().call_later(_DETECTING_S, self.hear, probability, end_ms)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from bargein.call.hearing.overlap import AGES_MS, LEAD_MS
 from bargein.providers.embedded.interruption_classifier import features
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.runtime import Session
-from bargein.providers.embedded.vad import Memory
+from bargein.providers.embedded.vad import StreamState
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from training.interruption_classifier.circumstances import Heard
 
@@ -39,8 +39,8 @@ def probabilities(silero: Session, heard: Heard) -> Float32Array:
     rate_hz = 8_000 if narrow else RATE_HZ
     sound = pcm.to_float(heard.narrow) if heard.narrow is not None else heard.sound
     window_size = WINDOW_SAMPLES[rate_hz]
-    memory, begins = Memory(rate_hz), range(0, sound.size - window_size + 1, window_size)
-    return np.array([memory.judged(silero, sound[at : at + window_size]) for at in begins], dtype=np.float32)
+    stream_state, begins = StreamState(rate_hz), range(0, sound.size - window_size + 1, window_size)
+    return np.array([stream_state.infer(silero, sound[at : at + window_size]) for at in begins], dtype=np.float32)
 
 
 def runs(silero: Session, model: MoonshineModel, heard: Heard, most: int) -> Iterator[Run]:

@@ -1,4 +1,4 @@
-"""Chat completions by OpenAI's streaming protocol: what every model with a compatible URL shares."""
+"""Chat completions by OpenAI's streaming protocol, for every vendor with a compatible API."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -18,12 +18,12 @@ DEFAULT_TEMPERATURE = 0.5
 DEFAULT_MAX_TOKENS = 250
 
 _DRAIN_S = 0.2
-"""How long a finished reply waits for the end of its body, so that the connection can serve the next one."""
+"""The wait for the end of the body after a finished reply, so that the connection can be used again."""
 
 _MAX_ERROR_BYTES = 16 * 1024
 
 _END: Final = ""
-"""Stands for the end of an answer, whose pieces are never empty."""
+"""Marks the end of an answer, whose pieces are never empty."""
 
 _REASONS = {
     400: "400-bad-request-validation-failed",
@@ -38,10 +38,10 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatServer:
-    """A server of chat completions, and how to ask it.
+    """A server of chat completions, and the constant part of its requests.
 
     Attributes:
-        vendor: as `Call.endedReason` spells it: `custom-llm`, `openai`.
+        vendor: the vendor's name in `Call.endedReason`, like `custom-llm`.
         endpoint: the full URL of the chat completions, and the headers.
         body: the top-level fields of each request beside `messages` and `stream`.
         timeout_s: the longest wait for the first piece of text, and between two pieces.
@@ -54,16 +54,16 @@ class ChatServer:
     timeout_s: float = DEFAULT_TIMEOUT_S
     reasons_by_code: Mapping[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
 
-    def failure(self, what: str, *, status: int = 0, code: str = "") -> ProviderError:
-        """The error for a call that gets no answer; its text quotes nothing that the server sent."""
+    def failure(self, problem: str, *, status: int = 0, code: str = "") -> ProviderError:
+        """Return the error for a request without an answer; its text quotes nothing that the server sent."""
         reason = self.reasons_by_code.get((status, code)) or _REASONS.get(status, "llm-failed")
         return ProviderError(
-            f"the model's server {self.endpoint.name} {what}", ended_reason=f"pipeline-error-{self.vendor}-{reason}"
+            f"the model's server {self.endpoint.name} {problem}", ended_reason=f"pipeline-error-{self.vendor}-{reason}"
         )
 
 
 def completions_url(base_url: str) -> str:
-    """Where the chat completions of an OpenAI-compatible server are, given its base URL or the full one."""
+    """Return the URL of the chat completions of a compatible server, given its base URL or the full one."""
     path, mark, query = base_url.partition("?")
     path = path.rstrip("/")
     if not path.endswith("/chat/completions"):
@@ -74,11 +74,11 @@ def completions_url(base_url: str) -> str:
 async def stream_chat(
     client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
 ) -> AsyncGenerator[str | ToolCall]:
-    """Ask for an answer and yield its text as it comes, then the tools that it calls.
+    """Request an answer and yield its text as it arrives, then its tool calls.
 
     Closing the generator closes the connection at once. A limit of `server.timeout_s` runs until the first text and
-    again between two pieces; only text and the pieces of a tool call count, so a server that keeps a line open with
-    comments or empty deltas does not hold a caller in silence. Nothing is retried.
+    again between two pieces; only text and the pieces of a tool call count, so that a server that sends comments or
+    empty deltas does not leave a caller in silence. Nothing is retried.
 
     Raises:
         ProviderError: the server cannot be reached, answers with an error, falls silent, sends something else than
@@ -105,7 +105,7 @@ async def stream_chat(
 async def _pieces(
     client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]
 ) -> AsyncGenerator[str | ToolCall | None]:
-    """The pieces of an answer; None: a piece of a tool call came."""
+    """Yield the pieces of an answer; None for a piece of a tool call."""
     request = client.build_request(
         "POST",
         server.endpoint.url,
@@ -138,7 +138,7 @@ async def _pieces(
                 return
         raise server.failure("ended its answer in mid-air")
     finally:
-        # httpx closes the socket of a response that was not read to its end: this is what stops the model's work
+        # httpx closes the socket of a response that was not read to its end, which stops the model's work
         await response.aclose()
 
 
@@ -148,7 +148,7 @@ async def _drain(events: AsyncIterator[bytes]) -> None:
             async for _ in events:
                 pass
         except (httpx.HTTPError, StreamError):
-            return  # the answer is complete: what goes wrong after it costs the connection alone
+            return  # the answer is complete: an error after it only costs the connection
 
 
 async def _error_code(response: httpx.Response) -> str:
@@ -165,7 +165,7 @@ async def _error_code(response: httpx.Response) -> str:
 
 
 class _Read(NamedTuple):
-    """What one event brings: text, the end of the answer, a piece of a tool call."""
+    """The content of one event: text, the end of the answer, a piece of a tool call."""
 
     text: str = ""
     finished: bool = False
@@ -173,7 +173,7 @@ class _Read(NamedTuple):
 
 
 def _read_chunk(event: bytes, calls: CallCollector) -> _Read:
-    """Read one event; its pieces of tool calls go to `calls`."""
+    """Read one event, and add its pieces of tool calls to `calls`."""
     if event.strip() == b"[DONE]":
         return _Read(finished=True)
     chunk = json_object(event)

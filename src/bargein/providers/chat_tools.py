@@ -1,4 +1,4 @@
-"""Tool calls in OpenAI's chat completions: how they are streamed, and how they stand in the conversation."""
+"""Tool calls in OpenAI's chat completions: in the stream, and in the messages of the conversation."""
 
 import json
 from collections.abc import Sequence
@@ -11,21 +11,21 @@ from bargein.providers.http import StreamError, as_object
 from bargein.wire.base import JsonObject
 
 MOST_CALLS = 64
-"""More tool calls than this in one answer are a model out of its mind."""
+"""The most tool calls in one answer; more are an error of the model."""
 MOST_ARGUMENT_CHARS = 256 * 1024
-"""Of the arguments of all calls of one answer."""
+"""The most characters in the arguments of all calls of one answer."""
 _MOST_NAME_CHARS = 256
 
 
 def chat_json(message: ChatMessage) -> JsonObject:
-    """A message as OpenAI's API has it."""
-    told: JsonObject = {"role": message.role, "content": message.content}
+    """Return a message as JSON of OpenAI's API."""
+    data: JsonObject = {"role": message.role, "content": message.content}
     if message.tool_calls:
-        told["content"] = message.content or None
-        told["tool_calls"] = [_call_json(call) for call in message.tool_calls]
+        data["content"] = message.content or None
+        data["tool_calls"] = [_call_json(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
-        told["tool_call_id"] = message.tool_call_id
-    return told
+        data["tool_call_id"] = message.tool_call_id
+    return data
 
 
 def _call_json(call: ToolCall) -> JsonObject:
@@ -37,7 +37,7 @@ def _call_json(call: ToolCall) -> JsonObject:
 
 
 def _is_object(text: str) -> bool:
-    """Servers refuse a whole conversation for the broken arguments that their own model wrote before."""
+    """Return True if the text is a JSON object; servers refuse conversations with broken arguments, even their own."""
     try:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
@@ -53,10 +53,10 @@ class _Call:
 
 
 class CallCollector:
-    """Puts the tool calls of one answer together from the pieces they are streamed in.
+    """Assembles the tool calls of one answer from the pieces in its stream.
 
-    OpenAI sends `index` with every piece, and id and name with the first. Compatible servers leave out the index or the
-    id, send every call whole, under one index, or arguments as an object: all of that is taken.
+    OpenAI sends `index` with every piece, and id and name with the first. Compatible servers omit the index or the id,
+    send every call whole, under one index, or arguments as an object: all of that is accepted.
     """
 
     def __init__(self) -> None:
@@ -64,17 +64,17 @@ class CallCollector:
         self._chars = 0
 
     def push(self, pieces: object) -> bool:
-        """Take the `tool_calls` of one delta; tells whether they brought anything.
+        """Add the `tool_calls` of one delta; return True if they contained anything.
 
         Raises:
-            StreamError: they are not what OpenAI's protocol has there, or there are too many of them.
+            StreamError: they do not follow OpenAI's protocol, or there are too many of them.
         """
         if not isinstance(pieces, Sequence) or isinstance(pieces, str):
             raise StreamError("an event's tool_calls are no list")
-        news = False
+        has_content = False
         for piece in cast("Sequence[object]", pieces):
-            news = self._push(as_object(piece)) or news
-        return news
+            has_content = self._push(as_object(piece)) or has_content
+        return has_content
 
     def _push(self, piece: dict[str, object]) -> bool:
         call_id, function = piece.get("id") or "", as_object(piece.get("function") or {})
@@ -95,7 +95,7 @@ class CallCollector:
         return bool(name or arguments)
 
     def _find(self, index: object, call_id: str, *, is_whole: bool) -> _Call:
-        """The call that a piece belongs to: the last one of its index, unless it has another id.
+        """Return the call that a piece belongs to: the last one of its index, unless it has another id.
 
         Without ids, a piece with name and arguments begins another one where the last one's arguments are complete.
         """
@@ -112,7 +112,7 @@ class CallCollector:
         return call
 
     def complete(self) -> tuple[ToolCall, ...]:
-        """All calls, in the order in which they began. One without an id is given one, one without a name left out."""
+        """Return all calls in the order of their begin. A missing id is generated; a call without a name is omitted."""
         return tuple(
             ToolCall(call.id or f"call_{uuid4().hex[:24]}", call.name, call.arguments)
             for call in self._calls

@@ -1,7 +1,7 @@
-"""HTTP as the vendors of a live call need it: one careful client, and streams of lines and events.
+"""HTTP for the vendors of a live call: one client, and streams of lines and server-sent events.
 
-What is special about a call: nothing is retried behind its back, nothing follows a redirect with a secret in its
-headers, no cookie of one call goes out with another, and a body is never read faster than it is wanted.
+The client retries nothing, follows no redirect (the headers may hold a secret) and keeps no cookies between calls; a
+body is never read faster than it is consumed.
 """
 
 import json
@@ -18,18 +18,18 @@ from bargein.errors import BargeinError
 from bargein.ports import ProviderError
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""No line of a stream may be longer: whoever sends more is not speaking the protocol."""
+"""The longest line of a stream; a longer one is not part of the protocol."""
 
 _SSE_FIELDS = frozenset({b"data", b"event", b"id", b"retry"})
 
 
 class StreamError(BargeinError):
-    """A stream does not hold what its protocol promises. Its text quotes nothing that the peer sent."""
+    """A stream that does not follow its protocol. The text quotes nothing that the peer sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests go, and what goes with them.
+    """The URL of requests, and their headers.
 
     Attributes:
         url: an http or https URL.
@@ -41,20 +41,20 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """The host and port: what may be told of a URL, whose path and query may hold a key."""
+        """The host and port, for messages: the path and the query of a URL may hold a key."""
         return self.url.netloc.decode("ascii")
 
 
 def endpoint(url: str, headers: Mapping[str, str], *, ended_reason: str) -> Endpoint:
-    """Check a URL and headers that came from an assistant.
+    """Check a URL and headers of an assistant.
 
     Args:
-        url: where requests go.
+        url: the URL of requests.
         headers: sent with each request.
-        ended_reason: for the error.
+        ended_reason: the `endedReason` of the error.
 
     Raises:
-        ProviderError: no request can be made of them.
+        ProviderError: they cannot be used in a request.
     """
     try:
         parsed, checked = httpx.URL(url), httpx.Headers(dict(headers))
@@ -69,7 +69,7 @@ def endpoint(url: str, headers: Mapping[str, str], *, ended_reason: str) -> Endp
 
 
 def with_secret(headers: Mapping[str, str], secret: str | None) -> dict[str, str]:
-    """Add `X-Vapi-Secret`, with which Vapi proves itself to a server URL (`server.secret`)."""
+    """Return the headers with `X-Vapi-Secret`, which authenticates requests to a server URL (`server.secret`)."""
     if secret is None:
         return dict(headers)
     kept = {name: value for name, value in headers.items() if name.lower() != "x-vapi-secret"}
@@ -77,10 +77,10 @@ def with_secret(headers: Mapping[str, str], secret: str | None) -> dict[str, str
 
 
 class Addresses(Protocol):
-    """Says where a host may be connected to."""
+    """A resolver of hosts that refuses addresses that may not be connected to."""
 
     async def address(self, host: str, port: int) -> str:
-        """An address of a host.
+        """Return an address of a host.
 
         Raises:
             OSError: there is none, or it may not be connected to.
@@ -89,10 +89,10 @@ class Addresses(Protocol):
 
 
 async def handshake_headers(auth: httpx.Auth | None, url: str) -> dict[str, str]:
-    """The headers with which `auth` proves who opens a WebSocket: those of a GET without a body.
+    """Return the headers with which `auth` signs the opening of a WebSocket: those of a GET without a body.
 
     Raises:
-        ServerError: what it takes for that cannot be had.
+        ServerError: a token that is needed for that cannot be obtained.
     """
     if auth is None:
         return {}
@@ -107,18 +107,18 @@ async def handshake_headers(auth: httpx.Auth | None, url: str) -> dict[str, str]
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """What all clients of the process trust; the authorities are read once."""
+    """Return the TLS context of all clients of the process; the certificate authorities are read once."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Make a client that all calls of a process share; its owner closes it.
-
-    Args:
-        transport: how it connects; httpx's own way if not given.
+    """Create a client that all calls of a process share; the caller has to close it.
 
     It has no time limits of its own (every provider puts its own around each await), keeps no cookies, follows no
     redirects and reads nothing from the environment.
+
+    Args:
+        transport: the transport; httpx's own if not given.
     """
     return httpx.AsyncClient(
         timeout=None,  # noqa: S113 - each await of a provider has its own limit, tighter than one for all
@@ -133,7 +133,7 @@ def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Async
 
 
 async def lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    r"""Cut a body into lines at LF, CR or CR LF, whatever pieces it comes in; the last line may lack its end.
+    r"""Split a body into lines at LF, CR or CR LF, regardless of its chunks; the last line may lack its end.
 
     Raises:
         StreamError: a line is longer than `MAX_LINE_BYTES`.
@@ -158,7 +158,7 @@ def json_object(data: bytes | str) -> dict[str, object]:
     """Read one JSON object that a peer sent.
 
     Raises:
-        StreamError: it is something else, or nested beyond reason.
+        StreamError: it is something else, or nested too deeply.
     """
     try:
         value: object = json.loads(data)
@@ -168,10 +168,10 @@ def json_object(data: bytes | str) -> dict[str, object]:
 
 
 def as_object(value: object) -> dict[str, object]:
-    """Take a JSON value for an object.
+    """Return a JSON value that must be an object.
 
     Raises:
-        StreamError: it is none.
+        StreamError: it is not an object.
     """
     if not isinstance(value, dict):
         raise StreamError("it is not a JSON object")
@@ -181,8 +181,8 @@ def as_object(value: object) -> dict[str, object]:
 async def sse_data(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     """Read server-sent events (WHATWG HTML §9.2) and yield the data of each.
 
-    Unlike a browser it is strict: a line that is no field of an event means that the peer speaks something else (an
-    HTML error page, a plain JSON answer), and that is an error. An event may end with the body instead of a blank line.
+    Unlike in a browser, a line that is not a field of an event is an error: the peer sends something else (an HTML
+    error page, a plain JSON answer). An event may end with the body instead of a blank line.
 
     Raises:
         StreamError: a line is not part of an event, or too long.

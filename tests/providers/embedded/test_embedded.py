@@ -39,8 +39,8 @@ def test_the_check_tells_what_works():
         ("voice", True),
         ("transcription", True),
         ("voice", True),
-        ("interruptions", True),
-        ("turn", True),
+        ("interruption", True),
+        ("end-of-turn", True),
     ]
     assert all(c.detail.startswith("loaded in ") for c in embedded.check())
     embedded.close()

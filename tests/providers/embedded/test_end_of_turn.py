@@ -9,7 +9,7 @@ from bench.endpointing.hearing import Hearing, Kept, paused
 
 from bargein.ports import ProviderError, TurnPause
 from bargein.providers.embedded import end_of_turn, smart_turn
-from bargein.providers.embedded.end_of_turn import SOUNDS, EmbeddedEndOfTurnDetector, features, measures
+from bargein.providers.embedded.end_of_turn import ENCODER_FEATURES, EmbeddedEndOfTurnDetector, features, measures
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.smart_turn import SmartTurnDetector, spectrogram
 from bargein.turns.commands import JudgePause
@@ -72,9 +72,9 @@ async def test_the_end_of_a_number_is_likelier_than_a_pause_in_it(model: Moonshi
         stops = [e.offset_ms for e in events if isinstance(e, VoiceStopped)]
         for offset_ms in stops:
             asked = JudgePause(1, "one two three", offset_ms, 0)
-            (ends if offset_ms == stops[-1] else pauses).append(judge.judged(paused(turn, events, asked)))
+            (ends if offset_ms == stops[-1] else pauses).append(judge.detect(paused(turn, events, asked)))
     assert np.mean(ends) > np.mean(pauses) + 0.3
-    assert model.encode(np.zeros(16_000, np.float32)).shape[1] == SOUNDS
+    assert model.encode(np.zeros(16_000, np.float32)).shape[1] == ENCODER_FEATURES
 
 
 def test_smart_turn_hears_mel_bands() -> None:

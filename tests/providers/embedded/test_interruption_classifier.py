@@ -11,7 +11,7 @@ from training.interruption_classifier.voices import runs
 from bargein.call.hearing.overlap import AGES_MS, LEAD_MS
 from bargein.ports import OverlappingSpeech, ProviderError
 from bargein.providers.embedded import interruption_classifier
-from bargein.providers.embedded.interruption_classifier import FLOOR, EmbeddedInterruptionClassifier
+from bargein.providers.embedded.interruption_classifier import INTERRUPTION, EmbeddedInterruptionClassifier
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.vad import SileroDetector
 from bargein.turns.interruption.evidence import threshold
@@ -67,7 +67,7 @@ def test_commands_take_the_floor_and_backchannels_and_noise_do_not() -> None:
             clip = Clip(kind, 0, "", read(SPEECH / row["path"])[: 5 * 16_000])
             for take in range(3):
                 for run in runs(silero, model, circumstances.heard(clip, take), 1):
-                    sure = network.probabilities(run.rows)[:, FLOOR]
+                    sure = network.probabilities(run.rows)[:, INTERRUPTION]
                     found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
         assert len(found) >= 12
         return sum(found) / len(found)

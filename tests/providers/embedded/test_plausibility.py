@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bargein.providers.embedded.plausibility import Sound, believe, measure, worth_hearing
+from bargein.providers.embedded.plausibility import Sound, filter_transcript, may_contain_words, measure
 
 SHORT = Sound(400, -25)
 LONG = Sound(2500, -25)
@@ -21,12 +21,12 @@ def test_sound_is_measured_near_its_loudest():
 @pytest.mark.parametrize("audio", [np.zeros(0, np.int16), np.zeros(8000, np.int16), np.full(8000, 5, np.int16)])
 def test_silence_holds_no_sound(audio):
     assert measure(audio).sound_ms == 0
-    assert not worth_hearing(measure(audio))
+    assert not may_contain_words(measure(audio))
 
 
 @pytest.mark.parametrize(("sound", "worth"), [(Sound(100, -20), False), (Sound(400, -60), False), (SHORT, True)])
 def test_what_is_too_short_or_faint_holds_no_word(sound, worth):
-    assert worth_hearing(sound) is worth
+    assert may_contain_words(sound) is worth
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_what_is_too_short_or_faint_holds_no_word(sound, worth):
     ],
 )
 def test_beliefs(text, log_probability, sound, believed):
-    assert believe(text, log_probability, sound) == believed
+    assert filter_transcript(text, log_probability, sound) == believed

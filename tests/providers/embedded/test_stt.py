@@ -286,7 +286,7 @@ async def test_a_failing_model_ends_the_call_and_spares_the_others(voice, monkey
     real = transcriber.model.transcribe
 
     def fail(samples, abandoned):
-        raise RuntimeError("no memory")
+        raise RuntimeError("no stream_state")
 
     monkeypatch.setattr(transcriber.model, "transcribe", fail)
     call = Call(transcriber)

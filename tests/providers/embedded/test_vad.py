@@ -115,7 +115,7 @@ async def test_the_worker_outlives_a_failed_batch():
     class Broken:
         def run(self, feeds, outputs=None):
             failed.set()
-            raise RuntimeError("no memory")
+            raise RuntimeError("no stream_state")
 
     stream = detector.open(16000, lambda p, e: heard.append(e))
     detector._session = Broken()

@@ -1,4 +1,4 @@
-"""Vapi's `custom-transcriber`: the user's own speech to text behind a WebSocket."""
+"""Vapi's `custom-transcriber`: the owner's speech to text behind a WebSocket."""
 
 import asyncio
 import json
@@ -12,11 +12,20 @@ import anyio
 import httpx
 import numpy as np
 import structlog
+from typing_extensions import override
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from bargein.audio.pcm import to_bytes
-from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, ProviderError, ServerError, TranscriptCallback
+from bargein.ports import (
+    TRANSCRIBER_RATE_HZ,
+    Pcm16,
+    ProviderError,
+    ServerError,
+    Transcriber,
+    TranscriberStream,
+    TranscriptCallback,
+)
 from bargein.providers.http import (
     Addresses,
     Endpoint,
@@ -44,10 +53,10 @@ _START = json.dumps(
 )
 _BYTES_PER_S = TRANSCRIBER_RATE_HZ * 2 * 2
 _MAX_MESSAGE_BYTES = _BYTES_PER_S // 10
-"""Audio that has piled up goes out in messages of about 100 ms; in a quiet sea each `feed` is one message."""
+"""Queued audio is sent in messages of about 100 ms; while the peer keeps up, each `feed` is one message."""
 
 _SETTLED_MS = 5_000
-"""A connection that lived this long has earned its successor; one that falls sooner after a reconnect was the last."""
+"""A connection that is lost sooner than this after a reconnect is not made again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,16 +65,16 @@ _Outcome = Literal["dropped", "stalled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomTranscriberConfig:
-    """`CustomTranscriber` of Vapi's schema, settled.
+    """The configuration of a `CustomTranscriber`: Vapi's type of that name with its defaults.
 
     Attributes:
-        url: `server.url`: ws, wss, or http and https, which stand for them.
+        url: `server.url`: ws or wss; http and https mean the same.
         secret: `server.secret`, sent as `X-Vapi-Secret`.
         headers: `server.headers`.
         timeout_s: `server.timeoutSeconds`: the longest wait for the first connection.
         reconnect_s: the longest wait for the second one, after the first was lost.
-        stall_s: how long the far end may take no audio, or leave a ping without an answer; also how much audio waits.
-        ping_s: the pause between two pings.
+        stall_s: the longest time in which the peer accepts no audio or answers no ping; also the length of the queue.
+        ping_s: the interval between two pings.
     """
 
     url: str
@@ -77,19 +86,19 @@ class CustomTranscriberConfig:
     ping_s: float = 2.5
 
 
-class CustomTranscriber:
-    """A `bargein.ports.Transcriber` at the user's URL.
+class CustomTranscriber(Transcriber):
+    """A transcriber at the owner's URL.
 
-    The far end gets one `start` message, then binary frames of interleaved 16-bit little-endian stereo at 16 kHz
-    (channel 0 the customer, channel 1 the assistant), silence included, for as long as the call lasts. It answers with
+    The peer gets one `start` message, then binary frames of interleaved 16-bit little-endian stereo at 16 kHz
+    (channel 0 the customer, channel 1 the assistant), silence included, until the call ends. It answers with
     `{"type": "transcriber-response", "transcription", "channel": "customer" | "assistant", "transcriptType": "final" |
-    "partial"}`; without `transcriptType` it is a final. What is said of the assistant's channel is ignored.
+    "partial"}`; without `transcriptType` it is a final. Transcripts of the assistant's channel are ignored.
 
     Args:
-        config: see there.
-        clock: to tell a connection that fell at once from one that lasted.
-        addresses: says where to connect to; the system's resolver if not given.
-        auth: proves who connects (`server.credentialId`).
+        config: the server and the limits.
+        clock: measures how long a connection lasted.
+        addresses: resolves the host; the system's resolver if not given.
+        auth: signs the opening of the socket (`server.credentialId`).
 
     Raises:
         ProviderError: the URL or a header is unusable.
@@ -111,21 +120,22 @@ class CustomTranscriber:
         self._clock = clock
         self._target = _Target(checked, addresses, auth)
 
+    @override
     def open(self, hear: TranscriptCallback) -> "CustomTranscriberStream":
-        """See `bargein.ports.Transcriber.open`."""
         return CustomTranscriberStream(self._config, self._target, hear, self._clock)
 
 
 class _Connect(connect):
-    """Follows no redirect: the secret goes to no host that was not named."""
+    """A connection that follows no redirect: the secret must not go to another host."""
 
+    @override
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where to connect to, and what proves who does."""
+    """The server to connect to, and the signature of the connection."""
 
     endpoint: Endpoint
     addresses: Addresses | None
@@ -137,11 +147,11 @@ class _Target:
 
     @property
     def socket_url(self) -> str:
-        """Its address, of ws or wss."""
+        """The URL with the scheme ws or wss."""
         return "ws" + str(self.endpoint.url).removeprefix("http")
 
     async def connect(self) -> ClientConnection:
-        """Open the socket; a name is looked up once, and what was looked at is connected to."""
+        """Open the socket; the host is resolved once, and the checked address is connected to."""
         url = self.endpoint.url
         port = url.port or (443 if url.scheme == "https" else 80)
         host = url.host if self.addresses is None else await self.addresses.address(url.host, port)
@@ -149,19 +159,19 @@ class _Target:
         return await _Connect(
             self.socket_url,
             additional_headers={**proof, **self.endpoint.headers},
-            open_timeout=None,  # the scope around it
-            ping_interval=None,  # our own, which tells a stall from a loss
+            open_timeout=None,  # the caller's scope has one
+            ping_interval=None,  # `_ping` distinguishes a stall from a lost connection
             close_timeout=0.5,
-            compression=None,  # noise does not compress, and time is dear
+            compression=None,  # audio does not compress, and it would add latency
             max_size=256 * 1024,
             proxy=None,
-            host=host,  # where to; the name in the handshake and in TLS stays the URL's
+            host=host,  # the address to connect to; the handshake and TLS use the name in the URL
             port=port,
         )
 
 
-class CustomTranscriberStream:
-    """One call's `bargein.ports.TranscriberStream`. Finals come when the far end sends them."""
+class CustomTranscriberStream(TranscriberStream):
+    """The transcription of one call. Finals arrive when the peer sends them."""
 
     def __init__(
         self, config: CustomTranscriberConfig, target: _Target, hear: TranscriptCallback, clock: "Clock"
@@ -175,10 +185,11 @@ class CustomTranscriberStream:
         self._max_queued_bytes = int(_BYTES_PER_S * config.stall_s)
         self._fed = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
         self._outcome: _Outcome = "dropped"
-        self._complaints: set[str] = set()
+        self._warned: set[str] = set()
 
+    @override
     def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
-        """See `bargein.ports.TranscriberStream.feed`. When too much waits, the oldest audio is dropped."""
+        """Queue audio; if the queue is longer than `stall_s`, the oldest is dropped."""
         stereo = np.empty((customer.size, 2), np.int16)
         stereo[:, 0] = customer
         stereo[:, 1] = assistant
@@ -187,35 +198,40 @@ class CustomTranscriberStream:
         self._queued_bytes += len(data)
         while self._queued_bytes > self._max_queued_bytes:
             self._queued_bytes -= len(self._queue.popleft())
-            self._complain("a custom transcriber does not keep up: the oldest audio is dropped")
+            self._warn_once("a custom transcriber does not keep up: the oldest audio is dropped")
         self._fed.set()
 
+    @override
     def voice_started(self, lead_ms: int) -> None:
-        """Nothing to do: the far end hears everything."""
+        """Do nothing: the peer gets all audio, and decides itself when an utterance begins and ends."""
 
+    @override
     def voice_paused(self) -> None:
-        """Nothing to do: as above."""
+        """Do nothing."""
 
+    @override
     def voice_resumed(self) -> None:
-        """Nothing to do: as above."""
+        """Do nothing."""
 
+    @override
     def voice_stopped(self) -> None:
-        """Nothing to do: the far end decides when an utterance is over."""
+        """Do nothing."""
 
+    @override
     async def run(self) -> None:
-        """See `bargein.ports.TranscriberStream.run`.
+        """Run the connection until cancelled.
 
-        A lost connection is made once more within `reconnect_s`; audio that waits meanwhile goes out after it.
+        A lost connection is made once more within `reconnect_s`; the audio that is queued meanwhile is sent then.
 
         Raises:
-            ProviderError: there is no connection, it was lost for good, or the far end takes no more audio.
+            ProviderError: there is no connection, it was lost for good, or the peer accepts no more audio.
         """
         limit_s = self._config.timeout_s
         reconnected = False
         while True:
             async with self._connected(limit_s) as socket:
                 began_ms = self._clock.monotonic_ms()
-                await self._converse(socket)
+                await self._exchange(socket)
             if self._outcome == "stalled":
                 raise self._failure(f"has taken no audio for {self._config.stall_s:g} s")
             if reconnected and self._clock.monotonic_ms() - began_ms < _SETTLED_MS:
@@ -242,22 +258,22 @@ class CustomTranscriberStream:
         finally:
             with anyio.move_on_after(1, shield=True):
                 await socket.close()
-            socket.transport.abort()  # of no effect on a connection that is closed
+            socket.transport.abort()  # without effect on a closed connection
 
-    async def _converse(self, socket: ClientConnection) -> None:
+    async def _exchange(self, socket: ClientConnection) -> None:
         self._outcome = "dropped"
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._send, socket)
             tasks.start_soon(self._ping, socket, tasks.cancel_scope)
             try:
                 async for message in socket:
-                    self._take(message)
+                    self._receive(message)
             except ConnectionClosed:
                 pass
             tasks.cancel_scope.cancel()
 
     async def _send(self, socket: ClientConnection) -> None:
-        """Send what waits. It has no time limit of its own, fifty times a second: `_ping` notices a stall."""
+        """Send the queued audio. `_ping` notices a stall: a limit for each of 50 messages a second costs too much."""
         try:
             while True:
                 while not self._queue:
@@ -265,7 +281,7 @@ class CustomTranscriberStream:
                     await self._fed.wait()
                 await socket.send(self._next_message())
         except ConnectionClosed:
-            return  # the reader sees it too, after what came before it
+            return  # the reader ends, too, after the messages that arrived before
 
     def _next_message(self) -> bytes:
         first = self._queue.popleft()
@@ -277,7 +293,7 @@ class CustomTranscriberStream:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _ping(self, socket: ClientConnection, scope: anyio.CancelScope) -> None:
-        """Notice a far end that no longer reads: the socket's buffers alone would hide it for half a minute."""
+        """Notice a peer that no longer reads: the socket's buffers would hide it for half a minute."""
         try:
             while True:
                 await anyio.sleep(self._config.ping_s)
@@ -290,11 +306,11 @@ class CustomTranscriberStream:
         except ConnectionClosed:
             return
 
-    def _take(self, message: str | bytes) -> None:
+    def _receive(self, message: str | bytes) -> None:
         try:
             text, channel, final, confidence = _read_response(message)
         except StreamError as error:
-            self._complain("a custom transcriber's message was ignored", why=str(error))
+            self._warn_once("a custom transcriber's message was ignored", why=str(error))
             return
         if channel == "customer":
             if confidence is None:
@@ -302,17 +318,17 @@ class CustomTranscriberStream:
             else:
                 self._hear(text, final, confidence)
 
-    def _complain(self, event: str, **details: str) -> None:
-        if event not in self._complaints:  # once a call: a broken peer must not fill the log
-            self._complaints.add(event)
+    def _warn_once(self, event: str, **details: str) -> None:
+        if event not in self._warned:  # once a call: a broken peer must not fill the log
+            self._warned.add(event)
             _log.warning(event, host=self._target.name, **details)
 
-    def _failure(self, what: str) -> ProviderError:
-        return ProviderError(f"the transcriber's server {self._target.name} {what}", ended_reason=FAILED)
+    def _failure(self, problem: str) -> ProviderError:
+        return ProviderError(f"the transcriber's server {self._target.name} {problem}", ended_reason=FAILED)
 
 
 def _read_response(message: str | bytes) -> tuple[str, str, bool, float | None]:
-    """Read one `transcriber-response`: its text, its channel, whether it is final, and how sure it is of that."""
+    """Read one `transcriber-response`: its text, its channel, True for a final, and its confidence."""
     if isinstance(message, bytes):
         raise StreamError("it is binary")
     response = json_object(message)
@@ -322,9 +338,9 @@ def _read_response(message: str | bytes) -> tuple[str, str, bool, float | None]:
         raise StreamError("it is no transcriber-response")
     if channel not in ("customer", "assistant") or kind not in ("final", "partial"):
         raise StreamError("its channel or transcriptType is unknown")
-    sure: object = response.get("confidence")
-    known = isinstance(sure, int | float) and not isinstance(sure, bool) and 0 <= sure <= 1
-    return text, str(channel), kind == "final", float(cast("float", sure)) if known else None
+    confidence: object = response.get("confidence")
+    known = isinstance(confidence, int | float) and not isinstance(confidence, bool) and 0 <= confidence <= 1
+    return text, str(channel), kind == "final", float(cast("float", confidence)) if known else None
 
 
 def create_transcriber(config: wire.CustomTranscriber, resources: Resources) -> CustomTranscriber:

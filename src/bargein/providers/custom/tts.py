@@ -1,4 +1,4 @@
-"""Vapi's `custom-voice`: the user's own text to speech behind a URL."""
+"""Vapi's `custom-voice`: the owner's text to speech behind a URL."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -7,9 +7,10 @@ from typing import Any
 
 import anyio
 import httpx
+from typing_extensions import override
 
 from bargein.clock import Clock
-from bargein.ports import ProviderError, ServerError, SpeechChunk
+from bargein.ports import ProviderError, ServerError, SpeechChunk, Voice
 from bargein.providers.custom.tts_frames import json_chunks, raw_chunks
 from bargein.providers.http import StreamError, endpoint, lines, sse_data, with_secret
 from bargein.providers.interface import Resources
@@ -28,11 +29,11 @@ _JSON_LINES = frozenset({"application/x-ndjson", "application/ndjson", "applicat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomVoiceConfig:
-    """`CustomVoice` of Vapi's schema, settled.
+    """The configuration of a `CustomVoice`: Vapi's type of that name with its defaults.
 
     Attributes:
         url: `server.url`.
-        sample_rate_hz: the rate asked for (`sampleRate` of the request).
+        sample_rate_hz: the requested rate (`sampleRate` of the request).
         secret: `server.secret`, sent as `X-Vapi-Secret`.
         headers: `server.headers`.
         timeout_s: `server.timeoutSeconds`: the longest wait for the first audio.
@@ -51,14 +52,14 @@ class CustomVoiceConfig:
     context: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
-class CustomVoice:
-    """A `bargein.ports.Voice` at the user's URL, for one call.
+class CustomVoice(Voice):
+    """A voice at the owner's URL, for one call.
 
     Each `speak` is one `POST` of `{"message": {"type": "voice-request", "text", "sampleRate", "timestamp", …}}`
     (`ServerMessageVoiceRequest`). The answer has status 200 and one of these bodies, played as it arrives:
 
     * `application/octet-stream`, any uncompressed `audio/*`, or no content type: mono 16-bit little-endian samples at
-      the rate asked for, without a header. As with Vapi nothing looks for a container: a WAV header would be a click.
+      the requested rate, without a header. As with Vapi, a container is not recognised: a WAV header would be a click.
     * `application/x-ndjson` (also `application/ndjson`, `application/jsonl`), one JSON object a line, or
       `text/event-stream`, one JSON object an event, `[DONE]` ending it: frames `{"audio", "timing", "sampleRate"}`,
       each field optional. `audio` is base64 of such samples. `timing` (or the frame itself) is either
@@ -66,17 +67,17 @@ class CustomVoice:
       `{"words": [{"word", "startMs", "endMs"}, …]}`, in milliseconds from the first sample of the answer, in the order
       of the text. Timings that cannot be read are left out; `{"error": …}` or `{"type": "error"}` is a failure.
 
-    Everything else is a failure: another status (a redirect too: no secret goes to a host that was not named), plain
-    JSON, text, compressed audio, no audio at all for a text with letters or digits, a body that breaks off.
+    Everything else is a failure: another status (also a redirect: the secret must not go to another host), plain JSON,
+    text, compressed audio, no audio at all for a text with letters or digits, a body that breaks off.
 
-    The iterator pulls: nothing is read ahead of what is asked for, beyond the socket's buffers. Closing or cancelling
-    it closes the connection.
+    Nothing is read ahead of the consumer, beyond the socket's buffers. Closing or cancelling the iterator closes the
+    connection.
 
     Args:
-        config: see there.
+        config: the server and the request's fields.
         client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
         clock: for the request's `timestamp`.
-        auth: proves who asks (`server.credentialId`).
+        auth: signs the requests (`server.credentialId`).
 
     Raises:
         ProviderError: the URL or a header is unusable.
@@ -91,8 +92,8 @@ class CustomVoice:
         self._auth = auth
         self._endpoint = endpoint(config.url, with_secret(config.headers, config.secret), ended_reason=FAILED)
 
+    @override
     async def speak(self, text: str) -> AsyncGenerator[SpeechChunk]:
-        """See `bargein.ports.Voice.speak`."""
         audible = False
         chunks = self._chunks(text)
         async with aclosing(chunks):
@@ -130,7 +131,7 @@ class CustomVoice:
             async for chunk in self._read(response, text):
                 yield chunk
         finally:
-            # httpx closes the socket of a response that was not read to its end: this is what stops the voice's work
+            # httpx closes the socket of a response that was not read to its end, which stops the voice's work
             await response.aclose()
 
     def _read(self, response: httpx.Response, text: str) -> AsyncIterator[SpeechChunk]:
@@ -156,8 +157,8 @@ class CustomVoice:
             "timestamp": self._clock.epoch_ms(),
         }
 
-    def _failure(self, what: str) -> ProviderError:
-        return ProviderError(f"the voice's server {self._endpoint.name} {what}", ended_reason=FAILED)
+    def _failure(self, problem: str) -> ProviderError:
+        return ProviderError(f"the voice's server {self._endpoint.name} {problem}", ended_reason=FAILED)
 
 
 def create_voice(config: wire.CustomVoice, resources: Resources, sample_rate_hz: int) -> CustomVoice:

@@ -1,6 +1,6 @@
-"""What a custom voice may answer: raw samples, or JSON frames with audio and word timings.
+"""The answers of a custom voice: raw samples, or JSON frames with audio and word timings.
 
-Vapi documents raw samples alone; the frames are ours, spelt with the names that Vapi gives such timings elsewhere
+Vapi documents raw samples only; the frames are bargein's own, with the names that Vapi has for such timings elsewhere
 (`AssistantSpeechWordAlignmentTiming`, `AssistantSpeechWordTimestamp`).
 """
 
@@ -23,23 +23,23 @@ _NO_SAMPLES = np.zeros(0, np.int16)
 
 
 async def raw_chunks(chunks: AsyncIterable[bytes], rate_hz: int) -> AsyncIterator[SpeechChunk]:
-    """Turn bytes of 16-bit little-endian mono audio into speech as they come, wherever they were cut.
+    """Convert bytes of 16-bit little-endian mono audio into speech as they arrive, in chunks of any size.
 
     A last half sample is dropped.
     """
     samples = _Samples()
     async for chunk in chunks:
-        pcm = samples.take(chunk)
+        pcm = samples.add(chunk)
         if pcm.size:
             yield SpeechChunk(pcm, rate_hz)
     samples.end()
 
 
 async def json_chunks(frames: AsyncIterable[bytes], text: str, rate_hz: int) -> AsyncIterator[SpeechChunk]:
-    """Turn JSON frames into speech with word timings; `bargein.providers.custom.tts` says what a frame holds.
+    """Convert JSON frames into speech with word timings; `CustomVoice` describes a frame.
 
     Raises:
-        StreamError: a frame is no JSON object, reports an error, or holds audio that cannot be played.
+        StreamError: a frame is not a JSON object, reports an error, or contains audio that cannot be played.
     """
     samples = _Samples()
     aligner = _Aligner(text)
@@ -53,8 +53,8 @@ async def json_chunks(frames: AsyncIterable[bytes], text: str, rate_hz: int) -> 
             raise StreamError("a frame reports an error")
         if frame.get("sampleRate", rate_hz) != rate_hz:
             raise StreamError("a frame has another sample rate than the one asked for")
-        pcm = samples.take(_audio(frame.get("audio")))
-        words = aligner.take(frame)
+        pcm = samples.add(_audio(frame.get("audio")))
+        words = aligner.align(frame)
         if pcm.size or words:
             yield SpeechChunk(pcm, rate_hz, words)
     samples.end()
@@ -72,12 +72,12 @@ def _audio(value: object) -> bytes:
 
 
 class _Samples:
-    """Puts samples together again that were cut in two."""
+    """Joins samples that were split between two chunks."""
 
     def __init__(self) -> None:
         self._half = b""
 
-    def take(self, data: bytes) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    def add(self, data: bytes) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
         whole = self._half + data if self._half else data
         even = len(whole) & ~1
         self._half = whole[even:]
@@ -89,20 +89,20 @@ class _Samples:
 
 
 class _Aligner:
-    """Finds the words of timings in the text that was to be spoken."""
+    """Finds the words of timings in the text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._folded = text.lower() if len(text.lower()) == len(text) else text
         self._at = 0
-        self._complained = False
+        self._warned = False
 
-    def take(self, frame: dict[str, object]) -> tuple[SpokenWord, ...]:
+    def align(self, frame: dict[str, object]) -> tuple[SpokenWord, ...]:
         try:
             timings = _timings(frame)
         except StreamError:
-            if not self._complained:  # the audio is worth more than its timings
-                self._complained = True
+            if not self._warned:  # the audio is played without its timings
+                self._warned = True
                 _log.warning("a custom voice sent word timings that cannot be read")
             return ()
         return tuple(
@@ -112,13 +112,13 @@ class _Aligner:
         )
 
     def _advance(self, word: str) -> int:
-        """Give the offset after `word` and its punctuation; a word that is not there stands for the next one."""
+        """Return the offset after `word` and its punctuation; a word that is not in the text counts as the next one."""
         wanted = word.strip().lower()
         found = self._folded.find(wanted, self._at)
         begin = self._at
         while begin < len(self._text) and self._text[begin].isspace():
             begin += 1
-        # A word far ahead is another one with the same letters: the voice reads "2" as "two" and goes on.
+        # A match far ahead is another word with the same letters: the voice reads "2" as "two" and goes on.
         end = found + len(wanted) if 0 <= found <= begin + 40 else begin
         while end < len(self._text) and not self._text[end].isspace():
             end += 1

@@ -1,4 +1,4 @@
-"""The one thread that transcribes for all calls: finals before partials, first come first served within each."""
+"""The thread that transcribes for all calls: finals before partials, in the order of arrival within each."""
 
 import asyncio
 import heapq
@@ -13,7 +13,7 @@ from bargein.ports import BargeinError, Pcm16, ProviderError
 from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED
 
 Transcribe = Callable[[Pcm16, Callable[[], bool]], str]
-"""`transcribe(audio, abandoned)` blocks and gives the words; it may stop once `abandoned()` says yes."""
+"""`transcribe(audio, abandoned)` blocks and returns the words; it may stop once `abandoned()` returns True."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ _Entry = tuple[bool, int, _Job]
 
 
 class Decoder:
-    """A thread with a queue in front of it. It starts with the first piece of audio and ends with `close`."""
+    """A thread with a priority queue. It starts with the first piece of audio and ends with `close`."""
 
     def __init__(self, transcribe: Transcribe) -> None:
         self._transcribe = transcribe
@@ -40,13 +40,13 @@ class Decoder:
         self._thread: threading.Thread | None = None
 
     async def decode(self, audio: Pcm16, *, partial: bool) -> str:
-        """Transcribe `audio`. Cancelled, it gives up its place in the queue, or the work that has begun.
+        """Transcribe `audio`. Cancelling it removes it from the queue, or stops the decoding that has begun.
 
         Raises:
             ProviderError: the model is missing or broken, or the decoder was closed.
         """
         job = _Job(audio, asyncio.get_running_loop())
-        self._enter((partial, next(self._order), job))
+        self._push((partial, next(self._order), job))
         try:
             await job.done.wait()
         finally:
@@ -56,18 +56,18 @@ class Decoder:
         return job.text
 
     def close(self) -> None:
-        """Stop the thread; what is queued fails. A later `decode` starts it again."""
+        """Stop the thread; queued jobs fail. A later `decode` starts it again."""
         with self._changed:
             thread, self._thread = self._thread, None
             queue, self._queue = self._queue, []
             self._changed.notify_all()
         for _, _, job in queue:
             job.error = _failure("it was shut down")
-            _tell(job)
+            _notify(job)
         if thread is not None:
             thread.join(timeout=2.0)
 
-    def _enter(self, entry: _Entry) -> None:
+    def _push(self, entry: _Entry) -> None:
         with self._changed:
             heapq.heappush(self._queue, entry)
             if self._thread is None:
@@ -76,18 +76,18 @@ class Decoder:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        """The thread: the most urgent job first, until it is no longer the decoder's thread."""
+        """Run jobs, the most urgent first, while this is the decoder's thread."""
         while (job := self._next()) is not None:
             try:
                 job.text = self._transcribe(job.audio, lambda job=job: job.abandoned)
             except ProviderError as error:
                 job.error = error
-            except Exception as error:  # noqa: BLE001 - the thread serves all calls and outlives any one's failure
+            except Exception as error:  # noqa: BLE001 - a failed job must not end the thread that serves all calls
                 job.error = _failure(type(error).__name__)
-            _tell(job)
+            _notify(job)
 
     def _next(self) -> _Job | None:
-        """Wait for a job that somebody still waits for; None when the thread shall end."""
+        """Wait for the next job that was not abandoned; None when the thread is to end."""
         with self._changed:
             while self._thread is threading.current_thread():
                 while self._queue:
@@ -98,10 +98,10 @@ class Decoder:
         return None
 
 
-def _tell(job: _Job) -> None:
+def _notify(job: _Job) -> None:
     try:
         job.loop.call_soon_threadsafe(job.done.set)
-    except RuntimeError:  # the loop is closed: nobody waits any more
+    except RuntimeError:  # the loop is closed: no task waits any more
         return
 
 

@@ -1,8 +1,8 @@
-"""Whether a caller who pauses has finished, judged by sound, rhythm and words.
+"""The end-of-turn detector: the probability that a pause ends the caller's turn, by sound, rhythm and words.
 
-The transcriber's encoder, which has heard much speech, says what the last second sounded like; runs of voice say in
-which rhythm somebody speaks; the words say whether they could be all. A network of a few thousand weights puts that
-together. It is trained by `python -m training.end_of_turn` (`docs/measurements/endpointing.md` is its model card).
+The transcriber's encoder describes the sound of the last second; the runs of voice give the rhythm; the words tell
+whether the sentence may be complete. A network of a few thousand weights combines them. It is trained by
+`python -m training.end_of_turn` (`docs/measurements/endpointing.md` is its model card).
 """
 
 import re
@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from bargein.audio import pcm
-from bargein.ports import TurnPause
+from bargein.ports import EndOfTurnDetector, TurnPause
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.network import EncoderClassifier
 from bargein.turns.endpointing.rules import unfinished
@@ -23,13 +24,12 @@ from bargein.turns.endpointing.rules import unfinished
 WEIGHTS = Path(__file__).with_name("end_of_turn.npz")
 
 DONE = 1
-"""The network's output that the turn is over; 0: it goes on."""
-
+"""The network's output for the end of the turn; 0 is that the turn goes on."""
 
 Float32Array = npt.NDArray[np.float32]
 
-SOUNDS = 288
-"""How many of the features are the encoder's."""
+ENCODER_FEATURES = 288
+"""The number of features that come from the encoder."""
 
 _RATE_HZ = 16_000
 _HEARD = 2_096 * _RATE_HZ // 1000
@@ -44,14 +44,14 @@ _FILLER = re.compile(r"\b(?:um+|uh+|er+|hmm+|like|well|so)[\s.,!?-]*$", re.IGNOR
 
 
 def features(model: MoonshineModel, pause: TurnPause) -> Float32Array:
-    """What is judged of a pause: the mean of the encoder's values, then `measures`."""
+    """Return the features of a pause: the mean of the encoder's values, then `measures`."""
     caller = pcm.to_float(pause.caller[-_HEARD:])
     sounds = model.encode(caller[-_ENCODED:]).mean(axis=0)
     return np.concatenate((sounds, np.array(measures(caller, pause), dtype=np.float32)))
 
 
 def measures(caller: Float32Array, pause: TurnPause) -> list[float]:
-    """What does not come from the encoder: rhythm, loudness, pitch, words."""
+    """Return the features that need no encoder: rhythm, loudness, pitch, words."""
     return [*_rhythm(pause.runs), *_loudness(caller), *_pitch(caller), *_words(pause)]
 
 
@@ -87,13 +87,13 @@ def _counted(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _slope(at: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> float:
-    """Of the straight line that fits best."""
+    """Return the slope of the line that fits best (least squares)."""
     away = at - at.mean()
     return float((away * (values - values.mean())).sum() / max(float((away * away).sum()), 1e-9))
 
 
 def _pitch(caller: Float32Array) -> list[float]:
-    """How the voice's pitch ends, against how it was: octaves, and how much of the end has one."""
+    """Return the pitch at the end relative to the whole, in octaves, and the share of voiced frames at the end."""
     tones = np.array([_tone(caller[at : at + _PITCH_FRAME]) for at in range(0, caller.size - _PITCH_FRAME, _FRAME)])
     sure = np.flatnonzero(tones > 0)
     if sure.size < 6:
@@ -110,7 +110,7 @@ def _pitch(caller: Float32Array) -> list[float]:
 
 
 def _tone(frame: Float32Array) -> float:
-    """The pitch of 40 ms in hertz, by autocorrelation; 0: it has none."""
+    """Return the pitch of 40 ms in hertz, by autocorrelation; 0 if it is unvoiced."""
     frame = frame - frame.mean()
     spectrum = np.fft.rfft(frame, 2048)
     likeness = np.fft.irfft(np.square(np.abs(spectrum)))[:_PITCH_FRAME]
@@ -141,21 +141,21 @@ def _words(pause: TurnPause) -> list[float]:
     ]
 
 
-class EmbeddedEndOfTurnDetector(EncoderClassifier):
-    """See `bargein.ports.TurnJudge`; it thinks on two threads of its own, some 10 ms each time.
+class EmbeddedEndOfTurnDetector(EncoderClassifier, EndOfTurnDetector):
+    """The end-of-turn detector; a detection takes some 10 ms on a worker thread.
 
     Args:
-        model: the transcriber's, shared with it.
+        model: the transcriber's model, shared with it.
     """
 
     def __init__(self, model: MoonshineModel) -> None:
-        super().__init__(model, WEIGHTS, "the weights for the end of a turn")
+        super().__init__(model, WEIGHTS, "the weights of the end-of-turn detector")
 
+    @override
     async def predict(self, pause: TurnPause) -> float:
-        """See `bargein.ports.EndOfTurnDetector.predict`."""
-        return await self._think(self.judged, pause)
+        return await self._run_in_thread(self.detect, pause)
 
-    def judged(self, pause: TurnPause) -> float:
-        """The same, at once; blocks."""
+    def detect(self, pause: TurnPause) -> float:
+        """Return the probability that the turn is over; blocks."""
         network = self.load()
         return float(network.probabilities(features(self._model, pause)[np.newaxis])[0, DONE])

@@ -1,7 +1,7 @@
-"""The built-in model: a script, and honest about it. It needs no key and no download, and gives one something to cut.
+"""The built-in model: a script, which needs no key and no download, for trying out interruptions.
 
-An answer depends on the conversation alone, so the script can also work out what it was about to say when it was cut
-off: "go on" resumes at the sentence that was not heard to its end.
+An answer depends on the conversation alone, so the script can compute the answer that was interrupted: "go on" resumes
+at the sentence that was not heard to its end.
 """
 
 import re
@@ -9,8 +9,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
+from typing_extensions import override
 
-from bargein.ports import ChatMessage
+from bargein.ports import ChatMessage, Model
 from bargein.providers.embedded import llm_script as script
 from bargein.wire.base import JsonObject
 
@@ -20,13 +21,14 @@ _TOKEN = re.compile(r"\S+\s*")
 _SENTENCE_BEGIN = re.compile(r"(?<=[.!?])\s+(?=\S)")
 
 
-class DemoModel:
-    """The scripted model (see `bargein.ports.Model`)."""
+class DemoModel(Model):
+    """The scripted model."""
 
+    @override
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
     ) -> AsyncGenerator[str, None]:
-        """See `bargein.ports.Model.reply`: the answer, word by word, as fast as it is taken. It calls no tools."""
+        """Yield the answer word by word, as fast as it is consumed. No tools are called."""
         del tools
         for token in _TOKEN.findall(answer(messages)):
             yield token
@@ -35,12 +37,12 @@ class DemoModel:
 
 @dataclass(frozen=True, slots=True)
 class _Talk:
-    """The conversation, as the answers want it.
+    """The conversation, prepared for the answers.
 
     Attributes:
-        messages: all of it.
-        said: what the caller said since the assistant's last words, joined.
-        asked_at: where in `messages` that begins.
+        messages: the whole conversation.
+        said: the caller's words since the assistant's last message, joined.
+        asked_at: the index in `messages` at which they begin.
     """
 
     messages: Sequence[ChatMessage]
@@ -48,11 +50,11 @@ class _Talk:
     asked_at: int
 
     def pick(self, choices: Sequence[str]) -> str:
-        """Take turns among `choices`, by how often the caller has spoken."""
+        """Return one of `choices` in turn, by the number of the caller's messages."""
         return choices[sum(m.role == "user" for m in self.messages) % len(choices)]
 
-    def heard_of_us(self) -> tuple[int, str] | None:
-        """The assistant's last words, as far as they were heard, and their place."""
+    def last_answer(self) -> tuple[int, str] | None:
+        """Return the index and text of the assistant's last message, as far as it was heard."""
         for index in range(self.asked_at - 1, -1, -1):
             message = self.messages[index]
             if message.role == "assistant" and message.content.strip():
@@ -60,13 +62,13 @@ class _Talk:
         return None
 
     def said_before(self) -> list[str]:
-        """What the caller said earlier, the latest last."""
+        """Return the caller's earlier messages, the latest last."""
         return [m.content.strip() for m in self.messages[: self.asked_at] if m.role == "user" and m.content.strip()]
 
 
 def answer(messages: Sequence[ChatMessage]) -> str:
-    """What the script says to a conversation; the same for the same conversation."""
-    talk = _listen(messages)
+    """Return the script's answer, which is always the same for the same conversation."""
+    talk = _prepare(messages)
     if talk is None:
         return script.GREETING
     if not talk.said:
@@ -79,8 +81,8 @@ def answer(messages: Sequence[ChatMessage]) -> str:
     return f"I heard: {_quote(talk.said)}. I'm only a script, so that's beyond me. {talk.pick(script.SUGGESTIONS)}"
 
 
-def _listen(messages: Sequence[ChatMessage]) -> _Talk | None:
-    """Find what is to be answered; None when the caller has not spoken at all."""
+def _prepare(messages: Sequence[ChatMessage]) -> _Talk | None:
+    """Find the words to answer; None if the caller has not spoken at all."""
     asked_at = len(messages)
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].role == "assistant":
@@ -104,23 +106,23 @@ def _story(_match: re.Match[str], _talk: _Talk) -> str:
 
 
 def _go_on(_match: re.Match[str], talk: _Talk) -> str:
-    """Resume an answer that was cut, at the beginning of the sentence that was not heard to its end."""
-    last = talk.heard_of_us()
+    """Resume an interrupted answer at the beginning of the sentence that was not heard to its end."""
+    last = talk.last_answer()
     while last is not None:
         index, heard = last
         whole = answer(talk.messages[:index])
         at = _heard_up_to(whole, heard)
         if at is not None:
             return f"Where was I? {whole[at:]}"
-        earlier = _listen(talk.messages[:index])
-        # an acknowledgement ("Okay. I'm listening.") is not what the caller wants to hear more of
+        earlier = _prepare(talk.messages[:index])
+        # an acknowledgement ("Okay. I'm listening.") is not the answer to resume
         acknowledged = earlier is not None and _STOP.search(earlier.said)
-        last = earlier.heard_of_us() if earlier is not None and acknowledged else None
+        last = earlier.last_answer() if earlier is not None and acknowledged else None
     return script.NOTHING_TO_GO_ON
 
 
 def _heard_up_to(whole: str, heard: str) -> int | None:
-    """Where to resume `whole` of which `heard` was heard; None if it was all of it, or not of it at all."""
+    """Return the offset at which to resume `whole` after `heard`; None if `heard` is all of it, or another text."""
     if not whole.startswith(heard) or len(heard) >= len(whole.rstrip()):
         return None
     begins = [0, *(match.end() for match in _SENTENCE_BEGIN.finditer(whole))]
@@ -133,7 +135,7 @@ def _what_i_said(_match: re.Match[str], talk: _Talk) -> str:
 
 
 def _what_you_said(_match: re.Match[str], talk: _Talk) -> str:
-    last = talk.heard_of_us()
+    last = talk.last_answer()
     if last is None:
         return script.SILENT_SO_FAR
     index, heard = last
@@ -168,7 +170,7 @@ def _count(match: re.Match[str], _talk: _Talk) -> str:
 
 
 def _number(text: str) -> int | None:
-    """Read a number up to 999, written in figures or words."""
+    """Read a number up to 999, in digits or words."""
     if text.isdecimal():
         return min(int(text[:4]), 999)
     total = 0
@@ -205,7 +207,7 @@ def _repeat(match: re.Match[str], _talk: _Talk) -> str:
 
 
 def _yes(_match: re.Match[str], talk: _Talk) -> str:
-    last = talk.heard_of_us()
+    last = talk.last_answer()
     offered = last is not None and last[1].endswith(script.GLAD.rsplit(". ", 1)[1])
     return script.STORY_OPENING + script.STORY + script.STORY_ENDING if offered else talk.pick(script.YES)
 
@@ -219,12 +221,12 @@ def _one_of(choices: Sequence[str]) -> Callable[[re.Match[str], _Talk], str]:
 
 
 def _words(pattern: str) -> re.Pattern[str]:
-    """`pattern` as whole words anywhere in what was said."""
+    """Match `pattern` as whole words anywhere in the text."""
     return re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)
 
 
 def _only(pattern: str) -> re.Pattern[str]:
-    """`pattern`, over and over, and nothing else that matters."""
+    """Match a text that consists of `pattern`, once or repeatedly, and filler words."""
     filler = r"okay|ok|oh|well|um+|uh|please|now|just|hey|for a (?:second|moment|minute)|a (?:second|moment|minute)"
     return re.compile(rf"^\W*(?:(?:{filler})\W+)*(?:(?:{pattern})\b\W*)+(?:(?:{filler})\b\W*)*$", re.IGNORECASE)
 
@@ -292,4 +294,4 @@ _ANSWERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], _Talk], str]], .
     ),
     (_words(r"hello|hi|hey|good (?:morning|afternoon|evening)|are you there"), _say(script.GREETING)),
 )
-"""What the script knows to answer; the first that fits is taken."""
+"""(pattern, answer): the first pattern that matches is used."""

@@ -1,4 +1,4 @@
-"""What the built-in demo says. Words only; `demo` chooses among them."""
+"""The texts of the built-in model; `llm` chooses among them."""
 
 GREETING = (
     "Hello! I'm bargein's built-in demo: a script and not a language model, so don't expect too much of my wits. "

@@ -1,7 +1,7 @@
-"""The models inside the package: voice detection, transcription, a voice, a scripted model; one of each a process."""
+"""The models inside the package, one of each for the process: voice detection, transcription, voice, scripted model."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import anyio
 
@@ -14,18 +14,16 @@ from bargein.providers.embedded.smart_turn import SmartTurnDetector
 from bargein.providers.embedded.stt import MoonshineTranscriber
 from bargein.providers.embedded.tts import HibariVoice
 from bargein.providers.embedded.vad import SileroDetector
-
-TurnModel = Literal["embedded", "smart-turn"]
-"""Which model judges pauses (`BARGEIN_TURN_MODEL`)."""
+from bargein.settings import TurnModel
 
 
 class Check(NamedTuple):
-    """Whether a part works.
+    """The result of loading one model.
 
     Attributes:
-        name: what it is.
-        ok: whether it works.
-        detail: how long it took to load, or what is wrong and how to mend it.
+        name: the model and its purpose.
+        ok: True if it was loaded.
+        detail: the time that loading took, or the error and how to fix it.
     """
 
     name: str
@@ -34,19 +32,19 @@ class Check(NamedTuple):
 
 
 class Embedded:
-    """Holds the embedded providers, shared by all calls; nothing is loaded before it is used or warmed up.
+    """The embedded models, shared by all calls; nothing is loaded before it is used or warmed up.
 
     Args:
         clock: the one clock.
-        turn_model: which model judges pauses.
+        turn_model: the model that detects the end of a turn (`BARGEIN_TURN_MODEL`).
 
     Attributes:
-        detector: hears voices.
-        transcriber: understands words.
-        voice: speaks.
-        model: answers.
-        interruption_classifier: tells voices that take the floor from those that do not.
-        turn_judge: tells the end of a turn from a pause in it.
+        detector: the voice activity detector.
+        transcriber: the transcriber.
+        voice: the voice.
+        model: the scripted model.
+        interruption_classifier: the interruption classifier.
+        end_of_turn_detector: the end-of-turn detector.
     """
 
     def __init__(self, clock: Clock, turn_model: TurnModel = "embedded") -> None:
@@ -64,7 +62,7 @@ class Embedded:
         """Load everything, off the event loop; takes a second or two.
 
         Raises:
-            ProviderError: something is missing or broken; the rest may still be loaded later, by its use.
+            ProviderError: a model is missing or broken; the others are loaded when they are used.
         """
         await anyio.to_thread.run_sync(self.detector.load)
         await self.transcriber.warm_up()
@@ -73,17 +71,17 @@ class Embedded:
         await anyio.to_thread.run_sync(self.end_of_turn_detector.load)
 
     def check(self) -> list[Check]:
-        """Load everything, and tell what works; blocks, for a command line."""
+        """Load each model and return what works; blocks, for the command line."""
         return [
             self._check("voice detection (Silero)", self.detector.load),
             self._check("transcription (Moonshine tiny, English)", self.transcriber.model.load),
             self._check("voice (hibari, English)", self.voice.load),
-            self._check("interruptions (floor judge)", self.interruption_classifier.load),
-            self._check("turn ends (judge of pauses)", self.end_of_turn_detector.load),
+            self._check("interruption classifier", self.interruption_classifier.load),
+            self._check("end-of-turn detector", self.end_of_turn_detector.load),
         ]
 
     def close(self) -> None:
-        """Stop the threads; calls that still use them fail."""
+        """Stop the threads; calls that still use the models fail."""
         self.detector.close()
         self.transcriber.close()
         self.voice.close()

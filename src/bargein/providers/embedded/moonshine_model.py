@@ -17,12 +17,12 @@ REQUIREMENT = "moonshine-voice==0.0.73"
 _PACKAGE = "moonshine_voice"
 _START, _END = 1, 2
 _TOKENS_PER_SECOND = 6.5
-"""Nobody speaks faster: what is more is the decoder talking to itself."""
+"""The fastest speech; tokens beyond it are the decoder's own inventions."""
 
 _SPARE_TOKENS = 4
 _LONGEST_LOOP = 8
 _LOOPS = 3
-"""A run of up to eight tokens that comes a third time in a row is a loop the decoder does not leave."""
+"""A sequence of up to eight tokens that occurs three times in a row is a loop that the decoder does not leave."""
 
 _LEAST_SAMPLES = 1_600
 _BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
@@ -32,11 +32,11 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What the model made of a stretch of audio.
+    """The model's transcript of a stretch of audio.
 
     Attributes:
         text: the words, as written English.
-        log_probability: mean natural logarithm of the probability of its tokens: -0.1 is sure, below -1 is guessing.
+        log_probability: mean natural logarithm of the tokens' probabilities: -0.1 is certain, below -1 is a guess.
     """
 
     text: str
@@ -59,11 +59,11 @@ class MoonshineModel:
         self._loaded()
 
     def transcribe(self, samples: Float32Array, abandoned: Callable[[], bool] = lambda: False) -> Transcript:
-        """Write down `samples`: floats in [-1, 1] at 16 kHz, best up to 25 s; less than 0.1 s has no words.
+        """Transcribe `samples`: floats in [-1, 1] at 16 kHz, best up to 25 s; less than 0.1 s yields no words.
 
         Args:
             samples: the audio.
-            abandoned: asked before each token; once it says yes, the work ends with what there is.
+            abandoned: called before each token; once it returns True, decoding ends with the tokens so far.
 
         Raises:
             ProviderError: the model is missing or broken.
@@ -75,7 +75,7 @@ class MoonshineModel:
         return Transcript(_spell(parts.vocabulary, tokens), log_probability)
 
     def encode(self, samples: Float32Array) -> Float32Array:
-        """What the encoder makes of `samples`, 288 values for each 24 ms: what the words are read from.
+        """Return the encoder's output for `samples`: a row of 288 values for each 24 ms.
 
         Raises:
             ProviderError: the model is missing or broken.
@@ -102,7 +102,7 @@ class _Parts:
 
 
 def model_file(name: str) -> Path:
-    """A file of the model, found without importing its package (which would pull in a sound-card library).
+    """Find a file of the model without importing its package, which would load a sound-card library.
 
     Raises:
         ProviderError: the package, or the model in it, is missing.
@@ -124,8 +124,8 @@ def _load() -> _Parts:
 
 
 def _decode(parts: _Parts, samples: Float32Array, abandoned: Callable[[], bool]) -> tuple[list[int], float]:
-    """Decode greedily; give the tokens and the mean logarithm of their probability, the end's included."""
-    # the decoder's mask, too, has the length of the raw samples: with any other, more than 9 s of audio crash it
+    """Decode greedily; return the tokens and the mean logarithm of their probabilities, that of the end included."""
+    # the decoder's mask must have the length of the raw samples, too: with any other it crashes beyond 9 s of audio
     mask = np.ones(samples.shape, dtype=np.int64)
     (hidden,) = parts.encoder.run({"input_values": samples, "attention_mask": mask})
     past: dict[str, Array] = dict.fromkeys(parts.caches, parts.empty_cache)
@@ -143,7 +143,7 @@ def _decode(parts: _Parts, samples: Float32Array, abandoned: Callable[[], bool])
             **past,
         }
         logits, *present = parts.decoder.run(feeds)
-        # with its cache in use, the model gives back nothing useful for the encoder's part of it
+        # with its cache in use, the model returns nothing useful for the encoder's part of it
         past |= {
             name: value for name, value in zip(parts.caches, present, strict=True) if step == 0 or ".decoder." in name
         }
@@ -159,7 +159,7 @@ def _decode(parts: _Parts, samples: Float32Array, abandoned: Callable[[], bool])
 
 
 def _loop_length(tokens: list[int]) -> int:
-    """The length of the run of tokens that was just put out for the third time in a row; 0 if there is none."""
+    """Return the length of the sequence that ends `tokens` three times in a row; 0 if there is none."""
     for length in range(1, _LONGEST_LOOP + 1):
         run = tokens[-length:]
         if len(tokens) >= length * _LOOPS and tokens[-length * _LOOPS :] == run * _LOOPS:

@@ -1,4 +1,4 @@
-"""Small networks of our own, on what the encoder of the embedded transcriber makes of a voice."""
+"""Small networks on the output of the embedded transcriber's encoder."""
 
 import threading
 from collections.abc import Callable
@@ -18,19 +18,19 @@ Float32Array = npt.NDArray[np.float32]
 
 _MOST_AT_ONCE = 2
 
-About = TypeVar("About")
-Verdict = TypeVar("Verdict")
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One hidden layer of rectifiers, three outputs.
+    """A network with one hidden layer of rectified linear units and three outputs.
 
     Attributes:
-        mean: of each feature.
-        scale: of each feature: its standard deviation.
-        hidden: weights, then biases as a last row.
-        output: the same.
+        mean: mean of each feature.
+        scale: standard deviation of each feature.
+        hidden: weights of the hidden layer; the last row has the biases.
+        output: the same of the output layer.
     """
 
     mean: Float32Array
@@ -39,35 +39,35 @@ class Network:
     output: Float32Array
 
     def probabilities(self, rows: Float32Array) -> Float32Array:
-        """For each row of features, how probable each of the three is."""
+        """Return the probability of each of the three outputs for each row of features."""
         inside = np.maximum(((rows - self.mean) / self.scale) @ self.hidden[:-1] + self.hidden[-1], 0.0)
         scores = inside @ self.output[:-1] + self.output[-1]
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Write it, at half precision."""
+        """Write the network to a file, at half precision."""
         arrays = {name: getattr(self, name).astype(np.float16) for name in ("mean", "scale", "hidden", "output")}
         np.savez_compressed(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Network":
-        """Read what `save` wrote.
+        """Read a network that `save` wrote.
 
         Raises:
-            OSError, ValueError, KeyError: there is no such file, or it holds something else.
+            OSError, ValueError, KeyError: the file is missing or holds something else.
         """
         with np.load(path, allow_pickle=False) as arrays:
             return cls(**{name: arrays[name].astype(np.float32) for name in ("mean", "scale", "hidden", "output")})
 
 
 class EncoderClassifier:
-    """What judges by such a network: its weights, and two threads of its own to think on.
+    """The base of classifiers with a `Network` on the encoder; at most two run at once, on worker threads.
 
     Args:
-        model: the transcriber's, shared with it.
-        weights: what `Network.save` wrote.
-        name: of the weights, for whoever reads that they are broken.
+        model: the transcriber's model, shared with it.
+        weights: a file that `Network.save` wrote.
+        name: the name of the weights, for the text of an error.
     """
 
     def __init__(self, model: MoonshineModel, weights: Path, name: str) -> None:
@@ -82,7 +82,7 @@ class EncoderClassifier:
         """Load the weights, and the encoder, if they are not loaded yet; blocks.
 
         Raises:
-            ProviderError: they are missing or broken.
+            ProviderError: the weights or the encoder are missing or broken.
         """
         self._model.load()
         with self._loading:
@@ -96,7 +96,7 @@ class EncoderClassifier:
                     ) from error
             return self._network
 
-    async def _think(self, judge: Callable[[About], Verdict], about: About) -> Verdict:
+    async def _run_in_thread(self, classify: Callable[[_Input], _Output], given: _Input) -> _Output:
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
-        return await anyio.to_thread.run_sync(judge, about, limiter=self._limiter, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(classify, given, limiter=self._limiter, abandon_on_cancel=True)

@@ -1,9 +1,8 @@
-"""Which of a transcriber's words can be believed: small models put words into coughs, clicks and silence. Pure.
+"""The filter of implausible transcripts: small models produce words for coughs, clicks and silence. Pure.
 
 The figures come from clips of speech, one-word commands, coughs, sneezes, dogs, babies, machines and music that went
-through the voice detector as in a call: words said by people have 160 ms of sound or more and a mean token
-log-probability above -0.75 (half of them above -0.25); six in ten of the made-up words have less of the one or the
-other.
+through the voice detector as in a call: words of people have 160 ms of sound or more and a mean token log-probability
+above -0.75 (half of them above -0.25); six in ten of the invented words have less of either.
 """
 
 import re
@@ -20,17 +19,17 @@ _BELOW_PEAK_DB = 25.0
 _FAINTEST_DBFS = -55.0
 _LEAST_SOUND_MS = 120
 _LEAST_LOG_PROBABILITY = ((700, -0.75), (1_500, -0.85))
-"""By how much sound there is, up to so many ms: the shorter it is, the surer the model has to be."""
+"""(milliseconds of sound, least log-probability): the shorter the sound, the more certain the model must be."""
 
 _LEAST_LOG_PROBABILITY_LONG = -1.1
 _LONG_MS = 1_500
-_GHOST_SOUND_MS = 240
-_GHOST_LOG_PROBABILITY = -0.3
+_NOISE_WORD_SOUND_MS = 240
+_NOISE_WORD_LOG_PROBABILITY = -0.3
 _BACKCHANNEL_MS = 1_200
 _FASTEST_WORDS_PER_S = 5.0
 
-_GHOSTS = frozenset({"you", "the", "two", "thank you", "and", "so", "bye", "but", "a"})
-"""What the model writes for sounds that are no speech; also things people say, so they need more evidence."""
+_NOISE_WORDS = frozenset({"you", "the", "two", "thank you", "and", "so", "bye", "but", "a"})
+"""Transcripts of sounds that are no speech. People say these words, too, so they need more evidence."""
 
 _BACKCHANNELS = {
     "aha": "uh-huh",
@@ -44,7 +43,7 @@ _BACKCHANNELS = {
     "a j m m": "hmm",
     "i c": "I see",
 }
-"""What the model writes for sounds people make while they listen (and for "I see"), when that is all there is."""
+"""Transcript -> the backchannel that it stands for (or "I see"), where it is the whole transcript."""
 
 _NOT_WORDS = re.compile(r"[♪♫®*\[\](){}<>_]")
 _OTHER_SCRIPT = re.compile(r"[^\u0000-\u024f\u2010-\u203a\u20ac]")
@@ -52,10 +51,10 @@ _OTHER_SCRIPT = re.compile(r"[^\u0000-\u024f\u2010-\u203a\u20ac]")
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """How much there is to be heard in a stretch of audio.
+    """The amount of sound in a stretch of audio.
 
     Attributes:
-        sound_ms: how long it is near its own loudest, in all.
+        sound_ms: total length of the parts within 25 dB of the loudest.
         level_dbfs: the level of those parts.
     """
 
@@ -64,7 +63,7 @@ class Sound:
 
 
 def measure(audio: Pcm16) -> Sound:
-    """Find the parts of `audio` (16 kHz) that are within 25 dB of its loudest 20 ms."""
+    """Measure the parts of `audio` (16 kHz) that are within 25 dB of its loudest 20 ms."""
     frames = pcm.to_float(audio[: audio.size // _FRAME * _FRAME]).reshape(-1, _FRAME)
     power = np.mean(np.square(frames), axis=1)
     peak = float(power.max(initial=0.0))
@@ -76,23 +75,23 @@ def measure(audio: Pcm16) -> Sound:
     return Sound(int(loud.size) * _FRAME_MS, float(10 * np.log10(loud.mean())))
 
 
-def worth_hearing(sound: Sound) -> bool:
-    """Whether there is enough of it, loud enough, to hold a word."""
+def may_contain_words(sound: Sound) -> bool:
+    """Return whether the sound is long and loud enough to contain a word."""
     return sound.sound_ms >= _LEAST_SOUND_MS and sound.level_dbfs >= _FAINTEST_DBFS
 
 
-def believe(text: str, log_probability: float, sound: Sound) -> str:
-    """Give the text that may be passed on: empty for what is likely made up, a listener's sound by its usual name."""
+def filter_transcript(text: str, log_probability: float, sound: Sound) -> str:
+    """Return the plausible text: empty for a likely invention, a backchannel in its usual spelling."""
     cleaned = " ".join(_NOT_WORDS.sub(" ", text).split())
     if not any(c.isalnum() for c in cleaned) or _OTHER_SCRIPT.search(cleaned) or "©" in text:
         return ""
-    least = (floor for up_to_ms, floor in _LEAST_LOG_PROBABILITY if sound.sound_ms < up_to_ms)
+    least = (limit for up_to_ms, limit in _LEAST_LOG_PROBABILITY if sound.sound_ms < up_to_ms)
     if log_probability < next(least, _LEAST_LOG_PROBABILITY_LONG):
         return ""
     once = _without_loops(cleaned, sound)
     bare = _bare(once)
-    doubtful = sound.sound_ms < _GHOST_SOUND_MS or log_probability < _GHOST_LOG_PROBABILITY
-    if bare in _GHOSTS and doubtful and sound.sound_ms < _LONG_MS:
+    doubtful = sound.sound_ms < _NOISE_WORD_SOUND_MS or log_probability < _NOISE_WORD_LOG_PROBABILITY
+    if bare in _NOISE_WORDS and doubtful and sound.sound_ms < _LONG_MS:
         return ""
     if sound.sound_ms <= _BACKCHANNEL_MS and bare in _BACKCHANNELS:
         return _BACKCHANNELS[bare]
@@ -100,7 +99,7 @@ def believe(text: str, log_probability: float, sound: Sound) -> str:
 
 
 def _without_loops(text: str, sound: Sound) -> str:
-    """Say once what comes over and over, faster than anybody speaks: "Go, go, go, go" in half a second."""
+    """Keep one of words that repeat faster than anybody speaks, like "Go, go, go, go" in half a second."""
     words = text.split()
     if len(words) * 1000 <= _FASTEST_WORDS_PER_S * max(sound.sound_ms, 1):
         return text
@@ -112,5 +111,5 @@ def _without_loops(text: str, sound: Sound) -> str:
 
 
 def _bare(text: str) -> str:
-    """Letters, digits and single spaces and hyphens between them, in lower case."""
+    """Return the letters and digits in lower case, with single spaces and hyphens between them."""
     return " ".join(re.sub(r"[^\w\s'-]", " ", text.casefold()).split()).strip("-' ")

@@ -1,4 +1,4 @@
-"""The one place that knows onnxruntime, and where the model files lie inside their packages."""
+"""Access to onnxruntime, which no other module imports, and to the model files inside their packages."""
 
 import importlib.util
 from pathlib import Path
@@ -25,12 +25,12 @@ def package_file(package: str, requirement: str, *parts: str, ended_reason: str)
 
     Args:
         package: the package's import name.
-        requirement: what to give to pip, for the error's text.
+        requirement: the requirement for pip, for the error's text.
         parts: the file's path within the package.
-        ended_reason: `endedReason` of the error.
+        ended_reason: the `endedReason` of the error.
 
     Raises:
-        ProviderError: the package or the file is missing; the text says how to mend it.
+        ProviderError: the package or the file is missing; the text says how to fix it.
     """
     spec = importlib.util.find_spec(package)
     places = (spec.submodule_search_locations or []) if spec is not None else []
@@ -47,16 +47,16 @@ def package_file(package: str, requirement: str, *parts: str, ended_reason: str)
 
 
 class Session:
-    """A model on onnxruntime: one thread, no spinning. `run` may be called from several threads at once."""
+    """A model on onnxruntime, with one thread and no spinning. `run` may be called from several threads at once."""
 
     def __init__(self, model: Path | bytes, *, ended_reason: str) -> None:
-        """Load `model`, a file or the bytes of one.
+        """Load `model`, a file or its bytes.
 
         Raises:
             ProviderError: onnxruntime is missing or refuses the model.
         """
         try:
-            import onnxruntime  # noqa: PLC0415 - takes 0.1 s or more; a server that never uses it need not wait
+            import onnxruntime  # noqa: PLC0415 - it takes 0.1 s or more, which a server that never uses it is spared
         except ImportError as error:
             raise ProviderError(
                 "the embedded models need onnxruntime: run `python -m pip install onnxruntime`",
@@ -78,8 +78,8 @@ class Session:
         self.input_shapes: dict[str, tuple[int | str | None, ...]] = {
             entry.name: tuple(entry.shape) for entry in self._session.get_inputs()
         }
-        """The inputs by name; a size that varies is a name or None."""
+        """The shapes of the inputs by name; a variable dimension is a name or None."""
 
     def run(self, feeds: dict[str, Array], outputs: list[str] | None = None) -> list[Array]:
-        """Compute `outputs` (all, in the model's order, when None). Blocks; the GIL is free meanwhile."""
+        """Compute `outputs` (None: all, in the model's order). Blocks without holding the GIL."""
         return [np.asarray(output) for output in self._session.run(outputs, feeds)]

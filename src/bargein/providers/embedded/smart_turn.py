@@ -1,8 +1,8 @@
-"""smart-turn v3.2 as the judge of pauses: `BARGEIN_TURN_MODEL=smart-turn`, and `pip install 'bargein[smart-turn]'`.
+"""smart-turn v3.2 as end-of-turn detector: `BARGEIN_TURN_MODEL=smart-turn`, and `pip install 'bargein[smart-turn]'`.
 
-The model hears the last eight seconds and knows 23 languages. It lies in the wheel of pipecat-ai, which is found by its
-path and never imported. It wants what Whisper wants: the logarithm of the energy in 80 mel bands, a hundred times a
-second.
+The model takes the last eight seconds and knows 23 languages. Its file is in the wheel of pipecat-ai, which is found by
+its path and never imported. Its input is that of Whisper: the logarithm of the energy in 80 mel bands, a hundred times
+a second.
 """
 
 import threading
@@ -11,9 +11,10 @@ from functools import lru_cache
 import anyio
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from bargein.audio import pcm
-from bargein.ports import TurnPause
+from bargein.ports import EndOfTurnDetector, TurnPause
 from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED, Session, package_file
 
 REQUIREMENT = "pipecat-ai==1.14.0"
@@ -35,9 +36,9 @@ _LOG_STEP = float(np.log(6.4)) / 27.0
 
 
 def spectrogram(samples: Float32Array) -> Float32Array:
-    """What the model gets of up to eight seconds that end with the pause: 80 mel bands by 800 frames.
+    """Return the model's input for up to eight seconds that end with the pause: 80 mel bands by 800 frames.
 
-    Shorter audio stands at the end, behind silence. The level does not matter: all of it is brought to one variance.
+    Shorter audio is preceded by silence. The level does not matter: the audio is normalised to one variance.
     """
     sound = np.zeros(_SAMPLES, dtype=np.float32)
     kept = samples[-_SAMPLES:]
@@ -53,7 +54,7 @@ def spectrogram(samples: Float32Array) -> Float32Array:
 
 @lru_cache(maxsize=1)
 def _filters() -> Array:
-    """Triangles of one area, evenly spaced in mel (Slaney's scale: linear up to 1 kHz, logarithmic above)."""
+    """Return triangular filters of equal area, evenly spaced in mel (Slaney's: linear to 1 kHz, then logarithmic)."""
     edges = _hertz(np.linspace(0.0, _mel(_RATE_HZ / 2), _BANDS + 2))
     bins = np.linspace(0.0, _RATE_HZ / 2, _FRAME // 2 + 1)[:, np.newaxis]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
@@ -70,8 +71,8 @@ def _hertz(mel: Array) -> Array:
     return np.where(mel * _HZ_PER_MEL < _LINEAR_UP_TO_HZ, mel * _HZ_PER_MEL, above)
 
 
-class SmartTurnDetector:
-    """See `bargein.ports.TurnJudge`; it thinks on a thread of its own, some 40 ms each time."""
+class SmartTurnDetector(EndOfTurnDetector):
+    """The end-of-turn detector smart-turn; a detection takes some 40 ms on a worker thread, one at a time."""
 
     def __init__(self) -> None:
         self._loading = threading.Lock()
@@ -82,7 +83,7 @@ class SmartTurnDetector:
         """Load the model if it is not loaded yet; blocks.
 
         Raises:
-            ProviderError: it is not installed, or broken.
+            ProviderError: the model is not installed, or broken.
         """
         with self._loading:
             if self._session is None:
@@ -91,14 +92,14 @@ class SmartTurnDetector:
                 self._session = Session(path, ended_reason=TRANSCRIBER_FAILED)
             return self._session
 
+    @override
     async def predict(self, pause: TurnPause) -> float:
-        """See `bargein.ports.EndOfTurnDetector.predict`."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
-        return await anyio.to_thread.run_sync(self.judged, pause, limiter=self._limiter, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(self.detect, pause, limiter=self._limiter, abandon_on_cancel=True)
 
-    def judged(self, pause: TurnPause) -> float:
-        """The same, at once; blocks."""
+    def detect(self, pause: TurnPause) -> float:
+        """Return the probability that the turn is over; blocks."""
         heard = spectrogram(pcm.to_float(pause.caller))
         (done,) = self.load().run({"input_features": heard[np.newaxis]})
         return float(done.ravel()[0])

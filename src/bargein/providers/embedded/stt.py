@@ -1,6 +1,6 @@
-"""Speech to text by Moonshine tiny.
+"""Speech to text by Moonshine tiny (English).
 
-A call's running utterance is transcribed anew again and again for partials, then once more, whole, for the final.
+The current utterance of a call is transcribed from its beginning for each partial, and once more for the final.
 """
 
 from collections import deque
@@ -10,29 +10,30 @@ from typing import Protocol
 
 import anyio
 import numpy as np
+from typing_extensions import override
 
 from bargein.audio import pcm
-from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, TranscriptCallback
+from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, Transcriber, TranscriberStream, TranscriptCallback
 from bargein.providers.embedded.decoding import Decoder
 from bargein.providers.embedded.moonshine_model import MoonshineModel, model_file
-from bargein.providers.embedded.plausibility import believe, measure, worth_hearing
+from bargein.providers.embedded.plausibility import filter_transcript, may_contain_words, measure
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _PRE_ROLL = 160 * _PER_MS
-"""Taken from before the voice's onset: a word's first consonant comes before what a detector calls voice."""
+"""Audio from before the voice's onset: a word's first consonant comes before the detector's onset."""
 
 _PADDING = np.zeros(200 * _PER_MS, dtype=np.int16)
-"""Silence put behind the audio. The model wants an end: of the words in partials 80 % (without it 72 %) are as in the
-final, and the first right one is there 240 ms (without it 480) after the onset."""
+"""Silence appended to the audio. The model expects an end: with it 80 % of the words in partials are as in the final
+(without it 72 %), and the first correct word is available 240 ms after the onset (without it 480 ms)."""
 
-_SHARED = 80 * _PER_MS
-"""So much of an utterance's end may be the pre-roll of the next: no word is heard twice."""
+_OVERLAP = 80 * _PER_MS
+"""The end of an utterance that the pre-roll of the next may include, so short that no word is transcribed twice."""
 
 _FIRST_PARTIAL = 240 * _PER_MS
 _PARTIAL_EVERY = 240 * _PER_MS
-_REST = 3
-"""Between partials comes at least three times the audio that came while the last one was made: a long monologue takes
-no more than a third of the thread, and less when other calls want it."""
+_PARTIAL_PAUSE = 3
+"""The next partial waits for at least three times the audio that arrived while the last one was decoded: a long
+monologue takes no more than a third of the thread, and less when other calls need it."""
 
 _KEPT_IN_SILENCE = 2_000 * _PER_MS
 _LONGEST = 24_000 * _PER_MS
@@ -40,15 +41,16 @@ _CUT_WITHIN = 4_000 * _PER_MS
 _CUT_FRAME = 40 * _PER_MS
 
 
-class MoonshineTranscriber:
-    """The embedded transcriber (see `bargein.ports.Transcriber`): English, 16 kHz."""
+class MoonshineTranscriber(Transcriber):
+    """The embedded transcriber: English, 16 kHz; one for the process, shared by all calls."""
 
     def __init__(self) -> None:
         self.model = MoonshineModel()
         self._decoder = Decoder(self.transcribe)
 
+    @override
     def open(self, hear: TranscriptCallback) -> "MoonshineStream":
-        """See `bargein.ports.Transcriber.open`.
+        """Start the transcription of a call.
 
         Raises:
             ProviderError: the model is not installed.
@@ -65,47 +67,47 @@ class MoonshineTranscriber:
         await anyio.to_thread.run_sync(self.model.load)
 
     def close(self) -> None:
-        """Stop the thread; calls that still wait for words fail."""
+        """Stop the thread; calls that still wait for a transcript fail."""
         self._decoder.close()
 
     def transcribe(self, audio: Pcm16, abandoned: Callable[[], bool]) -> str:
-        """On a thread: the words of a stretch of audio, none if they cannot be believed."""
+        """Return the words in `audio`, or an empty string if they are not plausible; blocks."""
         sound = measure(audio)
-        if not worth_hearing(sound):
+        if not may_contain_words(sound):
             return ""
         transcript = self.model.transcribe(pcm.to_float(np.concatenate((audio, _PADDING))), abandoned)
-        return believe(transcript.text, transcript.log_probability, sound)
+        return filter_transcript(transcript.text, transcript.log_probability, sound)
 
 
 @dataclass(slots=True)
 class _Utterance:
-    """The running utterance; positions count the samples of the call.
+    """The current utterance; positions count the samples of the call.
 
     Attributes:
-        begin: its first sample, the pre-roll's.
-        next_partial: once so much was fed, another partial is due.
-        told: the last partial.
-        paused: its audio, while the caller pauses: all of it, if nothing more is said; None: it goes on.
-        whole: the words of that; None: they have not been made out yet.
+        begin: position of its first sample, that of the pre-roll.
+        next_partial: position from which on another partial is due.
+        last_partial: the text of the last partial.
+        paused: its audio up to the pause, while the caller pauses; None: the caller is speaking.
+        whole: the words of `paused`; None: not decoded yet.
     """
 
     begin: int
     next_partial: int
-    told: str = ""
+    last_partial: str = ""
     paused: Pcm16 | None = None
     whole: str | None = None
 
 
 class Decodes(Protocol):
-    """Who gives the words of a stretch of audio when asked: `bargein.providers.embedded.decoding.Decoder`."""
+    """A decoder of audio, like `bargein.providers.embedded.decoding.Decoder`."""
 
     async def decode(self, audio: Pcm16, *, partial: bool) -> str:
-        """See `Decoder.decode`."""
+        """Return the words in `audio`."""
         ...
 
 
-class MoonshineStream:
-    """One call's transcription (see `bargein.ports.TranscriberStream`)."""
+class MoonshineStream(TranscriberStream):
+    """The transcription of one call."""
 
     def __init__(self, decoder: Decodes, hear: TranscriptCallback) -> None:
         self._decoder = decoder
@@ -119,21 +121,21 @@ class MoonshineStream:
         self._partial_scope: anyio.CancelScope | None = None
         self._wake = anyio.Event()
 
+    @override
     def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
-        """See `bargein.ports.TranscriberStream.feed`; the assistant's side is not needed."""
         if customer.size == 0:
             return
         self._chunks.append(customer)
         self._fed += customer.size
         if self._utterance is None:
-            self._forget_before(self._fed - _KEPT_IN_SILENCE)
+            self._drop_before(self._fed - _KEPT_IN_SILENCE)
             return
         while self._fed - self._utterance.begin >= _LONGEST:
             self._utterance = self._cut(self._utterance)
         self._wake_if_due()
 
+    @override
     def voice_started(self, lead_ms: int) -> None:
-        """See `bargein.ports.TranscriberStream.voice_started`."""
         if self._utterance is not None:
             return
         onset = max(self._earliest, self._fed - max(0, lead_ms) * _PER_MS)
@@ -141,38 +143,38 @@ class MoonshineStream:
         self._utterance = _Utterance(begin, onset + _FIRST_PARTIAL)
         self._wake_if_due()
 
+    @override
     def voice_paused(self) -> None:
-        """See `bargein.ports.TranscriberStream.voice_paused`."""
         utterance = self._utterance
         if utterance is None or utterance.paused is not None:
             return
         utterance.paused, utterance.whole = self._between(utterance.begin, self._fed), None
-        self._give_up()
+        self._cancel_partial()
         self._wake.set()
 
+    @override
     def voice_resumed(self) -> None:
-        """See `bargein.ports.TranscriberStream.voice_resumed`."""
         utterance = self._utterance
         if utterance is not None and utterance.paused is not None:
             utterance.paused = None
             utterance.next_partial = self._fed + _PARTIAL_EVERY
-            self._give_up()
+            self._cancel_partial()
 
+    @override
     def voice_stopped(self) -> None:
-        """See `bargein.ports.TranscriberStream.voice_stopped`."""
         utterance, self._utterance = self._utterance, None
         if utterance is not None and utterance.paused is not None:
-            # The words up to the pause are all there are: they are made out already, or are being.
+            # Nothing was said after the pause: its words are the final, decoded already or being decoded.
             self._finals.append(utterance)
             self._wake.set()
         else:
             nothing = np.zeros(0, dtype=np.int16)
             self._finish(nothing if utterance is None else self._between(utterance.begin, self._fed))
-        self._earliest = self._fed - _SHARED
-        self._forget_before(self._fed - _KEPT_IN_SILENCE)
+        self._earliest = self._fed - _OVERLAP
+        self._drop_before(self._fed - _KEPT_IN_SILENCE)
 
+    @override
     async def run(self) -> None:
-        """See `bargein.ports.TranscriberStream.run`."""
         while True:
             await self._wake.wait()
             self._wake = anyio.Event()
@@ -196,7 +198,7 @@ class MoonshineStream:
         self._hear(text, True)  # noqa: FBT003 - the port's callback takes its arguments by position
 
     async def _make_whole(self, utterance: _Utterance, audio: Pcm16) -> None:
-        """Make out all the words before a pause. They are urgent: mostly they are the final's."""
+        """Decode all words before a pause, with the priority of a final: mostly they become the final."""
         text = None
         with anyio.CancelScope() as self._partial_scope:
             text = await self._decoder.decode(audio, partial=False)
@@ -205,7 +207,7 @@ class MoonshineStream:
             return
         utterance.whole = text
         if self._utterance is utterance and text:
-            utterance.told = text
+            utterance.last_partial = text
             self._hear(text, False, whole=True)  # noqa: FBT003
 
     async def _make_partial(self, utterance: _Utterance) -> None:
@@ -214,9 +216,9 @@ class MoonshineStream:
         with anyio.CancelScope() as self._partial_scope:
             text = await self._decoder.decode(self._between(utterance.begin, begun), partial=True)
         self._partial_scope = None
-        utterance.next_partial = begun + max(_PARTIAL_EVERY, _REST * (self._fed - begun))
-        if self._utterance is utterance and text and text != utterance.told:
-            utterance.told = text
+        utterance.next_partial = begun + max(_PARTIAL_EVERY, _PARTIAL_PAUSE * (self._fed - begun))
+        if self._utterance is utterance and text and text != utterance.last_partial:
+            utterance.last_partial = text
             self._hear(text, False)  # noqa: FBT003 - the port's callback takes its arguments by position
 
     def _wake_if_due(self) -> None:
@@ -226,33 +228,33 @@ class MoonshineStream:
             self._wake.set()
 
     def _finish(self, audio: Pcm16) -> None:
-        """Ask for a final."""
+        """Queue a final."""
         self._finals.append(audio)
-        self._give_up()
+        self._cancel_partial()
         self._wake.set()
 
-    def _give_up(self) -> None:
-        """The partial that is under way is no longer wanted."""
+    def _cancel_partial(self) -> None:
+        """Cancel the partial that is being decoded."""
         if self._partial_scope is not None:
             self._partial_scope.cancel()
 
     def _cut(self, utterance: _Utterance) -> _Utterance:
-        """End an utterance that grew too long where it is quietest in its last seconds, and go on with the rest."""
+        """End an utterance that is too long at its quietest point in the last seconds; return the rest as a new one."""
         end = utterance.begin + _LONGEST
         tail = self._between(end - _CUT_WITHIN, end)
         power = np.square(pcm.to_float(tail).reshape(-1, _CUT_FRAME)).mean(axis=1)
         cut = end - _CUT_WITHIN + int(power.argmin()) * _CUT_FRAME + _CUT_FRAME // 2
         self._finish(self._between(utterance.begin, cut))
-        self._forget_before(cut)
+        self._drop_before(cut)
         return _Utterance(cut, self._fed + _PARTIAL_EVERY)
 
     def _between(self, begin: int, end: int) -> Pcm16:
-        """A copy of the samples from `begin` to `end`, of those that are kept."""
+        """Return a copy of the samples from `begin` to `end`, as far as they are kept."""
         if not self._chunks:
             return np.zeros(0, dtype=np.int16)
         return np.concatenate(self._chunks)[begin - self._first : end - self._first]
 
-    def _forget_before(self, position: int) -> None:
-        """Let go of whole chunks that end before `position`."""
+    def _drop_before(self, position: int) -> None:
+        """Drop whole chunks that end before `position`."""
         while self._chunks and self._first + self._chunks[0].size <= position:
             self._first += self._chunks.popleft().size

@@ -1,7 +1,7 @@
-"""Speech by hibari-tts, with the time of each word: one model and one thread for all calls.
+"""Text to speech by hibari-tts, with the time of each word: one model and one thread for all calls.
 
-The package is used below its front door: its `Hibari` class gives no timings, and would fetch other voices from the
-net. Only its text-to-phoneme part and its signal processing are called; the model runs in a session of our own.
+The package's own `Hibari` class is not used: it returns no timings, and would download other voices. Only the package's
+text-to-phoneme part and its signal processing are called; the model runs in a session of our own.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from bargein.audio import pcm
-from bargein.ports import ProviderError, SpeechChunk, SpokenWord
+from bargein.ports import ProviderError, SpeechChunk, SpokenWord, Voice
 from bargein.providers.embedded.runtime import VOICE_FAILED, Session, package_file
 from bargein.providers.embedded.word_timings import ReadWord, align, split_at_clauses
 
@@ -28,17 +29,17 @@ RATE_HZ = 24_000
 
 _FIRST_PIECE_CHARS = 90
 _PIECE_CHARS = 160
-"""Longer sentences are said in pieces, the first a short one: its audio is there in a fifth of the time."""
+"""Longer sentences are synthesised in pieces, the first a short one: its audio is ready in a fifth of the time."""
 
 _LEAD_MS = 40
 _TAIL_MS = 120
-"""What is left of the 215 to 330 ms of silence before, and the 320 to 485 ms after each sentence."""
+"""The silence that is kept of the 215 to 330 ms before, and of the 320 to 485 ms after each sentence."""
 
 _EARLY_MS = 50
-"""The sound runs ahead of the model's durations: by 10 to 110 ms at a sentence's first phoneme, 50 in the middle."""
+"""The audio is ahead of the model's durations: by 10 to 110 ms at a sentence's first phoneme, with a median of 50."""
 
 _DURATIONS = "/Clip_output_0"
-"""The model's inner tensor with each phoneme's length, in whole steps (two of its frames, 25 ms)."""
+"""The model's internal tensor with the duration of each phoneme, in whole steps (two of its frames, 25 ms)."""
 
 _PAUSES = frozenset(' .,!?;:—…"()“”')
 _FRAME = RATE_HZ // 200
@@ -51,7 +52,7 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Engine:
-    """What is loaded once."""
+    """The loaded model, its vocabulary and the functions of the package."""
 
     session: Session
     vocabulary: dict[str, int]
@@ -63,22 +64,23 @@ class _Engine:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of the text that is made into sound at once."""
+    """A piece of the text that is synthesised at once."""
 
     text: str
     char_start: int
 
 
-class HibariVoice:
-    """The embedded English voice (see `bargein.ports.Voice`), 24 kHz."""
+class HibariVoice(Voice):
+    """The embedded English voice, 24 kHz; one for the process, shared by all calls."""
 
     def __init__(self) -> None:
         self._loading = threading.Lock()
         self._engine: _Engine | None = None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bargein-hibari")
 
+    @override
     async def speak(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
-        """See `bargein.ports.Voice.speak`: one chunk a sentence, or a clause of a long one, with its words' times."""
+        """Yield one chunk for each sentence, or for each clause of a long one, with the times of its words."""
         pieces = await self._in_thread(lambda: _split(self.load(), text))
         samples = 0
         for piece in pieces:
@@ -87,16 +89,16 @@ class HibariVoice:
             yield chunk
 
     async def warm_up(self) -> None:
-        """Load everything and say something, off the event loop; takes a second or two.
+        """Load everything and synthesise a sentence, off the event loop; takes a second or two.
 
         Raises:
             ProviderError: the model is missing or broken.
         """
-        # the made-up word is in no dictionary: it makes the pronunciation model load, too
+        # the invented word is in no dictionary, so that the pronunciation model is loaded, too
         await self._in_thread(partial(self._say, _Piece("Hello, bargeinia.", 0), 0))
 
     def load(self) -> _Engine:
-        """Load the model and the pronunciation tables once; blocks, and may be called on any thread.
+        """Load the model and the pronunciation tables once; blocks, and may be called from any thread.
 
         Raises:
             ProviderError: the package is missing or broken.
@@ -107,14 +109,14 @@ class HibariVoice:
             return self._engine
 
     def close(self) -> None:
-        """Stop the thread for good; sentences that have not begun are dropped."""
+        """Stop the thread for good; sentences that are still queued are dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _say(self, piece: _Piece, samples_before: int) -> SpeechChunk:
         return _synthesise(self.load(), piece, samples_before)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Run `work` on the voice's thread. Cancelled, it leaves the work to end there, unheard."""
+        """Run `work` on the voice's thread. If it is cancelled, the work ends there and its result is dropped."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except ProviderError:
@@ -141,7 +143,7 @@ def _load() -> _Engine:
 
 
 def _extra_output(tensor: str) -> bytes:
-    """Bytes that, put behind a serialised ONNX model, make its inner float tensor an output.
+    """Return bytes that, appended to a serialised ONNX model, make an internal float tensor an output.
 
     Protocol Buffers merge a message that occurs twice, and repeated fields grow by that: a `ModelProto` fragment with
     nothing but `graph.output` (onnx.proto3: field 7 of ModelProto, field 12 of GraphProto) adds that output.
@@ -152,12 +154,12 @@ def _extra_output(tensor: str) -> bytes:
 
 
 def _message(field: int, content: bytes) -> bytes:
-    """A length-delimited field; number and length must fit into seven bits, as all of ours do."""
+    """Encode a length-delimited field; number and length must fit into seven bits, as they do here."""
     return bytes(((field << 3) | 2, len(content))) + content
 
 
 def _split(engine: _Engine, text: str) -> list[_Piece]:
-    """Cut a text into sentences, and long sentences into clauses; what stands between goes with the piece before."""
+    """Split a text into sentences, and long sentences into clauses; text between two belongs to the one before."""
     starts: list[int] = []
     cursor = 0
     for sentence in engine.split_sentences(text):
@@ -173,7 +175,7 @@ def _split(engine: _Engine, text: str) -> list[_Piece]:
 
 
 def _synthesise(engine: _Engine, piece: _Piece, samples_before: int) -> SpeechChunk:
-    """Make the sound of one piece, which follows `samples_before` samples of the same `speak`."""
+    """Synthesise one piece, which follows `samples_before` samples of the same `speak`."""
     phonemes, groups = _pronounce(engine, piece.text)
     known = [index for index, phoneme in enumerate(phonemes) if phoneme in engine.vocabulary]
     if not known:
@@ -199,7 +201,7 @@ def _synthesise(engine: _Engine, piece: _Piece, samples_before: int) -> SpeechCh
 
 
 def _pronounce(engine: _Engine, text: str) -> tuple[str, list[tuple[str, int, int]]]:
-    """The phonemes of a piece, and for each word as it is read (numbers written out) its stretch of them."""
+    """Return the phonemes of a piece, and for each word as it is read (numbers written out) its range of them."""
     tokens = cast("list[Any]", engine.g2p.phonemize_tokens(engine.g2p.tokenize(engine.normalize(text))))
     phonemes, groups, word, begin = "", list[tuple[str, int, int]](), "", 0
     for token in tokens:
@@ -215,7 +217,7 @@ def _pronounce(engine: _Engine, text: str) -> tuple[str, list[tuple[str, int, in
 
 
 def _audible(wav: Float32Array) -> tuple[int, int]:
-    """First and last sample of what can be heard, to 5 ms."""
+    """Return the first and the last audible sample, to 5 ms."""
     frames = wav[: wav.size // _FRAME * _FRAME].reshape(-1, _FRAME)
     energy = np.mean(np.square(frames), axis=1)
     loud = np.flatnonzero(energy > energy.max(initial=0.0) * 10 ** (-_AUDIBLE_BELOW_PEAK_DB / 10))
@@ -225,7 +227,7 @@ def _audible(wav: Float32Array) -> tuple[int, int]:
 
 
 def _within(read: list[ReadWord], onset_ms: float, offset_ms: float, cut_ms: float) -> list[ReadWord]:
-    """Keep the words' times within the audible part, and count them from where the audio was cut."""
+    """Limit the words' times to the audible part, and count them from the point at which the audio was cut."""
     if not read:
         return []
     bounded = [

