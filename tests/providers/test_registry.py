@@ -26,6 +26,7 @@ VAPIS_OWN = {
     "call/plan/compile.py": "Vapi has an endedReason of its own for a failed custom voice",
     "call/clients/messages.py": "Vapi names custom-voice as the source of assistant.speechStarted",
     "call/hearing/transcription.py": "Vapi has an endedReason of its own for a failed custom transcriber",
+    "carriers/telnyx/__init__.py": "its credential has the fields of Vapi's type for the credential of openai",
 }
 """Modules that name a provider because Vapi's protocol singles it out."""
 
