@@ -1,9 +1,9 @@
-"""Where the benchmarks find recordings of speech and noise when no other folder is given."""
+"""The default folder of recordings of the benchmarks."""
 
 from pathlib import Path
 
 SPEECH = Path(__file__).resolve().parents[1] / "tests" / "data" / "speech"
-"""A small collection, enough to see that a benchmark runs. Figures that are published come from a larger one."""
+"""A small collection, enough to see that a benchmark runs. Published figures come from a larger one."""
 
 HELP = "a folder of recordings with a MANIFEST.tsv (tests/data/speech)"
-"""What `--data` is said to be on the command line."""
+"""Help text of `--data`."""

@@ -1,4 +1,4 @@
-"""Callers of the capacity benchmark: each listens, interrupts, listens again, in real time, and measures."""
+"""A caller of the capacity benchmark: it listens, interrupts and listens again in real time, and measures."""
 
 import json
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ SLOT_MS = 2
 """Callers are spread over the 20 ms of a frame in steps of this length."""
 
 LATE_MS = 20.0
-"""A frame of the assistant that leaves its caller waiting for longer, in mid-speech, is late."""
+"""A frame of the assistant is late if its caller waited for longer than this in the middle of speech."""
 
 WITHIN_MS = 2000.0
-"""An interruption that has not silenced the assistant by then was missed."""
+"""An interruption is missed if the assistant is not silent by then."""
 
 _LISTENS_MS = (700.0, 2000.0)
 _PATIENCE_MS = 8000.0
@@ -30,11 +30,11 @@ _BYTES_PER_MS = RATE_HZ * 2 // 1000
 
 @dataclass(slots=True)
 class Heard:
-    """What a caller got since it was last reset.
+    """The assistant's audio that a caller received since its last reset.
 
     Attributes:
         frames: pieces of the assistant's audio.
-        late_frames: those that kept the caller waiting in mid-speech for more than `LATE_MS`.
+        late_frames: pieces for which the caller waited for more than `LATE_MS` in the middle of speech.
         worst_late_ms: the longest wait.
     """
 
@@ -44,13 +44,13 @@ class Heard:
 
 
 class Caller:
-    """One call. `tick` is called every 20 ms and sends a frame; everything else happens as frames come in.
+    """One call. `tick` is called every 20 ms and sends a frame; all else happens when frames arrive.
 
     Args:
-        number: gives it its own chances and its own order of clips.
-        clips: what it says.
-        noise: frames for when it says nothing.
-        clock: of all callers.
+        number: seed of its random choices and of its order of clips.
+        clips: utterances to say.
+        noise: frames to send while it says nothing.
+        clock: the clock of all callers.
     """
 
     def __init__(self, number: int, clips: Sequence[Utterance], noise: Sequence[bytes], clock: Clock) -> None:
@@ -78,14 +78,14 @@ class Caller:
         """Make the call and open its socket.
 
         Raises:
-            OSError, TimeoutError, ClientError: it does not work.
+            OSError, TimeoutError, ClientError: the call could not be made.
         """
         call: CallInfo = await create_call(server, assistant=assistant, rate_hz=RATE_HZ)
-        self._socket = await LoadSocket.open(call.socket_url, self._hear, self._read)
+        self._socket = await LoadSocket.open(call.socket_url, self._receive_audio, self._receive_message)
         self._ask_at_ms = self._clock.monotonic_ms() + self._random.uniform(200, 2000)
 
     async def leave(self, within_s: float = 3.0) -> None:
-        """Hang up; drops the connection if the server does not close it."""
+        """Hang up; drop the connection if the server does not close it."""
         if self._socket is None:
             return
         self._socket.send_text('{"type":"end-call"}')
@@ -95,27 +95,27 @@ class Caller:
 
     @property
     def alive(self) -> bool:
-        """Whether the call still stands."""
+        """Whether the call goes on."""
         return self._socket is not None and not self._socket.closed.is_set()
 
     def reset(self, now_ms: float) -> None:
-        """Count from now on: interruptions that begin after `now_ms`."""
+        """Start to count: interruptions that begin after `now_ms`."""
         self.heard = Heard()
         self.stalls = 0
         self._meter.unprompted = 0
         self._first_ms = now_ms
 
     def interruptions(self) -> list[Interruption]:
-        """Those since the reset. Ends what is open: ask when there was time for it."""
+        """Interruptions since the reset. Open ones are closed, so ask only after they had time to end."""
         return [event for event in self._meter.finish() if event.onset_ms >= self._first_ms]
 
     @property
     def unprompted(self) -> int:
-        """How often the assistant was interrupted by nothing this caller meant as an interruption."""
+        """Number of times that the assistant was interrupted although this caller did not interrupt it."""
         return self._meter.unprompted
 
     def tick(self, due_ms: float) -> None:
-        """Send the frame whose last sample is said at `due_ms`."""
+        """Send the frame whose last sample is due at `due_ms`."""
         if self._socket is None:
             return
         if self._clip is None:
@@ -132,7 +132,7 @@ class Caller:
             self._interrupt_at_ms = None
 
     def _decide(self, now_ms: float) -> None:
-        """Whether to say something in the frame that begins at `now_ms`."""
+        """Decide whether to say something in the frame that begins at `now_ms`."""
         speech = self._meter.unflushed.last
         speaking = speech is not None and speech.end_ms > now_ms
         if speaking and self._interrupt_at_ms is None:
@@ -155,13 +155,13 @@ class Caller:
         self._said += 1
         return self._clip
 
-    def _hear(self, data: bytes) -> None:
+    def _receive_audio(self, data: bytes) -> None:
         duration_ms = len(data) / _BYTES_PER_MS
         audible = bool(data.strip(b"\0"))
         self.heard.frames += 1
         self._meter.on_audio(duration_ms, self._clock.monotonic_ms(), None if audible else 0.0)
 
-    def _read(self, text: bytes) -> None:
+    def _receive_message(self, text: bytes) -> None:
         if b'"type":"user-interrupted"' in text or b'"type": "user-interrupted"' in text:
             self._meter.on_user_interrupted(self._clock.monotonic_ms(), json.loads(text).get("turnId"))
 
@@ -171,22 +171,22 @@ class Caller:
 
 
 class Ticker:
-    """Drives all callers from one loop, each at its own phase, on a schedule that never drifts."""
+    """Drives all callers from one loop, each at its own phase, on a schedule without drift."""
 
     def __init__(self, clock: Clock) -> None:
         self.late_ms: list[float] = []
-        """How late each slot with callers in it was, in ms; cleared by whoever reads it."""
+        """Delay of each slot with callers in it, in ms; the reader clears it."""
         self._clock = clock
         self._slots: list[list[Caller]] = [[] for _ in range(FRAME_MS // SLOT_MS)]
         self._added = 0
 
     def add(self, caller: Caller) -> None:
-        """Drive one more."""
-        self._slots[self._added * 7 % len(self._slots)].append(caller)  # 7: neighbours in time are not neighbours here
+        """Add a caller."""
+        self._slots[self._added * 7 % len(self._slots)].append(caller)  # 7 spreads successive callers
         self._added += 1
 
     def clear(self) -> None:
-        """Drive none."""
+        """Remove all callers."""
         for slot in self._slots:
             slot.clear()
 

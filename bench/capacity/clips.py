@@ -1,4 +1,4 @@
-"""What the callers of the capacity benchmark say: real recordings at one level, cut into frames beforehand."""
+"""Utterances of the callers of the capacity benchmark: recordings at one level, cut into frames beforehand."""
 
 import csv
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ _ONSETS_AGREE_MS = 20
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One thing to say.
+    """An utterance of a caller.
 
     Attributes:
-        name: where it comes from.
+        name: path of its recording.
         frames: 20 ms of `pcm_s16le` at 16 kHz each.
-        onset_ms: where its voice begins, by energy.
-        voice_end_ms: where it ends.
+        onset_ms: start of the voice, by energy.
+        voice_end_ms: end of the voice.
     """
 
     name: str
@@ -53,11 +53,11 @@ class Utterance:
 
 
 def recorded(folder: Path, count: int = CLIPS) -> list[Utterance]:
-    """Spoken commands of the collection at `folder` (with a MANIFEST.tsv), the same ones each time.
+    """Return spoken commands of the collection at `folder` (with a MANIFEST.tsv), always the same ones.
 
-    They are chosen so that load, and not the clip, decides how soon the assistant yields: the voice sets in firmly,
-    where two ways of looking at it agree, and does not pause so long that it would be taken for two utterances. What a
-    detector makes of harder clips is another benchmark's question.
+    They are chosen so that load, and not the clip, decides how soon the assistant stops: the voice starts abruptly,
+    where the manifest's two measures of the onset agree, and its pauses are too short to make two utterances of it.
+    Harder clips are the subject of `bench.interruption`.
 
     Raises:
         FileNotFoundError: there is no such collection.
@@ -76,11 +76,11 @@ def recorded(folder: Path, count: int = CLIPS) -> list[Utterance]:
 
 
 def heard_at_once(clips: Sequence[Utterance], count: int = CLIPS) -> list[Utterance]:
-    """The first of some clips that the detector hears as one voice wherever its windows fall.
+    """Return the first clips in which the detector finds one continuous voice for every alignment of its windows.
 
-    Frames of 20 ms put a voice at one of eight places in windows of 32 ms. At one of them in a hundred the detector
-    takes the middle of a vowel for a pause, and 200 ms of voice are reached 0.2 s later: among a dozen interruptions
-    that one would be the 95th percentile of any load.
+    Frames of 20 ms start a voice at one of eight places in windows of 32 ms. At one place in a hundred the detector
+    takes the middle of a vowel for a pause, and `voiceSeconds` of 0.2 is reached 0.2 s later: among a dozen
+    interruptions that one would be the 95th percentile at any load.
     """
     session = SileroDetector().load()
     chosen: list[Utterance] = []
@@ -91,7 +91,7 @@ def heard_at_once(clips: Sequence[Utterance], count: int = CLIPS) -> list[Uttera
 
 
 def _voice_lasts(session: Session, clip: Utterance, place: int) -> bool:
-    """Whether it is heard within three windows of its onset, and then for a quarter of a second without a dip."""
+    """Return whether the voice is detected within three windows of its onset, and for 250 ms without a gap."""
     before = room_noise(_QUIET_FRAMES + place)
     sound = to_float(np.frombuffer(b"".join((*before, *clip.frames)), dtype="<i2").astype(np.int16))
     onset = int(len(before) * _FRAME_SAMPLES + clip.onset_ms * RATE_HZ / 1000) // _WINDOW
@@ -103,7 +103,7 @@ def _voice_lasts(session: Session, clip: Utterance, place: int) -> bool:
 
 
 def room_noise(frames: int = 50) -> tuple[bytes, ...]:
-    """A second of what a microphone gives in a quiet room: -72 dBFS."""
+    """Return a second of a microphone's noise in a quiet room: -72 dBFS."""
     random = np.random.default_rng(0)
     return tuple(
         random.integers(-14, 14, _FRAME_SAMPLES, dtype=np.int16).astype("<i2").tobytes() for _ in range(frames)
@@ -141,5 +141,5 @@ def _utterance(name: str, pcm: Int16Array, onset_ms: float, end_ms: float) -> Ut
     padded = np.zeros(-(-level.size // _FRAME_SAMPLES) * _FRAME_SAMPLES, dtype="<i2")
     padded[: level.size] = level
     frames = tuple(piece.tobytes() for piece in padded.reshape(-1, _FRAME_SAMPLES))
-    # What follows the voice is of no use to anyone: the transcriber waits for silence, and the room gives it.
+    # The rest of the clip is not needed: the transcriber waits for silence, which the room noise provides.
     return Utterance(name, frames[: int(end_ms // FRAME_MS) + 2], onset_ms, end_ms)

@@ -1,4 +1,4 @@
-"""The model, voice and transcriber of the capacity benchmark, instant and in a process of their own.
+"""The model, voice and transcriber of the capacity benchmark: they answer at once, in a process of their own.
 
 `python -m bench.capacity.peers` prints their URLs as one line of JSON and ends with its standard input.
 """
@@ -14,11 +14,11 @@ from bargein.testing import WORD_MS, FakeLlm, FakeTranscriber, FakeVoice, LlmScr
 SENTENCE = "This answer goes on and on for quite a while. "
 SENTENCES = 8
 REPLY_MS = len(SENTENCE.split()) * SENTENCES * WORD_MS
-"""How long an answer lasts that nobody interrupts: 24 s."""
+"""Length of an answer that is not interrupted: 24 s."""
 
 
-# Without partials: a transcriber that knows the first word before it was said would do the voice detector's work.
-HEARS = TranscriberScript(utterances=("Wait, hold on.",), partials=False)
+# Without partials: they would come before the word was said, and interrupt in place of the voice detector.
+SCRIPT = TranscriberScript(utterances=("Wait, hold on.",), partials=False)
 
 
 async def _main() -> None:
@@ -26,7 +26,7 @@ async def _main() -> None:
     async with (
         FakeLlm(LlmScript(tokens=tokens), record=False) as llm,
         FakeVoice(record=False) as voice,
-        FakeTranscriber(HEARS, record=False) as transcriber,
+        FakeTranscriber(SCRIPT, record=False) as transcriber,
     ):
         print(json.dumps({"llm": llm.url, "voice": voice.url, "transcriber": transcriber.url}), flush=True)
         await anyio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)

@@ -1,4 +1,4 @@
-"""The processes beside the load: one server on a core of its own, and the scripted providers off it."""
+"""The processes of a benchmark: a server on a core of its own, and the scripted providers on the other cores."""
 
 import json
 import os
@@ -24,10 +24,10 @@ _STOP_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Who runs where.
+    """The cores of the processes.
 
     Attributes:
-        server: the one core of the server; None where this machine cannot pin.
+        server: the core of the server; None where this system cannot pin processes.
         others: the cores of the load and of the providers.
     """
 
@@ -36,7 +36,7 @@ class Cores:
 
     @classmethod
     def split(cls) -> "Cores":
-        """The last core that this process may use goes to the server, the others to the rest."""
+        """Give the last core that this process may use to the server, the others to the rest."""
         if not hasattr(os, "sched_getaffinity"):
             return cls(None, ())
         allowed = sorted(os.sched_getaffinity(0))
@@ -45,7 +45,7 @@ class Cores:
 
 @contextmanager
 def only_on(cores: Sequence[int]) -> Generator[None]:
-    """Keep this process off the core of the server that is measured, where this machine can pin."""
+    """Keep this process off the core of the measured server, where this system can pin processes."""
     if not cores or not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -59,7 +59,7 @@ def only_on(cores: Sequence[int]) -> Generator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the server has used: CPU seconds since its start and memory now."""
+    """Resources of the server: CPU seconds since its start, and its memory at present."""
 
     cpu_s: float
     rss_bytes: int
@@ -75,21 +75,21 @@ class ServerProcess:
         self._process = psutil.Process(process.pid)
 
     def keep_children_on(self, cores: Sequence[int]) -> None:
-        """Have the server's own processes run elsewhere than it does, where this machine can pin; none: they stay."""
+        """Move the server's child processes to these cores (none: leave them), where this system can pin them."""
         for child in self._process.children(recursive=True) if cores else ():
             for thread in child.threads():
-                with suppress(ProcessLookupError):  # it has ended by now
+                with suppress(ProcessLookupError):  # the process has ended
                     os.sched_setaffinity(thread.id, cores)
 
     def usage(self) -> Usage:
-        """Ask the system."""
+        """Measure the resources that the server has used."""
         times = self._process.cpu_times()
         return Usage(times.user + times.system, self._process.memory_info().rss)
 
 
 @asynccontextmanager
 async def providers(cores: Cores) -> AsyncGenerator[Mapping[str, str]]:
-    """Run `bench.capacity.peers`; gives the URLs of `llm`, `voice` and `transcriber`."""
+    """Run `bench.capacity.peers`; yield the URLs of `llm`, `voice` and `transcriber`."""
     async with peers(cores, "bench.capacity.peers") as urls:
         yield urls
 
@@ -108,33 +108,33 @@ async def printing(
     """Run a command that prints the URLs of its servers as one line of JSON and ends with its standard input.
 
     Args:
-        command: it.
-        cores: where it runs; none: wherever.
-        log: where its errors go; None: where ours do.
-        within_s: how long it may take to come up.
+        command: the command.
+        cores: cores to run on; empty: all.
+        log: file for its standard error; None: that of this process.
+        within_s: time limit for its start.
 
     Yields:
-        The URLs, and the id of its process.
+        The URLs, and the id of the process.
 
     Raises:
-        RuntimeError: it does not come up; the text is the end of its log.
+        RuntimeError: it did not start; the text is the end of its log.
     """
     with ExitStack() as stack:
         errors = None if log is None else stack.enter_context(log.open("wb"))
         async with _running(command, cores, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process:
-            yield await _told(process, log, within_s), process.pid
+            yield await _read_urls(process, log, within_s), process.pid
 
 
-async def _told(process: Process, log: Path | None, within_s: float) -> Mapping[str, str]:
+async def _read_urls(process: Process, log: Path | None, within_s: float) -> Mapping[str, str]:
     try:
         if process.stdout is None:
-            raise RuntimeError("a server that is to tell its URL has no output")
+            raise RuntimeError("the standard output of a process that prints its URLs is not a pipe")
         with anyio.fail_after(within_s):
-            told = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 65_536)
-        urls: Mapping[str, str] = json.loads(told)
+            line = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 65_536)
+        urls: Mapping[str, str] = json.loads(line)
     except (anyio.EndOfStream, anyio.IncompleteRead, TimeoutError) as error:
         tail = "" if log is None else _tail(log)
-        raise RuntimeError(f"a server does not come up:\n{tail}") from error
+        raise RuntimeError(f"a server did not start:\n{tail}") from error
     return urls
 
 
@@ -142,10 +142,10 @@ async def _told(process: Process, log: Path | None, within_s: float) -> Mapping[
 async def server(
     cores: Cores, folder: Path, within_s: float = 60.0, environment: Mapping[str, str] | None = None
 ) -> AsyncGenerator[ServerProcess]:
-    """Run `bargein serve` with its data in `folder`, on its core, with these variables of its environment beside.
+    """Run `bargein serve` with its data in `folder`, on the core for it, with additional environment variables.
 
     Raises:
-        RuntimeError: it does not come up; the text is the end of its log.
+        RuntimeError: it did not start; the text is the end of its log.
     """
     port, log = _free_port(), folder / "server.log"
     command = [str(Path(sys.executable).with_name("bargein")), "serve", "--host", "127.0.0.1", "--port", str(port)]
@@ -166,7 +166,7 @@ async def _until_ready(process: Process, running: ServerProcess, within_s: float
             if await _ready(running.server):
                 return
             await anyio.sleep(0.1)
-    raise RuntimeError(f"the server does not come up (exit status {process.returncode}):\n{_tail(running.log)}")
+    raise RuntimeError(f"the server did not start (exit status {process.returncode}):\n{_tail(running.log)}")
 
 
 def _tail(log: Path) -> str:
@@ -191,10 +191,10 @@ async def _running(
     stderr: IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Process]:
-    """Start a process on `cores` (none: wherever) and end it, by its id, on the way out."""
+    """Start a process on `cores` (empty: all); end it by its id at the end of the block."""
     mine = os.sched_getaffinity(0) if cores else None
     if cores:
-        os.sched_setaffinity(0, cores)  # a child inherits it from its first instruction on, with all its threads
+        os.sched_setaffinity(0, cores)  # set before the start: all threads of the child inherit it
     try:
         process = await anyio.open_process(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env)
     finally:

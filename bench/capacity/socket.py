@@ -1,10 +1,11 @@
-"""A WebSocket client for load: no task, no queue and no copy for a frame, so that a core holds a hundred of them."""
+"""A WebSocket client for load tests: without a task, a queue or a copy for a frame, so that a core runs a hundred."""
 
 import asyncio
 from collections.abc import Callable
 from typing import cast
 
 import anyio
+from typing_extensions import override
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
@@ -13,12 +14,12 @@ from websockets.uri import parse_uri
 
 
 class LoadSocket(asyncio.Protocol):
-    """One open socket. What arrives is handed over on the spot.
+    """An open socket. Frames are passed to the callbacks as soon as they arrive.
 
     Args:
-        url: ws:// only.
-        on_audio: takes each binary frame.
-        on_text: takes each text frame, as bytes.
+        url: URL that begins with ws://.
+        on_audio: called with each binary frame.
+        on_text: called with each text frame, as bytes.
     """
 
     def __init__(self, url: str, on_audio: Callable[[bytes], None], on_text: Callable[[bytes], None]) -> None:
@@ -34,10 +35,10 @@ class LoadSocket(asyncio.Protocol):
     async def open(
         cls, url: str, on_audio: Callable[[bytes], None], on_text: Callable[[bytes], None], *, within_s: float = 10.0
     ) -> "LoadSocket":
-        """Connect and shake hands.
+        """Connect and wait for the handshake.
 
         Raises:
-            OSError: nobody is there, or the server does not want it.
+            OSError: there is no server, or it refused the connection.
             TimeoutError: it took too long.
         """
         target = parse_uri(url)
@@ -47,17 +48,17 @@ class LoadSocket(asyncio.Protocol):
             )
             await socket.opened.wait()
         if socket.closed.is_set():
-            raise ConnectionRefusedError(f"the call's socket does not open: {socket.why_closed}")
+            raise ConnectionRefusedError(f"the call's socket was refused: {socket.why_closed}")
         return socket
 
     def send_audio(self, frame: bytes) -> None:
-        """Send one binary frame; none when the socket is closing."""
+        """Send a binary frame, unless the socket is closing."""
         if self._websocket.state is State.OPEN:
             self._websocket.send_binary(frame)
             self._flush()
 
     def send_text(self, text: str) -> None:
-        """Send one text frame; none when the socket is closing."""
+        """Send a text frame, unless the socket is closing."""
         if self._websocket.state is State.OPEN:
             self._websocket.send_text(text.encode())
             self._flush()
@@ -67,35 +68,35 @@ class LoadSocket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.Protocol`."""
         self._transport = cast("asyncio.Transport", transport)
         self._websocket.send_request(self._websocket.connect())
         self._flush()
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
         self._websocket.receive_data(data)
         for event in self._websocket.events_received():
             if isinstance(event, Response):
-                self._shaken(event)
+                self._handle_response(event)
             else:
-                self._take(cast("Frame", event))
+                self._handle_frame(cast("Frame", event))
         self._flush()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.Protocol`."""
         self.why_closed = self.why_closed or str(exc or "the connection was closed")
         self.closed.set()
         self.opened.set()
 
-    def _shaken(self, response: Response) -> None:
+    def _handle_response(self, response: Response) -> None:
         if self._websocket.handshake_exc is not None:
             self.why_closed = f"HTTP status {response.status_code}"
             self.closed.set()
         self.opened.set()
 
-    def _take(self, frame: Frame) -> None:
+    def _handle_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
             self._on_audio(bytes(frame.data))
         elif frame.opcode is Opcode.TEXT:

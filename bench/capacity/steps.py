@@ -1,4 +1,4 @@
-"""What a step of the capacity benchmark found, and whether the server held."""
+"""The result of a step of the capacity benchmark, and whether the server held its calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ import numpy as np
 from bench.capacity.caller import Caller
 
 LOAD_LATE_MS = 10.0
-"""If the load's own frames are later than this (p99), it was the load that was measured."""
+"""If the load's own frames are later than this (p99), the measurement shows the load and not the server."""
 
 BUSY_SHARE = 0.10
-"""If others used more than this share of the server's core, it was their doing, too."""
+"""If other processes used more than this share of the server's core, they disturbed the measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a step counts as held.
+    """The limits within which a step counts as held.
 
     Attributes:
-        slower_ms: how much later than a single call's the p95 of onset to silence may be.
-        late_share: which share of the assistant's frames may keep a caller waiting in mid-speech; one always may, for
-            in a short step a single stall of a shared machine would be more than any share.
+        slower_ms: allowed distance of the p95 of onset to silence above that of a single call.
+        late_share: allowed share of the assistant's frames that are late in the middle of speech. One late frame is
+            always allowed: in a short step a single stall of a shared machine would exceed any share.
     """
 
     slower_ms: float = 50.0
@@ -33,23 +33,25 @@ class Step:
     """The figures of one number of calls. Times are from the onset of a caller's voice, in ms.
 
     Attributes:
-        calls: how many were asked for.
-        held: how many of them stood to the end, missed nothing and had no more late frames than allowed, or one.
-        seconds: how long was measured.
-        cpu: cores used by the server; 1 is the whole of its core.
+        calls: number of calls that were asked for.
+        held: number of calls that lasted to the end, missed no interruption and had at most the allowed share of late
+            frames, or one of them.
+        seconds: duration of the measurement.
+        cpu: cores used by the server; 1 is its whole core.
         rss_mb: the server's memory at the end.
-        rss_mb_per_call: what a call added to the idle server's memory.
-        interruptions: how many were tried.
-        missed: how many of them were not told, or did not silence the assistant within two seconds.
-        unprompted: `user-interrupted` that no clip explains (a clip's second half that cut the next answer).
-        stalls: how often the assistant did not answer for eight seconds.
-        silence_p50_ms: onset to the end of the last assistant audio received, played back to back.
+        rss_mb_per_call: memory that a call added to that of the idle server.
+        interruptions: number of interruptions.
+        missed: number of interruptions without `user-interrupted`, or after which the assistant was not silent within 2
+            s.
+        unprompted: number of `user-interrupted` that no clip explains (a clip's second half that cut the next answer).
+        stalls: number of times that the assistant did not answer within eight seconds.
+        silence_p50_ms: onset to the end of the last assistant audio received, played without gaps.
         message_p50_ms: onset to `user-interrupted`.
         frames: pieces of assistant audio received.
-        late_frames: those that kept a caller waiting in mid-speech for more than 20 ms.
+        late_frames: pieces for which a caller waited for more than 20 ms in the middle of speech.
         worst_late_ms: the longest such wait.
-        load_late_p99_ms: how late the load's own frames were.
-        others_cpu: what other processes used of the server's core; None where that is not known.
+        load_late_p99_ms: delay of the load's own frames.
+        others_cpu: cores that other processes used of the server's core; None where that is not known.
     """
 
     calls: int
@@ -75,7 +77,7 @@ class Step:
 
     @property
     def void(self) -> str | None:
-        """Why the figures say nothing about the server, if so."""
+        """The reason why the figures say nothing about the server; None if they do."""
         if self.load_late_p99_ms > LOAD_LATE_MS:
             return f"the load itself was late (p99 {self.load_late_p99_ms:.0f} ms): the figures are void"
         return None
@@ -86,7 +88,7 @@ class Step:
         return self.others_cpu is not None and self.others_cpu > BUSY_SHARE
 
     def failing(self, single_p95_ms: float | None, limits: Limits) -> str | None:
-        """What the server did not hold, if so."""
+        """Return what the server did not hold; None if it held all."""
         if self.missed:
             return f"{self.missed} of {self.interruptions} interruptions were missed"
         if self.stalls:
@@ -103,13 +105,13 @@ class Step:
 
     @property
     def late_share(self) -> float:
-        """Which share of the assistant's frames was late; all of none, for then nothing was heard."""
+        """Share of the assistant's frames that were late; 1 if there were none, because then nothing was received."""
         return self.late_frames / self.frames if self.frames else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the system says of one step: see `Step`."""
+    """The system's measurements of a step; `Step` describes the fields."""
 
     seconds: float
     cpu: float
@@ -120,7 +122,7 @@ class Machine:
 
 
 def measure(callers: Sequence[Caller], calls: int, machine: Machine, limits: Limits) -> Step:
-    """Put together what the callers and the system saw."""
+    """Combine the callers' and the system's measurements of a step."""
     silences: list[float] = []
     messages: list[float] = []
     tried = missed = held = 0

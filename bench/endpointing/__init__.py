@@ -1,5 +1,6 @@
-"""How well the end of a caller's turn is found: `python -m bench.endpointing --data DIR`.
+"""Benchmark of the end of turn: `python -m bench.endpointing --data DIR`.
 
-The embedded detector and transcriber hear each clip on a simulated clock, as fast as the machine can; what they tell
-goes through the engine under one plan after another. No sockets, and no model or voice: those answer at once.
+The embedded voice detector and transcriber process each clip on a simulated clock, as fast as the machine can. Their
+events go through the engine under one plan after another. There are no sockets, and no model or voice: those answer at
+once.
 """

@@ -1,4 +1,4 @@
-"""Score when turns are taken to be over: `python -m bench.endpointing --data DIR`."""
+"""Score the detected ends of turns: `python -m bench.endpointing --data DIR`."""
 
 import argparse
 import json
@@ -23,8 +23,8 @@ from bargein.turns.events import Event
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bench.endpointing.corpus import Turn, turns
-from bench.endpointing.hearing import Hearing, Kept, paused
-from bench.endpointing.scoring import Judge, Scores, answered, answered_at, nobody, with_intervals
+from bench.endpointing.listener import Kept, TurnListener, paused
+from bench.endpointing.scoring import Detect, Scores, answered, answered_at, no_detector, with_intervals
 from bench.speech import HELP, SPEECH
 
 _PATIENCES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
@@ -34,7 +34,7 @@ _LONGEST_MS = (1500, 2000)
 _WAITS_MS = (0, 100, 200, 300, 400, 600, 800, 1000)
 
 THINKING_MS = 700
-"""What model and voice take until there is something to be heard, where early answers are looked at."""
+"""Time from the request of an answer to its first audio, where preemptive answers are scored."""
 
 _COLUMNS = {
     "cutoffs_at_300_ms": "cut-offs at 300 ms",
@@ -47,7 +47,7 @@ _COLUMNS = {
 
 
 def by_timers() -> list[Plan]:
-    """The transcription plan: as it stands, then with its pauses scaled and other waits."""
+    """Return plans for the transcription timers: the default, then scaled pauses and other waits."""
     plan = replace(_default(), wait_ms=400)
     scaled = [
         replace(
@@ -63,8 +63,8 @@ def by_timers() -> list[Plan]:
     return [plan, *scaled]
 
 
-def adaptive_endpointing() -> list[Plan]:
-    """The judge of pauses: as it stands, then with other risks and bounds."""
+def by_detector() -> list[Plan]:
+    """Return plans for an end-of-turn detector: the default, then other risks and bounds."""
     plan = _default()
     swept = [
         replace(plan, max_cutoff_risk=risk, min_pause_ms=least_ms, max_pause_ms=longest_ms)
@@ -80,23 +80,23 @@ def _default() -> Plan:
     return compile_plan(assistant)
 
 
-POLICIES = {"timers": by_timers, "judged": adaptive_endpointing, "smart-turn": adaptive_endpointing}
-"""By name: a policy's plans, the one that is shipped first."""
+POLICIES = {"timers": by_timers, "judged": by_detector, "smart-turn": by_detector}
+"""Plans of each policy by its name; the shipped one comes first."""
 
 Decide = Callable[[str, TurnPause, int], float]
-"""Says of a pause of a turn, and where it begins, how likely it ends the turn."""
+"""Returns the probability that a pause, which begins at an offset, ends its turn."""
 
 
 def by_model(policy: str, held_out: Path | None) -> Decide | None:
-    """Who judges pauses under a policy; None: nobody.
+    """Return the end-of-turn detector of a policy; None without one.
 
     Args:
-        policy: its name.
-        held_out: verdicts of `training.end_of_turn`, by networks that have not heard the speaker.
+        policy: name of the policy.
+        held_out: a file of `training.end_of_turn` with the probabilities of networks trained without the speaker.
     """
     if policy == "timers":
         return None
-    judge = SmartTurnDetector() if policy == "smart-turn" else EmbeddedEndOfTurnDetector(MoonshineModel())
+    detector = SmartTurnDetector() if policy == "smart-turn" else EmbeddedEndOfTurnDetector(MoonshineModel())
     known: dict[tuple[str, int], float] = {}
     if held_out is not None and policy == "judged":
         with np.load(held_out) as arrays:
@@ -104,35 +104,40 @@ def by_model(policy: str, held_out: Path | None) -> Decide | None:
             known = dict(zip(keys, arrays["done"].tolist(), strict=True))
 
     def decide(name: str, pause: TurnPause, offset_ms: int) -> float:
-        return known[name, offset_ms] if (name, offset_ms) in known else judge.detect(pause)
+        return known[name, offset_ms] if (name, offset_ms) in known else detector.detect(pause)
 
     return decide
 
 
-def judging(turn: Turn, events: Sequence[Event], decide: Decide | None) -> Judge:
-    """The judge of one turn's pauses; each is judged once, whatever the plan."""
+def detector_of(turn: Turn, events: Sequence[Event], decide: Decide | None) -> Detect:
+    """Return the detector for the pauses of a turn; it scores each pause once, whatever the plan."""
     if decide is None:
-        return nobody
+        return no_detector
     verdicts: dict[tuple[int, str], float] = {}
 
-    def judge(question: JudgePause) -> float:
+    def detect(question: JudgePause) -> float:
         key = (question.offset_ms, question.said)
         if key not in verdicts:
             verdicts[key] = decide(turn.name, paused(turn, events, question), question.offset_ms)
         return verdicts[key]
 
-    return judge
+    return detect
 
 
-def scored(plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: Decide | None) -> Scores:
-    """What each plan makes of each turn."""
-    judges = [judging(turn, events, decide) for turn, events in zip(of, told, strict=True)]
+def scored(
+    plans: Sequence[Plan],
+    of: Sequence[Turn],
+    events_of: Sequence[Sequence[Event]],
+    decide: Decide | None,
+) -> Scores:
+    """Score each turn under each plan."""
+    detectors = [detector_of(turn, events, decide) for turn, events in zip(of, events_of, strict=True)]
     cut = np.zeros((len(plans), len(of)), dtype=bool)
     late_ms = np.full(cut.shape, np.nan)
     for row, plan in enumerate(plans):
-        for column, (turn, events, judge) in enumerate(zip(of, told, judges, strict=True)):
-            # Who gets no answer at all is counted as if it came when the clip is over.
-            at_ms = answered_at(events, plan, turn.over_ms, judge) or turn.over_ms
+        for column, (turn, events, detect) in enumerate(zip(of, events_of, detectors, strict=True)):
+            # A turn without an answer counts as if it were answered at the end of the clip.
+            at_ms = answered_at(events, plan, turn.over_ms, detect) or turn.over_ms
             cut[row, column] = at_ms < turn.end_ms
             if turn.finished and not cut[row, column]:
                 late_ms[row, column] = at_ms - turn.end_ms
@@ -140,32 +145,32 @@ def scored(plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Ev
 
 
 def figures(
-    plans: Sequence[Plan], of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: Decide | None
+    plans: Sequence[Plan], of: Sequence[Turn], events_of: Sequence[Sequence[Event]], decide: Decide | None
 ) -> JsonObject:
-    """The figures of a policy, set by set and over all."""
-    scores = scored(plans, of, told, decide)
+    """Return the figures of a policy, for each set and for all."""
+    scores = scored(plans, of, events_of, decide)
     parts = np.array([turn.part for turn in of])
     sets: JsonObject = {part: with_intervals(scores.of(parts == part)) for part in dict.fromkeys(parts.tolist())}
     return {**sets, "all but sentences": with_intervals(scores.of(parts != "sentences"))}
 
 
-def early_answers(of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: Decide | None) -> JsonObject:
-    """What it saves to begin answers early, with a model and a voice that think for a while, and what it costs."""
+def early_answers(of: Sequence[Turn], events_of: Sequence[Sequence[Event]], decide: Decide | None) -> JsonObject:
+    """Return what preemptive answers save, with a model and a voice that take `THINKING_MS`, and what they cost."""
     late_ms: dict[bool, list[int]] = {False: [], True: []}
     asked = {False: 0, True: 0}
-    for turn, events in zip(of, told, strict=True):
-        judge = judging(turn, events, decide)
+    for turn, events in zip(of, events_of, strict=True):
+        detect = detector_of(turn, events, decide)
         both = {
-            drafts: answered(
-                events, replace(_default(), preemptive=drafts), turn.over_ms, judge, thinking_ms=THINKING_MS
+            early: answered(
+                events, replace(_default(), preemptive=early), turn.over_ms, detect, thinking_ms=THINKING_MS
             )
-            for drafts in (False, True)
+            for early in (False, True)
         }
-        for drafts, answer in both.items():
-            asked[drafts] += answer.asked
+        for early, answer in both.items():
+            asked[early] += answer.asked
         if turn.finished and all(one.at_ms is not None and one.at_ms >= turn.end_ms for one in both.values()):
-            for drafts, answer in both.items():
-                late_ms[drafts].append((answer.at_ms or 0) - turn.end_ms)
+            for early, answer in both.items():
+                late_ms[early].append((answer.at_ms or 0) - turn.end_ms)
     return {
         "turns": len(late_ms[True]),
         "latency_ms_without": round(float(np.mean(late_ms[False]))),
@@ -178,17 +183,17 @@ def early_answers(of: Sequence[Turn], told: Sequence[Sequence[Event]], decide: D
 
 
 async def heard(data: Path, kept: Kept, *, sentences: bool) -> tuple[list[Turn], list[list[Event]]]:
-    """Hear all turns of a collection."""
-    hearing, of = Hearing(kept), list(turns(data, sentences=sentences))
-    told = [await hearing.events(turn) for turn in of]
+    """Process all turns of a collection."""
+    listener, of = TurnListener(kept), list(turns(data, sentences=sentences))
+    events_of = [await listener.events(turn) for turn in of]
     kept.save()
-    return of, told
+    return of, events_of
 
 
 def _print(policy: str, sets: JsonObject) -> None:
     print(f"\n{policy}: value [95 % interval over clips]")
-    for part, told in sets.items():
-        row = cast("JsonObject", told)
+    for part, figures_of in sets.items():
+        row = cast("JsonObject", figures_of)
         print(f"  {part} ({row['turns']} turns)")
         for name, title in _COLUMNS.items():
             figure = cast("dict[str, float | None]", row[name])
@@ -208,20 +213,20 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.endpointing", description=__doc__)
     parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
-    parser.add_argument("--cache", type=Path, help="a folder for what the models said, so that another run is quick")
-    parser.add_argument("--policy", choices=POLICIES, action="append", help="which policies (all of them)")
-    parser.add_argument("--sentences", action="store_true", help="score single sentences, too, as a set of their own")
-    parser.add_argument("--held-out", type=Path, help="verdicts by networks that have not heard the speaker")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--cache", type=Path, help="a folder for the models' results, which makes the next run quick")
+    parser.add_argument("--policy", choices=POLICIES, action="append", help="policies to score (all)")
+    parser.add_argument("--sentences", action="store_true", help="also score single sentences, as a separate set")
+    parser.add_argument("--held-out", type=Path, help="probabilities of networks trained without the speaker")
+    parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args()
     kept = Kept(None if given.cache is None else given.cache / "endpointing.json")
-    of, told = anyio.run(partial(heard, given.data, kept, sentences=given.sentences))
+    of, events_of = anyio.run(partial(heard, given.data, kept, sentences=given.sentences))
     result: JsonObject = {}
     for policy in given.policy or POLICIES:
-        result[policy] = sets = figures(POLICIES[policy](), of, told, by_model(policy, given.held_out))
+        result[policy] = sets = figures(POLICIES[policy](), of, events_of, by_model(policy, given.held_out))
         _print(policy, sets)
         if policy == "judged":
-            result["early answers"] = saved = early_answers(of, told, by_model(policy, given.held_out))
+            result["early answers"] = saved = early_answers(of, events_of, by_model(policy, given.held_out))
             print(f"\nearly answers, with a model and a voice that take {THINKING_MS} ms: {saved}")
     if given.json is not None:
         given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The turns that are scored: where each ends, or that it does not end at all."""
+"""The turns that are scored, and where each of them ends."""
 
 import csv
 import json
@@ -12,13 +12,13 @@ from training.interruption_classifier.corpus import RATE_HZ, read
 from bargein.audio.pcm import Float32Array, Int16Array
 
 LEAD_MS = 500
-"""So much quiet stands before a turn."""
+"""Silence before a turn."""
 
 AFTER_MS = 4_000
-"""And so much behind it."""
+"""Silence after a turn."""
 
 UNFINISHED_MS = 1_000
-"""Somebody who broke off in the middle is not answered before so long: the collection does not say what comes next."""
+"""An unfinished turn is not to be answered before this: the collection does not contain its continuation."""
 
 _LEVEL_DBFS = -26.0
 _NOISE_DBFS = -70.0
@@ -27,15 +27,15 @@ _FRAME = RATE_HZ // 100
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a caller says in one turn.
+    """A turn of a caller.
 
     Attributes:
-        name: the clip.
-        part: the set it belongs to.
-        speaker: who says it, as far as it is known.
-        sound: the turn at 16 kHz with the quiet around it.
-        end_ms: where it ends; an answer that begins earlier cuts the caller off.
-        finished: whether it ends there; if not, an answer may come later, and is not timed.
+        name: name of the clip.
+        part: set that it belongs to.
+        speaker: its speaker, as far as known.
+        sound: the turn at 16 kHz, with silence around it.
+        end_ms: end of the turn; an answer that begins earlier cuts the caller off.
+        finished: whether the caller is done at the end. If not, an answer may come later, and is not timed.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Turn:
 
     @property
     def over_ms(self) -> int:
-        """How long the clip is."""
+        """Length of the clip."""
         return self.sound.size * 1000 // RATE_HZ
 
 
 def turns(folder: Path, *, sentences: bool = False) -> Iterator[Turn]:
-    """All turns of a collection; `sentences` are many more, of one or two each, by people who ask or announce."""
+    """Yield all turns of a collection; `sentences` adds many of one or two sentences each."""
     with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for row in rows:
@@ -72,14 +72,14 @@ def turns(folder: Path, *, sentences: bool = False) -> Iterator[Turn]:
 
 
 def last_sound_s(samples: Float32Array) -> float:
-    """Where the energy falls for good, 35 dB below the loudest: no voice detector is asked."""
+    """Return where the energy stays 35 dB below the maximum: independent of any voice detector."""
     frames = samples[: samples.size // _FRAME * _FRAME].reshape(-1, _FRAME)
     power = np.mean(np.square(frames), axis=1)
     return (int(np.flatnonzero(power >= power.max() * 10**-3.5)[-1]) + 1) * _FRAME / RATE_HZ
 
 
 def heard(samples: Float32Array, end_s: float) -> Int16Array:
-    """A turn at a usual level in a quiet room, with quiet before it and behind `end_s`."""
+    """Return a turn at the usual level in a quiet room, with silence before it and after `end_s`."""
     said = samples[: round(end_s * RATE_HZ)]
     frames = said[: said.size // _FRAME * _FRAME].reshape(-1, _FRAME)
     levels = np.sqrt(np.mean(np.square(frames), axis=1) + 1e-12)

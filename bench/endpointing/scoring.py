@@ -1,4 +1,4 @@
-"""From what a call is told of a turn to when it would answer, under any plan; and the figures of many turns."""
+"""The time at which a call answers a turn under a plan, from the call's events; and the figures of many turns."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -27,40 +27,40 @@ _ANSWER = "Yes."
 _RESAMPLES = 2_000
 
 JUDGING_MS = 12
-"""What a judgement takes, on the machine that measured."""
+"""Time of the end-of-turn detector on the machine that was measured."""
 
 Array = npt.NDArray[np.float64]
 
-Judge = Callable[[JudgePause], float | None]
-"""Says of a pause how likely it ends the turn."""
+Detect = Callable[[JudgePause], float | None]
+"""Returns the probability that a pause ends its turn; None without a detector."""
 
 
-def nobody(_: JudgePause) -> float | None:
-    """Judges nothing."""
+def no_detector(_: JudgePause) -> float | None:
+    """Return None for every pause."""
     return None
 
 
 class Answer(NamedTuple):
-    """What a turn gets.
+    """The answer to a turn.
 
     Attributes:
-        at_ms: when the assistant begins to sound; None: it does not.
-        asked: how often the model was asked.
+        at_ms: start of the assistant's audio; None without an answer.
+        asked: number of requests to the model.
     """
 
     at_ms: int | None
     asked: int
 
 
-def answered_at(events: Sequence[Event], plan: Plan, until_ms: int, judge: Judge = nobody) -> int | None:
-    """When the assistant would begin to sound, if model and voice took no time; None: not before `until_ms`."""
-    return answered(events, plan, until_ms, judge).at_ms
+def answered_at(events: Sequence[Event], plan: Plan, until_ms: int, detect: Detect = no_detector) -> int | None:
+    """Return when an answer of an instant model and voice would begin; None: not before `until_ms`."""
+    return answered(events, plan, until_ms, detect).at_ms
 
 
 def answered(
-    events: Sequence[Event], plan: Plan, until_ms: int, judge: Judge = nobody, *, thinking_ms: int = 0
+    events: Sequence[Event], plan: Plan, until_ms: int, detect: Detect = no_detector, *, thinking_ms: int = 0
 ) -> Answer:
-    """The same, where model and voice take `thinking_ms` until there is something to be heard."""
+    """Return the answer with a model and a voice that take `thinking_ms` until the first audio."""
     state, count, asked = State(call_id=CALL_ID), 0, 0
     waiting: list[tuple[int, int, Event]] = []
     for event in (CallStarted(0), *events, Tick(until_ms)):
@@ -77,14 +77,14 @@ def answered(
             if isinstance(command, Play):
                 return Answer(state.now_ms, asked)
             asked += isinstance(command, StartReply)
-            for answer in _performed(command, state.now_ms, judge, thinking_ms):
+            for answer in _performed(command, state.now_ms, detect, thinking_ms):
                 heapq.heappush(waiting, (answer.at_ms, count := count + 1, answer))
     return Answer(None, asked)
 
 
-def _performed(command: Command, now_ms: int, judge: Judge, thinking_ms: int) -> list[Event]:
+def _performed(command: Command, now_ms: int, detect: Detect, thinking_ms: int) -> list[Event]:
     if isinstance(command, JudgePause):
-        return [PauseJudged(now_ms + JUDGING_MS, command.number, judge(command))]
+        return [PauseJudged(now_ms + JUDGING_MS, command.number, detect(command))]
     if not isinstance(command, StartReply):
         return []
     turn, at_ms = command.turn_id, now_ms + thinking_ms
@@ -98,23 +98,23 @@ def _performed(command: Command, now_ms: int, judge: Judge, thinking_ms: int) ->
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What plans make of turns: a row for each plan, a column for each turn.
+    """The results of plans: a row for each plan, a column for each turn.
 
     Attributes:
         cut: whether the caller was cut off.
-        late_ms: how long after its end a turn was answered; nan: it was cut off, or has no end.
+        late_ms: time from the end of a turn to its answer; nan if the caller was cut off or the turn has no end.
     """
 
     cut: npt.NDArray[np.bool_]
     late_ms: Array
 
     def of(self, turns: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Scores":
-        """Those of some turns."""
+        """Return the scores of some turns."""
         return Scores(self.cut[:, turns], self.late_ms[:, turns])
 
 
 def points(scores: Scores) -> tuple[Array, Array]:
-    """For each plan: the share of turns that are cut off, and the mean dead air of those that are not."""
+    """Return, for each plan, the share of turns that are cut off, and the mean dead air of the others."""
     answered = np.isfinite(scores.late_ms)
     counts = answered.sum(axis=1)
     total = np.where(answered, scores.late_ms, 0.0).sum(axis=1)
@@ -122,7 +122,7 @@ def points(scores: Scores) -> tuple[Array, Array]:
 
 
 def columns(scores: Scores) -> dict[str, float]:
-    """The best that any of the plans does: cut-offs at a mean latency, latency at a share of cut-offs."""
+    """Return the best results of any plan: cut-offs at a mean latency, and latency at a share of cut-offs."""
     cut, late_ms = points(scores)
 
     def best(values: Array, allowed: npt.NDArray[np.bool_]) -> float:
@@ -137,7 +137,7 @@ def columns(scores: Scores) -> dict[str, float]:
 
 
 def with_intervals(scores: Scores) -> JsonObject:
-    """The columns, and the figures of the first plan, each with the 95 % interval of a bootstrap over turns."""
+    """Return the columns and the figures of the first plan, each with the 95 % interval of a bootstrap over turns."""
     numbers = np.random.default_rng(0)
     count = scores.cut.shape[1]
 
@@ -146,13 +146,13 @@ def with_intervals(scores: Scores) -> JsonObject:
         return {**columns(some), "cutoffs": float(cut[0]), "latency_ms": float(late_ms[0])}
 
     drawn = [figures(scores.of(numbers.integers(0, count, count))) for _ in range(_RESAMPLES if count > 1 else 0)]
-    told: JsonObject = {"turns": count}
+    row: JsonObject = {"turns": count}
     for name, value in figures(scores).items():
         values = np.array([one[name] for one in drawn])
         values = values[np.isfinite(values)]
         low, high = (float(np.percentile(values, p)) for p in (2.5, 97.5)) if values.size else (value, value)
-        told[name] = {"value": _rounded(value), "low": _rounded(low), "high": _rounded(high)}
-    return told
+        row[name] = {"value": _rounded(value), "low": _rounded(low), "high": _rounded(high)}
+    return row
 
 
 def _rounded(value: float) -> float | None:

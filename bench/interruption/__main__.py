@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(given)
     unknown = [name for name in options.parts if name not in PARTS]
     if unknown:
-        parser.error(f"no such part: {', '.join(unknown)}")
+        parser.error(f"there is no part: {', '.join(unknown)}")
     for name in options.against:
         try:
             python_of(name)
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ran(column: JsonObject) -> bool:
-    """Whether the server could be measured at all; how well it did fails nothing."""
+    """Return whether the server could be measured at all; bad figures are no failure."""
     played = len(column["outcomes"]) + len(column["turns"])
     return played > 0 and len(column["lost"]) <= played
 
@@ -71,19 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.interruption", description=__doc__)
     parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--parts", default=",".join(_MAIN), help=f"of {','.join(PARTS)}")
-    parser.add_argument("--share", type=float, default=1.0, help="of the clips, from 0 to 1")
-    parser.add_argument("--minutes", type=float, help="take as large a share as fits into so many minutes")
-    parser.add_argument("--repeats", type=int, default=1, help="how often each clip is played")
-    parser.add_argument("--calls", type=int, default=10, help="calls at once")
-    parser.add_argument("--quick", action="store_true", help="as `--minutes` with what a CI has")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the clips, from 0 to 1")
+    parser.add_argument("--minutes", type=float, help="play the largest share of the clips that fits into this time")
+    parser.add_argument("--repeats", type=int, default=1, help="number of times that each clip is played")
+    parser.add_argument("--calls", type=int, default=10, help="number of simultaneous calls")
+    parser.add_argument("--quick", action="store_true", help="the same as `--minutes 1.2`, for CI")
     parser.add_argument("--telephone", action="store_true", help="8 kHz mu-law on the wire")
-    parser.add_argument("--plan", help="JSON of a stopSpeakingPlan; without it the server's default decides")
-    parser.add_argument("--url", help="a server of Vapi's WebSocket transport that runs already, in bargein's place")
+    parser.add_argument("--plan", help="JSON of a stopSpeakingPlan; default: that of the server")
+    parser.add_argument("--url", help="a running server with Vapi's WebSocket transport, in place of bargein")
     parser.add_argument(
-        "--against", nargs="+", default=[], choices=list(PEERS), help="measure these with the same clips"
+        "--against", nargs="+", default=[], choices=list(PEERS), help="measure these servers with the same clips"
     )
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--out", type=Path, help="a folder for the figures, the page, the pictures and the table")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--out", type=Path, help="folder for the figures, the page, the pictures and the tables")
     parser.add_argument("--publish", type=Path, help="a checkout of bargein: write pictures and tables into its docs")
     return parser
 

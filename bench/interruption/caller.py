@@ -18,12 +18,12 @@ from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.capacity.socket import LoadSocket
 from bench.interruption.conditions import FRAME_MS, RATE_HZ, SPEECH_MS, WORD_MS, Condition
-from bench.interruption.hearing import FALSE_AFTER_MS, HIT_MS, PAUSE_MS, Hearing, Outcome
 from bench.interruption.line import Echo, Line
+from bench.interruption.playback import FALSE_AFTER_MS, HIT_MS, PAUSE_MS, Outcome, Playback
 from bench.interruption.scenes import Scene, draw
 
 ANSWER_S = SPEECH_MS / 1000 - 2
-"""No scene is played later in an answer than this."""
+"""No scene is played later than this in an answer."""
 
 _SPEAKS_WITHIN_S = 8.0
 _HEARD_AFTER_MS = 400
@@ -35,20 +35,20 @@ _SIZE = RATE_HZ * FRAME_MS // 1000
 
 
 class SilentError(Exception):
-    """The assistant does not speak (any more)."""
+    """The assistant does not speak, or no longer."""
 
 
 class UsedUpError(Exception):
-    """The answer that sounds is too old for the scene: play it in another call."""
+    """The current answer is too old for the scene, which needs another call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What all calls share.
+    """Data that all calls share.
 
     Attributes:
         clips: samples at 16 kHz by path and condition name; see `material.load`.
-        noise: a steady noise, of level one (RMS).
+        noise: a steady noise with an RMS of one.
         response: a room's impulse response.
     """
 
@@ -58,10 +58,10 @@ class Material:
 
 
 class Call:
-    """A call that is going on; see `calling`."""
+    """A call in progress; `calling` makes one."""
 
     def __init__(self, clock: Clock, material: Material, condition: Condition, *, coded: bool, oracle: bool) -> None:
-        self.hearing = Hearing()
+        self.playback = Playback()
         self._clock = clock
         self._material = material
         self._condition = condition
@@ -81,56 +81,56 @@ class Call:
 
     @property
     def over(self) -> bool:
-        """Whether the server has hung up."""
+        """Whether the server has ended the call."""
         return self._over or (self._socket is not None and self._socket.closed.is_set())
 
     async def play(self, scene: Scene) -> Outcome:
         """Play one scene over the assistant's speech.
 
-        The first event of an answer comes as long after its first sound as the scene says; where the assistant went on
-        after the event before, two to four seconds after that was over.
+        The first event of an answer begins `inject_ms` after the answer's first sound. If the assistant continued after
+        the previous event, the next one begins two to four seconds after the end of that event.
 
         Raises:
             SilentError: the assistant does not speak.
-            UsedUpError: the scene must have another call.
+            UsedUpError: the scene needs another call.
         """
-        begin_ms = await self._moment(scene)
+        begin_ms = await self._wait_for_begin(scene)
         clip = self._material.clips.get((scene.clip, scene.condition.name))
         self.say(begin_ms, np.zeros(1, dtype=np.float32) if clip is None else clip)
         until_ms = await self._watch(scene, begin_ms)
         self._began_ms, self._played_until_ms, self._fresh = begin_ms, until_ms, scene.is_true
-        outcome = self.hearing.outcome(scene, begin_ms, until_ms, self.worst_late_ms(begin_ms, until_ms))
+        outcome = self.playback.outcome(scene, begin_ms, until_ms, self.worst_late_ms(begin_ms, until_ms))
         return replace(outcome, skipped_words=self._skipped(outcome, begin_ms + scene.onset_ms))
 
     def _skipped(self, outcome: Outcome, onset_ms: float) -> float | None:
-        """How many words the assistant left out where it went on after a false stop (negative: said again)."""
+        """Return the number of words that the assistant skipped after a false interruption (negative: repeated)."""
         if outcome.scene.is_true or outcome.stop_ms is None or outcome.gap_ms is None:
             return None
         stop_ms = onset_ms + outcome.stop_ms
-        heard = self.hearing.heard_ms(self._answer_ms, stop_ms) / WORD_MS
+        heard = self.playback.heard_ms(self._answer_ms, stop_ms) / WORD_MS
         again = next((text for at_ms, text in self._texts if at_ms > stop_ms), None)
         number = None if again is None else re.search(r"word(\d+)", again)
         return None if number is None or number[1] == "0" else int(number[1]) - heard
 
     def say(self, begin_ms: float, clip: Float32Array) -> None:
-        """Play a clip to the server, its first sample at `begin_ms`."""
+        """Play a clip to the server; its first sample is at `begin_ms`."""
         self._clip = (begin_ms, clip)
 
-    def words(self, text: str) -> None:
-        """Tell a server that has no transcriber what has been said."""
+    def send_words(self, text: str) -> None:
+        """Send a server without a transcriber the words of the caller."""
         if self._oracle and text and self._socket is not None:
             self._socket.send_text(json.dumps({"type": "heard", "text": text}))
 
     def worst_late_ms(self, from_ms: float, until_ms: float) -> float:
-        """The worst delay of the caller's frames in a span."""
+        """Return the largest delay of the caller's frames in a span."""
         return max((late for at_ms, late in self._late if from_ms - 500 <= at_ms <= until_ms), default=0.0)
 
-    async def _moment(self, scene: Scene) -> float:
-        """When the scene's clip shall begin, once it is near."""
+    async def _wait_for_begin(self, scene: Scene) -> float:
+        """Wait until the scene's clip is due; return its begin."""
         waited_from_ms = self._clock.monotonic_ms()
         while True:
             now_ms = self._clock.monotonic_ms()
-            since_ms = self.hearing.speaks_since(now_ms)
+            since_ms = self.playback.speaks_since(now_ms)
             if since_ms is None:
                 if now_ms - waited_from_ms > _SPEAKS_WITHIN_S * 1000 or self.over:
                     raise SilentError(f"the assistant does not speak ({scene.part}, {scene.condition.name})")
@@ -144,38 +144,38 @@ class Call:
             await anyio.sleep(_TICK_S)
 
     def _next_ms(self, scene: Scene, since_ms: float) -> float:
-        """When a scene shall begin over speech that began at a time."""
+        """Return when a scene begins over speech that began at `since_ms`."""
         if since_ms <= self._began_ms:
             return self._played_until_ms + _FOLLOW_MS + _FOLLOW_SPREAD_MS * draw(scene.clip, "follow")
         if self._fresh:
-            self._answer_ms = since_ms  # what was stopped for nothing may go on, and then ends as it would have
+            self._answer_ms = since_ms  # after a false interruption the same answer may continue
         return max(since_ms + scene.inject_ms, self._played_until_ms + _APART_MS)
 
     async def _watch(self, scene: Scene, begin_ms: float) -> float:
-        """Wait until the scene is over; gives when that was."""
+        """Wait until the scene is over; return when that was."""
         onset_ms, offset_ms = begin_ms + scene.onset_ms, begin_ms + scene.offset_ms
-        told = False
+        sent = False
         while True:
             now_ms = self._clock.monotonic_ms()
-            if not told and now_ms >= offset_ms + _HEARD_AFTER_MS:
-                self.words(scene.text)
-                told = True
-            if told and now_ms >= self._ends_ms(scene, onset_ms, offset_ms, now_ms):
+            if not sent and now_ms >= offset_ms + _HEARD_AFTER_MS:
+                self.send_words(scene.text)
+                sent = True
+            if sent and now_ms >= self._ends_ms(scene, onset_ms, offset_ms, now_ms):
                 return now_ms
             if self.over:
-                raise SilentError("the server hung up")
+                raise SilentError("the server ended the call")
             await anyio.sleep(_TICK_S)
 
     def _ends_ms(self, scene: Scene, onset_ms: float, offset_ms: float, now_ms: float) -> float:
-        stop_ms = self.hearing.stop_after(onset_ms, now_ms)
+        stop_ms = self.playback.stop_after(onset_ms, now_ms)
         if scene.is_true:
-            # Certain either way: it stopped, or it had the time.
+            # The result is certain: the assistant stopped, or did not stop in time.
             return max(offset_ms, onset_ms if stop_ms is not None else onset_ms + HIT_MS + 2 * PAUSE_MS)
         least_ms = max(onset_ms, offset_ms) + FALSE_AFTER_MS + PAUSE_MS
         if stop_ms is None:
             return least_ms
-        # It stopped for what was no interruption: does it go on?
-        resumed = self.hearing.stretches[-1][0] > stop_ms
+        # The assistant stopped for a false interruption: wait and see if it continues.
+        resumed = self.playback.stretches[-1][0] > stop_ms
         return least_ms if resumed else max(least_ms, offset_ms + _WATCH_MS)
 
     async def run(self, socket: LoadSocket) -> None:
@@ -204,19 +204,19 @@ class Call:
                 frame[low - at : high - at] += clip[low:high]
         return np.clip(frame + self._echo.frame(frame_ms), -1, 1).astype(np.float32)
 
-    def hear(self, data: bytes) -> None:
-        """Take the assistant's samples."""
+    def receive_audio(self, data: bytes) -> None:
+        """Process samples of the assistant."""
         now_ms = self._clock.monotonic_ms()
         pcm = g711.decode(data) if self._coded else np.frombuffer(data, "<i2")
-        start_ms = self.hearing.audio(pcm.size * 1000 / self._rate_hz, now_ms, audible_ms(pcm, self._rate_hz))
+        start_ms = self.playback.audio(pcm.size * 1000 / self._rate_hz, now_ms, audible_ms(pcm, self._rate_hz))
         self._echo.played(pcm, self._rate_hz, start_ms)
 
-    def read(self, text: bytes) -> None:
-        """Take a message."""
+    def receive_message(self, text: bytes) -> None:
+        """Process a message of the server."""
         message = json.loads(text)
         match message.get("type"):
             case "user-interrupted":
-                self.hearing.messages_ms.append(self._clock.monotonic_ms())
+                self.playback.messages_ms.append(self._clock.monotonic_ms())
             case "assistant.speechStarted":
                 self._texts.append((self._clock.monotonic_ms(), str(message.get("text"))))
             case "status-update":
@@ -230,25 +230,25 @@ async def calling(
     at: Server, assistant: JsonObject, clock: Clock, material: Material, condition: Condition, *, coded: bool = True,
     oracle: bool = False,
 ) -> AsyncGenerator[Call]:  # fmt: skip
-    """Make a call; hang up on the way out.
+    """Make a call; end it at the end of the block.
 
     Args:
-        at: the server.
-        assistant: who answers.
-        clock: the one clock.
-        material: what all calls share.
-        condition: how the caller's channel sounds, all call long.
-        coded: whether the server takes mu-law at 8 kHz where the condition is a telephone.
-        oracle: whether the server is told what was said, as a perfect transcriber would tell it.
+        at: server to call.
+        assistant: assistant of the call.
+        clock: clock of all measurements.
+        material: data that all calls share.
+        condition: condition of the caller's channel during the whole call.
+        coded: whether the server expects mu-law at 8 kHz where the condition is a telephone.
+        oracle: whether the server receives the caller's words, as from a perfect transcriber.
 
     Raises:
-        OSError, TimeoutError, ClientError: the call cannot be had.
+        OSError, TimeoutError, ClientError: the call could not be made.
     """
     call = Call(clock, material, condition, coded=coded, oracle=oracle)
     is_coded = coded and condition.telephone
     encoding, rate_hz = ("mulaw", 8_000) if is_coded else ("pcm_s16le", RATE_HZ)
     info = await create_call(at, assistant=assistant, encoding=encoding, rate_hz=rate_hz)
-    socket = await LoadSocket.open(info.socket_url, call.hear, call.read)
+    socket = await LoadSocket.open(info.socket_url, call.receive_audio, call.receive_message)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call.run, socket)
@@ -256,7 +256,7 @@ async def calling(
             tasks.cancel_scope.cancel()
     except ExceptionGroup as group:
         for error in group.exceptions[:1]:
-            raise error from None  # what went wrong in the body, as it was
+            raise error from None  # the error of the block itself, unchanged
     finally:
         socket.send_text('{"type":"end-call"}')
         with anyio.move_on_after(3, shield=True):

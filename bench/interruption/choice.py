@@ -1,4 +1,4 @@
-"""What a run plays, and how long that will take."""
+"""The scenes and turns of a run, and an estimate of how long they take."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from bench.interruption.endings import POLICIES, Turn, turns
 from bench.interruption.scenes import PARTS, Scene, scenes
 
 TURNS_AT_ONCE = 6
-"""Calls at once while turns are said: all the time somebody speaks, and has to be transcribed."""
+"""Simultaneous calls while turns are played: all of them have speech to transcribe all the time."""
 
 _START_S = 15.0
 _TAIL_S = 12.0
 _TURNS = 3
-"""So many times the share of the turns is said: there are few of them."""
+"""Factor on the share for turns, because there are few of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What to do.
+    """The options of a run.
 
     Attributes:
-        data: a collection of recordings.
-        parts: which parts of the benchmark.
-        share: of the clips.
-        repeats: how often each clip is played.
-        at_once: how many calls.
-        telephone: all of it over 8 kHz mu-law.
-        plan: a `stopSpeakingPlan` for all of it; empty leaves it to the server.
+        data: folder of a collection of recordings.
+        parts: parts of the benchmark.
+        share: share of the clips.
+        repeats: number of times that each clip is played.
+        at_once: number of simultaneous calls.
+        telephone: play everything over 8 kHz mu-law.
+        plan: JSON of a `stopSpeakingPlan` for all scenes; empty uses the server's default.
         against: other servers to measure with the same scenes.
-        server: a server that runs already, in bargein's place; None starts one.
-        minutes: takes as large a share as fits into so many minutes by estimate; None: `share` counts.
+        server: a running server in place of bargein; None starts one.
+        minutes: play the largest share that fits into this time by estimate; None: `share` decides.
     """
 
     data: Path
@@ -47,7 +47,7 @@ class Options:
 
 
 def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn, str]]]:
-    """The scenes and turns of a share of the clips."""
+    """Return the scenes and turns of a share of the clips."""
     wanted = scenes(options.data, options.parts, share, options.repeats, telephone=options.telephone)
     said = [
         (turn, policy)
@@ -58,7 +58,7 @@ def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn
 
 
 def seconds(options: Options, share: float) -> list[float]:
-    """How long each server will take, by estimate, with its start and what it needs to come up."""
+    """Return an estimate of the time that each server takes, with its start."""
     wanted, said = chosen(options, share)
     ours = took_s(wanted, [turn for turn, _ in said], options.at_once)
     theirs = took_s(
@@ -70,13 +70,13 @@ def seconds(options: Options, share: float) -> list[float]:
 
 
 def took_s(wanted: Iterable[Scene], said: Iterable[Turn], at_once: int) -> float:
-    """How long scenes and turns take, by estimate, so many calls at once."""
+    """Return an estimate of the time for scenes and turns with a number of simultaneous calls."""
     scenes_s, turns_s = sum(_scene_s(scene) for scene in wanted), sum(_turn_s(turn) for turn in said)
     return scenes_s / at_once + turns_s / min(at_once, TURNS_AT_ONCE) + _TAIL_S
 
 
 def fitting(options: Options) -> float:
-    """The largest share of the clips that is played within the minutes that there are."""
+    """Return the largest share of the clips that can be played within the given minutes."""
     low, high = 0.01, 1.0
     if options.minutes is None or sum(seconds(options, high)) <= options.minutes * 60:
         return high
@@ -95,7 +95,7 @@ def _scene_s(scene: Scene) -> float:
     until_s = scene.offset_ms / 1000
     if scene.is_true or scene.study != "main":
         return scene.inject_ms / 1000 + until_s + 2.5
-    # Mostly it follows on another scene; of some four of them one is the first of a call.
+    # Most scenes follow another one; about one in four is the first of a call.
     return until_s + 6.5
 
 

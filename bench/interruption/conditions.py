@@ -1,4 +1,4 @@
-"""How the caller's channel sounds beside the clip: level, noise, echo, and the line in between."""
+"""Conditions of the caller's channel beside the clip: level, noise, echo, and the line."""
 
 from dataclasses import dataclass
 
@@ -8,26 +8,26 @@ SPEECH_DBFS = -26.0
 """Active level of the caller's voice."""
 
 SPEECH_MS, WORD_MS = 40_000, 400
-"""How long the assistant's answer is, and each of its words."""
+"""Length of the assistant's answer, and of each of its words."""
 
 PLAYOUT_MS = 60
-"""What a carrier's jitter buffer holds back: a frame that is later than this is lost."""
+"""Delay of a carrier's jitter buffer: a frame that is later than this is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """How the caller's channel sounds.
+    """A condition of the caller's channel.
 
     Attributes:
         level_dbfs: active level of the clip.
-        snr_db: level of the clip over a steady noise all call long; None: a quiet room.
-        echo_db: level of the assistant's echo below the assistant; None: no echo.
-        delay_ms: the echo's delay.
-        telephone: 8 kHz mu-law on the wire instead of 16 kHz linear samples.
-        band: only 300 to 3400 Hz pass.
-        loss: share of the frames that are lost.
-        burst: in runs of four on average (a Gilbert-Elliott channel), not one by one.
-        hold: a lost frame is filled with the one before, fading; otherwise with silence.
+        snr_db: level of the clip over a steady noise during the whole call; None: a quiet room.
+        echo_db: level of the assistant's echo relative to the assistant; None: no echo.
+        delay_ms: delay of the echo.
+        telephone: 8 kHz mu-law on the wire in place of 16 kHz linear samples.
+        band: pass only 300 to 3400 Hz.
+        loss: share of frames that are lost.
+        burst: lose frames in runs of four on average (a Gilbert-Elliott channel), not one by one.
+        hold: fill a lost frame with the previous one, fading; otherwise with silence.
         jitter_ms: mean delay of a frame on the network, exponentially distributed, before a buffer of `PLAYOUT_MS`.
     """
 
@@ -44,7 +44,7 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """A short name; where nothing is said of the level, it is the usual one."""
+        """A short name; it omits the level if that is the usual one."""
         parts = [] if self.level_dbfs == SPEECH_DBFS else [f"{self.level_dbfs:g} dBFS"]
         parts += [] if self.snr_db is None else [f"SNR {self.snr_db:g} dB"]
         parts += [] if self.echo_db is None else [f"echo {self.echo_db:g} dB {self.delay_ms} ms"]
@@ -57,14 +57,14 @@ class Condition:
 
     @property
     def held_back_ms(self) -> float:
-        """How much later the server gets what the caller says."""
+        """Delay of the caller's audio on its way to the server."""
         return PLAYOUT_MS if self.jitter_ms else 0.0
 
 
 CLEAN = Condition()
 
 DOUBLE_TALK = (CLEAN, *(Condition(echo_db=echo_db) for echo_db in (-10.0, -20.0, -30.0, -40.0)))
-"""The caller speaks while the assistant's echo comes back; the first is what the others are compared with."""
+"""The caller speaks during the assistant's echo; the others are compared with the first."""
 
 TELEPHONE = (
     CLEAN,
@@ -78,4 +78,4 @@ TELEPHONE = (
     *(Condition(snr_db=snr_db) for snr_db in (20, 10, 5, 0)),
     *(Condition(level_dbfs=level_dbfs) for level_dbfs in (-20.0, -36.0)),
 )
-"""The first is what the others are compared with."""
+"""The others are compared with the first."""

@@ -1,4 +1,4 @@
-"""The servers that are compared, each alone on its core while it is measured, each with its defaults."""
+"""The servers that are compared: each runs alone on its core while it is measured, with its defaults."""
 
 import tempfile
 from collections.abc import AsyncGenerator
@@ -20,13 +20,13 @@ class Contender:
     """A running server under test.
 
     Attributes:
-        name: what it is called in tables.
-        version: which.
-        server: where it is.
-        assistant: who answers; it begins to speak by itself, and talks for 40 s at a time.
-        oracle: whether it is told what was said, as a perfect transcriber would; otherwise it hears for itself.
-        plans: whether it honours Vapi's plans.
-        pid: its process; None where it is not ours.
+        name: name in tables.
+        version: version of the server.
+        server: address of the server.
+        assistant: assistant of the calls; it begins to speak by itself, and speaks for 40 s at a time.
+        oracle: whether the server receives the caller's words, as from a perfect transcriber; otherwise it transcribes.
+        plans: whether the server applies Vapi's plans.
+        pid: id of its process; None if it was not started here.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Contender:
     pid: int | None = None
 
     def cpu_s(self) -> float:
-        """CPU seconds that it has used; 0 where nobody knows."""
+        """CPU seconds that the server has used; 0 if that is not known."""
         if self.pid is None:
             return 0.0
         times = psutil.Process(self.pid).cpu_times()
@@ -52,14 +52,14 @@ async def running(
     """Run `bargein`, or one of `bench.peers.PEERS`.
 
     Args:
-        name: which.
-        data: the collection that the assistant's speech comes from.
-        cores: who runs where.
-        version: bargein's.
-        at: a server that speaks the protocol and runs already, in bargein's place.
+        name: name of the server.
+        data: collection with the assistant's speech.
+        cores: cores of the processes.
+        version: version of bargein.
+        at: a running server with the same protocol, in place of bargein.
 
     Raises:
-        RuntimeError: it does not come up.
+        RuntimeError: the server did not start.
     """
     with tempfile.TemporaryDirectory(prefix="bargein-interruption-") as folder:
         speeches = Path(folder) / "speeches"
@@ -68,9 +68,9 @@ async def running(
         if name in PEERS:
             pinned = () if cores.server is None else (cores.server,)
             command = [str(python_of(name)), str(script_of(name)), str(speeches)]
-            async with printing(command, pinned, Path(folder) / "peer.log", within_s=60) as (told, pid):
+            async with printing(command, pinned, Path(folder) / "peer.log", within_s=60) as (urls, pid):
                 yield Contender(
-                    name=name, version=version_of(name), server=Server(url=told["url"]), pid=pid,
+                    name=name, version=version_of(name), server=Server(url=urls["url"]), pid=pid,
                     assistant={"firstMessageMode": "assistant-speaks-first"}, oracle=True, plans=False,
                 )  # fmt: skip
             return

@@ -1,4 +1,4 @@
-"""The end of a turn: does the assistant answer into a pause, and how soon does it answer when the caller is done?"""
+"""The end of a turn: whether the assistant answers into a pause, and how soon it answers when the caller is done."""
 
 import json
 from collections import deque
@@ -51,24 +51,25 @@ POLICIES: dict[str, JsonObject | None] = {
     "wait 2 s * x": _waits("2000 * x"),
     "pauses 0.1/1.5/0.5": _pauses(0.1, 1.5, 0.5),
 }
-"""Values of `startSpeakingPlan` that are swept; the first leaves it to the server.
+"""Values of `startSpeakingPlan` to compare; the first uses the server's default.
 
-Those that wait have a `waitFunction`, the steep ones a logistic curve in x, as Vapi suggests for quick answers. Pauses
-are those of a `transcriptionEndpointingPlan`, in seconds: after punctuation, after none, after a number, here Vapi's.
+The names that begin with "wait" have a `waitFunction`; the steep ones are a logistic curve in x, as Vapi suggests for
+quick answers. The others have the pauses of a `transcriptionEndpointingPlan` in seconds: after punctuation, after none,
+and after a number, with Vapi's default of the last.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What somebody says in one turn.
+    """A turn of a caller.
 
     Attributes:
-        kind: the clip's class.
-        clip: path below the collection.
-        heard: when a perfect transcriber would have told which words, if it told them after 400 ms of silence.
-        begin_ms: where the voice begins.
-        end_ms: where the turn ends.
-        holds: the pauses within it, in which nobody should answer; empty where they are not known.
+        kind: class of the clip.
+        clip: path of the recording within the collection.
+        heard: times and words of a perfect transcriber that sends words after 400 ms of silence.
+        begin_ms: start of the voice.
+        end_ms: end of the turn.
+        holds: pauses within the turn, in which no answer is due; empty where they are not known.
     """
 
     kind: str
@@ -80,19 +81,19 @@ class Turn:
 
     @property
     def done(self) -> bool:
-        """Whether the caller has finished at its end, and an answer is due."""
+        """Whether the caller has finished at the end, so that an answer is due."""
         return self.kind in _DONE_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What came of a turn. Times are milliseconds from the clip's beginning, on the caller's clock.
+    """The result of a turn. Times are milliseconds from the start of the clip, on the caller's clock.
 
     Attributes:
-        turn: it.
-        policy: of `POLICIES`.
-        starts_ms: when the assistant began to be heard, each time.
-        late_ms: the worst delay of our own frames.
+        turn: the turn.
+        policy: name in `POLICIES`.
+        starts_ms: start of each of the assistant's utterances.
+        late_ms: largest delay of the caller's own frames.
     """
 
     turn: Turn
@@ -102,23 +103,23 @@ class Ending:
 
     @property
     def cut_off(self) -> bool:
-        """Whether the assistant began to speak in one of the turn's pauses (where none is known: before its end)."""
+        """Whether the assistant began to speak in a pause of the turn (where pauses are not known: before its end)."""
         holds = self.turn.holds or ((self.turn.begin_ms, self.turn.end_ms),)
         return any(begin <= at_ms < end for at_ms in self.starts_ms for begin, end in holds)
 
     @property
     def dead_air_ms(self) -> float | None:
-        """From the turn's end to the first sound of the answer; None: none came."""
+        """Time from the turn's end to the first sound of the answer; None without an answer."""
         return next((at_ms - self.turn.end_ms for at_ms in self.starts_ms if at_ms >= self.turn.end_ms), None)
 
     @property
     def taken(self) -> bool:
-        """Whether the assistant took the turn, at any time."""
+        """Whether the assistant answered the turn, at any time."""
         return any(at_ms <= self.turn.end_ms + _TAKES_WITHIN_MS for at_ms in self.starts_ms)
 
 
 def turns(data: Path, share: float) -> list[Turn]:
-    """The turns of a collection: spans from the JSON beside a recording, else the manifest's end of speech."""
+    """Return the turns of a collection, from the JSON beside a recording, or else the manifest's end of speech."""
     found: list[Turn] = []
     for row in rows(data):
         kind = row["class"]
@@ -129,18 +130,18 @@ def turns(data: Path, share: float) -> list[Turn]:
 
 
 def _with_spans(row: dict[str, str], spans: Path) -> Turn:
-    told: JsonObject = json.loads(spans.read_text(encoding="utf-8"))
+    spec: JsonObject = json.loads(spans.read_text(encoding="utf-8"))
     holds = tuple(
-        (1000 * span["start"], 1000 * span["end"]) for span in told["silence_spans"] if span["label"] == "hold"
+        (1000 * span["start"], 1000 * span["end"]) for span in spec["silence_spans"] if span["label"] == "hold"
     )
-    words: list[JsonObject] = told["words"]
-    end_ms = 1000 * float(told["turn_end"])
+    words: list[JsonObject] = spec["words"]
+    end_ms = 1000 * float(spec["turn_end"])
     heard: list[tuple[float, str]] = []
     for begin_ms, until_ms in (*holds, (end_ms, float("inf"))):
         if until_ms - begin_ms >= _HEARD_AFTER_MS:
-            told_before = sum(len(text.split()) for _, text in heard)
+            sent = sum(len(text.split()) for _, text in heard)
             said = [word["word"] for word in words if 1000 * word["start"] < begin_ms]
-            heard.append((begin_ms + _HEARD_AFTER_MS, " ".join(said[told_before:])))
+            heard.append((begin_ms + _HEARD_AFTER_MS, " ".join(said[sent:])))
     begin_ms = 1000 * min(word["start"] for word in words)
     return Turn(kind=row["class"], clip=row["path"], heard=tuple(heard), begin_ms=begin_ms, end_ms=end_ms, holds=holds)
 
@@ -154,14 +155,14 @@ def _plain(row: dict[str, str], data: Path) -> Turn:
     return Turn(kind=row["class"], clip=row["path"], heard=heard, begin_ms=begin_ms, end_ms=end_ms)
 
 
-async def take(
+async def play_turn(
     turn: Turn, policy: str, *, at: Server, assistant: JsonObject, clock: Clock, material: Material, oracle: bool
 ) -> Ending:
-    """Say one turn to an assistant that waits for the caller, and see when it begins to speak.
+    """Play a turn to an assistant that waits for the caller, and observe when it begins to speak.
 
     Raises:
-        OSError, TimeoutError, ClientError: the call cannot be had.
-        SilentError: the server hung up.
+        OSError, TimeoutError, ClientError: the call could not be made.
+        SilentError: the server ended the call.
     """
     plan = POLICIES[policy]
     listening = assistant | {"firstMessageMode": "assistant-waits-for-user"}
@@ -174,26 +175,26 @@ async def take(
         end_ms, heard = begin_ms + turn.end_ms, deque(turn.heard)
         while (now_ms := clock.monotonic_ms()) < end_ms + _WAIT_MS:
             if heard and now_ms >= begin_ms + heard[0][0]:
-                call.words(heard.popleft()[1])
-            if any(start_ms >= end_ms for start_ms, _ in call.hearing.stretches):
+                call.send_words(heard.popleft()[1])
+            if any(start_ms >= end_ms for start_ms, _ in call.playback.stretches):
                 break
             if call.over:
-                raise SilentError(f"the server hung up ({turn.clip})")
+                raise SilentError(f"the server ended the call ({turn.clip})")
             await anyio.sleep(_TICK_S)
-        starts = tuple(start_ms - begin_ms for start_ms, _ in call.hearing.stretches)
+        starts = tuple(start_ms - begin_ms for start_ms, _ in call.playback.stretches)
         return Ending(turn=turn, policy=policy, starts_ms=starts, late_ms=call.worst_late_ms(begin_ms, now_ms))
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One policy's cut-offs and dead air.
+    """Cut-offs and dead air of a policy.
 
     Attributes:
-        policy: its name.
-        cut_offs: share of the turns.
-        dead_air_ms: median; None: no answer at all.
-        turns: how many.
-        unanswered: share of the turns without an answer within five seconds.
+        policy: name of the policy.
+        cut_offs: share of turns that were cut off.
+        dead_air_ms: median of the dead air; None without any answer.
+        turns: number of turns.
+        unanswered: share of turns without an answer within five seconds.
     """
 
     policy: str
@@ -204,7 +205,7 @@ class Point:
 
 
 def points(endings: Sequence[Ending]) -> list[Point]:
-    """One point a policy, over the English turns that are done at their end, quickest first."""
+    """Return a point for each policy, over the English turns that are done at their end, quickest first."""
     found: list[Point] = []
     for policy in dict.fromkeys(ending.policy for ending in endings):
         mine = [e for e in endings if e.policy == policy and e.turn.kind in ("eot.digits", "speech.read")]
@@ -224,17 +225,17 @@ def points(endings: Sequence[Ending]) -> list[Point]:
 
 
 def cut_offs_at(found: Sequence[Point], dead_air_ms: float) -> float | None:
-    """The least share of turns cut off by a policy whose median dead air is at most so long, or between two such."""
+    """Return the lowest share of cut-off turns at a median dead air, interpolated between policies."""
     return _lowest([(p.dead_air_ms, p.cut_offs) for p in found if p.dead_air_ms is not None], dead_air_ms)
 
 
 def dead_air_at(found: Sequence[Point], cut_offs: float) -> float | None:
-    """The least median dead air, in ms, of a policy that cuts off at most such a share, or between two such."""
+    """Return the lowest median dead air in ms at a share of cut-off turns, interpolated between policies."""
     return _lowest([(p.cut_offs, p.dead_air_ms) for p in found if p.dead_air_ms is not None], cut_offs)
 
 
 def _lowest(pairs: Sequence[tuple[float, float]], x: float) -> float | None:
-    """The lowest y on the lower left hull of some points, between them a straight line, at x or left of it."""
+    """Return the lowest y at x or left of it, on the lower left hull of points, with straight lines between them."""
     best: list[tuple[float, float]] = []
     for pair in sorted(pairs):
         if not best or pair[1] < best[-1][1]:

@@ -1,4 +1,4 @@
-"""From outcomes to figures, with the spread that the choice of clips leaves."""
+"""Figures from outcomes, with the spread that the choice of clips causes."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bargein.wire.base import JsonObject
 from bench.interruption.conditions import CLEAN, DOUBLE_TALK, TELEPHONE
-from bench.interruption.hearing import LATE_MS, Outcome, false_stop, hit
+from bench.interruption.playback import LATE_MS, Outcome, false_stop, hit
 
 RESAMPLES = 10_000
 _AT_A_TIME = 1_000
@@ -22,9 +22,9 @@ class Figure:
     """A number and the 95 % interval of a bootstrap over clips.
 
     Attributes:
-        value: None where there is nothing to compute it from.
+        value: the number; None without data.
         low: lower end of the interval.
-        high: upper end.
+        high: upper end of the interval.
     """
 
     value: float | None
@@ -32,14 +32,14 @@ class Figure:
     high: float | None = None
 
     def to_json(self) -> JsonObject:
-        """As JSON, rounded."""
+        """Return the figure as JSON, rounded."""
         return {name: None if (v := getattr(self, name)) is None else round(v, 4) for name in ("value", "low", "high")}
 
 
 def summary(outcomes: Sequence[Outcome]) -> JsonObject:
-    """All figures of a study, part by part."""
+    """Return all figures of a study, part by part."""
     good = [outcome for outcome in outcomes if not outcome.void]
-    told: JsonObject = {
+    result: JsonObject = {
         "trials": len(outcomes),
         "void": len(outcomes) - len(good),
         "late": sum(o.late_ms > LATE_MS for o in outcomes),
@@ -48,12 +48,12 @@ def summary(outcomes: Sequence[Outcome]) -> JsonObject:
     for name, parts in groups.items():
         mine = [outcome for outcome in good if outcome.scene.part in parts]
         if mine:
-            told[name] = _true_ones(mine)
+            result[name] = _true_ones(mine)
     for part in ("listening", "noise", "echo"):
         mine = [outcome for outcome in good if outcome.scene.part == part]
         if mine:
-            told[part] = _false_ones(mine)
-    return told
+            result[part] = _false_ones(mine)
+    return result
 
 
 def _true_ones(outcomes: Sequence[Outcome]) -> JsonObject:
@@ -95,7 +95,7 @@ def _false_ones(outcomes: Sequence[Outcome]) -> JsonObject:
 
 
 def _recovery(stops: Sequence[Outcome]) -> JsonObject:
-    """What became of the assistant's speech after false stops that were heard as silence."""
+    """Return how the assistant continued after false interruptions that were audible as silence."""
     again = [o.resumed_ms for o in stops if o.resumed_ms is not None]
     words = [o.skipped_words for o in stops if o.skipped_words is not None]
     gaps = [o.gap_ms for o in stops if o.gap_ms is not None]
@@ -111,7 +111,7 @@ def _recovery(stops: Sequence[Outcome]) -> JsonObject:
 
 
 def paired(outcomes: Sequence[Outcome]) -> list[JsonObject]:
-    """What each line changes against the clean one, clip by clip: recall, median stop, false stops."""
+    """Return the effect of each line against the clean one, clip by clip: recall, median stop, false interruptions."""
     rows: list[JsonObject] = []
     good = [o for o in outcomes if not o.void]
     clean = {(o.scene.part, o.scene.clip): o for o in good if o.scene.condition == CLEAN}
@@ -120,7 +120,7 @@ def paired(outcomes: Sequence[Outcome]) -> list[JsonObject]:
         mine = [o for o in good if o.scene.condition.name == name and (o.scene.part, o.scene.clip) in clean]
         pairs = [(o, clean[o.scene.part, o.scene.clip]) for o in mine]
         true = [pair for pair in pairs if pair[0].scene.is_true]
-        aloud = [pair for pair in pairs if pair[0].scene.part == "listening"]
+        heard = [pair for pair in pairs if pair[0].scene.part == "listening"]
         both = [(a, b) for a, b in true if hit(a) and hit(b) and a.stop_ms is not None and b.stop_ms is not None]
         later = [(a.stop_ms or 0.0) - (b.stop_ms or 0.0) for a, b in both]
         rows.append({
@@ -129,13 +129,13 @@ def paired(outcomes: Sequence[Outcome]) -> list[JsonObject]:
             "recall": share(_alone([float(hit(a)) - float(hit(b)) for a, b in true])).to_json(),
             "stop_ms": share(_alone(later)).to_json(),
             "stop_median_ms": percentile(_alone(later), 50).to_json(),
-            "listening": share(_alone([float(false_stop(a)) - float(false_stop(b)) for a, b in aloud])).to_json(),
+            "listening": share(_alone([float(false_stop(a)) - float(false_stop(b)) for a, b in heard])).to_json(),
         })  # fmt: skip
     return rows
 
 
 def _by_clip(outcomes: Sequence[Outcome], of: Callable[[Outcome], float | None]) -> Values:
-    """One row a clip, its repeats (and levels) beside each other, NaN where there is nothing."""
+    """Return a row for each clip with the values of its repeats (and levels); NaN where there is none."""
     clips: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
         value = of(outcome)
@@ -149,12 +149,12 @@ def _alone(values: Sequence[float]) -> Values:
 
 
 def share(values: Values) -> Figure:
-    """The mean of all that is there."""
+    """Return the mean of all values that are not NaN."""
     return _bootstrap(values, _mean)
 
 
 def percentile(values: Values, percent: float) -> Figure:
-    """A percentile of all that is there."""
+    """Return a percentile of all values that are not NaN."""
 
     def of(some: Values) -> Values:
         ordered = np.sort(some, axis=1)  # NaN last
@@ -169,7 +169,7 @@ def percentile(values: Values, percent: float) -> Figure:
 
 
 def _ratio(above: Values, below: Values) -> Figure:
-    """The sum of one over the sum of the other, clip by clip resampled together."""
+    """Return the ratio of two sums, with both resampled together clip by clip."""
     both = np.stack((np.nansum(above, axis=1), np.nansum(below, axis=1)), axis=1)
 
     def of(some: Values) -> Values:
@@ -186,7 +186,7 @@ def _mean(some: Values) -> Values:
 
 
 def _bootstrap(values: Values, of: Callable[[Values], Values]) -> Figure:
-    """Rows of `values` (clips) are drawn again and again; `of` takes many such draws at once, one a row."""
+    """Draw rows of `values` (clips) again and again; `of` computes many such draws at once, one a row."""
     if values.size == 0 or np.isnan(values).all():
         return Figure(None)
     value = float(of(values.reshape(1, -1))[0])

@@ -1,4 +1,4 @@
-"""The caller's line: what a frame of the caller's goes through before the server gets it, and the echo in the room."""
+"""The caller's line: its effect on the frames that the server receives, and the echo in the caller's room."""
 
 from collections import deque
 
@@ -16,7 +16,7 @@ _SIZE = RATE_HZ * FRAME_MS // 1000
 
 
 def pass_band(samples: Float32Array) -> Float32Array:
-    """What a telephone passes of a clip: 300 to 3400 Hz, with edges of 100 Hz, and nothing shifted in time."""
+    """Filter a clip as a telephone does: 300 to 3400 Hz, with edges of 100 Hz and without delay."""
     spectrum = np.fft.rfft(samples)
     hz = np.fft.rfftfreq(samples.size, 1 / RATE_HZ)
     gain = np.clip((hz - 250) / 100, 0, 1) * np.clip((3450 - hz) / 100, 0, 1)
@@ -24,13 +24,13 @@ def pass_band(samples: Float32Array) -> Float32Array:
 
 
 class Line:
-    """Takes the caller's frames in order and gives the bytes that go to the server.
+    """Converts the caller's frames, in order, to the bytes that are sent to the server.
 
     Args:
-        condition: what the line does to them.
-        coded: whether a telephone's samples go out as mu-law at 8 kHz; otherwise they are decoded again here, for a
-            server that takes 16 kHz only.
-        seed: the same seed, the same losses.
+        condition: condition of the line.
+        coded: whether a telephone's samples are sent as mu-law at 8 kHz; otherwise they are decoded again here, for a
+            server that accepts 16 kHz only.
+        seed: seed of the losses.
     """
 
     def __init__(self, condition: Condition, *, coded: bool, seed: int) -> None:
@@ -46,11 +46,11 @@ class Line:
 
     @property
     def noise_floor(self) -> Float32Array:
-        """One frame of the quietest room."""
+        """A frame of the quietest room."""
         return self._numbers.normal(0, 10 ** (_FLOOR_DBFS / 20), _SIZE).astype(np.float32)
 
     def through(self, frame: Float32Array) -> bytes:
-        """What the server gets for a frame of 20 ms at 16 kHz."""
+        """Return the bytes for a frame of 20 ms at 16 kHz."""
         self._waiting.append(self._filled() if self._is_lost() else frame)
         sent = self._waiting.popleft()
         self._last = sent
@@ -68,7 +68,7 @@ class Line:
         if condition.jitter_ms and self._numbers.exponential(condition.jitter_ms) > PLAYOUT_MS:
             return True
         if condition.burst:
-            # Two states; in the bad one everything is lost, and it lasts four frames on average.
+            # Two states; in the bad one every frame is lost, and it lasts four frames on average.
             leave, enter = 1 / _BURST_FRAMES, condition.loss / (1 - condition.loss) / _BURST_FRAMES
             self._in_burst = self._numbers.random() < (1 - leave if self._in_burst else enter)
             return self._in_burst
@@ -80,7 +80,7 @@ class Line:
 
 
 class _HalfBand:
-    """Passes what 8 kHz can hold of a signal at 16 kHz, frame by frame, two milliseconds late."""
+    """Low-pass filter of a signal at 16 kHz for 8 kHz, frame by frame, with a delay of 2 ms."""
 
     _TAPS = 65
 
@@ -97,30 +97,30 @@ class _HalfBand:
 
 
 class Echo:
-    """The assistant's voice on its way back through a room.
+    """The assistant's voice as it returns through a room.
 
     Args:
-        condition: its level and delay.
-        response: the room's impulse response at 16 kHz, its energy one.
+        condition: level and delay of the echo.
+        response: impulse response of the room at 16 kHz, with an energy of one.
     """
 
     def __init__(self, condition: Condition, response: Float32Array) -> None:
         self._on = condition.echo_db is not None
         self._tail = response.size - 1
-        self._length = 1 << (_SIZE + self._tail).bit_length()  # what wraps around falls before the frame
+        self._length = 1 << (_SIZE + self._tail).bit_length()  # the wrapped part lies before the frame
         self._response = np.fft.rfft(response * 10 ** ((condition.echo_db or 0.0) / 20), self._length)
         self._delay_ms = condition.delay_ms
         self._pieces: deque[tuple[float, Float32Array]] = deque(maxlen=200)
 
     def played(self, pcm: Int16Array, rate_hz: int, start_ms: float) -> None:
-        """Take what the assistant said, and when it sounds."""
+        """Add samples of the assistant that begin to sound at `start_ms`."""
         if self._on:
             sound = pcm.astype(np.float32) / 32768
             wide = sound if rate_hz == RATE_HZ else soxr.resample(sound, rate_hz, RATE_HZ)
             self._pieces.append((start_ms, np.asarray(wide, dtype=np.float32)))
 
     def frame(self, frame_ms: float) -> Float32Array:
-        """What comes back in the frame that begins at `frame_ms`."""
+        """Return the echo in the frame that begins at `frame_ms`."""
         if not self._on:
             return np.zeros(_SIZE, dtype=np.float32)
         tail = self._tail
@@ -136,5 +136,5 @@ class Echo:
 
 
 def samples_of(frame: Float32Array) -> Int16Array:
-    """Samples from -1 to 1 as 16-bit ones."""
+    """Convert samples from -1 to 1 to 16 bits."""
     return np.clip(np.rint(frame * 32767), -32768, 32767).astype(np.int16)

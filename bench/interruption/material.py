@@ -1,4 +1,4 @@
-"""What is played, read before the first call: nothing is decoded while a call is timed."""
+"""Audio for the calls, read before the first of them: nothing is decoded while a call is timed."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,11 +17,11 @@ _LONGEST_TURN_S = 20
 
 
 def load(data: Path, scenes: Iterable[Scene], turns: Iterable[str] = ()) -> Material:
-    """Read every clip that is needed, at its level and as its line passes it.
+    """Read all clips that are needed, each at its level and with the filter of its line.
 
     Args:
-        data: the collection.
-        scenes: what will be played over a talking assistant.
+        data: folder of the collection.
+        scenes: scenes to play while the assistant speaks.
         turns: paths of the recordings of whole turns.
     """
     clips: dict[tuple[str, str], Float32Array] = {}
@@ -41,7 +41,7 @@ def _as_heard(samples: Float32Array, condition: Condition) -> Float32Array:
 
 
 def _steady_noise(data: Path) -> Float32Array:
-    """Half a minute of a kitchen, else of rain, else of nothing but white noise; its level one."""
+    """Return half a minute of kitchen noise, or rain, or else white noise, with a level of one."""
     found = [row for kind in _STEADY for row in rows(data) if row["class"] == kind]
     noise = read(data / found[0]["path"]) if found else np.zeros(0, dtype=np.float32)
     level = float(np.sqrt(np.mean(noise**2))) if noise.size else 0.0

@@ -1,4 +1,4 @@
-"""The model and the voice of the benchmark, instant and in a process of their own: the assistant talks without a pause.
+"""The model and the voice of the benchmark, in a process of their own: they answer at once and without pauses.
 
 `python -m bench.interruption.peers SPEECHES` prints their URLs as one line of JSON and ends with its standard input.
 """
@@ -24,13 +24,13 @@ _WORD = re.compile(r"word(\d+)")
 
 
 class RecordedVoice(HttpPeer):
-    """A custom voice that says `word0 word1 …` with so many milliseconds of recorded speech for each word.
+    """A custom voice that speaks `word0 word1 …` with a fixed length of recorded speech for each word.
 
-    Whoever asks for the words from the seventh on gets the recording from there, so an assistant that goes on after a
-    false alarm is heard to go on where its text does.
+    A request for the words from the seventh on is answered with the recording from there, so that an assistant that
+    continues after a false interruption continues audibly where its text does.
 
     Args:
-        speeches: a folder of raw 16-bit samples at 16 kHz; each call has one of them.
+        speeches: folder of raw 16-bit samples at 16 kHz; each call uses one of them.
     """
 
     def __init__(self, speeches: Path) -> None:
@@ -40,7 +40,7 @@ class RecordedVoice(HttpPeer):
 
     @property
     def url(self) -> str:
-        """As in `CustomVoice.server.url`."""
+        """The URL, for `CustomVoice.server.url`."""
         return f"{self.origin}/voice"
 
     async def _speak(self, exchange: Exchange) -> None:
@@ -64,7 +64,7 @@ class RecordedVoice(HttpPeer):
 
 
 async def _main(speeches: Path) -> None:
-    # One sentence, so that the voice is asked once; no phrase in it means anything to anybody.
+    # A single sentence makes a single request for speech. Its words have no meaning for any rule of a server.
     tokens = tuple(f"word{number} " for number in range(SPEECH_MS // WORD_MS))
     async with FakeLlm(LlmScript(tokens=tokens), record=False) as llm, RecordedVoice(speeches) as voice:
         print(json.dumps({"llm": llm.url, "voice": voice.url}), flush=True)

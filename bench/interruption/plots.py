@@ -1,4 +1,4 @@
-"""The report's pictures, as SVG without any library: a few axes, bars, lines and points."""
+"""The report's charts as SVG, without a library: axes, bars, lines and points."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -19,13 +19,13 @@ _KINDS = {
 
 
 class Chart:
-    """A frame with two axes; what is drawn on it is in their units.
+    """A frame with two axes; coordinates are in the axes' units.
 
     Args:
-        title: above it.
+        title: title above the frame.
         x: name and range of the horizontal axis.
-        y: the same of the vertical one.
-        names: of what the colours mean, in their order.
+        y: name and range of the vertical axis.
+        names: meanings of the colours, in their order.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Chart:
         self._axes()
 
     def svg(self) -> str:
-        """The picture."""
+        """Return the chart as SVG."""
         head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">'
         return head + f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>' + "".join(self._parts) + "</svg>"
 
     def bar(self, left: float, right: float, height: float, colour: str) -> None:
-        """A bar from the axis up."""
+        """Draw a bar from the horizontal axis."""
         top = self._at_y(height)
         self._parts.append(
             f'<rect x="{self._at_x(left):.1f}" y="{top:.1f}" width="{self._at_x(right) - self._at_x(left):.1f}" '
@@ -54,24 +54,24 @@ class Chart:
         )
 
     def line(self, points: Sequence[tuple[float, float]], colour: str) -> None:
-        """A line through points."""
+        """Draw a line through points."""
         places = " ".join(f"{self._at_x(x):.1f},{self._at_y(y):.1f}" for x, y in points)
         self._parts.append(f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>')
 
     def point(self, x: float, y: float, colour: str, label: str = "") -> None:
-        """A point, and what it is."""
+        """Draw a point with a label."""
         at_x, at_y = self._at_x(x), self._at_y(y)
         self._parts.append(f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="5" fill="{colour}"/>')
-        # A label that would leave the picture stands to the left of its point.
+        # A label that would exceed the frame is drawn to the left of its point.
         late = at_x > WIDTH * 0.7
         self._text(at_x - 8 if late else at_x + 8, at_y - 5, label, size=11, anchor="end" if late else "start")
 
     def mark(self, x: float, label: str) -> None:
-        """A name under the axis."""
+        """Write a name below the axis."""
         self._text(self._at_x(x), HEIGHT - _BOTTOM + 16, label, size=11, anchor="middle")
 
     def bound(self, *, x: float | None = None, y: float | None = None) -> None:
-        """A dashed line at a target."""
+        """Draw a dashed line at a target."""
         x1, x2 = (self._at_x(x),) * 2 if x is not None else (_LEFT, WIDTH - _RIGHT)
         y1, y2 = (self._at_y(y),) * 2 if y is not None else (_TOP, HEIGHT - _BOTTOM)
         self._parts.append(
@@ -79,7 +79,7 @@ class Chart:
         )
 
     def ticks(self, *, x: Sequence[float] = (), y: Sequence[float] = (), form: str = "g") -> None:
-        """Numbers along the axes."""
+        """Write numbers along the axes."""
         for value in x:
             self._text(self._at_x(value), HEIGHT - _BOTTOM + 16, f"{value:g}", size=11, anchor="middle")
         for value in y:
@@ -118,7 +118,7 @@ def _place(value: float, axis: tuple[str, float, float], low: float, high: float
 
 
 def pictures(report: JsonObject) -> dict[str, str]:
-    """All pictures that the report has something for, by name."""
+    """Return all charts that the report has data for, by name."""
     columns: JsonObject = report["columns"]
     drawn = {
         "latency": _latency(columns),
@@ -130,7 +130,7 @@ def pictures(report: JsonObject) -> dict[str, str]:
 
 
 def _latency(columns: Mapping[str, JsonObject]) -> str:
-    """How many of the interruptions were over by when: bars for the first server's stops, lines for everybody's sum."""
+    """Draw the share of interruptions that were stopped by a time: bars for the first server, lines for all."""
     stops = {name: _true_stops(column) for name, column in columns.items()}
     if not any(stops.values()):
         return ""
@@ -163,7 +163,7 @@ def _true_stops(column: JsonObject) -> list[float | None]:
 
 
 def _false_stops(columns: Mapping[str, JsonObject]) -> str:
-    """Share of clips that stop it, by class, the classes that stop nobody together."""
+    """Draw the share of clips that stop the assistant, by class; classes that stop none are combined."""
     counts: dict[str, dict[str, tuple[int, int]]] = {}
     for name, column in columns.items():
         for part in ("listening", "noise"):
@@ -193,7 +193,7 @@ def _false_stops(columns: Mapping[str, JsonObject]) -> str:
 
 
 def _trade_off(columns: Mapping[str, JsonObject]) -> str:
-    """Each plan, and each server's default: how soon it stops for a command, against what backchannels do to it."""
+    """Draw each plan and each server's default: time to stop for a command, against stops for backchannels."""
     found: list[tuple[float | None, float | None, str, str]] = []
     for colour, (name, column) in zip(COLOURS, columns.items(), strict=False):
         for row in column["plans"]:
@@ -201,8 +201,8 @@ def _trade_off(columns: Mapping[str, JsonObject]) -> str:
             found.append((row["listening"]["value"], row["stop_p50_ms"]["value"], colour, label))
         figures = column["figures"]
         if "command" in figures and "listening" in figures and not column["plans"]:
-            stop, aloud = figures["command"]["stop_p50_ms"]["value"], figures["listening"]["stopped"]["value"]
-            found.append((aloud, stop, colour, name))
+            stop, backchannels = figures["command"]["stop_p50_ms"]["value"], figures["listening"]["stopped"]["value"]
+            found.append((backchannels, stop, colour, name))
     points = [(x, y, colour, label) for x, y, colour, label in found if x is not None and y is not None]
     if len(points) < 2:
         return ""
@@ -222,7 +222,7 @@ def _trade_off(columns: Mapping[str, JsonObject]) -> str:
 
 
 def _endings(columns: Mapping[str, JsonObject]) -> str:
-    """Each endpointing policy: turns cut off against dead air."""
+    """Draw each endpointing policy: turns that are cut off against dead air."""
     points = [
         (point["dead_air_ms"], point["cut_offs"], colour, point["policy"])
         for colour, column in zip(COLOURS, columns.values(), strict=False)

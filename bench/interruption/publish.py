@@ -1,6 +1,6 @@
-"""Where a report is kept: a folder of its own, or the pictures and tables of a checkout's docs.
+"""Writes a report into a folder of its own, or its pictures and tables into the docs of a checkout.
 
-`python -m bench.interruption.publish FIGURES.json… --into CHECKOUT` does the latter with what was measured before.
+`python -m bench.interruption.publish FIGURES.json… --into CHECKOUT` does the latter with earlier measurements.
 """
 
 import argparse
@@ -24,7 +24,7 @@ _ALT = {
 
 
 def write(report: JsonObject, folder: Path) -> None:
-    """Write figures.json, report.html, one SVG a picture, and the tables in Markdown."""
+    """Write figures.json, report.html, an SVG for each picture, and the tables in Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "figures.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     (folder / "report.html").write_text(as_html(report), encoding="utf-8")
@@ -34,9 +34,9 @@ def write(report: JsonObject, folder: Path) -> None:
 
 
 def publish(report: JsonObject, checkout: Path) -> None:
-    """Write pictures into docs/images, and replace what is between the markers of the pages.
+    """Write pictures into docs/images, and replace the text between the markers of the pages.
 
-    The pages are README.md and docs/measurements/interruption.md. A page without the markers is left alone.
+    The pages are README.md and docs/measurements/interruption.md. A page without the markers is not changed.
     """
     images = checkout / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _in_words(report: JsonObject, images: str) -> str:
 
 
 def merged(reports: Sequence[JsonObject]) -> JsonObject:
-    """The first report, with what it did not measure from the others: runs that were split for want of time."""
+    """Return the first report, completed from the others with studies that it did not measure."""
     first, *others = reports
     for other in others:
         for name, column in other["columns"].items():
@@ -83,16 +83,16 @@ def merged(reports: Sequence[JsonObject]) -> JsonObject:
 
 
 def _measured(column: JsonObject, study: str) -> bool:
-    told = column[study]
+    figures = column[study]
     if study in ("figures", "explicit"):
-        return told["trials"] > 0
-    return bool(told["points"] if study == "endings" else told)
+        return figures["trials"] > 0
+    return bool(figures["points"] if study == "endings" else figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.interruption.publish", description=__doc__)
-    parser.add_argument("reports", nargs="+", type=Path, help="figures.json of one run or of several")
+    parser.add_argument("reports", nargs="+", type=Path, help="figures.json of one or several runs")
     parser.add_argument("--into", type=Path, required=True, help="a checkout of bargein")
     given = parser.parse_args(arguments)
     publish(merged([json.loads(path.read_text(encoding="utf-8")) for path in given.reports]), given.into)

@@ -1,4 +1,4 @@
-"""The recordings of a collection as samples: a clip at its level, the assistant's speech without pauses, a room."""
+"""The recordings of a collection as samples: clips at a level, the assistant's speech without pauses, a room."""
 
 from pathlib import Path
 from random import Random
@@ -12,18 +12,18 @@ from bench.interruption.conditions import RATE_HZ, SPEECH_DBFS, SPEECH_MS
 from bench.interruption.scenes import LONGEST_CLIP_S, rows
 
 VOICES = 6
-"""How many different speeches the assistant has."""
+"""Number of different speeches of the assistant."""
 
 
 def read(path: Path, longest_s: int = LONGEST_CLIP_S) -> Float32Array:
-    """A recording at 16 kHz, mono, its first seconds."""
+    """Return the first seconds of a recording at 16 kHz, mono."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono: Float32Array = samples.mean(axis=1)[: rate * longest_s]
     return np.asarray(soxr.resample(mono, rate, RATE_HZ) if rate != RATE_HZ else mono, dtype=np.float32)
 
 
 def at_level(samples: Float32Array, level_dbfs: float) -> Float32Array:
-    """The same at an active level: RMS over the frames within 20 dB of the loudest."""
+    """Return the samples at an active level: RMS over the frames within 20 dB of the loudest."""
     frames = samples[: samples.size // 160 * 160].reshape(-1, 160)
     levels: Float32Array = np.sqrt(np.mean(frames**2, axis=1) + 1e-12)
     active = float(np.sqrt(np.mean(levels[levels > levels.max() * 0.1] ** 2)))
@@ -31,7 +31,7 @@ def at_level(samples: Float32Array, level_dbfs: float) -> Float32Array:
 
 
 def room(data: Path) -> Float32Array:
-    """A room's impulse response, its energy one, at most a third of a second of it."""
+    """Return at most a third of a second of a room's impulse response, with an energy of one."""
     found = sorted((data / "rir").glob("*"))
     response = read(found[0]) if found else np.ones(1, dtype=np.float32)
     response = response[int(np.argmax(np.abs(response))) :][:5_000]
@@ -39,7 +39,7 @@ def room(data: Path) -> Float32Array:
 
 
 def steady_speech(data: Path, seed: int = 0) -> Float32Array:
-    """Forty seconds of the assistant's voice without a pause of 150 ms, at the caller's level."""
+    """Return forty seconds of the assistant's voice without a pause of 150 ms, at the caller's level."""
     speech = [row for row in rows(data) if row["class"] == "assistant.speech"]
     Random(seed).shuffle(speech)
     longest = SPEECH_MS * RATE_HZ // 1000
@@ -54,14 +54,14 @@ def steady_speech(data: Path, seed: int = 0) -> Float32Array:
 
 
 def write_speeches(data: Path, folder: Path) -> None:
-    """Write the assistant's speeches as raw 16-bit samples: what every server under test says is the same."""
+    """Write the assistant's speeches as raw 16-bit samples: all servers under test play the same ones."""
     for seed in range(VOICES):
         speech = np.clip(np.rint(steady_speech(data, seed) * 32767), -32768, 32767).astype("<i2")
         (folder / f"{seed}.pcm").write_bytes(speech.tobytes())
 
 
 def _without_pauses(samples: Float32Array) -> Float32Array:
-    """Pauses cut down to 60 ms."""
+    """Shorten pauses to 60 ms."""
     frames = samples[: samples.size // 320 * 320].reshape(-1, 320)
     quiet = np.sqrt(np.mean(frames**2, axis=1)) < 10 ** (-48 / 20)
     kept: list[Float32Array] = []

@@ -1,4 +1,4 @@
-"""The report for people: text for a terminal, Markdown for the docs, and one page of HTML without any script."""
+"""The report: text for a terminal, Markdown for the docs, and a page of HTML without scripts."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,26 +16,26 @@ Rows = Sequence[Sequence[str]]
 
 
 def caveats(report: JsonObject) -> list[str]:
-    """How it was measured, and what of it does not count."""
+    """Return how the servers were measured, and what is not valid."""
     when = report["at"][:16].replace("T", " ")
     how = f"a share of {report['share']:g} of the clips, {report['calls_at_once']} calls at once"
-    told = [f"{when} UTC, {report['machine']}, {how}; 95 % intervals by bootstrap over clips"]
+    lines = [f"{when} UTC, {report['machine']}, {how}; 95 % intervals by bootstrap over clips"]
     for name, column in report["columns"].items():
         void = sum(outcome["void"] for outcome in column["outcomes"])
-        told.append(
+        lines.append(
             f"{name}: {len(column['outcomes'])} scenes, {void} of them void, {len(column['turns'])} turns; "
             f"{column['late_share']:.1%} late, {column['cores_used']:g} of its core in use, "
             f"{column['callers_cores']:g} of the callers'"
-            + ("" if column["real_time"] else ": NOT in real time, its times do not count")
+            + ("" if column["real_time"] else ": NOT in real time, its times are not valid")
             + (f", {len(column['lost'])} scenes could not be played" if column["lost"] else "")
             + (f", {column['left_out']} left out for want of time" if column["left_out"] else "")
             + (f", {column['left_silent']} calls left silent" if column["left_silent"] else "")
         )
-    return told
+    return lines
 
 
 def tables(report: JsonObject) -> dict[str, Rows]:
-    """All tables that the report has something for, by title; the first row of each is its head."""
+    """Return all tables that the report has data for, by title; the first row of each is its head."""
     found: dict[str, Rows] = {"Targets": table(report)}
     for name, column in report["columns"].items():
         against = "against the clean one, on the same clips"
@@ -83,11 +83,11 @@ def _endings(endings: JsonObject) -> Rows:
         ("dead air at 10 % cut-offs", "dead_air_at_10_percent_ms", "ms"),
     ):
         value = endings[key]
-        told = "no policy reaches it" if value is None else shown({"value": value, "low": None, "high": None}, form)
-        rows.append([name, "", *(("", told) if form == "ms" else (told, "")), ""])
+        figure = "no policy reaches it" if value is None else shown({"value": value, "low": None, "high": None}, form)
+        rows.append([name, "", *(("", figure) if form == "ms" else (figure, "")), ""])
     if endings["takes_the_turn"]:
-        told = [f"{kind} {taken} of {all_of}" for kind, (taken, all_of) in endings["takes_the_turn"].items()]
-        rows.append(["turns taken by default", "", ", ".join(told), "", ""])
+        counts = [f"{kind} {taken} of {all_of}" for kind, (taken, all_of) in endings["takes_the_turn"].items()]
+        rows.append(["turns taken by default", "", ", ".join(counts), "", ""])
     return rows
 
 
@@ -108,18 +108,18 @@ def _recovery(report: JsonObject) -> Rows:
     rows = [head]
     for name, column in report["columns"].items():
         for part in ("listening", "noise"):
-            told = column["figures"].get(part, {}).get("recovery")
-            if told:
-                counts = [str(told[key]) for key in ("stops", "went_on", "within_600_ms", "within_1000_ms")]
-                gaps = "-" if told["gap_p50_ms"] is None else f"{told['gap_p50_ms']} / {told['gap_p95_ms']} ms"
-                left_out = told["skipped_words_p50"]
+            found = column["figures"].get(part, {}).get("recovery")
+            if found:
+                counts = [str(found[key]) for key in ("stops", "went_on", "within_600_ms", "within_1000_ms")]
+                gaps = "-" if found["gap_p50_ms"] is None else f"{found['gap_p50_ms']} / {found['gap_p95_ms']} ms"
+                left_out = found["skipped_words_p50"]
                 words = "-" if left_out is None else f"{left_out:+.1f}"
                 rows.append([f"{name}, {part}", *counts, gaps, words])
     return rows
 
 
 def as_text(report: JsonObject) -> str:
-    """For a terminal."""
+    """Return the report for a terminal."""
     lines = [f"  {line}" for line in caveats(report)]
     for title, rows in tables(report).items():
         widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
@@ -131,21 +131,21 @@ def as_text(report: JsonObject) -> str:
 
 
 def as_markdown(rows: Rows) -> str:
-    """A table for the docs."""
+    """Return a table for the docs."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
 def as_html(report: JsonObject) -> str:
-    """The page."""
-    body = [f"<h1>bargein {escape(report['bargein'])}: how it yields</h1>"]
+    """Return the report as a page."""
+    body = [f"<h1>bargein {escape(report['bargein'])}: interruptions</h1>"]
     body += [f"<p>{escape(line)}.</p>" for line in caveats(report)]
     drawn = pictures(report)
     for title, rows in tables(report).items():
         head, *rest = ["".join(f"<td>{escape(cell)}" for cell in row) for row in rows]
-        told = "".join(f"<tr>{row}" for row in rest)
-        told = told.replace("<td>no<", "<td class=no>no<").replace("<td>yes<", "<td class=yes>yes<")
-        body.append(f"<h2>{escape(title)}</h2><table><tr>{head.replace('<td>', '<th>')}{told}</table>")
+        text = "".join(f"<tr>{row}" for row in rest)
+        text = text.replace("<td>no<", "<td class=no>no<").replace("<td>yes<", "<td class=yes>yes<")
+        body.append(f"<h2>{escape(title)}</h2><table><tr>{head.replace('<td>', '<th>')}{text}</table>")
         if title == "Targets":
             body += drawn.values()
     page = f"<!doctype html><meta charset=utf-8><title>bargein: interruptions</title><style>{_STYLE}</style>"

@@ -1,4 +1,4 @@
-"""One run: every server after the other, each with the same scenes, several calls at once."""
+"""A run: one server after the other, each with the same scenes, in several simultaneous calls."""
 
 import gc
 import json
@@ -19,10 +19,10 @@ from bench.capacity.processes import Cores, only_on
 from bench.interruption.caller import Call, Material, SilentError, UsedUpError, calling
 from bench.interruption.choice import TURNS_AT_ONCE, Options, chosen, fitting, seconds, took_s
 from bench.interruption.contenders import Contender, running
-from bench.interruption.endings import Ending, Turn, cut_offs_at, dead_air_at, points, take
+from bench.interruption.endings import Ending, Turn, cut_offs_at, dead_air_at, play_turn, points
 from bench.interruption.figures import paired, summary
-from bench.interruption.hearing import LATE_MS, Outcome, false_stop
 from bench.interruption.material import load
+from bench.interruption.playback import LATE_MS, Outcome, false_stop
 from bench.interruption.scenes import PLANS, STUDIES, Scene
 
 _CLOCK = LoopClock()
@@ -40,13 +40,13 @@ _FIRST = ("main", "explicit")
 
 @dataclass(slots=True)
 class Work:
-    """What is still to be played to one server, and what came of the rest.
+    """The scenes and turns that are still to be played to a server, and the results of the others.
 
     Attributes:
-        scenes: over a talking assistant.
-        turns: with the policy each is said under.
-        void: outcomes that say nothing, of scenes that shall be played again.
-        until_ms: no call is begun after this time; what is left then is left out.
+        scenes: scenes to play while the assistant speaks.
+        turns: turns, with the policy for each.
+        void: outcomes that say nothing, of scenes that are to be repeated.
+        until_ms: no call begins after this time; the rest is left out.
     """
 
     scenes: deque[Scene]
@@ -66,13 +66,13 @@ class Work:
         return _CLOCK.monotonic_ms() < self.until_ms
 
     def like(self, scene: Scene) -> Scene | None:
-        """The next scene, if the same call can play it."""
+        """Remove and return the next scene if the same call can play it."""
         if self.scenes and (self.scenes[0].condition, self.scenes[0].plan) == (scene.condition, scene.plan):
             return self.scenes.popleft()
         return None
 
-    def again(self, scene: Scene, why: str) -> None:
-        """A scene came to nothing: play it once more at the end, but not for ever."""
+    def retry(self, scene: Scene, why: str) -> None:
+        """Put a scene that failed at the end, unless it was repeated often enough."""
         self.tried[scene] += 1
         if self.tried[scene] < _TRIES:
             self.scenes.append(scene)
@@ -81,7 +81,7 @@ class Work:
 
 
 async def run(options: Options) -> JsonObject:
-    """Play all scenes to all servers; gives the report."""
+    """Play all scenes to all servers; return the report."""
     share = options.share if options.minutes is None else fitting(options)
     wanted, said = chosen(options, share)
     print(
@@ -121,7 +121,7 @@ async def measure(
     said: Sequence[tuple[Turn, str]],
     material: Material,
 ) -> JsonObject:
-    """Play the scenes to one server; gives its column."""
+    """Play the scenes to a server; return its column of the report."""
     mine = wanted if contender.plans else [scene for scene in wanted if scene.study == "main"]
     spoken = said if contender.plans else [(turn, policy) for turn, policy in said if policy == "default"]
     print(f"  {contender.name} {contender.version}: {len(mine)} scenes, {len(spoken)} turns", flush=True)
@@ -134,7 +134,7 @@ async def measure(
         for _ in range(options.at_once):
             tasks.start_soon(_play, work, contender, options, material)
             await anyio.sleep(_JOIN_EVERY_S)
-    # What was void and could not be played again in time is told as void.
+    # Void scenes that could not be repeated in time are reported as void.
     work.outcomes += [work.void[scene] for scene in work.scenes if scene in work.void]
     wall_s = (_CLOCK.monotonic_ms() - began_ms) / 1000
     cores = (contender.cpu_s() - used_s) / max(wall_s, 1e-6)
@@ -143,13 +143,13 @@ async def measure(
 
 
 def _cpu_s() -> float:
-    """CPU seconds that this process has used."""
+    """Return the CPU seconds that this process has used."""
     times = psutil.Process().cpu_times()
     return times.user + times.system
 
 
 async def _warm_up(contender: Contender, material: Material, mine: Sequence[Scene]) -> None:
-    """One call that does not count: models are loaded by the first."""
+    """Make a call that does not count: a server loads its models in the first one."""
     true = next((scene for scene in mine if scene.is_true), None)
     if true is None:
         return
@@ -171,7 +171,7 @@ def _call(contender: Contender, material: Material, scene: Scene, plan: str) -> 
 
 
 async def _play(work: Work, contender: Contender, options: Options, material: Material) -> None:
-    """One caller: call after call until nothing is left to play."""
+    """Run one caller: call after call until nothing is left to play."""
     while work.in_time and (work.scenes or work.turns):
         if work.turns and not (work.scenes and work.scenes[0].study in _FIRST):
             await _turn(work, contender, material)
@@ -181,7 +181,7 @@ async def _play(work: Work, contender: Contender, options: Options, material: Ma
             async with _call(contender, material, scene, options.plan) as call:
                 await _scenes_of_a_call(work, call, scene)
         except (OSError, TimeoutError, ClientError) as error:
-            work.again(scene, str(error) or type(error).__name__)
+            work.retry(scene, str(error) or type(error).__name__)
 
 
 async def _turn(work: Work, contender: Contender, material: Material) -> None:
@@ -189,7 +189,7 @@ async def _turn(work: Work, contender: Contender, material: Material) -> None:
     work.tried[said] += 1
     try:
         async with work.turn_at_once:
-            ending = await take(
+            ending = await play_turn(
                 turn, policy, at=contender.server, assistant=contender.assistant, clock=_CLOCK, material=material,
                 oracle=contender.oracle,
             )  # fmt: skip
@@ -219,13 +219,13 @@ async def _scenes_of_a_call(work: Work, call: Call, first: Scene) -> None:
         except (SilentError, TimeoutError) as error:
             work.silent_calls += number > 0
             if number > 0:
-                work.scenes.appendleft(scene)  # the scene before left the call silent, this one has done nothing
+                work.scenes.appendleft(scene)  # the previous scene left the call silent: not this one's fault
             else:
-                work.again(scene, str(error))
+                work.retry(scene, str(error))
             return
         if outcome.void and work.tried[scene] < _TRIES - 1:
             work.void[scene] = outcome
-            work.again(scene, "void")  # it says nothing about the server
+            work.retry(scene, "void")
         else:
             work.outcomes.append(outcome)
             if len(work.outcomes) % 50 == 0:
@@ -270,7 +270,7 @@ def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> Js
             "dead_air_at_10_percent_ms": dead_air_at(found, 0.10),
             "default_cut_offs": None if by_default is None else by_default.cut_offs,
             "default_dead_air_ms": None if by_default is None else by_default.dead_air_ms,
-            "takes_the_turn": _taken(work.endings),
+            "takes_the_turn": _answered_turns(work.endings),
         },
         "outcomes": [_as_json(outcome) for outcome in work.outcomes],
         "turns": [_ending_as_json(ending) for ending in work.endings],
@@ -280,22 +280,25 @@ def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> Js
 
 
 def _plans(outcomes: Sequence[Outcome]) -> list[JsonObject]:
-    """What each plan does with the same clips: one point of the trade-off each."""
+    """Return the results of each plan with the same clips: a point of the trade-off each."""
     rows: list[JsonObject] = []
     for plan in PLANS:
-        told = summary([o for o in outcomes if o.scene.plan == plan])
-        if "command" in told and "listening" in told:
+        figures = summary([o for o in outcomes if o.scene.plan == plan])
+        if "command" in figures and "listening" in figures:
             rows.append({
                 "plan": plan or "default",
-                "recall": told["command"]["recall"],
-                "stop_p50_ms": told["command"]["stop_p50_ms"],
-                "listening": told["listening"]["stopped"],
+                "recall": figures["command"]["recall"],
+                "stop_p50_ms": figures["command"]["stop_p50_ms"],
+                "listening": figures["listening"]["stopped"],
             })  # fmt: skip
     return rows
 
 
-def _taken(endings: Sequence[Ending]) -> JsonObject:
-    """By kind of turn: how many of how many the assistant took, within three seconds of the end, by default."""
+def _answered_turns(endings: Sequence[Ending]) -> JsonObject:
+    """Count, by kind of turn, those that the assistant answered by default, and all of them.
+
+    An answer counts within three seconds of the end of the turn.
+    """
     counts: JsonObject = {}
     for ending in endings:
         if ending.policy == "default":

@@ -1,4 +1,4 @@
-"""What is played to the assistant, when, and under which condition; the same seed gives the same scenes."""
+"""The scenes: clips, their times and their conditions. The same seed gives the same scenes."""
 
 import csv
 import hashlib
@@ -16,15 +16,15 @@ PARTS = (
 )  # fmt: skip
 """The parts of the benchmark.
 
-True interruptions (several words; one word), listening aloud, noise, our own echo; commands under an explicit
-`voiceSeconds`; commands and listening aloud under a series of plans; commands while our echo comes back; both over
-worse and worse lines; ends of turns.
+True interruptions (several words; one word), backchannels (`listening`), noise, the assistant's echo; commands under an
+explicit `voiceSeconds`; commands and backchannels under a series of plans; commands during the echo; both over lines of
+decreasing quality; ends of turns.
 """
 
 TRUE_PARTS = ("command", "word")
 
 STUDIES = ("main", "explicit", "plans", "double", "telephone")
-"""What scenes are played for, in the order of importance."""
+"""The purposes of scenes, most important first."""
 
 EXPLICIT = '{"numWords": 0, "voiceSeconds": 0.2}'
 PLANS = (
@@ -36,30 +36,30 @@ PLANS = (
     '{"numWords": 1}',
     '{"numWords": 2}',
 )
-"""Values of `stopSpeakingPlan` that are compared; the first leaves it to the server."""
+"""Values of `stopSpeakingPlan` to compare; the first uses the server's default."""
 
 _OF_ALL = {"explicit": 0.5, "plans": 0.15, "double": 0.15, "telephone": 0.1}
-"""The parts that play clips again take so much of the share."""
+"""Share of a run's share for the studies that play clips again."""
 
 _OF_NOISE = 0.6
-"""There are so many noises that a share of all takes less of them; all is all."""
+"""Factor on the share for noises, because there are many; a share of 1 plays all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One event over a talking assistant.
+    """An event while the assistant speaks.
 
     Attributes:
-        part: `command`, `word`, `listening`, `noise` or `echo`.
-        kind: the clip's class in the manifest.
-        clip: path below the collection; empty where nobody says anything (echo alone).
-        text: what is said, as far as it is known; empty where these are no words.
-        onset_ms: where the clip's energy rises.
-        offset_ms: where it ends.
-        inject_ms: how long after the first sound of an answer the clip begins.
-        condition: see there.
-        study: what it is played for: `main`, or one of the parts that play clips again.
-        plan: JSON of a `stopSpeakingPlan`; empty leaves it to the server.
+        part: `command`, `word`, `listening` (a backchannel), `noise` or `echo`.
+        kind: class of the clip in the manifest.
+        clip: path within the collection; empty for an echo alone.
+        text: words of the clip, as far as they are known; empty if it has none.
+        onset_ms: rise of the clip's energy.
+        offset_ms: end of the clip's sound.
+        inject_ms: start of the clip, from the first sound of an answer.
+        condition: condition of the caller's channel.
+        study: purpose of the scene: `main`, or a study that plays clips again.
+        plan: JSON of a `stopSpeakingPlan`; empty uses the server's default.
     """
 
     part: str
@@ -75,19 +75,19 @@ class Scene:
 
     @property
     def is_true(self) -> bool:
-        """Whether the caller takes the floor."""
+        """Whether the scene is a true interruption."""
         return self.part in TRUE_PARTS
 
 
 def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, telephone: bool = False) -> list[Scene]:
-    """The scenes of the benchmark, in an order that groups what one call can play.
+    """Return the scenes of the benchmark, in an order that groups those that one call can play.
 
     Args:
-        data: a collection of recordings with a MANIFEST.tsv.
-        parts: which parts.
-        share: of the clips, chosen by a hash of their names.
-        repeats: how often each is played, each time at another moment.
-        telephone: over an 8 kHz mu-law line.
+        data: folder of a collection of recordings with a MANIFEST.tsv.
+        parts: parts of the benchmark.
+        share: share of the clips, chosen by a hash of their names.
+        repeats: number of times that each clip is played, each time at another time of the answer.
+        telephone: use an 8 kHz mu-law line.
     """
     found: list[Scene] = []
     for row in rows(data):
@@ -100,14 +100,14 @@ def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, tele
                 found += _again(row, part, study)
     if "echo" in parts:
         found += _echoes(share, telephone=telephone)
-    # What counts most comes first; calls of one condition follow on each other, and scenes within them are mixed.
+    # The most important scenes come first; calls of a condition follow each other, with their scenes in random order.
     return sorted(
         found, key=lambda s: (STUDIES.index(s.study), s.condition.name, s.plan, draw(s.clip + s.part, str(s.inject_ms)))
     )
 
 
 def rows(data: Path) -> list[dict[str, str]]:
-    """The manifest."""
+    """Return the rows of the manifest."""
     with (data / "MANIFEST.tsv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
@@ -120,10 +120,10 @@ def _part(kind: str) -> str | None:
 
 
 def _main(row: dict[str, str], part: str, share: float, repeats: int, *, telephone: bool) -> Iterator[Scene]:
-    """Noise is played at the caller's level and 10 dB below it."""
+    """Yield the main scenes of a clip; noise is played at the caller's level and 10 dB below it."""
     share = share * _OF_NOISE if part == "noise" and share < 1 else share
     for level_dbfs in (SPEECH_DBFS, SPEECH_DBFS - 10) if part == "noise" else (SPEECH_DBFS,):
-        # Of few noises, some at one level and others at the other tell more than the same ones at both.
+        # A share of the noises plays different ones at each level, which says more than the same ones at both.
         if draw(row["path"], f"share{level_dbfs}" if part == "noise" else "share") >= share:
             continue
         condition = Condition(level_dbfs=level_dbfs, telephone=telephone)
@@ -139,7 +139,7 @@ def _again(row: dict[str, str], part: str, study: str) -> Iterator[Scene]:
     elif study == "double" and part == "command":
         yield from (_scene(row, part, condition, salt=study, study=study) for condition in DOUBLE_TALK)
     elif study == "telephone" and part != "noise":
-        # At the same moment under each condition: they are compared pair by pair.
+        # The same time in each condition, because they are compared pair by pair.
         yield from (_scene(row, part, condition, salt=study, study=study) for condition in TELEPHONE)
 
 
@@ -163,14 +163,14 @@ def _scene(
 
 
 def _words(label: str) -> str:
-    """What a perfect transcriber would write; where only the meaning is known, some words of the same length."""
+    """Return a perfect transcriber's text; where only the meaning is known, some words of the same length."""
     if label.startswith("["):
         return "I would like something else please"
     return "mm-hmm" if label.startswith("untranscribed") else label
 
 
 def _echoes(share: float, *, telephone: bool) -> Iterator[Scene]:
-    """Half-minutes in which nobody speaks but the assistant, who hears itself: ten minutes of them at the most."""
+    """Yield half-minutes with the assistant's echo alone, ten minutes at most."""
     for number in range(max(1, round(20 * share))):
         delay_ms = (20, 60, 120, 200, 300)[number % 5]
         condition = Condition(echo_db=-20.0, delay_ms=delay_ms, telephone=telephone)
@@ -180,6 +180,6 @@ def _echoes(share: float, *, telephone: bool) -> Iterator[Scene]:
 
 
 def draw(text: str, salt: str) -> float:
-    """A number in [0, 1) that depends on the texts alone."""
+    """Return a number in [0, 1) that depends on the texts alone."""
     digest = hashlib.sha1(f"{text}|{salt}".encode(), usedforsecurity=False).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

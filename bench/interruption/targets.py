@@ -1,4 +1,4 @@
-"""What the server is to reach, and whether it does."""
+"""The targets of the server, and whether it meets them."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -8,13 +8,13 @@ from bargein.wire.base import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One line of the table.
+    """A row of the table.
 
     Attributes:
-        name: what is measured.
-        path: where the figure is in a column's JSON.
-        bound: what it is to reach.
-        at_least: whether it may not be less; otherwise it may not be more.
+        name: quantity that is measured.
+        path: path of the figure in a column's JSON.
+        bound: value to reach.
+        at_least: whether the bound is a lower one; otherwise it is an upper one.
         form: `share`, `ms`, `rate` (a minute) or `count`.
     """
 
@@ -50,30 +50,30 @@ EXTRAS = (
     ("end of turn by default, cut-offs", ("endings", "default_cut_offs"), "share"),
     ("end of turn by default, dead air p50", ("endings", "default_dead_air_ms"), "ms"),
 )
-"""What is told beside the targets."""
+"""Figures in the table without a target."""
 
 
 def figure_at(column: JsonObject, path: tuple[str, ...]) -> JsonObject | None:
-    """A figure of a column as value, low and high; None where it was not measured."""
+    """Return a figure of a column as value, low and high; None if it was not measured."""
     within = column
     for name in path[:-1]:
         within = cast("JsonObject", within.get(name) or {})
     found = within.get(path[-1])
     if found is None:
         return None
-    told = cast("JsonObject", found) if isinstance(found, dict) else {"value": found, "low": None, "high": None}
-    return None if told["value"] is None else told
+    figure = cast("JsonObject", found) if isinstance(found, dict) else {"value": found, "low": None, "high": None}
+    return None if figure["value"] is None else figure
 
 
 def met(target: Target, figure: JsonObject | None) -> bool | None:
-    """Whether the figure reaches the target; None where there is none."""
+    """Return whether the figure meets the target; None without a figure."""
     if figure is None:
         return None
     return figure["value"] >= target.bound if target.at_least else figure["value"] <= target.bound
 
 
 def shown(figure: JsonObject | None, form: str, *, interval: bool = True) -> str:
-    """A figure for people."""
+    """Return a figure as text."""
     if figure is None:
         return "-"
     low, high = figure["low"], figure["high"]
@@ -82,7 +82,7 @@ def shown(figure: JsonObject | None, form: str, *, interval: bool = True) -> str
 
 
 def bound_shown(target: Target) -> str:
-    """The target for people."""
+    """Return the target as text."""
     return ("≥ " if target.at_least else "≤ ") + _number(target.bound, target.form) + {"ms": " ms"}.get(target.form, "")
 
 
@@ -93,7 +93,7 @@ def _number(value: float, form: str) -> str:
 
 
 def table(report: JsonObject) -> list[list[str]]:
-    """Rows of text: what, target, one cell a server, and whether the first one meets it."""
+    """Return rows of text: name, target, a cell for each server, and whether the first server meets the target."""
     columns: JsonObject = report["columns"]
     first = next(iter(columns))
     body = [["", "target", *(f"{name} {column['version']}".strip() for name, column in columns.items()), "met"]]

@@ -1,4 +1,4 @@
-"""Other voice-agent frameworks behind Vapi's WebSocket transport, so that one benchmark can talk over them all.
+"""Other voice-agent frameworks behind Vapi's WebSocket transport, so that one benchmark can measure them all.
 
 `python -m bench.peers install` makes an environment for each, from the pinned list beside its server, in `.peers/`.
 """
@@ -9,14 +9,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent / ".peers"
 PEERS = {"pipecat": "pipecat-ai", "livekit": "livekit-agents"}
-"""The frameworks, and the package whose version counts."""
+"""The frameworks, and the package whose version is reported."""
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of a framework's environment.
+    """Return the interpreter of a framework's environment.
 
     Raises:
-        RuntimeError: there is none yet.
+        RuntimeError: it is not installed.
     """
     python = ROOT / name / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
@@ -25,16 +25,16 @@ def python_of(name: str) -> Path:
 
 
 def script_of(name: str) -> Path:
-    """Its server."""
+    """Return the script of a framework's server."""
     return HERE / f"{name}_server.py"
 
 
 def requirements_of(name: str) -> Path:
-    """Its pinned packages."""
+    """Return the file with a framework's pinned packages."""
     return HERE / f"{name}.txt"
 
 
 def version_of(name: str) -> str:
-    """The version that is pinned."""
+    """Return the pinned version of a framework."""
     lines = requirements_of(name).read_text(encoding="utf-8").splitlines()
     return next(line.partition("==")[2] for line in lines if line.startswith(f"{PEERS[name]}=="))

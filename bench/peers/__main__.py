@@ -9,7 +9,7 @@ from bench.peers import PEERS, ROOT, python_of, requirements_of
 
 
 def install(name: str) -> None:
-    """Make or renew one framework's environment."""
+    """Create or update the environment of a framework."""
     print(f"  {name}: {ROOT.name}/{name}", flush=True)
     venv.EnvBuilder(with_pip=True).create(ROOT / name)
     command = [str(python_of(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -19,7 +19,7 @@ def install(name: str) -> None:
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
-    parser.add_argument("what", choices=["install"])
+    parser.add_argument("action", choices=["install"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PEERS)}; none: all")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in PEERS]

@@ -1,10 +1,11 @@
-"""LiveKit Agents behind the few messages of Vapi's WebSocket transport that the benchmark needs; turn-taking as it is.
+"""LiveKit Agents behind the messages of Vapi's WebSocket transport that the benchmark needs, with its own turn-taking.
 
-Runs in an environment of its own (`python -m bench.peers install`), without bargein:
-`python livekit_server.py SPEECHES`. It prints its URL as one line of JSON and ends with its standard input.
-LiveKit's media server is left out: an `AgentSession` hears the socket and speaks to it, paced in real time as a room
-would pace it, and able to pause as a room's output is. Everything that decides about turns is its default. The model
-answers at once, the voice says a recording whatever the text, and the words of the caller come from the benchmark.
+It runs in an environment of its own (`python -m bench.peers install`), without bargein: `python livekit_server.py
+SPEECHES`. It prints its URL as one line of JSON and ends with its standard input.
+LiveKit's media server is left out: an `AgentSession` reads from the socket and writes to it, paced in real time as a
+LiveKit room would pace it, and it can pause as a room's output can. Everything that decides about turns is LiveKit's
+default. The model answers at once, the voice plays a recording whatever the text, and the caller's words come from the
+benchmark.
 """
 
 import asyncio
@@ -43,33 +44,33 @@ NUMBERS = count()
 
 
 class Model(llm.LLM):
-    """Answers at once, always the same."""
+    """A model that answers at once, always the same."""
 
     def chat(self, *, chat_ctx, tools=None, conn_options=DEFAULT_API_CONNECT_OPTIONS, **_):
-        """See `llm.LLM`."""
+        """Return the stream of an answer."""
         return ModelStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
 
 class ModelStream(llm.LLMStream):
-    """One answer."""
+    """An answer of the model."""
 
     async def _run(self):
         self._event_ch.send_nowait(ChatChunk(id="answer", delta=ChoiceDelta(role="assistant", content=TEXT)))
 
 
 class Voice(tts.TTS):
-    """Says a recording at once, whatever the text."""
+    """A voice that plays a recording at once, whatever the text."""
 
     def __init__(self):
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE_HZ, num_channels=1)
 
     def synthesize(self, text, *, conn_options=DEFAULT_API_CONNECT_OPTIONS):
-        """See `tts.TTS`."""
+        """Return the stream of the recording."""
         return VoiceStream(tts=self, input_text=text, conn_options=conn_options)
 
 
 class VoiceStream(tts.ChunkedStream):
-    """One answer's sound."""
+    """The audio of an answer."""
 
     async def _run(self, emitter):
         emitter.initialize(request_id="speech", sample_rate=RATE_HZ, num_channels=1, mime_type="audio/pcm")
@@ -78,7 +79,7 @@ class VoiceStream(tts.ChunkedStream):
 
 
 class Transcriber(stt.STT):
-    """Says what the benchmark says was heard, when it says so."""
+    """A transcriber that returns the texts of the benchmark, at the times that it sends them."""
 
     def __init__(self):
         super().__init__(capabilities=STTCapabilities(streaming=True, interim_results=False))
@@ -88,30 +89,30 @@ class Transcriber(stt.STT):
         raise NotImplementedError("it streams")
 
     def stream(self, *, language=NOT_GIVEN, conn_options=DEFAULT_API_CONNECT_OPTIONS):
-        """See `stt.STT`."""
+        """Return the stream of a call's transcripts."""
         return TranscriberStream(stt=self, conn_options=conn_options)
 
 
 class TranscriberStream(stt.RecognizeStream):
-    """The words of one call."""
+    """The transcripts of a call."""
 
     async def _run(self):
         async def listen():
             async for _ in self._input_ch:
                 pass
 
-        async def tell():
+        async def send():
             async for text in self._stt.words:
                 said = SpeechData(text=text, language=LanguageCode("en"))
                 self._event_ch.send_nowait(SpeechEvent(type=SpeechEventType.FINAL_TRANSCRIPT, alternatives=[said]))
 
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(tell())
+            sending = tasks.create_task(send())
             await listen()
-            telling.cancel()
+            sending.cancel()
 
 
-class Ear(AudioInput):
+class SocketInput(AudioInput):
     """The caller's samples from the socket."""
 
     def __init__(self):
@@ -119,12 +120,12 @@ class Ear(AudioInput):
         self.frames = utils.aio.Chan()
 
     async def __anext__(self):
-        """The next frame."""
+        """Return the next frame."""
         return await self.frames.__anext__()
 
 
-class Mouth(AudioOutput):
-    """Paces the assistant's samples to the socket in real time, no more than 40 ms ahead; can pause."""
+class SocketOutput(AudioOutput):
+    """Paces the assistant's samples to the socket in real time, at most 40 ms ahead; can pause."""
 
     def __init__(self, socket):
         super().__init__(label="socket", sample_rate=RATE_HZ, capabilities=AudioOutputCapabilities(pause=True))
@@ -135,36 +136,36 @@ class Mouth(AudioOutput):
         self._wake = asyncio.Event()
 
     async def capture_frame(self, frame):
-        """See `AudioOutput`."""
+        """Queue a frame."""
         await super().capture_frame(frame)
         self._queue += bytes(frame.data)
         self._open, self._flushed = True, False
         self._wake.set()
 
     def flush(self):
-        """See `AudioOutput`."""
+        """End a segment of speech."""
         super().flush()
         self._flushed = True
         self._wake.set()
 
     def pause(self):
-        """See `AudioOutput`."""
+        """Pause the playout."""
         super().pause()
         self._paused = True
 
     def resume(self):
-        """See `AudioOutput`."""
+        """Continue the playout."""
         super().resume()
         self._paused = False
         self._wake.set()
 
     def clear_buffer(self):
-        """See `AudioOutput`."""
+        """Drop what is queued."""
         self._queue.clear()
         self._finish(interrupted=True)
 
     async def run(self):
-        """Send what there is to send, until cancelled."""
+        """Send queued samples until cancelled."""
         due_s = time.perf_counter()
         while True:
             if self._paused or not self._queue:
@@ -192,7 +193,7 @@ class Mouth(AudioOutput):
 
 
 async def make_call(request):
-    """As Vapi's: gives the socket's address."""
+    """Answer Vapi's `POST /call` with the socket's address."""
     body = await request.json()
     waits = body["assistant"].get("firstMessageMode") == "assistant-waits-for-user"
     address = f"ws://{request.host}/socket/{'wait' if waits else 'speak'}"
@@ -201,34 +202,34 @@ async def make_call(request):
 
 
 async def talk(request):
-    """One call."""
+    """Run a call."""
     socket = web.WebSocketResponse()
     await socket.prepare(request)
-    ear, mouth, transcriber = Ear(), Mouth(socket), Transcriber()
+    audio_in, audio_out, transcriber = SocketInput(), SocketOutput(socket), Transcriber()
     session = AgentSession(stt=transcriber, llm=Model(), tts=Voice())
-    session.input.audio, session.output.audio = ear, mouth
+    session.input.audio, session.output.audio = audio_in, audio_out
     async with asyncio.TaskGroup() as tasks:
-        pacing = tasks.create_task(mouth.run())
+        pacing = tasks.create_task(audio_out.run())
         await session.start(Agent(instructions="Talk."))
         if request.match_info["mode"] == "speak":
             session.generate_reply()
         try:
-            await _hear(socket, ear, transcriber)
+            await _receive(socket, audio_in, transcriber)
         finally:
             await session.aclose()
             pacing.cancel()
     return socket
 
 
-async def _hear(socket, ear, transcriber):
+async def _receive(socket, audio_in, transcriber):
     async for message in socket:
         if message.type is WSMsgType.BINARY:
-            ear.frames.send_nowait(rtc.AudioFrame(message.data, RATE_HZ, 1, len(message.data) // 2))
+            audio_in.frames.send_nowait(rtc.AudioFrame(message.data, RATE_HZ, 1, len(message.data) // 2))
         elif message.type is WSMsgType.TEXT:
-            told = json.loads(message.data)
-            if told["type"] == "heard":
-                transcriber.words.send_nowait(told["text"])
-            elif told["type"] == "end-call":
+            received = json.loads(message.data)
+            if received["type"] == "heard":
+                transcriber.words.send_nowait(received["text"])
+            elif received["type"] == "end-call":
                 break
     await socket.close()
 

@@ -1,10 +1,10 @@
-"""Pipecat behind the few messages of Vapi's WebSocket transport that the benchmark needs; turn-taking as it is.
+"""Pipecat behind the messages of Vapi's WebSocket transport that the benchmark needs, with its own turn-taking.
 
-Runs in an environment of its own (`python -m bench.peers install`), without bargein:
-`python pipecat_server.py SPEECHES`. It prints its URL as one line of JSON and ends with its standard input.
+It runs in an environment of its own (`python -m bench.peers install`), without bargein: `python pipecat_server.py
+SPEECHES`. It prints its URL as one line of JSON and ends with its standard input.
 Each call gets a pipeline as Pipecat's quickstart builds it: its Silero, its smart-turn, the user aggregator's default
-strategies. The model answers at once, the voice says a recording whatever the text, and the words of the caller come
-from the benchmark, which knows them: so nothing is measured but how Pipecat takes turns.
+strategies. The model answers at once, the voice plays a recording whatever the text, and the caller's words come from
+the benchmark: nothing but Pipecat's turn-taking is measured.
 """
 
 import asyncio
@@ -53,10 +53,10 @@ NUMBERS = count()
 
 
 class Wire(FrameSerializer):
-    """Samples as they are; an interruption as `user-interrupted`; the benchmark's `heard` as a final transcript."""
+    """Sends samples unchanged and an interruption as `user-interrupted`; reads `heard` as a final transcript."""
 
     async def serialize(self, frame):
-        """See `FrameSerializer`."""
+        """Return the message of a frame; None for frames that are not sent."""
         if isinstance(frame, OutputAudioRawFrame):
             return frame.audio
         if isinstance(frame, InterruptionFrame):
@@ -64,7 +64,7 @@ class Wire(FrameSerializer):
         return None
 
     async def deserialize(self, data):
-        """See `FrameSerializer`."""
+        """Return the frame of a message; None for messages that are not used."""
         if isinstance(data, bytes):
             return InputAudioRawFrame(audio=data, sample_rate=RATE_HZ, num_channels=1)
         message = json.loads(data)
@@ -74,10 +74,10 @@ class Wire(FrameSerializer):
 
 
 class Model(FrameProcessor):
-    """Answers at once, always the same."""
+    """A model that answers at once, always the same."""
 
     async def process_frame(self, frame, direction):
-        """See `FrameProcessor`."""
+        """Answer a context; pass other frames on."""
         await super().process_frame(frame, direction)
         if isinstance(frame, LLMContextFrame):
             await self.push_frame(LLMFullResponseStartFrame())
@@ -88,7 +88,7 @@ class Model(FrameProcessor):
 
 
 class Voice(TTSService):
-    """Says a recording at once, whatever the text."""
+    """A voice that plays a recording at once, whatever the text."""
 
     def __init__(self):
         super().__init__(
@@ -99,7 +99,7 @@ class Voice(TTSService):
         )
 
     async def run_tts(self, text, context_id):
-        """See `TTSService`."""
+        """Yield the recording in pieces of 40 ms."""
         speech = SPEECHES[next(NUMBERS) % len(SPEECHES)]
         for at in range(0, len(speech), PIECE_BYTES):
             yield TTSAudioRawFrame(speech[at : at + PIECE_BYTES], RATE_HZ, 1, context_id=context_id)
@@ -110,7 +110,7 @@ app = FastAPI()
 
 @app.post("/call", status_code=201)
 async def make_call(request: Request):
-    """As Vapi's: gives the socket's address."""
+    """Answer Vapi's `POST /call` with the socket's address."""
     body = await request.json()
     audio = body["transport"].get("audioFormat")
     first = body["assistant"].get("firstMessageMode") == "assistant-waits-for-user"
@@ -120,7 +120,7 @@ async def make_call(request: Request):
 
 @app.websocket("/socket/{mode}")
 async def talk(websocket: WebSocket, mode: str):
-    """One call."""
+    """Run a call."""
     await websocket.accept()
     transport = FastAPIWebsocketTransport(
         websocket=websocket,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench.endpointing.corpus import LEAD_MS, last_sound_s, turns
-from bench.endpointing.hearing import Hearing, Kept
+from bench.endpointing.listener import Kept, TurnListener
 from bench.endpointing.scoring import Scores, answered_at, columns, points, with_intervals
 
 from bargein.turns.events import TranscriptReceived, VoiceStarted, VoiceStopped
@@ -57,7 +57,7 @@ def test_a_turn_ends_where_its_energy_falls() -> None:
 @pytest.mark.anyio
 async def test_a_recording_is_heard_as_a_call_hears_it() -> None:
     turn = next(t for t in turns(SPEECH) if t.name == "eot_digits/jackson_0.flac")
-    events = await Hearing(Kept(None)).events(turn)
+    events = await TurnListener(Kept(None)).events(turn)
     started = [e for e in events if isinstance(e, VoiceStarted)]
     assert LEAD_MS - 40 < started[0].onset_ms < LEAD_MS + 400
     finals = [e for e in events if isinstance(e, TranscriptReceived) and e.final]

@@ -29,7 +29,7 @@ from tests.bench.known import KnownServer
 from tests.client.stub import Cut, Script, StubServer
 
 if TYPE_CHECKING:
-    from bench.interruption.hearing import Outcome
+    from bench.interruption.playback import Outcome
 
 CLOCK = LoopClock()
 SCENE = Scene(
@@ -212,7 +212,7 @@ async def test_a_server_that_hangs_up_says_nothing_about_itself(collection: Path
 
 @pytest.mark.anyio
 async def test_a_run_plays_every_scene_once_to_each_server(collection: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.interruption.hearing.LATE_MS", 1_000)  # what is timed here does not matter
+    monkeypatch.setattr("bench.interruption.playback.LATE_MS", 1_000)  # what is timed here does not matter
     quick = [replace(scene, inject_ms=300) for scene in scenes(collection, ("command", "listening"), 1.0, 1)]
     explicit = [replace(scene, study="explicit", plan='{"voiceSeconds":0.2}') for scene in quick if scene.is_true]
     async with KnownServer() as server:

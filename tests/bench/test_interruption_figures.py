@@ -10,7 +10,7 @@ import pytest
 from bench.interruption.conditions import CLEAN, TELEPHONE, Condition
 from bench.interruption.endings import Ending, Point, Turn, cut_offs_at, dead_air_at, points, turns
 from bench.interruption.figures import paired, percentile, share, summary
-from bench.interruption.hearing import Hearing, Outcome, false_stop, hit
+from bench.interruption.playback import Outcome, Playback, false_stop, hit
 from bench.interruption.plots import pictures
 from bench.interruption.publish import main, merged, publish, write
 from bench.interruption.report import as_html, as_text
@@ -25,20 +25,20 @@ SCENE = Scene(
 )  # fmt: skip
 
 
-def heard(*stretches: tuple[float, float], messages_ms: tuple[float, ...] = ()) -> Hearing:
+def heard(*stretches: tuple[float, float], messages_ms: tuple[float, ...] = ()) -> Playback:
     """Speech that was played in these spans, in pieces of 20 ms that came as they were played."""
-    hearing = Hearing(messages_ms=list(messages_ms))
+    playback = Playback(messages_ms=list(messages_ms))
     for begin, end in stretches:
         for at in np.arange(begin, end, 20):
-            hearing.audio(20, float(at), 20)
-    return hearing
+            playback.audio(20, float(at), 20)
+    return playback
 
 
 def test_speech_is_one_stretch_until_a_pause_that_is_heard() -> None:
     assert heard((0, 1000), (1180, 2000), (2200, 3000)).stretches == [(0, 2000), (2200, 3000)]
     late = heard((0, 1000), (1180, 2000))
     assert late.dry == [(1000, 180)]
-    burst = Hearing()
+    burst = Playback()
     assert [burst.audio(20, 0, 20) for _ in range(3)] == [0, 20, 40]
     burst.audio(20, 50, 0)
     assert burst.stretches == [(0, 60)]
@@ -47,14 +47,14 @@ def test_speech_is_one_stretch_until_a_pause_that_is_heard() -> None:
 
 
 def test_who_speaks_now_and_what_sounded_then() -> None:
-    hearing = heard((1000, 2000), (3000, 4000))
-    assert hearing.speaks_since(3500) == 3000
-    assert hearing.speaks_since(4300) is None
-    assert Hearing().speaks_since(0) is None
-    assert hearing.stretch_at(2100) == (1000, 2000)
-    assert hearing.stretch_at(2500) is None
-    assert hearing.stop_after(1500, 2300) == 2000
-    assert hearing.stop_after(1500, 2100) is None, "not yet certain"
+    playback = heard((1000, 2000), (3000, 4000))
+    assert playback.speaks_since(3500) == 3000
+    assert playback.speaks_since(4300) is None
+    assert Playback().speaks_since(0) is None
+    assert playback.stretch_at(2100) == (1000, 2000)
+    assert playback.stretch_at(2500) is None
+    assert playback.stop_after(1500, 2300) == 2000
+    assert playback.stop_after(1500, 2100) is None, "not yet certain"
 
 
 def test_a_stop_is_counted_from_the_onset_to_the_last_sound() -> None:

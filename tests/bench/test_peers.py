@@ -36,7 +36,7 @@ def test_a_peer_that_is_not_installed_is_said_to_be_so(
 def test_a_part_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--data", str(tmp_path), "--parts", "command,nonsense"])
-    assert "no such part: nonsense" in capsys.readouterr().err
+    assert "there is no part: nonsense" in capsys.readouterr().err
 
 
 @pytest.mark.anyio

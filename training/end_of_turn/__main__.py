@@ -9,7 +9,7 @@ from zlib import crc32
 import anyio
 import numpy as np
 import numpy.typing as npt
-from bench.endpointing.hearing import Hearing, Kept, paused
+from bench.endpointing.listener import Kept, TurnListener, paused
 from bench.endpointing.scoring import answered_at
 from bench.speech import HELP, SPEECH
 
@@ -71,7 +71,7 @@ def fold_of(speaker: str) -> int:
 async def heard(data: Path, cache: Path) -> Pauses:
     """Hear every turn as a call does, and take each pause that would be judged."""
     kept = Kept(cache / "words.json")
-    hearing, model = Hearing(kept), MoonshineModel()
+    hearing, model = TurnListener(kept), MoonshineModel()
     assistant = Assistant.model_validate({"firstMessageMode": "assistant-waits-for-user"})
     plan = replace(compile_plan(assistant), max_cutoff_risk=_PATIENT)
     found: dict[tuple[str, int], tuple[Float32Array, int, float, str, int]] = {}

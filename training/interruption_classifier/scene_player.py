@@ -10,7 +10,7 @@ import anyio.lowlevel
 import numpy as np
 import soxr
 from bench.interruption.conditions import FRAME_MS, RATE_HZ
-from bench.interruption.hearing import FALSE_AFTER_MS, HIT_MS, Outcome
+from bench.interruption.playback import FALSE_AFTER_MS, HIT_MS, Outcome
 from bench.interruption.recordings import at_level, read
 from bench.interruption.scenes import Scene
 

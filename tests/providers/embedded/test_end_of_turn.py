@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench.endpointing.corpus import turns
-from bench.endpointing.hearing import Hearing, Kept, paused
+from bench.endpointing.listener import Kept, TurnListener, paused
 
 from bargein.ports import ProviderError, TurnPause
 from bargein.providers.embedded import end_of_turn, smart_turn
@@ -65,7 +65,7 @@ async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPa
 @pytest.mark.anyio
 async def test_the_end_of_a_number_is_likelier_than_a_pause_in_it(model: MoonshineModel) -> None:
     """Check that weights and features fit each other, with a few of the recordings that the weights were fitted to."""
-    judge, hearing = EmbeddedEndOfTurnDetector(model), Hearing(Kept(None))
+    judge, hearing = EmbeddedEndOfTurnDetector(model), TurnListener(Kept(None))
     ends, pauses = [], []
     for turn in [t for t in turns(SPEECH) if t.part == "digits"]:
         events = await hearing.events(turn)

@@ -1,4 +1,4 @@
-"""What a call would be told of a turn: the ears of a call, on a simulated clock."""
+"""The events of a turn as a call's audio input produces them, on a simulated clock."""
 
 import hashlib
 import heapq
@@ -24,11 +24,11 @@ _FRAME_MS = 20
 _SETTLE = 6
 _DECODING_MS = 20.0
 _DECODING_MS_PER_S = 22.0
-"""What the transcriber takes on one thread of the machine that measured: 40 ms for one second, 130 for five."""
+"""Time of the transcriber on one thread of the machine that was measured: 40 ms for 1 s of audio, 130 ms for 5 s."""
 
 
 class SimulatedClock:
-    """Time that goes by when it is told to."""
+    """A clock that advances on request."""
 
     def __init__(self) -> None:
         self.now_ms = 0.0
@@ -36,14 +36,14 @@ class SimulatedClock:
         self._waiting: list[tuple[float, int, anyio.Event]] = []
 
     async def sleep_until(self, at_ms: float) -> None:
-        """Wait for a moment."""
+        """Wait until a time."""
         event = anyio.Event()
         self._count += 1
         heapq.heappush(self._waiting, (at_ms, self._count, event))
         await event.wait()
 
-    async def go_on(self, to_ms: float) -> None:
-        """Let time pass: who waits for a moment before `to_ms` has done what it then does."""
+    async def advance(self, to_ms: float) -> None:
+        """Advance to a time, after everything that waits for an earlier time has run."""
         while self._waiting and self._waiting[0][0] <= to_ms:
             at_ms, _, event = heapq.heappop(self._waiting)
             self.now_ms = max(self.now_ms, at_ms)
@@ -53,13 +53,13 @@ class SimulatedClock:
 
 
 async def settle() -> None:
-    """Let all tasks do what they can do now."""
+    """Let all tasks run until they wait."""
     for _ in range(_SETTLE):
         await anyio.lowlevel.checkpoint()
 
 
 def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPause:
-    """What the judge gets of a pause, as `bargein.call.hearing.pauses` cuts it out."""
+    """Return a pause as `bargein.call.hearing.pauses` cuts it out for the end-of-turn detector."""
     runs, onset_ms = list[Run](), 0
     for event in events:
         if isinstance(event, VoiceStarted):
@@ -75,10 +75,10 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPau
 
 
 class Kept:
-    """What takes long and comes out the same: kept in a file between runs.
+    """Results that take long and are always the same, kept in a file between runs.
 
     Args:
-        path: the file; None keeps nothing.
+        path: file of the results; None keeps nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -88,21 +88,21 @@ class Kept:
             self._values = json.loads(path.read_text(encoding="utf-8"))
 
     def of(self, kind: str, audio: Int16Array, make: Callable[[], str]) -> str:
-        """The value for this audio, made if need be."""
+        """Return the value for this audio; compute it if there is none."""
         key = f"{kind} {hashlib.sha1(audio.tobytes(), usedforsecurity=False).hexdigest()}"
         if key not in self._values:
             self._values[key] = make()
         return self._values[key]
 
     def save(self) -> None:
-        """Write what there is."""
+        """Write the file."""
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(json.dumps(self._values), encoding="utf-8")
 
 
 class _Detecting:
-    """The detector, asked at once."""
+    """A stream of the voice detector that answers at once."""
 
     def __init__(self, detector: SileroDetector, hear: Callable[[float, float], None]) -> None:
         self._session, self._stream_state = detector.load(), StreamState(RATE_HZ)
@@ -123,7 +123,7 @@ class _Detector:
 
 
 class _Decoding:
-    """The transcriber's thread: it does one thing after the other, in simulated time."""
+    """The transcriber's thread: it handles one request after the other, in simulated time."""
 
     def __init__(self, transcriber: MoonshineTranscriber, clock: SimulatedClock, kept: Kept) -> None:
         self._transcriber = transcriber
@@ -137,9 +137,9 @@ class _Decoding:
         try:
             await self._clock.sleep_until(self._free_ms)
         except BaseException:
-            self._free_ms = self._clock.now_ms  # a partial that nobody wants any more
+            self._free_ms = self._clock.now_ms  # a partial that is no longer needed
             raise
-        if partial:  # while somebody speaks: no turn ends by it, and a pause does not wait for it
+        if partial:  # during speech: it ends no turn, and no pause waits for it
             return ""
         return self._kept.of("words", audio, lambda: self._transcriber.transcribe(audio, lambda: False))
 
@@ -153,7 +153,7 @@ class _Transcriber:
 
 
 class _Leg:
-    """A caller whose audio is what the ears want."""
+    """A caller's leg that decodes nothing: its audio has the format of the audio input."""
 
     rate_hz = RATE_HZ
 
@@ -161,11 +161,11 @@ class _Leg:
         return np.frombuffer(data, np.int16)
 
 
-class Hearing:
-    """Hears turns, one after the other, each as the first of a call.
+class TurnListener:
+    """Runs turns through the audio input of a call, each as the first turn of a call.
 
     Args:
-        kept: what earlier runs made of the same audio.
+        kept: results of earlier runs for the same audio.
     """
 
     def __init__(self, kept: Kept) -> None:
@@ -174,13 +174,13 @@ class Hearing:
         self._transcriber = MoonshineTranscriber()
 
     @contextmanager
-    def _ears(self, clock: SimulatedClock, post: Callable[[Event], None]) -> Iterator[AudioInput]:
+    def _audio_input(self, clock: SimulatedClock, post: Callable[[Event], None]) -> Iterator[AudioInput]:
         leg = _Leg()
 
         def nothing(*_: object) -> None: ...
 
-        ears = AudioInput(
-            leg,  # pyright: ignore[reportArgumentType] - it is only heard
+        audio_input = AudioInput(
+            leg,  # pyright: ignore[reportArgumentType] - only its audio is used
             detector=_Detector(self._detector),
             transcriber=_Transcriber(_Decoding(self._transcriber, clock, self._kept)),
             reference=PlayoutReference(leg, nothing),  # pyright: ignore[reportArgumentType]
@@ -191,25 +191,25 @@ class Hearing:
             record=nothing,
         )
         try:
-            yield ears
+            yield audio_input
         finally:
-            ears.close()
+            audio_input.close()
 
     async def events(self, turn: Turn) -> list[Event]:
-        """All that a call is told of the caller."""
+        """Return all events that a call receives about a turn of the caller."""
         clock, events = SimulatedClock(), list[Event]()
         samples = RATE_HZ * _FRAME_MS // 1000
-        with self._ears(clock, events.append) as ears:
+        with self._audio_input(clock, events.append) as audio_input:
             async with anyio.create_task_group() as tasks:
-                for work in self._works(ears):
+                for work in self._works(audio_input):
                     tasks.start_soon(work)
                 await settle()
                 for number in range(turn.sound.size // samples):
-                    await clock.go_on((number + 1) * _FRAME_MS)
-                    ears.receive(turn.sound[number * samples :][:samples].tobytes())
+                    await clock.advance((number + 1) * _FRAME_MS)
+                    audio_input.receive(turn.sound[number * samples :][:samples].tobytes())
                     await settle()
                 tasks.cancel_scope.cancel()
         return events
 
-    def _works(self, ears: AudioInput) -> list[Callable[[], Awaitable[None]]]:
-        return [ears.transcription.run]
+    def _works(self, audio_input: AudioInput) -> list[Callable[[], Awaitable[None]]]:
+        return [audio_input.transcription.run]
