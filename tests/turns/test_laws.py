@@ -172,6 +172,8 @@ class Conversation(RuleBasedStateMachine):
             self.observe(command, before, cause)
             self.tools.observe(command, cause)
             self.hooks.observe(command, before, cause, self.plan, self.state.now_ms)
+        # One step may finish a reply and start the next, so only the last one can be running.
+        assert self.state.reply is None or self.state.reply.turn_id == self.started[-1]
         self.hooks.takes(event, self.state, deaf=self.deaf)
         self.hooks.check_time(self.state, self.plan)
         self.tools.check_time(self.state)
@@ -476,7 +478,6 @@ class Conversation(RuleBasedStateMachine):
                 if text is not None:
                     self.texts[turn] = text
                     self.given.add(turn)
-                assert self.state.reply is None or self.state.reply.turn_id == turn
             case CloseReply():
                 assert turn in self.started
                 assert turn not in self.closed, "law 8: every reply ends exactly once"

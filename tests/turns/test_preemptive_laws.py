@@ -1,7 +1,7 @@
-"""The laws hold, too, where answers are begun before the turn is surely over, and so do those of drafts.
+"""The laws with preemptive replies: the other laws hold with them too, and law 18.
 
-To everybody but the shell a call with drafts is a call in which the model was asked at the very end of the turn, and
-all that it had put out by then came at that moment. So the observers of the other laws are shown exactly that.
+Seen from outside, a call with preemptive replies is one in which the model was asked at the end of the turn and all its
+output so far came at that moment. The observers of the other laws are shown exactly that.
 """
 
 import re
@@ -48,19 +48,19 @@ VERDICTS = st.sampled_from([None, 0.02, 0.4, 0.5, 0.6, 0.8, 0.95, 0.95])
 
 
 def turn_of(value: object) -> str | None:
-    """The reply that a command, a message or an event is about."""
+    """Return the turn id of a command, a message or an event."""
     return getattr(value.message if isinstance(value, Send) else value, "turn_id", None)
 
 
-class Drafting(test_laws.Conversation):
-    """A call whose answers are begun early."""
+class PreemptiveConversation(test_laws.Conversation):
+    """A random call with preemptive replies."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.drafts: dict[str, str] = {}
+        self.preemptive: dict[str, str] = {}
         self.open: str | None = None
         self.kept: set[str] = set()
-        self.thrown: set[str] = set()
+        self.discarded: set[str] = set()
         self.came: dict[str, list[Event]] = {}
         self.in_turn = 0
         self.judging: list[JudgePause] = []
@@ -84,7 +84,7 @@ class Drafting(test_laws.Conversation):
     @rule(gap=test_laws.GAPS, done=VERDICTS, data=st.data())
     @precondition(lambda self: self.judging)
     def pause_is_judged(self, gap: int, done: float | None, data: st.DataObject) -> None:
-        """Mostly the last one, now and then an older one, or one that nobody asked about."""
+        """Judge mostly the last pause, sometimes an older or an unknown one."""
         number = data.draw(st.sampled_from([self.judging[-1].number] * 4 + [1, 0, 99]))
         self.feed(PauseJudged(self.now + gap, number, done))
 
@@ -110,7 +110,7 @@ class Drafting(test_laws.Conversation):
         after: int,
         data: st.DataObject,
     ) -> None:
-        """What drafts are for, in one go: else few conversations come to it. The caller pauses, and may go on."""
+        """Let the caller pause and go on, in one rule: otherwise few conversations have preemptive replies."""
         self.come_to_rest()
         for text in ("Hello there.", *texts):
             self.voice_starts(gap, 0)
@@ -123,7 +123,7 @@ class Drafting(test_laws.Conversation):
             if self.judging:
                 self.feed(PauseJudged(self.now + 10, self.judging[-1].number, done))
             if self.open is not None and data.draw(st.sampled_from([True, True, False])):
-                self.draft_goes_on(0, piece, data)
+                self.preemptive_reply_goes_on(0, piece, data)
             gap = 140
         self.feed(test_laws.Tick(self.now + after))
 
@@ -138,14 +138,14 @@ class Drafting(test_laws.Conversation):
     def caller_pauses_at_the_end(
         self, *, texts: list[str], done: float, piece: str, after: int, hangs_up: bool, data: st.DataObject
     ) -> None:
-        """The same, where a draft is likely to come of it."""
+        """The same, where a preemptive reply is likely."""
         complete = self.plan.judges_pauses  # else a final is waited for
         self.caller_pauses(gap=200, texts=texts, done=done, complete=complete, piece=piece, after=after, data=data)
         if hangs_up:
             self.feed(HangUp(self.now, "customer-ended-call"))
 
     def come_to_rest(self) -> None:
-        """Whatever was going on, let it be over, as far as that takes no more than some seconds."""
+        """Let everything that is going on come to its end, for some seconds at most."""
         if self.voiced:
             self.voice_stops(0, 0)
         for _ in range(12):
@@ -159,13 +159,13 @@ class Drafting(test_laws.Conversation):
 
     @rule(gap=st.sampled_from([0, 20, 200]), text=test_laws.SPOKEN, data=st.data())
     @precondition(lambda self: self.open)
-    def draft_goes_on(self, gap: int, text: str, data: st.DataObject) -> None:
+    def preemptive_reply_goes_on(self, gap: int, text: str, data: st.DataObject) -> None:
         turn = self.open
         at_ms = self.now + gap
         self.tick_until(at_ms)
         self.now = max(self.now, at_ms)
         if turn is None or turn != self.open:
-            return  # it was over meanwhile
+            return  # it has ended meanwhile
         self.feed(ReplyToken(self.now, turn, text))
         tokens = "".join(e.text for e in self.came[turn] if isinstance(e, ReplyToken))
         if data.draw(st.booleans()) and not any(isinstance(e, SpeechRequested) for e in self.came[turn]):
@@ -190,25 +190,25 @@ class Drafting(test_laws.Conversation):
             turn = turn_of(command)
             match command:
                 case StartReply(said=said) if said:
-                    self.draft_begins(command)
+                    self.observe_preemptive(command)
                 case CloseReply(outcome="discarded"):
-                    assert turn == self.open, "what is thrown away is the open draft, and that once"
+                    assert turn == self.open, "only the open preemptive reply is discarded, and once"
                     self.open = None
-                    self.thrown.add(command.turn_id)
+                    self.discarded.add(command.turn_id)
                 case KeepReply():
-                    self.draft_is_kept(command, commands)
+                    self.observe_keep(command, commands)
                     yield StartReply(command.turn_id, None), event
                 case JudgePause():
                     self.judging.append(command)
                 case _:
-                    assert turn is None or turn != self.open, "nothing of a draft before the turn is over"
-                    assert turn not in self.thrown, "nothing of a discarded draft, ever"
+                    assert turn is None or turn != self.open, "law 18: nothing of it before the end of the turn"
+                    assert turn not in self.discarded, "law 18: nothing of a discarded preemptive reply"
                     if isinstance(command, Remember) and command.role == "user":
                         self.in_turn = 0
                     yield command, self.cause(command, event)
 
     def cause(self, command: Command, event: Event) -> Event:
-        """Of what an answer that had been a draft puts out as it begins: the event that had been held back."""
+        """Return the event that was held back until the preemptive reply became the answer."""
         turn = turn_of(command)
         held = self.came.get(turn or "", [])
         if turn not in self.kept:
@@ -227,69 +227,69 @@ class Drafting(test_laws.Conversation):
                 return one
         return event
 
-    def draft_begins(self, command: StartReply) -> None:
-        assert self.open is None, "there is one draft at a time"
-        assert set(self.started) == set(self.closed), "and none beside a reply"
+    def observe_preemptive(self, command: StartReply) -> None:
+        assert self.open is None, "there is one preemptive reply at a time"
+        assert set(self.started) == set(self.closed), "there is none beside a reply"
         assert command.text is None
         assert not command.prompt
         assert command.turn_id not in self.started
-        assert command.turn_id not in self.drafts
+        assert command.turn_id not in self.preemptive
         self.in_turn += 1
-        assert self.in_turn <= preemptive.MAX_IN_TURN, "a turn has two drafts at most"
+        assert self.in_turn <= preemptive.MAX_IN_TURN, "a turn has at most two preemptive replies"
         self.open = command.turn_id
-        self.drafts[command.turn_id] = command.said
+        self.preemptive[command.turn_id] = command.said
         self.came[command.turn_id] = []
 
-    def draft_is_kept(self, command: KeepReply, commands: tuple[Command, ...]) -> None:
-        assert command.turn_id == self.open, "what becomes the answer is the open draft"
+    def observe_keep(self, command: KeepReply, commands: tuple[Command, ...]) -> None:
+        assert command.turn_id == self.open, "only the open preemptive reply becomes the answer"
         said = [c.text for c in commands if isinstance(c, Remember) and c.role == "user"]
-        assert [normalise(text) for text in said] == [normalise(self.drafts[command.turn_id])], (
-            "a draft answers what was said, all of it and no more"
+        assert [normalise(text) for text in said] == [normalise(self.preemptive[command.turn_id])], (
+            "it answers exactly the words that were said"
         )
         assert not any(isinstance(e, ReplyFailed) for e in self.came[command.turn_id])
         put_out = [m.text for c in commands if isinstance(c, Send) and isinstance(m := c.message, ModelOutput)]
         tokens = [e.text for e in self.came[command.turn_id] if isinstance(e, ReplyToken)]
-        assert put_out == tokens or CloseReply in map(type, commands), "all of it comes as the answer begins"
+        assert put_out == tokens or CloseReply in map(type, commands), "its text comes when it becomes the answer"
         self.kept.add(command.turn_id)
         self.open = None
 
     @invariant()
-    def nobody_talks_over_a_draft(self) -> None:
+    def no_preemptive_reply_while_the_caller_speaks(self) -> None:
         if self.state.preemptive is not None:
             assert self.state.preemptive.turn_id == self.open
             assert self.state.reply is None
-            assert not self.state.caller.voiced, "who goes on talking is not answered"
+            assert not self.state.caller.voiced, "a caller who goes on speaking is not answered"
 
     def teardown(self) -> None:
-        if not self.kept and self.thrown and self.open is None:
+        if not self.kept and self.discarded and self.open is None:
             self.check_no_trace()
         super().teardown()
-        assert self.open is None or self.state.phase == "live", "every draft ends"
+        assert self.open is None or self.state.phase == "live", "every preemptive reply ends"
 
     def check_no_trace(self) -> None:
-        """The same call without drafts, from which nothing of them came: not one message differs."""
+        """Check that the same call without preemptive replies has exactly the same messages."""
         state, log = State(call_id=CALL_ID), list[Command]()
         for event in self.events:
             turn: Any = turn_of(event)
-            if turn in self.drafts:
+            if turn in self.preemptive:
                 continue
-            same = event if turn is None else replace(event, turn_id=self.without_drafts(turn))  # type: ignore[call-arg]
+            same = event if turn is None else replace(event, turn_id=self.renumbered(turn))  # type: ignore[call-arg]
             state, commands = step(state, same, replace(self.first_plan, preemptive=False))
             log.extend(commands)
-        mine = [c for c in self.log if turn_of(c) not in self.drafts]
-        told = re.sub(re.escape(CALL_ID[:24]) + "[0-9a-f]{12}", lambda m: self.without_drafts(m[0]), repr(mine))
+        mine = [c for c in self.log if turn_of(c) not in self.preemptive]
+        told = re.sub(re.escape(CALL_ID[:24]) + "[0-9a-f]{12}", lambda m: self.renumbered(m[0]), repr(mine))
         assert told == repr(log)
 
-    def without_drafts(self, turn: str) -> str:
-        """The id that a turn has in a call without drafts: they are numbered as they begin."""
+    def renumbered(self, turn: str) -> str:
+        """Return the id that the turn has in a call without preemptive replies: ids are numbered in order."""
         number = int(turn[24:], 16)
-        return f"{turn[:24]}{number - sum(int(draft[24:], 16) < number for draft in self.drafts):012x}"
+        return f"{turn[:24]}{number - sum(int(other[24:], 16) < number for other in self.preemptive):012x}"
 
 
-Drafting.TestCase.settings = settings(
+PreemptiveConversation.TestCase.settings = settings(
     max_examples=80,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestLawsWhereAnswersAreBegunEarly = Drafting.TestCase
+TestLawsWithPreemptiveReplies = PreemptiveConversation.TestCase

@@ -77,7 +77,7 @@ def _judge(state: State, _plan: Plan) -> Change:
 
 JUDGE_PAUSE = Item(
     "judge pause",
-    "Due when the caller pauses, its words have come, and the plan uses judgements: the end-of-turn detector is asked"
+    "Due when the caller pauses, the words have come, and the plan uses judgements: the end-of-turn detector is asked"
     " how likely the turn is over.",
     _due,
     _judge,
