@@ -1,4 +1,4 @@
-"""The models behind a URL, against a real server on loopback."""
+"""Models over HTTP, against a real server on loopback."""
 
 import json
 from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ def openai(llm: FakeLlm, client: httpx.AsyncClient, **settings: object) -> OpenA
 
 
 def remember_responses(client: httpx.AsyncClient) -> list[httpx.Response]:
-    """Hold on to them: one that is closed only because nobody refers to it any more is not closed at once."""
+    """Keep all responses, so that none is closed by garbage collection alone."""
     responses: list[httpx.Response] = []
 
     async def remember(response: httpx.Response) -> None:
@@ -65,7 +65,7 @@ def remember_responses(client: httpx.AsyncClient) -> list[httpx.Response]:
 
 
 @pytest.mark.parametrize("ending", ["done", "finish", "bare-done"])
-async def test_the_answer_comes_in_its_pieces(client: httpx.AsyncClient, ending: str) -> None:
+async def test_an_answer_is_yielded_in_its_pieces(client: httpx.AsyncClient, ending: str) -> None:
     tokens = ("One ", "two\u2028", " ", "three.")
     async with FakeLlm(LlmScript(tokens=tokens, ending=ending, interval_ms=1)) as llm:  # type: ignore[arg-type]
         assert await said(custom(llm, client)) == list(tokens)
@@ -115,7 +115,7 @@ async def test_without_a_key_there_is_no_authorization_whatever_the_environment_
             assert "authorization" not in (await llm.exchange(number)).headers
 
 
-async def test_openai_names_the_limit_as_each_server_knows_it() -> None:
+async def test_openai_sends_the_token_limit_by_the_name_that_each_server_knows() -> None:
     bodies: list[dict[str, object]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -166,7 +166,9 @@ async def test_a_status_ends_the_call_with_vapis_reason(client: httpx.AsyncClien
         (429, "insufficient_quota", "429-exceeded-quota"),
     ],
 )
-async def test_openais_codes_are_told_apart(client: httpx.AsyncClient, status: int, code: str, reason: str) -> None:
+async def test_openais_error_codes_give_different_reasons(
+    client: httpx.AsyncClient, status: int, code: str, reason: str
+) -> None:
     async with FakeLlm(LlmScript(status=status, error_code=code)) as llm:
         with pytest.raises(ProviderError) as caught:
             await said(openai(llm, client))
@@ -187,7 +189,7 @@ async def test_openais_codes_are_told_apart(client: httpx.AsyncClient, status: i
         LlmScript(tokens=("One ",), tail=b'data: {"choices": [{"delta": {"content": 7}}]}\n\n', ending="hang"),
     ],
 )
-async def test_an_answer_that_goes_wrong_fails_after_what_came(client: httpx.AsyncClient, script: LlmScript) -> None:
+async def test_an_answer_that_breaks_off_fails_after_its_pieces(client: httpx.AsyncClient, script: LlmScript) -> None:
     heard: list[str] = []
     async with FakeLlm(script) as llm:
         with pytest.raises(ProviderError) as caught, anyio.fail_after(5):
@@ -196,7 +198,7 @@ async def test_an_answer_that_goes_wrong_fails_after_what_came(client: httpx.Asy
     assert caught.value.ended_reason == "pipeline-error-custom-llm-llm-failed"
 
 
-async def test_a_chunk_without_choices_is_passed_over(client: httpx.AsyncClient) -> None:
+async def test_a_chunk_without_choices_is_skipped(client: httpx.AsyncClient) -> None:
     async with FakeLlm(LlmScript(tokens=("One",), tail=b'data: {"choices": [], "usage": {}}\n\n')) as llm:
         assert await said(custom(llm, client)) == ["One"]
 
@@ -216,7 +218,7 @@ async def test_a_slow_answer_may_take_longer_in_all_than_the_limit(client: httpx
         assert await said(custom(llm, client, timeout_s=0.3)) == ["a"] * 8
 
 
-async def test_nobody_there_is_a_failure(client: httpx.AsyncClient) -> None:
+async def test_a_server_that_is_not_there_is_a_failure(client: httpx.AsyncClient) -> None:
     async with FakeLlm() as llm:
         model = custom(llm, client)
     with pytest.raises(ProviderError, match="could not be reached"):
@@ -298,7 +300,7 @@ async def test_a_finished_answer_does_not_wait_for_a_server_that_lingers(client:
         ("http://h", "http://h/chat/completions"),
     ],
 )
-def test_where_the_completions_are(given: str, used: str) -> None:
+def test_the_url_of_the_completions(given: str, used: str) -> None:
     assert completions_url(given) == used
 
 

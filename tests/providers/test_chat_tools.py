@@ -68,7 +68,7 @@ async def test_without_tools_none_are_declared(client: httpx.AsyncClient) -> Non
 @pytest.mark.parametrize(
     ("pieces", "calls"),
     [
-        # whole, under one index, told apart by their ids
+        # whole, under one index, distinguished by their ids
         (
             [
                 {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}},
@@ -147,13 +147,15 @@ async def test_servers_that_stream_calls_in_their_own_way(
         ["what"],
     ],
 )
-async def test_calls_beyond_reason_are_an_unreadable_answer(client: httpx.AsyncClient, pieces: list[Any]) -> None:
+async def test_too_many_or_too_long_calls_are_an_unreadable_answer(
+    client: httpx.AsyncClient, pieces: list[Any]
+) -> None:
     async with FakeLlm(LlmScript(tokens=(), tail=deltas(*pieces))) as llm:
         with pytest.raises(ProviderError, match="unreadable"):
             await answer(llm, client)
 
 
-async def test_a_call_that_comes_slowly_is_a_sign_of_life(client: httpx.AsyncClient) -> None:
+async def test_the_pieces_of_a_slow_call_reset_the_time_limit(client: httpx.AsyncClient) -> None:
     async with FakeLlm(LlmScript(tokens=("",), interval_ms=10, repeat=True)) as llm:
         llm.script = LlmScript(tokens=(), ending="hang")
         exchanges: list[ToolCall | str] = []
@@ -172,7 +174,7 @@ async def test_a_call_that_comes_slowly_is_a_sign_of_life(client: httpx.AsyncCli
     assert exchanges == [ToolCall("a", "f", '"""""')]
 
 
-async def test_the_conversation_with_calls_and_results_is_openais(client: httpx.AsyncClient) -> None:
+async def test_calls_and_results_are_sent_as_in_openais_api(client: httpx.AsyncClient) -> None:
     broken = ToolCall("call_2", "time", "{not json")
     messages = (
         *USER,
@@ -196,7 +198,7 @@ async def test_the_conversation_with_calls_and_results_is_openais(client: httpx.
             "tool_calls": [call("call_1", "weather", '{"city": "Berlin"}')],
         },
         {"role": "tool", "content": "Rain.", "tool_call_id": "call_1"},
-        # a server would refuse the conversation for what its model wrote
+        # a server would refuse the conversation for the arguments of its own model
         {"role": "assistant", "content": None, "tool_calls": [call("call_2", "time", "{}")]},
         {"role": "tool", "content": "That was no JSON.", "tool_call_id": "call_2"},
         {"role": "tool", "content": "A message that answers no call."},

@@ -22,7 +22,7 @@ FRAME = 320  # 20 ms
 
 
 class Caller:
-    """What one call heard, and a wait for more of it."""
+    """The transcripts of one call, and a wait for more of them."""
 
     def __init__(self, url: str, **settings: object) -> None:
         config = CustomTranscriberConfig(**{"url": url, **settings})  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ class Caller:
         self._more.set()
         self._more = anyio.Event()
 
-    async def hears(self, count: int) -> Sequence[tuple[str, bool]]:
+    async def transcripts(self, count: int) -> Sequence[tuple[str, bool]]:
         with anyio.fail_after(5):
             while len(self.heard) < count:
                 await self._more.wait()
@@ -62,7 +62,7 @@ async def calling(fake: FakeTranscriber, **settings: object) -> AsyncIterator[Ca
         tasks.cancel_scope.cancel()
 
 
-async def test_the_far_end_hears_both_sides_in_stereo() -> None:
+async def test_the_server_gets_both_sides_in_stereo() -> None:
     rng = np.random.default_rng(1)
     customer, assistant = (rng.integers(-32768, 32768, 16 * 100, dtype=np.int16) for _ in range(2))
     async with FakeTranscriber() as fake, calling(fake, secret="s3", headers={"X-Key": "k"}) as caller:
@@ -81,7 +81,7 @@ async def test_the_far_end_hears_both_sides_in_stereo() -> None:
     assert np.array_equal(connection.samples[:, 1], assistant)
 
 
-async def test_partials_and_finals_of_the_customer_are_heard() -> None:
+async def test_partials_and_finals_of_the_customer_are_reported() -> None:
     script = TranscriberScript(
         timed=(
             TimedReply(20, "wait", "partial"),
@@ -96,7 +96,7 @@ async def test_partials_and_finals_of_the_customer_are_heard() -> None:
         caller.feed(120)
         caller.stream.voice_started(100)
         caller.stream.voice_stopped()
-        heard = await caller.hears(5)
+        heard = await caller.transcripts(5)
     assert heard == [
         ("wait", False),
         ("wait a moment", False),
@@ -120,19 +120,19 @@ async def test_malformed_messages_are_ignored_and_logged_once() -> None:
     )
     with capture_logs() as logs:
         async with FakeTranscriber(TranscriberScript(raw=raw)) as fake, calling(fake) as caller:
-            assert await caller.hears(1) == [("fine", True)]
+            assert await caller.transcripts(1) == [("fine", True)]
     assert len(logs) == 1
     assert "secret" not in str(logs)
 
 
-async def test_a_lost_connection_is_made_once_more_and_nothing_waiting_is_lost() -> None:
+async def test_a_lost_connection_is_made_once_more_and_no_queued_audio_is_lost() -> None:
     script = TranscriberScript(drop_after_ms=100, timed=(TimedReply(200, "still here"),))
     async with FakeTranscriber(script) as fake, calling(fake) as caller:
         caller.feed(100)
         with anyio.fail_after(5):
             await (await fake.connection(0)).closed.wait()
         caller.feed(200)
-        assert await caller.hears(1) == [("still here", True)]
+        assert await caller.transcripts(1) == [("still here", True)]
         assert (await fake.connection(1)).start == (await fake.connection(0)).start
     assert fake.attempts == 2
 
@@ -162,7 +162,7 @@ async def test_a_connection_that_cannot_be_made_again_ends_the_call() -> None:
     assert fake.attempts == 2
 
 
-async def test_a_connection_that_keeps_falling_ends_the_call() -> None:
+async def test_a_connection_that_is_lost_again_and_again_ends_the_call() -> None:
     async with FakeTranscriber(TranscriberScript(drop_after_ms=40, drops=9)) as fake:
         await ends_with(fake, "keeps closing")
     assert fake.attempts == 2
@@ -174,14 +174,14 @@ async def test_a_first_connection_that_is_refused_ends_the_call() -> None:
     assert fake.attempts == 1
 
 
-async def test_nobody_there_ends_the_call() -> None:
+async def test_a_server_that_is_not_there_ends_the_call() -> None:
     async with FakeTranscriber() as fake:
         caller = Caller(fake.url)
     with pytest.raises(ProviderError, match="could not be reached"), anyio.fail_after(5):
         await caller.stream.run()
 
 
-async def test_a_far_end_that_accepts_and_says_nothing_ends_the_call_in_time() -> None:
+async def test_a_server_that_accepts_and_sends_nothing_ends_the_call_in_time() -> None:
     async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0) as deaf:
         caller = Caller(f"ws://127.0.0.1:{port_of(deaf)}/", timeout_s=0.2)
         with pytest.raises(ProviderError, match=r"within 0\.2 s"), anyio.fail_after(5):
@@ -189,14 +189,14 @@ async def test_a_far_end_that_accepts_and_says_nothing_ends_the_call_in_time() -
 
 
 @pytest.mark.timed
-async def test_a_far_end_that_stops_reading_ends_the_call() -> None:
+async def test_a_server_that_stops_reading_ends_the_call() -> None:
     async with FakeTranscriber(TranscriberScript(stall=True)) as fake:
         [took_ms] = await ends_with(fake, "taken no audio", stall_s=0.3, ping_s=0.05)
     assert 300 <= took_ms < 2000
     assert fake.attempts == 1
 
 
-async def test_what_waits_is_bounded_and_the_newest_is_kept() -> None:
+async def test_the_queue_is_bounded_and_the_newest_audio_is_kept() -> None:
     rng = np.random.default_rng(2)
     customer = rng.integers(-32768, 32768, 16 * 1000, dtype=np.int16)
     async with FakeTranscriber() as fake:
@@ -268,7 +268,7 @@ def test_secrets_are_not_shown() -> None:
     assert "sk-" not in repr(CustomTranscriber(config, LoopClock())._target)
 
 
-async def test_the_fake_says_what_it_was_told_when_the_level_rises() -> None:
+async def test_the_fake_sends_its_transcript_when_the_level_rises() -> None:
     script = TranscriberScript(utterances=("Wait a moment please.", "Yes."))
     voice = np.frombuffer(speech(700, 16_000), "<i2")
     async with FakeTranscriber(script) as fake, calling(fake) as caller:
@@ -276,7 +276,7 @@ async def test_the_fake_says_what_it_was_told_when_the_level_rises() -> None:
             caller.feed(500)
             caller.feed(700, voice)
             caller.feed(500)
-        heard = list(await caller.hears(6))
+        heard = list(await caller.transcripts(6))
     assert heard == [
         ("Wait", False),
         ("Wait a", False),

@@ -44,7 +44,7 @@ def pcm(chunks: list[SpeechChunk]) -> bytes:
 
 
 def remember_responses(client: httpx.AsyncClient) -> list[httpx.Response]:
-    """Hold on to them: one that is closed only because nobody refers to it any more is not closed at once."""
+    """Keep all responses, so that none is closed by garbage collection alone."""
     responses: list[httpx.Response] = []
 
     async def remember(response: httpx.Response) -> None:
@@ -79,7 +79,7 @@ async def test_the_request_is_vapis(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("piece_bytes", [None, 1, 3, 639, 641])
 @pytest.mark.parametrize("content_type", [None, "", "audio/pcm", "Audio/L16; rate=16000"])
-async def test_raw_samples_survive_every_cut(
+async def test_raw_samples_may_be_cut_anywhere(
     client: httpx.AsyncClient, piece_bytes: int | None, content_type: str | None
 ) -> None:
     script = VoiceScript(piece_bytes=piece_bytes, content_type=content_type, content=None, stop_after_ms=40)
@@ -108,7 +108,7 @@ async def test_audio_is_played_as_it_arrives(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("body", ["ndjson", "sse"])
-async def test_json_frames_bring_word_timings(client: httpx.AsyncClient, body: str) -> None:
+async def test_json_frames_have_word_timings(client: httpx.AsyncClient, body: str) -> None:
     chunks: list[SpeechChunk] = []
     async with FakeVoice(VoiceScript(body=body)) as fake:  # type: ignore[arg-type]
         await listen(custom(fake, client), chunks)
@@ -204,7 +204,7 @@ async def test_no_audio_for_no_words_is_no_failure(client: httpx.AsyncClient) ->
 
 
 @pytest.mark.parametrize("ending", ["die", "hang"])
-async def test_a_voice_that_dies_in_mid_sentence_fails_after_what_came(client: httpx.AsyncClient, ending: str) -> None:
+async def test_a_voice_that_breaks_off_fails_after_its_audio(client: httpx.AsyncClient, ending: str) -> None:
     chunks: list[SpeechChunk] = []
     async with FakeVoice(VoiceScript(stop_after_ms=200, ending=ending)) as fake:  # type: ignore[arg-type]
         with pytest.raises(ProviderError) as caught, anyio.fail_after(5):
@@ -213,14 +213,14 @@ async def test_a_voice_that_dies_in_mid_sentence_fails_after_what_came(client: h
     assert len(pcm(chunks)) >= len(speech(200, RATE_HZ))
 
 
-async def test_nobody_there_is_a_failure(client: httpx.AsyncClient) -> None:
+async def test_a_server_that_is_not_there_is_a_failure(client: httpx.AsyncClient) -> None:
     async with FakeVoice() as fake:
         voice = custom(fake, client)
     with pytest.raises(ProviderError, match="could not be reached"):
         await listen(voice, [])
 
 
-async def test_only_what_is_wanted_is_read(client: httpx.AsyncClient) -> None:
+async def test_no_audio_is_read_ahead(client: httpx.AsyncClient) -> None:
     script = VoiceScript(extra_ms=20 * 60 * 1000, piece_bytes=64_000)  # 38 MB of audio
     async with FakeVoice(script) as fake:
         async with aclosing(custom(fake, client).speak(TEXT)) as chunks:

@@ -1,4 +1,4 @@
-"""Lines and server-sent events, whatever pieces they come in."""
+"""Lines and server-sent events, however the body is split into chunks."""
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
@@ -42,7 +42,7 @@ async def test_lines_are_those_of_the_whole_body(body: str, places: list[int]) -
 
 
 @pytest.mark.parametrize("body", [b"<!doctype html>\n<p>no</p>", b'{"choices": []}', b"data: 1\n\ngarbage\n"])
-async def test_what_is_no_event_stream_is_an_error(body: bytes) -> None:
+async def test_a_body_that_is_no_event_stream_is_an_error(body: bytes) -> None:
     with pytest.raises(http.StreamError):
         _ = [data async for data in http.sse_data(chunked([body]))]
 
@@ -53,7 +53,7 @@ async def test_a_line_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         _ = [line async for line in http.lines(chunked([b"x" * 600, b"x" * 600]))]
 
 
-def test_deep_nesting_is_unreadable_not_a_crash() -> None:
+def test_deep_nesting_is_a_stream_error() -> None:
     with pytest.raises(http.StreamError):
         http.json_object(b"[" * 200_000)
 
@@ -69,7 +69,7 @@ def test_deep_nesting_is_unreadable_not_a_crash() -> None:
         ("http://127.0.0.1/", {"X-Key": "sécret-κλειδί"}),
     ],
 )
-def test_unusable_addresses_are_the_providers_error_and_tell_no_secret(url: str, headers: dict[str, str]) -> None:
+def test_an_unusable_url_is_a_provider_error_without_a_secret(url: str, headers: dict[str, str]) -> None:
     with pytest.raises(ProviderError) as caught:
         http.endpoint(url, headers, ended_reason="pipeline-error-x")
     assert caught.value.ended_reason == "pipeline-error-x"

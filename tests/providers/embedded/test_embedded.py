@@ -33,7 +33,7 @@ async def test_warming_up_loads_all_and_leaves_the_loop_free():
     embedded.close()
 
 
-def test_the_check_tells_what_works():
+def test_the_check_reports_the_models_that_load():
     embedded = Embedded(LoopClock())
     assert [(c.name.split()[0], c.ok) for c in embedded.check()] == [
         ("voice", True),
@@ -46,7 +46,7 @@ def test_the_check_tells_what_works():
     embedded.close()
 
 
-def test_the_check_tells_what_is_missing(monkeypatch):
+def test_the_check_reports_missing_packages(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
     checks = Embedded(LoopClock()).check()
     assert not any(c.ok for c in checks)

@@ -1,4 +1,4 @@
-"""The judge of pauses on real voices, and smart-turn's front end."""
+"""The end-of-turn detector on real voices, and the features of smart-turn."""
 
 from pathlib import Path
 
@@ -29,13 +29,13 @@ def pause(said: str = "I would like a table.", seconds: float = 2.0) -> TurnPaus
 
 @pytest.mark.anyio
 async def test_a_pause_gets_a_probability(model: MoonshineModel) -> None:
-    judge = EmbeddedEndOfTurnDetector(model)
-    assert 0 < await judge.predict(pause()) < 1
-    assert await judge.predict(pause()) == await judge.predict(pause(seconds=2.0))
+    detector = EmbeddedEndOfTurnDetector(model)
+    assert 0 < await detector.predict(pause()) < 1
+    assert await detector.predict(pause()) == await detector.predict(pause(seconds=2.0))
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 8.0])
-def test_any_length_can_be_judged(model: MoonshineModel, seconds: float) -> None:
+def test_audio_of_any_length_can_be_used(model: MoonshineModel, seconds: float) -> None:
     row = features(model, pause(seconds=seconds))
     assert row.shape == features(model, pause()).shape
     assert np.isfinite(row).all()
@@ -43,7 +43,7 @@ def test_any_length_can_be_judged(model: MoonshineModel, seconds: float) -> None
     assert np.isfinite(features(model, silent)).all()
 
 
-def test_a_pitch_that_falls_is_told_from_one_that_rises() -> None:
+def test_a_falling_and_a_rising_pitch_differ() -> None:
     def heard(from_hz: float, to_hz: float) -> list[float]:
         tone = np.concatenate((np.full(16_000, 150.0), np.linspace(from_hz, to_hz, 6_000)))
         wave = np.sign(np.sin(2 * np.pi * np.cumsum(tone) / 16_000)).astype(np.float32) * 0.1
@@ -56,28 +56,28 @@ def test_a_pitch_that_falls_is_told_from_one_that_rises() -> None:
 
 
 @pytest.mark.anyio
-async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_missing_weights_are_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(end_of_turn, "WEIGHTS", tmp_path / "gone.npz")
     with pytest.raises(ProviderError, match="install bargein again"):
         EmbeddedEndOfTurnDetector(MoonshineModel()).load()
 
 
 @pytest.mark.anyio
-async def test_the_end_of_a_number_is_likelier_than_a_pause_in_it(model: MoonshineModel) -> None:
+async def test_the_end_of_a_number_is_more_probable_than_a_pause_in_it(model: MoonshineModel) -> None:
     """Check that weights and features fit each other, with a few of the recordings that the weights were fitted to."""
-    judge, hearing = EmbeddedEndOfTurnDetector(model), TurnListener(Kept(None))
+    detector, listener = EmbeddedEndOfTurnDetector(model), TurnListener(Kept(None))
     ends, pauses = [], []
     for turn in [t for t in turns(SPEECH) if t.part == "digits"]:
-        events = await hearing.events(turn)
+        events = await listener.events(turn)
         stops = [e.offset_ms for e in events if isinstance(e, VoiceStopped)]
         for offset_ms in stops:
             asked = JudgePause(1, "one two three", offset_ms, 0)
-            (ends if offset_ms == stops[-1] else pauses).append(judge.detect(paused(turn, events, asked)))
+            (ends if offset_ms == stops[-1] else pauses).append(detector.detect(paused(turn, events, asked)))
     assert np.mean(ends) > np.mean(pauses) + 0.3
     assert model.encode(np.zeros(16_000, np.float32)).shape[1] == ENCODER_FEATURES
 
 
-def test_smart_turn_hears_mel_bands() -> None:
+def test_smart_turn_gets_mel_bands() -> None:
     seconds = np.arange(16_000) / 16_000
     low, high = (spectrogram(np.sin(2 * np.pi * hz * seconds).astype(np.float32)) for hz in (300, 3000))
     assert low.shape == high.shape == (80, 800)
@@ -92,7 +92,7 @@ def test_smart_turn_hears_mel_bands() -> None:
 
 
 @pytest.mark.anyio
-async def test_smart_turn_says_what_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_smart_turn_returns_the_probability_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model itself is an extra of the package, too heavy for every test run."""
 
     class Model:
@@ -108,7 +108,7 @@ async def test_smart_turn_says_what_the_model_says(monkeypatch: pytest.MonkeyPat
     assert await SmartTurnDetector().predict(pause()) == 0.25
 
 
-def test_smart_turn_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_smart_turn_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ProviderError, match=r"pipecat-ai==1\.14\.0"):
         SmartTurnDetector().load()

@@ -1,4 +1,4 @@
-"""The floor judge on real voices: recordings of people, where there are any, and its own failings."""
+"""The interruption classifier on recordings of people, and its errors."""
 
 from pathlib import Path
 
@@ -19,46 +19,50 @@ from tests.speech import SPEECH, manifest
 
 
 @pytest.mark.anyio
-async def test_a_voice_gets_a_verdict_and_our_own_is_known_again() -> None:
-    judge = EmbeddedInterruptionClassifier(MoonshineModel())
+async def test_a_voice_gets_a_score_and_the_assistants_echo_is_recognised() -> None:
+    classifier = EmbeddedInterruptionClassifier(MoonshineModel())
     numbers = np.random.default_rng(1)
     noise = (numbers.normal(0, 1, 16_000) * 3000).astype(np.int16)
     size = (LEAD_MS + 352) * 16
     heard = OverlappingSpeech(
         onset_ms=0, age_ms=352, caller=noise[:size], assistant=np.zeros(16_000, np.int16), voice=(0.6,) * 11
     )
-    verdict = await judge.classify(heard)
-    assert 0 <= verdict.interruption <= 1
-    assert verdict.echo == 0
+    score = await classifier.classify(heard)
+    assert 0 <= score.interruption <= 1
+    assert score.echo == 0
     own = OverlappingSpeech(
         onset_ms=0, age_ms=352, caller=noise[2000 : 2000 + size] // 4, assistant=noise[:15_000], voice=(0.6,) * 11
     )
-    assert (await judge.classify(own)).echo > 0.5
+    assert (await classifier.classify(own)).echo > 0.5
 
 
-def test_it_hears_as_much_from_before_a_voice_as_it_is_given() -> None:
+def test_it_gets_as_much_audio_from_before_the_onset_as_it_uses() -> None:
     assert interruption_classifier.QUIET_MS + interruption_classifier.LEAD_MS == LEAD_MS
 
 
 @pytest.mark.anyio
-async def test_a_voice_at_the_very_beginning_of_a_call_or_in_perfect_silence_is_judged() -> None:
+async def test_a_voice_at_the_beginning_of_a_call_or_in_digital_silence_gets_a_score() -> None:
     age_ms = 160
     silence = np.zeros((LEAD_MS + age_ms) * 16, dtype=np.int16)
     heard = OverlappingSpeech(onset_ms=0, age_ms=age_ms, caller=silence, assistant=silence, voice=(0.6,) * 5)
-    verdict = await EmbeddedInterruptionClassifier(MoonshineModel()).classify(heard)
-    assert 0 <= verdict.interruption <= 1
+    score = await EmbeddedInterruptionClassifier(MoonshineModel()).classify(heard)
+    assert 0 <= score.interruption <= 1
 
 
 @pytest.mark.anyio
-async def test_weights_that_are_gone_are_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_missing_weights_are_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(interruption_classifier, "WEIGHTS", tmp_path / "gone.npz")
     with pytest.raises(ProviderError, match="install bargein again"):
         EmbeddedInterruptionClassifier(MoonshineModel()).load()
 
 
-def test_commands_take_the_floor_and_backchannels_and_noise_do_not() -> None:
-    judge, model, silero = EmbeddedInterruptionClassifier(MoonshineModel()), MoonshineModel(), SileroDetector().load()
-    network = judge.load()
+def test_commands_are_interruptions_and_backchannels_and_noise_are_not() -> None:
+    classifier, model, silero = (
+        EmbeddedInterruptionClassifier(MoonshineModel()),
+        MoonshineModel(),
+        SileroDetector().load(),
+    )
+    network = classifier.load()
     circumstances = Circumstances(SPEECH, seed=11)
 
     def stopped(kind: str) -> float:

@@ -89,7 +89,7 @@ def test_stop_words_within_a_sentence_are_no_stop(said):
     assert ask(said) not in script.STOPPED
 
 
-def test_yes_no_and_listening_sounds_are_answered_briefly():
+def test_yes_no_and_backchannels_are_answered_briefly():
     assert ask("Yes, please.") in script.YES
     assert ask("I'm fine", script.GLAD, "Yes, please.") == STORY
     assert ask("No.") in script.NO
@@ -105,7 +105,7 @@ def test_the_unknown_is_repeated_with_a_suggestion():
     assert len({ask(*(["a pizza", "I see"] * k), "a pizza").split("beyond me. ")[1] for k in range(5)}) == 5
 
 
-def test_it_is_honest_about_being_a_script():
+def test_it_says_that_it_is_a_script():
     for text in (script.GREETING, script.SELF):
         assert "demo" in text
         assert "a script and not a language model" in text
@@ -122,7 +122,7 @@ def cut(text, share):
     return text[: int(len(text) * share)].rsplit(" ", 1)[0]
 
 
-def test_it_knows_where_it_was_cut_off():
+def test_it_knows_where_it_was_interrupted():
     heard = cut(STORY, 0.3)
     reply = ask("Tell me a story", heard, "What did you just say?")
     assert reply.startswith("You cut me off. The last you heard of me was: ")
@@ -130,7 +130,7 @@ def test_it_knows_where_it_was_cut_off():
 
 
 @pytest.mark.parametrize("share", [0.1, 0.35, 0.8, 0.99])
-def test_go_on_resumes_at_the_sentence_that_was_cut(share):
+def test_go_on_resumes_at_the_interrupted_sentence(share):
     heard = cut(STORY, share)
     reply = ask("Tell me a story", heard, "Go on.")
     rest = reply.removeprefix("Where was I? ")
@@ -141,7 +141,7 @@ def test_go_on_resumes_at_the_sentence_that_was_cut(share):
     assert not any(mark + " " in STORY[begin : len(heard)] for mark in ".!?")
 
 
-def test_going_on_again_after_another_cut_and_after_a_stop():
+def test_going_on_again_after_another_interruption_and_after_a_stop():
     first = cut(STORY, 0.2)
     stopped = ["Tell me a story", first, "Stop.", script.STOPPED[0], "Go on, please."]
     resumed = ask(*stopped)

@@ -29,14 +29,14 @@ def test_short_audio_has_no_words_and_loads_nothing():
     assert model._parts is None
 
 
-def test_more_than_nine_seconds_and_abandoned_work_are_survived():
+def test_more_than_nine_seconds_and_abandoned_work_cause_no_error():
     model = MoonshineModel()
     noise = np.random.default_rng(1).normal(0, 0.05, 16000 * 12).astype(np.float32)
     assert model.transcribe(noise).log_probability <= 0
     assert model.transcribe(noise, lambda: True).text == ""
 
 
-def test_what_the_decoder_says_over_and_over_is_said_once(monkeypatch):
+def test_a_loop_of_the_decoder_is_kept_once(monkeypatch):
     """A stand-in for the decoder that never ends: the loop is left after the third round, and cut to one."""
     model = MoonshineModel()
     parts = model._loaded()

@@ -19,13 +19,13 @@ def test_sound_is_measured_near_its_loudest():
 
 
 @pytest.mark.parametrize("audio", [np.zeros(0, np.int16), np.zeros(8000, np.int16), np.full(8000, 5, np.int16)])
-def test_silence_holds_no_sound(audio):
+def test_silence_contains_no_sound(audio):
     assert measure(audio).sound_ms == 0
     assert not may_contain_words(measure(audio))
 
 
 @pytest.mark.parametrize(("sound", "worth"), [(Sound(100, -20), False), (Sound(400, -60), False), (SHORT, True)])
-def test_what_is_too_short_or_faint_holds_no_word(sound, worth):
+def test_a_sound_that_is_too_short_or_faint_contains_no_word(sound, worth):
     assert may_contain_words(sound) is worth
 
 
@@ -55,5 +55,5 @@ def test_what_is_too_short_or_faint_holds_no_word(sound, worth):
         ("Café, s'il vous plaît — 5 €", -0.3, LONG, "Café, s'il vous plaît — 5 €"),
     ],
 )
-def test_beliefs(text, log_probability, sound, believed):
+def test_transcripts_are_filtered_by_plausibility(text, log_probability, sound, believed):
     assert filter_transcript(text, log_probability, sound) == believed

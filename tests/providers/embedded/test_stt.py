@@ -61,14 +61,14 @@ def errors(reference, hypothesis):
 
 
 class Call:
-    """Feeds a stream frame by frame and keeps what it hears."""
+    """Feeds a stream frame by frame and keeps its transcripts."""
 
     def __init__(self, transcriber):
         self.heard = []
         self.wholes = []
-        self.stream = transcriber.open(self.hear)
+        self.stream = transcriber.open(self.on_transcript)
 
-    def hear(self, text, final, *, whole=False):
+    def on_transcript(self, text, final, *, whole=False):
         self.heard.append((text, final))
         if whole:
             self.wholes.append(text)
@@ -120,14 +120,14 @@ async def as_in_a_call(transcriber, detector, pcm, hang_ms=256):
     return call.finals
 
 
-async def test_it_writes_down_what_the_embedded_voice_says(transcriber, voice):
+async def test_it_transcribes_the_embedded_voice(transcriber, voice):
     text = "I would like to book a table for two people tonight, please. Is there one by the window?"
     pcm, _ = await say(voice, text)
     assert errors(words(text), words(await transcribe(transcriber, pcm))) <= 1
 
 
-async def test_audio_up_to_a_words_time_holds_just_the_words_up_to_it(transcriber, voice):
-    """The heard prefix, checked by somebody who was not told: the transcriber hears the audio up to each word's end."""
+async def test_audio_up_to_a_words_time_contains_the_words_up_to_it(transcriber, voice):
+    """The word times of the voice, checked with the transcriber: it gets the audio up to each word's end."""
     text = "The lamp was small and yellow, but every ship on the dark water steered home by its light."
     pcm, timings = await say(voice, text)
     off = []
@@ -172,7 +172,7 @@ async def test_every_stop_gets_its_final_in_order(transcriber, voice):
         call.feed(np.zeros(4800, np.int16))
         call.feed(pcm)
         call.stream.voice_started(len(pcm) // 16)
-        call.stream.voice_started(10)  # told twice: once is enough
+        call.stream.voice_started(10)  # a second report has no effect
         call.stream.voice_stopped()
     call.stream.voice_stopped()  # without a start
     async with anyio.create_task_group() as tasks:
@@ -200,7 +200,7 @@ async def test_a_final_does_not_wait_for_the_partials_of_others(transcriber, voi
     assert [name for name in order if name != "final"] == [f"partial {k}" for k in range(6)]
 
 
-async def test_what_nobody_waits_for_is_not_worked_on(transcriber, voice):
+async def test_abandoned_jobs_are_not_run(transcriber, voice):
     pcm, _ = await say(voice, "Please wait.")
     worked = []
     gate = threading.Event()
@@ -269,17 +269,17 @@ async def test_the_next_utterance_does_not_begin_in_the_last(transcriber):
     ],
     ids=["silence", "hiss", "click", "nothing"],
 )
-async def test_no_words_are_heard_where_there_are_none(transcriber, pcm):
+async def test_sounds_without_words_give_no_words(transcriber, pcm):
     assert await transcribe(transcriber, pcm) == ""
 
 
-async def test_a_missing_package_says_how_to_mend_it(monkeypatch):
+async def test_a_missing_package_says_how_to_fix_it(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ProviderError, match=r"moonshine-voice==0\.0\.73"):
         MoonshineTranscriber().open(lambda text, final: None)
 
 
-async def test_a_failing_model_ends_the_call_and_spares_the_others(voice, monkeypatch):
+async def test_a_failing_model_ends_one_call_and_no_other(voice, monkeypatch):
     transcriber = MoonshineTranscriber()
     await transcriber.warm_up()
     pcm, _ = await say(voice, "Hello there, how are you?")
@@ -301,7 +301,7 @@ async def test_a_failing_model_ends_the_call_and_spares_the_others(voice, monkey
     transcriber.close()
 
 
-async def test_closing_fails_what_waits():
+async def test_closing_fails_queued_jobs():
     transcriber = MoonshineTranscriber()
     begun, gate = threading.Event(), threading.Event()
 
@@ -328,7 +328,7 @@ async def test_closing_fails_what_waits():
     assert failures == ["the embedded transcriber failed: it was shut down"]
 
 
-async def test_people_ordering_coffee_are_understood(transcriber, detector, clips):
+async def test_coffee_orders_are_transcribed(transcriber, detector, clips):
     """Of what each order names (its slots; no verbatim text exists), most words are in the transcript."""
     orders = [c for c in clips if "orderDrink" in c.text]
     found = wanted = 0
@@ -341,7 +341,7 @@ async def test_people_ordering_coffee_are_understood(transcriber, detector, clip
     assert found / wanted > 0.8
 
 
-async def test_commands_of_one_word_are_understood(transcriber, detector, clips):
+async def test_commands_of_one_word_are_transcribed(transcriber, detector, clips):
     said = [c for c in clips if c.kind in {"interrupt.word", "backchannel.word"}]
     wrong = total = 0
     for clip in said:
@@ -352,14 +352,14 @@ async def test_commands_of_one_word_are_understood(transcriber, detector, clips)
     assert wrong <= 1  # measured: none
 
 
-async def test_coughs_and_dogs_say_little(transcriber, detector, clips):
+async def test_coughs_and_dogs_give_few_words(transcriber, detector, clips):
     noises = [c for c in clips if c.kind.startswith("noise.") and c.kind != "noise.other_voices"]
     heard = [await as_in_a_call(transcriber, detector, c.pcm(16000)) for c in noises]
     assert len(noises) >= 9
     assert sum(any(finals) for finals in heard) / len(noises) < 0.25
 
 
-async def test_in_a_pause_all_the_words_are_told_at_once_and_are_the_final_if_nothing_follows(transcriber, voice):
+async def test_in_a_pause_all_words_are_reported_and_are_the_final_if_nothing_follows(transcriber, voice):
     pcm, _ = await say(voice, "I would like to book a table for two people.")
     call = Call(transcriber)
     asked = []
@@ -375,7 +375,7 @@ async def test_in_a_pause_all_the_words_are_told_at_once_and_are_the_final_if_no
         call.feed(pcm)
         call.stream.voice_started(len(pcm) // 16)
         call.stream.voice_paused()
-        call.stream.voice_paused()  # told twice: once is enough
+        call.stream.voice_paused()  # a second report has no effect
         await until(lambda: bool(call.wholes))
         call.feed(np.zeros(3200, np.int16))
         before = len(asked)
@@ -387,7 +387,7 @@ async def test_in_a_pause_all_the_words_are_told_at_once_and_are_the_final_if_no
     assert len(asked) == before, "what has been made out is not made out again"
 
 
-async def test_a_caller_who_goes_on_after_a_pause_is_heard_as_one(transcriber, voice):
+async def test_speech_that_continues_after_a_pause_is_one_utterance(transcriber, voice):
     first, _ = await say(voice, "I would like to book a table")
     second, _ = await say(voice, "for two people tonight.")
     call = Call(transcriber)
@@ -403,7 +403,7 @@ async def test_a_caller_who_goes_on_after_a_pause_is_heard_as_one(transcriber, v
         call.stream.voice_stopped()
         await until(lambda: bool(call.finals))
         tasks.cancel_scope.cancel()
-    assert not call.wholes, "what was asked before the caller went on is not told any more"
+    assert not call.wholes, "words decoded before the caller went on are not reported"
     assert words(call.finals[0])[-1] == "tonight"
 
 

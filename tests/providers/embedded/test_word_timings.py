@@ -40,7 +40,7 @@ def test_a_differing_stretch_is_shared_by_length():
     assert words[3][1] == 400
 
 
-def test_what_is_not_said_clings_to_the_word_before():
+def test_unspoken_characters_belong_to_the_word_before():
     assert [w.char_end for w in align("well — you 😀 know …", reading("well you know"), 1000)] == [6, 12, 19]
 
 
@@ -63,7 +63,7 @@ def test_blank_text_has_no_words(text):
     assert align(text, [], 100) == ()
 
 
-def test_text_that_cannot_be_said_is_done_with_at_the_end():
+def test_text_that_cannot_be_spoken_is_covered_at_the_end():
     assert align(" … 😀 ", [], 250.9) == (SpokenWord(4, 0, 250),)
 
 
