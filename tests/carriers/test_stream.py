@@ -114,10 +114,10 @@ class Peer:
 class Stage:
     def __init__(self) -> None:
         self.peer, self.carrier = Peer(), PlainCarrier()
-        self.odd: list[str] = []
+        self.on_bad_input: list[str] = []
         carrier: Any = self.carrier
         control = CallControl(carrier, PhoneLine({}), "CA1", Addresses("https://x/voice", "https://x/status"))
-        self.leg = StreamLeg(self.peer, PlainCodec(), control, odd=self.odd.append, most_frames=20)
+        self.leg = StreamLeg(self.peer, PlainCodec(), control, on_bad_input=self.on_bad_input.append, most_frames=20)
 
     async def until(self, true: Any) -> None:
         with anyio.fail_after(2):
@@ -188,7 +188,7 @@ async def test_frames_are_told_from_what_makes_no_sense() -> None:
             await stage.leg.begin()
             got = [event async for event in stage.leg.events()]
         assert got == [Started("CA1"), Heard(b"\xff"), MarkReached("1-2"), KeyPressed("5"), Stopped()]
-        assert stage.odd == ["before-start", "frame", "frame", "other-call", "started-twice", "frame"]
+        assert stage.on_bad_input == ["before-start", "frame", "frame", "other-call", "started-twice", "frame"]
         assert await stage.leg.ended_reason() == HUNG_UP
 
 

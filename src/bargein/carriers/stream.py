@@ -34,7 +34,7 @@ LOST = "phone-call-provider-closed-websocket"
 
 _HANG_UP_S = 5.0
 _CLOSE_S = 2.0
-_PRESS_S = 30.0
+_DTMF_S = 30.0
 # Three seconds of audio: it goes out little ahead of its time, so that so much waiting means a peer that has stalled.
 _MOST_FRAMES = 150
 
@@ -95,7 +95,7 @@ class StreamLeg(MediaLeg):
         socket: where to.
         codec: its wire.
         control: steers the call.
-        odd: is told, by a short word, of what makes no sense and is passed over.
+        on_bad_input: is told, by a short word, of what makes no sense and is passed over.
         most_frames: so many frames may wait to be sent; a peer for which more do has stalled, and is let go.
     """
 
@@ -108,7 +108,7 @@ class StreamLeg(MediaLeg):
         codec: Codec,
         control: CallControl,
         *,
-        odd: Callable[[str], None],
+        on_bad_input: Callable[[str], None],
         most_frames: int = _MOST_FRAMES,
     ) -> None:
         self.rate_hz = codec.rate_hz
@@ -118,15 +118,15 @@ class StreamLeg(MediaLeg):
         self._socket = socket
         self._codec = codec
         self._control = control
-        self._odd = odd
+        self._on_bad_input = on_bad_input
         self._most_frames = most_frames
         self._urgent: deque[str | bytes] = deque()
         self._frames: deque[str | bytes] = deque()
-        self._keys, self._to_press = anyio.create_memory_object_stream[str](100)
+        self._queued_keys, self._keys_to_send = anyio.create_memory_object_stream[str](100)
         self._work = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
         self._scope = anyio.CancelScope()
         self._hanging_up = False
-        self._given_away = False
+        self._transferred = False
         self._transferring: anyio.Event | None = None
         self._early: deque[MediaEvent] = deque()
         self._stopped = False
@@ -149,11 +149,11 @@ class StreamLeg(MediaLeg):
 
     @override
     def send_audio(self, frame: bytes) -> None:
-        self._put(self._codec.audio(frame))
+        self._queue(self._codec.audio(frame))
 
     @override
     def mark(self, name: str) -> None:
-        self._put(self._codec.mark(name))
+        self._queue(self._codec.mark(name))
 
     @override
     def send_text(self, text: str) -> None:
@@ -177,7 +177,7 @@ class StreamLeg(MediaLeg):
         if not self._control.carrier.can_send_dtmf:
             raise CarrierError(f"a call over {self._control.carrier.provider} cannot press keys.")
         try:
-            self._keys.send_nowait(keys)
+            self._queued_keys.send_nowait(keys)
         except anyio.WouldBlock:
             raise CarrierError("too many keys wait to be pressed.") from None
 
@@ -186,7 +186,7 @@ class StreamLeg(MediaLeg):
         self._transferring = anyio.Event()
         try:
             await self._control.transfer(destination)
-            self._given_away = True
+            self._transferred = True
         finally:
             self._transferring.set()
 
@@ -218,7 +218,7 @@ class StreamLeg(MediaLeg):
     async def ended_reason(self) -> str:
         if self._transferring is not None:
             await self._transferring.wait()
-        if self._given_away:
+        if self._transferred:
             return FORWARDED
         return HUNG_UP if self._stopped else LOST
 
@@ -227,14 +227,14 @@ class StreamLeg(MediaLeg):
         """A single send has no time limit: a peer that stalls shows by what waits for it."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._press)
+                tasks.start_soon(self._send_keys)
                 with self._scope, suppress(OSError):
                     while await self._send_next():
                         pass
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await self._leave()
+                await self._end()
             self._done.set()
 
     async def _next(self) -> list[MediaEvent] | None:
@@ -245,24 +245,24 @@ class StreamLeg(MediaLeg):
         try:
             found = self._codec.read(frame)
         except FrameError as error:
-            self._odd("frame")
+            self._on_bad_input("frame")
             _log.debug("a carrier's frame was passed over", reason=str(error))
             return []
-        return [event for event in found if self._fits(event)]
+        return [event for event in found if self._is_expected(event)]
 
-    def _fits(self, event: MediaEvent) -> bool:
+    def _is_expected(self, event: MediaEvent) -> bool:
         match event:
             case Started(carrier_call_id):
                 if carrier_call_id not in (None, self._control.carrier_call_id):
-                    self._odd("other-call")
+                    self._on_bad_input("other-call")
                     return False
                 if self._begun:
-                    self._odd("started-twice")
+                    self._on_bad_input("started-twice")
                     return False
                 self._begun = True
                 return True
             case Heard() if not self._begun:
-                self._odd("before-start")
+                self._on_bad_input("before-start")
                 return False
             case Stopped():
                 self._stopped = True
@@ -270,7 +270,7 @@ class StreamLeg(MediaLeg):
             case _:
                 return True
 
-    def _put(self, frame: str | bytes) -> None:
+    def _queue(self, frame: str | bytes) -> None:
         self._frames.append(frame)
         self._work.set()
         if len(self._frames) > self._most_frames:
@@ -307,19 +307,19 @@ class StreamLeg(MediaLeg):
         else:
             await self._socket.send_bytes(frame)
 
-    async def _press(self) -> None:
-        async for keys in self._to_press:
+    async def _send_keys(self) -> None:
+        async for keys in self._keys_to_send:
             try:
-                with anyio.fail_after(_PRESS_S):
+                with anyio.fail_after(_DTMF_S):
                     await self._control.send_dtmf(keys)
             except (CarrierError, TimeoutError) as error:
                 _log.warning("keys could not be pressed", reason=str(error) or "it took too long")
 
-    async def _leave(self) -> None:
+    async def _end(self) -> None:
         """End the call at its carrier, unless somebody else has it by now, and close the socket."""
-        self._keys.close()
-        self._to_press.close()
-        if not self._given_away:
+        self._queued_keys.close()
+        self._keys_to_send.close()
+        if not self._transferred:
             try:
                 with anyio.fail_after(_HANG_UP_S):
                     await self._control.hang_up()

@@ -152,17 +152,19 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def switchboard(proof: str | None = None, port: int | None = None, **settings: Any) -> AsyncIterator[Switchboard]:
+async def switchboard(
+    secret: str | None = None, port: int | None = None, **settings: Any
+) -> AsyncIterator[Switchboard]:
     port = port or free_port()
     given: dict[str, Any] = {
         "listen": f"127.0.0.1:{port}",
         "interface": "127.0.0.1",
-        "direct": proof is None,
+        "direct": secret is None,
         "headers": ("X-Colour",),
         **settings,
     }
     host = RecordingHost()
-    gateway = SipGateway(SipSettings(**given), LoopClock(), proof)
+    gateway = SipGateway(SipSettings(**given), LoopClock(), secret)
     carrier = SipCarrier(gateway)
 
     async def problem() -> str | None:

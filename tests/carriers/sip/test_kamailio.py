@@ -40,7 +40,7 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
     agent = free_port()
     edge = Edge(address="127.0.0.1", port=free_port(), agent=f"127.0.0.1:{agent}", folder=str(tmp_path))
     async with (
-        switchboard(proof=PROOF, port=agent) as board,
+        switchboard(secret=PROOF, port=agent) as board,
         kamailio(tmp_path, edge, numbers(), PROOF) as at,
         Phone.open(host=GATEWAY) as gateway,
         Phone.open("ann", host=STRANGER) as stranger,
@@ -87,7 +87,7 @@ async def test_calls_go_out_through_it(tmp_path: Path) -> None:
     agent, port = free_port(), free_port()
     edge = Edge(address="127.0.0.1", port=port, agent=f"127.0.0.1:{agent}", folder=str(tmp_path))
     async with (
-        switchboard(proof=PROOF, port=agent, proxy=f"127.0.0.1:{port}") as board,
+        switchboard(secret=PROOF, port=agent, proxy=f"127.0.0.1:{port}") as board,
         kamailio(tmp_path, edge, numbers(), PROOF),
         Phone.open(host=GATEWAY) as gateway,
     ):
@@ -110,7 +110,7 @@ async def test_a_flood_is_not_heard_while_gateways_are(tmp_path: Path) -> None:
     agent = free_port()
     edge = Edge(address="127.0.0.1", port=free_port(), agent=f"127.0.0.1:{agent}", folder=str(tmp_path))
     async with (
-        switchboard(proof=PROOF, port=agent) as board,
+        switchboard(secret=PROOF, port=agent) as board,
         kamailio(tmp_path, edge, numbers(), PROOF) as at,
         Phone.open(host=GATEWAY) as gateway,
         Phone.open("flood", host=STRANGER) as stranger,
@@ -143,11 +143,11 @@ def test_what_comes_from_the_api_is_never_configuration() -> None:
         },
         "byo-phone-number": {"n1": byo({"gateways": [{"ip": f"1.2.3.4{evil}"}, {"ip": "203.0.113.7"}]})},
     }
-    text, odd = configuration_of(Edge(address="203.0.113.5", public_address="198.51.100.1"), lines, PROOF)
+    text, skipped = configuration_of(Edge(address="203.0.113.5", public_address="198.51.100.1"), lines, PROOF)
     assert evil not in text
     assert "src_ip == 203.0.113.7/32)" in text
     assert '"fine"' in text
-    assert [line.partition(":")[0] for line in odd] == ["phone number a", "phone number b"]
+    assert [line.partition(":")[0] for line in skipped] == ["phone number a", "phone number b"]
     for edge in (Edge(address="127.0.0.1", folder='"'), Edge(address="127.0.0.1", agent="x:1")):
         with pytest.raises(ConfigError):
             configuration_of(edge, {}, PROOF)

@@ -140,7 +140,7 @@ async def test_codecs_encryption_and_transports(
         assert abs(found["peak_hz"] - 2000) < 20
         assert bool(found["encrypted"]) == (encryption != "none")
         held = board.host.held[0]
-        sound = np.frombuffer(bytes(held.heard), dtype=np.int16).astype(float)
-        loud = sound[np.flatnonzero(np.abs(sound) > 3000)[rate_hz // 10] :][: rate_hz // 2]
+        audio_bridge = np.frombuffer(bytes(held.heard), dtype=np.int16).astype(float)
+        loud = audio_bridge[np.flatnonzero(np.abs(audio_bridge) > 3000)[rate_hz // 10] :][: rate_hz // 2]
         assert abs(np.abs(np.fft.rfft(loud)).argmax() * rate_hz / loud.size - 3000) < 20
         await until(lambda: held.ended_reason == "customer-ended-call")

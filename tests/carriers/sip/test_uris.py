@@ -2,8 +2,8 @@
 
 import pytest
 
-from bargein.carriers.sip.inbound import StrangerError, read_arrival
-from bargein.carriers.sip.messages import Called
+from bargein.carriers.sip.inbound import InviteRefusedError, read_invite
+from bargein.carriers.sip.messages import Invited
 from bargein.carriers.sip.trunk import attempts_of, ended_reason, refer_to
 from bargein.carriers.sip.uris import SipUri, display_name, read_uri, same_address
 from bargein.ports import CarrierError
@@ -45,11 +45,11 @@ def test_whoever_hides_is_known_by_what_the_trunk_asserts() -> None:
         "From": '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1',
         "P-Asserted-Identity": "<sip:+15552223333@trunk>",
     }
-    arrival = read_arrival(Called(call="c", sip_call_id="i", caller="", headers=headers), None, direct=True)
-    assert arrival.caller.number == "+15552223333"
+    invite = read_invite(Invited(call="c", sip_call_id="i", caller="", headers=headers), None, direct=True)
+    assert invite.caller.number == "+15552223333"
     for broken in ({"To": "<tel:+1>", "From": "<sip:a@b>"}, {}):
-        with pytest.raises(StrangerError, match="malformed"):
-            read_arrival(Called(call="c", sip_call_id="i", caller="", headers=broken), None, direct=True)
+        with pytest.raises(InviteRefusedError, match="malformed"):
+            read_invite(Invited(call="c", sip_call_id="i", caller="", headers=broken), None, direct=True)
 
 
 def test_gateways_are_reached_as_they_say() -> None:
@@ -90,8 +90,8 @@ def test_a_number_is_transferred_to_where_it_is_known() -> None:
 def test_every_reason_is_one_of_vapis() -> None:
     reasons = contract.definitions()["EndedReason"]["enum"]
     for status in (None, 401, 403, 404, 407, 408, 480, 486, 487, 500, 503, 600, 603):
-        for taken in (False, True):
+        for established in (False, True):
             for inbound in (False, True):
                 for timed_out in (False, True):
-                    reason = ended_reason(status, taken=taken, inbound=inbound, timed_out=timed_out)
+                    reason = ended_reason(status, established=established, inbound=inbound, timed_out=timed_out)
                     assert reason in reasons

@@ -1,4 +1,4 @@
-"""Numbers that are reached by SIP: those behind one's own trunk, and SIP URIs of this server."""
+"""The carrier of numbers behind one's own SIP trunk, and of SIP URIs of this server."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ class SipCarrier(NativeCarrier):
     """A `bargein.carriers.interface.NativeCarrier`, of two providers' numbers: `byo-phone-number` and `vapi`.
 
     Args:
-        exchange: has the calls.
+        gateway: has the calls and the agent.
     """
 
     provider = "sip"
@@ -52,12 +52,12 @@ class SipCarrier(NativeCarrier):
 
     @override
     def verify(self, phone_line: PhoneLine, request: WebhookRequest) -> None:
-        """SIP has no webhooks."""
+        """Refuse: SIP has no webhooks."""
         raise ForgedError("a SIP call has no webhooks")
 
     @override
     def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """SIP has no media sockets."""
+        """Refuse: SIP has no media sockets."""
         raise ForgedError("a SIP call has no media socket")
 
     @override
@@ -66,7 +66,7 @@ class SipCarrier(NativeCarrier):
 
     @override
     async def answer(self, phone_line: PhoneLine, carrier_call_id: str, addresses: Addresses) -> Answer:
-        """The exchange answers by itself."""
+        """Refuse: the gateway answers calls by itself."""
         raise NotImplementedError
 
     @override
@@ -94,13 +94,13 @@ class SipCarrier(NativeCarrier):
     async def transfer(
         self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:
-        """By REFER; returns once the far end tells that it was answered there."""
+        """Transfer by REFER; returns once the far end reports (NOTIFY) that the new call was answered."""
         await self._gateway.transfer(carrier_call_id, phone_line, destination)
 
     @override
     async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
-        """Nothing has to be told to a trunk."""
+        """Do nothing: a trunk has no webhooks."""
 
     @override
     async def close(self) -> None:
-        """`run` lets go of everything."""
+        """Do nothing: the end of `run` closes everything."""

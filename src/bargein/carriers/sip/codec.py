@@ -1,7 +1,7 @@
-"""The wire of a SIP call's media socket, which is ours on both ends: JSON in text frames, PCM in binary ones.
+"""The codec of a SIP call's channel, whose both ends are this package's: JSON in text frames, PCM in binary frames.
 
-From the agent come `start` (with the rate of the audio), `dtmf`, `mark`, `cleared` and `stop`; from the server `mark`
-and `clear`. Binary frames hold 16-bit little-endian samples: 8000 a second for G.711, 16000 for what has more.
+The agent sends `start` (with the rate of the audio), `dtmf`, `mark`, `cleared` and `stop`; the server sends `mark` and
+`clear`. Binary frames hold 16-bit little-endian samples: 8000 per second for G.711, 16000 for wideband codecs.
 """
 
 import json
@@ -23,6 +23,7 @@ from bargein.carriers.interface import (
     Stopped,
 )
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 NARROW_HZ = 8000
 WIDE_HZ = 16_000
@@ -33,7 +34,7 @@ class SipCodec(Codec):
     """A `bargein.carriers.interface.Codec`.
 
     Attributes:
-        rate_hz: what `start` says; 8000 until it has come.
+        rate_hz: the rate that `start` names; 8000 until it has arrived.
     """
 
     encoding: Encoding = "pcm_s16le"
@@ -48,39 +49,39 @@ class SipCodec(Codec):
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
         if isinstance(frame, bytes):
             if not frame or len(frame) % 2:
-                raise FrameError("audio is not of 16-bit samples")
+                raise FrameError("audio that is not 16-bit samples")
             return (Heard(frame),)
         try:
-            said: object = json.loads(frame)
+            message = as_object_or_none(json.loads(frame))
         except ValueError:
-            raise FrameError("a text frame is not JSON") from None
-        if not isinstance(said, dict):
-            raise FrameError("a text frame is not a JSON object")
-        return (self._event(cast("JsonObject", said)),)
+            raise FrameError("a text frame that is not JSON") from None
+        if message is None:
+            raise FrameError("a text frame that is not a JSON object")
+        return (self._event(message),)
 
-    def _event(self, said: JsonObject) -> MediaEvent:
-        match said.get("event"):
+    def _event(self, message: JsonObject) -> MediaEvent:
+        match message.get("event"):
             case "start":
-                return self._started(said)
-            case "dtmf" if said.get("key") in KEYS:
-                return KeyPressed(str(said["key"]))
-            case "mark" if isinstance(said.get("name"), str):
-                return MarkReached(str(said["name"]))
+                return self._started(message)
+            case "dtmf" if message.get("key") in KEYS:
+                return KeyPressed(str(message["key"]))
+            case "mark" if isinstance(message.get("name"), str):
+                return MarkReached(str(message["name"]))
             case "cleared":
                 return Cleared()
             case "stop":
                 return Stopped()
             case _:
-                raise FrameError("a text frame holds no event of this wire")
+                raise FrameError("a text frame without a known event")
 
-    def _started(self, said: JsonObject) -> Started:
-        rate: object = said.get("rate")
-        call: object = said.get("call")
-        details: object = said.get("details", {})
-        if rate not in (NARROW_HZ, WIDE_HZ) or not isinstance(call, str) or not isinstance(details, dict):
-            raise FrameError("start holds no rate, no call or no details")
+    def _started(self, message: JsonObject) -> Started:
+        rate: object = message.get("rate")
+        call: object = message.get("call")
+        details = as_object_or_none(message.get("details", {}))
+        if rate not in (NARROW_HZ, WIDE_HZ) or not isinstance(call, str) or details is None:
+            raise FrameError("a start without rate, call or details")
         self.rate_hz = cast("int", rate)
-        return Started(call, cast("JsonObject", details))
+        return Started(call, details)
 
     @override
     def audio(self, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""All SIP calls of this server, whichever kind of number they are on: between the server and the agent's process."""
+"""The gateway between the server and the SIP agent's process, for the calls of all numbers that SIP serves."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -26,32 +26,32 @@ from bargein.carriers.sip.codec import SipCodec
 from bargein.carriers.sip.inbound import (
     ALWAYS,
     FROM_PROXY,
-    Arrival,
-    StrangerError,
+    Invite,
+    InviteRefusedError,
     incoming_of,
     number_for,
-    read_arrival,
+    read_invite,
 )
 from bargein.carriers.sip.messages import (
     Answer,
-    Called,
     Configure,
     Ended,
+    Established,
     HangUp,
+    Invited,
     Place,
-    Press,
     Refuse,
     Register,
+    Report,
     Rings,
-    Taken,
-    Told,
+    SendDtmf,
     Transfer,
 )
 from bargein.carriers.sip.number import BYO, VAPI
 from bargein.carriers.sip.pings import EVERY_S, Pings
 from bargein.carriers.sip.settings import SipSettings
 from bargein.carriers.sip.supervisor import SipAgent, SipSocket
-from bargein.carriers.sip.trunk import IN_FAILED, NOT_CONNECTED, attempts_of, ended_reason, refer_to, registrations_of
+from bargein.carriers.sip.trunk import IN_FAILED, NOT_CONNECTED, attempts_of, ended_reason, refer_to, registration_of
 from bargein.carriers.sip.uris import SipUri, read_uri
 from bargein.carriers.stream import CallControl, StreamLeg
 from bargein.clock import Clock
@@ -59,64 +59,65 @@ from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 
 _TRANSFER_S = 30.0
-_PRESS_S = 60.0
+_DTMF_S = 60.0
 _NOWHERE = interface.Addresses(voice="", status="")
-"""A SIP call is not reached by URLs."""
+"""Nothing reaches a SIP call by URL."""
 
 _log = structlog.get_logger("bargein.carriers.sip")
 
 
 @dataclass(slots=True)
 class _Call:
-    """A call that goes on.
+    """A current call.
 
     Attributes:
-        provider: of its number.
-        phone_line: the number.
-        inbound: whether it came in.
-        call_id: the server's; None until the server has taken it.
-        far: the other side's address.
+        provider: the provider of its number.
+        phone_line: the number and its credential.
+        inbound: True if it came in, False if the server placed it.
+        call_id: the server's id of the call; None until the server has accepted it.
+        remote: the address of the other side.
+        ended: True once the agent has reported its end.
     """
 
     provider: str
     phone_line: PhoneLine
     inbound: bool
     call_id: str | None = None
-    far: SipUri | None = None
+    remote: SipUri | None = None
     ended: bool = False
 
 
 class SipLeg(StreamLeg):
-    """The leg of a SIP call: one whose agent dies is told apart from one whose caller goes."""
+    """The leg of a SIP call. It tells the loss of the agent apart from the caller's hanging up."""
 
     def __init__(
-        self, socket: SipSocket, codec: SipCodec, control: CallControl, odd: Callable[[str], None], failed: str
+        self, socket: SipSocket, codec: SipCodec, control: CallControl, on_bad_input: Callable[[str], None], failed: str
     ) -> None:
-        super().__init__(socket, codec, control, odd=odd)
-        self._media = socket
+        super().__init__(socket, codec, control, on_bad_input=on_bad_input)
+        self._socket = socket
         self._failed = failed
 
     @override
     async def ended_reason(self) -> str:
         reason = await super().ended_reason()
-        return self._failed if self._media.lost else reason
+        return self._failed if self._socket.lost else reason
 
 
 class SipGateway:
-    """Takes calls from the agent to the server, and the server's wishes to the agent.
+    """Brings the agent's calls to the server, and the server's requests to the agent.
 
     Args:
-        settings: how SIP is served.
+        settings: the settings of SIP.
         clock: the one clock.
-        proof: the secret that the proxy in front shares; None: there is none.
+        secret: the secret that the proxy in front shares with the server; None: there is no proxy.
     """
 
-    def __init__(self, settings: SipSettings, clock: Clock, proof: str | None) -> None:
+    def __init__(self, settings: SipSettings, clock: Clock, secret: str | None) -> None:
         self._settings = settings
-        self._proof = proof
-        self._agent = SipAgent(self._configure, clock, self._told)
+        self._secret = secret
+        self._agent = SipAgent(self._configure, clock, self._on_report)
         self._pings = Pings(settings.authorities)
-        self._looking = anyio.Lock()
+        self._lookup = anyio.Lock()
         self._arriving: set[str] = set()
         self._calls: dict[str, _Call] = {}
         self._carrier: Carrier | None = None
@@ -129,7 +130,7 @@ class SipGateway:
         return self._agent
 
     def serve(self, carrier: Carrier) -> None:
-        """Bring calls as this carrier's."""
+        """Set the carrier whose calls these are; comes before `run`."""
         self._carrier = carrier
 
     async def run(self, host: CarrierHost) -> None:
@@ -137,7 +138,7 @@ class SipGateway:
         self._host = host
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            tasks.start_soon(self._keep_up, host)
+            tasks.start_soon(self._refresh_trunks, host)
             await self._agent.run()
 
     def _configure(self, order: int) -> Configure:
@@ -150,16 +151,16 @@ class SipGateway:
             authorities=given.authorities,
             rtp_ports=given.rtp_ports,
             interface=given.audio_interface,
-            headers=(*ALWAYS, *(given.headers if self._proof is None else FROM_PROXY)),
+            headers=(*ALWAYS, *(given.headers if self._secret is None else FROM_PROXY)),
             most_calls=given.most_calls,
         )
 
-    async def _keep_up(self, host: CarrierHost) -> None:
-        """Register with trunks that want it, and ask gateways; new ones are found within half a minute."""
+    async def _refresh_trunks(self, host: CarrierHost) -> None:
+        """Register with trunks and ping gateways, every half minute, so that new ones are found."""
         while True:
             phone_lines = await host.phone_lines(BYO)
             await self._register(phone_lines)
-            await self._pings.ask(phone_lines)
+            await self._pings.ping(phone_lines)
             await anyio.sleep(EVERY_S)
 
     async def _register(self, phone_lines: Mapping[str, PhoneLine]) -> None:
@@ -167,133 +168,135 @@ class SipGateway:
             account
             for phone_line in phone_lines.values()
             if phone_line.credential is not None
-            and (account := registrations_of(phone_line.credential, self._settings.proxy)) is not None
+            and (account := registration_of(phone_line.credential, self._settings.proxy)) is not None
         ]
         if wanted:
             try:
                 accounts = tuple(dict.fromkeys(wanted))
-                await self._agent.ask(Register(order=self._agent.number(), accounts=accounts))
+                await self._agent.request(Register(order=self._agent.next_order(), accounts=accounts))
             except CarrierError as error:
-                _log.info("trunks are not registered with yet", reason=str(error))
+                _log.info("trunks are not registered yet", reason=str(error))
 
-    async def _lines(self, host: CarrierHost) -> dict[str, Mapping[str, PhoneLine]]:
-        """The numbers as they stand now; a flood of calls has them looked up one after the other."""
-        async with self._looking:
+    async def _all_phone_lines(self, host: CarrierHost) -> dict[str, Mapping[str, PhoneLine]]:
+        """Return the numbers at this moment; one lookup at a time, to spare the store in a flood of calls."""
+        async with self._lookup:
             return {provider: await host.phone_lines(provider) for provider in (BYO, VAPI)}
 
-    # What the agent tells.
+    # Reports of the agent.
 
-    def _told(self, told: Told) -> None:
+    def _on_report(self, report: Report) -> None:
         if self._tasks is None or self._host is None:
             return
-        match told:
-            case Called():
-                self._arriving.add(told.call)
-                self._tasks.start_soon(self._called, told, self._host)
-            case Ended() if told.call in self._arriving:
-                self._arriving.discard(told.call)
-            case Rings() if (call := self._calls.get(told.call)) is not None:
-                self._tasks.start_soon(self._host.notice, call.provider, Ringing(told.call))
-            case Taken() if (call := self._calls.get(told.call)) is not None:
-                self._tasks.start_soon(self._hold, told, call, self._host)
-            case Ended() if (call := self._calls.pop(told.call, None)) is not None:
+        match report:
+            case Invited():
+                self._arriving.add(report.call)
+                self._tasks.start_soon(self._on_invite, report, self._host)
+            case Ended() if report.call in self._arriving:
+                self._arriving.discard(report.call)
+            case Rings() if (call := self._calls.get(report.call)) is not None:
+                self._tasks.start_soon(self._host.notice, call.provider, Ringing(report.call))
+            case Established() if (call := self._calls.get(report.call)) is not None:
+                self._tasks.start_soon(self._run_call, report, call, self._host)
+            case Ended() if (call := self._calls.pop(report.call, None)) is not None:
                 call.ended = True
-                if not told.taken:
-                    self._tasks.start_soon(self._over, told, call, self._host)
+                if not report.established:
+                    self._tasks.start_soon(self._report_end, report, call, self._host)
             case _:
                 pass
 
-    async def _called(self, called: Called, host: CarrierHost) -> None:
+    async def _on_invite(self, invited: Invited, host: CarrierHost) -> None:
         try:
-            arrival = read_arrival(called, self._proof, direct=self._settings.direct)
-            phone_lines = await self._lines(host)
-            provider, number_id = number_for(arrival, phone_lines)
-        except StrangerError as error:
+            invite = read_invite(invited, self._secret, direct=self._settings.direct)
+            phone_lines = await self._all_phone_lines(host)
+            provider, number_id = number_for(invite, phone_lines)
+        except InviteRefusedError as error:
             host.count_refusal("sip", error.reason)
             _log.info("an INVITE was refused", reason=error.reason)
-            self._arriving.discard(called.call)
-            await self._refuse(called.call)
+            self._arriving.discard(invited.call)
+            await self._refuse(invited.call)
             return
-        if called.call not in self._arriving:
-            return  # the caller has given up already
-        self._arriving.discard(called.call)
+        if invited.call not in self._arriving:
+            return  # the caller has hung up already
+        self._arriving.discard(invited.call)
         phone_line = phone_lines[provider][number_id]
-        call = _Call(provider, phone_line, inbound=True, far=arrival.caller)
-        self._calls[called.call] = call
-        await self._offer(called, arrival, call, host, number_id)
+        call = _Call(provider, phone_line, inbound=True, remote=invite.caller)
+        self._calls[invited.call] = call
+        await self._offer(invited, invite, call, host, number_id)
 
-    async def _offer(self, called: Called, arrival: Arrival, call: _Call, host: CarrierHost, number_id: str) -> None:
-        """Ask the server who takes a call, and see to it."""
+    async def _offer(self, invited: Invited, invite: Invite, call: _Call, host: CarrierHost, number_id: str) -> None:
+        """Offer a call to the server, and answer or reject it."""
         provider = call.provider
         try:
-            verdict = await host.incoming(provider, number_id, incoming_of(called, arrival, provider))
+            decision = await host.incoming(provider, number_id, incoming_of(invited, invite, provider))
         except CarrierError as error:
-            _log.warning("a call that came in could not be taken", reason=str(error))
-            verdict = Rejected()
-        if isinstance(verdict, Rejected):
-            self._calls.pop(called.call, None)
-            await self._turn(called.call, call, verdict.forward_to)
+            _log.warning("an incoming call could not be accepted", reason=str(error))
+            decision = Rejected()
+        if isinstance(decision, Rejected):
+            self._calls.pop(invited.call, None)
+            await self._reject(invited.call, call, decision.forward_to)
             return
-        call.call_id = verdict.call_id
+        call.call_id = decision.call_id
         try:
-            await self._agent.ask(Answer(order=self._agent.number(), call=called.call))
+            await self._agent.request(Answer(order=self._agent.next_order(), call=invited.call))
         except CarrierError:
             if not call.ended:
-                self._calls.pop(called.call, None)
-                await host.notice(provider, CallEnded(called.call, IN_FAILED, "it could not be answered"))
+                self._calls.pop(invited.call, None)
+                await host.notice(provider, CallEnded(invited.call, IN_FAILED, "it could not be answered"))
 
-    async def _turn(self, name: str, call: _Call, forward_to: JsonObject | None) -> None:
-        """End a call that nobody takes, or forward it."""
+    async def _reject(self, name: str, call: _Call, forward_to: JsonObject | None) -> None:
+        """Reject a call, or forward it."""
         uri: str | None = None
         if forward_to is not None:
             try:
-                uri = refer_to(call.phone_line.credential, forward_to, call.far)
+                uri = refer_to(call.phone_line.credential, forward_to, call.remote)
             except CarrierError as error:
                 _log.warning("a call could not be forwarded", reason=str(error))
         await self._refuse(name, uri)
 
     async def _refuse(self, name: str, forward: str | None = None) -> None:
         try:
-            await self._agent.ask(
-                Refuse(order=self._agent.number(), call=name, forward=forward), 10 if forward is None else 45
+            await self._agent.request(
+                Refuse(order=self._agent.next_order(), call=name, forward=forward), 10 if forward is None else 45
             )
         except CarrierError as error:
-            _log.info("a call that was turned away is over", reason=str(error))
+            _log.info("a rejected call has ended already", reason=str(error))
 
-    async def _hold(self, taken: Taken, call: _Call, host: CarrierHost) -> None:
-        """Bring a call that runs to the server."""
+    async def _run_call(self, established: Established, call: _Call, host: CarrierHost) -> None:
+        """Run an established call in the server."""
         try:
-            socket = self._agent.socket_of(taken)
+            socket = self._agent.socket_of(established)
         except CarrierError:
             return
         carrier, provider = self._carrier, call.provider
         if carrier is None:
             raise AssertionError("serve comes before run")
         codec = SipCodec()
-        codec.rate_hz = taken.rate_hz
-        control = CallControl(carrier, call.phone_line, taken.call, _NOWHERE)
+        codec.rate_hz = established.rate_hz
+        control = CallControl(carrier, call.phone_line, established.call, _NOWHERE)
         failed = IN_FAILED if call.inbound else NOT_CONNECTED
         leg = SipLeg(socket, codec, control, lambda reason: host.count_refusal(provider, reason), failed)
         try:
             if not call.inbound:
-                await host.notice(provider, Answered(taken.call))
+                await host.notice(provider, Answered(established.call))
             if call.call_id is not None:
                 await host.run_call(call.call_id, leg)
         except CarrierError as error:
-            _log.warning("a call could not be held", reason=str(error))
+            _log.warning("a call could not be run", reason=str(error))
         finally:
             with anyio.CancelScope(shield=True), suppress(CarrierError):
-                await self.hang_up(taken.call)
+                await self.hang_up(established.call)
 
-    async def _over(self, ended: Ended, call: _Call, host: CarrierHost) -> None:
+    async def _report_end(self, ended: Ended, call: _Call, host: CarrierHost) -> None:
         if self._agent.problem is not None and ended.status is None and not ended.timed_out:
             reason = IN_FAILED if call.inbound else NOT_CONNECTED
         else:
-            reason = ended_reason(ended.status, taken=ended.taken, inbound=call.inbound, timed_out=ended.timed_out)
-        said = " ".join(filter(None, ("" if ended.status is None else str(ended.status), ended.why)))
-        await host.notice(call.provider, CallEnded(ended.call, reason, said))
+            reason = ended_reason(
+                ended.status, established=ended.established, inbound=call.inbound, timed_out=ended.timed_out
+            )
+        detail = " ".join(filter(None, ("" if ended.status is None else str(ended.status), ended.detail)))
+        await host.notice(call.provider, CallEnded(ended.call, reason, detail))
 
-    # What the server wants.
+    # Requests of the server.
 
     async def place(self, phone_line: PhoneLine, dial: Dial) -> Placed:
         """Place a call, as `Carrier.place`."""
@@ -303,21 +306,21 @@ class SipGateway:
             _caller_id(phone_line, dial.customer),
             dict(dial.sip_headers),
             self._settings.proxy,
-            answers=self._pings.answers,
+            responds=self._pings.responds,
         )
         name = f"sip-{dial.call_id}"
         self._calls[name] = _Call(
-            _provider_of(phone_line), phone_line, inbound=False, call_id=dial.call_id, far=read_uri(attempts[0].uri)
+            _provider_of(phone_line), phone_line, inbound=False, call_id=dial.call_id, remote=read_uri(attempts[0].uri)
         )
         order = Place(
-            order=self._agent.number(),
+            order=self._agent.next_order(),
             call=name,
             attempts=attempts,
             ring_s=float(dial.ring_s),
             keys=str(dial.customer.get("extension") or ""),
         )
         try:
-            await self._agent.ask(order)
+            await self._agent.request(order)
         except CarrierError:
             self._calls.pop(name, None)
             raise
@@ -327,28 +330,28 @@ class SipGateway:
         """End a call, as `Carrier.hang_up`."""
         if name in self._calls:
             try:
-                await self._agent.ask(HangUp(order=self._agent.number(), call=name), 5)
+                await self._agent.request(HangUp(order=self._agent.next_order(), call=name), 5)
             except CarrierError:
                 if self._agent.problem is None:
                     raise
 
     async def send_dtmf(self, name: str, keys: str) -> None:
         """Send keys, as `Carrier.send_dtmf`."""
-        await self._agent.ask(Press(order=self._agent.number(), call=name, keys=keys), _PRESS_S)
+        await self._agent.request(SendDtmf(order=self._agent.next_order(), call=name, keys=keys), _DTMF_S)
 
     async def transfer(self, name: str, phone_line: PhoneLine, destination: JsonObject) -> None:
         """Transfer a call, as `Carrier.transfer`."""
         call = self._calls.get(name)
-        uri = refer_to(phone_line.credential, destination, None if call is None else call.far)
-        order = Transfer(order=self._agent.number(), call=name, uri=uri, timeout_s=_TRANSFER_S)
-        await self._agent.ask(order, _TRANSFER_S + 5)
+        uri = refer_to(phone_line.credential, destination, None if call is None else call.remote)
+        order = Transfer(order=self._agent.next_order(), call=name, uri=uri, timeout_s=_TRANSFER_S)
+        await self._agent.request(order, _TRANSFER_S + 5)
 
     async def refuse(self, incoming: Incoming, phone_line: PhoneLine, forward_to: JsonObject | None) -> None:
         """Reject or forward a call, as `Carrier.refuse`."""
         call = self._calls.pop(incoming.carrier_call_id, None)
         if call is not None:
-            await self._turn(
-                incoming.carrier_call_id, _Call(call.provider, phone_line, inbound=True, far=call.far), forward_to
+            await self._reject(
+                incoming.carrier_call_id, _Call(call.provider, phone_line, inbound=True, remote=call.remote), forward_to
             )
 
 
@@ -357,6 +360,6 @@ def _provider_of(phone_line: PhoneLine) -> str:
 
 
 def _caller_id(phone_line: PhoneLine, customer: JsonObject) -> str:
-    """The user part of the address that calls: the customer's `callerId`, the number, or that of its SIP URI."""
+    """Return the user part of the caller's address: the customer's `callerId`, the number, or that of its SIP URI."""
     uri = read_uri(str(phone_line.number.get("sipUri") or ""))
     return str(customer.get("callerId") or phone_line.number.get("number") or (uri.user if uri else "") or VAPI)

@@ -1,41 +1,41 @@
-"""Which stored number an INVITE is for, and whether whoever sent it may call it.
+"""Admission of INVITEs: the stored number that one calls, and whether its sender may call it.
 
-The agent cannot see where an INVITE came from. The proxy in front of it (Kamailio, as `bargein sip config` sets it up)
-can, and says so in a header of its own, which holds a secret of the two: what a stranger writes there is not believed.
-Without a proxy, `BARGEIN_SIP_DIRECT=1` says that whoever can reach the agent's address may call.
+The agent cannot see the address that an INVITE came from. The proxy in front of it (Kamailio, as `bargein sip config`
+sets it up) can, and adds it in a header with a secret that the two share, so that a forged header is not trusted.
+Without a proxy, `BARGEIN_SIP_DIRECT=1` lets everything call that can reach the agent's address.
 """
 
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 from urllib.parse import unquote_plus
 
 from bargein.carriers.interface import Incoming, PhoneLine
-from bargein.carriers.sip.messages import Called
+from bargein.carriers.sip.messages import Invited
 from bargein.carriers.sip.number import BYO, VAPI
 from bargein.carriers.sip.trunk import may_call
 from bargein.carriers.sip.uris import SipUri, display_name, read_uri, same_address
 from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 EDGE = "X-Bargein-Edge"
-"""What the proxy adds: the secret, the address that the INVITE came from, whom it proved to be (or -), and its URI."""
+"""The proxy's header: the secret, the INVITE's source address, the authenticated user (or -), and the request URI."""
 PACKED = "X-Bargein-Headers"
-"""With a number behind it: the INVITE's own headers, put together by the proxy as a form is (`name=value&…`), for
-baresip passes 16 headers on at most, and 1024 signs of each."""
+"""With a number behind it: the INVITE's X- headers, encoded by the proxy like a form (`name=value&…`), because baresip
+passes on 16 headers at most, and 1024 characters of each."""
 MOST_PACKED = 8
 ALWAYS = ("To", "From", "P-Asserted-Identity", "Diversion", EDGE)
 FROM_PROXY = tuple(f"{PACKED}-{number}" for number in range(1, MOST_PACKED + 1))
-_NOT_THE_OWNERS = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, *FROM_PROXY))
+_NOT_PASSED_ON = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, *FROM_PROXY))
 _MOST_HEADERS = 64
 
 
-class StrangerError(BargeinError):
-    """Whoever sent an INVITE may not call.
+class InviteRefusedError(BargeinError):
+    """The sender of an INVITE may not call.
 
     Attributes:
-        reason: a short word for it.
+        reason: a short word for the reason, as refusals are counted by.
     """
 
     def __init__(self, reason: str) -> None:
@@ -44,114 +44,115 @@ class StrangerError(BargeinError):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """An INVITE, as far as it can be believed.
+class Invite:
+    """The trusted parts of an INVITE.
 
     Attributes:
-        to: whom it calls.
-        caller: who calls.
-        source: the address that it came from; None: nobody can tell, and everybody may call.
-        proven: whom it proved to be to the proxy (digest).
-        incoming: what the server is told.
+        to: the address that is called.
+        caller: the address of the caller.
+        source: the IP address that it came from; None without a proxy, where every address may call.
+        authenticated_user: the user that the proxy has authenticated (digest).
+        headers: the headers that are passed on to the call's owner.
+        name: the caller's display name.
     """
 
     to: SipUri
     caller: SipUri
     source: str | None
-    proven: str | None
+    authenticated_user: str | None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     name: str | None = None
 
 
-def read_arrival(called: Called, proof: str | None, *, direct: bool) -> Arrival:
+def read_invite(invited: Invited, secret: str | None, *, direct: bool) -> Invite:
     """Read an INVITE.
 
     Args:
-        called: as the agent tells it.
-        proof: the secret that the proxy shares; None: there is no proxy.
-        direct: whether whoever reaches the agent may call.
+        invited: the agent's report.
+        secret: the secret that the proxy shares; None: there is no proxy.
+        direct: True if every address that reaches the agent may call.
 
     Raises:
-        StrangerError: it came past the proxy, or there is no sense in it.
+        InviteRefusedError: it did not come through the proxy, or is malformed.
     """
-    given = {name.lower(): value for name, value in called.headers.items()}
-    source = proven = None
+    given = {name.lower(): value for name, value in invited.headers.items()}
+    source = authenticated_user = None
     to = read_uri(given.get("to", ""))
     edge = given.get(EDGE.lower())
-    if proof is not None and edge is not None:
+    if secret is not None and edge is not None:
         parts = edge.split()
-        if len(parts) != 4 or not hmac.compare_digest(parts[0].encode(), proof.encode()):
-            raise StrangerError("forged")
-        source, proven, to = parts[1], None if parts[2] == "-" else parts[2], read_uri(parts[3])
+        if len(parts) != 4 or not hmac.compare_digest(parts[0].encode(), secret.encode()):
+            raise InviteRefusedError("forged")
+        source, authenticated_user, to = parts[1], None if parts[2] == "-" else parts[2], read_uri(parts[3])
     elif not direct:
-        raise StrangerError("forged")
+        raise InviteRefusedError("forged")
     sender = given.get("from", "")
-    caller = read_uri(sender) or read_uri(called.caller)
+    caller = read_uri(sender) or read_uri(invited.caller)
     asserted = read_uri(given.get("p-asserted-identity", ""))
     if asserted is not None and (caller is None or caller.user.lower() in ("", "anonymous")):
         caller = asserted
     if to is None or caller is None:
-        raise StrangerError("malformed")
-    return Arrival(to, caller, source, proven, _owners(called.headers, given), display_name(sender))
+        raise InviteRefusedError("malformed")
+    return Invite(to, caller, source, authenticated_user, _passed_on(invited.headers, given), display_name(sender))
 
 
-def _owners(headers: Mapping[str, str], lowered: Mapping[str, str]) -> dict[str, str]:
-    """The headers that the call's owner gets, by the names they came with."""
-    found = {name: value for name, value in headers.items() if name.lower() not in _NOT_THE_OWNERS}
+def _passed_on(headers: Mapping[str, str], lowered: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that the call's owner gets, by their own names."""
+    found = {name: value for name, value in headers.items() if name.lower() not in _NOT_PASSED_ON}
     packed = "".join(lowered.get(name.lower(), "") for name in FROM_PROXY)
     for pair in packed.split("&")[:_MOST_HEADERS]:
         name, equals, value = pair.partition("=")
-        if equals and unquote_plus(name).lower() not in _NOT_THE_OWNERS:
+        if equals and unquote_plus(name).lower() not in _NOT_PASSED_ON:
             found[unquote_plus(name)] = unquote_plus(value).strip()
     return found
 
 
-def number_for(arrival: Arrival, phone_lines: Mapping[str, Mapping[str, PhoneLine]]) -> tuple[str, str]:
-    """The provider and the id of the stored number that an INVITE calls.
+def number_for(invite: Invite, phone_lines: Mapping[str, Mapping[str, PhoneLine]]) -> tuple[str, str]:
+    """Return the provider and the id of the stored number that an INVITE calls.
 
     Raises:
-        StrangerError: there is none, or this caller may not call it.
+        InviteRefusedError: there is no such number, or this caller may not call it.
     """
     for number_id, phone_line in phone_lines.get(VAPI, {}).items():
         uri = read_uri(str(phone_line.number.get("sipUri") or ""))
-        if uri is not None and same_address(uri, arrival.to):
-            _see_digest(phone_line.number, arrival)
+        if uri is not None and same_address(uri, invite.to):
+            _check_digest(phone_line.number, invite)
             return VAPI, number_id
-    called = [
+    invited = [
         (number_id, phone_line)
         for number_id, phone_line in phone_lines.get(BYO, {}).items()
-        if _plain(str(phone_line.number.get("number") or "")) == _plain(arrival.to.number or arrival.to.user)
+        if _plain(str(phone_line.number.get("number") or "")) == _plain(invite.to.number or invite.to.user)
     ]
-    if not called:
-        raise StrangerError("unknown-number")
-    for number_id, phone_line in called:
-        if arrival.source is None or may_call(phone_line.credential, arrival.source):
+    if not invited:
+        raise InviteRefusedError("unknown-number")
+    for number_id, phone_line in invited:
+        if invite.source is None or may_call(phone_line.credential, invite.source):
             return BYO, number_id
-    raise StrangerError("not-a-gateway")
+    raise InviteRefusedError("not-a-gateway")
 
 
 def _plain(number: str) -> str:
     return number.removeprefix("+").lower()
 
 
-def _see_digest(number: JsonObject, arrival: Arrival) -> None:
-    """See that a caller has proven to the proxy to be whom the number's `authentication` names."""
-    given = number.get("authentication")
-    if isinstance(given, dict) and arrival.proven != cast("JsonObject", given).get("username"):
-        raise StrangerError("unauthenticated")
+def _check_digest(number: JsonObject, invite: Invite) -> None:
+    """Check that the proxy has authenticated the user that the number's `authentication` names."""
+    required = as_object_or_none(number.get("authentication"))
+    if required is not None and invite.authenticated_user != required.get("username"):
+        raise InviteRefusedError("unauthenticated")
 
 
-def incoming_of(called: Called, arrival: Arrival, provider: str) -> Incoming:
-    """What the server is told of a call."""
-    telephone = arrival.caller.number if provider == BYO else None
-    details: JsonObject = {"callSid": called.sip_call_id}
-    if arrival.source is not None:
-        details["sourceAddress"] = arrival.source
+def incoming_of(invited: Invited, invite: Invite, provider: str) -> Incoming:
+    """Make the notice of an incoming call."""
+    telephone = invite.caller.number if provider == BYO else None
+    details: JsonObject = {"callSid": invited.sip_call_id}
+    if invite.source is not None:
+        details["sourceAddress"] = invite.source
     return Incoming(
-        carrier_call_id=called.call,
-        to=arrival.to.address if provider == VAPI else arrival.to.number or arrival.to.user,
-        caller=telephone or arrival.caller.address,
-        caller_name=arrival.name,
-        sip_headers=arrival.headers,
+        carrier_call_id=invited.call,
+        to=invite.to.address if provider == VAPI else invite.to.number or invite.to.user,
+        caller=telephone or invite.caller.address,
+        caller_name=invite.name,
+        sip_headers=invite.headers,
         details=details,
     )

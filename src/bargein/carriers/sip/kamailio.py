@@ -1,10 +1,10 @@
-"""The configuration of the Kamailio in front: written from the stored numbers, never read.
+"""The configuration of Kamailio, the SIP proxy in front; it is written from the stored numbers and never read.
 
-Kamailio sees what the SIP agent cannot: where an INVITE came from, and whether its sender knows a password. It lets in
-the gateways of stored trunks and whoever calls a stored SIP URI (with digest where the number has `authentication`),
-and tells the agent so in a header that holds a secret of the two. Everybody else gets 403; who floods gets nothing.
+Kamailio sees what the SIP agent cannot: the source address of an INVITE, and whether its sender knows a password. It
+admits the gateways of stored trunks, and callers of a stored SIP URI (with digest if the number has `authentication`),
+and passes this on to the agent in a header with a secret that the two share. All others get 403; floods are dropped.
 
-What comes from the API is written only after it has been held to a strict pattern: nothing of it can be configuration.
+Values from the API are written only if they match a strict pattern, so that none of them can be configuration.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.inbound import EDGE, MOST_PACKED, PACKED
@@ -21,6 +20,7 @@ from bargein.carriers.sip.trunk import gateways_of, network_of
 from bargein.carriers.sip.uris import read_uri
 from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 CONFIG = "kamailio.cfg"
 AGENTS = "agents.list"
@@ -29,27 +29,27 @@ _WORD = re.compile(r"[A-Za-z0-9._~+*#=-]{1,128}")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _PATH = re.compile(r"[A-Za-z0-9 ._/+~=-]{1,512}")
 _INVITES_PER_S = 200
-_MOST_REQUESTS = 60  # of one address within two seconds, before it is not heard for a while
+_MOST_REQUESTS = 60  # from one address within two seconds; then it is blocked for a while
 
 
 class ConfigError(BargeinError, ValueError):
-    """No configuration can be written of this; the text says of what."""
+    """A value cannot be written into the configuration; the text names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """Where Kamailio stands.
+    """The addresses and files of Kamailio.
 
     Attributes:
-        address: of the interface that the world's calls come to.
-        port: of UDP and TCP.
-        public_address: that the world knows that interface by, where it is another one (behind 1:1 NAT).
+        address: the address of the interface that receives calls from outside.
+        port: the port for UDP and TCP.
+        public_address: the address of that interface from outside, if it is another (behind 1:1 NAT).
         agent: address and port of the SIP agent.
-        inner: address and port that the agent reaches Kamailio by, where it is another than `address`.
-        tls_port: with the next two, TLS is listened on.
-        certificate: a PEM file.
-        key: a PEM file.
-        folder: that all of this is written to.
+        inner: address and port at which the agent reaches Kamailio, if that is not `address`.
+        tls_port: the port for TLS, which needs the next two.
+        certificate: a PEM file with certificate and chain.
+        key: a PEM file with the key.
+        folder: the folder that the configuration is written to.
     """
 
     address: str
@@ -64,27 +64,28 @@ class Edge:
 
 
 def agents_of(edge: Edge) -> str:
-    """The dispatcher's list: the SIP agents."""
+    """Return the dispatcher's list of SIP agents."""
     return f"1 sip:{edge.agent} 0 0\n"
 
 
 def configuration_of(
-    edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
+    edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], secret: str
 ) -> tuple[str, list[str]]:
-    """The configuration, and what had to be left out of it.
+    """Return the configuration, and a text for each number that was left out.
 
     Args:
-        edge: where Kamailio stands.
+        edge: the addresses and files of Kamailio.
         phone_lines: the stored numbers, by provider and id.
-        proof: the secret that Kamailio shares with the server.
+        secret: the secret that Kamailio shares with the server.
 
     Raises:
         ConfigError: an address or a path of `edge` cannot be written.
     """
-    _see(edge, proof)
-    odd: list[str] = []
+    _check(edge, secret)
+    skipped: list[str] = []
     uris = [
-        _uri(number_id, phone_line.number, odd) for number_id, phone_line in sorted(phone_lines.get(VAPI, {}).items())
+        _uri(number_id, phone_line.number, skipped)
+        for number_id, phone_line in sorted(phone_lines.get(VAPI, {}).items())
     ]
     networks = sorted(
         {network for phone_line in phone_lines.get(BYO, {}).values() for network in _networks(phone_line.credential)}
@@ -94,43 +95,42 @@ def configuration_of(
         _TRUNKED % {"gateways": " || ".join(f"src_ip == {network}" for network in networks) or "0"},
         _ROUTES % {"fix_sdp": _fix_sdp(edge)},
         "route[URIS] {\n" + "".join(filter(None, uris)) + "}\n",
-        _ADMITTED % {"edge": EDGE, "packed": PACKED, "most": MOST_PACKED, "proof": proof},
+        _ADMITTED % {"edge": EDGE, "packed": PACKED, "most": MOST_PACKED, "secret": secret},
     )
-    return "\n".join(parts), odd
+    return "\n".join(parts), skipped
 
 
-def _see(edge: Edge, proof: str) -> None:
+def _check(edge: Edge, secret: str) -> None:
     ipaddress.ip_address(edge.address)
     if edge.public_address is not None:
         ipaddress.ip_address(edge.public_address)
     for path in (edge.certificate, edge.key, edge.folder):
         if path is not None and not _PATH.fullmatch(path):
-            raise ConfigError(f"the path {path!r} holds a sign that cannot be written into a configuration")
+            raise ConfigError(f"the path {path!r} has a character that cannot be written into a configuration")
     for place in (edge.agent, edge.inner):
         if place is not None and not re.fullmatch(r"[0-9.]{7,15}:[0-9]{1,5}", place):
-            raise ConfigError(f"{place!r} is no IPv4 address with a port")
-    if not _WORD.fullmatch(proof):
-        raise ConfigError("the secret holds a sign that cannot be written into a configuration")
+            raise ConfigError(f"{place!r} is not an IPv4 address with a port")
+    if not _WORD.fullmatch(secret):
+        raise ConfigError("the secret has a character that cannot be written into a configuration")
 
 
 def _networks(trunk: JsonObject | None) -> list[str]:
     return [network for gateway in gateways_of(trunk) if (network := network_of(gateway)) is not None]
 
 
-def _uri(number_id: str, number: JsonObject, odd: list[str]) -> str:
-    """What lets callers of one SIP URI in."""
+def _uri(number_id: str, number: JsonObject, skipped: list[str]) -> str:
+    """Return the route that admits callers of one SIP URI."""
     uri = read_uri(str(number.get("sipUri") or ""))
     if uri is None or not _WORD.fullmatch(uri.user) or not _HOST.fullmatch(uri.host):
-        odd.append(f"phone number {number_id}: its sipUri cannot be called")
+        skipped.append(f"phone number {number_id}: its sipUri cannot be called")
         return ""
-    given = number.get("authentication")
+    required = as_object_or_none(number.get("authentication"))
     digest = ""
-    if isinstance(given, dict):
-        wants = cast("JsonObject", given)
-        realm = str(wants.get("realm") or uri.host)
-        user, password = str(wants.get("username")), str(wants.get("password"))
+    if required is not None:
+        realm = str(required.get("realm") or uri.host)
+        user, password = str(required.get("username")), str(required.get("password"))
         if not _HOST.fullmatch(realm) or not _WORD.fullmatch(user):
-            odd.append(f"phone number {number_id}: its authentication's realm or username cannot be written")
+            skipped.append(f"phone number {number_id}: its authentication's realm or username cannot be written")
             return ""
         ha1 = hashlib.md5(f"{user}:{realm}:{password}".encode(), usedforsecurity=False).hexdigest()
         digest = _DIGEST % {"realm": realm, "user": user, "ha1": ha1}
@@ -138,7 +138,7 @@ def _uri(number_id: str, number: JsonObject, odd: list[str]) -> str:
 
 
 def _head(edge: Edge) -> str:
-    """Sockets, modules and their parameters."""
+    """Return the part with sockets, modules and their parameters."""
     advertise = f" advertise {edge.public_address}:{edge.port}" if edge.public_address else ""
     listen = [f"listen={proto}:{edge.address}:{edge.port}{advertise}" for proto in ("udp", "tcp")]
     if edge.inner is not None:
@@ -158,7 +158,7 @@ def _head(edge: Edge) -> str:
 
 
 def _fix_sdp(edge: Edge) -> str:
-    """The audio of the agent is reached by the public address, too."""
+    """Return the statement that puts the public address into the agent's SDP."""
     if edge.public_address is None:
         return ""
     return f'  if (has_body("application/sdp")) fix_nated_sdp("10", "{edge.public_address}");\n'
@@ -166,8 +166,8 @@ def _fix_sdp(edge: Edge) -> str:
 
 _HEAD = """\
 #!KAMAILIO
-# Written by `bargein sip config` from the stored phone numbers. Write it anew when these change; edit nothing here.
-# It holds secrets: keep it readable to Kamailio alone.
+# Written by `bargein sip config` from the stored phone numbers. Run that again when they change; do not edit this file.
+# It holds secrets: only Kamailio may read it.
 debug=1
 log_stderror=yes
 fork=yes
@@ -220,7 +220,7 @@ modparam("tls", "private_key", "%(key)s")
 """
 
 _TRUNKED = """\
-# Whether a request comes from a gateway of a stored trunk.
+# Is the source a gateway of a stored trunk?
 route[TRUNKED] {
   if (%(gateways)s) return 1;
   return -1;
@@ -264,7 +264,7 @@ request_route {
   route(IN);
 }
 
-# The agent calls somebody, or registers with a trunk.
+# The agent places a call, or registers with a trunk.
 route[OUT] {
   if (!is_method("INVITE|REGISTER")) { sl_send_reply("405", "Method Not Allowed"); exit; }
   remove_hf("Route");
@@ -304,7 +304,7 @@ _URI = """\
 """
 
 _ADMITTED = """\
-# A call for the agent.
+# An admitted call goes to the agent.
 route[IN] {
   $var(packed) = "";
   $var(n) = 1;
@@ -324,7 +324,7 @@ route[IN] {
     hf_iterator_end("i");
   }
   if ($(var(packed){s.len}) > 0) append_hf("%(packed)s-$var(n): $var(packed)\\r\\n");
-  append_hf("%(edge)s: %(proof)s $si $var(proven) $ru\\r\\n");
+  append_hf("%(edge)s: %(secret)s $si $var(proven) $ru\\r\\n");
   if (nat_uac_test("1")) add_contact_alias();
   record_route();
   if (!ds_select_dst("1", "4")) { sl_send_reply("503", "Service Unavailable"); exit; }

@@ -1,8 +1,8 @@
-"""The link between the server and its SIP agent: one pair of sockets that carries orders and the sound of all calls.
+"""The link between the server and its SIP agent: one socket pair for messages and the audio of all calls.
 
-A frame is a length, a channel and a kind, then what it holds. Channel 0 holds messages (`carriers.sip.messages`), each
-other channel one call's `SipCodec` frames. Both ends are on this machine and both are asyncio, and one task reads for
-all calls: a hundred of them are ten thousand frames a second.
+A frame is a length, a channel and a kind, then the payload. Channel 0 carries messages (`carriers.sip.messages`), each
+other channel the `SipCodec` frames of one call. Both ends run asyncio on the same machine, and one task reads for all
+calls: a hundred calls make ten thousand frames a second.
 """
 
 import asyncio
@@ -18,37 +18,37 @@ from typing_extensions import override
 _HEAD = struct.Struct(">IIB")
 _TEXT, _BYTES = 0, 1
 _LONGEST = 1 << 20
-"""The headers of an INVITE are the longest that is ever said; a SIP message over UDP has at most 64 KiB."""
+"""The longest payloads are the headers of an INVITE; a SIP message over UDP has at most 64 KiB."""
 _MOST_UNSENT = 16 << 20
-"""Half a minute of a hundred calls' sound: an end for which so much waits has stalled."""
+"""Half a minute of the audio of a hundred calls: an end with so much unsent has stalled."""
 
 MESSAGES = 0
 """The channel of messages."""
 
 
 class Link(asyncio.Protocol):
-    """One end.
+    """One end of the link.
 
     Attributes:
-        lost: the other end is gone, has stalled, or said what makes no sense.
+        lost: set once the other end is gone, has stalled, or has sent an unreadable frame.
 
     Args:
-        take: gets each frame and its channel, from the task that runs `pump`.
+        on_frame: is called with each channel and frame, by the task that runs `pump`.
     """
 
-    def __init__(self, take: Callable[[int, str | bytes], None]) -> None:
+    def __init__(self, on_frame: Callable[[int, str | bytes], None]) -> None:
         self.lost = anyio.Event()
-        self._take = take
-        self._rest = bytearray()
-        self._came: deque[tuple[int, str | bytes]] = deque()
-        self._work = asyncio.Event()
+        self._on_frame = on_frame
+        self._partial = bytearray()
+        self._received: deque[tuple[int, str | bytes]] = deque()
+        self._wake = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def over(cls, end: socket.socket, take: Callable[[int, str | bytes], None]) -> "Link":
-        """Make a link of a connected socket, which is the link's from now on."""
+    async def connect(cls, end: socket.socket, on_frame: Callable[[int, str | bytes], None]) -> "Link":
+        """Make a link over a connected socket, which it then owns."""
         end.setblocking(False)  # noqa: FBT003  # the socket library's own
-        link = cls(take)
+        link = cls(on_frame)
         await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=end)
         return link
 
@@ -58,40 +58,40 @@ class Link(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        rest = self._rest
-        rest += data
+        partial = self._partial
+        partial += data
         at = 0
-        while len(rest) - at >= _HEAD.size:
-            length, channel, kind = _HEAD.unpack_from(rest, at)
+        while len(partial) - at >= _HEAD.size:
+            length, channel, kind = _HEAD.unpack_from(partial, at)
             if length > _LONGEST:
                 self.close()
                 return
             end = at + _HEAD.size + length
-            if len(rest) < end:
+            if len(partial) < end:
                 break
-            held = bytes(rest[at + _HEAD.size : end])
+            payload = bytes(partial[at + _HEAD.size : end])
             at = end
-            self._came.append((channel, held.decode(errors="replace") if kind == _TEXT else held))
-        del rest[:at]
-        self._work.set()
+            self._received.append((channel, payload.decode(errors="replace") if kind == _TEXT else payload))
+        del partial[:at]
+        self._wake.set()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
-        self._work.set()
+        self._wake.set()
 
     async def pump(self) -> None:
-        """Hand on what comes, until the link is lost."""
+        """Pass frames on until the link is lost."""
         while True:
-            while self._came:
-                self._take(*self._came.popleft())
+            while self._received:
+                self._on_frame(*self._received.popleft())
             if self.lost.is_set():
                 return
-            self._work.clear()
-            await self._work.wait()
+            self._wake.clear()
+            await self._wake.wait()
 
     def send(self, channel: int, frame: str | bytes) -> None:
-        """Put a frame on its way; on a link that is lost it goes nowhere."""
+        """Send a frame; a lost link drops it."""
         transport = self._transport
         if transport is None or self.lost.is_set():
             return
@@ -101,8 +101,8 @@ class Link(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """Cut it."""
+        """Close the link at once."""
         self.lost.set()
-        self._work.set()
+        self._wake.set()
         if self._transport is not None:
             self._transport.abort()

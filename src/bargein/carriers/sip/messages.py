@@ -1,8 +1,7 @@
-"""What the server and its SIP agent say to each other about calls: JSON objects, over a link that only they hold.
+"""The messages between the server and its SIP agent: orders and reports, as JSON objects.
 
-The server gives orders, each with a number; the agent answers each of them once, and tells of its own accord what
-happens to calls. A call is known by the agent's or the server's own name for it, never by its SIP Call-ID, which the
-far end chooses.
+The server sends numbered orders; the agent answers each of them once (`Done`), and reports by itself what happens to
+calls. A call is named by the agent or the server, never by its SIP Call-ID, which the far end chooses.
 """
 
 from dataclasses import dataclass, field
@@ -13,25 +12,25 @@ from pydantic import Field, TypeAdapter, ValidationError
 from bargein.errors import BargeinError
 
 MediaEncryption = Literal["none", "offered", "required"]
-"""Whether RTP is encrypted (SRTP, RFC 4568): never, where the far end wants it, or always."""
+"""The encryption of RTP (SRTP, RFC 4568): never, where the far end asks for it, or always."""
 
 Transport = Literal["udp", "tcp", "tls"]
 
 
 class MessageError(BargeinError, ValueError):
-    """A message means nothing."""
+    """A message cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who the agent is towards a trunk.
+    """The identity of the agent towards a trunk.
 
     Attributes:
-        user: the user part of its address: the number that calls.
-        domain: the host of its address, with a port where it is not 5060.
-        auth_user: whom the trunk knows (digest); None: nobody.
-        password: the trunk's, for that user.
-        proxy: a host and port that requests go through instead of to the domain.
+        user: the user part of its address: the calling number.
+        domain: the host of its address, with a port if that is not 5060.
+        auth_user: the user of digest authentication; None: there is none.
+        password: that user's password.
+        proxy: the host and port to which requests are sent instead of to the domain.
     """
 
     user: str
@@ -48,9 +47,9 @@ class Attempt:
     """One gateway to try.
 
     Attributes:
-        account: as whom.
+        account: the identity of the caller.
         uri: the SIP URI to call.
-        headers: to go with the INVITE.
+        headers: headers for the INVITE.
     """
 
     account: Account
@@ -63,17 +62,17 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configure:
-    """The first order; nothing else is taken before it.
+    """The first order, which all others must follow.
 
     Attributes:
         listen: address and port of SIP; TLS listens on the next port.
-        transports: that are listened on.
+        transports: the transports to listen on.
         certificate: a PEM file with chain and key, for TLS.
-        authorities: a PEM file with the certificates that trunks' are checked against.
+        authorities: a PEM file with the authorities that trunks' certificates are verified with.
         rtp_ports: first and last port of audio.
         interface: the network interface, or local address, of audio; None: the system's choice.
-        headers: of an INVITE that are passed on.
-        most_calls: more calls at once are refused (486).
+        headers: the names of the headers of an INVITE that are passed on.
+        most_calls: the number of simultaneous calls above which further calls are refused (486).
     """
 
     order: int
@@ -90,7 +89,7 @@ class Configure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """Hold these registrations with trunks' registrars (REGISTER), beside those that are held already."""
+    """Register these accounts with their trunks (REGISTER), beside those that are registered already."""
 
     order: int
     accounts: tuple[Account, ...]
@@ -99,7 +98,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Take a call that came in; `Taken` follows."""
+    """Answer an incoming call; `Established` follows."""
 
     order: int
     call: str
@@ -108,7 +107,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse:
-    """Turn a call away that came in; with `forward`, take it and send it there (REFER)."""
+    """Reject an incoming call; with `forward`, answer it and transfer it there (REFER)."""
 
     order: int
     call: str
@@ -118,12 +117,12 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Ring somebody; answered once the first INVITE is on its way.
+    """Place a call; done once the first INVITE was sent.
 
     Attributes:
-        attempts: gateways, in order.
-        ring_s: how long all of it may take.
-        keys: pressed once it is answered (`customer.extension`).
+        attempts: the gateways to try, in order.
+        ring_s: the time for all attempts together.
+        keys: keys to send once the call is answered (`customer.extension`).
     """
 
     order: int
@@ -136,7 +135,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp:
-    """End a call; one that is over already is no error."""
+    """End a call; a call that has ended already is no error."""
 
     order: int
     call: str
@@ -144,18 +143,18 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Press:
-    """Press keys (RFC 4733, or INFO where the far end has no such events); `w` waits half a second, `W` one."""
+class SendDtmf:
+    """Send keys (RFC 4733, or INFO if the far end has no such events); `w` waits half a second, `W` one second."""
 
     order: int
     call: str
     keys: str
-    do: Literal["press"] = "press"
+    do: Literal["send-dtmf"] = "send-dtmf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Have the far end call somebody else (REFER); answered once it tells that it was answered there (NOTIFY)."""
+    """Transfer a call (REFER); done once the far end reports (NOTIFY) that the new call was answered."""
 
     order: int
     call: str
@@ -164,73 +163,73 @@ class Transfer:
     do: Literal["transfer"] = "transfer"
 
 
-Order = Configure | Register | Answer | Refuse | Place | HangUp | Press | Transfer
+Order = Configure | Register | Answer | Refuse | Place | HangUp | SendDtmf | Transfer
 
 
-# What the agent tells.
+# Reports of the agent.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """An order was carried out, or was not: then `problem` says why, in words that may be shown."""
+    """An order was carried out, or failed: then `problem` is the reason, in words that may be shown."""
 
     order: int
     problem: str | None = None
-    tell: Literal["done"] = "done"
+    report: Literal["done"] = "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alive:
-    """A sign of life, every two seconds; the SIP thread gave one, too.
+class Heartbeat:
+    """The agent and its SIP thread respond; sent every two seconds.
 
     Attributes:
-        calls: that go on.
+        calls: the number of current calls.
     """
 
     calls: int = 0
-    tell: Literal["alive"] = "alive"
+    report: Literal["heartbeat"] = "heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Called:
+class Invited:
     """A call comes in and rings.
 
     Attributes:
-        sip_call_id: its Call-ID.
-        caller: the URI that calls.
-        headers: those that are passed on, by the names that were asked for.
+        sip_call_id: the Call-ID.
+        caller: the URI of the caller.
+        headers: the headers that are passed on, by the names of `Configure`.
     """
 
     call: str
     sip_call_id: str
     caller: str
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    tell: Literal["called"] = "called"
+    report: Literal["invited"] = "invited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rings:
-    """A call that was placed rings at the customer's."""
+    """An outbound call rings at the customer's."""
 
     call: str
     sip_call_id: str = ""
-    tell: Literal["rings"] = "rings"
+    report: Literal["rings"] = "rings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A call is answered, by us or by the customer, and its sound runs.
+class Established:
+    """A call was answered, by the agent or by the customer, and its audio runs.
 
     Attributes:
-        channel: of the link, that carries its sound from now on.
-        rate_hz: of the sound, 16-bit mono: 8000 for G.711, 16000 for what has more.
+        channel: the channel of the link that carries its audio.
+        rate_hz: the sampling rate of the audio (16 bit, mono): 8000 for G.711, 16000 for wideband codecs.
     """
 
     call: str
     channel: int
     rate_hz: int
     sip_call_id: str = ""
-    tell: Literal["taken"] = "taken"
+    report: Literal["established"] = "established"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,28 +237,28 @@ class Ended:
     """A call is over.
 
     Attributes:
-        taken: whether it had been answered.
-        status: the SIP status with which it came to nothing; None where none came.
-        why: words for it.
-        timed_out: nobody answered in time.
+        established: True if it had been answered.
+        status: the SIP status with which it failed; None if there was none.
+        detail: the reason in words.
+        timed_out: True if nobody answered in time.
     """
 
     call: str
-    taken: bool
+    established: bool
     status: int | None = None
-    why: str = ""
+    detail: str = ""
     timed_out: bool = False
-    tell: Literal["ended"] = "ended"
+    report: Literal["ended"] = "ended"
 
 
-Told = Done | Alive | Called | Rings | Taken | Ended
+Report = Done | Heartbeat | Invited | Rings | Established | Ended
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
-_TOLD: TypeAdapter[Told] = TypeAdapter(Annotated[Told, Field(discriminator="tell")])
+_REPORT: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="report")])
 
 
 def write_order(order: Order) -> bytes:
-    """An order as JSON."""
+    """Write an order as JSON."""
     return _ORDER.dump_json(order)
 
 
@@ -267,26 +266,26 @@ def read_order(data: bytes) -> Order:
     """Read an order.
 
     Raises:
-        MessageError: it is none; the text does not hold it, for there may be secrets in it.
+        MessageError: the data is not an order; the text does not quote it, because it may hold secrets.
     """
     try:
         return _ORDER.validate_json(data)
     except ValidationError as error:
-        raise MessageError(f"no order: {error.error_count()} findings") from None
+        raise MessageError(f"not an order: {error.error_count()} findings") from None
 
 
-def write_told(told: Told) -> bytes:
-    """What the agent tells, as JSON."""
-    return _TOLD.dump_json(told)
+def write_report(told: Report) -> bytes:
+    """Write a report as JSON."""
+    return _REPORT.dump_json(told)
 
 
-def read_told(data: bytes) -> Told:
-    """Read what the agent tells.
+def read_report(data: bytes) -> Report:
+    """Read a report.
 
     Raises:
-        MessageError: it is nothing that an agent tells.
+        MessageError: the data is not a report.
     """
     try:
-        return _TOLD.validate_json(data)
+        return _REPORT.validate_json(data)
     except ValidationError as error:
-        raise MessageError(f"an agent tells no such thing: {error.error_count()} findings") from None
+        raise MessageError(f"not a report: {error.error_count()} findings") from None

@@ -1,6 +1,6 @@
-"""Which gateways answer: `optionsPingEnabled` of a trunk's gateway has it asked from time to time (OPTIONS, RFC 3261).
+"""Pings of gateways (OPTIONS, RFC 3261), for those that have `optionsPingEnabled`.
 
-A gateway that does not answer is passed over when a call goes out, instead of being waited for.
+An outbound call skips a gateway that did not respond, instead of waiting for it.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from anyio.abc import ConnectedUDPSocket, SocketStream
 from anyio.streams.tls import TLSStream
 
 from bargein.carriers.interface import PhoneLine
-from bargein.carriers.sip.trunk import outgoing_of, way_to
+from bargein.carriers.sip.trunk import outbound_gateways, route_to
 from bargein.wire.base import JsonObject
 
 EVERY_S = 30.0
@@ -24,43 +24,43 @@ _log = structlog.get_logger("bargein.carriers.sip")
 
 
 class Pings:
-    """Asks gateways.
+    """The pings, and their results.
 
     Args:
-        authorities: a PEM file with the certificates that gateways' are checked against; None: the system's.
+        authorities: a PEM file with the authorities that gateways' certificates are verified with; None: the system's.
     """
 
     def __init__(self, authorities: str | None) -> None:
         self._authorities = authorities
-        self._answers: dict[tuple[str, str], bool] = {}
+        self._responds: dict[tuple[str, str], bool] = {}
 
-    def answers(self, gateway: JsonObject) -> bool:
-        """Whether a gateway answered when it was last asked; one that is never asked is taken to."""
-        way = way_to(gateway, None)
-        return not gateway.get("optionsPingEnabled") or self._answers.get((way.host, way.transport), True)
+    def responds(self, gateway: JsonObject) -> bool:
+        """Return whether a gateway responded to its last ping; True for one that is never pinged."""
+        way = route_to(gateway, None)
+        return not gateway.get("optionsPingEnabled") or self._responds.get((way.host, way.transport), True)
 
-    async def ask(self, phone_lines: Mapping[str, PhoneLine]) -> None:
-        """Ask every gateway that is to be asked."""
+    async def ping(self, phone_lines: Mapping[str, PhoneLine]) -> None:
+        """Ping every gateway that has `optionsPingEnabled`."""
         wanted = {
             (way.host, way.transport)
             for phone_line in phone_lines.values()
-            for gateway in outgoing_of(phone_line.credential)
+            for gateway in outbound_gateways(phone_line.credential)
             if gateway.get("optionsPingEnabled")
-            for way in (way_to(gateway, None),)
+            for way in (route_to(gateway, None),)
         }
-        for gone in self._answers.keys() - wanted:
-            del self._answers[gone]
+        for gone in self._responds.keys() - wanted:
+            del self._responds[gone]
         async with anyio.create_task_group() as tasks:
             for host, transport in wanted:
-                tasks.start_soon(self._ask, host, transport)
+                tasks.start_soon(self._ping, host, transport)
 
-    async def _ask(self, host: str, transport: str) -> None:
-        found = await self._answers_now(host, transport)
-        if self._answers.get((host, transport), True) != found:
-            _log.warning("a SIP gateway answers again" if found else "a SIP gateway does not answer", gateway=host)
-        self._answers[host, transport] = found
+    async def _ping(self, host: str, transport: str) -> None:
+        found = await self._responds_now(host, transport)
+        if self._responds.get((host, transport), True) != found:
+            _log.warning("a SIP gateway responds again" if found else "a SIP gateway does not respond", gateway=host)
+        self._responds[host, transport] = found
 
-    async def _answers_now(self, host: str, transport: str) -> bool:
+    async def _responds_now(self, host: str, transport: str) -> bool:
         name, _, port = host.rpartition(":")
         for _ in range(_TRIES):
             try:
@@ -84,7 +84,7 @@ class Pings:
 
 
 def _port_of(way: ConnectedUDPSocket | SocketStream | TLSStream) -> str:
-    local = way.extra(anyio.abc.SocketAttribute.local_address)  # noqa: S610  # of anyio, not of a database
+    local = way.extra(anyio.abc.SocketAttribute.local_address)  # noqa: S610  # this `extra` is anyio's, not Django's
     return f"{local[0]}:{local[1]}"
 
 

@@ -1,7 +1,7 @@
-"""Keeps the SIP agent's process running, and talks to it.
+"""The supervisor of the SIP agent's process: it keeps the process running and exchanges orders and reports with it.
 
-The agent is a process of its own because a SIP thread that dies poisons the process it is in. It is started with one
-end of a pair of sockets, so that nobody else can give it orders, and with nothing of the server's environment.
+The agent is a process of its own because the death of a SIP thread leaves its process unusable. It is started with one
+end of a socket pair, so that nothing else can give it orders, and with nothing of the server's environment.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ import structlog
 
 from bargein.carriers.sip.link import MESSAGES, Link
 from bargein.carriers.sip.messages import (
-    Alive,
-    Called,
     Configure,
     Done,
     Ended,
+    Established,
+    Heartbeat,
+    Invited,
     MessageError,
     Order,
     Place,
     Register,
-    Taken,
-    Told,
-    read_told,
+    Report,
+    read_report,
     write_order,
 )
 from bargein.clock import Clock
@@ -40,9 +40,9 @@ from bargein.ports import CarrierError
 
 _START_S = 15.0
 _READY_S = 5.0
-"""So long an order waits for an agent that is just being started."""
+"""The time that an order waits for an agent that is being started."""
 _SILENT_S = 12.0
-"""An agent gives a sign of life every two seconds."""
+"""An agent sends a heartbeat every two seconds; one that sends none for this long is restarted."""
 _STOP_S = 4.0
 _MOST_FRAMES = 500
 _LONGEST_BACKOFF_S = 30.0
@@ -52,21 +52,23 @@ _log = structlog.get_logger("bargein.carriers.sip")
 
 
 class SipAgent:
-    """The agent's process, as the server knows it.
+    """The agent's process, as the server sees it.
 
     Attributes:
-        restarts: how often it had to be started again.
+        restarts: the number of times that it was started again.
 
     Args:
-        configure: makes the agent's configuration, with an order's number.
+        configure: makes the agent's configuration with this order number.
         clock: the one clock.
-        told: takes what the agent tells of calls.
+        on_report: is called with each report about a call.
     """
 
-    def __init__(self, configure: Callable[[int], Configure], clock: Clock, told: Callable[[Told], None]) -> None:
+    def __init__(
+        self, configure: Callable[[int], Configure], clock: Clock, on_report: Callable[[Report], None]
+    ) -> None:
         self._configure = configure
         self._clock = clock
-        self._told = told
+        self._handle_report = on_report
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Reply] = {}
         self._calls: dict[str, bool] = {}
@@ -81,25 +83,25 @@ class SipAgent:
 
     @property
     def problem(self) -> str | None:
-        """Why no call can be placed or taken now; None if they can."""
+        """The reason why no call can be placed or answered now; None if calls can."""
         return self._problem or None
 
     @property
     def pid(self) -> int | None:
-        """The process, while there is one."""
+        """The id of the process, while there is one."""
         return None if self._process is None else self._process.pid
 
-    def number(self) -> int:
-        """For the next order."""
+    def next_order(self) -> int:
+        """Return the number for the next order."""
         return next(self._numbers)
 
     async def run(self) -> None:
-        """Keep an agent running until cancelled; one that dies is followed by another, ever later."""
+        """Keep an agent running until cancelled; restart one that dies, with growing pauses."""
         backoff_s = 0.2
         while True:
             began_ms = self._clock.monotonic_ms()
             try:
-                await self._once()
+                await self._run_process()
             except (OSError, MessageError, TimeoutError, _AgentLostError) as error:
                 self._problem = f"the SIP agent is not running: {error}"
             _log.error("the SIP agent has ended", reason=self._problem)
@@ -109,7 +111,7 @@ class SipAgent:
             await anyio.sleep(backoff_s)
             backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
 
-    async def _once(self) -> None:
+    async def _run_process(self) -> None:
         """Run one process until it ends."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
@@ -123,10 +125,10 @@ class SipAgent:
                 start_new_session=True,  # so that the terminal's Ctrl-C ends calls through the server
             )
         self._process = process
-        link = self._link = await Link.over(ours, self._take)
+        link = self._link = await Link.connect(ours, self._on_frame)
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._begin)
+                tasks.start_soon(self._configure_agent)
                 tasks.start_soon(self._watch)
                 tasks.start_soon(link.pump)
                 await self._until_lost(link)
@@ -134,7 +136,7 @@ class SipAgent:
             raise _AgentLostError(str(group.exceptions[0])) from None
         finally:
             link.close()
-            self._lose()
+            self._on_agent_lost()
             with anyio.CancelScope(shield=True):
                 await self._stop(process)
             self._process = None
@@ -144,17 +146,17 @@ class SipAgent:
         raise _AgentLostError("its process has ended")
 
     async def _watch(self) -> None:
-        """See that it gives signs of life."""
+        """End the process if it sends no heartbeat."""
         while True:
             self._alive = False
             await anyio.sleep(_START_S if self._problem else _SILENT_S)
             if not self._alive:
-                raise _AgentLostError("it gives no sign of life")
+                raise _AgentLostError("it sends no heartbeat")
 
-    async def _begin(self) -> None:
-        order = self._configure(self.number())
+    async def _configure_agent(self) -> None:
+        order = self._configure(self.next_order())
         try:
-            await self._ask(order, _START_S)
+            await self._request(order, _START_S)
         except CarrierError as error:
             raise _AgentLostError(str(error)) from None
         self._problem = ""
@@ -162,77 +164,77 @@ class SipAgent:
         _log.info("SIP listens", listen=order.listen, transports=list(order.transports))
         if self._registrations is not None:
             with suppress(CarrierError):
-                await self.ask(self._registrations)
+                await self.request(self._registrations)
 
     async def _stop(self, process: anyio.abc.Process) -> None:
-        """It ends by itself when its socket closes."""
+        """Wait for the process to end, which it does when its socket closes; else kill it."""
         with anyio.move_on_after(_STOP_S):
             await process.wait()
         if process.returncode is None:
             process.kill()
             await process.wait()
 
-    def _take(self, channel: int, frame: str | bytes) -> None:
+    def _on_frame(self, channel: int, frame: str | bytes) -> None:
         self._alive = True
         if channel != MESSAGES:
             if (socket_ := self._sockets.get(channel)) is not None:
-                socket_.take(frame)
+                socket_.receive_frame(frame)
             return
         try:
-            self._hear(read_told(frame if isinstance(frame, bytes) else frame.encode()))
+            self._on_report(read_report(frame if isinstance(frame, bytes) else frame.encode()))
         except MessageError as error:
-            _log.error("the SIP agent told what makes no sense", reason=str(error))
+            _log.error("the SIP agent sent an unreadable report", reason=str(error))
             if self._link is not None:
                 self._link.close()
 
-    def _hear(self, told: Told) -> None:
-        match told:
+    def _on_report(self, report: Report) -> None:
+        match report:
             case Done():
-                if (reply := self._waiting.pop(told.order, None)) is not None:
-                    reply.give(told.problem)
+                if (reply := self._waiting.pop(report.order, None)) is not None:
+                    reply.resolve(report.problem)
                 return
-            case Alive():
+            case Heartbeat():
                 return
-            case Called():
-                self._calls[told.call] = False
-            case Taken() if self._link is not None:
-                self._calls[told.call] = True
-                self._sockets[told.channel] = SipSocket(told.channel, self._link, self._sockets)
+            case Invited():
+                self._calls[report.call] = False
+            case Established() if self._link is not None:
+                self._calls[report.call] = True
+                self._sockets[report.channel] = SipSocket(report.channel, self._link, self._sockets)
             case Ended():
-                self._calls.pop(told.call, None)
+                self._calls.pop(report.call, None)
             case _:
                 pass
-        self._told(told)
+        self._handle_report(report)
 
-    def socket_of(self, taken: Taken) -> "SipSocket":
-        """The media socket of a call that was taken.
+    def socket_of(self, established: Established) -> "SipSocket":
+        """Return the media socket of an established call.
 
         Raises:
-            CarrierError: it is gone.
+            CarrierError: the call is over.
         """
-        if (found := self._sockets.get(taken.channel)) is None:
+        if (found := self._sockets.get(established.channel)) is None:
             raise CarrierError("the call is over")
         return found
 
-    def _lose(self) -> None:
-        """The process is gone, and all its calls with it."""
+    def _on_agent_lost(self) -> None:
+        """Fail all orders and end all calls of a process that is gone."""
         self._link = None
         self._problem = self._problem or "the SIP agent has ended"
         self._ready = anyio.Event()
         for reply in tuple(self._waiting.values()):
-            reply.give("the SIP agent has ended")
+            reply.resolve("the SIP agent has ended")
         self._waiting.clear()
         for media in tuple(self._sockets.values()):
-            media.lose()
+            media.on_agent_lost()
         lost, self._calls = self._calls, {}
-        for call, taken in lost.items():
-            self._told(Ended(call=call, taken=taken, why=self._problem))
+        for call, established in lost.items():
+            self._handle_report(Ended(call=call, established=established, detail=self._problem))
 
-    async def ask(self, order: Order, timeout_s: float = 10.0) -> None:
-        """Have an order carried out.
+    async def request(self, order: Order, timeout_s: float = 10.0) -> None:
+        """Send an order and wait until it was carried out.
 
         Raises:
-            CarrierError: it was not, or not in time, or there is no agent now.
+            CarrierError: it failed or took too long, or no agent is running.
         """
         if isinstance(order, Register):
             self._registrations = order
@@ -244,20 +246,20 @@ class SipAgent:
         if isinstance(order, Place):
             self._calls[order.call] = False
         try:
-            await self._ask(order, timeout_s)
+            await self._request(order, timeout_s)
         except CarrierError:
             if isinstance(order, Place):
                 self._calls.pop(order.call, None)
             raise
 
-    async def _ask(self, order: Order, timeout_s: float) -> None:
+    async def _request(self, order: Order, timeout_s: float) -> None:
         if self._link is None:
             raise CarrierError("the SIP agent is not running")
         reply = self._waiting[order.order] = _Reply()
         try:
             self._link.send(MESSAGES, write_order(order))
             with anyio.fail_after(timeout_s):
-                await reply.came.wait()
+                await reply.resolved.wait()
         except TimeoutError:
             raise CarrierError("the SIP agent did not answer in time") from None
         finally:
@@ -270,7 +272,7 @@ class SipSocket:
     """A call's channel of the link, as a `bargein.carriers.stream.MediaSocket`.
 
     Attributes:
-        lost: the agent is gone, with the call.
+        lost: True if the agent is gone, and the call with it.
     """
 
     def __init__(self, channel: int, link: Link, sockets: "dict[int, SipSocket]") -> None:
@@ -279,35 +281,35 @@ class SipSocket:
         self._link = link
         self._sockets = sockets
         self._frames: deque[str | bytes] = deque()
-        self._came = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
-        self._over = False
+        self._changed = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
+        self._closed = False
 
-    def take(self, frame: str | bytes) -> None:
-        """Take what the agent says; a server that is ten seconds behind has lost the call."""
+    def receive_frame(self, frame: str | bytes) -> None:
+        """Queue a frame of the agent. A server that is ten seconds behind loses the call."""
         if len(self._frames) < _MOST_FRAMES:
             self._frames.append(frame)
-            self._came.set()
+            self._changed.set()
         else:
-            _log.warning("a call's audio was not taken in time", channel=self._channel)
+            _log.warning("a call's audio was not read in time", channel=self._channel)
             self._end()
 
-    def lose(self) -> None:
-        """The agent is gone."""
+    def on_agent_lost(self) -> None:
+        """Close the socket, for the agent is gone."""
         self.lost = True
         self._end()
 
     def _end(self) -> None:
         self._sockets.pop(self._channel, None)
-        self._over = True
-        self._came.set()
+        self._closed = True
+        self._changed.set()
 
     async def receive(self) -> str | bytes | None:
-        """The next frame; None once there will be none."""
+        """Return the next frame; None once the socket is closed."""
         while not self._frames:
-            if self._over:
+            if self._closed:
                 return None
-            self._came.clear()
-            await self._came.wait()
+            self._changed.clear()
+            await self._changed.wait()
         return self._frames.popleft()
 
     async def send_text(self, data: str) -> None:
@@ -324,21 +326,21 @@ class SipSocket:
         self._link.send(self._channel, frame)
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        """Take no more frames; the call itself is ended by `HangUp`."""
+        """Accept no more frames; the call itself is ended by `HangUp`."""
         self._end()
 
 
 class _AgentLostError(BargeinError):
-    """The process has ended, or is as good as dead."""
+    """The process has ended, or does not respond."""
 
 
 class _Reply:
     """The answer to one order."""
 
     def __init__(self) -> None:
-        self.came = anyio.Event()
+        self.resolved = anyio.Event()
         self.problem: str | None = None
 
-    def give(self, problem: str | None) -> None:
+    def resolve(self, problem: str | None) -> None:
         self.problem = problem
-        self.came.set()
+        self.resolved.set()

@@ -1,4 +1,4 @@
-"""What Vapi's `byo-sip-trunk` credential means: whom calls may come from, and how they go out."""
+"""Trunks (Vapi's `byo-sip-trunk` credential): where calls may come from, and how calls go out."""
 
 import ipaddress
 import re
@@ -33,15 +33,15 @@ IN_FAILED = "call.in-progress.error-sip-inbound-call-failed-to-connect"
 
 
 def gateways_of(trunk: JsonObject | None) -> list[JsonObject]:
-    """The gateways of a trunk."""
+    """Return the gateways of a trunk."""
     given: Any = (trunk or {}).get("gateways")
     return [gateway for gateway in cast("list[JsonObject]", given) if gateway.get("ip")] if given else []
 
 
 def network_of(gateway: JsonObject) -> str | None:
-    """The addresses that calls may come from, as CIDR; None where none may (or the gateway has a name, not an address).
+    """Return the addresses that calls may come from, as CIDR; None if none may, or the gateway has no IP address.
 
-    Vapi's `netmask` is a length, from 24 to 32.
+    Vapi's `netmask` is a prefix length, from 24 to 32.
     """
     if gateway.get("inboundEnabled") is False:
         return None
@@ -52,7 +52,7 @@ def network_of(gateway: JsonObject) -> str | None:
 
 
 def may_call(trunk: JsonObject | None, source: str) -> bool:
-    """Whether a call that came from this address is the trunk's."""
+    """Return whether calls from this address belong to the trunk."""
     try:
         address = ipaddress.ip_address(source)
     except ValueError:
@@ -61,12 +61,12 @@ def may_call(trunk: JsonObject | None, source: str) -> bool:
     return any(address in ipaddress.ip_network(network) for network in networks)
 
 
-class Way(NamedTuple):
-    """How to reach a host.
+class Route(NamedTuple):
+    """The way to a host.
 
     Attributes:
-        host: with its port, where it has one.
-        proxy: host and port that it is reached through.
+        host: the host, with a port if it names one.
+        proxy: the host and port through which it is reached; None: directly.
     """
 
     host: str
@@ -75,8 +75,8 @@ class Way(NamedTuple):
     proxy: str | None
 
 
-def way_to(gateway: JsonObject, proxy: str | None) -> Way:
-    """How to reach a gateway."""
+def route_to(gateway: JsonObject, proxy: str | None) -> Route:
+    """Return the route to a gateway."""
     transport: Transport = "udp"
     encryption: MediaEncryption = "none"
     match gateway.get("outboundProtocol"):
@@ -89,18 +89,18 @@ def way_to(gateway: JsonObject, proxy: str | None) -> Way:
         case _:
             pass
     port = int(gateway.get("port") or (_TLS_PORT if transport == "tls" else _DEFAULT_PORT))
-    return Way(f"{gateway['ip']}:{port}", transport, encryption, proxy)
+    return Route(f"{gateway['ip']}:{port}", transport, encryption, proxy)
 
 
-def outgoing_of(trunk: JsonObject | None) -> list[JsonObject]:
-    """The gateways that calls may go out by, in order."""
+def outbound_gateways(trunk: JsonObject | None) -> list[JsonObject]:
+    """Return the gateways for outbound calls, in order."""
     return [gateway for gateway in gateways_of(trunk) if gateway.get("outboundEnabled") is not False]
 
 
 def _dialled(trunk: JsonObject, number: str) -> str:
-    """A number as the trunk wants it: with the tech prefix, and with a leading plus or without."""
+    """Return a number in the trunk's format: with its tech prefix, and with or without a leading plus."""
     if not _DIALLED.fullmatch(number):
-        raise CarrierError("the customer's number holds a sign that is in no telephone number")
+        raise CarrierError("the customer's number has a character that no telephone number has")
     digits = number.removeprefix("+")
     plus = "+" if trunk.get("outboundLeadingPlusEnabled") else ""
     return f"{trunk.get('techPrefix') or ''}{plus}{digits}"
@@ -113,48 +113,48 @@ def attempts_of(
     headers: dict[str, str],
     proxy: str | None = None,
     *,
-    answers: Callable[[JsonObject], bool] = lambda _: True,
+    responds: Callable[[JsonObject], bool] = lambda _: True,
 ) -> tuple[Attempt, ...]:
-    """How to ring a customer: one attempt for each gateway that calls may go out by, in order.
+    """Return the attempts to reach a customer: one for each gateway for outbound calls, in order.
 
     Args:
-        trunk: a `byo-sip-trunk` credential; None for a number without one, from which only SIP URIs can be called.
+        trunk: a `byo-sip-trunk` credential; None for a number without one, which can only call SIP URIs.
         customer: Vapi's customer.
-        caller_id: the number or the user that calls.
-        headers: that go with each INVITE.
-        proxy: host and port that all of it goes through.
-        answers: whether a gateway does, as far as is known.
+        caller_id: the calling number or user.
+        headers: headers for each INVITE.
+        proxy: the host and port of the proxy that all requests go through.
+        responds: returns whether a gateway responded to its last ping.
 
     Raises:
-        CarrierError: there is no way to ring them.
+        CarrierError: the customer cannot be reached.
     """
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or any(ord(sign) < 32 for sign in value):
-            raise CarrierError("a SIP header has a name or a value that SIP has no room for")
+            raise CarrierError("a SIP header has a name or a value that SIP does not allow")
     target = customer.get("sipUri")
     if isinstance(target, str):
         return (_to_uri(target, trunk, caller_id, headers, proxy),)
     number = customer.get("number")
     if not isinstance(number, str):
         raise CarrierError("the customer has no number and no sipUri")
-    outgoing = outgoing_of(trunk)
+    outgoing = outbound_gateways(trunk)
     if trunk is None or not outgoing:
-        raise CarrierError("the phone number has no SIP trunk with a gateway that calls may go out by")
-    outgoing = [gateway for gateway in outgoing if answers(gateway)]
+        raise CarrierError("the phone number has no SIP trunk with a gateway for outbound calls")
+    outgoing = [gateway for gateway in outgoing if responds(gateway)]
     if not outgoing:
-        raise CarrierError("no gateway of the phone number's SIP trunk answers now")
+        raise CarrierError("no gateway of the phone number's SIP trunk responds now")
     diversion = trunk.get("sipDiversionHeader")
     more = {"Diversion": _diversion(str(diversion), outgoing[0])} if diversion else {}
     dialled, all_headers = _dialled(trunk, number), {**headers, **more}
     found: list[Attempt] = []
     for gateway in outgoing:
-        way = way_to(gateway, proxy)
+        way = route_to(gateway, proxy)
         uri = f"sip:{dialled}@{way.host};transport={way.transport}"
         found.append(Attempt(account=_account(trunk, caller_id, way), uri=uri, headers=all_headers))
     return tuple(found)
 
 
-def _account(trunk: JsonObject | None, caller_id: str, way: Way) -> Account:
+def _account(trunk: JsonObject | None, caller_id: str, way: Route) -> Account:
     plan = cast("JsonObject", (trunk or {}).get("outboundAuthenticationPlan") or {})
     register = cast("JsonObject", plan.get("sipRegisterPlan") or {})
     user = plan.get("authUsername")
@@ -174,7 +174,7 @@ def _to_uri(
 ) -> Attempt:
     uri = read_uri(target)
     if uri is None:
-        raise CarrierError("the customer's sipUri is no SIP URI")
+        raise CarrierError("the customer's sipUri is not a SIP URI")
     lowered = target.lower()
     transport: Transport = "udp"
     if uri.scheme == "sips" or "transport=tls" in lowered:
@@ -182,47 +182,47 @@ def _to_uri(
     elif "transport=tcp" in lowered:
         transport = "tcp"
     host = uri.host if uri.port is None else f"{uri.host}:{uri.port}"
-    account = _account(trunk, caller_id, Way(host, transport, "none", proxy))
+    account = _account(trunk, caller_id, Route(host, transport, "none", proxy))
     plain = SipUri(uri.user, uri.host, uri.port)
     return Attempt(account=account, uri=f"{plain.address};transport={transport}", headers=headers)
 
 
 def _diversion(value: str, gateway: JsonObject) -> str:
-    """The `Diversion` header (RFC 5806) of a number; a value that is a header already stays."""
+    """Return the `Diversion` header (RFC 5806) of a number; a value that is such a header is kept."""
     if any(ord(sign) < 32 for sign in value):
-        raise CarrierError("sipDiversionHeader holds a sign that SIP has no room for")
+        raise CarrierError("sipDiversionHeader has a character that SIP does not allow")
     return value if "sip:" in value.lower() else f"<sip:{value}@{gateway['ip']}>;reason=unconditional"
 
 
-def registrations_of(trunk: JsonObject, proxy: str | None = None) -> Account | None:
-    """The registration that a trunk wants (`sipRegisterPlan`); None if it wants none."""
+def registration_of(trunk: JsonObject, proxy: str | None = None) -> Account | None:
+    """Return the account to register with a trunk (`sipRegisterPlan`); None if the trunk has no such plan."""
     plan = cast("JsonObject", trunk.get("outboundAuthenticationPlan") or {})
     register = plan.get("sipRegisterPlan")
-    outgoing = outgoing_of(trunk)
+    outgoing = outbound_gateways(trunk)
     if not isinstance(register, dict) or not outgoing:
         return None
     given = cast("JsonObject", register)
     user = str(given.get("username") or plan.get("authUsername") or "")
-    return _account(trunk, user, way_to(outgoing[0], proxy)) if user else None
+    return _account(trunk, user, route_to(outgoing[0], proxy)) if user else None
 
 
 def refer_to(trunk: JsonObject | None, destination: JsonObject, caller: SipUri | None) -> str:
-    """The URI that a caller is sent to (Vapi's `TransferDestinationSip`, `TransferDestinationNumber`).
+    """Return the URI of a transfer's destination (Vapi's `TransferDestinationSip`, `TransferDestinationNumber`).
 
-    A number is one of the trunk's first gateway; where there is no trunk, of the host that the caller came from.
-    `sipHeaders` travel in the URI (RFC 3261, section 19.1.1), whence the far end puts them into its INVITE.
+    A number is called at the trunk's first gateway, or without a trunk at the host that the caller came from.
+    `sipHeaders` are put into the URI (RFC 3261, section 19.1.1), from which the far end copies them into its INVITE.
 
     Raises:
-        CarrierError: it is neither.
+        CarrierError: the destination is neither.
     """
     plan = cast("JsonObject", destination.get("transferPlan") or {})
     if plan.get("sipVerb") not in (None, "refer"):
-        raise CarrierError("a SIP call is transferred by REFER alone")
+        raise CarrierError("a SIP call can only be transferred by REFER")
     given: Any = destination.get("sipUri") if destination.get("type") == "sip" else None
     if given is not None:
         uri = read_uri(str(given))
         if uri is None:
-            raise CarrierError("the destination's sipUri is no SIP URI")
+            raise CarrierError("the destination's sipUri is not a SIP URI")
         address = uri.address
     else:
         address = _number_address(trunk, destination, caller)
@@ -235,17 +235,17 @@ def _number_address(trunk: JsonObject | None, destination: JsonObject, caller: S
     number = destination.get("number")
     if not isinstance(number, str):
         raise CarrierError("the destination has no number and no sipUri")
-    outgoing = outgoing_of(trunk)
+    outgoing = outbound_gateways(trunk)
     if trunk is not None and outgoing:
-        return f"sip:{_dialled(trunk, number)}@{way_to(outgoing[0], None).host}"
+        return f"sip:{_dialled(trunk, number)}@{route_to(outgoing[0], None).host}"
     if caller is None:
-        raise CarrierError("there is no gateway that knows the number")
+        raise CarrierError("there is no gateway for the number")
     return SipUri(number, caller.host, caller.port).address
 
 
-def ended_reason(status: int | None, *, taken: bool, inbound: bool, timed_out: bool) -> str:
-    """Vapi's `endedReason` of a call that the SIP side ended."""
-    if taken:
+def ended_reason(status: int | None, *, established: bool, inbound: bool, timed_out: bool) -> str:
+    """Return Vapi's `endedReason` for a call that the SIP side ended."""
+    if established:
         return "customer-ended-call"
     if inbound:
         return HUNG_UP_EARLY

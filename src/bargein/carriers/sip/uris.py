@@ -20,9 +20,9 @@ class SipUri:
     """A SIP URI.
 
     Attributes:
-        user: unescaped, without its parameters; empty where there is none.
-        host: as it was written, lower case.
-        port: None where it says none.
+        user: unescaped, without its parameters; empty if there is none.
+        host: in lower case.
+        port: None if the URI has none.
     """
 
     user: str
@@ -39,13 +39,13 @@ class SipUri:
 
     @property
     def number(self) -> str | None:
-        """The telephone number that it holds, without separators; None if it holds none."""
+        """The telephone number in the user part, without separators; None if there is none."""
         plain = _SEPARATORS.sub("", self.user)
         return plain if _NUMBER.fullmatch(plain) else None
 
 
 def read_uri(text: str) -> SipUri | None:
-    """The first SIP URI in a text, or in a header's value; None if there is none."""
+    """Return the first SIP URI in a text or a header's value; None if there is none."""
     found = _URI.search(text)
     if found is None:
         return None
@@ -57,7 +57,7 @@ def read_uri(text: str) -> SipUri | None:
 
 
 def display_name(header: str) -> str | None:
-    """The name in `"Display Name" <sip:user@domain>`; None if there is none."""
+    """Return the name in `"Display Name" <sip:user@domain>`; None if there is none."""
     found = _NAME.match(header)
     if found is None:
         return None
@@ -66,5 +66,5 @@ def display_name(header: str) -> str | None:
 
 
 def same_address(one: SipUri, other: SipUri) -> bool:
-    """Whether two URIs name the same user at the same host; case matters in neither, as Vapi has it."""
+    """Return whether two URIs name the same user at the same host, both compared without case, as by Vapi."""
     return (one.user.lower(), one.host) == (other.user.lower(), other.host)

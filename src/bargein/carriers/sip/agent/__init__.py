@@ -1,5 +1,6 @@
-"""The SIP user agent: a process of its own, because a SIP thread that dies takes its process along.
+"""The SIP user agent, a process of its own, because the death of a SIP thread ends its process.
 
-`python -m bargein.carriers.sip.agent FD` serves the server that started it, over the socket it has inherited as `FD`,
-and ends when that server goes. Only this package imports baresip.
+`python -m bargein.carriers.sip.agent FD` serves the server that started it, over the socket that it inherits as `FD`,
+and ends when that server ends. Only this package imports baresip. Start with `switch`, which executes orders and has
+the calls; `agent_call` is one call, `audio_bridge` its audio, `stack` baresip's configuration.
 """

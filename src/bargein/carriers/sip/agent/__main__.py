@@ -17,9 +17,9 @@ async def _serve(descriptor: int) -> int:
 
 
 def main() -> int:
-    """Serve until the server goes; gives the exit code."""
+    """Serve until the server ends; return the exit code."""
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="sip agent: %(levelname)s %(name)s %(message)s")
-    logging.getLogger("baresip").setLevel(logging.CRITICAL)  # its lines hold what far ends have sent
+    logging.getLogger("baresip").setLevel(logging.CRITICAL)  # its lines quote what far ends have sent
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     return anyio.run(_serve, int(sys.argv[1]))
 

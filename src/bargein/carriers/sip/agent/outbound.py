@@ -1,4 +1,4 @@
-"""Placing a call without losing what the stack tells of it at once."""
+"""Placing a call without losing the stack's first events of it."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ async def dial(
 ) -> tuple[Call, Callable[[], None]]:
     """Send an INVITE.
 
-    A far end that answers at once is told of before the library has made the call's object, and what no object listens
-    to is lost: the call would ring for ever. So it is kept, and told once the caller of this listens.
+    The stack may report an answer before the library has made the call's object; events without an object are lost, and
+    the call would ring for ever. So early events are kept, and replayed once all listeners are attached.
 
     Returns:
-        The call, and what tells it what has happened since; to be called when all who listen to it do.
+        The call, and a function that replays the early events; to be called when all listeners are attached.
 
     Raises:
-        BaresipError: the stack refused it.
+        BaresipError: the stack refused the call.
         ValueError: the address or a header cannot be sent.
     """
     early: list[StackEvent] = []
@@ -35,6 +35,6 @@ async def dial(
 
     def catch_up() -> None:
         for event in early:
-            call._on_stack_event(event)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no other way in
+            call._on_stack_event(event)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # there is no public method
 
     return call, catch_up

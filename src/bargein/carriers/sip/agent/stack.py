@@ -1,7 +1,7 @@
-"""baresip as this agent wants it: its configuration and its accounts.
+"""The configuration of baresip, and its accounts.
 
-What stands here was found by failure: without `video_codecs=none` baresip sends another INVITE right after an answer;
-without a limit of our own it takes two calls; without `expose_headers` nobody knows which number was called.
+Reasons, found by failures: without `video_codecs=none` baresip sends a second INVITE right after an answer; without an
+explicit limit it accepts two calls; without `expose_headers` the called number is not known.
 """
 
 from baresip.config import Account as SipAccount
@@ -12,7 +12,7 @@ from bargein.carriers.sip.messages import Account, Configure, MediaEncryption
 CODECS = ("opus/48000/2", "g722/16000/1", "pcmu", "pcma")
 WIDE_HZ = 16_000
 SILENT_S = 60
-"""A far end that sends no RTP at all for so long, and has not put the call on hold, is gone."""
+"""A far end that sends no RTP for this long, without having put the call on hold, is gone."""
 
 _ENCRYPTION: dict[MediaEncryption, tuple[str, ...]] = {
     "none": (),
@@ -22,7 +22,7 @@ _ENCRYPTION: dict[MediaEncryption, tuple[str, ...]] = {
 
 
 def config_of(order: Configure) -> Config:
-    """The stack's configuration."""
+    """Return the stack's configuration."""
     first, last = order.rtp_ports
     lines = [
         f"sip_listen {order.listen}",
@@ -47,8 +47,8 @@ def config_of(order: Configure) -> Config:
     )
 
 
-def doorway(order: Configure, transport: str) -> SipAccount:
-    """The account that takes every call that comes in over one transport, whatever it is to."""
+def listening_account(order: Configure, transport: str) -> SipAccount:
+    """Return the account that receives all calls over one transport, whatever address they call."""
     host = order.listen.rpartition(":")[0]
     return SipAccount(
         user="bargein",
@@ -63,10 +63,10 @@ def doorway(order: Configure, transport: str) -> SipAccount:
 
 
 def account_of(account: Account, *, registered: bool = False) -> SipAccount:
-    """An account that calls are placed as.
+    """Return the account of outbound calls or of a registration.
 
     Raises:
-        ValueError: a part of it cannot be written in SIP; the text does not hold the password.
+        ValueError: a part of it cannot be written in SIP; the text does not quote the password.
     """
     try:
         return SipAccount(
@@ -82,4 +82,6 @@ def account_of(account: Account, *, registered: bool = False) -> SipAccount:
             extra_params=("video_codecs=none", *_ENCRYPTION[account.encryption]),
         )
     except ValueError:
-        raise ValueError("the trunk's user, domain, password or proxy holds a sign that SIP has no room for") from None
+        raise ValueError(
+            "the trunk's user, domain, password or proxy has a character that SIP does not allow"
+        ) from None

@@ -1,4 +1,4 @@
-"""The agent's calls, and the server's orders about them."""
+"""The agent's calls, and the execution of the server's orders."""
 
 import secrets
 import socket
@@ -16,29 +16,29 @@ from baresip.events import Event, StackEvent
 from baresip.runtime import Runtime
 from baresip.ua import UserAgent
 
-from bargein.carriers.sip.agent.agent_call import AgentCall, decided
+from bargein.carriers.sip.agent.agent_call import AgentCall, wait_for_decision
 from bargein.carriers.sip.agent.outbound import dial
-from bargein.carriers.sip.agent.stack import account_of, config_of, doorway
+from bargein.carriers.sip.agent.stack import account_of, config_of, listening_account
 from bargein.carriers.sip.link import MESSAGES, Link
 from bargein.carriers.sip.messages import (
     Account,
-    Alive,
     Answer,
     Attempt,
-    Called,
     Configure,
     Done,
     HangUp,
+    Heartbeat,
+    Invited,
     Order,
     Place,
-    Press,
     Refuse,
     Register,
+    Report,
     Rings,
-    Told,
+    SendDtmf,
     Transfer,
     read_order,
-    write_told,
+    write_report,
 )
 from bargein.clock import Clock
 
@@ -46,18 +46,18 @@ _TICK_S = 0.01
 _FEW_CALLS = 20
 _ALIVE_S = 2.0
 _STALL_S = 5.0
-_VERDICT_S = 25.0
-"""The server may ask an owner's server who takes a call (7.5 s); a caller's patience is longer."""
+_DECISION_S = 25.0
+"""The server may ask the owner's server for an assistant (7.5 s); callers wait longer than that."""
 _ANSWER_S = 10.0
 _FORWARD_S = 30.0
-_NO_SIGN_S = 12.0
-"""A gateway that has told nothing for so long is given up where there is another one; it can take 10 s to ring."""
+_NO_PROGRESS_S = 12.0
+"""A gateway that reports no progress for this long is given up if there is another one; ringing can take 10 s."""
 
 _log = structlog.get_logger("bargein.carriers.sip")
 
 
 class Switch:
-    """Runs the stack, and serves the server that is at the other end of the link.
+    """The SIP stack with all calls, at the service of the server at the other end of the link.
 
     Args:
         clock: the one clock.
@@ -66,7 +66,7 @@ class Switch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._runtime = Runtime()
-        self._lines: dict[str, AgentCall] = {}
+        self._calls: dict[str, AgentCall] = {}
         self._channels: dict[int, AgentCall] = {}
         self._last_channel = 0
         self._agents: dict[Account, UserAgent] = {}
@@ -78,15 +78,15 @@ class Switch:
         self._exit_code = 0
 
     async def serve(self, end: socket.socket) -> int:
-        """Serve until the server goes or the SIP thread dies; gives the exit code."""
+        """Serve until the server ends or the SIP thread dies; return the exit code."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            self._link = await Link.over(end, self._take)
+            self._link = await Link.connect(end, self._on_frame)
             tasks.start_soon(self._link.pump)
             tasks.start_soon(self._watch_link, self._link)
             await self._over.wait()
             with anyio.CancelScope(shield=True), suppress(BaresipError):
-                await self._part()
+                await self._end_calls()
                 await self._runtime.close()
             tasks.cancel_scope.cancel()
         return self._exit_code
@@ -95,114 +95,116 @@ class Switch:
         await link.lost.wait()
         self._over.set()
 
-    def _die(self) -> None:
+    def _fail(self) -> None:
         self._exit_code = 1
         self._over.set()
 
-    def _take(self, channel: int, frame: str | bytes) -> None:
+    def _on_frame(self, channel: int, frame: str | bytes) -> None:
         if channel != MESSAGES:
-            if (line := self._channels.get(channel)) is not None:
-                line.take(frame)
+            if (agent_call := self._channels.get(channel)) is not None:
+                agent_call.handle_frame(frame)
         elif self._tasks is not None and isinstance(frame, bytes):
-            self._tasks.start_soon(self._obey, read_order(frame))
+            self._tasks.start_soon(self._handle_order, read_order(frame))
 
-    def _tell(self, told: Told) -> None:
+    def _report(self, report: Report) -> None:
         if self._link is not None:
-            self._link.send(MESSAGES, write_told(told))
+            self._link.send(MESSAGES, write_report(report))
 
     async def _start(self, order: Configure) -> None:
         """Start the stack.
 
         Raises:
-            BaresipError: it cannot be started.
+            BaresipError: it cannot be started, or was started before.
         """
         if self._config is not None or self._tasks is None:
             raise BaresipError("the agent is configured already")
         self._config = order
-        self._runtime.on_dead = self._die  # pyright: ignore[reportAttributeAccessIssue]  # its type is left out
+        self._runtime.on_dead = self._fail  # pyright: ignore[reportAttributeAccessIssue]  # its declared type lacks the attribute
         await self._runtime.start(config_of(order))
         for transport in order.transports:
-            door = await UserAgent.create(self._runtime, doorway(order, transport), transfer_policy="reject")
-            door.on_incoming(self._called)
+            listener = await UserAgent.create(
+                self._runtime, listening_account(order, transport), transfer_policy="reject"
+            )
+            listener.on_incoming(self._on_invite)
         self._tasks.start_soon(self._tick)
-        self._tasks.start_soon(self._live)
+        self._tasks.start_soon(self._send_heartbeats)
 
-    async def _part(self) -> None:
-        """End all calls in SIP's words, for a short while."""
+    async def _end_calls(self) -> None:
+        """Send BYE in all calls, within a second."""
         with anyio.move_on_after(1):
-            for line in tuple(self._lines.values()):
-                await line.hang_up()
-            await anyio.sleep(0.1 if self._lines else 0)
+            for agent_call in tuple(self._calls.values()):
+                await agent_call.hang_up()
+            await anyio.sleep(0.1 if self._calls else 0)
 
     async def _tick(self) -> None:
         while True:
-            for line in tuple(self._lines.values()):
-                line.tick()
-            await anyio.sleep(_TICK_S if len(self._lines) > _FEW_CALLS else _TICK_S / 2)
+            for agent_call in tuple(self._calls.values()):
+                agent_call.tick()
+            await anyio.sleep(_TICK_S if len(self._calls) > _FEW_CALLS else _TICK_S / 2)
 
-    async def _live(self) -> None:
-        """Give signs of life, as long as the SIP thread does."""
+    async def _send_heartbeats(self) -> None:
+        """Send heartbeats as long as the SIP thread responds."""
         while True:
             try:
                 with anyio.fail_after(_STALL_S):
                     await self._runtime.set_native_log_level("error")
             except (TimeoutError, BaresipError):
-                self._die()
+                self._fail()
                 return
-            self._tell(Alive(calls=len(self._lines)))
+            self._report(Heartbeat(calls=len(self._calls)))
             await anyio.sleep(_ALIVE_S)
 
-    async def _obey(self, order: Order) -> None:
+    async def _handle_order(self, order: Order) -> None:
         try:
-            await self._carry_out(order)
+            await self._execute(order)
         except (BaresipError, CallFailed, ValueError) as error:
-            self._tell(Done(order=order.order, problem=str(error)))
+            self._report(Done(order=order.order, problem=str(error)))
         else:
-            self._tell(Done(order=order.order))
+            self._report(Done(order=order.order))
 
-    async def _carry_out(self, order: Order) -> None:
+    async def _execute(self, order: Order) -> None:
         match order:
             case Configure():
                 await self._start(order)
             case Register():
                 await self._register(order.accounts)
             case Answer():
-                self._line(order.call).answered.set()
+                self._find(order.call).accepted.set()
             case Refuse():
                 await self._refuse(order)
             case Place():
                 await self._place(order)
             case HangUp():
-                if (line := self._lines.get(order.call)) is not None:
-                    await line.hang_up()
-            case Press():
-                await self._line(order.call).send_dtmf(order.keys)
+                if (agent_call := self._calls.get(order.call)) is not None:
+                    await agent_call.hang_up()
+            case SendDtmf():
+                await self._find(order.call).send_dtmf(order.keys)
             case Transfer():
-                await self._line(order.call).transfer(order.uri, order.timeout_s)
+                await self._find(order.call).transfer(order.uri, order.timeout_s)
 
-    def _line(self, name: str) -> AgentCall:
-        if (line := self._lines.get(name)) is None:
+    def _find(self, name: str) -> AgentCall:
+        if (agent_call := self._calls.get(name)) is None:
             raise BaresipError("the call is over")
-        return line
+        return agent_call
 
-    def _new_line(self, name: str) -> AgentCall:
+    def _new_call(self, name: str) -> AgentCall:
         if self._link is None:
             raise BaresipError("there is no link")
         self._last_channel += 1
-        line = AgentCall(name, self._last_channel, self._clock, self._tell, self._link)
-        self._lines[name] = self._channels[line.channel] = line
-        return line
+        agent_call = AgentCall(name, self._last_channel, self._clock, self._report, self._link)
+        self._calls[name] = self._channels[agent_call.channel] = agent_call
+        return agent_call
 
-    def _forget(self, line: AgentCall) -> None:
-        self._lines.pop(line.name, None)
-        self._channels.pop(line.channel, None)
+    def _forget(self, agent_call: AgentCall) -> None:
+        self._calls.pop(agent_call.name, None)
+        self._channels.pop(agent_call.channel, None)
 
     async def _registering(self, agent: UserAgent) -> None:
-        """Register; the stack goes on trying by itself."""
+        """Register; the stack repeats attempts by itself."""
         try:
             await agent.register()
         except RegistrationError as error:
-            _log.warning("a trunk takes no registration", status=error.status, reason=error.reason)
+            _log.warning("a trunk refuses the registration", status=error.status, reason=error.reason)
 
     async def _register(self, accounts: tuple[Account, ...]) -> None:
         for account in accounts:
@@ -212,103 +214,105 @@ class Switch:
             agent = await UserAgent.create(
                 self._runtime, account_of(account, registered=True), transfer_policy="reject"
             )
-            agent.on_incoming(self._called)
+            agent.on_incoming(self._on_invite)
             self._tasks.start_soon(self._registering, agent)
 
-    # Calls that come in.
+    # Incoming calls.
 
-    def _called(self, call: Call) -> None:
-        line = self._new_line(f"sip-{secrets.token_hex(16)}")
-        line.attach(call)
+    def _on_invite(self, call: Call) -> None:
+        agent_call = self._new_call(f"sip-{secrets.token_hex(16)}")
+        agent_call.attach(call)
         headers = cast("dict[str, str]", call.headers)
-        self._tell(Called(call=line.name, sip_call_id=call.call_id or "", caller=call.peer or "", headers=headers))
+        self._report(
+            Invited(call=agent_call.name, sip_call_id=call.call_id or "", caller=call.peer or "", headers=headers)
+        )
         if self._tasks is not None:
-            self._tasks.start_soon(self._incoming, line, call)
+            self._tasks.start_soon(self._incoming, agent_call, call)
 
-    async def _incoming(self, line: AgentCall, call: Call) -> None:
+    async def _incoming(self, agent_call: AgentCall, call: Call) -> None:
         try:
-            if not await decided(line, _once_closed(call), _VERDICT_S):
-                await line.hang_up()
+            if not await wait_for_decision(agent_call, _once_closed(call), _DECISION_S):
+                await agent_call.hang_up()
                 return
             await call.answer()
             await call.wait_established(_ANSWER_S)
-            await line.talk()
+            await agent_call.run_media()
         except BaresipError as error:
-            _log.info("a call that came in was not established", call=line.name, reason=str(error))
+            _log.info("an incoming call was not established", call=agent_call.name, reason=str(error))
         finally:
-            self._forget(line)
-            line.ended("")
+            self._forget(agent_call)
+            agent_call.ended("")
 
     async def _refuse(self, order: Refuse) -> None:
-        line = self._line(order.call)
+        agent_call = self._find(order.call)
         try:
             if order.forward is None:
                 with suppress(BaresipError):  # it may be over already
-                    await line.call.reject()
+                    await agent_call.call.reject()
                 return
-            await line.call.answer()
-            await line.call.wait_established(_ANSWER_S)
-            await line.transfer(order.forward, _FORWARD_S)
+            await agent_call.call.answer()
+            await agent_call.call.wait_established(_ANSWER_S)
+            await agent_call.transfer(order.forward, _FORWARD_S)
         finally:
-            line.given_up.set()
+            agent_call.hung_up.set()
 
-    # Calls that are placed.
+    # Outbound calls.
 
     async def _place(self, order: Place) -> None:
-        if order.call in self._lines:
-            raise BaresipError("there is such a call already")
-        if self._config is not None and len(self._lines) >= self._config.most_calls:
-            raise BaresipError("the SIP agent has as many calls as it can take")
-        line = self._new_line(order.call)
+        if order.call in self._calls:
+            raise BaresipError("there is a call of this name already")
+        if self._config is not None and len(self._calls) >= self._config.most_calls:
+            raise BaresipError("the SIP agent has reached its limit of calls")
+        agent_call = self._new_call(order.call)
         if self._tasks is not None:
-            self._tasks.start_soon(self._outgoing, line, order)
+            self._tasks.start_soon(self._outgoing, agent_call, order)
 
-    async def _outgoing(self, line: AgentCall, order: Place) -> None:
+    async def _outgoing(self, agent_call: AgentCall, order: Place) -> None:
         until_ms = self._clock.monotonic_ms() + order.ring_s * 1000
         problem: tuple[str, bool] = ("", False)
         try:
             for index, attempt in enumerate(order.attempts):
                 left_s = (until_ms - self._clock.monotonic_ms()) / 1000
                 last = index == len(order.attempts) - 1
-                outcome = await self._attempt(line, attempt, left_s, last=last)
+                outcome = await self._attempt(agent_call, attempt, left_s, last=last)
                 if outcome is None:
                     problem = ("", False)
-                    await self._talk(line, order.keys)
+                    await self._run_media(agent_call, order.keys)
                     return
                 problem = outcome
-                if last or line.given_up.is_set() or not _goes_on(problem[0]) or problem[1]:
+                if last or agent_call.hung_up.is_set() or not _is_gateway_failure(problem[0]) or problem[1]:
                     return
         finally:
-            self._forget(line)
-            line.ended(problem[0], timed_out=problem[1])
+            self._forget(agent_call)
+            agent_call.ended(problem[0], timed_out=problem[1])
 
-    async def _talk(self, line: AgentCall, keys: str) -> None:
+    async def _run_media(self, agent_call: AgentCall, keys: str) -> None:
         async with anyio.create_task_group() as tasks:
             if keys:
-                tasks.start_soon(self._press_quietly, line, keys)
-            await line.talk()
+                tasks.start_soon(self._send_extension, agent_call, keys)
+            await agent_call.run_media()
             tasks.cancel_scope.cancel()
 
-    async def _press_quietly(self, line: AgentCall, keys: str) -> None:
+    async def _send_extension(self, agent_call: AgentCall, keys: str) -> None:
         with suppress(BaresipError):
-            await line.send_dtmf(f"W{keys}")
+            await agent_call.send_dtmf(f"W{keys}")
 
     async def _attempt(
-        self, line: AgentCall, attempt: Attempt, left_s: float, *, last: bool
+        self, agent_call: AgentCall, attempt: Attempt, left_s: float, *, last: bool
     ) -> tuple[str, bool] | None:
-        """Try a gateway; gives None once it is answered, else why it was not, and whether time ran out."""
+        """Try a gateway; return None once the call is answered, else the reason, and whether it was the time limit."""
         try:
             agent = await self._agent(attempt.account)
             call, catch_up = await dial(self._runtime, agent, attempt.uri, attempt.headers)
         except (BaresipError, ValueError) as error:
             return str(error), False
-        line.attach(call)
-        signs = _Signs(line, call, self._tell)
+        agent_call.attach(call)
+        progress = _Progress(agent_call, call, self._report)
         catch_up()
         async with anyio.create_task_group() as tasks:
             if not last:
-                tasks.start_soon(signs.give_up_without, _NO_SIGN_S)
-            tasks.start_soon(_hang_up_when, line.given_up, call)
+                tasks.start_soon(progress.hang_up_without, _NO_PROGRESS_S)
+            tasks.start_soon(_hang_up_when, agent_call.hung_up, call)
             try:
                 await call.wait_established(max(0.1, left_s))
             except CallTimeout:
@@ -325,23 +329,23 @@ class Switch:
         return self._agents[account]
 
 
-class _Signs:
-    """What a gateway tells before it answers."""
+class _Progress:
+    """The progress of a call before it is answered: ringing, or early media."""
 
-    def __init__(self, line: AgentCall, call: Call, tell: Callable[[Told], None]) -> None:
+    def __init__(self, agent_call: AgentCall, call: Call, report: Callable[[Report], None]) -> None:
         self._any = anyio.Event()
-        self._line = line
+        self._find = agent_call
         self._call = call
-        self._tell = tell
-        call.on(self._heard)
+        self._report = report
+        call.on(self._on_event)
 
-    def _heard(self, event: StackEvent) -> None:
+    def _on_event(self, event: StackEvent) -> None:
         if event.event in (Event.CALL_RINGING, Event.CALL_PROGRESS) and not self._any.is_set():
             self._any.set()
-            self._tell(Rings(call=self._line.name, sip_call_id=self._call.call_id or ""))
+            self._report(Rings(call=self._find.name, sip_call_id=self._call.call_id or ""))
 
-    async def give_up_without(self, seconds: float) -> None:
-        """Hang up if there has been none by then."""
+    async def hang_up_without(self, seconds: float) -> None:
+        """Hang up if there is no progress within this time."""
         with anyio.move_on_after(seconds):
             await self._any.wait()
             return
@@ -349,8 +353,8 @@ class _Signs:
             await self._call.hangup()
 
 
-def _goes_on(problem: str) -> bool:
-    """Whether the next gateway is tried: this one failed (5xx, 408, nothing at all), not the person who was called."""
+def _is_gateway_failure(problem: str) -> bool:
+    """Return whether the gateway failed (5xx, 408, no response) and not the customer, so that the next one is tried."""
     status = problem[:3]
     return not status.isdecimal() or status == "408" or status.startswith("5")
 
@@ -360,11 +364,11 @@ def _once_closed(call: Call) -> anyio.Event:
     if call.state is CallState.CLOSED:
         closed.set()
 
-    def heard(event: StackEvent) -> None:
+    def on_event(event: StackEvent) -> None:
         if event.event is Event.CALL_CLOSED:
             closed.set()
 
-    call.on(heard)
+    call.on(on_event)
     return closed
 
 

@@ -63,10 +63,11 @@ async def media(socket: WebSocket, provider: str, number_id: str, call_id: str, 
         return
     await socket.accept(_protocol(socket))
 
-    def odd(reason: str) -> None:
+    def on_bad_input(reason: str) -> None:
         services.call_router.count_refusal(provider, reason)
 
-    leg = StreamLeg(MediaSocket(socket, services.clock), call.endpoint.carrier.codec(), call.control(), odd=odd)
+    codec = call.endpoint.carrier.codec()
+    leg = StreamLeg(MediaSocket(socket, services.clock), codec, call.control(), on_bad_input=on_bad_input)
     try:
         await services.call_router.run_call(call.id, leg)
     except CarrierError as error:

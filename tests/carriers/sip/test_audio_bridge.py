@@ -5,7 +5,7 @@ import pytest
 from baresip import AudioNotActive, AudioRestarted
 from baresip.audio import AudioInfo
 
-from bargein.carriers.sip.agent.sound import Sound
+from bargein.carriers.sip.agent.audio_bridge import AudioBridge
 
 
 class Streams:
@@ -56,12 +56,12 @@ def counted(samples: int) -> bytes:
 
 def test_more_than_fits_is_handed_over_bit_by_bit_and_marks_come_when_it_has_been_played() -> None:
     streams = Streams()
-    sound = Sound(streams, 8000, 0)
-    sound.put(counted(8000))
-    sound.mark("all")
+    audio_bridge = AudioBridge(streams, 8000, 0)
+    audio_bridge.play(counted(8000))
+    audio_bridge.mark("all")
     reached: list[float] = []
     for ms in range(0, 1300, 20):
-        _, names = sound.tick(ms)
+        _, names = audio_bridge.tick(ms)
         reached += [ms for _ in names]
         streams.packet()
     assert bytes(streams.played) == counted(8000)
@@ -70,35 +70,35 @@ def test_more_than_fits_is_handed_over_bit_by_bit_and_marks_come_when_it_has_bee
 
 def test_what_comes_after_a_clear_is_not_cleared_with_it() -> None:
     streams = Streams()
-    sound = Sound(streams, 8000, 0)
-    sound.put(counted(8000))
-    sound.mark("old")
-    sound.tick(0)
-    assert sound.clear(5) == ["old"]
-    sound.put(counted(160))
-    sound.mark("new")
-    assert sound.tick(10)[1] == []
+    audio_bridge = AudioBridge(streams, 8000, 0)
+    audio_bridge.play(counted(8000))
+    audio_bridge.mark("old")
+    audio_bridge.tick(0)
+    assert audio_bridge.clear(5) == ["old"]
+    audio_bridge.play(counted(160))
+    audio_bridge.mark("new")
+    assert audio_bridge.tick(10)[1] == []
     assert streams.flush
     before = len(streams.played)
     names: list[str] = []
     for ms in range(20, 120, 20):
         streams.packet()
-        names += sound.tick(ms)[1]
+        names += audio_bridge.tick(ms)[1]
     assert bytes(streams.played[before:]) == counted(160)
     assert names == ["new"]
 
 
 def test_wide_and_stereo_streams_are_narrowed_and_widened() -> None:
     streams = Streams(rate_hz=48_000, channels=2, capacity=1 << 20)
-    sound = Sound(streams, 16_000, 0)
+    audio_bridge = AudioBridge(streams, 16_000, 0)
     tone = (np.sin(2 * np.pi * 500 * np.arange(16_000) / 16_000) * 8000).astype("<i2")
-    sound.put(tone.tobytes())
-    sound.tick(0)
+    audio_bridge.play(tone.tobytes())
+    audio_bridge.tick(0)
     out = np.frombuffer(bytes(streams.buffered), "<i2").reshape(-1, 2)
     assert abs(out.shape[0] - 48_000) < 200
     assert (out[:, 0] == out[:, 1]).all()
     streams.came += streams.buffered
-    heard = b"".join(sound.tick(ms)[0] for ms in (10, 20, 30, 40))
+    heard = b"".join(audio_bridge.tick(ms)[0] for ms in (10, 20, 30, 40))
     back = np.frombuffer(heard, "<i2").astype(float)
     assert abs(back.size - 16_000) < 200
     assert 7000 < np.abs(back[1000:-1000]).max() < 9000
@@ -106,33 +106,33 @@ def test_wide_and_stereo_streams_are_narrowed_and_widened() -> None:
 
 def test_silence_stands_for_what_a_silent_far_end_does_not_send() -> None:
     streams = Streams()
-    sound = Sound(streams, 8000, 0)
+    audio_bridge = AudioBridge(streams, 8000, 0)
     streams.came += counted(160)
-    heard = len(sound.tick(20)[0])
+    heard = len(audio_bridge.tick(20)[0])
     for ms in range(30, 2030, 10):
-        heard += len(sound.tick(ms)[0])
+        heard += len(audio_bridge.tick(ms)[0])
     assert 1.9 < heard / 16_000 < 2.03
     # what comes late is heard, and does not pile up
     streams.came += counted(8000)
-    assert len(sound.tick(2040)[0]) == 16_000
+    assert len(audio_bridge.tick(2040)[0]) == 16_000
     for ms in range(2050, 4050, 10):
-        heard += len(sound.tick(ms)[0])
+        heard += len(audio_bridge.tick(ms)[0])
     assert heard / 16_000 < 4.2
 
 
 @pytest.mark.parametrize("error", [AudioNotActive, AudioRestarted])
 def test_streams_that_are_away_for_a_while_lose_nothing_that_waits(error: type[Exception]) -> None:
     streams = Streams()
-    sound = Sound(streams, 8000, 0)
+    audio_bridge = AudioBridge(streams, 8000, 0)
     streams.fails = error
-    sound.put(counted(1600))
-    sound.mark("said")
+    audio_bridge.play(counted(1600))
+    audio_bridge.mark("said")
     for ms in range(0, 500, 10):
-        assert sound.tick(ms)[1] == []
+        assert audio_bridge.tick(ms)[1] == []
     streams.fails = None
     names: list[str] = []
     for ms in range(500, 900, 20):
-        names += sound.tick(ms)[1]
+        names += audio_bridge.tick(ms)[1]
         streams.packet()
     assert bytes(streams.played) == counted(1600)
     assert names == ["said"]

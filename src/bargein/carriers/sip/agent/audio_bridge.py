@@ -1,7 +1,7 @@
-"""The sound of one call, between baresip's buffers and the media socket.
+"""The audio of one call, between baresip's buffers and the call's channel of the link.
 
-What was put is handed to baresip as far as that takes it; what is played by now is what was put, less what still waits
-here and there. That is what marks are true by.
+Queued audio is written to baresip as far as baresip accepts it. The amount that was played is the amount that was
+queued, less what still waits here and in baresip; marks are reached by that amount.
 """
 
 from collections import deque
@@ -14,19 +14,19 @@ from baresip.audio import AudioInfo
 from bargein.audio.resample import StreamResampler
 
 _GAP_MS = 120
-"""A far end may send nothing while it is silent: what it has not sent for so long is silence, so that a voice that
-stops is heard to stop."""
+"""A far end may send nothing during silence. After this long without audio, silence is filled in, so that the end of
+speech is detected."""
 _GAP_KEPT_MS = 60
 _AHEAD_MS = 200
-_LEAVES_MS = 25
-"""What has left baresip's buffer is encoded and sent with the next packet, of 20 ms."""
+_SEND_MS = 25
+"""Audio that has left baresip's buffer is encoded and sent with the next packet, of 20 ms."""
 _FLUSH_MS = 60
-"""baresip drops its buffer at the next tick of its own clock, 20 ms at most; what is written before that goes too."""
+"""baresip drops its buffer at the next tick of its own clock, within 20 ms; audio written before that is lost."""
 _LONGEST_BACKLOG_S = 180
 
 
 class Streams(Protocol):
-    """What is needed of `baresip.audio.CallAudio`."""
+    """The part of `baresip.audio.CallAudio` that is used here."""
 
     def info(self) -> AudioInfo:
         """Return the state of both directions, as baresip has it."""
@@ -45,13 +45,13 @@ class Streams(Protocol):
         ...
 
 
-class Sound:
-    """Both directions of one call's sound, as 16-bit samples at the media socket's rate.
+class AudioBridge:
+    """Both directions of one call's audio, as 16-bit samples at the channel's rate.
 
     Args:
-        streams: baresip's.
-        rate_hz: of the media socket.
-        now_ms: the time when it begins.
+        streams: baresip's buffers of the call.
+        rate_hz: the sampling rate of the channel.
+        now_ms: the time of the start.
     """
 
     def __init__(self, streams: Streams, rate_hz: int, now_ms: float) -> None:
@@ -60,62 +60,62 @@ class Sound:
         self._waiting = bytearray()
         self._converted = b""
         self._marks: deque[tuple[int, str]] = deque()
-        self._leaving: deque[tuple[float, str]] = deque()
-        self._put = 0
+        self._sending: deque[tuple[float, str]] = deque()
+        self._queued = 0
         self._flushing_until_ms: float | None = None
         self._heard_until_ms = now_ms
         self._tx = _Converter(rate_hz, rate_hz, 1, 1)
         self._rx = _Converter(rate_hz, rate_hz, 1, 1)
 
-    def put(self, pcm: bytes) -> None:
-        """Take audio to be played after all that was put before."""
+    def play(self, pcm: bytes) -> None:
+        """Queue audio to be played after all audio before it."""
         if len(self._waiting) > 2 * self._rate_hz * _LONGEST_BACKLOG_S:
             return
         self._waiting += pcm
-        self._put += len(pcm)
+        self._queued += len(pcm)
 
     def mark(self, name: str) -> None:
-        """Have `tick` tell when all that was put by now has been played."""
-        self._marks.append((self._put, name))
+        """Have `tick` return this name once all audio queued so far was played."""
+        self._marks.append((self._queued, name))
 
     def clear(self, now_ms: float) -> list[str]:
-        """Drop what has not been played; gives the marks that were still to come."""
+        """Drop audio that was not played; return the marks that were not reached."""
         self._waiting.clear()
         self._converted = b""
-        self._tx = self._tx.anew()
+        self._tx = self._tx.reset()
         try:
             self._streams.flush_tx()
             self._flushing_until_ms = now_ms + _FLUSH_MS
         except (AudioNotActive, AudioRestarted):
-            pass  # then there is nothing to drop
-        dropped = [name for _, name in (*self._leaving, *self._marks)]
-        self._leaving.clear()
+            pass  # there is nothing to drop
+        dropped = [name for _, name in (*self._sending, *self._marks)]
+        self._sending.clear()
         self._marks.clear()
         return dropped
 
     def tick(self, now_ms: float) -> tuple[bytes, list[str]]:
-        """Move sound on, a hundred times a second or so; gives what was heard, and the marks that were reached."""
+        """Move audio in both directions, about a hundred times a second; return received audio and reached marks."""
         try:
             info = self._streams.info()
             wrote = self._write(info, now_ms)
             heard = self._read(info)
-            if not self._marks and not self._leaving:
-                return self._silence(heard, now_ms), []
-            unplayed = self._tx.put_in(info.tx_buffered + wrote)
+            if not self._marks and not self._sending:
+                return self._fill_gap(heard, now_ms), []
+            unplayed = self._tx.input_bytes(info.tx_buffered + wrote)
         except AudioRestarted:
-            return self._silence(b"", now_ms), []  # renegotiated: the next tick finds the new streams
+            return self._fill_gap(b"", now_ms), []  # renegotiated: the next tick finds the new streams
         except AudioNotActive:
-            return self._silence(b"", now_ms), []
-        played = self._put - len(self._waiting) - self._tx.put_in(len(self._converted)) - unplayed
+            return self._fill_gap(b"", now_ms), []
+        played = self._queued - len(self._waiting) - self._tx.input_bytes(len(self._converted)) - unplayed
         while self._marks and self._marks[0][0] <= played and self._flushing_until_ms is None:
-            self._leaving.append((now_ms + _LEAVES_MS, self._marks.popleft()[1]))
+            self._sending.append((now_ms + _SEND_MS, self._marks.popleft()[1]))
         reached: list[str] = []
-        while self._leaving and self._leaving[0][0] <= now_ms:
-            reached.append(self._leaving.popleft()[1])
-        return self._silence(heard, now_ms), reached
+        while self._sending and self._sending[0][0] <= now_ms:
+            reached.append(self._sending.popleft()[1])
+        return self._fill_gap(heard, now_ms), reached
 
     def _write(self, info: AudioInfo, now_ms: float) -> int:
-        """Hand over what waits, as far as it is taken; gives how many bytes that was."""
+        """Write waiting audio as far as baresip accepts it; return the number of bytes."""
         wrote = 0
         if self._flushing_until_ms is not None:
             if info.tx_buffered and now_ms < self._flushing_until_ms:
@@ -123,16 +123,16 @@ class Sound:
             self._flushing_until_ms = None
         if not info.tx_ready:
             return 0
-        self._tx = self._tx.between(self._rate_hz, info.tx_sample_rate, 1, info.tx_channels)
+        self._tx = self._tx.for_format(self._rate_hz, info.tx_sample_rate, 1, info.tx_channels)
         step = self._rate_hz // 25  # bytes of 20 ms
         while self._converted or self._waiting:
             if not self._converted:
                 piece = bytes(self._waiting[:step])
                 del self._waiting[:step]
                 self._converted = self._tx.push(piece)
-            taken = self._streams.write(self._converted)
-            wrote += taken
-            self._converted = self._converted[taken:]
+            accepted = self._streams.write(self._converted)
+            wrote += accepted
+            self._converted = self._converted[accepted:]
             if self._converted:
                 break
         return wrote
@@ -140,12 +140,12 @@ class Sound:
     def _read(self, info: AudioInfo) -> bytes:
         if not info.rx_ready or not info.rx_buffered:
             return b""
-        self._rx = self._rx.between(info.rx_sample_rate, self._rate_hz, info.rx_channels, 1)
+        self._rx = self._rx.for_format(info.rx_sample_rate, self._rate_hz, info.rx_channels, 1)
         data = self._streams.read(info.rx_buffered)
         return self._rx.push(data) if data else b""
 
-    def _silence(self, heard: bytes, now_ms: float) -> bytes:
-        """What was heard, or the silence that a far end that sends nothing must have meant."""
+    def _fill_gap(self, heard: bytes, now_ms: float) -> bytes:
+        """Return the received audio, or silence in place of the audio that a silent far end did not send."""
         self._heard_until_ms = min(self._heard_until_ms + self._ms(heard), now_ms + _AHEAD_MS)
         gap_ms = now_ms - self._heard_until_ms
         if heard or gap_ms < _GAP_MS:
@@ -159,26 +159,26 @@ class Sound:
 
 
 class _Converter:
-    """Converts between the media socket's sound, which is mono, and one direction of baresip's."""
+    """A converter between the channel's audio, which is mono, and one direction of baresip's."""
 
     def __init__(self, in_hz: int, out_hz: int, in_channels: int, out_channels: int) -> None:
         self._key = (in_hz, out_hz, in_channels, out_channels)
         self._same = in_hz == out_hz and in_channels == out_channels
         self._resampler = StreamResampler(in_hz, out_hz, "live")
 
-    def between(self, in_hz: int, out_hz: int, in_channels: int, out_channels: int) -> "_Converter":
-        """Itself, if it converts between these; else another that does."""
+    def for_format(self, in_hz: int, out_hz: int, in_channels: int, out_channels: int) -> "_Converter":
+        """Return this converter if it has these formats, else a new one."""
         key = (in_hz, out_hz, in_channels, out_channels)
         return self if self._key == key else _Converter(*key)
 
-    def anew(self) -> "_Converter":
-        """The same, without a past."""
+    def reset(self) -> "_Converter":
+        """Return a converter of the same formats without state."""
         return _Converter(*self._key)
 
-    def put_in(self, came_out: int) -> int:
-        """How many bytes must go in for so many to come out."""
+    def input_bytes(self, output_bytes: int) -> int:
+        """Return the number of input bytes for so many output bytes."""
         in_hz, out_hz, in_channels, out_channels = self._key
-        return came_out if self._same else int(came_out * in_hz * in_channels / (out_hz * out_channels)) & ~1
+        return output_bytes if self._same else int(output_bytes * in_hz * in_channels / (out_hz * out_channels)) & ~1
 
     def push(self, pcm: bytes) -> bytes:
         """Convert the next piece."""
