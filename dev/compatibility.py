@@ -25,7 +25,7 @@ from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
-from bargein.wire.client_controls import parse_inbound
+from bargein.wire.client_controls import parse_client_control
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.server_messages import SERVER_MESSAGES
@@ -130,7 +130,7 @@ def inbound_messages() -> Table:
 
 def _inbound(kind: str) -> tuple[str, str]:
     try:
-        parse_inbound({"type": kind})
+        parse_client_control({"type": kind})
     except WireError as error:
         if error.status == 501:
             return "501", ""

@@ -9,7 +9,7 @@ import pytest
 from bargein.call.hearing.dtmf import DtmfInput
 from bargein.testing import TimedReply, TranscriberScript
 from bargein.turns.events import TranscriptReceived
-from bargein.wire.telephony import header_values, with_values
+from bargein.wire.telephony import header_variables, overrides_with_variables
 from tests.call.test_audio_output import HandClock
 from tests.call.test_inbound import Speaking
 from tests.carriers.loopback import CALLER, Hook
@@ -178,11 +178,11 @@ async def test_sip_headers_fill_templates_and_are_kept(tmp_path: Path) -> None:
 
 
 async def test_headers_go_beneath_the_calls_own_values() -> None:
-    assert header_values({"X-A": "1", "x-B_c": "2", "Via": "3", "X-": "4"}) == {"a": "1", "b_c": "2"}
+    assert header_variables({"X-A": "1", "x-B_c": "2", "Via": "3", "X-": "4"}) == {"a": "1", "b_c": "2"}
     call = {"assistantOverrides": {"firstMessage": "Hi", "variableValues": {"a": "own"}}}
-    laid = with_values(call, {"a": "1", "b": "2"})
+    laid = overrides_with_variables(call, {"a": "1", "b": "2"})
     assert laid == {"assistantOverrides": {"firstMessage": "Hi", "variableValues": {"a": "own", "b": "2"}}}
-    assert with_values(call, {}) == {}
+    assert overrides_with_variables(call, {}) == {}
 
 
 async def test_a_hook_says_something_to_a_ringing_caller_and_the_call_ends(tmp_path: Path) -> None:

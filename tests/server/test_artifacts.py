@@ -19,7 +19,7 @@ from bargein.call.record.journal import read
 from bargein.store.journals import call_log_path, journal_path
 from bargein.store.recordings import recording_path
 from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, TranscriberScript
-from bargein.wire.artifact_urls import PRESIGNED_S, is_signed, presigned
+from bargein.wire.artifact_urls import PRESIGNED_S, is_signed, presigned_urls
 from tests.call.conftest import Log, log
 from tests.call.harness import Caller, assistant, bearing, calling, ended, stored
 from tests.call.stage import STORY, Stage, staged
@@ -194,7 +194,7 @@ async def test_presigned_urls_need_no_key_for_an_hour(tmp_path: Path) -> None:
 
 def test_a_signature_expires() -> None:
     call = {"id": "an-id", "monitor": {"controlUrl": "http://h/an-id/control"}, "artifact": {"logUrl": "…"}}
-    fields = presigned(call, KEY, 1_000)
+    fields = presigned_urls(call, KEY, 1_000)
     assert set(fields) == {"presignedLogUrl", "presignedUrlsExpiresAt"}
     assert fields["presignedUrlsExpiresAt"] == "1970-01-01T01:16:40.000Z"
     query = dict(part.split("=") for part in urlsplit(fields["presignedLogUrl"]).query.split("&"))
@@ -204,8 +204,8 @@ def test_a_signature_expires() -> None:
     assert not is_signed("other", "call-logs", KEY, now_s=1_000, **query)
     for expires in ("", "-1", "1e9", "9" * 13, "\u0661"):
         assert not is_signed("an-id", "call-logs", KEY, now_s=0, expires=expires, signature=query["signature"])
-    assert presigned({**call, "artifact": None}, KEY, 1_000) == {}
-    assert presigned(call, None, 1_000)["presignedLogUrl"] == "http://h/call/an-id/call-logs"
+    assert presigned_urls({**call, "artifact": None}, KEY, 1_000) == {}
+    assert presigned_urls(call, None, 1_000)["presignedLogUrl"] == "http://h/call/an-id/call-logs"
 
 
 async def test_the_log_of_a_call_has_its_events_and_decisions(tmp_path: Path, log: Log) -> None:

@@ -85,7 +85,7 @@ async def test_the_public_key_is_refused(client_with_keys: httpx.AsyncClient) ->
 async def test_a_pinned_version_of_an_assistant_is_refused(client: httpx.AsyncClient) -> None:
     """Running the latest version instead of the pinned one would use text that its owner has replaced."""
     kept = (await client.post("/assistant", json={"name": "Ada"})).json()["id"]
-    why = "assistantVersion cannot be v3: this server keeps the latest version of an assistant alone"
+    why = "assistantVersion cannot be v3: this server keeps only the latest version of an assistant"
     call = {"assistantId": kept, "transport": {"provider": "vapi.websocket"}}
     for path, body, where in (
         ("/call", {**call, "assistantVersion": "v3"}, ""),

@@ -1,4 +1,4 @@
-"""The models against the structure of Vapi's types, and that structure against Vapi's own document."""
+"""The models against the structure of Vapi's types, and that structure against Vapi's OpenAPI document."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.vapi_schema import fill, problems, types
 from tests.wire.test_redact import MARKER, SECRET_FIELDS
 
 
-def test_vapis_own_names_are_all_known() -> None:
+def test_the_models_have_all_of_vapis_fields() -> None:
     schemas = types()
     for name, model in (
         ("CreateAssistantDTO", Assistant),
@@ -25,7 +25,7 @@ def test_vapis_own_names_are_all_known() -> None:
 
 
 @pytest.mark.parametrize("branch", range(20))
-def test_an_assistant_with_every_field_of_vapis_schema_is_taken_and_kept(branch: int) -> None:
+def test_an_assistant_with_every_field_of_vapis_schema_is_accepted_and_kept(branch: int) -> None:
     whole = fill("AssistantOverrides", lambda _: False, "", branch=branch)
     model = {**whole["model"], "url": "https://example.org/v1"} if "url" in whole["model"] else whole["model"]
     whole |= {"model": model, "server": {**whole["server"], "url": "https://example.org/hook"}}
@@ -34,20 +34,20 @@ def test_an_assistant_with_every_field_of_vapis_schema_is_taken_and_kept(branch:
             whole[part]["server"]["url"] = "https://example.org/part"
     if "server" in whole["startSpeakingPlan"]["smartEndpointingPlan"]:
         whole["startSpeakingPlan"]["smartEndpointingPlan"]["server"]["url"] = "https://example.org/end"
-    # the schema allows each of these plans all three names
+    # the schema allows all three names for each of these plans
     plans = ("vapi", "livekit", "custom-endpointing-model")
     whole["startSpeakingPlan"]["smartEndpointingPlan"]["provider"] = plans[branch % 3]
     assert parse_request(AssistantOverrides, whole).to_json() == whole
 
 
-def test_the_default_subscriptions_are_vapis() -> None:
+def test_the_default_subscriptions_are_those_of_vapi() -> None:
     properties = types()["CreateAssistantDTO"]["properties"]
     clients = set(properties["clientMessages"]["items"]["enum"])
     servers = set(properties["serverMessages"]["items"]["enum"])
     assert clients >= DEFAULT_CLIENT_MESSAGES
     assert servers >= DEFAULT_SERVER_MESSAGES
     parse_request(Assistant, {"clientMessages": sorted(clients), "serverMessages": sorted(servers)})
-    # Vapi's document gives these defaults in sentences.
+    # Vapi's document describes these defaults in text.
     shared = {"conversation-update", "function-call", "hang", "speech-update", "status-update", "tool-calls"}
     shared |= {"user-interrupted", "assistant.started"}
     of_clients = {"model-output", "transfer-update", "transcript", "voice-input", "workflow.node.started"}
@@ -69,10 +69,10 @@ HARMLESS_FIELDS = {
     "successEvaluationCompletionTokens", "successEvaluationPromptTokens", "summaryCachedPromptTokens",
     "summaryCompletionTokens", "summaryPromptTokens", "systemKey", "tokenCount", "tokenUri", "twilioApiKeySid",
 }  # fmt: skip
-"""Looked at one by one: counts, switches, ids and public halves. Taken out or not, they give nothing away."""
+"""Fields without secrets, each reviewed: counts, switches, ids and public keys."""
 
 
-def test_vapis_schema_has_no_suspicious_field_that_nobody_looked_at() -> None:
+def test_every_field_of_vapis_schema_that_may_be_secret_was_reviewed() -> None:
     suspicious = re.compile(r"key|secret|token|pass|auth|headers|credential|cookie|bearer|jwt", re.IGNORECASE)
     names = {field for schema in types().values() for field in schema.get("properties", {}) if suspicious.search(field)}
     assert names - SECRET_FIELDS - HARMLESS_FIELDS == set()
@@ -91,7 +91,7 @@ def test_vapis_schema_has_no_suspicious_field_that_nobody_looked_at() -> None:
         ("CreateByoPhoneNumberDTO", 2),
     ],
 )
-def test_no_secret_survives_and_the_rest_is_still_valid(schema: str, branches: int) -> None:
+def test_secrets_are_removed_and_the_rest_is_still_valid(schema: str, branches: int) -> None:
     seen = valid = 0
     for branch in range(branches):
         whole = fill(schema, lambda name: name in SECRET_FIELDS, MARKER, branch=branch)
@@ -101,7 +101,7 @@ def test_no_secret_survives_and_the_rest_is_still_valid(schema: str, branches: i
         if not problems(schema, whole):
             assert problems(schema, clean) == []
             valid += 1
-    assert valid  # some unions need more than the filler gives
+    assert valid  # `fill` does not make valid values for some unions
     assert seen
 
 
@@ -115,17 +115,17 @@ REPAIRED = {
     "ServerMessageModelOutput", "ServerMessageToolCalls", "SystemMessage", "ToolCallMessage", "ToolCallResultMessage",
     "UpdateAssistantDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
 }  # fmt: skip
-"""Types whose structure differs from that of Vapi's document; `repair` in `dev/contract.py` says why of each."""
+"""Types whose structure differs from Vapi's document; `repair` in `dev/contract.py` gives the reason of each."""
 
 ADDED = {
     "CallHookTimeElapsed", "ClientMessageStatusUpdate", "ClientMessageToolCompleted", "EndedReason",
     "OpenAIPromptMessage", "OtherToolWithToolCall", "ServerMessageAssistantStarted",
 }  # fmt: skip
-"""Types that Vapi's document has under no name of their own, or not at all."""
+"""Types that Vapi's document does not have, or has without a name."""
 
 
-def test_each_type_is_of_the_structure_that_vapis_document_gives_it() -> None:
-    """The document is not part of the repository, but a digest of each of its types is."""
+def test_each_type_has_the_structure_of_vapis_document() -> None:
+    """Compare digests: the repository has a digest of each type of the document, not the document itself."""
     recorded = json.loads(DIGESTS.read_text(encoding="utf-8"))
     ours = json.loads(TARGET.read_text(encoding="utf-8"))["$defs"]
     assert set(ours) - set(recorded) == ADDED
@@ -133,7 +133,7 @@ def test_each_type_is_of_the_structure_that_vapis_document_gives_it() -> None:
     assert {name for name in recorded if digest(ours[name], ours) != recorded[name]} == REPAIRED
 
 
-def test_a_change_of_a_single_limit_is_noticed() -> None:
+def test_a_change_of_a_single_limit_is_detected() -> None:
     ours = json.loads(TARGET.read_text(encoding="utf-8"))["$defs"]
     before = digest(ours["StopSpeakingPlan"], ours)
     ours["StopSpeakingPlan"]["properties"]["numWords"]["maximum"] = 11

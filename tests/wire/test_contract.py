@@ -1,4 +1,4 @@
-"""Vapi's types as data: what they hold, and that a value is held to them."""
+"""Vapi's types as data: their contents, and the validation of values."""
 
 import json
 import math
@@ -24,10 +24,10 @@ SEED = "ClientMessageUserInterrupted"
 
 
 def for_python(node: Any) -> Any:
-    """The schema with its patterns as Python reads them."""
+    """Return the schema with its patterns in Python's syntax."""
     if isinstance(node, dict):
         pattern = node.get("pattern")
-        changed = {"pattern": contract.compiled(pattern).pattern} if isinstance(pattern, str) else {}
+        changed = {"pattern": contract.compile_pattern(pattern).pattern} if isinstance(pattern, str) else {}
         return {name: for_python(value) for name, value in node.items()} | changed
     return [for_python(value) for value in node] if isinstance(node, list) else node
 
@@ -37,8 +37,8 @@ REGISTRY = Registry().with_resource(
 )
 
 
-CLOSURE = sorted(contract.reached(SEED))
-"""All that the one message refers to."""
+CLOSURE = sorted(contract.referenced_types(SEED))
+"""All types that the message refers to."""
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def least(schema: dict[str, Any]) -> Any:
-    """The smallest value that a type takes."""
+    """Return the smallest value that a type accepts."""
     schema = resolved(schema)
     for union in ("oneOf", "anyOf"):
         if union in schema:
@@ -76,16 +76,16 @@ TEXTS = {
 def text(schema: dict[str, Any]) -> str:
     if "pattern" in schema:
         names = ("customer.speech.timeout", "assistant.transcriber.endpointedSpeechLowConfidence", "A")
-        return next(name for name in names if contract.compiled(schema["pattern"]).search(name))
+        return next(name for name in names if contract.compile_pattern(schema["pattern"]).search(name))
     return TEXTS.get(schema.get("format", ""), "x" * schema.get("minLength", 1))
 
 
 def breakages(schema: dict[str, Any]) -> Iterator[tuple[Any, str]]:
-    """Values just outside of what a property takes, and a piece of what must be said of each."""
+    """Yield values just outside of a property's limits, each with a part of its error text."""
     schema = resolved(schema)
-    for keyword, broken_by, said in LIMITS:
+    for keyword, broken_by, expected in LIMITS:
         if keyword in schema:
-            yield broken_by(schema[keyword]), said
+            yield broken_by(schema[keyword]), expected
     if schema.get("minLength", 0) > 0:
         yield "x" * (schema["minLength"] - 1), "must be longer than or equal to"
     if schema.get("maxLength", math.inf) < 200_000:
@@ -110,13 +110,13 @@ LIMITS: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
 WRONG_KIND = {"null": 7, "object": 7, "array": 7, "string": 7, "number": "7", "boolean": 7, "integer": 1.5}
 
 
-def test_everything_that_the_message_refers_to_is_here() -> None:
+def test_the_data_has_all_types_that_the_message_refers_to() -> None:
     assert len(CLOSURE) >= 372
     assert len(contract.definitions()) > 500
 
 
 @pytest.mark.parametrize("name", CLOSURE)
-def test_each_type_takes_its_least_value_and_refuses_what_is_just_outside(name: str) -> None:
+def test_each_type_accepts_its_smallest_value_and_refuses_values_outside_of_its_limits(name: str) -> None:
     whole = contract.definitions()[name]
     if whole.get("type") != "object":
         return
@@ -130,16 +130,16 @@ def test_each_type_takes_its_least_value_and_refuses_what_is_just_outside(name: 
             assert contract.problems(name, without | {required: None}).keys() <= {required}
     for field, schema in whole["properties"].items():
         assert contract.problems(name, smallest | {field: least(schema)}) == {}, field
-        for value, said in breakages(schema):
+        for value, expected in breakages(schema):
             found = contract.problems(name, smallest | {field: value})
             assert found, (field, value)
             assert all(path.split(".")[0] == field for path in found), found
-            assert any(said in told for told in found.values()), (field, value, found)
+            assert any(expected in text for text in found.values()), (field, value, found)
 
 
 FORMATS = FormatChecker(formats=())
 FORMATS.checks("date-time")(lambda value: not isinstance(value, str) or contract.is_date(value))
-FORMATS.checks("uri")(lambda value: not isinstance(value, str) or contract.is_address(value))
+FORMATS.checks("uri")(lambda value: not isinstance(value, str) or contract.is_url(value))
 FORMATS.checks("uuid")(lambda value: not isinstance(value, str) or contract.is_uuid(value))
 
 
@@ -157,7 +157,7 @@ FIELDS = sorted({field for name in CLOSURE for field in contract.definitions()[n
 
 
 def broken(data: st.DataObject, value: Any, depth: int = 0) -> Any:
-    """The value with one of its parts replaced."""
+    """Return the value with one of its parts replaced."""
     if isinstance(value, dict) and value and depth < 6 and data.draw(st.booleans()):
         field = data.draw(st.sampled_from(sorted(value)))
         return value | {field: broken(data, value[field], depth + 1)}
@@ -167,7 +167,7 @@ def broken(data: st.DataObject, value: Any, depth: int = 0) -> Any:
 
 
 def rich(schema: dict[str, Any], depth: int, turn: int) -> Any:
-    """A value with many fields; `turn` chooses among the members of unions."""
+    """Return a value with many fields; `turn` chooses among the members of unions."""
     schema = resolved(schema)
     members = schema.get("oneOf") or schema.get("anyOf")
     if members:
@@ -190,24 +190,24 @@ def no_nulls(value: Any) -> Any:
 
 @settings(max_examples=80, deadline=None)
 @given(data=st.data(), name=st.sampled_from(NAMES), turn=st.integers(0, 22))
-def test_the_verdict_is_that_of_a_json_schema_validator(data: st.DataObject, name: str, turn: int) -> None:
+def test_validation_agrees_with_a_json_schema_validator(data: st.DataObject, name: str, turn: int) -> None:
     value = rich(contract.definitions()[name], 5, turn)
     for _ in range(data.draw(st.integers(0, 2))):
         value = broken(data, value)
-    value = no_nulls(value)  # a field that is null is not given; JSON Schema takes that as it stands
+    value = no_nulls(value)  # null means not given in Vapi's API, but not in JSON Schema
     ours = contract.problems(name, value)
     theirs = list(as_json_schema(name).iter_errors(value))
     assert bool(ours) == bool(theirs), (ours, [error.message for error in theirs])
 
 
-def test_null_is_not_given_and_what_is_unknown_is_let_be() -> None:
+def test_null_is_not_given_and_unknown_fields_are_accepted() -> None:
     plan = {"numWords": None, "somethingNew": [None]}
     assert contract.problems("CreateAssistantDTO", {"name": None, "stopSpeakingPlan": plan, "new": 1}) == {}
     assert contract.problems("OpenAIMessage", {"role": "user", "content": None}) == {}
     assert contract.problems("OpenAIMessage", {"role": "user"}) == {"content": "should not be null or undefined"}
 
 
-def test_what_has_a_default_may_be_missing() -> None:
+def test_a_required_field_with_a_default_may_be_missing() -> None:
     definition = contract.definitions()["CreateBashToolDTO"]
     assert "name" in definition["required"]
     assert contract.problems("CreateBashToolDTO", {"type": "bash", "subType": "bash_20241022"}) == {}
@@ -270,7 +270,7 @@ def refusal(data: dict[str, Any]) -> list[str]:
         ),
     ],
 )
-def test_what_is_only_kept_is_refused_in_vapis_words_too(data: dict[str, Any], message: str) -> None:
+def test_settings_that_are_only_kept_are_validated_too(data: dict[str, Any], message: str) -> None:
     assert refusal(data) == [message]
 
 
@@ -310,11 +310,11 @@ def test_what_is_only_kept_is_refused_in_vapis_words_too(data: dict[str, Any], m
         },
     ],
 )
-def test_what_is_merely_new_is_taken(part: dict[str, Any]) -> None:
+def test_new_names_and_fields_are_accepted(part: dict[str, Any]) -> None:
     assert parse_request(Assistant, part).to_json() == part
 
 
-def test_a_tools_parameters_may_be_any_json_schema() -> None:
+def test_the_parameters_of_a_tool_can_be_any_json_schema() -> None:
     parameters = {
         "type": "object",
         "properties": {
@@ -331,7 +331,7 @@ def test_a_tools_parameters_may_be_any_json_schema() -> None:
     assert refusal(broken) == ["model.tools.0.function.parameters.properties.count must be an object"]
 
 
-def test_no_more_faults_are_looked_for_than_are_told() -> None:
+def test_validation_stops_at_the_maximum_number_of_findings() -> None:
     found = contract.problems("CreateAssistantDTO", {"hooks": [{}] * 100_000})
     assert len(found) == contract.MAX_FINDINGS
 
@@ -361,7 +361,7 @@ def sentences(node: object) -> Iterator[str]:
         yield node
 
 
-def test_the_data_is_structure_and_no_text() -> None:
+def test_the_data_contains_no_text() -> None:
     assert list(sentences(contract.definitions())) == []
     keywords = {"type", "properties", "required", "enum", "default", "format", "pattern", "items", "oneOf", "anyOf",
                 "additionalProperties", "discriminator", "propertyName", "$ref", "minimum", "maximum", "minLength",

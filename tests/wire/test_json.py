@@ -1,17 +1,18 @@
-"""Typed reading of JSON values: each helper gives its kind, and an empty value for any other."""
+"""Typed reading of JSON values: each function returns values of its kind, and an empty value for others."""
 
 import pytest
 
-from bargein.wire.json import as_list, as_object, as_object_or_none, as_objects, as_string, as_strings
+from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_objects, as_string, as_strings
 
 OTHERS = (None, 1, 1.5, True, "x", [1], {"a": 1})
 
 
 @pytest.mark.parametrize("value", OTHERS)
-def test_a_value_of_the_kind_comes_back_and_any_other_is_empty(value: object) -> None:
+def test_values_of_the_kind_are_returned_and_others_are_empty(value: object) -> None:
     assert as_object(value) == (value if isinstance(value, dict) else {})
     assert as_object_or_none(value) == (value if isinstance(value, dict) else None)
     assert as_list(value) == (value if isinstance(value, list) else [])
+    assert as_list_or_none(value) == (value if isinstance(value, list) else None)
     assert as_string(value) == (value if isinstance(value, str) else None)
 
 

@@ -1,4 +1,4 @@
-"""What goes over the socket, both ways."""
+"""Messages of the server to a client, and of a client to the server."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bargein.wire import client_messages as m
-from bargein.wire.client_controls import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_inbound
+from bargein.wire.client_controls import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_client_control
 from bargein.wire.errors import WireError
 from tests.vapi_schema import problems
 
@@ -52,7 +52,7 @@ MESSAGES: list[tuple[str, m.ClientMessage]] = [
 
 
 @pytest.mark.parametrize(("schema", "message"), MESSAGES, ids=[f"{n}-{s}" for n, (s, _) in enumerate(MESSAGES)])
-def test_client_messages_are_as_vapis_schema_says(schema: str, message: m.ClientMessage) -> None:
+def test_client_messages_are_valid_by_vapis_schema(schema: str, message: m.ClientMessage) -> None:
     sent = json.loads(message.to_text())
     assert "message" not in sent
     assert sent["timestamp"] == NOW
@@ -62,18 +62,18 @@ def test_client_messages_are_as_vapis_schema_says(schema: str, message: m.Client
     assert problems(schema, sent) == []
 
 
-def test_model_output_is_a_string_and_carries_its_turn() -> None:
-    # the schema calls `output` an object; Vapi's clients read a string
+def test_model_output_is_a_string_with_its_turn_id() -> None:
+    # the schema declares `output` as an object; Vapi's clients read a string
     text = m.ModelOutput(timestamp=NOW, turn_id="t", output="Your ").to_text()
     assert json.loads(text) == {"timestamp": NOW, "type": "model-output", "turnId": "t", "output": "Your "}
 
 
-def test_what_was_not_given_is_not_sent() -> None:
+def test_fields_that_are_none_are_not_sent() -> None:
     sent = json.loads(m.UserInterrupted(timestamp=NOW).to_text())
     assert sent == {"timestamp": NOW, "type": "user-interrupted"}
 
 
-def test_a_null_inside_of_a_call_is_not_lost() -> None:
+def test_nulls_inside_of_a_call_are_kept() -> None:
     sent = json.loads(m.Hang(timestamp=NOW, call={**CALL, "metadata": {"a": None}}).to_text())
     assert sent["call"]["metadata"] == {"a": None}
 
@@ -105,24 +105,24 @@ def test_a_null_inside_of_a_call_is_not_lost() -> None:
         ({"message": {"type": "end-call"}}, EndCall(type="end-call")),
     ],
 )
-def test_inbound_messages_are_read(data: dict[str, Any], message: object) -> None:
-    assert parse_inbound(data) == message
+def test_controls_are_parsed(data: dict[str, Any], message: object) -> None:
+    assert parse_client_control(data) == message
 
 
-def test_an_added_message_is_answered_unless_told_otherwise() -> None:
+def test_an_added_message_triggers_a_response_by_default() -> None:
     data = {"type": "add-message", "message": {"role": "system", "content": "be brief"}}
-    added = parse_inbound(data)
+    added = parse_client_control(data)
     assert isinstance(added, AddMessage)
     assert (added.message.role, added.message.content) == ("system", "be brief")
     assert added.trigger_response_enabled is True
-    silent = parse_inbound({**data, "triggerResponseEnabled": False})
+    silent = parse_client_control({**data, "triggerResponseEnabled": False})
     assert isinstance(silent, AddMessage)
     assert silent.trigger_response_enabled is False
 
 
-def test_what_a_message_brings_along_is_kept() -> None:
+def test_unknown_fields_of_a_control_are_kept() -> None:
     data = {"type": "control", "control": "say-first-message", "videoRecordingStartDelaySeconds": 1}
-    assert parse_inbound(data).to_json() == data
+    assert parse_client_control(data).to_json() == data
 
 
 @pytest.mark.parametrize(
@@ -142,17 +142,17 @@ def test_what_a_message_brings_along_is_kept() -> None:
         ({"type": "add-message", "message": {"role": "bot", "content": "x"}}, "message.role must be one of"),
     ],
 )
-def test_what_is_no_message_is_refused(data: object, text: str) -> None:
+def test_invalid_controls_are_refused(data: object, text: str) -> None:
     with pytest.raises(WireError) as caught:
-        parse_inbound(data)
+        parse_client_control(data)
     assert caught.value.status == 400
     assert any(message.startswith(text) for message in caught.value.messages)
 
 
 @pytest.mark.parametrize("kind", ["send-transport-message"])
-def test_what_the_server_cannot_do_yet_is_said(kind: str) -> None:
+def test_unsupported_controls_are_not_implemented(kind: str) -> None:
     with pytest.raises(WireError) as caught:
-        parse_inbound({"type": kind})
+        parse_client_control({"type": kind})
     assert caught.value.body() == {
         "message": f"{kind} is not supported by this server",
         "error": "Not Implemented",

@@ -1,4 +1,4 @@
-"""No secret of Vapi's JSON survives, wherever it stands, and what remains is still Vapi's JSON."""
+"""Secrets are removed from Vapi's JSON at any depth, and the rest is still valid."""
 
 import json
 import re
@@ -24,7 +24,7 @@ SECRET_FIELDS = {
 
 
 @pytest.mark.parametrize("name", sorted(SECRET_FIELDS))
-def test_a_secret_field_is_known_in_every_spelling(name: str) -> None:
+def test_a_secret_field_is_recognised_in_every_spelling(name: str) -> None:
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     for spelling in (name, name.upper(), snake, snake.replace("_", "-")):
         assert is_secret_name(spelling)
@@ -32,7 +32,7 @@ def test_a_secret_field_is_known_in_every_spelling(name: str) -> None:
     assert without_secrets({"a": [{"b": {name: {"deep": MARKER}}}]}) == {"a": [{"b": {}}]}
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_fields_without_secrets_are_kept() -> None:
     data = {
         "name": "Ada",
         "model": {"provider": "openai", "maxTokens": 250, "promptCacheKey": "k", "messages": [{"content": "hi"}]},
@@ -43,7 +43,7 @@ def test_what_is_no_secret_stays() -> None:
     clean = without_secrets(data)
     assert clean["server"] == {"url": "https://example.org/hook", "timeoutSeconds": 20}
     assert {name: clean[name] for name in clean if name != "server"} == {n: data[n] for n in data if n != "server"}
-    assert data["server"]["headers"] == {"x-a": MARKER}  # type: ignore[index]  # the original is left alone
+    assert data["server"]["headers"] == {"x-a": MARKER}  # type: ignore[index]  # the original is not changed
 
 
 @pytest.mark.parametrize(
@@ -57,24 +57,24 @@ def test_what_is_no_secret_stays() -> None:
         ("https://example.org/hook", "https://example.org/hook"),
     ],
 )
-def test_addresses_lose_what_opens_them(address: str, clean: str) -> None:
+def test_urls_lose_their_credentials_and_query(address: str, clean: str) -> None:
     assert without_secrets({"server": {"url": address}, "list": [address]}) == {
         "server": {"url": clean},
         "list": [clean],
     }
 
 
-def test_speech_keeps_its_addresses_but_not_their_passwords() -> None:
-    said = "see https://example.org/a?b=c or ftp://me:secret@example.org"
-    assert without_secrets({"content": said}) == {"content": "see https://example.org/a?b=c or ftp://example.org"}
+def test_urls_in_speech_lose_only_their_passwords() -> None:
+    text = "see https://example.org/a?b=c or ftp://me:secret@example.org"
+    assert without_secrets({"content": text}) == {"content": "see https://example.org/a?b=c or ftp://example.org"}
     assert without_secrets({"content": "https://example.org/a?b=c"}) == {"content": "https://example.org/a?b=c"}
 
 
-def test_a_tools_parameter_called_password_keeps_its_description() -> None:
+def test_a_tool_parameter_named_password_keeps_its_description() -> None:
     schema = {
         "type": "object",
         "properties": {
-            "password": {"type": "string", "description": "the caller's word", "default": MARKER, "value": MARKER},
+            "password": {"type": "string", "description": "the caller's password", "default": MARKER, "value": MARKER},
             "city": {"type": "string"},
         },
         "required": ["password"],
@@ -83,7 +83,7 @@ def test_a_tools_parameter_called_password_keeps_its_description() -> None:
         "parameters": {
             "type": "object",
             "properties": {
-                "password": {"type": "string", "description": "the caller's word"},
+                "password": {"type": "string", "description": "the caller's password"},
                 "city": {"type": "string"},
             },
             "required": ["password"],
@@ -117,7 +117,7 @@ TREE = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "secret"]), TREE, max_size=4))
-def test_cleaning_is_done_once(data: dict[str, Any]) -> None:
+def test_redaction_is_idempotent(data: dict[str, Any]) -> None:
     clean = without_secrets(data)
     assert without_secrets(clean) == clean
     assert MARKER not in json.dumps(clean)

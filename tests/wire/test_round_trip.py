@@ -1,4 +1,4 @@
-"""What comes in goes out again: every field of Vapi's is known, and what is not typed is kept."""
+"""JSON that is parsed and written again is unchanged, including fields without a type."""
 
 import subprocess
 import sys
@@ -56,12 +56,12 @@ ASSISTANT = st.fixed_dictionaries(
 
 
 @given(ASSISTANT)
-def test_an_assistant_goes_out_as_it_came_in(data: dict[str, Any]) -> None:
+def test_a_parsed_assistant_is_written_unchanged(data: dict[str, Any]) -> None:
     assert parse_request(Assistant, data).to_json() == data
 
 
 @given(ASSISTANT, ASSISTANT)
-def test_merging_is_lawful(assistant: dict[str, Any], overrides: dict[str, Any]) -> None:
+def test_laws_of_merging(assistant: dict[str, Any], overrides: dict[str, Any]) -> None:
     merged = merge_overrides(assistant, overrides)
     assert merge_overrides(assistant, {}) == assistant
     assert merge_overrides(merged, overrides) == merged
@@ -71,7 +71,7 @@ def test_merging_is_lawful(assistant: dict[str, Any], overrides: dict[str, Any])
             assert merged[name] == overrides[name]
 
 
-def test_objects_merge_arrays_do_not() -> None:
+def test_objects_are_merged_and_arrays_replaced() -> None:
     assistant = {
         "name": "a",
         "stopSpeakingPlan": {"numWords": 2, "interruptionPhrases": ["stop", "wait"]},
@@ -95,7 +95,7 @@ def test_objects_merge_arrays_do_not() -> None:
     assert assistant["name"] == "a"
 
 
-def test_another_provider_does_not_inherit_an_address_or_a_header() -> None:
+def test_a_changed_provider_does_not_inherit_urls_and_headers() -> None:
     assistant = {
         "model": {
             "provider": "custom-llm",
@@ -120,12 +120,12 @@ def test_tools_can_be_appended() -> None:
     assert assistant["model"]["tools"] == [{"type": "endCall"}]
 
 
-def test_nulls_go_but_not_from_what_is_the_owners() -> None:
+def test_nulls_are_removed_except_in_free_form_fields() -> None:
     data = {"name": None, "stopSpeakingPlan": {"numWords": None, "x": {"y": None}}, "metadata": {"a": None}}
     assert without_nulls(data) == {"stopSpeakingPlan": {"x": {}}, "metadata": {"a": None}}
 
 
-def test_a_call_runs_its_own_assistant_before_a_stored_one() -> None:
+def test_a_calls_own_assistant_has_precedence_over_a_stored_one() -> None:
     stored = {"id": "1", "orgId": "o", "createdAt": "c", "updatedAt": "u", "name": "stored", "firstMessage": "hi"}
     assert effective_assistant({"assistantOverrides": {"firstMessage": "ho"}}, stored) == {
         "name": "stored",
@@ -136,7 +136,7 @@ def test_a_call_runs_its_own_assistant_before_a_stored_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_format", "settled"),
+    ("given_format", "expected"),
     [
         ({}, ("pcm_s16le", 16_000)),
         ({"format": "mulaw"}, ("mulaw", 8_000)),
@@ -144,10 +144,10 @@ def test_a_call_runs_its_own_assistant_before_a_stored_one() -> None:
         ({"sampleRate": 44_100}, ("pcm_s16le", 44_100)),
     ],
 )
-def test_audio_formats_settle_to_vapis_defaults(given_format: dict[str, Any], settled: tuple[str, int]) -> None:
-    result = AudioFormat.from_json(given_format).settled()
-    assert (result.format, result.sample_rate, result.container) == (*settled, "raw")
-    assert result.to_json() == {"format": settled[0], "sampleRate": settled[1], "container": "raw"}
+def test_audio_formats_have_vapis_defaults(given_format: dict[str, Any], expected: tuple[str, int]) -> None:
+    result = AudioFormat.from_json(given_format).with_defaults()
+    assert (result.format, result.sample_rate, result.container) == (*expected, "raw")
+    assert result.to_json() == {"format": expected[0], "sampleRate": expected[1], "container": "raw"}
     assert audio_format_of({"transport": {"audioFormat": given_format}}) == result
 
 
@@ -169,14 +169,14 @@ def test_a_web_call_is_16_khz() -> None:
         (r"\(?<", [], "(<", True),
     ],
 )
-def test_javascripts_patterns_are_read(pattern: str, options: list[Any], text: str, matches: bool) -> None:
+def test_javascript_patterns_are_translated(pattern: str, options: list[Any], text: str, matches: bool) -> None:
     switches = [RegexOption(type=option, enabled=True) for option in options]
     switches += [RegexOption(type="ignore-case", enabled=False)]
     assert bool(compile_regex(pattern, switches).search(text)) is matches
 
 
 @pytest.mark.timed
-def test_importing_the_wire_is_quick() -> None:
+def test_importing_the_wire_types_is_fast() -> None:
     code = (
         "import time; t = time.perf_counter()\n"
         "import bargein.wire.client_controls, bargein.wire.client_messages\n"

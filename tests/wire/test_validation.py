@@ -1,4 +1,4 @@
-"""What Vapi would refuse is refused in its words; what it would take is taken."""
+"""Requests that Vapi refuses are refused with its messages; requests that it accepts are accepted."""
 
 from typing import Any
 
@@ -131,17 +131,17 @@ def refusal(model: Any, data: object) -> list[str]:
         ({"hooks": [1]}, "each value in hooks must be an object"),
     ],
 )
-def test_an_assistant_is_refused_in_vapis_words(data: dict[str, Any], message: str) -> None:
+def test_an_invalid_assistant_is_refused_with_vapis_message(data: dict[str, Any], message: str) -> None:
     assert refusal(Assistant, data) == [message]
 
 
-def test_an_unknown_subscription_is_named_with_what_there_is() -> None:
+def test_the_error_for_an_unknown_subscription_lists_the_known_ones() -> None:
     (message,) = refusal(Assistant, {"clientMessages": ["transcript", "gossip"]})
     assert message.startswith("each value in clientMessages must be one of the following values: conversation-update, ")
     assert "user-interrupted" in message
 
 
-def test_all_findings_come_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     data = {"foo": 1, "name": "x" * 41, "stopSpeakingPlan": {"numWords": 99, "voiceSeconds": 9}}
     assert refusal(Assistant, data) == [
         "property foo should not exist",
@@ -152,7 +152,7 @@ def test_all_findings_come_at_once() -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 3])
-def test_a_body_is_an_object(data: object) -> None:
+def test_a_body_must_be_an_object(data: object) -> None:
     assert refusal(Assistant, data) == ["the body must be a JSON object"]
 
 
@@ -166,12 +166,12 @@ def test_a_body_is_an_object(data: object) -> None:
         ({"container": "wav"}, "transport.audioFormat.container must be one of the following values: raw"),
     ],
 )
-def test_an_audio_format_is_refused_in_vapis_words(audio: dict[str, Any], message: str) -> None:
+def test_an_invalid_audio_format_is_refused_with_vapis_message(audio: dict[str, Any], message: str) -> None:
     data = {"assistantId": "a", "transport": {"provider": "vapi.websocket", "audioFormat": audio}}
     assert refusal(CreateCall, data) == [message]
 
 
-def test_a_call_checks_the_assistant_and_the_overrides_inside_of_it() -> None:
+def test_the_assistant_and_overrides_of_a_call_are_validated() -> None:
     data = {
         "assistant": {"stopSpeakingPlan": {"numWords": 99}},
         "assistantOverrides": {"startSpeakingPlan": {"waitSeconds": 6}},
@@ -196,7 +196,7 @@ def test_null_means_not_given() -> None:
     assert parsed.stop_speaking_plan.num_words is None
 
 
-def test_whole_numbers_may_be_written_with_a_fraction() -> None:
+def test_whole_numbers_with_a_fraction_are_accepted() -> None:
     parsed = parse_request(Assistant, {"stopSpeakingPlan": {"numWords": 2.0, "voiceSeconds": 0}})
     assert parsed.stop_speaking_plan is not None
     assert parsed.stop_speaking_plan.num_words == 2
@@ -233,7 +233,7 @@ def test_phone_numbers_are_typed() -> None:
     assert isinstance(PHONE_NUMBERS.parse({"provider": "vapi", "numberDesiredAreaCode": "415"}), VapiPhoneNumber)
 
 
-def test_a_customer_has_what_vapi_gives_it() -> None:
+def test_a_customer_has_all_of_vapis_fields() -> None:
     data = {
         "number": "+14155550123",
         "numberE164CheckEnabled": False,
@@ -269,14 +269,14 @@ LEGACY = {
 }
 
 
-def test_what_old_clients_still_send_is_taken() -> None:
+def test_fields_of_old_clients_are_accepted() -> None:
     assert parse_request(Assistant, LEGACY).to_json() == LEGACY
     assert parse_request(CreateCall, {"assistantId": "a", "metadata": {"a": 1}}).metadata == {"a": 1}
     web = {"assistantId": "a", "assistantOverrides": {}, "metadata": {}, "roomDeleteOnUserLeaveEnabled": True}
     assert parse_request(CreateWebCall, web).to_json() == web
 
 
-def test_overrides_take_what_assistants_do_not() -> None:
+def test_fields_that_only_overrides_have() -> None:
     overrides = {"variableValues": {"name": "Ada"}, "tools:append": [{"type": "endCall"}], "firstMessage": "hi"}
     assert parse_request(AssistantOverrides, overrides).to_json() == overrides
     assert refusal(Assistant, overrides) == [

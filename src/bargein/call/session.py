@@ -158,7 +158,7 @@ class CallSession:
         """The carrier says who answered: human or machine, and its own word for it."""
         self._components.voicemail.handle_answered_by(by, detail)
 
-    def control(self, message: client_controls.InboundMessage, *, by_caller: bool) -> None:
+    def control(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
         """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
 
         Raises:

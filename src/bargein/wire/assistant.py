@@ -1,10 +1,11 @@
-"""The assistant, and the overrides that a call lays over it."""
+"""The assistant, and the overrides that a call applies to it."""
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from bargein.wire.base import Bool, JsonObject, Name, Number, WireModel
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
 from bargein.wire.plans import ArtifactPlan, MonitorPlan, Server, StartSpeakingPlan, StopSpeakingPlan, Url
 from bargein.wire.providers import AssistantModel, AssistantTranscriber, AssistantVoice
 
@@ -14,7 +15,7 @@ ClientMessageType = Literal[
     'transcript[transcriptType="final"]', "tool-calls", "tool-calls-result", "tool.completed", "transfer-update",
     "user-interrupted", "voice-input", "workflow.node.started", "assistant.started",
 ]  # fmt: skip
-"""What a client can subscribe to. The finals-only transcript stands in Vapi's server list alone; both lists take it."""
+"""Messages that a client can subscribe to. Vapi has the finals-only transcript in its server list only."""
 
 ServerMessageType = Literal[
     "assistant.started", "assistant.speechStarted", "conversation-update", "end-of-call-report", "function-call",
@@ -30,28 +31,29 @@ DEFAULT_CLIENT_MESSAGES: frozenset[str] = frozenset({
     "status-update", "tool-calls", "transcript", "transfer-update", "user-interrupted", "voice-input",
     "workflow.node.started",
 })  # fmt: skip
-"""What a client gets when `clientMessages` is not given."""
+"""The client's subscription if `clientMessages` is not given."""
 
 DEFAULT_SERVER_MESSAGES: frozenset[str] = frozenset({
     "assistant.started", "conversation-update", "end-of-call-report", "function-call", "handoff-destination-request",
     "hang", "speech-update", "status-update", "tool-calls", "transfer-destination-request", "user-interrupted",
 })  # fmt: skip
-"""What a server URL gets when `serverMessages` is not given."""
+"""The server URL's subscription if `serverMessages` is not given."""
 
 _REQUESTS = frozenset({"tool-calls", "transfer-destination-request", "handoff-destination-request"})
 
 
-def _not_kept(version: str) -> str:
-    raise ValueError(f"cannot be {version[:20]}: this server keeps the latest version of an assistant alone")
+def _refuse_version(version: str) -> str:
+    raise ValueError(f"cannot be {version[:20]}: this server keeps only the latest version of an assistant")
 
 
-PinnedVersion = Annotated[str, AfterValidator(_not_kept)]
-"""`assistantVersion`, which pins a call or a squad's member to a former state of an assistant. To run the latest in its
-place would be to say what the owner has taken back, so it is refused.
+PinnedVersion = Annotated[str, AfterValidator(_refuse_version)]
+"""`assistantVersion`, which pins a call or a squad member to an earlier version of an assistant.
+
+It is refused, because running the latest version instead could say what the owner has removed.
 """
 
 FINALS_ONLY = 'transcript[transcriptType="final"]'
-"""Subscribes to final transcripts alone."""
+"""Subscribes to final transcripts only."""
 
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
@@ -61,7 +63,7 @@ EndCallPhrase = Annotated[str, Field(min_length=2, max_length=140)]
 
 
 class _LegacyAssistant(WireModel):
-    """Fields that Vapi's schema no longer names and that its clients still send."""
+    """Fields that Vapi's schema no longer has and that its clients still send."""
 
     silence_timeout_seconds: Annotated[Number, Field(ge=10, le=3600)] | None = None
     message_plan: JsonObject | None = None
@@ -79,7 +81,7 @@ class _LegacyAssistant(WireModel):
 
 
 class Assistant(_LegacyAssistant):
-    """What a person talks to (Vapi's `CreateAssistantDTO`). A field that was not given is None."""
+    """An assistant (Vapi's `CreateAssistantDTO`). A field that was not given is None."""
 
     contract: ClassVar[str | None] = "CreateAssistantDTO"
 
@@ -117,14 +119,14 @@ class Assistant(_LegacyAssistant):
 
 
 def server_messages_of(assistant: Assistant) -> frozenset[str]:
-    """What an assistant's server is told of its own accord. The requests that want an answer are made in any case."""
-    asked = assistant.server_messages
-    wanted = DEFAULT_SERVER_MESSAGES if asked is None else frozenset(map(str, asked))
-    return wanted - _REQUESTS
+    """Return the messages that an assistant's server subscribes to; requests are sent without a subscription."""
+    given = assistant.server_messages
+    subscribed = DEFAULT_SERVER_MESSAGES if given is None else frozenset(map(str, given))
+    return subscribed - _REQUESTS
 
 
 class AssistantOverrides(Assistant):
-    """What a call lays over its assistant (Vapi's `AssistantOverrides`)."""
+    """Changes to an assistant for one call (Vapi's `AssistantOverrides`)."""
 
     contract: ClassVar[str | None] = "AssistantOverrides"
 
@@ -134,65 +136,61 @@ class AssistantOverrides(Assistant):
     ] = None
 
 
-_SURVIVES_A_CHANGE_OF_PROVIDER = {
+_KEPT_ON_PROVIDER_CHANGE = {
     "model": ("messages", "tools", "toolIds", "knowledgeBase", "temperature", "maxTokens"),
     "voice": ("chunkPlan",),
     "transcriber": (),
 }
-"""Of an assistant's part, what an override that names another provider leaves: never an address, key or header."""
+"""Fields that are kept if an override changes the provider of a part: never a URL, key or header."""
 
 
 def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> JsonObject:
-    """Lay a call's `assistantOverrides` over an assistant; neither is changed.
+    """Return an assistant with a call's `assistantOverrides` applied; neither argument is changed.
 
-    Objects are merged field by field, all the way down; arrays and plain values are replaced, null takes a field
-    away (RFC 7386). `tools:append` adds to the model's tools. Where model, voice or transcriber get another provider,
-    only what is common to all providers stays of the old one. `variableValues` belong to the call and stay out.
+    Objects are merged field by field at every level; arrays and plain values are replaced, null removes a field (RFC
+    7386). `tools:append` adds to the model's tools. If model, voice or transcriber change their provider, only the
+    fields that all providers have in common are kept. `variableValues` belong to the call and are not merged.
     """
-    laid = dict(overrides or {})
-    laid.pop("variableValues", None)
-    more_tools: object = laid.pop("tools:append", None)
+    changes = dict(overrides or {})
+    changes.pop("variableValues", None)
+    more_tools = as_list_or_none(changes.pop("tools:append", None))
     base = dict(assistant)
-    for part, common in _SURVIVES_A_CHANGE_OF_PROVIDER.items():
-        old, new = base.get(part), laid.get(part)
-        if isinstance(old, dict) and isinstance(new, dict):
-            old, new = cast("JsonObject", old), cast("JsonObject", new)
-            if new.get("provider", old.get("provider")) != old.get("provider"):
-                base[part] = {name: old[name] for name in common if name in old}
-    merged = _merge(base, laid)
-    if isinstance(more_tools, list) and isinstance(merged.get("model"), dict):
-        model = cast("JsonObject", merged["model"])
-        merged["model"] = {**model, "tools": [*(model.get("tools") or []), *cast("list[Any]", more_tools)]}
+    for part, common in _KEPT_ON_PROVIDER_CHANGE.items():
+        old, new = as_object_or_none(base.get(part)), as_object(changes.get(part))
+        if old is not None and new.get("provider", old.get("provider")) != old.get("provider"):
+            base[part] = {name: old[name] for name in common if name in old}
+    merged = _merge(base, changes)
+    model = as_object_or_none(merged.get("model"))
+    if more_tools is not None and model is not None:
+        merged["model"] = {**model, "tools": [*(model.get("tools") or []), *more_tools]}
     return merged
 
 
-def _merge(base: JsonObject, laid: JsonObject) -> JsonObject:
+def _merge(base: JsonObject, changes: JsonObject) -> JsonObject:
     merged = dict(base)
-    for name, value in laid.items():
-        old: object = merged.get(name)
+    for name, value in changes.items():
         if value is None:
             merged.pop(name, None)
-        elif isinstance(value, dict):
-            merged[name] = _merge(cast("JsonObject", old) if isinstance(old, dict) else {}, cast("JsonObject", value))
+        elif (change := as_object_or_none(value)) is not None:
+            merged[name] = _merge(as_object(merged.get(name)), change)
         else:
             merged[name] = value
     return merged
 
 
-_FREE = frozenset({"metadata", "variableValues", "messages", "tools", "credentials", "headers", "schema"})
+_FREE_FORM = frozenset({"metadata", "variableValues", "messages", "tools", "credentials", "headers", "schema"})
+"""Fields whose contents the owner defines."""
 
 
 def without_nulls(data: JsonObject) -> JsonObject:
-    """The same object without the fields that are null, which Vapi reads as not given.
+    """Return an object without its null fields, which Vapi reads as not given.
 
-    What its owner may fill freely (metadata, tools, …) stays as it is.
+    Fields with free contents (metadata, tools, …) are not changed.
     """
     kept: JsonObject = {}
     for name, value in data.items():
         if value is None:
             continue
-        if name not in _FREE and isinstance(value, dict):
-            kept[name] = without_nulls(cast("JsonObject", value))
-        else:
-            kept[name] = value
+        inner = None if name in _FREE_FORM else as_object_or_none(value)
+        kept[name] = value if inner is None else without_nulls(inner)
     return kept

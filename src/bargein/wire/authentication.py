@@ -1,4 +1,4 @@
-"""How a request proves who sends it (Vapi's `authenticationPlan`), and what of it is encrypted (`encryptionPlan`)."""
+"""Authentication of requests to a server (Vapi's `authenticationPlan`), and encryption of fields (`encryptionPlan`)."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ class BearerPlan(WireModel):
 
     Attributes:
         header_name: `Authorization` if not given.
-        bearer_prefix_enabled: whether `Bearer ` stands before the token; true if not given.
+        bearer_prefix_enabled: True puts `Bearer ` before the token; true if not given.
     """
 
     type: Literal["bearer"]
@@ -29,11 +29,11 @@ class HmacPlan(WireModel):
         secret_key: the key; text, or base64 where `secret_is_base64`.
         signature_header: `x-signature` if not given.
         timestamp_header: `x-timestamp` if not given; the time is in seconds since 1970.
-        signature_prefix: stands before the signature, such as `sha256=`.
-        include_timestamp: whether the time is signed and sent; true if not given.
-        payload_format: what is signed, with `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}` filled in;
-            `{timestamp}.{body}` if not given, or `{body}` without the time.
-        message_id_header: where the message's id goes, as Svix has it.
+        signature_prefix: text before the signature, such as `sha256=`.
+        include_timestamp: True signs and sends the time; true if not given.
+        payload_format: template of the signed text, with `{body}`, `{timestamp}`, `{method}`, `{url}` and `{svix-id}`
+            filled in; `{timestamp}.{body}` if not given, or `{body}` without the time.
+        message_id_header: header of the message's id, as in Svix's webhooks.
         signature_encoding: hex if not given.
     """
 
@@ -53,7 +53,7 @@ class HmacPlan(WireModel):
 
 
 class OAuth2Plan(WireModel):
-    """A token that is fetched with client credentials, RFC 6749 section 4.4 (Vapi's `OAuth2AuthenticationPlan`)."""
+    """A token obtained with client credentials, RFC 6749 section 4.4 (Vapi's `OAuth2AuthenticationPlan`)."""
 
     type: Literal["oauth2"]
     url: Url
@@ -82,7 +82,7 @@ class EncryptionPlan(WireModel):
 
 
 class ServerCredential(WireModel):
-    """What a `webhook`, `custom-credential` or `custom-llm` credential says of requests; the rest of it is kept."""
+    """The request settings of a `webhook`, `custom-credential` or `custom-llm` credential; other fields are kept."""
 
     provider: str | None = None
     authentication_plan: AuthenticationPlan | None = None
@@ -93,6 +93,6 @@ def server_credential(data: JsonObject) -> ServerCredential:
     """Read a credential.
 
     Raises:
-        pydantic.ValidationError: its plans are none.
+        pydantic.ValidationError: a plan of it is not valid.
     """
     return ServerCredential.from_json(data)

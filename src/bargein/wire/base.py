@@ -1,4 +1,4 @@
-"""What every wire type is made of: camelCase names, unknown fields kept, numbers that are numbers."""
+"""The base of all wire types: camelCase names, unknown fields kept, strict numbers and booleans."""
 
 from typing import Annotated, Any, ClassVar, Self
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, Any]
-"""An object that is kept and not looked into."""
+"""A JSON object of any content."""
 
 Bool = Annotated[bool, Strict()]
 
@@ -20,21 +20,21 @@ def _shortest(value: float) -> int | float:
 
 
 Number = Annotated[float, Strict(), PlainSerializer(_shortest, return_type=int | float)]
-"""A JSON number; a boolean or a numeric string is none. Whole numbers are written without a fraction."""
+"""A JSON number, not a boolean or a numeric string. Whole numbers are written without a fraction."""
 
 Integer = Annotated[int, Strict(), BeforeValidator(_integral)]
 """A JSON number without a fraction (2.0 is 2, as in JavaScript)."""
 
 Name = Annotated[str, Field(max_length=40)]
-"""Vapi's names have at most 40 characters."""
+"""A name of at most 40 characters, as in Vapi."""
 
 
 class WireModel(BaseModel):
-    """An object of Vapi's JSON. Fields it does not declare are kept and written back.
+    """An object of Vapi's JSON. Undeclared fields are kept and written back.
 
     Attributes:
-        contract: the name of Vapi's own type, to which a request's body is held beyond what is declared here
-            (`bargein.wire.contract`); None where there is none.
+        contract: the name of Vapi's own type, which `parse_request` checks a body against in addition to the fields
+            declared here (`bargein.wire.contract`); None if Vapi has no such type.
     """
 
     contract: ClassVar[str | None] = None
@@ -50,20 +50,20 @@ class WireModel(BaseModel):
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """Read what came over the wire: by Vapi's names only.
+        """Read JSON, with fields by Vapi's names only.
 
         Raises:
-            pydantic.ValidationError: use `bargein.wire.errors` to say it as Vapi would.
+            pydantic.ValidationError: the data is not valid; `bargein.wire.errors` words it as Vapi does.
         """
         return cls.model_validate(data, by_alias=True, by_name=False)
 
     def to_json(self) -> JsonObject:
-        """The object as JSON values, with the fields that were set and no others."""
+        """Return the object as JSON values, with only the fields that were set."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     @classmethod
     def wire_names(cls) -> frozenset[str]:
-        """The names that the object's fields have on the wire."""
+        """Return the JSON names of all declared fields."""
         names: set[str] = set()
         for name, field in cls.model_fields.items():
             alias = field.serialization_alias or field.alias

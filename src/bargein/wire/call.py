@@ -1,14 +1,15 @@
-"""The call: how it is asked for and what is kept of it."""
+"""The call: requests that make one, and its record."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from bargein.wire.assistant import Assistant, AssistantOverrides, PinnedVersion, merge_overrides, without_nulls
 from bargein.wire.base import Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
+from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.redact import without_secrets
 
 AudioEncoding = Literal["pcm_s16le", "mulaw"]
@@ -18,28 +19,28 @@ CallStatus = Literal[
 ]
 
 DEFAULT_RATE_HZ: dict[AudioEncoding, int] = {"pcm_s16le": 16_000, "mulaw": 8_000}
-"""Sample rate of a WebSocket call that names none."""
+"""Sample rate of a WebSocket call without `sampleRate`."""
 
 
 class AudioFormat(WireModel):
-    """What the binary frames of a WebSocket call hold: mono, at a rate in Hz.
+    """Format of the audio in a WebSocket call's binary frames: mono, sample rate in Hz.
 
-    Vapi's schema takes any rate up to 192 kHz; this server converts between 8 and 48 kHz and refuses the rest.
+    Vapi's schema allows any rate up to 192 kHz; this server converts between 8 and 48 kHz and refuses other rates.
     """
 
     format: AudioEncoding | None = None
     container: Literal["raw"] | None = None
     sample_rate: Annotated[Integer, Field(ge=8_000, le=48_000)] | None = None
 
-    def settled(self) -> "AudioFormat":
-        """The format with its defaults filled in: pcm_s16le, raw, 16 kHz (mulaw: 8 kHz)."""
+    def with_defaults(self) -> "AudioFormat":
+        """Return the format with its defaults filled in: pcm_s16le, raw, 16 kHz (mulaw: 8 kHz)."""
         encoding = self.format or "pcm_s16le"
         rate_hz = self.sample_rate or DEFAULT_RATE_HZ[encoding]
         return self.model_copy(update={"format": encoding, "container": "raw", "sample_rate": rate_hz})
 
 
 class WebsocketTransport(WireModel):
-    """A call over a WebSocket of the client's (Vapi's `VapiWebsocketTransport`)."""
+    """A call over a WebSocket that the client opens (Vapi's `VapiWebsocketTransport`)."""
 
     provider: Literal["vapi.websocket"]
     conversation_type: Literal["voice"] | None = None
@@ -47,7 +48,7 @@ class WebsocketTransport(WireModel):
 
 
 class OtherTransport(WireModel):
-    """A transport that bargein knows by name and does not carry calls over."""
+    """A transport that is accepted by name, without a type of its own."""
 
     provider: Literal["vonage", "twilio", "vapi.sip", "telnyx", "daily"]
 
@@ -70,7 +71,7 @@ class _Participants(WireModel):
 
 
 class CreateCall(_Participants):
-    """What `POST /call` takes (Vapi's `CreateCallDTO`), and `metadata`, which Vapi's own clients send."""
+    """The body of `POST /call` (Vapi's `CreateCallDTO`), with `metadata`, which Vapi's own clients send."""
 
     contract: ClassVar[str | None] = "CreateCallDTO"
 
@@ -85,16 +86,16 @@ class CreateCall(_Participants):
 
 
 class CreateWebCall(_Participants):
-    """What `POST /call/web` takes: it is in no schema, Vapi's web, mobile and Python clients send it."""
+    """The body of `POST /call/web`: in no schema, but sent by Vapi's web, mobile and Python clients."""
 
-    contract: ClassVar[str | None] = "CreateCallDTO"  # what the two have in common has the same types
+    contract: ClassVar[str | None] = "CreateCallDTO"  # the fields that both have are of the same types
 
     name: Name | None = None
     room_delete_on_user_leave_enabled: bool | None = None
 
 
 class UpdateCall(WireModel):
-    """What `PATCH /call/{id}` takes."""
+    """The body of `PATCH /call/{id}`."""
 
     contract: ClassVar[str | None] = "UpdateCallDTO"
 
@@ -102,19 +103,19 @@ class UpdateCall(WireModel):
 
 
 class DeleteCalls(WireModel):
-    """What `DELETE /call/{id}` may take (Vapi's `DeleteCallDTO`): with `ids` the one in the path does not count."""
+    """The optional body of `DELETE /call/{id}` (Vapi's `DeleteCallDTO`): `ids` replaces the id in the path."""
 
     ids: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallUrls:
-    """Where a call is reached.
+    """The URLs of a call.
 
     Attributes:
         transport: the media socket (ws or wss).
-        listen: the socket of those who listen in.
-        control: where control messages are posted (http or https).
+        listen: the socket for listening in.
+        control: the URL that control messages are posted to (http or https).
     """
 
     transport: str
@@ -123,7 +124,7 @@ class CallUrls:
 
     @classmethod
     def of(cls, base_url: str, call_id: str) -> "CallUrls":
-        """The addresses of one call below `base_url` (http or https, without a slash at its end)."""
+        """Return the URLs of a call below `base_url` (http or https, without a slash at its end)."""
         socket_url = "ws" + base_url.removeprefix("http")
         return cls(
             transport=f"{socket_url}/{call_id}/transport",
@@ -132,25 +133,25 @@ class CallUrls:
         )
 
     def monitor(self) -> JsonObject:
-        """The call's `monitor`."""
+        """Return the call's `monitor`."""
         return {"listenUrl": self.listen, "controlUrl": self.control}
 
 
 def new_websocket_call(request: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
-    """The call that `POST /call` makes, but for what the store adds (id, orgId, times).
+    """Return the record of a WebSocket call made by `POST /call`, without the store's fields (id, orgId, times).
 
     Args:
-        request: the body as types; its transport is a `WebsocketTransport`.
-        body: the same as it came; what it holds is kept.
-        urls: where the call will be.
+        request: the parsed body; its transport is a `WebsocketTransport`.
+        body: the body as JSON; its fields are kept.
+        urls: the URLs of the call.
 
     Raises:
-        TypeError: the transport is another one.
+        TypeError: the transport is not a `WebsocketTransport`.
     """
     transport = request.transport
     if not isinstance(transport, WebsocketTransport):
-        raise TypeError("the request asks for another transport")
-    audio_format = (transport.audio_format or AudioFormat()).settled()
+        raise TypeError("the request has another transport")
+    audio_format = (transport.audio_format or AudioFormat()).with_defaults()
     return {
         **without_nulls(body),
         "type": "vapi.websocketCall",
@@ -166,36 +167,32 @@ def new_websocket_call(request: CreateCall, body: JsonObject, urls: CallUrls) ->
     }
 
 
-def named_by_widget(body: object) -> object:
-    """Set right a body of Vapi's React widget, which puts a stored assistant's id and overrides in `assistant`.
+def normalize_widget_body(body: object) -> object:
+    """Return a body of Vapi's React widget with a stored assistant's id and overrides moved out of `assistant`.
 
-    Its 0.1.1 sends `{"assistant": {"assistantId", "assistantOverrides"}}` where it is given both.
+    Version 0.1.1 of the widget sends `{"assistant": {"assistantId", "assistantOverrides"}}` if it is given both.
     """
-    whole = _object_or_empty(body)
-    named = _object_or_empty(whole.get("assistant"))
-    if "assistantId" not in named or set(named) - {"assistantId", "assistantOverrides"}:
+    request = as_object(body)
+    assistant = as_object(request.get("assistant"))
+    if "assistantId" not in assistant or set(assistant) - {"assistantId", "assistantOverrides"}:
         return body
-    return {**{name: value for name, value in whole.items() if name != "assistant"}, **named}
+    return {**{name: value for name, value in request.items() if name != "assistant"}, **assistant}
 
 
-def _object_or_empty(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
-
-
-def for_customer(body: JsonObject, customer: JsonObject) -> JsonObject:
-    """What one of the `customers` of a `POST /call` is called with: their own overrides lie over the call's."""
-    one = {name: value for name, value in body.items() if name != "customers"}
-    old, new = (cast("JsonObject", each.get("assistantOverrides") or {}) for each in (body, customer))
+def body_for_customer(body: JsonObject, customer: JsonObject) -> JsonObject:
+    """Return the body of a call to one of the `customers` of a `POST /call`, with the customer's overrides applied."""
+    rest = {name: value for name, value in body.items() if name != "customers"}
+    old, new = (as_object(each.get("assistantOverrides")) for each in (body, customer))
     values: JsonObject = {**(old.get("variableValues") or {}), **(new.get("variableValues") or {})}
-    laid = merge_overrides(old, new) | ({"variableValues": values} if values else {})
-    return {**one, "customer": customer, **({"assistantOverrides": laid} if laid else {})}
+    overrides = merge_overrides(old, new) | ({"variableValues": values} if values else {})
+    return {**rest, "customer": customer, **({"assistantOverrides": overrides} if overrides else {})}
 
 
 def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
-    """The call that `POST /call/web` makes, but for what the store adds.
+    """Return the record of a call made by `POST /call/web`, without the store's fields.
 
     Vapi's clients read `webCallUrl`, `artifactPlan.videoRecordingEnabled`, `assistantOverrides`, `monitor` and the
-    transport's `callUrl` and `assistantVideoEnabled`; some of them fail where one is missing.
+    transport's `callUrl` and `assistantVideoEnabled`; some of them fail if one is missing.
     """
     kept = without_nulls(body)
     ends_when_left = kept.pop("roomDeleteOnUserLeaveEnabled", True)
@@ -218,36 +215,34 @@ def new_web_call(body: JsonObject, urls: CallUrls) -> JsonObject:
     }
 
 
-def keeps_room(call: JsonObject) -> bool:
-    """Whether a call goes on when its caller leaves, so that it can come back."""
-    transport: JsonObject = call.get("transport") or {}
-    return transport.get("roomDeleteOnUserLeaveEnabled") is False
+def allows_rejoin(call: JsonObject) -> bool:
+    """Return True if a call goes on when its caller leaves, so that the caller can rejoin it."""
+    return as_object(call.get("transport")).get("roomDeleteOnUserLeaveEnabled") is False
 
 
 def audio_format_of(call: JsonObject) -> AudioFormat:
-    """The audio on a stored call's socket; a web call's is 16 kHz pcm_s16le."""
-    transport: JsonObject = call.get("transport") or {}
-    given: JsonObject = transport.get("audioFormat") or {}
-    return AudioFormat.from_json(given).settled()
+    """Return the audio format of a stored call's socket; that of a web call is 16 kHz pcm_s16le."""
+    transport = as_object(call.get("transport"))
+    return AudioFormat.from_json(transport.get("audioFormat") or {}).with_defaults()
 
 
 ACTIVE_ASSISTANT = "activeAssistant"
-"""A field of the record alone: the assistant that took the call over last. Vapi's `Call` has none for it."""
+"""A field of the stored record only: the assistant that took over last. Vapi's `Call` has no field for it."""
 
 
-def as_told(call: JsonObject) -> JsonObject:
-    """A call's record as the API gives it: without the secrets of a phone number of its own."""
-    told = {name: value for name, value in call.items() if name != ACTIVE_ASSISTANT}
-    number: object = told.get("phoneNumber")
-    return {**told, "phoneNumber": without_secrets(cast("JsonObject", number))} if isinstance(number, dict) else told
+def public_call(call: JsonObject) -> JsonObject:
+    """Return a call's record as the API returns it: without the secrets of its own phone number."""
+    public = {name: value for name, value in call.items() if name != ACTIVE_ASSISTANT}
+    number = as_object_or_none(public.get("phoneNumber"))
+    return public if number is None else {**public, "phoneNumber": without_secrets(number)}
 
 
 def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObject:
-    """The assistant that a call runs: its own or the stored one, with its overrides laid over.
+    """Return the assistant that a call runs: its own or the stored one, with the call's overrides applied.
 
     Args:
         call: the call's JSON.
-        stored: the assistant named by `assistantId`, where the call brings none of its own.
+        stored: the assistant with the call's `assistantId`, if the call has no `assistant`.
     """
     base: JsonObject = call.get("assistant") or stored or {}
     merged = merge_overrides(base, call.get("assistantOverrides"))
@@ -257,7 +252,7 @@ def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObje
 
 
 def duration_ms(call: JsonObject) -> int | None:
-    """How long a call took by its record, in milliseconds; None for one that has not ended, or never began."""
+    """Return the duration of a call in milliseconds; None if it has not ended, or never began."""
     try:
         began, ended = (datetime.fromisoformat(str(call[name])) for name in ("startedAt", "endedAt"))
         return max(0, round((ended - began).total_seconds() * 1000))
@@ -266,7 +261,7 @@ def duration_ms(call: JsonObject) -> int | None:
 
 
 class RingTransport(WireModel):
-    """The socket over which the call will be held."""
+    """The WebSocket transport of a `Ring`."""
 
     provider: Literal["vapi.websocket"] | None = None
     conversation_type: Literal["voice"] | None = None
@@ -274,7 +269,7 @@ class RingTransport(WireModel):
 
 
 class Ring(WireModel):
-    """What `POST /phone-number/{id}/ring` takes: bargein's own way to call a number without a telephone."""
+    """The body of `POST /phone-number/{id}/ring`, which calls a number without a telephone; only bargein has it."""
 
     name: Name | None = None
     customer: Customer | None = None
@@ -285,28 +280,28 @@ class AssistantRequestAnswer(_Participants):
     """The answer to an `assistant-request` (Vapi's `ServerMessageResponseAssistantRequest`).
 
     Attributes:
-        destination: where the call goes at once, instead of to an assistant.
-        error: what the caller is told before the call ends.
+        destination: number or SIP address that the call is transferred to at once, instead of an assistant.
+        error: text that is said to the caller before the call ends.
     """
 
     destination: JsonObject | None = None
     error: str | None = None
 
 
-_OF_AN_ANSWER = (
+_PARTICIPANT_FIELDS = (
     "assistantId", "assistant", "assistantOverrides", "squadId", "squad", "squadOverrides",
 )  # fmt: skip
 
 
 def participants_of(answer: JsonObject) -> JsonObject:
-    """The fields of an `assistant-request`'s answer that say who takes the call."""
-    return {name: answer[name] for name in _OF_AN_ANSWER if answer.get(name) is not None}
+    """Return the fields of an `assistant-request`'s answer that name the assistant or squad."""
+    return {name: answer[name] for name in _PARTICIPANT_FIELDS if answer.get(name) is not None}
 
 
 def new_inbound_call(request: Ring, phone_number_id: str, urls: CallUrls) -> JsonObject:
-    """A call that comes in on a stored number over a socket, but for what the store adds; nobody has it yet."""
+    """Return the record of a call that `Ring` makes to a stored number, without an assistant and the store's fields."""
     transport = request.transport or RingTransport()
-    audio_format = (transport.audio_format or AudioFormat()).settled()
+    audio_format = (transport.audio_format or AudioFormat()).with_defaults()
     customer = None if request.customer is None else without_nulls(request.customer.to_json())
     given = {"name": request.name, "customer": customer}
     return {
@@ -326,7 +321,5 @@ def new_inbound_call(request: Ring, phone_number_id: str, urls: CallUrls) -> Jso
 
 
 def rejection_of(call: JsonObject) -> str | None:
-    """What the caller of an inbound call is told before it ends: the `error` of an `assistant-request`'s answer."""
-    found: object = call.get("inboundPhoneCallDebuggingArtifacts")
-    error: object = cast("JsonObject", found).get("assistantRequestError") if isinstance(found, dict) else None
-    return error if isinstance(error, str) else None
+    """Return the text said to the caller before the call ends: the `error` of an `assistant-request`'s answer."""
+    return as_string(as_object(call.get("inboundPhoneCallDebuggingArtifacts")).get("assistantRequestError"))

@@ -1,7 +1,7 @@
-"""Text conversations: the chat (one turn), the session (what holds turns together), and how turns are streamed."""
+"""Text conversations: the chat (one turn), the session (several turns), and the events of a streamed turn."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -9,12 +9,13 @@ from bargein.wire.assistant import Assistant, AssistantOverrides
 from bargein.wire.base import Bool, Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
 from bargein.wire.errors import bad_request
+from bargein.wire.json import as_objects
 
 SessionStatus = Literal["active", "completed"]
 ExpirationSeconds = Annotated[Integer, Field(ge=60, le=2_592_000)]
 
 DEFAULT_EXPIRATION_S = 86_400
-"""A session that names no `expirationSeconds` ends a day after its last turn."""
+"""A session without `expirationSeconds` ends a day after its last turn."""
 
 
 class TextMessage(WireModel):
@@ -25,7 +26,7 @@ class TextMessage(WireModel):
     message: str | None = None
 
     def text(self) -> str:
-        """What it says; of content in parts, the text in them."""
+        """Return the message's text; of content in parts, the text of all parts."""
         if isinstance(self.content, list):
             return "".join(str(part.get("text", "")) for part in self.content)
         return self.content if self.content is not None else self.message or ""
@@ -34,7 +35,7 @@ class TextMessage(WireModel):
 Input = str | Annotated[list[TextMessage], Field(min_length=1)]
 
 
-class _WhoAnswers(WireModel):
+class _ChatParticipants(WireModel):
     assistant_id: str | None = None
     assistant: Assistant | None = None
     assistant_overrides: AssistantOverrides | None = None
@@ -43,8 +44,8 @@ class _WhoAnswers(WireModel):
     name: Name | None = None
 
 
-class CreateChat(_WhoAnswers):
-    """What `POST /chat` takes (Vapi's `CreateChatDTO`)."""
+class CreateChat(_ChatParticipants):
+    """The body of `POST /chat` (Vapi's `CreateChatDTO`)."""
 
     session_id: str | None = None
     previous_chat_id: str | None = None
@@ -54,19 +55,19 @@ class CreateChat(_WhoAnswers):
 
 
 class CreateResponse(CreateChat):
-    """What `POST /chat/responses` takes. OpenAI's clients cannot leave `model` out; the assistant's own answers."""
+    """The body of `POST /chat/responses`. OpenAI's clients must send `model`; the assistant's model is used."""
 
     model: str | None = None
 
 
 class WebOverrides(WireModel):
-    """What a page may lay over an assistant (Vapi's `ChatAssistantOverrides`)."""
+    """Overrides that a web page may send (Vapi's `ChatAssistantOverrides`)."""
 
     variable_values: JsonObject | None = None
 
 
 class CreateWebChat(WireModel):
-    """What `POST /chat/web` takes (Vapi's `CreateWebChatDTO`), and `previousChatId`, which its widget sends."""
+    """The body of `POST /chat/web` (Vapi's `CreateWebChatDTO`), with `previousChatId`, which Vapi's widget sends."""
 
     assistant_id: str | None = None
     assistant: Assistant | None = None
@@ -81,7 +82,7 @@ class CreateWebChat(WireModel):
 
 
 class UpdateSession(WireModel):
-    """What `PATCH /session/{id}` takes (Vapi's `UpdateSessionDTO`)."""
+    """The body of `PATCH /session/{id}` (Vapi's `UpdateSessionDTO`)."""
 
     name: Name | None = None
     status: SessionStatus | None = None
@@ -89,8 +90,8 @@ class UpdateSession(WireModel):
     messages: list[TextMessage] | None = None
 
 
-class CreateSession(_WhoAnswers):
-    """What `POST /session` takes (Vapi's `CreateSessionDTO`)."""
+class CreateSession(_ChatParticipants):
+    """The body of `POST /session` (Vapi's `CreateSessionDTO`)."""
 
     status: SessionStatus | None = None
     expiration_seconds: ExpirationSeconds | None = None
@@ -101,34 +102,34 @@ class CreateSession(_WhoAnswers):
     phone_number: JsonObject | None = None
 
 
-def as_messages(given: object) -> list[JsonObject]:
-    """An `input` as messages."""
+def input_messages(given: object) -> list[JsonObject]:
+    """Return an `input`, already validated, as messages."""
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
-    return cast("list[JsonObject]", given)
+    return as_objects(given)
 
 
-def refuse_instructions(messages: Sequence[JsonObject]) -> None:
-    """Let a page speak for the person in front of it, and for nobody else.
+def check_web_roles(messages: Sequence[JsonObject]) -> None:
+    """Check that a web page sends only messages of the user and the assistant, and no instructions.
 
     Raises:
-        WireError: 400.
+        WireError: 400, if a message has another role.
     """
     if any(message.get("role") not in ("user", "assistant") for message in messages):
         raise bad_request("input.role must be one of the following values: user, assistant")
 
 
 def delta_event(chat: JsonObject, delta: str) -> JsonObject:
-    """A piece of an answer as Vapi streams it (`CreateChatStreamResponse`).
+    """Return the event for a piece of a streamed answer (Vapi's `CreateChatStreamResponse`).
 
-    The path is the first message's also where tool calls stand before the words: Vapi's widget shows no other.
+    The path is always that of the first message, also after tool calls, since Vapi's widget shows no other.
     """
-    told: JsonObject = {"id": chat["id"], "path": "chat.output[0].content", "delta": delta}
-    return told | ({"sessionId": chat["sessionId"]} if "sessionId" in chat else {})
+    event: JsonObject = {"id": chat["id"], "path": "chat.output[0].content", "delta": delta}
+    return event | ({"sessionId": chat["sessionId"]} if "sessionId" in chat else {})
 
 
-def response_of(chat: JsonObject, text: str, created_s: int, status: str = "completed") -> JsonObject:
-    """A chat as OpenAI's Responses API has it (`ResponseObject`); its id can be the next one's `previousChatId`."""
+def openai_response(chat: JsonObject, text: str, created_s: int, status: str = "completed") -> JsonObject:
+    """Return a chat as a `ResponseObject` of OpenAI's Responses API; its id can be the next `previousChatId`."""
     part: JsonObject = {"type": "output_text", "text": text, "annotations": []}
     message: JsonObject = {
         "id": f"msg_{chat['id']}",

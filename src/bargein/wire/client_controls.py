@@ -1,16 +1,17 @@
-"""What a client tells the server during a call: bare JSON on the socket, or posted to `monitor.controlUrl`."""
+"""Messages of a client during a call (Vapi's `ClientClientControl…`), sent on the socket or to `monitor.controlUrl`."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bargein.wire.base import Bool, JsonObject, WireModel
 from bargein.wire.errors import WireError, bad_request, findings, one_of
+from bargein.wire.json import as_object, as_object_or_none
 from bargein.wire.providers import OpenAIMessage
 
 
 class AddMessage(WireModel):
-    """Puts a message into the history; unless told otherwise the assistant answers it at once."""
+    """Adds a message to the history; with `trigger_response_enabled` the assistant answers it at once."""
 
     type: Literal["add-message"]
     message: OpenAIMessage
@@ -18,7 +19,7 @@ class AddMessage(WireModel):
 
 
 class Control(WireModel):
-    """Mutes or unmutes a side, or has the first message said."""
+    """Mutes or unmutes a side, or has the assistant say its first message."""
 
     type: Literal["control"]
     control: Literal["mute-assistant", "unmute-assistant", "mute-customer", "unmute-customer", "say-first-message"]
@@ -28,10 +29,10 @@ class Say(WireModel):
     """Has the assistant say a text.
 
     Attributes:
-        content: the text; Vapi's web client calls it `message`, which `parse_inbound` knows.
-        end_call_after_spoken: whether the call ends then.
-        interruptions_enabled: whether the caller may cut it; None where the client did not say.
-        interrupt_assistant_enabled: say it at once, in place of what is being said; otherwise after it.
+        content: the text; Vapi's web client sends it as `message`, which `parse_client_control` accepts.
+        end_call_after_spoken: True ends the call afterwards.
+        interruptions_enabled: False protects it from interruptions; None if the client did not send it.
+        interrupt_assistant_enabled: True cuts the current speech; otherwise the text follows it.
     """
 
     type: Literal["say"]
@@ -48,7 +49,7 @@ class EndCall(WireModel):
 
 
 class Transfer(WireModel):
-    """Gives the caller to a number or SIP address; `content` is said before."""
+    """Transfers the caller to a number or SIP address; `content` is said before."""
 
     type: Literal["transfer"]
     destination: JsonObject
@@ -56,31 +57,31 @@ class Transfer(WireModel):
 
 
 class Handoff(WireModel):
-    """Gives the call to another assistant (documented by Vapi, in no schema); `content` is said before."""
+    """Hands the call over to another assistant (documented by Vapi, in no schema); `content` is said before."""
 
     type: Literal["handoff"]
     destination: JsonObject
     content: str | None = None
 
 
-InboundMessage = AddMessage | Control | Say | EndCall | Transfer | Handoff
+ClientControl = AddMessage | Control | Say | EndCall | Transfer | Handoff
 
-_INBOUND: TypeAdapter[InboundMessage] = TypeAdapter(
+_CONTROLS: TypeAdapter[ClientControl] = TypeAdapter(
     Annotated[AddMessage | Control | Say | EndCall | Transfer | Handoff, Field(discriminator="type")]
 )
 _TYPES = ("add-message", "control", "say", "end-call", "hangup", "transfer", "handoff")
-_NOT_YET = ("send-transport-message",)
+_UNSUPPORTED = ("send-transport-message",)
 
 
-def parse_inbound(data: object) -> InboundMessage:
-    """Read one message of a client. One level of `{"message": …}` around it is tolerated.
+def parse_client_control(data: object) -> ClientControl:
+    """Read one message of a client, also one inside of `{"message": …}`.
 
     Raises:
-        WireError: 400 for what is no message; 501 for a message of Vapi's that this server cannot carry out.
+        WireError: 400 if the message is not valid; 501 for a message of Vapi's that this server does not support.
     """
     message = _unwrapped(data)
     kind = message.get("type")
-    if kind in _NOT_YET:
+    if kind in _UNSUPPORTED:
         raise WireError(501, f"{kind} is not supported by this server")
     if kind not in _TYPES:
         raise bad_request(f"type {one_of(_TYPES)}")
@@ -88,16 +89,14 @@ def parse_inbound(data: object) -> InboundMessage:
     if kind == "say" and "content" not in given and "message" in given:
         given["content"] = given.pop("message")
     try:
-        return _INBOUND.validate_python(given, by_alias=True, by_name=False)
+        return _CONTROLS.validate_python(given, by_alias=True, by_name=False)
     except ValidationError as error:
         raise bad_request(*findings(error, given)) from None
 
 
 def _unwrapped(data: object) -> JsonObject:
-    if not isinstance(data, dict):
+    message = as_object_or_none(data)
+    if message is None:
         raise bad_request("a message must be a JSON object")
-    message = cast("JsonObject", data)
-    inner: object = message.get("message")
-    if "type" not in message and isinstance(inner, dict) and "type" in inner:
-        return cast("JsonObject", inner)
-    return message
+    inner = as_object(message.get("message"))
+    return inner if "type" not in message and "type" in inner else message

@@ -1,6 +1,6 @@
-"""What the server tells a client during a call: one type for each message, as Vapi's `ClientMessage…` schemas have it.
+"""Messages of the server to a client during a call, one type for each of Vapi's `ClientMessage…` schemas.
 
-On a socket a message is one bare JSON object in a text frame.
+On a socket a message is one JSON object in a text frame, without an envelope.
 """
 
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ Speaker = Literal["assistant", "user"]
 
 
 class UserMessage(WireModel):
-    """What the caller said, in the history. Times are milliseconds since 1970, `duration` is milliseconds."""
+    """The caller's words in the history. Times are milliseconds since 1970, `duration` is milliseconds."""
 
     role: Literal["user"] = "user"
     message: str
@@ -25,7 +25,7 @@ class UserMessage(WireModel):
 
 
 class BotMessage(WireModel):
-    """What the assistant said, in the history; units as in `UserMessage`."""
+    """The assistant's words in the history; units as in `UserMessage`."""
 
     role: Literal["bot"] = "bot"
     message: str
@@ -37,7 +37,7 @@ class BotMessage(WireModel):
 
 
 class SystemMessage(WireModel):
-    """What the assistant was told, in the history."""
+    """An instruction to the assistant in the history."""
 
     role: Literal["system"] = "system"
     message: str
@@ -46,7 +46,7 @@ class SystemMessage(WireModel):
 
 
 class ToolCallMessage(WireModel):
-    """Tools that the assistant called, in the history; each as OpenAI has it."""
+    """Tool calls of the assistant in the history, in OpenAI's format."""
 
     role: Literal["tool_calls"] = "tool_calls"
     tool_calls: list[JsonObject]
@@ -56,7 +56,7 @@ class ToolCallMessage(WireModel):
 
 
 class ToolCallResultMessage(WireModel):
-    """What a tool has answered, in the history."""
+    """The result of a tool in the history."""
 
     role: Literal["tool_call_result"] = "tool_call_result"
     tool_call_id: str
@@ -73,7 +73,7 @@ HistoryMessage = Annotated[
 
 
 class ChatEntry(WireModel):
-    """A message as OpenAI's chat API has it. One that only calls tools has a `content` of null, which is sent."""
+    """A message of OpenAI's chat API. One with only tool calls has a `content` of null, which is sent."""
 
     role: Literal["assistant", "function", "user", "system", "tool"]
     content: str | None
@@ -81,22 +81,22 @@ class ChatEntry(WireModel):
     tool_call_id: Annotated[str | None, Field(serialization_alias="tool_call_id")] = None
 
     @model_serializer(mode="wrap")
-    def _with_content(self, as_usual: SerializerFunctionWrapHandler) -> JsonObject:
-        return {"content": None, **as_usual(self)}
+    def _with_content(self, serialize: SerializerFunctionWrapHandler) -> JsonObject:
+        return {"content": None, **serialize(self)}
 
 
 _ENVELOPE = {"timestamp", "call", "assistant", "customer", "phone_number"}
 
 
 class ClientMessage(WireModel):
-    """What all client messages share.
+    """The base of all client messages.
 
     Attributes:
         timestamp: milliseconds since 1970.
-        call: the call; like the next three, without secrets, and left out of high-rate messages.
-        assistant: the assistant as this call runs it.
-        customer: the person on the line, where known.
-        phone_number: the number the call came in on or goes out from, where there is one.
+        call: the call; like the next three, without secrets, and absent from high-rate messages.
+        assistant: the assistant with this call's overrides.
+        customer: the customer, if known.
+        phone_number: the number that was called or that the call is made from, if any.
     """
 
     timestamp: Number
@@ -106,11 +106,11 @@ class ClientMessage(WireModel):
     phone_number: JsonObject | None = None
 
     def to_text(self) -> str:
-        """The text frame: what was not given is left out."""
+        """Return the text frame, without fields that are None."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
-    def bare(self) -> JsonObject:
-        """The message's own fields, without what stands around them: whoever posts it to a server puts that there."""
+    def without_envelope(self) -> JsonObject:
+        """Return the message's own fields; the sender to a server URL adds the envelope."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_ENVELOPE)
 
 
@@ -123,7 +123,7 @@ class StatusUpdate(ClientMessage):
 
 
 class SpeechUpdate(ClientMessage):
-    """One side began or ceased to speak; `turn` counts from 0."""
+    """One side began or stopped speaking; `turn` counts from 0."""
 
     type: Literal["speech-update"] = "speech-update"
     status: Literal["started", "stopped"]
@@ -132,7 +132,7 @@ class SpeechUpdate(ClientMessage):
 
 
 class Transcript(ClientMessage):
-    """What one side said, as far as it is known (partial) or for good (final)."""
+    """A partial or final transcript of one side's words."""
 
     type: Literal["transcript", 'transcript[transcriptType="final"]'] = "transcript"
     role: Speaker
@@ -141,7 +141,7 @@ class Transcript(ClientMessage):
 
 
 class ModelOutput(ClientMessage):
-    """A piece of the model's response. `output` is a string on the wire, though the schema calls it an object."""
+    """A piece of the model's response. `output` is a string, although Vapi's schema declares an object."""
 
     type: Literal["model-output"] = "model-output"
     turn_id: str | None = None
@@ -149,7 +149,7 @@ class ModelOutput(ClientMessage):
 
 
 class VoiceInput(ClientMessage):
-    """Text that was handed to the voice."""
+    """Text that was sent to the voice."""
 
     type: Literal["voice-input"] = "voice-input"
     input: str
@@ -168,14 +168,14 @@ class ConversationUpdate(ClientMessage):
 
 
 class AssistantStarted(ClientMessage):
-    """The assistant took up its work; `new_assistant` is without secrets."""
+    """An assistant started or took over; `new_assistant` is without secrets."""
 
     type: Literal["assistant.started"] = "assistant.started"
     new_assistant: JsonObject
 
 
 class WordProgress(WireModel):
-    """How much of a turn has been spoken, in words."""
+    """Progress of a turn's speech, in words."""
 
     type: Literal["word-progress"] = "word-progress"
     words_spoken: Number
@@ -183,7 +183,7 @@ class WordProgress(WireModel):
 
 
 class AssistantSpeech(ClientMessage):
-    """The assistant is speaking `text`; sent as the words go by."""
+    """The assistant is speaking `text`; sent repeatedly with the progress in words."""
 
     type: Literal["assistant.speechStarted"] = "assistant.speechStarted"
     text: str
@@ -193,7 +193,7 @@ class AssistantSpeech(ClientMessage):
 
 
 class Hang(ClientMessage):
-    """The call is stuck: the assistant has something to say and cannot."""
+    """The assistant has something to say, but its model or voice does not answer."""
 
     type: Literal["hang"] = "hang"
 
@@ -202,9 +202,9 @@ class ToolCalls(ClientMessage):
     """Tools are being run.
 
     Attributes:
-        tool_calls: is in no schema: Vapi's clients of old read it.
-        tool_call_list: the calls as OpenAI has them.
-        tool_with_tool_call_list: the same beside their tools, without secrets.
+        tool_calls: the calls; in no schema, but read by Vapi's older clients.
+        tool_call_list: the calls in OpenAI's format.
+        tool_with_tool_call_list: the calls with their tools, without secrets.
     """
 
     type: Literal["tool-calls"] = "tool-calls"
@@ -214,7 +214,7 @@ class ToolCalls(ClientMessage):
 
 
 class TransferUpdate(ClientMessage):
-    """The call goes to somebody else; the assistants, without secrets, where it goes from one to another."""
+    """The call is transferred or handed over; the assistants, without secrets, if it goes from one to another."""
 
     type: Literal["transfer-update"] = "transfer-update"
     destination: JsonObject | None = None
@@ -223,14 +223,14 @@ class TransferUpdate(ClientMessage):
 
 
 class ToolCallsResult(ClientMessage):
-    """A tool has answered: `tool_call_result` is Vapi's `ToolCallResult`."""
+    """A tool returned its result, Vapi's `ToolCallResult`."""
 
     type: Literal["tool-calls-result"] = "tool-calls-result"
     tool_call_result: JsonObject
 
 
 class ToolCompleted(ClientMessage):
-    """A tool is through. Vapi names this message and has no schema for it: it holds the call and its result."""
+    """A tool call completed: the call and its result. Vapi names this message and has no schema for it."""
 
     type: Literal["tool.completed"] = "tool.completed"
     tool_call: JsonObject
@@ -238,11 +238,11 @@ class ToolCompleted(ClientMessage):
 
 
 class UserInterrupted(ClientMessage):
-    """The caller cut the assistant off.
+    """The caller interrupted the assistant.
 
     Attributes:
-        turn_id: the model response that was cut, the same as on its `model-output` messages; None where the cut speech
-            came from no model (a first message, `say`).
+        turn_id: the `turnId` of the model response that was cut, as in its `model-output` messages; None for speech
+            without a model turn (a first message, `say`).
     """
 
     type: Literal["user-interrupted"] = "user-interrupted"
@@ -265,4 +265,4 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     "tool.completed": ToolCompleted,
     "user-interrupted": UserInterrupted,
 }
-"""The type of each message that this server sends, by its `type` on the wire."""
+"""The types of all messages that this server sends to clients, by their `type`."""

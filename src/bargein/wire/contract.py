@@ -1,11 +1,11 @@
-"""Vapi's types as data, and whether a value is one of them.
+"""Vapi's types as data, and the validation of values against them.
 
-`contract.json` holds, as JSON Schema 2020-12, the structure of what Vapi's API takes and gives: all that
-`ClientMessageUserInterrupted` refers to, all messages, the main resources. It is made from Vapi's OpenAPI document
-(`dev/contract.py`), which also says what is taken differently and why.
+`contract.json` contains, as JSON Schema 2020-12, the structure of Vapi's API: all types that
+`ClientMessageUserInterrupted` refers to, all messages, and the main resources. `dev/contract.py` makes it from Vapi's
+OpenAPI document, and says which types differ from the document and why.
 
-The models in this room are what the server honours. This is the rest: a setting that is only kept for its vendor is
-held to its range all the same.
+The models of `bargein.wire` declare the fields that the server uses. Settings that are only kept for their vendor are
+validated here.
 """
 
 import json
@@ -20,9 +20,10 @@ from uuid import UUID
 
 from bargein.wire import validation_text
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
 
 MAX_FINDINGS = 50
-"""Where a value has more faults than these, the rest is not looked for."""
+"""Maximum number of findings; validation stops there."""
 
 _REF = "#/$defs/"
 _FILE = Path(__file__).with_name("contract.json")
@@ -34,68 +35,64 @@ def _data() -> JsonObject:
 
 
 def definitions() -> dict[str, JsonObject]:
-    """All types by name, as JSON Schema. They are shared: not to be changed."""
+    """Return all types by name, as JSON Schema. The result is shared and must not be changed."""
     return _data()["$defs"]
 
 
 def endpoints() -> dict[str, list[str]]:
-    """Every path of Vapi's API -> its methods. A parameter is written `{id}`."""
+    """Return every path of Vapi's API with its methods. A parameter is written `{id}`."""
     return _data()["paths"]
 
 
 def problems(name: str, value: object) -> dict[str, str]:
-    """What keeps a value from being of the type of that name: dotted path -> what is wrong there.
+    """Validate a value against the type `name`, and return the problems: dotted path -> text.
 
-    A field that is null is read as not given, as Vapi's API does. A field that the type does not name is let be. One
-    that must be there and has a default may be missing.
+    A null field is read as not given, as in Vapi's API. Fields that the type does not declare are accepted. A required
+    field with a default may be missing.
 
     Raises:
         KeyError: there is no type of that name.
     """
-    search = _Search()
+    search = _Validation()
     search.check(definitions()[name], value, ())
     return search.found
 
 
 def without_nulls(name: str, value: object) -> object:
-    """The same value without the fields that are null and may not be, by the type of that name.
+    """Return a value without null fields that its type does not allow.
 
-    What the type does not name, and what its owner may fill freely, stays as it is.
+    Fields that the type does not declare, and fields with free contents, are not changed.
 
     Raises:
         KeyError: there is no type of that name.
     """
-    return _tidied(definitions()[name], value)
+    return _without_nulls(definitions()[name], value)
 
 
 def references(node: object) -> list[str]:
-    """The names of the types that a schema refers to."""
-    if isinstance(node, dict):
-        schema = cast("JsonObject", node)
-        here: object = schema.get("$ref")
-        found = [here.removeprefix(_REF)] if isinstance(here, str) else []
-        return found + [name for value in schema.values() for name in references(value)]
-    return (
-        [name for value in cast("list[object]", node) for name in references(value)] if isinstance(node, list) else []
-    )
+    """Return the names of the types that a schema refers to."""
+    schema = as_object(node)
+    ref = as_string(schema.get("$ref"))
+    found = [] if ref is None else [ref.removeprefix(_REF)]
+    return found + [name for value in (*schema.values(), *as_list(node)) for name in references(value)]
 
 
 @cache
-def reached(name: str) -> frozenset[str]:
-    """The names of all types that this one is made of, itself among them."""
+def referenced_types(name: str) -> frozenset[str]:
+    """Return the names of all types that a type refers to, directly or indirectly, including itself."""
     found: set[str] = set()
-    left = [name]
-    while left:
-        here = left.pop()
-        if here not in found:
-            found.add(here)
-            left += references(definitions()[here])
+    pending = [name]
+    while pending:
+        current = pending.pop()
+        if current not in found:
+            found.add(current)
+            pending += references(definitions()[current])
     return frozenset(found)
 
 
 @cache
 def messages(prefix: str) -> dict[str, str]:
-    """The messages of one side: `type` on the wire -> name of its type.
+    """Return the messages of one direction: `type` -> name of the schema.
 
     Args:
         prefix: `ClientMessage`, `ServerMessage` or `ClientInboundMessage`.
@@ -108,8 +105,8 @@ def messages(prefix: str) -> dict[str, str]:
     }
 
 
-class _Search:
-    """One search for faults."""
+class _Validation:
+    """One validation of a value."""
 
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
@@ -120,25 +117,25 @@ class _Search:
         if members is not None:
             self._check_union(schema, members, value, path)
             return
-        text = _fault(schema, value)
+        text = _problem(schema, value)
         if text is not None:
-            self._fault(path, text)
-        elif isinstance(value, dict):
-            self._check_object(schema, cast("JsonObject", value), path)
-        elif isinstance(value, list) and "items" in schema:
-            for index, item in enumerate(cast("list[object]", value)):
+            self._add(path, text)
+        elif (fields := as_object_or_none(value)) is not None:
+            self._check_object(schema, fields, path)
+        elif "items" in schema:
+            for index, item in enumerate(as_list(value)):
                 if len(self.found) >= MAX_FINDINGS:
                     return
                 self.check(schema["items"], item, (*path, str(index)))
 
-    def _fault(self, path: tuple[str, ...], text: str) -> None:
+    def _add(self, path: tuple[str, ...], text: str) -> None:
         self.found.setdefault(".".join(path), text)
 
     def _check_object(self, schema: JsonObject, value: JsonObject, path: tuple[str, ...]) -> None:
         properties = cast("Mapping[str, JsonObject]", schema.get("properties", {}))
         for name in schema.get("required", ()):
             if value.get(name) is None and not _may_be_missing(properties.get(name, {}), given=name in value):
-                self._fault((*path, name), validation_text.MISSING)
+                self._add((*path, name), validation_text.MISSING)
         others: JsonObject | None = schema.get("additionalProperties")
         for name, item in value.items():
             known = properties.get(name, others)
@@ -146,26 +143,26 @@ class _Search:
                 self.check(known, item, (*path, name))
 
     def _check_union(self, schema: JsonObject, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
-        if not any(_takes_kind(member, value) for member in members):
-            self._fault(path, _kinds(members))
+        if not any(_allows_kind(member, value) for member in members):
+            self._add(path, _kinds(members))
             return
-        able = _able(schema, members, value)
-        if able:
-            self._check_any(able, value, path)
+        candidates = _candidates(schema, members, value)
+        if candidates:
+            self._check_any(candidates, value, path)
             return
-        mark: str = schema["discriminator"]["propertyName"]
-        marks = dict.fromkeys(one for member in members for one in _marks(member, mark))
-        given: object = cast("JsonObject", value).get(mark)
-        self._fault((*path, mark), validation_text.MISSING if given is None else validation_text.one_of(marks))
+        tag: str = schema["discriminator"]["propertyName"]
+        tags = dict.fromkeys(one for member in members for one in _tag_values(member, tag))
+        given: object = as_object(value).get(tag)
+        self._add((*path, tag), validation_text.MISSING if given is None else validation_text.one_of(tags))
 
     def _check_any(self, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
-        """One of them must take the value; if none does, the one with the fewest faults is what was meant."""
+        """Validate against any of the members; if none matches, report the problems of the one with the fewest."""
         best: dict[str, str] | None = None
         for member in members:
-            search = _Search()
-            search.check(member, value, path)
-            if best is None or len(search.found) < len(best):
-                best = search.found
+            validation = _Validation()
+            validation.check(member, value, path)
+            if best is None or len(validation.found) < len(best):
+                best = validation.found
             if not best:
                 return
         for place, text in (best or {}).items():
@@ -182,39 +179,39 @@ def _members(schema: JsonObject) -> list[JsonObject] | None:
     return schema.get("oneOf") or schema.get("anyOf")
 
 
-def _able(schema: JsonObject, members: list[JsonObject], value: object) -> list[JsonObject]:
-    """The members of a union that a value could be of, by its kind and its mark."""
-    able = [member for member in members if _takes_kind(member, value)]
-    mark: str | None = schema.get("discriminator", {}).get("propertyName")
-    if mark is None or not isinstance(value, dict):
-        return able
-    given: object = cast("JsonObject", value).get(mark)
-    return [member for member in able if _is_marked(member, mark, given)]
+def _candidates(schema: JsonObject, members: list[JsonObject], value: object) -> list[JsonObject]:
+    """Return the members of a union that a value could be of, by its kind and its discriminator."""
+    candidates = [member for member in members if _allows_kind(member, value)]
+    tag: str | None = schema.get("discriminator", {}).get("propertyName")
+    fields = as_object_or_none(value)
+    if tag is None or fields is None:
+        return candidates
+    return [member for member in candidates if _has_tag(member, tag, fields.get(tag))]
 
 
-def _tidied(schema: JsonObject, value: object) -> object:
+def _without_nulls(schema: JsonObject, value: object) -> object:
     schema = _resolved(schema)
     members = _members(schema)
     if members is not None:
-        able = _able(schema, members, value)
-        return _tidied(able[0], value) if able else value
-    if isinstance(value, list) and "items" in schema:
-        return [_tidied(schema["items"], item) for item in cast("list[object]", value)]
-    if isinstance(value, dict):
-        return _without_its_nulls(schema, cast("JsonObject", value))
-    return cast("object", value)
+        candidates = _candidates(schema, members, value)
+        return _without_nulls(candidates[0], value) if candidates else value
+    items = as_list_or_none(value) if "items" in schema else None
+    if items is not None:
+        return [_without_nulls(schema["items"], item) for item in items]
+    fields = as_object_or_none(value)
+    return value if fields is None else _fields_without_nulls(schema, fields)
 
 
-def _without_its_nulls(schema: JsonObject, value: JsonObject) -> JsonObject:
-    tidy: JsonObject = {}
+def _fields_without_nulls(schema: JsonObject, value: JsonObject) -> JsonObject:
+    kept: JsonObject = {}
     properties = cast("Mapping[str, JsonObject]", schema.get("properties", {}))
     for name, item in value.items():
         known = properties.get(name)
         if known is None:
-            tidy[name] = item
-        elif item is not None or _takes_kind(known, None):
-            tidy[name] = _tidied(known, item)
-    return tidy
+            kept[name] = item
+        elif item is not None or _allows_kind(known, None):
+            kept[name] = _without_nulls(known, item)
+    return kept
 
 
 def _may_be_missing(schema: JsonObject, *, given: bool) -> bool:
@@ -245,12 +242,12 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
-def _takes_kind(schema: JsonObject, value: object) -> bool:
-    """Whether a type could take a value, by its kind alone."""
+def _allows_kind(schema: JsonObject, value: object) -> bool:
+    """Return True if a type allows values of this kind (object, array, string, …)."""
     schema = _resolved(schema)
     members = _members(schema)
     if members is not None:
-        return any(_takes_kind(member, value) for member in members)
+        return any(_allows_kind(member, value) for member in members)
     types = _types(schema)
     return not types or any(_KINDS[kind][0](value) for kind in types)
 
@@ -260,39 +257,40 @@ def _kinds(schemas: list[JsonObject]) -> str:
     return " or ".join(texts) or validation_text.OBJECT
 
 
-def _marks(member: JsonObject, mark: str) -> list[str]:
-    """The values of the property `mark` by which a union's member is known; a pattern stands for what it matches."""
-    schema: JsonObject = _resolved(member).get("properties", {}).get(mark, {})
-    return schema.get("enum") or [_plain(schema["pattern"])] if schema else []
+def _tag_values(member: JsonObject, tag: str) -> list[str]:
+    """Return the values of the discriminator `tag` for a union's member; a pattern is turned into a name."""
+    schema: JsonObject = _resolved(member).get("properties", {}).get(tag, {})
+    return schema.get("enum") or [_name_of_pattern(schema["pattern"])] if schema else []
 
 
-def _plain(pattern: str) -> str:
-    """A pattern of an event's name, as the name."""
+def _name_of_pattern(pattern: str) -> str:
+    """Return the event's name that a pattern matches."""
     return pattern.removeprefix("^").partition("(")[0].removesuffix("$").replace("\\", "")
 
 
-def _is_marked(member: JsonObject, mark: str, given: object) -> bool:
+def _has_tag(member: JsonObject, tag: str, given: object) -> bool:
     schema = _resolved(member)
     if given is None:
-        return mark not in schema.get("required", ())
-    return _fault(schema["properties"][mark], given) is None
+        return tag not in schema.get("required", ())
+    return _problem(schema["properties"][tag], given) is None
 
 
-def _fault(schema: JsonObject, value: object) -> str | None:
-    """What is wrong with the value itself, not with what is in it."""
-    if not _takes_kind(schema, value):
+def _problem(schema: JsonObject, value: object) -> str | None:
+    """Return the problem of the value itself, not of its fields or items."""
+    if not _allows_kind(schema, value):
         return _kinds([schema])
     enum: list[object] | None = schema.get("enum")
     if enum is not None and not any(value == one and type(value) is type(one) for one in enum):
         return validation_text.one_of(enum)
     if isinstance(value, str):
-        return _text_fault(schema, value)
-    if isinstance(value, list):
-        return _length_fault(schema, len(cast("list[object]", value)))
-    return _number_fault(schema, cast("float", value)) if _is_number(value) else None
+        return _string_problem(schema, value)
+    items = as_list_or_none(value)
+    if items is not None:
+        return _length_problem(schema, len(items))
+    return _number_problem(schema, cast("float", value)) if _is_number(value) else None
 
 
-def _number_fault(schema: JsonObject, value: float) -> str | None:
+def _number_problem(schema: JsonObject, value: float) -> str | None:
     if "minimum" in schema and value < schema["minimum"]:
         return validation_text.at_least(schema["minimum"])
     if "maximum" in schema and value > schema["maximum"]:
@@ -300,7 +298,7 @@ def _number_fault(schema: JsonObject, value: float) -> str | None:
     return None
 
 
-def _length_fault(schema: JsonObject, length: int) -> str | None:
+def _length_problem(schema: JsonObject, length: int) -> str | None:
     if length < schema.get("minItems", 0):
         return validation_text.more_elements(schema["minItems"])
     if "maxItems" in schema and length > schema["maxItems"]:
@@ -308,26 +306,26 @@ def _length_fault(schema: JsonObject, length: int) -> str | None:
     return None
 
 
-def _text_fault(schema: JsonObject, value: str) -> str | None:
+def _string_problem(schema: JsonObject, value: str) -> str | None:
     if len(value) < schema.get("minLength", 0):
         return validation_text.longer(schema["minLength"])
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         return validation_text.shorter(schema["maxLength"])
-    if "pattern" in schema and not compiled(schema["pattern"]).search(value):
+    if "pattern" in schema and not compile_pattern(schema["pattern"]).search(value):
         return validation_text.matching(schema["pattern"])
     check = _FORMATS.get(schema.get("format", ""))
     return check[1] if check is not None and not check[0](value) else None
 
 
 @cache
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern of the data file, which is JavaScript's, with its Unicode categories said as Python can."""
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a JavaScript pattern of the data file, with its Unicode categories in Python's syntax."""
     python = pattern.replace(r"[\p{L}\d]", r"[^\W_]").replace(r"\p{L}", r"[^\W\d_]")
     return re.compile(re.sub(r"\$$", r"\\Z", python))
 
 
 def is_date(text: str) -> bool:
-    """Whether a text is a date of ISO 8601."""
+    """Return True if a text is an ISO 8601 date."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -335,8 +333,8 @@ def is_date(text: str) -> bool:
     return True
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is an address with a scheme and a host."""
+def is_url(text: str) -> bool:
+    """Return True if a text is a URL with a scheme and a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -345,7 +343,7 @@ def is_address(text: str) -> bool:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a text is a UUID."""
+    """Return True if a text is a UUID."""
     try:
         UUID(text)
     except ValueError:
@@ -355,6 +353,6 @@ def is_uuid(text: str) -> bool:
 
 _FORMATS: dict[str, tuple[Callable[[str], bool], str]] = {
     "date-time": (is_date, validation_text.DATE),
-    "uri": (is_address, validation_text.ADDRESS),
+    "uri": (is_url, validation_text.ADDRESS),
     "uuid": (is_uuid, validation_text.UUID),
 }

@@ -1,37 +1,37 @@
-"""Credentials: what proves to others who the owner is, told apart by `provider`.
+"""The owner's credentials at other services, by their `provider`.
 
-Vapi's OpenAPI document has no `/credential`, though `credentialId` is everywhere in it; the kinds are those that it
-lists for an assistant's `credentials`, and those that carriers add (`CredentialType`).
+Vapi's OpenAPI document has no `/credential`, although many of its types have a `credentialId`; the types of credentials
+are those that it lists for an assistant's `credentials`, and those that carriers add (`CredentialType`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 from bargein.wire import contract, validation_text
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import bad_request
+from bargein.wire.json import as_object_or_none
 from bargein.wire.redact import is_secret_name
 
 _MAX_MESSAGES = 50
 _MAX_CHARS = 10_000
 _ALSO_SECRET = frozenset({"webhookUrl", "email", "authorizationId"})
-"""Secret in a credential, though not everywhere: who has a Slack webhook's address may post there."""
+"""Fields that are secret only in a credential: anyone who has the URL of a Slack webhook can post to it."""
 _HOLD_SECRETS = frozenset({"authenticationPlan", "bucketPlan"})
-"""Named like a secret, but only some of what they hold is one: the rest tells the owner what is set."""
+"""Fields with the name of a secret that contain other settings too; only the secrets in them are removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialType:
-    """A kind of credential that is not, or not only, Vapi's.
+    """A type of credential that Vapi does not have, or has with fewer fields.
 
     Attributes:
         provider: the `provider` of such a credential.
-        extras: the fields, all text, that it may have beside Vapi's; each with a function that returns the problem of
-            a value, or None.
-        like: the provider of the credential of Vapi's that has the same fields, where Vapi has none for this provider.
+        extras: its fields in addition to Vapi's, all text, each with a function that returns the problem of a value or
+            None, or None for a field without such a check.
+        like: the provider of a credential of Vapi's with the same fields, if Vapi has none for this provider.
     """
 
     provider: str
@@ -40,10 +40,10 @@ class CredentialType:
 
 
 class CredentialTypes:
-    """All kinds of credential.
+    """All types of credentials.
 
     Args:
-        added: the kinds that are not, or not only, Vapi's.
+        added: the types that Vapi does not have, or has with fewer fields.
     """
 
     def __init__(self, added: Iterable[CredentialType] = ()) -> None:
@@ -51,7 +51,7 @@ class CredentialTypes:
 
     @cached_property
     def kinds(self) -> Mapping[str, str]:
-        """Every provider that a credential can be for, and the name of Vapi's type of such a credential."""
+        """All providers of credentials, with the name of Vapi's type for each."""
         found: dict[str, str] = {}
         for name, schema in contract.definitions().items():
             if name.startswith("Create") and name.endswith("CredentialDTO"):
@@ -60,18 +60,18 @@ class CredentialTypes:
         return {**found, **alike}
 
     def fields_of(self, provider: str) -> frozenset[str]:
-        """The names of the fields that a credential for this provider may have."""
+        """Return the names of the fields that a credential for this provider may have."""
         return frozenset(contract.definitions()[self.kinds[provider]]["properties"]).union(self._extras(provider))
 
     def parse(self, data: object) -> JsonObject:
-        """Read a credential of any kind, without the fields that are null.
+        """Validate a credential of any type, and return it without its null fields.
 
         Raises:
-            WireError: 400, with every finding; for an unknown provider, with the list of providers.
+            WireError: 400, with all problems; for an unknown provider, with the list of providers.
         """
-        if not isinstance(data, dict):
+        body = as_object_or_none(data)
+        if body is None:
             raise bad_request("the body must be a JSON object")
-        body = cast("JsonObject", data)
         provider: object = body.get("provider")
         if provider is None:
             raise bad_request(validation_text.sentence("provider", validation_text.MISSING))
@@ -108,12 +108,13 @@ def _problems_of_extra(name: str, value: object, problem_of: Callable[[str], str
     return [] if problem is None else [validation_text.sentence(name, problem)]
 
 
-def shown(credential: JsonObject) -> JsonObject:
-    """A credential as anybody may see it, its owner too: without its secrets."""
+def public_credential(credential: JsonObject) -> JsonObject:
+    """Return a credential as the API returns it: without its secrets."""
     clean: JsonObject = {}
     for name, value in credential.items():
-        if isinstance(value, dict) and name in _HOLD_SECRETS:
-            clean[name] = shown(cast("JsonObject", value))
+        inner = as_object_or_none(value)
+        if inner is not None and name in _HOLD_SECRETS:
+            clean[name] = public_credential(inner)
         elif not is_secret_name(name) and name not in _ALSO_SECRET:
             clean[name] = value
     return clean

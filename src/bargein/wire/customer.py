@@ -1,4 +1,4 @@
-"""The person on the line."""
+"""The customer: the person who calls or is called."""
 
 from typing import Annotated, ClassVar
 

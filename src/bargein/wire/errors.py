@@ -1,7 +1,7 @@
-"""Vapi's error shape, and pydantic's findings in its words.
+"""Vapi's error format, and pydantic's errors in Vapi's words.
 
-Vapi's API is a NestJS application: a refused request is answered by `{"message": [...], "error": "Bad Request",
-"statusCode": 400}`, each message being a dotted path and what is wrong there.
+Vapi's API is a NestJS application: an invalid request is answered with `{"message": [...], "error": "Bad Request",
+"statusCode": 400}`, where each message is a dotted path and its problem.
 """
 
 import re
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from bargein.errors import BargeinError
 from bargein.wire import contract, validation_text
 from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.json import as_object_or_none
 from bargein.wire.validation_text import one_of
 
 M = TypeVar("M", bound=WireModel)
@@ -29,8 +30,8 @@ class WireError(BargeinError):
 
     Attributes:
         status: HTTP status.
-        messages: what is wrong: a list of findings for a 400, a sentence otherwise.
-        error: short name of the status, "Bad Request" for 400.
+        messages: the problems: a list for a 400, a sentence otherwise.
+        error: name of the status, as "Bad Request" for 400.
     """
 
     def __init__(self, status: int, messages: list[str] | str, error: str | None = None) -> None:
@@ -40,12 +41,12 @@ class WireError(BargeinError):
         self.error = error or phrase(status)
 
     def body(self) -> JsonObject:
-        """The answer's JSON."""
+        """Return the answer's JSON."""
         return {"message": self.messages, "error": self.error, "statusCode": self.status}
 
 
 def bad_request(*messages: str) -> WireError:
-    """A 400 with these findings."""
+    """Return a 400 error with these messages."""
     return WireError(HTTPStatus.BAD_REQUEST, list(messages))
 
 
@@ -61,7 +62,7 @@ def unknown_id(kind: str, record_id: str, status: int = HTTPStatus.NOT_FOUND) ->
 
 
 def phrase(status: int) -> str:
-    """The name of an HTTP status as NestJS has it."""
+    """Return the name of an HTTP status as in NestJS."""
     try:
         known = HTTPStatus(status)
     except ValueError:
@@ -70,41 +71,43 @@ def phrase(status: int) -> str:
 
 
 def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
-    """Read a request's body: of its own fields only those that Vapi knows, and all of them valid.
+    """Validate a request's body and return it as a model. Top-level fields that Vapi does not have are refused.
 
     Args:
-        model: what it is read as.
+        model: the type of the body.
         data: the body's JSON.
-        whole: whether to hold what the model does not look into to Vapi's own type (`WireModel.contract`).
+        whole: True to validate fields without a type in the model by Vapi's own type (`WireModel.contract`).
 
     Raises:
-        WireError: 400, with every finding.
+        WireError: 400, with all problems.
     """
-    if not isinstance(data, dict):
+    body = as_object_or_none(data)
+    if body is None:
         raise bad_request("the body must be a JSON object")
-    body = cast("JsonObject", data)
     known = model.wire_names()
     refused = [f"property {name} should not exist" for name in body if name not in known]
     parsed: M | None = None
-    faults: dict[str, str] = {}
+    problems: dict[str, str] = {}
     try:
         parsed = model.from_json(body)
     except ValidationError as error:
-        faults = _faults(error, body)
+        problems = _problems(error, body)
     if whole and model.contract is not None:
-        faults = faults | contract.problems(model.contract, body) | faults  # the models say it better, and first
-    refused += [validation_text.sentence(path, text) for path, text in faults.items()]
+        problems = (
+            problems | contract.problems(model.contract, body) | problems
+        )  # the model's own texts are more precise and come first
+    refused += [validation_text.sentence(path, text) for path, text in problems.items()]
     if parsed is None or refused:
         raise bad_request(*refused[:_MAX_MESSAGES])
     return parsed
 
 
 def findings(error: ValidationError, data: object) -> list[str]:
-    """What pydantic found wrong in `data`, in NestJS's words, one text for each path."""
-    return [validation_text.sentence(path, text) for path, text in _faults(error, data).items()]
+    """Return pydantic's errors in `data` in NestJS's words, one text for each path."""
+    return [validation_text.sentence(path, text) for path, text in _problems(error, data).items()]
 
 
-def _faults(error: ValidationError, data: object) -> dict[str, str]:
+def _problems(error: ValidationError, data: object) -> dict[str, str]:
     texts: dict[str, str] = {}
     for detail in error.errors(include_url=False, include_input=False):
         path = _path(detail, data)
@@ -115,7 +118,7 @@ def _faults(error: ValidationError, data: object) -> dict[str, str]:
 
 
 def _path(detail: ErrorDetails, data: object) -> str:
-    """The dotted path of a finding, without the names that pydantic adds for the members of a union."""
+    """Return the dotted path of an error, without the names that pydantic adds for the members of a union."""
     parts: list[str] = []
     here: object = data
     last = len(detail["loc"]) - 1
@@ -168,6 +171,6 @@ _TEXTS: dict[str, str | Callable[[dict[str, Any]], str]] = {
 
 def _text(detail: ErrorDetails) -> str:
     text = _TEXTS.get(detail["type"])
-    if text is None:  # a kind of finding that no field of ours gives today: pydantic's own words are still true
+    if text is None:  # a kind of error that no declared field can have; pydantic's text is used
         return detail["msg"]
     return text if isinstance(text, str) else text(_context(detail))

@@ -1,7 +1,7 @@
-"""Typed reading of JSON values whose shape is not known.
+"""Typed reading of JSON values of unknown shape.
 
-Each function returns a value of the named kind, or an empty one where the value is of another kind, so that a caller
-never has to cast.
+Each function returns a value of the named kind, or an empty one if the value is of another kind, so that callers need
+no casts.
 """
 
 from typing import cast
@@ -22,6 +22,11 @@ def as_object_or_none(value: object) -> JsonObject | None:
 def as_list(value: object) -> list[object]:
     """Return `value` if it is a JSON array, else an empty list."""
     return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def as_list_or_none(value: object) -> list[object] | None:
+    """Return `value` if it is a JSON array, else None."""
+    return cast("list[object]", value) if isinstance(value, list) else None
 
 
 def as_objects(value: object) -> list[JsonObject]:

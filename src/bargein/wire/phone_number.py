@@ -1,7 +1,7 @@
-"""What all phone numbers have in common; each kind is told apart by `provider`.
+"""The base of all phone numbers, and their validation by `provider`.
 
-The types of the kinds stand with their carriers (`bargein.carriers`), which are free to have one that Vapi does not
-know.
+The types of phone numbers are in their carriers' packages (`bargein.carriers`), which may add types that Vapi does not
+have.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class PhoneNumberBase(WireModel):
     """A phone number.
 
     Attributes:
-        secrets: the fields that are kept for the calls and never given back, by their names in JSON.
+        secrets: JSON names of the fields that are stored for calls and never returned.
     """
 
     secrets: ClassVar[frozenset[str]] = frozenset()
@@ -33,27 +33,27 @@ class PhoneNumberBase(WireModel):
 
 
 class PhoneNumberTypes:
-    """The kinds of phone number.
+    """All types of phone numbers.
 
     Args:
-        types: the type of each kind, by its `provider`.
+        types: the types by their `provider`.
 
     Attributes:
-        secrets: the secret fields of all kinds.
+        secrets: the secret fields of all types.
     """
 
     def __init__(self, types: Mapping[str, type[PhoneNumberBase]]) -> None:
         self._types = types
         self.secrets = frozenset(name for number_type in types.values() for name in number_type.secrets)
-        union: Any = Union[tuple(types.values())]  # noqa: UP007  # of as many as there are
+        union: Any = Union[tuple(types.values())]  # noqa: UP007  # a union of a variable number of types
         by_provider: Any = Annotated[union, Field(discriminator="provider")]
         self._any: TypeAdapter[PhoneNumberBase] = TypeAdapter(by_provider)
 
     def parse(self, data: object) -> PhoneNumberBase:
-        """Read a phone number of any kind.
+        """Validate a phone number of any type and return it as its model.
 
         Raises:
-            WireError: 400, with every finding.
+            WireError: 400, with all problems.
         """
         try:
             return self._any.validate_python(data, by_alias=True, by_name=False)

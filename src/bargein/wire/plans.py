@@ -1,6 +1,6 @@
-"""The plans of an assistant: when it stops speaking, when it starts, what is kept and who may watch.
+"""The plans of an assistant: interruptions, endpointing, monitoring and artifacts, and the servers it uses.
 
-A field is None when it was not given; what then holds is for the engine to say.
+A field is None if it was not given; `bargein.call.plan` has the defaults.
 """
 
 import re
@@ -34,7 +34,7 @@ Url = Annotated[str, AfterValidator(_url)]
 
 
 class StopSpeakingPlan(WireModel):
-    """When the assistant yields to the caller (`assistant.stopSpeakingPlan`)."""
+    """Rules for interruptions by the caller (`assistant.stopSpeakingPlan`)."""
 
     num_words: Annotated[Integer, Field(ge=0, le=10)] | None = None
     voice_seconds: Annotated[Number, Field(ge=0, le=0.5)] | None = None
@@ -44,7 +44,7 @@ class StopSpeakingPlan(WireModel):
 
 
 class TranscriptionEndpointingPlan(WireModel):
-    """How long to wait after the caller's last words, by how these end."""
+    """Wait after the caller's last words, by their last character."""
 
     on_punctuation_seconds: EndpointingSeconds | None = None
     on_no_punctuation_seconds: EndpointingSeconds | None = None
@@ -52,20 +52,20 @@ class TranscriptionEndpointingPlan(WireModel):
 
 
 class RegexOption(WireModel):
-    """A switch of a rule's pattern; the one that is off changes nothing."""
+    """An option of a rule's pattern; a disabled one has no effect."""
 
     type: Literal["ignore-case", "whole-word", "multi-line"]
     enabled: Bool
 
 
 def compile_regex(pattern: str, options: list[RegexOption] | None = None) -> re.Pattern[str]:
-    """A rule's pattern, which is JavaScript's, for `Pattern.search` (JavaScript's `test`).
+    """Compile a rule's JavaScript pattern for `Pattern.search` (JavaScript's `test`).
 
-    Named groups are spelled in Python's way. What else the two languages do not share is refused here or, where both
-    read it differently, read in Python's way.
+    Named groups are translated. Other syntax that Python does not have is an error; syntax that both read differently
+    has Python's meaning.
 
     Raises:
-        ValueError: the pattern cannot be read.
+        ValueError: the pattern is not valid.
     """
     python = _JS_NAMED_GROUP.sub(lambda found: found.group(1) or "(?P<", pattern)
     python = _JS_NAMED_REFERENCE.sub(r"(?P=\1)", python)
@@ -88,7 +88,7 @@ Regex = Annotated[str, AfterValidator(_compiles)]
 
 
 class AssistantRule(WireModel):
-    """Waits `timeout_seconds` when the assistant's last message matches."""
+    """Waits `timeout_seconds` if the assistant's last message matches."""
 
     type: Literal["assistant"]
     regex: Regex
@@ -97,7 +97,7 @@ class AssistantRule(WireModel):
 
 
 class CustomerRule(WireModel):
-    """Waits `timeout_seconds` when the caller's words match."""
+    """Waits `timeout_seconds` if the caller's words match."""
 
     type: Literal["customer"]
     regex: Regex
@@ -106,7 +106,7 @@ class CustomerRule(WireModel):
 
 
 class BothRule(WireModel):
-    """Waits `timeout_seconds` when both sides' words match."""
+    """Waits `timeout_seconds` if both sides' words match."""
 
     type: Literal["both"]
     assistant_regex: Regex
@@ -120,7 +120,7 @@ EndpointingRule = Annotated[AssistantRule | CustomerRule | BothRule, Field(discr
 
 
 class BackoffPlan(WireModel):
-    """How a server URL is tried again."""
+    """Retries of requests to a server URL."""
 
     type: Literal["fixed", "exponential"]
     max_retries: Annotated[Number, Field(ge=0, le=10)]
@@ -129,7 +129,7 @@ class BackoffPlan(WireModel):
 
 
 class Server(WireModel):
-    """Somebody's own server, which bargein asks or tells. `secret` is the legacy X-Vapi-Secret."""
+    """A server of the owner, which gets requests and messages. `secret` is the legacy X-Vapi-Secret."""
 
     url: Url | None = None
     timeout_seconds: Annotated[Number, Field(ge=1, le=300)] | None = None
@@ -142,20 +142,20 @@ class Server(WireModel):
 
 
 class VapiEndpointing(WireModel):
-    """Smart endpointing by Vapi's own model (here: by our own estimate)."""
+    """Smart endpointing by Vapi's own model; here by bargein's end-of-turn model."""
 
     provider: Literal["vapi"]
 
 
 class LivekitEndpointing(WireModel):
-    """Smart endpointing by a function from "is the caller done?" to milliseconds."""
+    """Smart endpointing by a function from the end-of-turn probability to a wait in milliseconds."""
 
     provider: Literal["livekit"]
     wait_function: str | None = None
 
 
 class CustomEndpointing(WireModel):
-    """Smart endpointing by a server that is asked."""
+    """Smart endpointing by requests to a server."""
 
     provider: Literal["custom-endpointing-model"]
     server: Server | None = None
@@ -167,7 +167,7 @@ SmartEndpointingPlan = Annotated[
 
 
 class StartSpeakingPlan(WireModel):
-    """When the assistant begins to speak (`assistant.startSpeakingPlan`)."""
+    """Rules for the start of the assistant's speech (`assistant.startSpeakingPlan`)."""
 
     wait_seconds: Annotated[Number, Field(ge=0, le=5)] | None = None
     smart_endpointing_enabled: Bool | Literal["livekit"] | None = None
@@ -177,7 +177,7 @@ class StartSpeakingPlan(WireModel):
 
 
 class MonitorPlan(WireModel):
-    """Who may listen to a call and steer it from outside (`assistant.monitorPlan`)."""
+    """Permission to listen in on a call and to control it (`assistant.monitorPlan`)."""
 
     listen_enabled: Bool | None = None
     listen_authentication_enabled: Bool | None = None
@@ -187,7 +187,7 @@ class MonitorPlan(WireModel):
 
 
 class TranscriptPlan(WireModel):
-    """How the transcript of a call is written (`assistant.artifactPlan.transcriptPlan`)."""
+    """Format of a call's transcript (`assistant.artifactPlan.transcriptPlan`)."""
 
     enabled: Bool | None = None
     assistant_name: str | None = None
@@ -195,7 +195,7 @@ class TranscriptPlan(WireModel):
 
 
 class ArtifactPlan(WireModel):
-    """What is kept of a call (`assistant.artifactPlan`)."""
+    """Recordings, logs and transcripts that are stored of a call (`assistant.artifactPlan`)."""
 
     recording_enabled: Bool | None = None
     recording_format: Literal["wav;l16", "mp3"] | None = None

@@ -1,7 +1,7 @@
-"""Models, voices and transcribers, told apart by `provider`.
+"""Models, voices and transcribers, by their `provider`.
 
-What bargein runs is typed. What only Vapi's cloud runs is taken loosely and kept, so that an assistant made for it
-can be stored and read back; a call that would need it fails at its start. Any other provider is refused.
+Providers that bargein runs are typed. Providers that only Vapi's cloud runs are accepted and kept, so that an assistant
+made for Vapi can be stored and read back; a call that needs one fails at its start. Other providers are refused.
 """
 
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ MessageRole = Literal["assistant", "function", "user", "system", "tool"]
 
 
 class OpenAIMessage(WireModel):
-    """A message as OpenAI's chat API has it."""
+    """A message of OpenAI's chat API."""
 
     role: MessageRole
     content: str | None
@@ -42,7 +42,7 @@ class CustomLlm(_ModelBase):
 
 
 class OpenAiModel(_ModelBase):
-    """OpenAI, or what answers at `OPENAI_BASE_URL`: so any model name goes."""
+    """OpenAI, or another server at `OPENAI_BASE_URL`, so any model name is accepted."""
 
     provider: Literal["openai"]
     model: str
@@ -56,7 +56,7 @@ class EmbeddedModel(_ModelBase):
 
 
 class OtherModel(_ModelBase):
-    """A model that bargein keeps and does not run."""
+    """A model of another provider, which is kept."""
 
     provider: Literal[
         "anthropic", "anthropic-bedrock", "anyscale", "cerebras", "deepinfra", "deep-seek", "google", "groq",
@@ -89,7 +89,7 @@ class EmbeddedVoice(WireModel):
 
 
 class OtherVoice(WireModel):
-    """A voice that bargein keeps and does not run."""
+    """A voice of another provider, which is kept."""
 
     provider: Literal[
         "azure", "cartesia", "deepgram", "11labs", "hume", "lmnt", "neuphonic", "openai", "playht", "wellsaid",
@@ -115,7 +115,7 @@ class EmbeddedTranscriber(WireModel):
 
 
 class OtherTranscriber(WireModel):
-    """A transcriber that bargein keeps and does not run."""
+    """A transcriber of another provider, which is kept."""
 
     provider: Literal[
         "assembly-ai", "azure", "deepgram", "11labs", "gladia", "google", "speechmatics", "talkscriber", "openai",

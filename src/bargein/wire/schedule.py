@@ -1,26 +1,27 @@
-"""When a call may begin (Vapi's `SchedulePlan`)."""
+"""The scheduled time of a call (Vapi's `SchedulePlan`)."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import bad_request
+from bargein.wire.json import as_object
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 GRACE_MS = 15_000
-"""For so long after `latestAt` a call is not ended yet: another server may just have let somebody join it."""
+"""Time after `latestAt` at which a call is ended: at `latestAt` another server may just have let a client join it."""
 
 NEVER_JOINED = "customer-did-not-answer"
-"""The `endedReason` of a call that nobody joined until its `latestAt`."""
+"""The `endedReason` of a call that no client joined until its `latestAt`."""
 
 
 class Schedule(NamedTuple):
-    """A call's plan, in milliseconds since 1970.
+    """The times at which a call can be joined, in milliseconds since 1970.
 
     Attributes:
-        earliest_ms: from then on the call may be joined.
-        latest_ms: until then; None: for ever.
+        earliest_ms: the earliest time.
+        latest_ms: the latest time; None if there is no limit.
     """
 
     earliest_ms: int
@@ -28,22 +29,21 @@ class Schedule(NamedTuple):
 
 
 def schedule_of(call: JsonObject) -> Schedule | None:
-    """The plan of a call that has one; one that cannot be read is none."""
-    given: object = call.get("schedulePlan")
-    plan = cast("JsonObject", given) if isinstance(given, dict) else {}
+    """Return the schedule of a call; None if it has none, or none with valid dates."""
+    plan = as_object(call.get("schedulePlan"))
     earliest_ms = _epoch_ms(plan.get("earliestAt"))
     return None if earliest_ms is None else Schedule(earliest_ms, _epoch_ms(plan.get("latestAt")))
 
 
 def check_schedule(call: JsonObject, now_ms: int) -> None:
-    """See that there will be a time at which a call can be joined.
+    """Check that a call can still be joined at some time.
 
     Args:
-        call: as it was asked for; the dates in it are dates.
+        call: the requested call, with valid dates.
         now_ms: milliseconds since 1970.
 
     Raises:
-        WireError: 400.
+        WireError: 400, if it cannot.
     """
     schedule = schedule_of(call)
     if schedule is None or schedule.latest_ms is None:
@@ -55,13 +55,13 @@ def check_schedule(call: JsonObject, now_ms: int) -> None:
 
 
 def first_status(call: JsonObject, now_ms: int) -> Literal["scheduled", "queued"]:
-    """The status with which a call is made."""
+    """Return the status of a new call."""
     schedule = schedule_of(call)
     return "scheduled" if schedule is not None and schedule.earliest_ms > now_ms else "queued"
 
 
 def next_status(call: JsonObject, now_ms: int) -> Literal["queued", "ended"] | None:
-    """What a call that nobody has joined must become by now; None: it may stay as it is."""
+    """Return the status that is due for a call that no client has joined; None if its status is right."""
     schedule, status = schedule_of(call), call.get("status")
     if schedule is None or status not in ("scheduled", "queued"):
         return None
@@ -71,7 +71,7 @@ def next_status(call: JsonObject, now_ms: int) -> Literal["queued", "ended"] | N
 
 
 def due_ms(call: JsonObject) -> int | None:
-    """When `next_status` has something new to say of a call; None: never."""
+    """Return the time at which `next_status` of a call changes; None if it never does."""
     schedule = schedule_of(call)
     if schedule is None:
         return None
@@ -84,8 +84,8 @@ def due_ms(call: JsonObject) -> int | None:
             return None
 
 
-def why_not_now(call: JsonObject, now_ms: int) -> str | None:
-    """Why a call that waits may not be joined now; None: it may."""
+def join_refusal(call: JsonObject, now_ms: int) -> str | None:
+    """Return the reason that a waiting call cannot be joined now; None if it can."""
     schedule = schedule_of(call)
     if schedule is None:
         return None
@@ -93,12 +93,12 @@ def why_not_now(call: JsonObject, now_ms: int) -> str | None:
     if now_ms < schedule.earliest_ms:
         return f"this call is scheduled and may not be joined before {plan['earliestAt']}"
     if schedule.latest_ms is not None and now_ms > schedule.latest_ms:
-        return f"this call could be joined until {plan['latestAt']} only"
+        return f"this call could be joined only until {plan['latestAt']}"
     return None
 
 
 def _epoch_ms(value: object) -> int | None:
-    """A date of ISO 8601; one without a zone is UTC."""
+    """Return an ISO 8601 date in milliseconds since 1970; one without a zone is UTC."""
     if not isinstance(value, str):
         return None
     try:

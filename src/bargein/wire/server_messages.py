@@ -1,7 +1,8 @@
-"""What the server tells its owner's server (`server.url`) and no client, as Vapi's `ServerMessage…` schemas have it.
+"""Messages to the owner's server (`server.url`) that no client gets (Vapi's `ServerMessage…` schemas).
 
-A message is posted as `{"message": {…}}`. What both sides get has one type, in `client_messages`; whoever sends it puts
-the envelope (call, assistant, customer, phoneNumber, timestamp) around it, and so the types here hold only their own.
+A message is posted as `{"message": {…}}`. Messages that clients get too have their types in `client_messages`. The
+sender adds the envelope (call, assistant, customer, phoneNumber, timestamp), so the types here have only the message's
+own fields.
 """
 
 from datetime import datetime
@@ -16,8 +17,8 @@ from bargein.wire.call import CallStatus
 class ServerMessage(WireModel):
     """A message to an owner's server, without its envelope."""
 
-    def bare(self) -> JsonObject:
-        """Its own fields as JSON values; what was not given is left out."""
+    def without_envelope(self) -> JsonObject:
+        """Return the message's own fields as JSON values, without fields that are None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -28,13 +29,13 @@ _Formatted = Annotated[
 
 
 class AssistantRequest(ServerMessage):
-    """A call came in on a number that has no assistant: which one is to take it?"""
+    """A request for the assistant of a call to a number that has none."""
 
     type: Literal["assistant-request"] = "assistant-request"
 
 
 class EndpointingRequest(ServerMessage):
-    """The caller has paused: how long until their turn is taken to be over?"""
+    """A request, when the caller pauses, for the time after which the turn ends."""
 
     type: Literal["call.endpointing.request"] = "call.endpointing.request"
     messages: list[JsonObject] | None = None
@@ -42,14 +43,14 @@ class EndpointingRequest(ServerMessage):
 
 
 class WaitingUpdate(ServerMessage):
-    """A call waits: it is queued and may be joined, since it came in or its time has come; or it rings."""
+    """A call that no client has joined is queued, since it was made or is due, or is ringing."""
 
     type: Literal["status-update"] = "status-update"
     status: CallStatus = "queued"
 
 
 class EndedUpdate(ServerMessage):
-    """The call's last status, with what became of it."""
+    """The call's last status, with its artifact."""
 
     type: Literal["status-update"] = "status-update"
     status: CallStatus = "ended"
@@ -64,12 +65,12 @@ class EndedUpdate(ServerMessage):
 
 
 class EndOfCallReport(ServerMessage):
-    """All that became of a call.
+    """The report of a call that has ended.
 
     Attributes:
         analysis: empty, unless the call was analysed.
-        cost: 0: this server bills nobody.
-        duration_ms: as Vapi's receivers read it beside the schema, like the next ones, which the artifact holds too.
+        cost: 0, since this server does not bill calls.
+        duration_ms: like the following fields not in Vapi's schema, but read by receivers; the artifact has them too.
     """
 
     type: Literal["end-of-call-report"] = "end-of-call-report"
@@ -93,7 +94,7 @@ SERVER_MESSAGES: dict[str, type[ServerMessage]] = {
     "call.endpointing.request": EndpointingRequest,
     "end-of-call-report": EndOfCallReport,
 }
-"""The type of each message that only servers get, by its `type` on the wire."""
+"""The types of the messages that only servers get, by their `type`."""
 
 
 class EndpointingAnswer(WireModel):
@@ -103,12 +104,12 @@ class EndpointingAnswer(WireModel):
 
 
 def ended_messages(call: JsonObject, wanted: frozenset[str]) -> tuple[JsonObject, ...]:
-    """What a server is told of a call that is over: its last `status-update` and the `end-of-call-report`.
+    """Return the messages about a call that has ended: its last `status-update` and the `end-of-call-report`.
 
-    Both follow from the call's record alone, so that a call which a crash has ended is told of like any other.
+    Both are made from the call's record only, so that they are also sent for a call that ended by a crash.
 
     Args:
-        call: the record, ended.
+        call: the record of the ended call.
         wanted: `assistant.serverMessages`.
     """
     found: list[ServerMessage] = []
@@ -126,7 +127,7 @@ def ended_messages(call: JsonObject, wanted: frozenset[str]) -> tuple[JsonObject
         )
     if "end-of-call-report" in wanted:
         found.append(_report(call, artifact, reason))
-    return tuple(message.bare() for message in found)
+    return tuple(message.without_envelope() for message in found)
 
 
 def _seconds_between(start: object, end: object) -> float | None:
@@ -137,15 +138,15 @@ def _seconds_between(start: object, end: object) -> float | None:
 
 
 def _report(call: JsonObject, artifact: JsonObject, reason: str) -> EndOfCallReport:
-    lasted_s = _seconds_between(call.get("startedAt"), call.get("endedAt"))
+    duration_s = _seconds_between(call.get("startedAt"), call.get("endedAt"))
     return EndOfCallReport(
         ended_reason=reason,
         artifact=artifact,
         analysis=call.get("analysis") or {},
         started_at=call.get("startedAt"),
         ended_at=call.get("endedAt"),
-        duration_ms=None if lasted_s is None else round(lasted_s * 1000),
-        duration_seconds=lasted_s,
+        duration_ms=None if duration_s is None else round(duration_s * 1000),
+        duration_seconds=duration_s,
         transcript=artifact.get("transcript"),
         messages=artifact.get("messages"),
         recording_url=artifact.get("recordingUrl"),

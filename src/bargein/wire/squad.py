@@ -10,7 +10,7 @@ from bargein.wire.errors import bad_request
 
 
 class SquadMember(WireModel):
-    """One of a squad: a stored assistant or one of its own, and whom it may hand over to."""
+    """A member of a squad: an assistant in full or by its id, and the assistants it may hand over to."""
 
     assistant_id: str | None = None
     assistant: Assistant | None = None
@@ -20,7 +20,7 @@ class SquadMember(WireModel):
 
 
 class Squad(WireModel):
-    """Who takes part; the first member begins."""
+    """A squad; its first member begins the call."""
 
     contract: ClassVar[str | None] = "CreateSquadDTO"
 
@@ -30,10 +30,10 @@ class Squad(WireModel):
 
 
 def check_members(squad: Squad) -> None:
-    """See that each member is somebody.
+    """Check that each member has either an assistant or an assistant's id.
 
     Raises:
-        WireError: 400, naming the members that are not.
+        WireError: 400, naming the other members.
     """
     found = [
         f"members.{index} needs either assistantId or assistant"

@@ -1,6 +1,6 @@
-"""The tools that an assistant may call, told apart by `type`.
+"""The tools that an assistant may call, by their `type`.
 
-What bargein itself reads of a tool is typed; what only its vendor reads is kept as it came.
+Fields that bargein uses are typed; fields that only a tool's vendor uses are kept.
 """
 
 import re
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import Bool, JsonObject, Number, WireModel
 from bargein.wire.errors import bad_request, one_of, parse_request
+from bargein.wire.json import as_object, as_object_or_none
 from bargein.wire.plans import BackoffPlan, Server
 
 
@@ -26,7 +27,7 @@ def _matches(pattern: str) -> AfterValidator:
 
 
 FunctionName = Annotated[str, _matches("[a-zA-Z0-9_-]{1,64}")]
-"""A function's name as OpenAI takes it (`OpenAIFunction.name`)."""
+"""A function's name, as OpenAI requires (`OpenAIFunction.name`)."""
 RequestName = Annotated[str, _matches("[a-zA-Z0-9_-]{1,40}")]
 """The name of an apiRequest tool (`CreateApiRequestToolDTO.name`)."""
 Spoken = Annotated[str, Field(max_length=1000)]
@@ -38,7 +39,7 @@ class _ToolMessage(WireModel):
 
 
 class RequestStartMessage(_ToolMessage):
-    """Said when the tool is called; `blocking` holds the call back until it is said."""
+    """Said when the tool is called; with `blocking` the tool runs after it was said."""
 
     type: Literal["request-start"]
     contents: list[JsonObject] | None = None
@@ -46,7 +47,7 @@ class RequestStartMessage(_ToolMessage):
 
 
 class RequestCompleteMessage(_ToolMessage):
-    """Said, or for the role system told to the model, when the tool has answered."""
+    """Said, or given to the model if the role is system, when the tool has completed."""
 
     type: Literal["request-complete"]
     contents: list[JsonObject] | None = None
@@ -55,7 +56,7 @@ class RequestCompleteMessage(_ToolMessage):
 
 
 class RequestFailedMessage(_ToolMessage):
-    """Said, or for the role system told to the model, when the tool has failed."""
+    """Said, or given to the model if the role is system, when the tool has failed."""
 
     type: Literal["request-failed"]
     contents: list[JsonObject] | None = None
@@ -78,7 +79,7 @@ ToolMessage = Annotated[
 
 
 class FunctionParameters(WireModel):
-    """The arguments of a function, as JSON Schema describes an object (`OpenAIFunctionParameters`)."""
+    """The arguments of a function, as the JSON Schema of an object (`OpenAIFunctionParameters`)."""
 
     type: Literal["object"]
     properties: JsonObject
@@ -86,7 +87,7 @@ class FunctionParameters(WireModel):
 
 
 class Function(WireModel):
-    """What the model is told of a tool (`OpenAIFunction`)."""
+    """A tool's declaration to the model (`OpenAIFunction`)."""
 
     name: FunctionName
     description: str | None = None
@@ -95,16 +96,16 @@ class Function(WireModel):
 
 
 class ToolParameter(WireModel):
-    """An argument that is sent along without the model's doing (`ToolParameter`)."""
+    """An argument that is added to those of the model (`ToolParameter`)."""
 
     key: str
     value: Any
 
 
 class _Tool(WireModel):
-    """What every tool may have.
+    """The fields of every tool.
 
-    Vapi's schema names function, async and server for some types; its older clients send them for all.
+    Vapi's schema has function, async and server for some types; its older clients send them for all.
     """
 
     contract: ClassVar[str | None] = "CreateToolDTO"
@@ -117,7 +118,7 @@ class _Tool(WireModel):
 
 
 class FunctionTool(_Tool):
-    """A function of the assistant's owner, called over its server (`CreateFunctionToolDTO`)."""
+    """A function of the owner's server (`CreateFunctionToolDTO`)."""
 
     type: Literal["function"]
     parameters: list[ToolParameter] | None = None
@@ -143,7 +144,7 @@ class ApiRequestTool(_Tool):
 
 
 class CodeTool(_Tool):
-    """TypeScript that Vapi would run (`CreateCodeToolDTO`)."""
+    """TypeScript that Vapi runs (`CreateCodeToolDTO`)."""
 
     type: Literal["code"]
     code: Annotated[str, Field(max_length=50_000)]
@@ -161,14 +162,14 @@ class DtmfTool(_Tool):
 
 
 class TransferCallTool(_Tool):
-    """Gives the caller to somebody else (`CreateTransferCallToolDTO`)."""
+    """Transfers the caller to a number or SIP address (`CreateTransferCallToolDTO`)."""
 
     type: Literal["transferCall"]
     destinations: list[JsonObject] | None = None
 
 
 class HandoffTool(_Tool):
-    """Gives the call to another assistant (`CreateHandoffToolDTO`)."""
+    """Hands the call over to another assistant (`CreateHandoffToolDTO`)."""
 
     type: Literal["handoff"]
     destinations: list[JsonObject] | None = None
@@ -203,7 +204,7 @@ class TextEditorTool(_Tool):
 
 
 class QueryTool(_Tool):
-    """Looks something up in files (`CreateQueryToolDTO`)."""
+    """Searches files (`CreateQueryToolDTO`)."""
 
     type: Literal["query"]
     knowledge_bases: list[JsonObject] | None = None
@@ -227,7 +228,7 @@ class SipRequestTool(_Tool):
 
 
 class VoicemailTool(_Tool):
-    """Leaves a message where a machine has answered (`CreateVoicemailToolDTO`)."""
+    """Leaves a message on voicemail (`CreateVoicemailToolDTO`)."""
 
     type: Literal["voicemail"]
     beep_detection_enabled: Bool | None = None
@@ -240,7 +241,7 @@ class EndCallTool(_Tool):
 
 
 class VendorTool(_Tool):
-    """A tool that is wholly its vendor's: it has no settings but those of every tool."""
+    """A vendor's tool, without settings of its own."""
 
     type: Literal[
         "google.calendar.event.create", "google.calendar.availability.check", "google.sheets.row.append",
@@ -260,56 +261,54 @@ def _types(model: type[_Tool]) -> tuple[str, ...]:
 
 
 TOOLS: dict[str, type[_Tool]] = {name: model for model in _KINDS for name in _types(model)}
-"""Every type of tool that Vapi's `POST /tool` takes -> what such a tool looks like."""
+"""All types of tools of Vapi's `POST /tool`, with their models."""
 
 
 def parse_tool(data: object) -> _Tool:
-    """Read a tool of any type.
+    """Validate a tool of any type and return it as its model.
 
     Raises:
-        WireError: 400, with every finding; for an unknown type, with the list of types.
+        WireError: 400, with all problems; for an unknown type, with the list of types.
     """
-    if not isinstance(data, dict):
+    body = as_object_or_none(data)
+    if body is None:
         raise bad_request("the body must be a JSON object")
-    kind = cast("JsonObject", data).get("type")
+    kind: object = body.get("type")
     if kind is None:
         raise bad_request("type should not be null or undefined")
     if not isinstance(kind, str) or kind not in TOOLS:
         raise bad_request(f"type {one_of(TOOLS)}")
-    return parse_request(TOOLS[kind], cast("JsonObject", data))
+    return parse_request(TOOLS[kind], body)
 
 
-_FREE = ("body", "variableExtractionPlan", "rejectionPlan", "destinations")
+_FREE_FORM = ("body", "variableExtractionPlan", "rejectionPlan", "destinations")
 
 
-def tidied(tool: JsonObject) -> JsonObject:
-    """A tool without the fields that are null, which Vapi reads as not given; within JSON Schema null has a meaning."""
-    tidy = without_nulls(tool)
-    tidy |= {name: tool[name] for name in _FREE if tool.get(name) is not None}
-    function: object = tool.get("function")
-    if isinstance(function, dict):
-        parameters: object = cast("JsonObject", function).get("parameters")
-        if parameters is not None:
-            tidy["function"]["parameters"] = parameters
-    return tidy
+def without_null_fields(tool: JsonObject) -> JsonObject:
+    """Return a tool without its null fields, which Vapi reads as not given; nulls inside of JSON Schemas are kept."""
+    kept = without_nulls(tool)
+    kept |= {name: tool[name] for name in _FREE_FORM if tool.get(name) is not None}
+    parameters: object = as_object(tool.get("function")).get("parameters")
+    if parameters is not None:
+        kept["function"]["parameters"] = parameters
+    return kept
 
 
-_TOLD_AS_THEY_ARE = frozenset({
+_SENT_UNCHANGED = frozenset({
     "function", "ghl", "make", "bash", "computer", "textEditor", "google.calendar.event.create",
 })  # fmt: skip
-_OF_A_FUNCTION = ("messages", "async", "server", "function", "rejectionPlan")
+_FUNCTION_FIELDS = ("messages", "async", "server", "function", "rejectionPlan")
 
 
 def tool_with_call(tool: JsonObject, call: JsonObject) -> JsonObject:
-    """A tool and a call of it, as `toolWithToolCallList` has them.
+    """Return a tool with a call of it, as an item of `toolWithToolCallList`.
 
-    Vapi's schema has no member for `apiRequest`, `mcp`, `query` and others there: such a tool is told as the function
-    that the model took it for.
+    Vapi's schema has no such item for `apiRequest`, `mcp`, `query` and others: such a tool is sent as a function.
 
     Args:
-        tool: expanded, without secrets.
-        call: as OpenAI has it.
+        tool: the expanded tool, without secrets.
+        call: the call in OpenAI's format.
     """
-    if tool.get("type") in _TOLD_AS_THEY_ARE:
+    if tool.get("type") in _SENT_UNCHANGED:
         return {**tool, "toolCall": call}
-    return {"type": "function", **{n: tool[n] for n in _OF_A_FUNCTION if n in tool}, "toolCall": call}
+    return {"type": "function", **{n: tool[n] for n in _FUNCTION_FIELDS if n in tool}, "toolCall": call}

@@ -1,4 +1,4 @@
-"""What class-validator, by which Vapi's API checks a body, says of a value that it refuses."""
+"""The error texts of class-validator, which validates requests in Vapi's API."""
 
 from collections.abc import Iterable
 
@@ -15,47 +15,47 @@ UUID = "must be a UUID"
 
 
 def one_of(values: Iterable[object]) -> str:
-    """Of a value out of a fixed set."""
+    """Return the text for a value outside of a fixed set."""
     return f"must be one of the following values: {', '.join(str(value) for value in values)}"
 
 
 def at_least(limit: float) -> str:
-    """Of a number."""
+    """Return the text for a number that is too small."""
     return f"must not be less than {limit:g}"
 
 
 def at_most(limit: float) -> str:
-    """Of a number."""
+    """Return the text for a number that is too large."""
     return f"must not be greater than {limit:g}"
 
 
 def longer(limit: int) -> str:
-    """Of a string that is too short."""
+    """Return the text for a string that is too short."""
     return f"must be longer than or equal to {limit} characters"
 
 
 def shorter(limit: int) -> str:
-    """Of a string that is too long."""
+    """Return the text for a string that is too long."""
     return f"must be shorter than or equal to {limit} characters"
 
 
 def more_elements(limit: int) -> str:
-    """Of an array that is too short."""
+    """Return the text for an array that is too short."""
     return f"must contain at least {limit} elements"
 
 
 def fewer_elements(limit: int) -> str:
-    """Of an array that is too long."""
+    """Return the text for an array that is too long."""
     return f"must contain no more than {limit} elements"
 
 
 def matching(pattern: str) -> str:
-    """Of a string that a regular expression does not match."""
+    """Return the text for a string that a regular expression does not match."""
     return f"must match /{pattern}/ regular expression"
 
 
 def sentence(path: str, text: str) -> str:
-    """A finding: where, and what. An array's member is named by "each value in", as class-validator does."""
+    """Return a path and its text as one message; an array's item is called "each value in", as in class-validator."""
     *parents, name = path.split(".")
     if name.isdecimal() and parents:
         *parents, array = parents

@@ -52,7 +52,7 @@ class ClientControls:
         self._background = background
         self._answer = answer
 
-    def control(self, message: client_controls.InboundMessage, *, by_caller: bool) -> None:
+    def control(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
         """Carry out a message; `by_caller` tells the caller's own client from others that steer the call.
 
         Raises:

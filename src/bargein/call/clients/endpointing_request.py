@@ -53,7 +53,9 @@ class EndpointingRequests:
         """Put a question on its way; returns at once."""
         messages = [*as_openai(history), {"role": "user", "content": question.said}]
         try:
-            self._asked.send_nowait((question.number, EndpointingRequest(messages_openai_formatted=messages).bare()))
+            self._asked.send_nowait(
+                (question.number, EndpointingRequest(messages_openai_formatted=messages).without_envelope())
+            )
         except anyio.WouldBlock:  # the transcription plan decides once the time for an answer is over
             _log.warning("endpointing is asked for faster than it is answered")
 

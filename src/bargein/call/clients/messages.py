@@ -228,6 +228,6 @@ class ClientMessenger:
         if isinstance(message, wire.StatusUpdate) and message.status == "ended":
             return  # a server gets this with what became of the call, once that is on record
         if kind in self._for_server:
-            self._line.send(message.bare())
+            self._line.send(message.without_envelope())
         elif final and FINALS_ONLY in self._for_server:
-            self._line.send({**message.bare(), "type": FINALS_ONLY})  # by this name servers know it
+            self._line.send({**message.without_envelope(), "type": FINALS_ONLY})  # by this name servers know it

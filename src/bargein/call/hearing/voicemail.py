@@ -10,7 +10,7 @@ from bargein.call.context import CallContext
 from bargein.clock import Clock, Timer
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16
 from bargein.turns.events import HangUp, Say
-from bargein.wire.voicemail import machine_plan_of
+from bargein.wire.voicemail import voicemail_plan
 
 VOICEMAIL = "voicemail"
 """The `endedReason`."""
@@ -50,7 +50,7 @@ class VoicemailDetector:
 
     def __init__(self, context: CallContext, clock: Clock) -> None:
         outbound = context.setup.call.get("type") == "outboundPhoneCall"
-        self._plan: dict[str, Any] | None = machine_plan_of(context.setup.assistant_json) if outbound else None
+        self._plan: dict[str, Any] | None = voicemail_plan(context.setup.assistant_json) if outbound else None
         self._context = context
         self._clock = clock
         self._beeps = BeepDetector(TRANSCRIBER_RATE_HZ)

@@ -4,7 +4,7 @@ import anyio
 
 from bargein.server.api.services import Services
 from bargein.store.journals import call_log_path, journal_path
-from bargein.wire.artifact_urls import presigned
+from bargein.wire.artifact_urls import presigned_urls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
 
@@ -26,5 +26,5 @@ async def erase_artifacts(services: Services, call_id: str) -> None:
 def with_presigned(services: Services, call: JsonObject) -> JsonObject:
     """Return a call's record with URLs of its artifacts that need no key for an hour."""
     now_ms = services.clock.epoch_ms()
-    urls = presigned(call, services.settings.keys.api_key, now_ms // 1000)
+    urls = presigned_urls(call, services.settings.keys.api_key, now_ms // 1000)
     return {**call, "artifact": {**call["artifact"], **urls}} if urls else call

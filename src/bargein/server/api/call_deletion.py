@@ -8,7 +8,7 @@ import anyio
 from bargein.server.api.artifacts import erase_artifacts
 from bargein.server.api.services import Services
 from bargein.wire.base import JsonObject
-from bargein.wire.call import as_told
+from bargein.wire.call import public_call
 from bargein.wire.errors import WireError, unknown_id
 
 END_SECONDS = 5.0
@@ -37,7 +37,7 @@ async def delete_call(services: Services, call_id: str) -> JsonObject:
     if deleted is None:
         raise unknown_id("call", call_id)
     await services.owner_events.call(deleted, "call.deleted")
-    return as_told(deleted)
+    return public_call(deleted)
 
 
 async def delete_calls(services: Services, call_ids: Sequence[str]) -> JsonObject:

@@ -31,7 +31,7 @@ def schema_text(name: str) -> str:
     if name not in names():
         raise KeyError(name)
     own = cast("dict[str, Any]", portable(contract.definitions()[name]))
-    parts = contract.reached(name)
+    parts = contract.referenced_types(name)
     if not any(name in contract.references(contract.definitions()[part]) for part in parts):
         parts -= {name}  # only a type that refers to itself has to be in its own $defs
     head: dict[str, Any] = {"$schema": DIALECT, "$id": f"urn:bargein:schema:{name}", "title": name}

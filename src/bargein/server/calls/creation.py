@@ -14,10 +14,10 @@ from bargein.wire.call import (
     CreateCall,
     CreateWebCall,
     WebsocketTransport,
-    as_told,
-    for_customer,
+    body_for_customer,
     new_web_call,
     new_websocket_call,
+    public_call,
 )
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_objects
@@ -104,7 +104,7 @@ class CallCreation:
         self._scheduler.wake()
         if by_phone and status == "queued":
             self._phone_requests.dial(call_id)
-        return as_told(created)
+        return public_call(created)
 
     async def _create_batch(
         self, asked: CreateCall, customers: Sequence[JsonObject], body: JsonObject, base_url: str
@@ -117,7 +117,7 @@ class CallCreation:
         results: list[JsonObject] = []
         errors: list[JsonObject] = []
         for customer in customers:
-            one = for_customer(body, customer)
+            one = body_for_customer(body, customer)
             try:
                 results.append(await self._create_one(parse_request(CreateCall, one), one, base_url))
             except WireError as error:

@@ -89,7 +89,7 @@ class InboundResolver:
     async def _requested(self, channel: OwnerChannel, number: JsonObject, cannot: str) -> JsonObject | _Ended:
         """Ask the owner's server (`assistant-request`)."""
         try:
-            given = await channel.request(AssistantRequest().bare(), timeout_s=REQUEST_S)
+            given = await channel.request(AssistantRequest().without_envelope(), timeout_s=REQUEST_S)
         except ServerError as error:
             return _fallback(number, _Ended("assistant-request-failed", str(error)), cannot)
         try:

@@ -29,7 +29,7 @@ from bargein.store.journals import JournalFile, journal_path
 from bargein.store.recordings import Recordings
 from bargein.webhooks.owner_channel import OwnerChannels
 from bargein.wire.call import rejection_of
-from bargein.wire.schedule import why_not_now
+from bargein.wire.schedule import join_refusal
 from bargein.wire.telephony import spoken_reason
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class LiveCalls:
             raise RefusedError("this call comes over a telephone" if not phone else "this call has no telephone")
         if call.get("status") not in (("queued", "ringing") if phone else ("queued", "scheduled")):
             raise RefusedError("this call is over")
-        if not phone and (why := why_not_now(call, self._clock.epoch_ms())) is not None:
+        if not phone and (why := join_refusal(call, self._clock.epoch_ms())) is not None:
             raise RefusedError(why)
         if (text := rejection_of(call)) is not None:
             rejection = Rejection(text, spoken_reason(call) or REJECTED)

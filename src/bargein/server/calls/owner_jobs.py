@@ -9,7 +9,7 @@ from bargein.ports import ServerError, StoreError
 from bargein.server.agents.resolve import last_assistant, phone_number_of
 from bargein.store import Store
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
-from bargein.wire.artifact_urls import presigned
+from bargein.wire.artifact_urls import presigned_urls
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object_or_none
@@ -92,7 +92,7 @@ class OwnerJobs:
             return
         channel, assistant = await self.channel(call)
         if "status-update" in wanted_by(assistant):
-            await self._send(channel, WaitingUpdate(status=status).bare(), str(call["id"]), key)
+            await self._send(channel, WaitingUpdate(status=status).without_envelope(), str(call["id"]), key)
 
     async def deliver(self, payload: JsonObject, key: str) -> None:
         """Do a job of the kind `SERVER_MESSAGE`. It is done when this returns.
@@ -121,7 +121,7 @@ class OwnerJobs:
         artifact = as_object_or_none(message.get("artifact"))
         if artifact is None:
             return message
-        return {**message, "artifact": {**artifact, **presigned(call, self._key, self._clock.epoch_ms() // 1000)}}
+        return {**message, "artifact": {**artifact, **presigned_urls(call, self._key, self._clock.epoch_ms() // 1000)}}
 
 
 def wanted_by(assistant: JsonObject) -> frozenset[str]:

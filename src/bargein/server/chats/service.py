@@ -21,7 +21,7 @@ from bargein.server.chats.tools import MAX_ROUNDS, ChatTools
 from bargein.store import Store
 from bargein.wire.assistant import merge_overrides
 from bargein.wire.base import JsonObject
-from bargein.wire.chat import DEFAULT_EXPIRATION_S, as_messages
+from bargein.wire.chat import DEFAULT_EXPIRATION_S, input_messages
 from bargein.wire.errors import WireError, bad_request, unknown_id
 from bargein.wire.json import as_object
 
@@ -152,7 +152,7 @@ class ChatService:
             raise error.as_bad_request() from None
         except AssemblyError as error:
             raise WireError(400, error.messages) from None
-        messages = for_model(ready.instructions, [*history, *as_messages(body["input"])])
+        messages = for_model(ready.instructions, [*history, *input_messages(body["input"])])
         return Turn(chat, messages, ready.model, session, ChatTools(ready.tools, ready.tool_runner))
 
     async def pieces(self, turn: Turn) -> AsyncGenerator[str]:
@@ -209,7 +209,7 @@ class ChatService:
         chat_id = str(chat.pop("id"))
         session: JsonObject | None = None
         if turn.session is not None:
-            messages = [*_history(turn.session, {}), *as_messages(chat["input"]), *turn.output]
+            messages = [*_history(turn.session, {}), *input_messages(chat["input"]), *turn.output]
             changes: JsonObject = {"messages": messages, **({"status": "completed"} if over else {})}
             session = await self._store.sessions.patch(turn.session["id"], changes)
         stored = await self._store.chats.create(chat, record_id=chat_id)
@@ -255,5 +255,5 @@ def is_over(session: JsonObject, epoch_ms: int) -> bool:
 def _history(session: JsonObject | None, previous: JsonObject) -> list[JsonObject]:
     if session is not None:
         return session.get("messages") or []
-    asked = as_messages(previous["input"]) if "input" in previous else []
+    asked = input_messages(previous["input"]) if "input" in previous else []
     return [*(previous.get("messages") or []), *asked, *(previous.get("output") or [])]

@@ -27,9 +27,9 @@ from bargein.wire.telephony import (
     HOOK_TRANSFERRED,
     SPOKEN_REASON,
     customer_of,
-    header_values,
+    header_variables,
     new_incoming_call,
-    with_values,
+    overrides_with_variables,
 )
 
 _log = structlog.get_logger("bargein.server")
@@ -93,7 +93,7 @@ class InboundPhoneCalls:
             return await self._by_hook(call_id, action, HOOK_SAID if said else HOOK_TRANSFERRED, {})
         changes = await self._inbound_resolver.settle(call, phone_line.number, forwards=True)
         if changes["status"] != "ended":
-            values = with_values({**call, **changes}, header_values(incoming.sip_headers))
+            values = overrides_with_variables({**call, **changes}, header_variables(incoming.sip_headers))
             await self._records.update(call_id, {**changes, **values, "status": "ringing"})
             return Accepted(call_id)
         reason = str(changes["endedReason"])

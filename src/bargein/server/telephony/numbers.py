@@ -7,7 +7,7 @@ from bargein.carriers.registry import BY_PROVIDER
 from bargein.settings import Settings
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
-from bargein.wire.telephony import call_of_inline, inline_number, inline_number_id
+from bargein.wire.telephony import call_id_of_inline_number, inline_number, inline_number_id
 
 _MOST = 1000
 
@@ -26,7 +26,7 @@ class PhoneNumbers:
 
     async def find(self, provider: str, number_id: str) -> PhoneLine | None:
         """The line of a stored number, or of a call that brought its own; None if there is none of that provider."""
-        call_id = call_of_inline(number_id)
+        call_id = call_id_of_inline_number(number_id)
         if call_id is None:
             number = await self._store.phone_numbers.get(number_id)
         else:
@@ -50,7 +50,7 @@ class PhoneNumbers:
         It is the one at whose address the carrier told of it, or another with the same credential: at some carriers all
         numbers of an application share one address.
         """
-        if call_of_inline(number_id) is not None or _same(phone_line.number.get("number"), to):
+        if call_id_of_inline_number(number_id) is not None or _same(phone_line.number.get("number"), to):
             return number_id, phone_line
         credential_id: object = phone_line.number.get("credentialId")
         for number in await self._store.phone_numbers.list(Query(limit=_MOST)):

@@ -14,7 +14,7 @@ from bargein.server.telephony.urls import addresses_of, base_of
 from bargein.store import Store
 from bargein.wire.base import JsonObject
 from bargein.wire.telephony import DID_NOT_ANSWER
-from bargein.wire.voicemail import carrier_detects_machine, machine_plan_of, ring_seconds
+from bargein.wire.voicemail import carrier_detects_machine, ring_seconds, voicemail_plan
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -82,7 +82,7 @@ class OutboundPhoneCalls:
         ring_s = ring_seconds(record, assistant)
         token = call_router.tokens.issue(call.id, ring_s + RING_GRACE_S + CONNECT_S)
         call.addresses = addresses_of(base_url, endpoint.provider, endpoint.number_id, call.id, token)
-        plan = machine_plan_of(assistant) or {}
+        plan = voicemail_plan(assistant) or {}
         dial = Dial(
             call.id,
             record.get("customer") or {},

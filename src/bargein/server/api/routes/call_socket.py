@@ -36,8 +36,8 @@ from bargein.server.api.sockets import (
 )
 from bargein.server.calls.live_calls import RefusedError, StartError
 from bargein.wire.base import JsonObject
-from bargein.wire.call import audio_format_of, keeps_room
-from bargein.wire.client_controls import InboundMessage, parse_inbound
+from bargein.wire.call import allows_rejoin, audio_format_of
+from bargein.wire.client_controls import ClientControl, parse_client_control
 from bargein.wire.client_messages import Hang, StatusUpdate
 from bargein.wire.errors import WireError
 
@@ -82,7 +82,7 @@ async def transport(socket: WebSocket, call_id: str) -> None:
 
 async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent) -> None:
     leg = _leg_of(socket, agent.record)
-    room = Room(leg) if keeps_room(agent.record) else None
+    room = Room(leg) if allows_rejoin(agent.record) else None
     try:
         session = await services.live_calls.open(agent, room or leg)
     except StartError as error:
@@ -190,10 +190,10 @@ def _handle_text(session: CallSession, text: str) -> None:
         session.reply_to_client(json.dumps(error.body()))
 
 
-def _parse(text: str) -> InboundMessage:
+def _parse(text: str) -> ClientControl:
     if len(text) > MAX_TEXT_CHARS:
         raise WireError(413, f"a message must not be longer than {MAX_TEXT_CHARS} characters")
-    return parse_inbound(parse_json(text))
+    return parse_client_control(parse_json(text))
 
 
 def _leg_of(socket: WebSocket, call: JsonObject) -> WebsocketLeg:

@@ -16,7 +16,7 @@ from bargein.server.api.resource import BODY_ERRORS, Resource
 from bargein.server.api.services import ServicesDep
 from bargein.server.api.urls import base_url
 from bargein.wire.base import JsonObject
-from bargein.wire.call import CreateCall, CreateWebCall, DeleteCalls, UpdateCall, as_told, named_by_widget
+from bargein.wire.call import CreateCall, CreateWebCall, DeleteCalls, UpdateCall, normalize_widget_body, public_call
 from bargein.wire.redact import without_secrets
 
 router = APIRouter(tags=["calls"])
@@ -26,7 +26,7 @@ RESOURCE = Resource(
     name="call",
     router=router,
     records=lambda store: store.calls,
-    view=lambda _services, call: as_told(call),
+    view=lambda _services, call: public_call(call),
     schema="Call",
     page_schema="CallPaginatedResponse",
     published=(
@@ -81,7 +81,7 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
 )
 async def create_web_call(request: Request, permissions: PermissionsDep, services: ServicesDep) -> JSONResponse:
     """Create a call from a page, with the public key."""
-    parsed, body = await read_request(request, CreateWebCall, named_by_widget)
+    parsed, body = await read_request(request, CreateWebCall, normalize_widget_body)
     permissions.check_assistant(body)
     created = await services.call_creation.create_web(parsed, body, base_url(services, request))
     return JSONResponse(created if permissions.key == "private" else without_secrets(created), 201)

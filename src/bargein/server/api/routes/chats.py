@@ -18,15 +18,15 @@ from bargein.server.api.resource import BODY_ERRORS, Change, Resource
 from bargein.server.api.services import Services, ServicesDep
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
-from bargein.wire.call import named_by_widget
+from bargein.wire.call import normalize_widget_body
 from bargein.wire.chat import (
     CreateChat,
     CreateResponse,
     CreateWebChat,
-    as_messages,
+    check_web_roles,
     delta_event,
-    refuse_instructions,
-    response_of,
+    input_messages,
+    openai_response,
 )
 from bargein.wire.errors import WireError
 from bargein.wire.json import as_object, as_object_or_none
@@ -91,7 +91,7 @@ async def create_response(request: Request, services: ServicesDep) -> Response:
         return EventStream(lambda: _as_response_events(services, given))
     chat = await _complete(services, given)
     text = "".join(one.get("content") or "" for one in chat["output"] if one["role"] == "assistant")
-    return JSONResponse(response_of(chat, text, services.clock.epoch_ms() // 1000))
+    return JSONResponse(openai_response(chat, text, services.clock.epoch_ms() // 1000))
 
 
 @router.post(
@@ -105,13 +105,13 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
 
     Of a stored assistant a page can set variables and nothing else.
     """
-    parsed, body = await read_request(request, CreateWebChat, named_by_widget)
+    parsed, body = await read_request(request, CreateWebChat, normalize_widget_body)
     given = without_nulls(body)
     if parsed.assistant is not None:
         check_assistant(given["assistant"], "assistant.")
     permissions.check_assistant(await services.chats.source_of_agent(given))
     if permissions.key == "public":
-        refuse_instructions(as_messages(given["input"]))
+        check_web_roles(input_messages(given["input"]))
     over = given.pop("sessionEnd", False)
     lasts: object = given.pop("sessionExpirationSeconds", None)
     values = as_object_or_none(as_object(given.pop("assistantOverrides", None)).get("variableValues"))
@@ -235,7 +235,7 @@ async def _as_response_events(services: Services, given: JsonObject) -> AsyncGen
         place = {"item_id": f"msg_{chat['id']}", "output_index": 0, "content_index": 0}
         begun = b""
         if count == 0:
-            begun = numbered("response.created", {"response": response_of(chat, "", created_s, "in_progress")})
+            begun = numbered("response.created", {"response": openai_response(chat, "", created_s, "in_progress")})
         return begun + numbered("response.output_text.delta", {**place, "delta": piece})
 
     async for each in _stream(services, given, to_event):
@@ -245,4 +245,4 @@ async def _as_response_events(services: Services, given: JsonObject) -> AsyncGen
         chat, text = each
         place = {"item_id": f"msg_{chat['id']}", "output_index": 0, "content_index": 0}
         yield numbered("response.output_text.done", {**place, "text": text})
-        yield numbered("response.completed", {"response": response_of(chat, text, created_s)})
+        yield numbered("response.completed", {"response": openai_response(chat, text, created_s)})

@@ -17,7 +17,7 @@ from bargein.server.api.openapi import request_body_of
 from bargein.server.api.resource import BODY_ERRORS, Resource, check_unchanged, unknown_fields
 from bargein.server.api.services import ServicesDep
 from bargein.wire.base import JsonObject
-from bargein.wire.credentials import shown
+from bargein.wire.credentials import public_credential
 
 router = APIRouter(prefix="/credential", tags=["credentials"], dependencies=[Depends(require_private)])
 
@@ -25,7 +25,7 @@ RESOURCE = Resource(
     name="credential",
     router=router,
     records=lambda store: store.credentials,
-    view=lambda _services, credential: shown(credential),
+    view=lambda _services, credential: public_credential(credential),
 )
 
 _SCHEMA: JsonObject = {

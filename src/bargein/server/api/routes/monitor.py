@@ -18,7 +18,7 @@ from bargein.server.api.auth import has_wrong_key, key_of
 from bargein.server.api.bodies import read_json
 from bargein.server.api.services import Services, ServicesDep, services_of
 from bargein.server.api.sockets import POLICY_VIOLATION, CarrierSocket, close_refused
-from bargein.wire.client_controls import EndCall, parse_inbound
+from bargein.wire.client_controls import EndCall, parse_client_control
 from bargein.wire.errors import WireError, unknown_id
 from bargein.wire.plans import MonitorPlan
 
@@ -39,7 +39,7 @@ async def control(call_id: str, request: Request, services: ServicesDep) -> Resp
     if services.live_calls.session(call_id) is None and services.call_router.find(call_id) is not None:
         if has_wrong_key(services.settings, request.headers):
             raise WireError(401, "The bearer key is not valid.")
-        if not isinstance(parse_inbound(await read_json(request)), EndCall):
+        if not isinstance(parse_client_control(await read_json(request)), EndCall):
             raise WireError(409, "This call has not been answered yet: it can be ended (end-call), and nothing else.")
         await services.call_router.cancel(call_id, "manually-canceled")
         return Response(status_code=200)
@@ -49,7 +49,7 @@ async def control(call_id: str, request: Request, services: ServicesDep) -> Resp
         raise WireError(403, "This call's assistant has monitorPlan.controlEnabled false.")
     if plan.control_authentication_enabled and key_of(services.settings, request.headers) is None:
         raise WireError(401, "This call's assistant wants a bearer key here.")
-    session.control(parse_inbound(await read_json(request)), by_caller=False)
+    session.control(parse_client_control(await read_json(request)), by_caller=False)
     return Response(status_code=200)
 
 

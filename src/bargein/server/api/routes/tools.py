@@ -12,7 +12,7 @@ from bargein.server.api.services import ServicesDep
 from bargein.wire import contract
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object
-from bargein.wire.tools import TOOLS, parse_tool, tidied
+from bargein.wire.tools import TOOLS, parse_tool, without_null_fields
 
 router = APIRouter(prefix="/tool", tags=["tools"], dependencies=[Depends(require_private)])
 
@@ -34,7 +34,7 @@ async def create_tool(request: Request, services: ServicesDep) -> JSONResponse:
     """Create a tool."""
     body = await read_json(request)
     parse_tool(body)
-    return await RESOURCE.create(services, tidied(as_object(body)))
+    return await RESOURCE.create(services, without_null_fields(as_object(body)))
 
 
 @router.get("", responses=RESOURCE.responses(200, 400, many=True))
@@ -62,7 +62,7 @@ async def update_tool(tool_id: str, request: Request, services: ServicesDep) -> 
         check_unchanged("type", before, after)  # one model can stand for several types
         check_updated(TOOLS[before["type"]], after, body)
 
-    return await RESOURCE.update(services, tool_id, changes_of(body, tidied), check=check)
+    return await RESOURCE.update(services, tool_id, changes_of(body, without_null_fields), check=check)
 
 
 @router.delete("/{tool_id}", responses=RESOURCE.responses(200, 404))
