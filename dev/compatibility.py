@@ -59,7 +59,7 @@ instead.""",
 """Sentences between a heading and its table."""
 
 UNPROVEN = "done, without a test that causes it"
-"""No row may say this; a test sees to it."""
+"""No row may have this text; a test checks that."""
 
 Table = list[tuple[str, ...]]
 
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the page's text."""
     parts = [HEAD]
     for title, head, rows in (
         ("Messages to clients", ("message", "", "test"), client_messages()),
@@ -92,7 +92,7 @@ def _table(head: tuple[str, ...], rows: Table) -> str:
 
 
 def client_messages() -> Table:
-    """Every message that Vapi sends a client, or lets one subscribe to."""
+    """Return every message that Vapi sends a client, or that a client can subscribe to."""
     asked = {*get_args(ClientMessageType)}
     known = {*contract.messages("ClientMessage"), *asked, *CLIENT_MESSAGES} - {FINALS}
     sent = {*CLIENT_MESSAGES}
@@ -100,7 +100,7 @@ def client_messages() -> Table:
 
 
 def server_messages() -> Table:
-    """Every message that Vapi sends a server."""
+    """Return every message that Vapi sends a server."""
     asked = {*get_args(ServerMessageType)}
     known = {*contract.messages("ServerMessage"), *asked, *SERVER_MESSAGES} - {FINALS}
     used = "".join(path.read_text() for path in _code() if path.parts[-2] != "wire")
@@ -123,7 +123,7 @@ def _message(kind: str, sent: set[str], asked: set[str], tests: dict[str, str]) 
 
 
 def inbound_messages() -> Table:
-    """Every message that Vapi takes from a client."""
+    """Return every message that Vapi accepts from a client."""
     kinds = {*contract.messages("ClientInboundMessage"), "handoff", "hangup"}
     return [(f"`{kind}`", *_inbound(kind)) for kind in sorted(kinds)]
 
@@ -144,7 +144,7 @@ def _inbound(kind: str) -> tuple[str, str]:
 
 
 def endpoint_rows() -> Table:
-    """Every path of Vapi's API, and those of its clients that are in no document of it."""
+    """Return every path of Vapi's API, and those that its clients use but its document does not have."""
     here = _here()
     absent = {_plain(path): {*methods} for path, methods in ABSENT.items()}
     rows: Table = []
@@ -178,7 +178,7 @@ def _plain(path: str) -> str:
 
 
 def assistant_fields() -> Table:
-    """Every field of an assistant, and whether any code of a call reads it."""
+    """Return every field of an assistant, and whether any code of a call reads it."""
     read = _fields_read()
     names = {name: field.alias or name for name, field in Assistant.model_fields.items()}
     return [(f"`{name}`", evidence.FIELDS.get(name, "works") if name in read else "kept") for name in names.values()]
@@ -202,12 +202,12 @@ def _fields_read() -> frozenset[str]:
 
 
 def _attributes(node: ast.AST) -> list[str]:
-    """`assistant.first_message`."""
+    """Find `assistant.first_message`."""
     return [node.attr] if isinstance(node, ast.Attribute) and _is_assistant(node.value) else []
 
 
 def _strings(node: ast.AST) -> list[str]:
-    """`assistant.get("hooks")`, `assistant["hooks"]`, and any name that is nothing but a field of an assistant."""
+    """Find `assistant.get("hooks")`, `assistant["hooks"]`, and names that only a field of an assistant has."""
     if read := _read_from_json(node):
         return read
     if isinstance(node, ast.Subscript) and _is_assistant(node.value) and isinstance(node.slice, ast.Constant):
@@ -218,17 +218,17 @@ def _strings(node: ast.AST) -> list[str]:
 
 
 def _read_from_json(node: ast.AST) -> list[str]:
-    """`assistant.get("hooks")`."""
+    """Find `assistant.get("hooks")`."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_assistant(node.func):
         return [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
     return []
 
 
 def _is_assistant(node: ast.expr) -> bool:
-    """Whether an expression is called an assistant, or the owner of a server, which an assistant is too."""
+    """Return whether an expression is named as an assistant, or as the owner of a server, which may be an assistant."""
     if isinstance(node, ast.Attribute) and node.attr == "get":
         node = node.value
-    if isinstance(node, ast.Call):  # `assistant()`, where whoever has the call now is asked for
+    if isinstance(node, ast.Call):  # `assistant()` returns the current assistant
         node = node.func
     if isinstance(node, ast.BoolOp):
         node = node.values[0]
@@ -236,19 +236,19 @@ def _is_assistant(node: ast.expr) -> bool:
     return "assistant" in name or name == "owner"
 
 
-class _Nobody:
-    """Stands for the embedded models, none of which is used here."""
+class _NoModels:
+    """A placeholder for the embedded models, none of which is used here."""
 
     def __getattr__(self, name: str) -> None:
         return None
 
 
 def providers() -> Table:
-    """Every provider that an assistant may name, and whether a call with it can begin."""
+    """Return every provider that an assistant may name, and whether a call with it can begin."""
     client = httpx.AsyncClient()
     egress = cast("Egress", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
-    nobody = cast("EmbeddedProviders", _Nobody())
-    provider_factory = ProviderFactory(make_settings(openai_api_key="any"), LoopClock(), client, nobody, egress)
+    embedded = cast("EmbeddedProviders", _NoModels())
+    provider_factory = ProviderFactory(make_settings(openai_api_key="any"), LoopClock(), client, embedded, egress)
     rows: Table = []
     for part in ("transcriber", "model", "voice"):
         names: dict[bool, list[str]] = {True: [], False: []}
@@ -267,7 +267,7 @@ def _casts(provider_factory: ProviderFactory, part: str, least: dict[str, Any]) 
 
 
 def parts(part: str) -> dict[str, dict[str, Any]]:
-    """By provider, the least that an assistant's transcriber, model or voice takes."""
+    """Return, by provider, the smallest valid transcriber, model or voice of an assistant."""
     found: dict[str, dict[str, Any]] = {}
     for member in contract.definitions()["CreateAssistantDTO"]["properties"][part]["oneOf"]:
         schema = contract.definitions()[member["$ref"].rpartition("/")[2]]
@@ -283,7 +283,7 @@ def _least(schema: dict[str, Any]) -> Any:
 
 
 def tools() -> Table:
-    """Every type of tool."""
+    """Return every type of tool."""
     return [(f"`{kind}`", *_tool(kind)) for kind in TOOLS]
 
 

@@ -1,12 +1,12 @@
-"""Makes `src/bargein/wire/contract.json` from Vapi's OpenAPI document: `python -m dev.contract vapi-openapi.json`.
+"""Generate `src/bargein/wire/contract.json` from Vapi's OpenAPI document: `python -m dev.contract vapi-openapi.json`.
 
-With `--check` nothing is written: the status is 1 where the file is not what the document gives. Beside it a digest of
-each type of the document is written (`tests/data/vapi-structure.json`), with which the tests hold the file to the
-document without having it.
+With `--check` nothing is written, and the exit status is 1 if a file differs from the document. A digest of each type
+of the document is written to `tests/data/vapi-structure.json`; with it the tests compare the file with the document
+without having the document.
 
-What is taken over is structure alone: names, types, ranges, enums, what is required, how unions are told apart, plain
-defaults. Sentences, titles and examples stay behind. OpenAPI 3.0 becomes JSON Schema 2020-12, and what that document
-says wrongly of its own wire is mended; each repair below says why.
+Only structure is copied: names, types, ranges, enums, required fields, discriminators, and plain defaults. Sentences,
+titles and examples are left out. OpenAPI 3.0 becomes JSON Schema 2020-12. Where the document contradicts Vapi's own
+wire format it is repaired; a comment at each repair says why.
 """
 
 import argparse
@@ -40,7 +40,7 @@ UNIONS = {
     "CreatePhoneNumberDTO": ("/phone-number", "post", "request"),
     "UpdatePhoneNumberDTO": ("/phone-number/{id}", "patch", "request"),
 }
-"""Unions that stand in the paths of the document and have no name there."""
+"""Unions in the paths of the document that have no name there."""
 
 KEPT = (
     "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "format", "required", "default",
@@ -51,31 +51,31 @@ NAMES_THAT_GO_ON_GROWING = re.compile(r"(Model|Voice|Transcriber|KnowledgeBase)$
 _LONG = 300
 METHODS = ("get", "post", "put", "patch", "delete")
 GROWING = ("model", "fallbackModels", "voiceId")
-"""A vendor brings out models and voices by the week; a list of their names is old when it is printed."""
+"""Vendors release models and voices every week, so that a list of their names is soon out of date."""
 
 
 def main() -> int:
-    """Read the document that is named on the command line, and write the two files or compare them with it."""
+    """Read the document that the command line names, and write the two files or compare them with it."""
     parser = argparse.ArgumentParser(prog="python -m dev.contract", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("document", type=Path, help="Vapi's OpenAPI document, as JSON")
-    parser.add_argument("--check", action="store_true", help="write nothing, and fail where a file would change")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file would change")
     given = parser.parse_args()
     document = json.loads(given.document.read_text(encoding="utf-8"))
-    made = contract(deepcopy(document))  # the repairs change what they are given
+    made = contract(deepcopy(document))  # the repairs modify their argument
     texts = {
         TARGET: rendered(made, endpoints(document)),
         DIGESTS: json.dumps(digests(document, [*made]), indent=0) + "\n",
     }
     differing = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     for path in differing:
-        print(f"{path.relative_to(_ROOT)} differs from what the document gives")
+        print(f"{path.relative_to(_ROOT)} differs from the document")
         if not given.check:
             path.write_text(texts[path], encoding="utf-8")
     return int(bool(differing) and given.check)
 
 
 def digests(document: Schema, names: list[str]) -> dict[str, str]:
-    """Return a digest of the structure of each type of the document, as the document has it: nothing is repaired."""
+    """Return a digest of the structure of each type of the document, without repairs."""
     source = {name: plain(schema, name) for name, schema in document["components"]["schemas"].items()}
     for name, where in UNIONS.items():
         source[name] = plain(_in_the_paths(document, *where), name)
@@ -104,7 +104,7 @@ def _as_in_the_document(node: Any, definitions: dict[str, Schema]) -> Any:
 
 
 def endpoints(document: Schema) -> dict[str, list[str]]:
-    """Every path of Vapi's API with its methods; what is a parameter is called id."""
+    """Return every path of Vapi's API with its methods; path parameters are called `id`."""
     return {
         re.sub(r"\{\w+\}", "{id}", path): [method.upper() for method in METHODS if method in operations]
         for path, operations in sorted(document["paths"].items())
@@ -112,13 +112,13 @@ def endpoints(document: Schema) -> dict[str, list[str]]:
 
 
 def rendered(definitions: dict[str, Schema], paths: dict[str, list[str]]) -> str:
-    """The data file's text: one definition a line, so that a change can be read."""
+    """Return the data file's text: a definition a line, so that changes are readable."""
     lines = [f"{json.dumps(name)}:{json.dumps(body, separators=(',', ':'))}" for name, body in definitions.items()]
     return '{"paths":' + json.dumps(paths, separators=(",", ":")) + ',\n"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
 def contract(document: Schema) -> dict[str, Schema]:
-    """The definitions by name, sorted."""
+    """Return the definitions by name, sorted."""
     found: dict[str, Schema] = document["components"]["schemas"]
     source = {name: plain(schema, name) for name, schema in found.items()}
     for name, where in UNIONS.items():
@@ -132,7 +132,7 @@ def contract(document: Schema) -> dict[str, Schema]:
 
 
 def share_long_lists(definitions: dict[str, Schema]) -> None:
-    """Give a name to an enum of hundreds that stands in several places."""
+    """Name each enum of hundreds of values that occurs in several places."""
     shared: dict[str, str] = {}
     for schema in [*definitions.values()]:
         properties = schema.get("properties", {})
@@ -150,7 +150,7 @@ def _in_the_paths(document: Schema, path: str, method: str, side: str) -> Schema
 
 
 def closure(definitions: dict[str, Schema], roots: list[str]) -> set[str]:
-    """The names that are reached from these."""
+    """Return the names of all definitions that are reachable from `roots`."""
     reached: set[str] = set()
     left = list(roots)
     while left:
@@ -162,7 +162,7 @@ def closure(definitions: dict[str, Schema], roots: list[str]) -> set[str]:
 
 
 def references(node: object) -> list[str]:
-    """The names of the definitions that a schema refers to."""
+    """Return the names of the definitions that a schema refers to."""
     if isinstance(node, dict):
         here = [node["$ref"].removeprefix(NEW)] if isinstance(node.get("$ref"), str) else []
         return here + [name for value in node.values() for name in references(value)]
@@ -170,11 +170,11 @@ def references(node: object) -> list[str]:
 
 
 def plain(schema: Schema, owner: str) -> Schema:
-    """One schema in JSON Schema 2020-12, without its texts."""
+    """Return a schema in JSON Schema 2020-12, without its texts."""
     if "$ref" in schema:
         return {"$ref": schema["$ref"].replace(OLD, NEW)}
     wrapped = schema.get("allOf")
-    if wrapped and len(wrapped) == 1:  # OpenAPI 3.0 hangs a description on a reference by wrapping it
+    if wrapped and len(wrapped) == 1:  # OpenAPI 3.0 wraps a reference to describe it
         return plain(wrapped[0], owner)
     if "oneOf" in schema:
         return _union([plain(member, owner) for member in schema["oneOf"]])
@@ -183,7 +183,7 @@ def plain(schema: Schema, owner: str) -> Schema:
     if isinstance(made.get("default"), str) and " " in made["default"]:
         del made["default"]  # a sentence
     if isinstance(schema.get("pattern"), str):
-        # a literal of JavaScript, slashes, flags and all
+        # a regular expression literal of JavaScript, with slashes and flags
         made["pattern"] = re.sub(r"^/(.*)/[a-z]*$", r"\1", schema["pattern"])
     if isinstance(schema.get("items"), dict):
         made["items"] = plain(schema["items"], owner)
@@ -197,9 +197,9 @@ def plain(schema: Schema, owner: str) -> Schema:
 def _kind(schema: Schema) -> Schema:
     kind, values = schema.get("type"), schema.get("enum")
     if kind == "array":
-        values = None  # the generator repeats the members' enum on their array
+        values = None  # the document's generator repeats an enum of items on their array
     elif values and kind == "object":
-        kind = "string"  # and calls some enums of strings objects
+        kind = "string"  # it also gives some enums of strings the type object
     made: Schema = {"type": [kind, "null"] if schema.get("nullable") else kind} if kind else {}
     return made | ({"enum": [*dict.fromkeys(values)]} if values else {})
 
@@ -212,12 +212,12 @@ def _property(name: str, schema: Schema, owner: str) -> Schema:
     if "enum" in made:
         made.pop("maxLength", None)
     if made.get("type") == "array" and "maxLength" in made:
-        made["items"]["maxLength"] = made.pop("maxLength")  # the generator writes it on the array
+        made["items"]["maxLength"] = made.pop("maxLength")  # the document's generator writes it on the array
     return made
 
 
 def _union(members: list[Schema]) -> Schema:
-    """A union; what another member takes anyway is left out."""
+    """Return a union without the members that another member includes."""
     for kind in ("string", "number"):
         if {"type": kind} in members:
             members = [one for one in members if one == {"type": kind} or one.get("type") != kind]
@@ -234,7 +234,7 @@ def _union(members: list[Schema]) -> Schema:
 
 
 def tell_apart(node: object, definitions: dict[str, Schema]) -> None:
-    """Name, at each union of objects, the property that tells its members apart."""
+    """Name, at each union of objects, the property that discriminates its members."""
     if isinstance(node, list):
         for value in node:
             tell_apart(value, definitions)
@@ -251,7 +251,7 @@ def tell_apart(node: object, definitions: dict[str, Schema]) -> None:
             node["discriminator"] = {"propertyName": name}
             break
     if not _exclusive(node, members):
-        node["anyOf"] = node.pop("oneOf")  # the document calls unions exclusive whose members overlap
+        node["anyOf"] = node.pop("oneOf")  # the document uses oneOf for unions whose members overlap
 
 
 def _marks(member: Schema, name: str) -> list[str]:
@@ -268,30 +268,30 @@ def _exclusive(union: Schema, members: list[Schema]) -> bool:
 
 
 def repair(definitions: dict[str, Schema]) -> None:
-    """Say rightly what the document says wrongly of Vapi's own wire."""
-    # Its documentation gives defaults for all of an audio format, and clients leave fields out.
+    """Correct the document where it contradicts Vapi's own wire format."""
+    # Vapi's documentation gives defaults for all fields of an audio format, and clients omit some.
     definitions["AudioFormat"].pop("required")
-    # Each of these three is allowed the names of the other two.
+    # Each of these three allows the names of the other two.
     for name, provider in (
         ("VapiSmartEndpointingPlan", "vapi"),
         ("LivekitSmartEndpointingPlan", "livekit"),
         ("CustomEndpointingModelSmartEndpointingPlan", "custom-endpointing-model"),
     ):
         definitions[name]["properties"]["provider"]["enum"] = [provider]
-    # A language's code and an HTTP status, or a span of these, are called objects.
+    # The document calls a language's code and an HTTP status (or a range of these) objects.
     for name in ("NeuphonicVoice", "FallbackNeuphonicVoice"):
         definitions[name]["properties"]["language"] = {"type": "string"}
     definitions["BackoffPlan"]["properties"]["excludedStatusCodes"]["items"] = {"type": ["number", "object"]}
-    # The voice that speaks here by itself has no name.
+    # The embedded voice of this server has no name.
     for name in ("VapiVoice", "FallbackVapiVoice"):
         definitions[name]["required"].remove("voiceId")
-    # The messages of a history are told apart by a role that the document leaves open.
+    # The messages of a history are discriminated by a role that the document does not fix.
     for name, role in (
         ("UserMessage", "user"), ("SystemMessage", "system"), ("BotMessage", "bot"),
         ("ToolCallMessage", "tool_calls"), ("ToolCallResultMessage", "tool_call_result"),
     ):  # fmt: skip
         definitions[name]["properties"]["role"]["enum"] = [role]
-    # The messages of a prompt are OpenAI's, not those of a history, which need times.
+    # The messages of a prompt are OpenAI's; those of a history need times.
     say = definitions["SayHookAction"]["properties"]
     say["prompt"] = {"oneOf": [{"type": "string"}, {"type": "array", "items": _ref("OpenAIPromptMessage")}]}
     definitions["OpenAIPromptMessage"] = {
@@ -302,10 +302,10 @@ def repair(definitions: dict[str, Schema]) -> None:
         },
         "required": ["role"],
     }
-    # A piece of a model's response is a string on the wire, or the tools that it calls.
+    # A part of a model's response is a string on the wire, or the tool calls.
     for side in ("Client", "Server"):
         definitions[f"{side}MessageModelOutput"]["properties"]["output"] = {"type": ["string", "array", "object"]}
-    # The finals alone can be had by servers there, and by clients here.
+    # Subscription to finals alone: the document has it for servers only, here it exists for clients too.
     for schema in definitions.values():
         for name in {"clientMessages"} & schema.get("properties", {}).keys():
             schema["properties"][name]["items"]["enum"].append('transcript[transcriptType="final"]')
@@ -319,7 +319,7 @@ def _ref(name: str) -> Schema:
 
 
 def _repair_hooks(definitions: dict[str, Schema]) -> None:
-    """Three hooks of the documentation are in no union; two events are free text that takes a condition in brackets."""
+    """Add three documented hooks that are in no union; two events are strings with a condition in brackets."""
     for name, event in (
         ("CallHookCustomerSpeechTimeout", "customer.speech.timeout"),
         ("CallHookTranscriberEndpointedSpeechLowConfidence", "assistant.transcriber.endpointedSpeechLowConfidence"),
@@ -327,7 +327,7 @@ def _repair_hooks(definitions: dict[str, Schema]) -> None:
         pattern = rf"^{event.replace('.', chr(92) + '.')}(\[[^\[\]=]+=[^\[\]=]+\])?$"
         definitions[name]["properties"]["on"] = {"type": "string", "pattern": pattern}
     actions = definitions["CallHookAssistantSpeechInterrupted"]["properties"]["do"]
-    # What ends a call may be said, in the documentation; two older actions are described, and in no union.
+    # According to the documentation a hook may speak at the end of a call; two older actions are in no union.
     definitions["CallHookCallEnding"]["properties"]["do"] = actions
     actions["items"]["oneOf"] += [_ref("TransferHookAction"), _ref("FunctionCallHookAction")]
     for name in ("CallHookCustomerSpeechInterrupted", "CallHookCustomerSpeechTimeout", "CallHookModelResponseTimeout",
@@ -359,7 +359,7 @@ def _repair_hooks(definitions: dict[str, Schema]) -> None:
 
 
 def _repair_json_schema(definitions: dict[str, Schema]) -> None:
-    """A tool's parameters are told to the model as they come: all of JSON Schema goes, not the part that is listed."""
+    """Allow all of JSON Schema in a tool's parameters: the model receives them unchanged, not a part of them."""
     schema = definitions["JsonSchema"]
     schema.pop("required")
     kinds = [*schema["properties"]["type"]["enum"], "null"]
@@ -378,7 +378,7 @@ def _repair_json_schema(definitions: dict[str, Schema]) -> None:
 
 
 def _add_messages(definitions: dict[str, Schema]) -> None:
-    """Messages that clients are told by default and that the document describes on the server's side alone."""
+    """Add messages that clients receive by default but that the document describes for servers only."""
     server = definitions["ServerMessageStatusUpdate"]["properties"]
     envelope = definitions["ClientMessageHang"]["properties"]
     definitions["ClientMessageStatusUpdate"] = {
@@ -389,7 +389,7 @@ def _add_messages(definitions: dict[str, Schema]) -> None:
         },
         "required": ["type", "status"],
     }
-    definitions["ClientMessageToolCompleted"] = {  # which can be subscribed to, and has no description at all
+    definitions["ClientMessageToolCompleted"] = {  # it can be subscribed to, but the document does not describe it
         "type": "object",
         "properties": {
             **{name: value for name, value in envelope.items() if name != "type"},
@@ -407,7 +407,7 @@ def _add_messages(definitions: dict[str, Schema]) -> None:
 
 
 def _add_tools_with_calls(definitions: dict[str, Schema]) -> None:
-    """A call of any tool is told, not only of the seven kinds that are listed."""
+    """Report calls of any tool, not only of the seven kinds that the document lists."""
     listed = definitions["ClientMessageToolCalls"]["properties"]["toolWithToolCallList"]["items"]["oneOf"]
     marks = {mark for one in listed for mark in _marks(definitions[one["$ref"].removeprefix(NEW)], "type")}
     tools = [definitions[one["$ref"].removeprefix(NEW)] for one in definitions["CreateToolDTO"]["oneOf"]]

@@ -1,4 +1,4 @@
-"""By which test each message and tool is known to work. A test sees that each is there and names what it proves."""
+"""The tests that prove messages and tools to work. A test checks that each exists and names its message or tool."""
 
 _ALL = "tests/call/test_messages.py::test_every_message_is_valid_and_only_what_was_asked_for_is_sent"
 _TOOL = "tests/call/test_tools.py::test_a_tool_is_run_and_its_result_is_answered"
@@ -86,4 +86,4 @@ FIELDS = {
 """Texts in place of "works", for fields of an assistant."""
 
 LISTS = {"EVERYTHING": _TOLD, "CLIENT_MESSAGES": _ALL}
-"""Tests that name what they see through a list of their module or of the product, and assert that all of it came."""
+"""Tests that name messages through a list of their module or of the product, and assert that all of them occurred."""

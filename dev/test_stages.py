@@ -152,7 +152,7 @@ def run(stage: Stage, marked: str | None = None) -> Outcome:
 
 def _pytest(arguments: Sequence[str], report: Path) -> int:
     command = [sys.executable, "-m", "pytest", *arguments, f"--junitxml={report}"]
-    return subprocess.run(command, cwd=ROOT, env=os.environ, check=False).returncode  # noqa: S603  # our own tests
+    return subprocess.run(command, cwd=ROOT, env=os.environ, check=False).returncode  # noqa: S603  # the tests of this repository
 
 
 def _without_workers(command: Sequence[str]) -> list[str]:

@@ -1,9 +1,9 @@
-"""The training of the floor judge: it learns what can be learnt, and its thresholds keep what they promise."""
+"""The training of the interruption classifier: it learns separable classes, and its thresholds hold."""
 
 from pathlib import Path
 
 import numpy as np
-from training.interruption_classifier.__main__ import judged, thresholds
+from training.interruption_classifier.__main__ import evaluate, thresholds
 from training.interruption_classifier.examples import Examples
 from training.interruption_classifier.fit import fit
 
@@ -14,14 +14,14 @@ from bargein.turns.interruption.evidence import THRESHOLDS
 
 
 def clouds(seed: int, count: int = 2000) -> tuple[np.ndarray, np.ndarray]:
-    """Three kinds of examples that lie apart."""
+    """Return examples of three separate classes."""
     numbers = np.random.default_rng(seed)
     labels = np.repeat(np.arange(3), count)
     centres = np.array([[2.0, 0, 0, 0, 0], [0, 2.0, 0, 0, 0], [0, 0, 2.0, 0, 0]])
     return (centres[labels] + numbers.normal(0, 0.4, (labels.size, 5))).astype(np.float32), labels
 
 
-def test_it_learns_to_tell_three_kinds_apart_and_survives_being_saved(tmp_path: Path) -> None:
+def test_it_learns_three_classes_and_can_be_saved_and_loaded(tmp_path: Path) -> None:
     rows, labels = clouds(1)
     network = fit(rows, labels, np.ones(labels.size))
     unseen, truth = clouds(2)
@@ -52,20 +52,20 @@ def examples() -> Examples:
     )
 
 
-def test_thresholds_let_no_more_false_stops_happen_than_were_allowed() -> None:
+def test_thresholds_allow_no_more_false_stops_than_the_given_shares() -> None:
     found = examples()
     numbers = np.random.default_rng(3)
-    floor = np.clip(numbers.normal(0.3, 0.2, (200, len(AGES_MS))), 0, 1).astype(np.float32)
-    floor[:50] = np.linspace(0.4, 1.0, len(AGES_MS))
-    least = thresholds(found, floor, listening=0.1, noise=0.05)
-    assert least == sorted(least, reverse=True), "an older voice never takes more"
-    told = judged(found, floor, least)
-    assert told["interrupt.command"]["stopped"] == 1.0
-    assert told["interrupt.command"]["p50_ms"] > AGES_MS[0]
-    assert told["backchannel.tts"]["stopped"] <= 0.3
+    interruption = np.clip(numbers.normal(0.3, 0.2, (200, len(AGES_MS))), 0, 1).astype(np.float32)
+    interruption[:50] = np.linspace(0.4, 1.0, len(AGES_MS))
+    least = thresholds(found, interruption, listening=0.1, noise=0.05)
+    assert least == sorted(least, reverse=True), "a longer voice never needs more"
+    table = evaluate(found, interruption, least)
+    assert table["interrupt.command"]["stopped"] == 1.0
+    assert table["interrupt.command"]["p50_ms"] > AGES_MS[0]
+    assert table["backchannel.tts"]["stopped"] <= 0.3
 
 
-def test_the_engine_asks_at_the_ages_at_which_voices_are_judged() -> None:
+def test_the_engine_asks_at_the_ages_of_the_training() -> None:
     assert tuple(age_ms for age_ms, _ in THRESHOLDS) == AGES_MS
     least = [p for _, p in THRESHOLDS]
     assert least == sorted(least, reverse=True)

@@ -1,4 +1,4 @@
-"""A call on the simulated clock: what its policy does is measured to the millisecond, and an echo can be taken out."""
+"""A call on the simulated clock: the policy is measured to the millisecond, and an echo can be cancelled."""
 
 import json
 from dataclasses import replace
@@ -15,15 +15,15 @@ from bargein.providers.embedded.network import Network
 from tests.speech import SPEECH
 
 
-def constant(floor: float) -> Network:
+def constant(interruption: float) -> Network:
     """A judge who always says the same, whatever it hears."""
     zeros = np.zeros(307, dtype=np.float32)
     output = np.zeros((2, 3), dtype=np.float32)
-    output[1, 0] = np.log(2 * floor / (1 - floor))
+    output[1, 0] = np.log(2 * interruption / (1 - interruption))
     return Network(zeros, zeros + 1, np.zeros((308, 1), dtype=np.float32), output)
 
 
-def test_time_jumps_and_nothing_is_waited_for() -> None:
+def test_time_jumps_to_the_next_timer() -> None:
     async def sleep() -> tuple[float, float]:
         clock = StageClock()
         before = clock.monotonic_ms()
@@ -40,13 +40,13 @@ def test_a_policy_is_measured_to_the_millisecond(tmp_path: Path) -> None:
     sure = Evaluation(SPEECH, [constant(0.99)] * FOLDS, kept).play(commands)
     for played in sure:
         assert played.why is not None
-        assert played.why.startswith("160 ms of voice are 99 %")
+        assert played.why.startswith("160 ms of voice are an interruption with 99 %")
         assert played.outcome.over_speech
         assert played.outcome.stop_ms is not None
-        # 160 ms of voice, 12 for detector and judge, 40 on the wire, and what the detector is late.
+        # 160 ms of voice, 12 for detector and classifier, 40 on the wire, and the delay of the detector.
         assert 160 <= played.outcome.stop_ms <= 420
-    told = figures(sure)
-    assert told["command"]["recall"]["value"] == 1.0
+    result = figures(sure)
+    assert result["command"]["recall"]["value"] == 1.0
     kept.save(tmp_path)
     again = Kept.load(tmp_path)
     assert again.words == kept.words
@@ -55,7 +55,7 @@ def test_a_policy_is_measured_to_the_millisecond(tmp_path: Path) -> None:
     assert all(played.why == "200 ms of voice, voiceSeconds is 0.2" for played in explicit)
 
 
-def test_an_echo_is_heard_unless_it_is_cancelled() -> None:
+def test_an_echo_interrupts_unless_it_is_cancelled() -> None:
     evaluation = Evaluation(SPEECH, [constant(0.01)] * FOLDS, Kept())
     voices: list[int] = []
     for cancels in (False, True):

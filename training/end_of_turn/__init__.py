@@ -2,7 +2,6 @@
 
 It writes `providers/embedded/end_of_turn.npz`.
 
-It needs a collection of recordings with a MANIFEST.tsv, and espeak-ng and flite (Debian has both). What it learns from
-is heard as a call hears it, on the clock of `bench.endpointing`, so that the network gets in training what it gets in
-a call.
+It needs a collection of recordings with a MANIFEST.tsv, and espeak-ng and flite (Debian has both). The recordings go
+through a call's audio input on the clock of `bench.endpointing`, so that the network gets the same input as in a call.
 """

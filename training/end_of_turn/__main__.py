@@ -1,4 +1,4 @@
-"""Train the judge of pauses, cross-validate it, and write its weights and the figures of its card."""
+"""Train the end-of-turn detector, cross-validate it, and write its weights and the figures of its model card."""
 
 import argparse
 import json
@@ -32,16 +32,16 @@ _NEAR_END_MS = 150
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Pauses; one entry of each for each pause.
+    """Pauses of turns; each array has an entry for each pause.
 
     Attributes:
         rows: features.
         done: 1 at the end of a turn, 0 within one.
-        weights: how much it counts.
-        parts: the set it is of.
-        names: the turn it is in.
-        offsets_ms: where it begins.
-        folds: which part of the split it is in: no speaker is in two.
+        weights: weight of the pause in training.
+        parts: set of the turn.
+        names: name of the turn.
+        offsets_ms: offset of the pause in the turn.
+        folds: number of the fold; the pauses of a speaker are all in one fold.
     """
 
     rows: Float32Array
@@ -53,23 +53,23 @@ class Pauses:
     folds: npt.NDArray[np.int64]
 
     def save(self, path: Path) -> None:
-        """Keep them."""
+        """Save the pauses."""
         np.savez(path, **{name: getattr(self, name) for name in Pauses.__slots__})
 
     @classmethod
     def load(cls, path: Path) -> "Pauses":
-        """What `save` has kept."""
+        """Load pauses that `save` has written."""
         with np.load(path) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})
 
 
 def fold_of(speaker: str) -> int:
-    """The part of the split that a speaker is in."""
+    """Return the fold of a speaker."""
     return _SPEAKERS.index(speaker) if speaker in _SPEAKERS else crc32(speaker.encode()) % FOLDS
 
 
 async def heard(data: Path, cache: Path) -> Pauses:
-    """Hear every turn as a call does, and take each pause that would be judged."""
+    """Process every turn as a call does, and collect each pause that the detector would be asked about."""
     kept = Kept(cache / "words.json")
     hearing, model = TurnListener(kept), MoonshineModel()
     assistant = Assistant.model_validate({"firstMessageMode": "assistant-waits-for-user"})
@@ -80,17 +80,17 @@ async def heard(data: Path, cache: Path) -> Pauses:
         onsets = [event.onset_ms for event in events if isinstance(event, VoiceStarted)]
         asked: list[JudgePause] = []
 
-        def judge(question: JudgePause, asked: list[JudgePause] = asked) -> float:
+        def detect(question: JudgePause, asked: list[JudgePause] = asked) -> float:
             asked.append(question)
             return 0.0
 
-        answered_at(events, plan, turn.over_ms, judge)
+        answered_at(events, plan, turn.over_ms, detect)
         for question in asked:
             goes_on = any(onset > question.offset_ms for onset in onsets)
             over = question.offset_ms >= turn.end_ms - _NEAR_END_MS and turn.finished
             if over == goes_on and turn.finished:
-                continue  # the detector and the ear do not agree on where the turn ends
-            # What is known of a pause last (a final's words) is what counts.
+                continue  # the voice detector and the manifest differ on the end of the turn
+            # The last features of a pause (with a final's words) count.
             rows = features(model, paused(turn, events, question))
             about = (weight(turn), turn.part, fold_of(turn.speaker))
             found[turn.name, question.offset_ms] = (rows, int(over), *about)
@@ -103,7 +103,7 @@ async def heard(data: Path, cache: Path) -> Pauses:
 
 
 def cross_validated(pauses: Pauses) -> npt.NDArray[np.float64]:
-    """The probability of the end for each pause, by networks that have not heard its speaker."""
+    """Return the probability of the end for each pause, from networks trained without its speaker."""
     done = np.zeros(len(pauses.done))
     for fold in range(FOLDS):
         train, test = pauses.folds != fold, pauses.folds == fold
@@ -114,7 +114,7 @@ def cross_validated(pauses: Pauses) -> npt.NDArray[np.float64]:
 
 
 def separation(done: npt.NDArray[np.float64], was: npt.NDArray[np.int64]) -> float:
-    """How often an end is judged likelier to be one than a pause within a turn is (the area under the curve)."""
+    """Return the area under the curve: how often an end has a higher probability than a pause within a turn."""
     ends, pauses = done[was == 1], done[was == 0]
     if not ends.size or not pauses.size:
         return float("nan")
@@ -122,23 +122,23 @@ def separation(done: npt.NDArray[np.float64], was: npt.NDArray[np.int64]) -> flo
 
 
 def card(pauses: Pauses, done: npt.NDArray[np.float64]) -> JsonObject:
-    """What held-out speakers' pauses were taken for, set by set."""
-    told: JsonObject = {}
+    """Return the results for the pauses of held-out speakers, set by set."""
+    figures: JsonObject = {}
     for part in (*np.unique(pauses.parts), "all"):
         of = (pauses.parts == part) | (part == "all")
-        told[str(part)] = {
+        figures[str(part)] = {
             "ends": int((pauses.done[of] == 1).sum()),
             "pauses": int((pauses.done[of] == 0).sum()),
             "separation": round(separation(done[of], pauses.done[of]), 3),
         }
-    return told
+    return figures
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.end_of_turn", description=__doc__)
     parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
-    parser.add_argument("--cache", type=Path, default=Path(".turn_end"), help="where what takes long is kept")
+    parser.add_argument("--cache", type=Path, default=Path(".end_of_turn"), help="folder for intermediate results")
     parser.add_argument("--dry", action="store_true", help="write no weights")
     given = parser.parse_args()
     if given.data == SPEECH and not given.dry:

@@ -1,4 +1,4 @@
-"""What the judge of pauses learns from: whole turns, with the pauses in them."""
+"""The turns that the end-of-turn detector is trained on, with their pauses."""
 
 import csv
 import subprocess
@@ -19,12 +19,12 @@ GROUPS = (
     (3, 3, 4), (3, 3, 4), (3, 3, 4), (3, 4), (3, 3, 2, 2), (4,), (5,), (3, 3), (4, 4, 4, 4), (2, 2, 2, 2, 2),
     (1, 3, 3, 4), (3, 7), (6, 4), (2, 4),
 )  # fmt: skip
-"""How people group the digits of telephone numbers (most often), codes and cards."""
+"""Groupings of digits in telephone numbers (the most common ones), codes and cards."""
 
 _COMMON = {
     (3, 4): 0.3, (4,): 0.2, (5,): 0.2, (3, 3): 0.15, (4, 4, 4, 4): 0.4, (2, 2, 2, 2, 2): 0.7, (2, 4): 0.15,
 }  # fmt: skip
-"""How much a grouping counts that is less common on the telephone."""
+"""Weight of a grouping that is less common for telephone numbers."""
 
 _PARTS = {"sentences": 1.0, "number": 1.0, "synthetic": 0.5, "digits": 3.0, "easyturn": 1.5, "read": 1.5}
 
@@ -37,11 +37,11 @@ _VOICES = (
     ("flite", "-voice", "slt"), ("flite", "-voice", "rms"), ("flite", "-voice", "awb"),
     ("flite", "-voice", "kal16", "--setf", "duration_stretch=1.15"),
 )  # fmt: skip
-"""Further voices that read numbers, so that not all rhythm is learned from four people."""
+"""Further voices that read numbers, so that the rhythm of four speakers is not all that is learned."""
 
 
 def learned_from(folder: Path, cache: Path) -> Iterator[Turn]:
-    """The turns that are scored, and those that are only learned from; synthetic voices are kept in `cache`."""
+    """Yield the turns that are scored, and those for training only; synthetic voices are kept in `cache`."""
     yield from turns(folder, sentences=True)
     with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -62,7 +62,7 @@ def learned_from(folder: Path, cache: Path) -> Iterator[Turn]:
 
 
 def weight(turn: Turn) -> float:
-    """How much a turn's pauses count in training."""
+    """Return the weight of a turn's pauses in training."""
     if turn.part not in ("number", "synthetic"):
         return _PARTS[turn.part]
     groups = GROUPS[int(turn.name.split()[1]) % len(GROUPS)]
@@ -75,7 +75,7 @@ def _turn(name: str, part: str, speaker: str, samples: Float32Array) -> Turn:
 
 
 def _number(spoken: dict[str, list[Float32Array]], groups: tuple[int, ...], random: Random) -> Float32Array:
-    """A number in somebody's voice, digit by digit."""
+    """Return a number in a speaker's voice, digit by digit."""
     parts: list[Float32Array] = []
     for place, count in enumerate(groups):
         if place:
@@ -86,7 +86,7 @@ def _number(spoken: dict[str, list[Float32Array]], groups: tuple[int, ...], rand
 
 
 def _said(voice: tuple[str, ...], word: str, cache: Path) -> Float32Array:
-    """A word by a synthetic voice."""
+    """Return a word in a synthetic voice."""
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"{'_'.join(voice).replace('/', '_')}_{word}.wav"
     if not path.exists():
@@ -100,7 +100,7 @@ def _quiet(seconds: float) -> Float32Array:
 
 
 def _trimmed(samples: Float32Array) -> Float32Array:
-    """A word without the silence around it, at the level of the others."""
+    """Return a word without the silence around it, at the level of the others."""
     loud = np.flatnonzero(np.abs(samples) > 0.03 * np.abs(samples).max())
     said = samples[loud[0] : loud[-1] + 1]
     return said / (np.sqrt(np.mean(np.square(said))) + 1e-6) * 0.05

@@ -1,4 +1,4 @@
-"""Fitting the network: a few small ones on the encoder's main directions and the measures, put together as one."""
+"""Training of the network: some small ones on the encoder's main directions and the measures, joined into one."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class _Narrowed:
-    """What the networks see: `((rows - mean) / scale) @ directions`."""
+    """The input of the networks: `((rows - mean) / scale) @ directions`."""
 
     mean: Array
     scale: Array
@@ -48,12 +48,12 @@ class _Narrowed:
 
 
 def fit(rows: Float32Array, done: npt.NDArray[np.int64], weights: Array) -> Network:
-    """Train a network that tells the end of a turn.
+    """Train a network that detects the end of a turn.
 
     Args:
         rows: features, one row a pause.
-        done: whether it was the end: 1 or 0.
-        weights: how much each pause counts.
+        done: 1 for a pause at the end of a turn, otherwise 0.
+        weights: weight of each pause.
     """
     narrowed = _Narrowed.of(rows)
     inputs = ((rows - narrowed.mean) / narrowed.scale) @ narrowed.directions

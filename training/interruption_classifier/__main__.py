@@ -1,4 +1,4 @@
-"""Train the floor judge, cross-validate it, write its weights, and measure the policy that goes by it."""
+"""Train the interruption classifier, cross-validate it, write its weights, and measure the policy that uses it."""
 
 import argparse
 import json
@@ -23,20 +23,20 @@ from training.interruption_classifier.fit import fit
 from training.interruption_classifier.scene_player import Played
 
 _THINKING_MS = 12
-"""What the judge itself takes, on the machine that measured."""
+"""Time of the classifier itself on the machine that measured."""
 
 _TALK = ("noise.other_voices", "noise.babble", CHATTER)
 _PARTS = ("command", "word", "listening", "noise")
 
 
-def thresholds(found: Examples, floor: Float32Array, listening: float, noise: float) -> list[float]:
-    """The least probabilities, age by age, at which no more false stops happen than are allowed so far.
+def thresholds(found: Examples, interruption: Float32Array, listening: float, noise: float) -> list[float]:
+    """Return, for each age of a voice, the lowest probability with which no more false stops occur than allowed.
 
     Args:
-        found: the runs.
-        floor: as `cross_validated` gives it.
-        listening: the share of listening aloud (recorded, and not in the training voices) that may stop the assistant.
-        noise: the same of noise, talk of others apart.
+        found: runs of voice.
+        interruption: probabilities from `cross_validated`.
+        listening: allowed share of stops for backchannels (recorded ones in voices that are not used for training).
+        noise: allowed share of stops for noise without the talk of others.
     """
     is_listening = np.char.startswith(found.names, "backchannel")
     is_noise = (found.labels == NO_SPEECH) & ~np.isin(found.names, _TALK)
@@ -46,18 +46,18 @@ def thresholds(found: Examples, floor: Float32Array, listening: float, noise: fl
         budget = listening * ((age + 1) / len(AGES_MS)) ** 0.6
         least = 1.0
         for least in np.linspace(0.3, 0.999, 300):
-            now = stopped | (floor[:, age] >= least)
+            now = stopped | (interruption[:, age] >= least)
             if now[is_listening].mean() <= budget and now[is_noise].mean() <= noise:
                 break
         chosen.append(round(float(least), 2))
-        stopped |= floor[:, age] >= least
-    # An older voice never takes more to be believed than a younger one did.
+        stopped |= interruption[:, age] >= least
+    # A longer voice never needs a higher probability than a shorter one.
     return [min(chosen[: age + 1]) for age in range(len(chosen))]
 
 
-def judged(found: Examples, floor: Float32Array, least: Sequence[float]) -> JsonObject:
-    """What the judge alone would have done with these thresholds, class by class."""
-    hits = floor >= np.array(least)
+def evaluate(found: Examples, interruption: Float32Array, least: Sequence[float]) -> JsonObject:
+    """Return the results of the classifier alone with these thresholds, class by class."""
+    hits = interruption >= np.array(least)
     stopped, first = hits.any(axis=1), hits.argmax(axis=1)
     after_ms = found.late_ms + np.array(AGES_MS)[first] + _THINKING_MS
     table: JsonObject = {}
@@ -74,9 +74,9 @@ def judged(found: Examples, floor: Float32Array, least: Sequence[float]) -> Json
 
 
 def _evaluate(evaluation: Evaluation, given: argparse.Namespace) -> JsonObject:
-    """The issue's rows for the whole policy."""
+    """Return the benchmark's figures for the whole policy."""
     data, telephone = cast("Path", given.data), bool(given.telephone)
-    told: JsonObject = {}
+    result: JsonObject = {}
 
     def watch(number: int, played: Played) -> None:
         outcome = played.outcome
@@ -86,56 +86,58 @@ def _evaluate(evaluation: Evaluation, given: argparse.Namespace) -> JsonObject:
             print(f"{number:5d} {scene.kind} {scene.clip} {scene.condition.name}: {stop} {played.why}")
 
     chosen = chosen_scenes(data, cast("list[str]", given.parts), given.share, telephone=telephone)
-    told["policy"] = figures(evaluation.play(chosen, told=watch))
+    result["policy"] = figures(evaluation.play(chosen, on_played=watch))
     if given.explicit:
         commands = chosen_scenes(data, ("command",), given.share, telephone=telephone)
-        explicit = figures(evaluation.play(commands, plan={"numWords": 0, "voiceSeconds": 0.2}, told=watch))
-        told["voiceSeconds 0.2"] = explicit["command"]
+        explicit = figures(evaluation.play(commands, plan={"numWords": 0, "voiceSeconds": 0.2}, on_played=watch))
+        result["voiceSeconds 0.2"] = explicit["command"]
     for echo_db in cast("list[float]", given.echo or []):
         for cancels in (False, True):
             played = evaluation.play(
                 echo_scenes(echo_db, given.minutes, telephone=telephone),
                 response=room(data),
                 cancels_echo=cancels,
-                told=watch,
+                on_played=watch,
             )
             name = f"echo {echo_db:g} dB" + (", cancelled" if cancels else "")
-            told[name] = figures(played)["echo"]
-    return told
+            result[name] = figures(played)["echo"]
+    return result
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.interruption_classifier", description=__doc__)
     parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
-    parser.add_argument("--cache", type=Path, default=Path(".floor"), help="where what takes long is kept")
-    parser.add_argument("--listening", type=float, default=0.05, help="share of listening aloud that may stop")
-    parser.add_argument("--noise", type=float, default=0.01, help="share of noises that may stop")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".interruption_classifier"), help="folder for intermediate results"
+    )
+    parser.add_argument("--listening", type=float, default=0.05, help="share of backchannels that may stop it")
+    parser.add_argument("--noise", type=float, default=0.01, help="share of noises that may stop it")
     parser.add_argument("--dry", action="store_true", help="write no weights")
-    parser.add_argument("--evaluate", action="store_true", help="measure the policy as it is, and train nothing new")
-    parser.add_argument("--parts", nargs="*", default=list(_PARTS), help="which parts of the benchmark")
-    parser.add_argument("--share", type=float, default=1.0, help="of the clips")
+    parser.add_argument("--evaluate", action="store_true", help="measure the present policy, without training")
+    parser.add_argument("--parts", nargs="*", default=list(_PARTS), help="parts of the benchmark")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the clips")
     parser.add_argument("--telephone", action="store_true", help="over 8 kHz mu-law")
-    parser.add_argument("--explicit", action="store_true", help="commands under voiceSeconds 0.2, too")
-    parser.add_argument("--echo", type=float, nargs="*", help="our own echo, at so many dB, cancelled and not")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of each echo")
-    parser.add_argument("--verbose", action="store_true", help="tell every scene")
+    parser.add_argument("--explicit", action="store_true", help="also measure commands under voiceSeconds 0.2")
+    parser.add_argument("--echo", type=float, nargs="*", help="dB of echo, measured with and without cancellation")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minutes of each echo")
+    parser.add_argument("--verbose", action="store_true", help="print every scene")
     given = parser.parse_args()
     if given.data == SPEECH and not (given.dry or given.evaluate):
         parser.error("the repository's recordings are too few to learn from: give --data, or --dry")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     given.cache.mkdir(parents=True, exist_ok=True)
     found = examples(given.data, given.cache)
-    judges = networks(found, given.cache)
+    trained = networks(found, given.cache)
     if given.evaluate:
         kept = Kept.load(given.cache)
-        print(json.dumps(_evaluate(Evaluation(given.data, judges, kept), given), indent=1))
+        print(json.dumps(_evaluate(Evaluation(given.data, trained, kept), given), indent=1))
         kept.save(given.cache)
         return
-    floor = cross_validated(found, judges)
-    least = thresholds(found, floor, given.listening, given.noise)
+    interruption = cross_validated(found, trained)
+    least = thresholds(found, interruption, given.listening, given.noise)
     print("THRESHOLDS =", tuple(zip(AGES_MS, least, strict=True)))
-    card = {"ages_ms": AGES_MS, "thresholds": least, "cross_validated": judged(found, floor, least)}
+    card = {"ages_ms": AGES_MS, "thresholds": least, "cross_validated": evaluate(found, interruption, least)}
     print(json.dumps(card, indent=1))
     if not given.dry:
         fit(*found.flat(np.ones(len(found.labels), dtype=bool))).save(WEIGHTS)

@@ -1,4 +1,4 @@
-"""How a recording is heard: how loud and how fast, in which room, over which noise, through which line."""
+"""Circumstances of a recording: level and pace, room, noise, and line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from bargein.providers.embedded.interruption_classifier import NO_SPEECH
 from training.interruption_classifier.corpus import RATE_HZ, Clip, fold_of, read
 
 CHATTER = "chatter"
-"""The class of talk across a room: people who speak, but not into this microphone."""
+"""Class of talk across a room: people who do not speak into this microphone."""
 
 _STEADY = (
     "rain",
@@ -34,13 +34,13 @@ _NOISE_DBFS = (-26, -36)
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A clip after some silence, as it is heard.
+    """A clip after some silence, in its circumstances.
 
     Attributes:
-        sound: at 16 kHz.
-        begins: the sample at which the clip begins.
-        stretched: how much longer the clip was made.
-        narrow: the same at 8 kHz, where it came through a telephone: voices are detected at that rate then.
+        sound: samples at 16 kHz.
+        begins: index of the clip's first sample.
+        stretched: factor by which the clip was lengthened.
+        narrow: the same at 8 kHz if it came through a telephone: the voice detector runs at that rate then.
     """
 
     sound: Float32Array
@@ -50,11 +50,11 @@ class Heard:
 
 
 class Circumstances:
-    """Chance, from a seed.
+    """Random circumstances from a seed.
 
     Args:
-        folder: the collection, for its noises.
-        seed: the same seed, the same circumstances.
+        folder: collection with the noises.
+        seed: seed of the circumstances.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -63,7 +63,7 @@ class Circumstances:
         self._noises = [read(path) for name in _STEADY for path in sorted((folder / "noise").glob(f"*{name}*"))[:12]]
 
     def heard(self, clip: Clip, take: int) -> Heard:
-        """The clip once more. The first take is at a usual level, in a quiet room, close to the microphone."""
+        """Return the clip in new circumstances; in the first take: usual level, quiet room, close microphone."""
         plain, random = take == 0, self._random
         begins = random.randrange(6_000, 12_000)
         levels = _NOISE_DBFS if clip.label == NO_SPEECH else _OTHER_DBFS
@@ -85,7 +85,7 @@ class Circumstances:
         return _telephone(sound, begins, stretched)
 
     def chatter(self, clips: Sequence[Clip]) -> list[Clip]:
-        """Talk across a room, made of people who are all in the same part of the split."""
+        """Return talk across a room, mixed from speakers who are all in the same fold."""
         voices = [clip for clip in clips if clip.label != NO_SPEECH and clip.samples.size > RATE_HZ // 2]
         made: list[Clip] = []
         for _ in range(_CHATTERS):
@@ -101,7 +101,7 @@ class Circumstances:
         sound = np.zeros(size, dtype=np.float32)
         alone = len(people) == 1
         for person in people:
-            # One who speaks alone is far off; where several speak at once, some may be nearer.
+            # A single speaker is far away; of several, some may be nearer.
             near_db = random.uniform(-12, -5) if alone else random.uniform(-12, 1)
             far = self._in_a_room(person.samples, near_db, random.uniform(0.4, 1.1))
             at = random.randrange(0, RATE_HZ)
@@ -112,12 +112,12 @@ class Circumstances:
         )
 
     def _in_a_room(self, samples: Float32Array, direct_db: float, rings_s: float) -> Float32Array:
-        """At a distance: its own sound is `direct_db` above what the walls give back, and it takes `rings_s` to die."""
+        """Place samples at a distance: the direct sound is `direct_db` above the reverberation of `rings_s` seconds."""
         size = int(rings_s * RATE_HZ)
         time_s = np.arange(size) / RATE_HZ
         tail = self._numbers.normal(0, 1, size) * 10 ** (-3 * time_s / rings_s)
         tail[: RATE_HZ // 400] = 0
-        # Walls, and the way through the air, take the high tones first.
+        # Walls and air absorb the high frequencies first.
         dull = self._random.uniform(0.2, 0.6)
         tail = np.convolve(tail, np.array([1 - dull, dull]), mode="same")
         response = tail * 10 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
@@ -135,7 +135,7 @@ class Circumstances:
 
 
 def _stretch(samples: Float32Array, by: float) -> Float32Array:
-    """Slower and lower, or faster and higher: another speaker, nearly."""
+    """Make a voice slower and lower, or faster and higher, so that it sounds like another speaker."""
     return np.asarray(soxr.resample(samples, RATE_HZ, RATE_HZ * by), dtype=np.float32)
 
 

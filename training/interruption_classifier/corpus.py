@@ -1,4 +1,4 @@
-"""What the floor judge learns from: recordings, and the same two kinds of speech in synthetic voices."""
+"""The clips that the interruption classifier is trained on: recordings, and the same texts in synthetic voices."""
 
 import csv
 import hashlib
@@ -24,7 +24,7 @@ from bargein.providers.embedded.tts import HibariVoice
 RATE_HZ = 16_000
 FOLDS = 5
 
-LISTENING_TEXTS = (
+BACKCHANNEL_TEXTS = (
     "uh huh", "mm hmm", "mhm", "hmm", "yeah", "yes", "yep", "yup", "okay", "ok", "right", "sure", "alright",
     "got it", "I see", "I understand", "oh", "ah", "wow", "really", "exactly", "of course", "true", "good",
     "great", "nice", "cool", "indeed", "absolutely", "go on", "oh okay", "yeah yeah", "okay okay",
@@ -36,9 +36,9 @@ HUMS = (
     "[[m'h'm]]", "[['Vh'V]]", "[[h'm:]]", "[[m'm:]]", "[['m:]]", "[[Vh'V:]]", "[[m:h'm:]]", "[['3:h'3:]]",
     "[[h'V]]", "[['V:]]", "[['m'h:m]]", "[[h'm]]", "[['O:]]", "[['A:]]",
 )  # fmt: skip
-"""What people hum while they listen, in espeak's phonemes."""
+"""Sounds that people hum as backchannels, in espeak's phonemes."""
 
-FLOOR_TEXTS = (
+INTERRUPTION_TEXTS = (
     "stop", "wait", "no", "hold on", "hang on", "excuse me", "but", "actually", "sorry", "pause", "enough",
     "quiet", "listen", "go back", "repeat that", "help", "cancel", "nope", "never mind", "what", "who", "when",
     "where", "how much", "hello", "go", "start over", "be quiet", "one moment", "shut up", "not that one",
@@ -61,7 +61,7 @@ FLOOR_TEXTS = (
 _ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
 _ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
 _FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
-_LISTENING_TAKES, _FLOOR_TAKES, _HUM_TAKES = 12, 8, 12
+_BACKCHANNEL_TAKES, _INTERRUPTION_TAKES, _HUM_TAKES = 12, 8, 12
 _NEURAL = "hibari"
 _LONGEST = {INTERRUPTION: 5, BACKCHANNEL: 4, NO_SPEECH: 12}
 
@@ -71,13 +71,13 @@ class Clip:
     """One recording.
 
     Attributes:
-        name: of the class it is reported under.
-        label: what it is.
-        speaker: who says it: nobody may be in both parts of a split.
-        samples: at 16 kHz.
-        onset_ms: where its energy rises.
-        weight: how much it counts in training.
-        takes: how often it is heard, each time in other circumstances.
+        name: class in the reports.
+        label: label for the training.
+        speaker: speaker of the clip; the clips of a speaker are all in one fold.
+        samples: samples at 16 kHz.
+        onset_ms: rise of the clip's energy.
+        weight: weight in training.
+        takes: number of circumstances in which it is used.
     """
 
     name: str
@@ -90,19 +90,19 @@ class Clip:
 
 
 def read(path: Path) -> Float32Array:
-    """A file's samples at 16 kHz, mono."""
+    """Return a file's samples at 16 kHz, mono."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     return np.asarray(soxr.resample(mono, rate, RATE_HZ) if rate != RATE_HZ else mono, dtype=np.float32)
 
 
 def fold_of(speaker: str) -> int:
-    """Which part of the split a speaker is in; a synthetic voice is the same by whatever pace and pitch it speaks."""
+    """Return the fold of a speaker; a synthetic voice is one speaker at any pace and pitch."""
     return crc32(speaker.replace("_", " ").encode()) % FOLDS
 
 
 def recorded(folder: Path) -> Iterator[Clip]:
-    """The recordings of a collection."""
+    """Yield the recordings of a collection."""
     with (folder / "MANIFEST.tsv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     for row in rows:
@@ -131,14 +131,18 @@ def _label(kind: str, name: str) -> int | None:
 
 
 def spoken(cache: Path) -> Iterator[Clip]:
-    """Both kinds of speech, said by synthetic voices; made once and kept in `cache`."""
+    """Yield interruptions and backchannels in synthetic voices; they are made once and kept in `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
     random = Random(7)
-    listening, floor = "synthetic.listening", "synthetic.floor"
+    backchannel, interruption = "synthetic.listening", "synthetic.floor"
     wanted = (
-        *((listening, BACKCHANNEL, text, take) for text in LISTENING_TEXTS for take in range(_LISTENING_TAKES)),
-        *((listening, BACKCHANNEL, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
-        *((floor, INTERRUPTION, text, take) for text in FLOOR_TEXTS for take in range(_FLOOR_TAKES)),
+        *((backchannel, BACKCHANNEL, text, take) for text in BACKCHANNEL_TEXTS for take in range(_BACKCHANNEL_TAKES)),
+        *((backchannel, BACKCHANNEL, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
+        *(
+            (interruption, INTERRUPTION, text, take)
+            for text in INTERRUPTION_TEXTS
+            for take in range(_INTERRUPTION_TAKES)
+        ),
     )
     for name, label, text, take in wanted:
         voice, command = _espeak(text, random) if take % 2 == 0 else _flite(text, random)
@@ -148,7 +152,10 @@ def spoken(cache: Path) -> Iterator[Clip]:
         samples = read(path)[: 4 * RATE_HZ]
         if samples.size >= RATE_HZ // 10:
             yield Clip(name, label, voice, samples, 0.0, 0.5)
-    for name, label, texts in ((listening, BACKCHANNEL, LISTENING_TEXTS), (floor, INTERRUPTION, FLOOR_TEXTS)):
+    for name, label, texts in (
+        (backchannel, BACKCHANNEL, BACKCHANNEL_TEXTS),
+        (interruption, INTERRUPTION, INTERRUPTION_TEXTS),
+    ):
         for text in texts:
             samples = _neural(text, cache)
             if samples.size >= RATE_HZ // 10:

@@ -1,7 +1,7 @@
 """The whole policy, from the detector to the decision, on the benchmark's scenes and a simulated clock.
 
-Every clip is judged by a network that has heard neither it nor its speaker. What the models made of a sound is kept,
-so that another set of weights or thresholds is tried in a fraction of the time.
+Every clip is scored by a network that was trained without the clip and its speaker. The models' results are kept, so
+that another set of weights or thresholds is measured in a fraction of the time.
 """
 
 import csv
@@ -35,8 +35,8 @@ from bargein.wire.base import JsonObject
 from training.interruption_classifier.corpus import fold_of
 from training.interruption_classifier.scene_player import Played, ScenePlayer
 from training.interruption_classifier.stage import (
+    StageClassifier,
     StageDetector,
-    StageJudge,
     StageModel,
     StageTranscriber,
     StageVoice,
@@ -47,17 +47,17 @@ from training.interruption_classifier.stage import (
 _ECHO_MS = 28_000
 
 _LEAST_INJECT_MS, _SPREAD_MS = 2_000, 3_000
-"""On a simulated clock nothing is gained by waiting longer for the moment at which a scene's clip begins."""
+"""Start of a scene's clip in the answer: early, because the assistant's speech before it is of no use here."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """What models made of sounds, by the sounds' digests.
+    """Results of models, by the digests of their audio.
 
     Attributes:
-        words: the transcriber's words.
-        sounds: what the judge's encoder made of a voice.
-        echoes: how sure it was that a voice was our own.
+        words: words of the transcriber.
+        sounds: features of the classifier's encoder.
+        echoes: probability that a voice is the assistant's echo.
     """
 
     words: dict[str, str] = field(default_factory=dict)
@@ -66,30 +66,30 @@ class Kept:
 
     @classmethod
     def load(cls, folder: Path) -> "Kept":
-        """What `save` wrote, or nothing."""
+        """Load what `save` has written, or nothing."""
         texts, arrays = folder / "kept.json", folder / "kept.npz"
         if not texts.exists() or not arrays.exists():
             return cls()
-        told = json.loads(texts.read_text(encoding="utf-8"))
+        stored = json.loads(texts.read_text(encoding="utf-8"))
         with np.load(arrays) as found:
             names, values = found["names"], found["values"]
-        return cls(told["words"], dict(zip(names.tolist(), values.astype(np.float32), strict=True)), told["echoes"])
+        return cls(stored["words"], dict(zip(names.tolist(), values.astype(np.float32), strict=True)), stored["echoes"])
 
     def save(self, folder: Path) -> None:
-        """Write it."""
-        told = {"words": self.words, "echoes": self.echoes}
-        (folder / "kept.json").write_text(json.dumps(told), encoding="utf-8")
+        """Write the results."""
+        stored = {"words": self.words, "echoes": self.echoes}
+        (folder / "kept.json").write_text(json.dumps(stored), encoding="utf-8")
         values = np.stack(list(self.sounds.values())) if self.sounds else np.zeros((0, 1))
         np.savez(folder / "kept.npz", names=np.array(list(self.sounds)), values=values.astype(np.float16))
 
 
 class Evaluation:
-    """Plays scenes to the policy.
+    """Plays scenes to the policy that decides about interruptions.
 
     Args:
-        data: the collection.
-        networks: the judge of each part of the split.
-        kept: what is known already; grows.
+        data: folder of the collection.
+        networks: network of each fold.
+        kept: results of earlier runs; new ones are added.
     """
 
     def __init__(self, data: Path, networks: Sequence[Network], kept: Kept) -> None:
@@ -108,16 +108,16 @@ class Evaluation:
         plan: JsonObject | None = None,
         response: Float32Array | None = None,
         cancels_echo: bool = False,
-        told: Callable[[int, Played], None] = lambda _number, _played: None,
+        on_played: Callable[[int, Played], None] = lambda _number, _played: None,
     ) -> list[Played]:
         """Play scenes one after the other.
 
         Args:
-            chosen: which.
-            plan: a `stopSpeakingPlan`; None leaves it to the evidence.
-            response: of the room that echoes come through.
-            cancels_echo: whether the server takes its own voice out of what it hears.
-            told: is told of each, with its number.
+            chosen: scenes to play.
+            plan: a `stopSpeakingPlan`; None uses the default.
+            response: impulse response of the room for echoes.
+            cancels_echo: whether the server cancels the assistant's echo.
+            on_played: called with the number and the outcome of each scene.
         """
         assistant: JsonObject = {
             "firstMessage": self._voice.text,
@@ -131,7 +131,7 @@ class Evaluation:
             for number, scene in enumerate(chosen):
                 providers = replace(self._providers(scene), cancels_echo=cancels_echo)
                 played.append(await player.play(scene, providers, number))
-                told(number, played[-1])
+                on_played(number, played[-1])
                 if number % 100 == 0:
                     gc.collect()
 
@@ -145,10 +145,10 @@ class Evaluation:
             transcriber=StageTranscriber(self._transcriber, self._kept.words),
             model=StageModel(self._voice.text),
             voice=self._voice,
-            interruption_classifier=StageJudge(lambda overlap: self._verdict(network, overlap)),
+            interruption_classifier=StageClassifier(lambda overlap: self._score(network, overlap)),
         )
 
-    def _verdict(self, network: Network, overlap: OverlappingSpeech) -> InterruptionScore:
+    def _score(self, network: Network, overlap: OverlappingSpeech) -> InterruptionScore:
         caller, name = pcm.to_float(overlap.caller), digest(overlap.caller)
         if name not in self._kept.sounds:
             self._kept.sounds[name] = encode_voice(self._transcriber.model, caller)
@@ -162,13 +162,13 @@ class Evaluation:
 
 
 def chosen_scenes(data: Path, parts: Sequence[str], share: float, *, telephone: bool = False) -> list[Scene]:
-    """The benchmark's scenes, each played once, and not long after the assistant begins."""
+    """Return the benchmark's scenes, each once, and soon after the start of an answer."""
     found = scenes(data, parts, share, 1, telephone=telephone)
     return [replace(scene, inject_ms=_LEAST_INJECT_MS + scene.inject_ms % _SPREAD_MS) for scene in found]
 
 
 def echo_scenes(echo_db: float, minutes: float, *, telephone: bool = False) -> list[Scene]:
-    """Half-minutes in which nobody speaks but the assistant, who hears itself at this level, after different delays."""
+    """Return half-minutes with nothing but the assistant's echo, at a level and with several delays."""
     delays = (20, 60, 120, 200, 300)
     return [
         Scene(
@@ -185,14 +185,14 @@ def echo_scenes(echo_db: float, minutes: float, *, telephone: bool = False) -> l
 
 
 def figures(played: Sequence[Played]) -> JsonObject:
-    """As the black-box benchmark has them; and how soon what was stopped wrongly went on."""
-    told = summary([one.outcome for one in played])
+    """Return the figures of `bench.interruption`, and how soon the assistant continued after false interruptions."""
+    result = summary([one.outcome for one in played])
     back = [
         one.back_ms for one in played if one.back_ms is not None and one.outcome.scene.part not in ("command", "word")
     ]
-    told["back_p50_ms"] = round(float(np.median(back))) if back else None
-    told["back_p95_ms"] = round(float(np.percentile(back, 95))) if back else None
-    return told
+    result["back_p50_ms"] = round(float(np.median(back))) if back else None
+    result["back_p95_ms"] = round(float(np.percentile(back, 95))) if back else None
+    return result
 
 
 def _speakers(data: Path) -> dict[str, str]:

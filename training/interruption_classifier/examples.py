@@ -1,4 +1,4 @@
-"""What the floor judge is trained on: every clip, heard in different circumstances, run of voice by run of voice."""
+"""The examples that the interruption classifier is trained on: runs of voice of each clip in several circumstances."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ _SEED = 3
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Runs of voice; one entry of each for each run.
+    """Runs of voice; each array has an entry for each run.
 
     Attributes:
-        rows: features, runs by ages by features.
-        labels: what each is.
-        weights: how much it counts.
-        names: the class it is reported under.
-        folds: which part of the split it is in: no speaker is in two.
-        late_ms: how long after the clip's energy rose the detector heard a voice.
-        plain: whether it was heard at a usual level in a quiet room: only these are reported.
+        rows: features, indexed by run, age and feature.
+        labels: label of the run.
+        weights: weight of the run in training.
+        names: class in the reports.
+        folds: number of the fold; the runs of a speaker are all in one fold.
+        late_ms: time from the rise of the clip's energy to the detected start of voice.
+        plain: whether the circumstances were a usual level and a quiet room: only these are reported.
     """
 
     rows: Float32Array
@@ -46,13 +46,13 @@ class Examples:
     plain: npt.NDArray[np.bool_]
 
     def flat(self, of: npt.NDArray[np.bool_]) -> tuple[Float32Array, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """The chosen runs at every age by itself: features, labels and weights, as `fit` takes them."""
+        """Return the chosen runs at every age as separate rows: features, labels and weights, as `fit` takes them."""
         rows = self.rows[of].reshape(-1, self.rows.shape[-1])
         return rows, np.repeat(self.labels[of], len(AGES_MS)), np.repeat(self.weights[of], len(AGES_MS))
 
 
 def examples(data: Path, cache: Path) -> Examples:
-    """Hear every clip; kept in `cache`, for it takes some ten minutes."""
+    """Return the examples of all clips; kept in `cache`, because they take some ten minutes."""
     kept = cache / "examples.npz"
     if kept.exists():
         with np.load(kept) as arrays:
@@ -69,7 +69,7 @@ def examples(data: Path, cache: Path) -> Examples:
             late_ms = run.onset_ms - heard.begins / 16 - clip.onset_ms * heard.stretched
             takes.append((clip, late_ms, take == 0))
         if number % 500 == 0:
-            print(f"  heard {number} times, {len(rows)} runs of voice", flush=True)
+            print(f"  {number} takes, {len(rows)} runs of voice", flush=True)
     found = Examples(
         rows=np.stack(rows),
         labels=np.array([clip.label for clip, _, _ in takes]),
@@ -86,13 +86,13 @@ def examples(data: Path, cache: Path) -> Examples:
 def _takes(circumstances: Circumstances, data: Path, cache: Path) -> Iterator[tuple[Clip, int]]:
     clips = [*recorded(data), *spoken(cache / "spoken")]
     for clip in (*clips, *circumstances.chatter(clips)):
-        # Synthetic voices are clean enough: each take of theirs is heard under some circumstance.
+        # Synthetic voices are clean: none of their takes is plain.
         first = 1 if clip.name.startswith("synthetic") else 0
         yield from ((clip, first + take) for take in range(clip.takes))
 
 
 def networks(found: Examples, cache: Path) -> list[Network]:
-    """For each part of the split, a network that has heard nothing of it; kept in `cache`."""
+    """Return for each fold a network trained without it; kept in `cache`."""
     paths = [cache / f"part-{fold}.npz" for fold in range(FOLDS)]
     for fold, path in enumerate(paths):
         if not path.exists():
@@ -101,11 +101,11 @@ def networks(found: Examples, cache: Path) -> list[Network]:
     return [Network.load(path) for path in paths]
 
 
-def cross_validated(found: Examples, judges: list[Network]) -> Float32Array:
-    """The probability of `INTERRUPTION` for each run at each age, by the network that has not heard its speaker."""
-    floor = np.zeros((len(found.labels), len(AGES_MS)), dtype=np.float32)
-    for fold, network in enumerate(judges):
+def cross_validated(found: Examples, trained: list[Network]) -> Float32Array:
+    """Return the probability of `INTERRUPTION` for each run at each age, from the network without its speaker."""
+    interruption = np.zeros((len(found.labels), len(AGES_MS)), dtype=np.float32)
+    for fold, network in enumerate(trained):
         test = found.folds == fold
         for age in range(len(AGES_MS)):
-            floor[test, age] = network.probabilities(found.rows[test, age])[:, INTERRUPTION]
-    return floor
+            interruption[test, age] = network.probabilities(found.rows[test, age])[:, INTERRUPTION]
+    return interruption

@@ -1,4 +1,4 @@
-"""Fitting the network: Adam on cross-entropy, with dropout, noise on the features and decay of the weights."""
+"""Training of the network: Adam on cross-entropy, with dropout, noise on the features and weight decay."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,13 @@ Array = npt.NDArray[np.float32]
 
 
 def fit(rows: Float32Array, labels: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], seed: int = 0) -> Network:
-    """Train some networks and join them: their mean is surer than any of them.
+    """Train some networks and join them: their mean is more certain than any of them.
 
     Args:
-        rows: features, one row an example.
-        labels: what each is: 0, 1 or 2.
-        weights: how much each counts; the three kinds are balanced beside that.
-        seed: the same seed, the same network.
+        rows: features, a row for each example.
+        labels: label of each example: 0, 1 or 2.
+        weights: weight of each example; the three labels are balanced in addition.
+        seed: seed of the network.
     """
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     inputs = ((rows - mean) / scale).astype(np.float32)
@@ -43,7 +43,7 @@ def fit(rows: Float32Array, labels: npt.NDArray[np.int64], weights: npt.NDArray[
 
 
 def _member(inputs: Array, wanted: Array, chances: npt.NDArray[np.float64], seed: int) -> list[Array]:
-    """One of the networks: its two layers."""
+    """Train one of the networks; return its two layers."""
     numbers = np.random.default_rng(seed)
     width = inputs.shape[1]
     layers = [

@@ -1,4 +1,4 @@
-"""One scene of `bench.interruption`, played to a call on the simulated clock, and what came of it."""
+"""A scene of `bench.interruption`, played to a call on the simulated clock, and its outcome."""
 
 import json
 from dataclasses import dataclass, field
@@ -32,14 +32,14 @@ _FRAME = RATE_HZ * FRAME_MS // 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """What came of a scene.
+    """The outcome of a scene.
 
     Attributes:
-        outcome: as the black-box benchmark has it.
-        why: the reason of the decision that stopped the assistant; None: it was not stopped.
-        back_ms: where it was stopped and went on, how long after the caller's silence it sounded again.
-        onset_ms: where the energy of the clip rose, in the call's time.
-        lines: the call's journal.
+        outcome: outcome as the benchmark on real servers has it.
+        why: reason of the decision that stopped the assistant; None: it was not stopped.
+        back_ms: time from the caller's silence to the assistant's next sound, where it was stopped and continued.
+        onset_ms: rise of the clip's energy, in the call's time.
+        lines: journal of the call.
     """
 
     outcome: Outcome
@@ -50,12 +50,12 @@ class Played:
 
 
 class ScenePlayer:
-    """Plays scenes, one call each.
+    """Plays scenes, each in a call of its own.
 
     Args:
-        data: the collection.
-        assistant: Vapi's JSON; it begins to speak at once.
-        response: an impulse response for echoes.
+        data: folder of the collection.
+        assistant: assistant in Vapi's JSON; it begins to speak at once.
+        response: impulse response for echoes.
     """
 
     def __init__(self, data: Path, assistant: JsonObject, response: Float32Array) -> None:
@@ -64,7 +64,7 @@ class ScenePlayer:
         self._response = response
 
     async def play(self, scene: Scene, providers: Providers, number: int = 0) -> Played:
-        """Make the call, play the scene, hang up."""
+        """Make a call, play the scene, end the call."""
         one = _Call(scene, self._clip(scene), self._response)
         setup = AgentSetup(
             call=call_record(number),
@@ -90,7 +90,7 @@ class ScenePlayer:
             await anyio.lowlevel.checkpoint()
             outcome = await one.talk(session)
             session.hang_up("customer-ended-call")
-        why = next((str(told["why"]) for told in decisions if told.get("what") == "stopped"), None)
+        why = next((str(entry["why"]) for entry in decisions if entry.get("what") == "stopped"), None)
         return Played(
             outcome=outcome, why=why, back_ms=one.back_ms(), onset_ms=one.onset_ms - began_ms, lines=archive.lines
         )
@@ -108,7 +108,11 @@ class _Call:
         self._scene = scene
         self._clip = clip
         self._clock = StageClock()
-        self.leg = StageLeg(telephone=scene.condition.telephone, hear=self._hear, read=self._read)
+        self.leg = StageLeg(
+            telephone=scene.condition.telephone,
+            on_audio=self._receive_audio,
+            on_message=self._receive_message,
+        )
         self._meter = InterruptionMeter()
         self._first_ms: float | None = None
         self.onset_ms = 0.0
@@ -120,7 +124,7 @@ class _Call:
         self._noise = np.random.default_rng(7)
 
     async def talk(self, session: CallSession) -> Outcome:
-        """Speak from the first sound on, in real time by the simulated clock."""
+        """Speak from the assistant's first sound on, in real time by the simulated clock."""
         start_ms, sent = self._clock.monotonic_ms(), 0
         begin_ms: float | None = None
         opened = False
@@ -141,7 +145,7 @@ class _Call:
                 return self._outcome()
 
     def back_ms(self) -> float | None:
-        """How long after the caller's silence a stopped assistant sounded again."""
+        """Return the time from the caller's silence to the next sound of a stopped assistant."""
         if not self._messages_ms:
             return None
         silent_ms = self.onset_ms - self._scene.onset_ms + self._scene.offset_ms
@@ -152,7 +156,7 @@ class _Call:
         return max(HIT_MS, self._scene.offset_ms - self._scene.onset_ms) + wait_ms
 
     def _settled_ms(self) -> float:
-        """When a true interruption has been yielded to, and the assistant is silent: there is no more to see then."""
+        """Return when a true interruption has its outcome and the assistant is silent, so that the scene may end."""
         yielded = self._scene.is_true and self._messages_ms and self._messages_ms[0] >= self.onset_ms
         return self._messages_ms[0] + _FALLS_SILENT_MS if yielded else float("inf")
 
@@ -166,7 +170,7 @@ class _Call:
         return np.clip(frame + self._echo(frame_ms), -1, 1).astype(np.float32)
 
     def _echo(self, frame_ms: float) -> Float32Array:
-        """What comes back of the assistant in the frame that begins at `frame_ms`."""
+        """Return the assistant's echo in the frame that begins at `frame_ms`."""
         if self._response is None:
             return np.zeros(_FRAME, dtype=np.float32)
         end = round((frame_ms + FRAME_MS - self._scene.condition.delay_ms) * RATE_HZ / 1000)
@@ -184,7 +188,7 @@ class _Call:
         sound = frame if rate_hz == RATE_HZ else soxr.resample(frame, RATE_HZ, rate_hz, quality="QQ")
         session.receive_audio(self.leg.encode(pcm.from_float(np.asarray(sound, dtype=np.float32))))
 
-    def _hear(self, samples: Int16Array) -> None:
+    def _receive_audio(self, samples: Int16Array) -> None:
         rate_hz, now_ms = self.leg.rate_hz, self._clock.monotonic_ms()
         heard_ms = audible_ms(samples, rate_hz)
         queued = self._meter.on_audio(samples.size * 1000 / rate_hz, now_ms, heard_ms)
@@ -201,7 +205,7 @@ class _Call:
             grown[at : at + wide.size] = wide
             self._played = grown
 
-    def _read(self, text: str) -> None:
+    def _receive_message(self, text: str) -> None:
         if '"user-interrupted"' not in text:
             return
         message = cast("JsonObject", json.loads(text))

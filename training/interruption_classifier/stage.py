@@ -1,7 +1,7 @@
-"""A whole call on a simulated clock: every part of it is the product's own, but for its threads and its socket.
+"""A whole call on a simulated clock, made of the server's own parts except for its threads and its socket.
 
-Time stands still while something is worked out and jumps to the next moment at which something happens, so that a call
-of fifteen seconds takes as long as its models think. What they would have taken is waited for on the simulated clock.
+Time stands still during computations and jumps to the next timer, so that a call of fifteen seconds takes as long as
+its models compute. The time that the models would take in a real call is waited for on the simulated clock.
 """
 
 import asyncio
@@ -18,14 +18,22 @@ from typing_extensions import override
 
 from bargein.audio import g711, pcm
 from bargein.audio.pcm import Float32Array, Int16Array
+from bargein.clock import Clock
 from bargein.ports import (
+    CallRecords,
     ChatMessage,
     InterruptionClassifier,
     InterruptionScore,
+    JournalSink,
+    Leg,
+    Model,
     OverlappingSpeech,
     SpeechChunk,
     SpokenWord,
+    Transcriber,
     TranscriptCallback,
+    Voice,
+    VoiceDetector,
 )
 from bargein.providers.embedded.runtime import Session
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
@@ -33,18 +41,18 @@ from bargein.providers.embedded.vad import StreamState
 from bargein.wire.base import JsonObject
 
 WORD_MS = 300
-"""The assistant says a word in so much time, so that any part of what it says can be said again."""
+"""Length of each of the assistant's words, so that any part of its speech can be played again."""
 
 _EPOCH_MS = 1_700_000_000_000
 _DETECTING_S = 0.002
 _JUDGING_S = 0.010
 _UNDERSTANDING_S = 0.035
 _UNDERSTANDING_S_PER_S = 0.020
-"""What the models take on the machine that measured (`docs/measurements/interruption.md`)."""
+"""Times of the models on the machine that was measured (`docs/measurements/interruption.md`)."""
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Waits for nothing: where the loop would wait, its time jumps."""
+    """A selector that never waits: where the loop would wait, its time jumps."""
 
     now_s = 0.0
 
@@ -54,7 +62,7 @@ class _Jumping(selectors.DefaultSelector):
         if found:
             return found
         if timeout is None:
-            raise RuntimeError("nothing will ever happen any more")
+            raise RuntimeError("no task and no timer is left to wait for")
         self.now_s = round(self.now_s + max(timeout, 0.0), 7)
         return found
 
@@ -71,29 +79,29 @@ class StageLoop(asyncio.SelectorEventLoop):
         return self._jumping.now_s
 
 
-class StageClock:
-    """See `bargein.clock.Clock`: the loop's own time."""
+class StageClock(Clock):
+    """The simulated time of the loop."""
 
+    @override
     def monotonic_ms(self) -> float:
-        """See `Clock.monotonic_ms`."""
-        return round(asyncio.get_running_loop().time() * 1000, 4)  # else 20.04 s are a little less than 20040 ms
+        return round(asyncio.get_running_loop().time() * 1000, 4)  # without it 20.04 s are a little less than 20040 ms
 
+    @override
     def epoch_ms(self) -> int:
-        """See `Clock.epoch_ms`."""
         return _EPOCH_MS + round(self.monotonic_ms())
 
+    @override
     def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> asyncio.TimerHandle:
-        """See `Clock.call_at`."""
         return asyncio.get_running_loop().call_at(monotonic_ms / 1000, action)
 
 
-class StageLeg:
-    """A caller at the other end of a wire that cannot be cleared (see `bargein.ports.Leg`).
+class StageLeg(Leg):
+    """The leg of a caller whose transport cannot drop audio that was sent.
 
     Args:
-        telephone: 8 kHz mu-law instead of 16 kHz linear samples.
-        hear: takes each piece of audio that is sent.
-        read: takes each message.
+        telephone: use 8 kHz mu-law in place of 16 kHz linear samples.
+        on_audio: called with each piece of audio that is sent.
+        on_message: called with each message that is sent.
     """
 
     can_clear = False
@@ -101,65 +109,85 @@ class StageLeg:
     can_transfer = False
     has_client = True
 
-    def __init__(self, *, telephone: bool, hear: Callable[[Int16Array], None], read: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, telephone: bool, on_audio: Callable[[Int16Array], None], on_message: Callable[[str], None]
+    ) -> None:
         self.rate_hz = 8_000 if telephone else 16_000
-        self.bytes_per_sample = 1 if telephone else 2
         self._telephone = telephone
-        self._hear = hear
-        self.send_text = read
+        self._on_audio = on_audio
+        self._on_message = on_message
 
-    def encode(self, samples: Int16Array) -> bytes:
-        """See `Leg.encode`."""
-        return g711.encode(samples) if self._telephone else samples.astype("<i2").tobytes()
+    @property
+    @override
+    def bytes_per_sample(self) -> int:
+        return 1 if self._telephone else 2
 
+    @override
+    def encode(self, pcm: Int16Array) -> bytes:
+        return g711.encode(pcm) if self._telephone else pcm.astype("<i2").tobytes()
+
+    @override
     def decode(self, data: bytes) -> Int16Array:
-        """See `Leg.decode`."""
         return g711.decode(data) if self._telephone else np.frombuffer(data, "<i2").astype(np.int16)
 
+    @override
     def send_audio(self, frame: bytes) -> None:
-        """See `Leg.send_audio`."""
-        self._hear(self.decode(frame))
+        self._on_audio(self.decode(frame))
 
+    @override
+    def send_text(self, text: str) -> None:
+        self._on_message(text)
+
+    @override
     def clear(self) -> None:
-        """See `Leg.clear`."""
+        pass
 
+    @override
     def mark(self, name: str) -> None:
-        """See `Leg.mark`."""
+        pass
 
+    @override
     def hang_up(self) -> None:
-        """See `Leg.hang_up`."""
+        pass
 
-    def press(self, keys: str) -> None:
-        """See `Leg.press`."""
+    @override
+    def send_dtmf(self, keys: str) -> None:
+        pass
 
+    @override
     async def transfer(self, destination: JsonObject) -> None:
-        """See `Leg.transfer`."""
+        pass
 
 
-class Archive:
-    """What does not come to rest: journal, records and recordings of a call that is only measured."""
+class Archive(JournalSink, CallRecords):
+    """The journal and the records of a call that is only measured: the journal stays in memory, records are dropped."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
+    @override
     def write(self, line: str) -> None:
-        """See `JournalSink.write`."""
         self.lines.append(line)
 
+    @override
     async def run(self) -> None:
-        """See `JournalSink.run`."""
+        pass
 
+    @override
     async def close(self) -> None:
-        """See `JournalSink.close`."""
+        pass
 
+    @override
     async def begin(self, call_id: str, changes: JsonObject) -> None:
-        """See `CallRecords.begin`."""
+        pass
 
+    @override
     async def update(self, call_id: str, changes: JsonObject) -> None:
-        """See `CallRecords.update`."""
+        pass
 
+    @override
     async def finish(self, call_id: str, changes: JsonObject) -> None:
-        """See `CallRecords.finish`."""
+        pass
 
 
 class _DetectorStream:
@@ -175,33 +203,33 @@ class _DetectorStream:
 
 
 @dataclass(frozen=True, slots=True)
-class StageDetector:
-    """See `bargein.ports.VoiceDetector`; without a thread."""
+class StageDetector(VoiceDetector):
+    """The embedded voice detector without its thread."""
 
     session: Session
 
+    @override
     def open(self, rate_hz: int, hear: Callable[[float, float], None]) -> _DetectorStream:
-        """See `VoiceDetector.open`."""
         return _DetectorStream(self.session, rate_hz, hear)
 
 
 @dataclass(slots=True)
-class StageTranscriber:
-    """The embedded transcriber without its thread; what was understood once is not worked out again.
+class StageTranscriber(Transcriber):
+    """The embedded transcriber without its thread; it keeps its results.
 
     Attributes:
-        known: the words by the audio they were understood in.
+        known: words by the digest of their audio.
     """
 
     embedded: MoonshineTranscriber
     known: dict[str, str] = field(default_factory=dict)
 
+    @override
     def open(self, hear: TranscriptCallback) -> MoonshineStream:
-        """See `Transcriber.open`."""
         return MoonshineStream(self, hear)
 
     async def decode(self, audio: Int16Array, *, partial: bool) -> str:
-        """See `bargein.providers.embedded.decoding.Decoder.decode`."""
+        """Return the words of some audio after the time that the transcriber would take."""
         name = digest(audio)
         if name not in self.known:
             self.known[name] = self.embedded.transcribe(audio, lambda: False)
@@ -210,33 +238,33 @@ class StageTranscriber:
 
 
 @dataclass(frozen=True, slots=True)
-class StageJudge:
-    """A judge that works out its verdict at once, and then waits for as long as it would have taken."""
+class StageClassifier(InterruptionClassifier):
+    """A classifier that computes its score at once, and then waits for the time that it would take."""
 
-    verdict: Callable[[OverlappingSpeech], InterruptionScore]
+    score: Callable[[OverlappingSpeech], InterruptionScore]
 
+    @override
     async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
-        """See `InterruptionClassifier.classify`."""
-        found = self.verdict(overlap)
+        found = self.score(overlap)
         await anyio.sleep(_JUDGING_S)
         return found
 
 
-class StageVoice:
-    """Says numbered words, each a slice of one long recording.
+class StageVoice(Voice):
+    """A voice that speaks numbered words, each a slice of one long recording.
 
     Args:
-        recording: at 16 kHz.
+        recording: samples at 16 kHz.
     """
 
     def __init__(self, recording: Float32Array) -> None:
         self._recording = pcm.from_float(recording)
         self._slice = WORD_MS * 16
         self.text = " ".join(f"w{number:03d}" for number in range(self._recording.size // self._slice)) + "."
-        """All it can say."""
+        """All words of the voice."""
 
+    @override
     async def speak(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
-        """See `Voice.speak`."""
         said = [word.strip(".") for word in text.split()]
         numbers = [int(word[1:]) for word in said]
         sound = [self._recording[number * self._slice : (number + 1) * self._slice] for number in numbers]
@@ -248,40 +276,40 @@ class StageVoice:
 
 
 @dataclass(frozen=True, slots=True)
-class StageModel:
-    """Says the same again and again."""
+class StageModel(Model):
+    """A model that always gives the same answer."""
 
     text: str
 
+    @override
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
     ) -> AsyncGenerator[str, None]:
-        """See `Model.reply`."""
         await anyio.sleep(0.2)
         yield self.text
 
 
 def digest(samples: Int16Array) -> str:
-    """A name for what was heard."""
+    """Return a name for some audio."""
     return hashlib.sha1(samples.tobytes(), usedforsecurity=False).hexdigest()
 
 
 def call_record(number: int) -> JsonObject:
-    """A call's record, as the store would have it."""
+    """Return the record of a new call."""
     return {"id": str(UUID(int=number + 1, version=4)), "orgId": "bench", "createdAt": "2024-01-01T00:00:00.000Z"}
 
 
 def run_on_stage(function: Callable[..., Any], *args: object) -> Any:
-    """`anyio.run` on a loop whose time is simulated."""
+    """Run an async function with `anyio.run` on a loop with simulated time."""
     return anyio.run(function, *args, backend_options={"loop_factory": StageLoop})
 
 
 __all__ = [
     "Archive",
     "InterruptionClassifier",
+    "StageClassifier",
     "StageClock",
     "StageDetector",
-    "StageJudge",
     "StageLeg",
     "StageLoop",
     "StageModel",

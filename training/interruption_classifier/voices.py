@@ -1,4 +1,4 @@
-"""The runs of voice in a clip, as a call would hear them, and what the judge would get of each at every age."""
+"""The runs of voice in a clip as a call detects them, and the classifier's input for each of them at every age."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Run:
     """One run of voice.
 
     Attributes:
-        onset_ms: where it begins, in the sound.
-        rows: what is judged of it, for each of `AGES_MS`.
+        onset_ms: start of the run, in the sound.
+        rows: features of the run, for each of `AGES_MS`.
     """
 
     onset_ms: float
@@ -34,7 +34,7 @@ class Run:
 
 
 def probabilities(silero: Session, heard: Heard) -> Float32Array:
-    """The detector's answer for each window; what came through a telephone is heard at 8 kHz."""
+    """Return the voice detector's probability for each window; a clip from a telephone is processed at 8 kHz."""
     narrow = heard.narrow is not None
     rate_hz = 8_000 if narrow else RATE_HZ
     sound = pcm.to_float(heard.narrow) if heard.narrow is not None else heard.sound
@@ -44,7 +44,7 @@ def probabilities(silero: Session, heard: Heard) -> Float32Array:
 
 
 def runs(silero: Session, model: MoonshineModel, heard: Heard, most: int) -> Iterator[Run]:
-    """The first `most` runs of voice that are heard long enough to be judged at every age."""
+    """Yield the first `most` runs of voice that are long enough for every age."""
     answers = probabilities(silero, heard)
     gate, offset_ms, found = VoiceGate(), -1e9, 0
     for number, answer in enumerate(answers):
@@ -62,7 +62,7 @@ def runs(silero: Session, model: MoonshineModel, heard: Heard, most: int) -> Ite
 
 def _rows(model: MoonshineModel, sound: Float32Array, answers: Float32Array, onset_ms: int) -> Float32Array:
     before, first = np.zeros(LEAD_MS * _PER_MS, dtype=np.float32), onset_ms // WINDOW_MS
-    begin = onset_ms * _PER_MS  # in the sound with the silence before it: the lead before the onset
+    begin = onset_ms * _PER_MS  # the sound begins with silence: this is where the lead begins
     whole = np.concatenate((before, sound))
     rows = [
         features(
