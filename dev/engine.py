@@ -64,7 +64,10 @@ LAWS = (
     "No hook cuts a reply that sounds, and a caller who has spoken is not asked whether they are there.",
     "Every `call.ending` hook whose filters match triggers once, and no hook keeps a call from ending.",
     "A `call.timeElapsed` hook triggers on time.",
-    "Before the end of the turn nothing of a preemptive reply is sent, sounds, runs or is remembered; if discarded, never.",
+    (
+        "Before the end of the turn nothing of a preemptive reply is sent, sounds, runs or is remembered; "
+        "if discarded, never."
+    ),
 )
 """The laws, in the order of their numbers, which the messages of the property tests name."""
 
