@@ -103,7 +103,7 @@ async def test_the_remaining_clips_of_a_broken_call_are_reported_as_not_played(c
         result = await talk(TalkOptions(wav=clip, then=[(1, clip)], url=stub.url, seconds=5), lines.append)
     assert result.interruptions == (None,)
     assert result.exit_code == 1
-    assert any("never said" in line for line in lines)
+    assert any("never played" in line for line in lines)
 
 
 async def test_a_server_is_started_and_stopped_if_nothing_answers(clip: Path) -> None:

@@ -92,7 +92,7 @@ class CallPrinter:
     def print_result(self, name: str, event: Interruption | None, *, flush: bool) -> None:
         """Print the measured times of a clip that was meant to interrupt; None if it was never played."""
         if event is None:
-            self._result(_BAD, "✗", f"{name}: never said, the call ended before")
+            self._result(_BAD, "✗", f"{name}: never played, the call ended before")
             return
         voice = f"{name}: voice at {self._stamp(event.onset_ms)}"
         if event.missed:

@@ -303,9 +303,9 @@ def new_inbound_call(request: Ring, phone_number_id: str, urls: CallUrls) -> Jso
     transport = request.transport or RingTransport()
     audio_format = (transport.audio_format or AudioFormat()).with_defaults()
     customer = None if request.customer is None else without_nulls(request.customer.to_json())
-    given = {"name": request.name, "customer": customer}
+    optional = {"name": request.name, "customer": customer}
     return {
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in optional.items() if value is not None},
         "type": "inboundPhoneCall",
         "status": "ringing",
         "cost": 0,

@@ -102,11 +102,11 @@ class CreateSession(_ChatParticipants):
     phone_number: JsonObject | None = None
 
 
-def input_messages(given: object) -> list[JsonObject]:
+def input_messages(value: object) -> list[JsonObject]:
     """Return an `input`, already validated, as messages."""
-    if isinstance(given, str):
-        return [{"role": "user", "content": given}]
-    return as_objects(given)
+    if isinstance(value, str):
+        return [{"role": "user", "content": value}]
+    return as_objects(value)
 
 
 def check_web_roles(messages: Sequence[JsonObject]) -> None:

@@ -85,13 +85,13 @@ def parse_client_control(data: object) -> ClientControl:
         raise WireError(501, f"{kind} is not supported by this server")
     if kind not in _TYPES:
         raise bad_request(f"type {one_of(_TYPES)}")
-    given = {name: value for name, value in message.items() if value is not None}
-    if kind == "say" and "content" not in given and "message" in given:
-        given["content"] = given.pop("message")
+    fields = {name: value for name, value in message.items() if value is not None}
+    if kind == "say" and "content" not in fields and "message" in fields:
+        fields["content"] = fields.pop("message")
     try:
-        return _CONTROLS.validate_python(given, by_alias=True, by_name=False)
+        return _CONTROLS.validate_python(fields, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise bad_request(*findings(error, given)) from None
+        raise bad_request(*findings(error, fields)) from None
 
 
 def _unwrapped(data: object) -> JsonObject:

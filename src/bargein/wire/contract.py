@@ -152,8 +152,8 @@ class _Validation:
             return
         tag: str = schema["discriminator"]["propertyName"]
         tags = dict.fromkeys(one for member in members for one in _tag_values(member, tag))
-        given: object = as_object(value).get(tag)
-        self._add((*path, tag), validation_text.MISSING if given is None else validation_text.one_of(tags))
+        tag_value: object = as_object(value).get(tag)
+        self._add((*path, tag), validation_text.MISSING if tag_value is None else validation_text.one_of(tags))
 
     def _check_any(self, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
         """Validate against any of the members; if none matches, report the problems of the one with the fewest."""
@@ -268,11 +268,11 @@ def _name_of_pattern(pattern: str) -> str:
     return pattern.removeprefix("^").partition("(")[0].removesuffix("$").replace("\\", "")
 
 
-def _has_tag(member: JsonObject, tag: str, given: object) -> bool:
+def _has_tag(member: JsonObject, tag: str, value: object) -> bool:
     schema = _resolved(member)
-    if given is None:
+    if value is None:
         return tag not in schema.get("required", ())
-    return _problem(schema["properties"][tag], given) is None
+    return _problem(schema["properties"][tag], value) is None
 
 
 def _problem(schema: JsonObject, value: object) -> str | None:

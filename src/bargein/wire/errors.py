@@ -120,13 +120,13 @@ def _problems(error: ValidationError, data: object) -> dict[str, str]:
 def _path(detail: ErrorDetails, data: object) -> str:
     """Return the dotted path of an error, without the names that pydantic adds for the members of a union."""
     parts: list[str] = []
-    here: object = data
+    current: object = data
     last = len(detail["loc"]) - 1
     for index, part in enumerate(detail["loc"]):
-        if isinstance(here, dict) and part in here:
-            here = cast("Mapping[str | int, object]", here)[part]
-        elif isinstance(here, list) and isinstance(part, int):
-            here = cast("Sequence[object]", here)[part]
+        if isinstance(current, dict) and part in current:
+            current = cast("Mapping[str | int, object]", current)[part]
+        elif isinstance(current, list) and isinstance(part, int):
+            current = cast("Sequence[object]", current)[part]
         elif not (index == last and detail["type"] == "missing"):
             continue
         parts.append(str(part))

@@ -103,19 +103,19 @@ class EndpointingAnswer(WireModel):
     timeout_seconds: Annotated[Number, Field(ge=0, le=15)]
 
 
-def ended_messages(call: JsonObject, wanted: frozenset[str]) -> tuple[JsonObject, ...]:
+def ended_messages(call: JsonObject, subscribed: frozenset[str]) -> tuple[JsonObject, ...]:
     """Return the messages about a call that has ended: its last `status-update` and the `end-of-call-report`.
 
     Both are made from the call's record only, so that they are also sent for a call that ended by a crash.
 
     Args:
         call: the record of the ended call.
-        wanted: `assistant.serverMessages`.
+        subscribed: `assistant.serverMessages`.
     """
     found: list[ServerMessage] = []
     artifact: dict[str, Any] = call.get("artifact") or {}
     reason = str(call.get("endedReason") or "unknown-error")
-    if "status-update" in wanted:
+    if "status-update" in subscribed:
         found.append(
             EndedUpdate(
                 ended_reason=reason,
@@ -125,7 +125,7 @@ def ended_messages(call: JsonObject, wanted: frozenset[str]) -> tuple[JsonObject
                 artifact=artifact or None,
             )
         )
-    if "end-of-call-report" in wanted:
+    if "end-of-call-report" in subscribed:
         found.append(_report(call, artifact, reason))
     return tuple(message.without_envelope() for message in found)
 

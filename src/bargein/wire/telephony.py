@@ -111,10 +111,10 @@ def overrides_with_variables(call: JsonObject, values: JsonObject) -> JsonObject
 
 def inline_number(call: JsonObject) -> JsonObject | None:
     """Return a call's own `phoneNumber` (Vapi's `ImportTwilioPhoneNumberDTO`) as a phone number, if it has one."""
-    given = as_object_or_none(call.get("phoneNumber"))
-    if given is None:
+    own = as_object_or_none(call.get("phoneNumber"))
+    if own is None:
         return None
-    number = dict(given)
+    number = dict(own)
     digits = number.pop("twilioPhoneNumber", None)
     return {"provider": "twilio", **({} if digits is None else {"number": digits}), **number}
 

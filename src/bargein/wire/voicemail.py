@@ -31,7 +31,7 @@ def ring_seconds(call: JsonObject, assistant: JsonObject) -> int:
     """
     transport = as_object(call.get("transport"))
     configurations = as_objects(assistant.get("transportConfigurations"))
-    given: Any = transport.get("dialTimeout") or next(
+    ring_s: Any = transport.get("dialTimeout") or next(
         (one["timeout"] for one in configurations if one.get("timeout")), 0
     )
-    return min(_MAX_RING_S, max(1, int(given))) if isinstance(given, int | float) and given else RING_S
+    return min(_MAX_RING_S, max(1, int(ring_s))) if isinstance(ring_s, int | float) and ring_s else RING_S
