@@ -125,6 +125,7 @@ def test_variables_that_tools_set_are_shared_and_go_first() -> None:
     ("participants", "message"),
     [
         ({}, "Need either `assistant` or `assistantId`."),
+        ({"assistantOverrides": {}}, "Need either `assistant` or `assistantId`."),
         ({"assistant": {}, "squadId": "s"}, "Need either an assistant or a squad, not both."),
         ({"assistantId": "gone"}, "There is no assistant with the id gone."),
         ({"squadId": "gone"}, "There is no squad with the id gone."),
@@ -139,7 +140,7 @@ def test_variables_that_tools_set_are_shared_and_go_first() -> None:
         ),
         (
             {"squad": squad({"assistant": {}}), "squadOverrides": {"maxDurationSeconds": 1}},
-            "maxDurationSeconds must not be less than 10",
+            "squad.members.0.assistant.maxDurationSeconds must not be less than 10",
         ),
     ],
 )

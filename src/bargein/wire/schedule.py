@@ -35,29 +35,25 @@ def schedule_of(call: JsonObject) -> Schedule | None:
     return None if earliest_ms is None else Schedule(earliest_ms, _epoch_ms(plan.get("latestAt")))
 
 
-def check_schedule(call: JsonObject, now_ms: int) -> None:
-    """Check that a call can still be joined at some time.
+def initial_status(call: JsonObject, now_ms: int) -> Literal["scheduled", "queued"]:
+    """Return the status of a new call: scheduled if its `earliestAt` is in the future, else queued.
 
     Args:
         call: the requested call, with valid dates.
         now_ms: milliseconds since 1970.
 
     Raises:
-        WireError: 400, if it cannot.
+        WireError: 400: there will be no time at which the call can be joined.
     """
     schedule = schedule_of(call)
-    if schedule is None or schedule.latest_ms is None:
-        return
-    if schedule.latest_ms < schedule.earliest_ms:
-        raise bad_request("schedulePlan.latestAt must not be before schedulePlan.earliestAt")
-    if schedule.latest_ms <= now_ms:
-        raise bad_request("schedulePlan.latestAt must be in the future")
-
-
-def first_status(call: JsonObject, now_ms: int) -> Literal["scheduled", "queued"]:
-    """Return the status of a new call."""
-    schedule = schedule_of(call)
-    return "scheduled" if schedule is not None and schedule.earliest_ms > now_ms else "queued"
+    if schedule is None:
+        return "queued"
+    if schedule.latest_ms is not None:
+        if schedule.latest_ms < schedule.earliest_ms:
+            raise bad_request("schedulePlan.latestAt must not be before schedulePlan.earliestAt")
+        if schedule.latest_ms <= now_ms:
+            raise bad_request("schedulePlan.latestAt must be in the future")
+    return "scheduled" if schedule.earliest_ms > now_ms else "queued"
 
 
 def next_status(call: JsonObject, now_ms: int) -> Literal["queued", "ended"] | None:

@@ -5,15 +5,15 @@ without opening anything.
 """
 
 from bargein.call.plan.compile import PlanError, compile_plan
-from bargein.server.agents.resolve import parse_assistant
+from bargein.server.agents.resolve import parse_assistant, resolve_call
 from bargein.server.agents.squads import MissingAgentError, members_of, squad_of, stored_assistant
 from bargein.store import Store
 from bargein.wire.assistant import Assistant, AssistantOverrides, without_nulls
 from bargein.wire.base import JsonObject
-from bargein.wire.call import effective_assistant
 from bargein.wire.errors import WireError, bad_request, parse_request
-from bargein.wire.json import as_object_or_none, as_string
 from bargein.wire.squad import Squad, check_members
+
+_PARTICIPANTS = ("assistant", "assistantId", "squad", "squadId", "workflow", "workflowId")
 
 
 def check_rules(assistant: Assistant, within: str = "") -> None:
@@ -75,31 +75,29 @@ async def check_participants(participants: JsonObject, store: Store) -> None:
         store: where assistants and squads are.
 
     Raises:
-        WireError: 400: there is none, it does not exist, or it cannot be run.
+        WireError: 400: there is none, it does not exist, or it cannot be run; 501: it is a workflow.
     """
-    has_squad = participants.get("squad") is not None or participants.get("squadId") is not None
-    inline, assistant_id = as_object_or_none(participants.get("assistant")), as_string(participants.get("assistantId"))
+    given = {name for name in _PARTICIPANTS if participants.get(name) is not None}
+    for name in ("workflowId", "workflow"):
+        if name in given:
+            raise WireError(501, f"{name} is not supported by this server.")
+    if not given:
+        raise WireError(400, "Need either `assistant` or `assistantId`.")
+    by_squad = given & {"squad", "squadId"}
+    if by_squad and given - by_squad:
+        raise WireError(400, "Need either an assistant or a squad, not both.")
     try:
-        if has_squad and (inline is not None or assistant_id is not None):
-            raise WireError(400, "Need either an assistant or a squad, not both.")
-        if has_squad:
+        if by_squad:
             await _check_squad_of_call(participants, store)
-        elif inline is not None:
-            check_rules(Assistant.from_json(inline), "assistant.")
-            _check_effective(participants, None)
-        elif assistant_id is not None:
-            _check_effective(participants, await stored_assistant(assistant_id, store))
-        else:
-            raise WireError(400, "Need either `assistant` or `assistantId`.")
+            return
+        agent = await resolve_call(participants, store)
     except MissingAgentError as error:
         raise error.as_bad_request() from None
-
-
-def _check_effective(participants: JsonObject, stored: JsonObject | None) -> None:
-    overrides = as_object_or_none(participants.get("assistantOverrides"))
-    if overrides is not None:
+    if "assistant" in given:
+        check_rules(Assistant.from_json(participants["assistant"]), "assistant.")
+    if (overrides := participants.get("assistantOverrides")) is not None:
         check_rules(AssistantOverrides.from_json(overrides), "assistantOverrides.")
-    check_rules(parse_assistant(effective_assistant(participants, stored), whole=True), "assistant.")
+    check_assistant(agent.assistant_json, "")
 
 
 async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
@@ -109,5 +107,4 @@ async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
         await check_squad(store, parse_request(Squad, inline))
     squad = await squad_of(participants, store) or {}
     for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"))):
-        within = f"squad.members.{index}.assistant."
-        check_rules(parse_assistant(without_nulls(member.assistant), whole=True), within)
+        check_assistant(without_nulls(member.assistant), f"squad.members.{index}.assistant.")

@@ -1,6 +1,5 @@
 """Creation of calls: a request is checked as a whole before the call's record is stored."""
 
-from collections.abc import Sequence
 from typing import Protocol
 from uuid import uuid4
 
@@ -12,7 +11,6 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import (
     CallUrls,
     CreateCall,
-    CreateWebCall,
     WebsocketTransport,
     body_for_customer,
     new_web_call,
@@ -21,7 +19,7 @@ from bargein.wire.call import (
 )
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_objects
-from bargein.wire.schedule import check_schedule, first_status
+from bargein.wire.schedule import initial_status
 
 _MAX_CUSTOMERS = 1000
 
@@ -29,7 +27,7 @@ _MAX_CUSTOMERS = 1000
 class PhoneRequests(Protocol):
     """Requests for outbound telephone calls (`bargein.server.telephony.outbound_requests`)."""
 
-    async def new_call(self, asked: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
+    async def new_call(self, parsed: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
         """Return the record of an outbound call, without what the store adds.
 
         Raises:
@@ -58,59 +56,51 @@ class CallCreation:
         self._scheduler = scheduler
         self._phone_requests = phone_requests
 
-    async def create(self, asked: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
+    async def create(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
         """Create a call, or with `customers` one for each of them, and return the answer of `POST /call`.
 
         A call over a WebSocket begins when its socket is opened; a telephone call is placed at once, or at the time of
         its `schedulePlan`.
 
         Args:
-            asked: the request.
+            parsed: the request's body, parsed.
             body: its JSON; the call's record keeps what it holds.
             base_url: the address of this server, for the call's URLs.
 
         Raises:
             WireError: 400 or 501: the request asks for something that does not exist or is not supported.
         """
-        _check_supported(asked)
-        _check_transport(asked)
-        if asked.customers is not None:
-            return await self._create_batch(asked, as_objects(body["customers"]), body, base_url)
-        return await self._create_one(asked, body, base_url)
-
-    async def create_web(self, asked: CreateWebCall, body: JsonObject, base_url: str) -> JsonObject:
-        """Create a call from a web page and return its record.
-
-        Raises:
-            WireError: 400 or 501, as `create`.
-        """
-        _check_supported(asked)
+        by_phone = _is_phone_request(parsed)
+        if parsed.customers is not None:
+            return await self._create_batch(parsed, body, base_url)
         await check_participants(body, self._store)
         call_id = str(uuid4())
-        return await self._store.calls.create(new_web_call(body, CallUrls.of(base_url, call_id)), record_id=call_id)
-
-    async def _create_one(self, asked: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
-        await check_participants(body, self._store)
-        call_id = str(uuid4())
-        urls, by_phone = CallUrls.of(base_url, call_id), _asks_for_phone(asked)
+        urls = CallUrls.of(base_url, call_id)
         if by_phone:
-            call = await self._phone_requests.new_call(asked, body, urls)
+            call = await self._phone_requests.new_call(parsed, body, urls)
         else:
-            call = new_websocket_call(asked, body, urls)
-        now_ms = self._clock.epoch_ms()
-        check_schedule(call, now_ms)
-        status = first_status(call, now_ms)
+            call = new_websocket_call(parsed, body, urls)
+        status = initial_status(call, self._clock.epoch_ms())
         created = await self._store.calls.create({**call, "status": status}, record_id=call_id)
         self._scheduler.wake()
         if by_phone and status == "queued":
             self._phone_requests.dial(call_id)
         return public_call(created)
 
-    async def _create_batch(
-        self, asked: CreateCall, customers: Sequence[JsonObject], body: JsonObject, base_url: str
-    ) -> JsonObject:
+    async def create_web(self, body: JsonObject, base_url: str) -> JsonObject:
+        """Create a call from a web page and return its record.
+
+        Raises:
+            WireError: 400 or 501, as `create`.
+        """
+        await check_participants(body, self._store)
+        call_id = str(uuid4())
+        return await self._store.calls.create(new_web_call(body, CallUrls.of(base_url, call_id)), record_id=call_id)
+
+    async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
         """Create a call for each customer; return the calls and the errors (Vapi's `CallBatchResponse`)."""
-        if asked.customer is not None or asked.customer_id is not None:
+        customers = as_objects(body["customers"])
+        if parsed.customer is not None or parsed.customer_id is not None:
             raise bad_request("customer and customers must not be given together")
         if not 1 <= len(customers) <= _MAX_CUSTOMERS:
             raise bad_request(f"customers must contain 1 to {_MAX_CUSTOMERS} elements")
@@ -119,38 +109,31 @@ class CallCreation:
         for customer in customers:
             one = body_for_customer(body, customer)
             try:
-                results.append(await self._create_one(parse_request(CreateCall, one), one, base_url))
+                results.append(await self.create(parse_request(CreateCall, one), one, base_url))
             except WireError as error:
                 errors.append({"customer": customer, "error": str(error)})
         return {"results": results, "errors": errors}
 
 
-def _asks_for_phone(asked: CreateCall) -> bool:
-    return asked.phone_number_id is not None or asked.phone_number is not None
+def _is_phone_request(parsed: CreateCall) -> bool:
+    """Return True if a call is asked for by a phone number, False if over a WebSocket.
 
-
-def _check_supported(asked: CreateCall | CreateWebCall) -> None:
-    for name, value in (("workflowId", asked.workflow_id), ("workflow", asked.workflow)):
-        if value is not None:
-            raise WireError(501, f"{name} is not supported by this server.")
-
-
-def _check_transport(asked: CreateCall) -> None:
-    """Check that a call is asked for over a WebSocket, or by a phone number, and not over both."""
-    by_phone = {"phoneNumber": asked.phone_number, "phoneNumberId": asked.phone_number_id}
+    Raises:
+        WireError: 400 or 501: it is asked for over both, over neither, or over another transport.
+    """
+    by_phone = {"phoneNumber": parsed.phone_number, "phoneNumberId": parsed.phone_number_id}
     given = [name for name, value in by_phone.items() if value is not None]
-    if isinstance(asked.transport, WebsocketTransport):
+    if isinstance(parsed.transport, WebsocketTransport):
         if given:
             raise bad_request(f"{' and '.join(given)} is not permitted with transport.provider vapi.websocket")
-    elif given:
-        return
-    elif any(one is not None for one in (asked.customer, asked.customer_id, asked.customers)):
+        return False
+    if given:
+        return True
+    if any(one is not None for one in (parsed.customer, parsed.customer_id, parsed.customers)):
         raise WireError(400, "Need either `phoneNumber` or `phoneNumberId`.")
-    elif asked.transport is None:
+    if parsed.transport is None:
         raise bad_request("transport should not be null or undefined")
-    else:
-        raise WireError(
-            501,
-            "Without a phone number this server carries calls over transport.provider vapi.websocket and "
-            "POST /call/web.",
-        )
+    raise WireError(
+        501,
+        "Without a phone number this server carries calls over transport.provider vapi.websocket and POST /call/web.",
+    )

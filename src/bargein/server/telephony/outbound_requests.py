@@ -32,35 +32,35 @@ class OutboundRequests(PhoneRequests):
         self._dial = dial
 
     @override
-    async def new_call(self, asked: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
-        number = await self._number(asked, body)
+    async def new_call(self, parsed: CreateCall, body: JsonObject, urls: CallUrls) -> JsonObject:
+        number = await self._number(parsed, body)
         provider = str(number.get("provider"))
         spec = BY_PROVIDER.get(provider)
         if spec is None:
             raise WireError(501, f"there is no carrier for provider {provider[:40]}.")
-        if isinstance(asked.transport, OtherTransport) and asked.transport.provider != spec.names.transport:
+        if isinstance(parsed.transport, OtherTransport) and parsed.transport.provider != spec.names.transport:
             raise bad_request(f"transport.provider must be {spec.names.transport} for a number of provider {provider}")
         try:
             self._carriers.find(provider)
         except CarrierError as error:
             raise WireError(501, str(error)) from None
-        if asked.customer_id is not None:
+        if parsed.customer_id is not None:
             raise WireError(501, "customerId is not supported by this server.")
-        _check_customer(asked.customer)
+        _check_customer(parsed.customer)
         return new_outbound_call(body, spec.names, urls)
 
     @override
     def dial(self, call_id: str) -> None:
         self._dial(call_id)
 
-    async def _number(self, asked: CreateCall, body: JsonObject) -> JsonObject:
-        if asked.phone_number_id is not None and asked.phone_number is not None:
+    async def _number(self, parsed: CreateCall, body: JsonObject) -> JsonObject:
+        if parsed.phone_number_id is not None and parsed.phone_number is not None:
             raise bad_request("phoneNumberId and phoneNumber must not be given together")
-        if asked.phone_number_id is None:
+        if parsed.phone_number_id is None:
             return inline_number(body) or {}
-        found = await self._store.phone_numbers.get(asked.phone_number_id)
+        found = await self._store.phone_numbers.get(parsed.phone_number_id)
         if found is None:
-            raise unknown_id("phone number", asked.phone_number_id, 400)
+            raise unknown_id("phone number", parsed.phone_number_id, 400)
         return found
 
 

@@ -81,9 +81,9 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
 )
 async def create_web_call(request: Request, permissions: PermissionsDep, services: ServicesDep) -> JSONResponse:
     """Create a call from a page, with the public key."""
-    parsed, body = await read_request(request, CreateWebCall, normalize_widget_body)
+    _, body = await read_request(request, CreateWebCall, normalize_widget_body)
     permissions.check_assistant(body)
-    created = await services.call_creation.create_web(parsed, body, base_url(services, request))
+    created = await services.call_creation.create_web(body, base_url(services, request))
     return JSONResponse(created if permissions.key == "private" else without_secrets(created), 201)
 
 
