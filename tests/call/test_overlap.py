@@ -49,7 +49,7 @@ class Call:
             samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16)
             self.now_ms += FRAME_MS
             self.overlaps.feed(samples, -samples, self.now_ms)
-            self.overlaps.window(voice, self.now_ms, edge if number == 0 else None)
+            self.overlaps.push_window(voice, self.now_ms, edge if number == 0 else None)
             await anyio.lowlevel.checkpoint()
             await anyio.lowlevel.checkpoint()
 

@@ -50,16 +50,16 @@ class Call:
 
     def speak(self, from_ms: int, to_ms: int) -> None:
         self.hear(from_ms + 40)
-        self.pauses.turn(VoiceEdge(voiced=True, at_ms=from_ms, probability=0.9))
+        self.pauses.push_edge(VoiceEdge(voiced=True, at_ms=from_ms, probability=0.9))
         self.hear(to_ms + 40)
-        self.pauses.turn(VoiceEdge(voiced=False, at_ms=to_ms, probability=0.1))
+        self.pauses.push_edge(VoiceEdge(voiced=False, at_ms=to_ms, probability=0.1))
 
     async def ask(self, *questions: JudgePause) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.pauses.run)
             await anyio.lowlevel.checkpoint()
             for question in questions:
-                self.pauses.ask(question)
+                self.pauses.request(question)
             with anyio.fail_after(5):
                 while len(self.posted) < len(questions):
                     await anyio.lowlevel.checkpoint()
@@ -112,14 +112,14 @@ async def test_where_nothing_can_be_judged_that_is_said_at_once(there: bool) -> 
     call = Call(judge=there)
     if not there:
         call.speak(200, 900)
-    call.pauses.ask(JudgePause(1, "yes", 900, 0))
+    call.pauses.request(JudgePause(1, "yes", 900, 0))
     assert call.posted == [PauseJudged(int(call.now_ms), 1, None)]
 
 
 async def test_words_without_a_voice_are_left_to_the_words() -> None:
     call = Call()
     call.hear(1200)
-    call.pauses.ask(JudgePause(1, "Tell me a story.", 900, 0))
+    call.pauses.request(JudgePause(1, "Tell me a story.", 900, 0))
     assert (call.judge.asked, call.posted) == ([], [PauseJudged(1200, 1, None)])
 
 
@@ -127,7 +127,7 @@ async def test_too_many_questions_at_once_are_answered_by_nothing() -> None:
     call = Call()
     call.speak(200, 900)
     for number in range(12):
-        call.pauses.ask(JudgePause(number, "yes", 900, 0))
+        call.pauses.request(JudgePause(number, "yes", 900, 0))
     assert len(call.posted) == 4
     assert all(answer.probability is None for answer in call.posted)
 

@@ -203,7 +203,7 @@ async def test_keys_are_pressed_by_the_model_where_the_carrier_can(tmp_path: Pat
         await phone.hang_up()
         over = await house.ended(call["id"])
     (result,) = [m for m in over["artifact"]["messages"] if m["role"] == "tool_call_result"]
-    assert ("Pressed." in result["result"]) == carrier.can_send_dtmf
+    assert ("Sent." in result["result"]) == carrier.can_send_dtmf
 
 
 async def test_a_caller_is_passed_on(tmp_path: Path, carrier: Loopback) -> None:

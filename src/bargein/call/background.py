@@ -1,4 +1,4 @@
-"""Work that is decided on where there is no task that could own it."""
+"""Background tasks of a call: started from callbacks, which have no task group of their own."""
 
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -14,21 +14,20 @@ BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 
 
 class BackgroundTasks:
-    """The errands of one call.
+    """The background tasks of one call.
 
-    They are begun by a task of the call's own: a timer's callback, where many of them are decided, has no task that
-    could own them.
+    A task of the call starts them in its task group, because many are requested by a timer's callback, which has none.
     """
 
     def __init__(self) -> None:
-        self._begun, self._to_begin = anyio.create_memory_object_stream[BackgroundTask](_MAX_WAITING)
+        self._to_start_in, self._to_start = anyio.create_memory_object_stream[BackgroundTask](_MAX_WAITING)
 
-    def begin(self, errand: BackgroundTask) -> None:
-        """Have it done; returns at once."""
-        self._begun.send_nowait(errand)
+    def start(self, task: BackgroundTask) -> None:
+        """Request the start of a task; returns at once."""
+        self._to_start_in.send_nowait(task)
 
-    async def direct(self, tasks: "TaskGroup") -> None:
-        """Begin errands as tasks of `tasks` until cancelled."""
-        async with self._begun, self._to_begin:
-            async for errand in self._to_begin:
-                tasks.start_soon(errand)
+    async def run(self, tasks: "TaskGroup") -> None:
+        """Start requested tasks in `tasks` until cancelled."""
+        async with self._to_start_in, self._to_start:
+            async for task in self._to_start:
+                tasks.start_soon(task)

@@ -1,4 +1,4 @@
-"""The parts of one call, and how they are joined: each knows of the others only what it is given here."""
+"""The wiring of a call: every component is made here, and knows of the others only what it is given here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,15 +31,15 @@ from bargein.wire.plans import CustomEndpointing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnvironment:
-    """What a call is put into.
+    """The environment of a call.
 
     Attributes:
         leg: the caller's connection.
-        clock: the one clock.
-        recorder: where its sound goes.
-        relay: finds other assistants; None: there is nobody else.
-        insight: who watches it.
-        audience: who listens in.
+        clock: the clock.
+        recorder: records the audio.
+        handoffs: resolves other assistants; None: the call has no other assistant.
+        insight: the live feed for the server's own page.
+        listeners: the listeners of the call.
     """
 
     leg: Leg
@@ -52,7 +52,7 @@ class CallEnvironment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallComponents:
-    """The parts of one call."""
+    """The components of one call."""
 
     messenger: ClientMessenger
     audio_output: AudioOutput
@@ -68,20 +68,20 @@ class CallComponents:
     dtmf: DtmfInput
     voicemail: VoicemailDetector
     background: BackgroundTasks
-    line: OwnerMessenger | None
+    owner: OwnerMessenger | None
 
-    def switch_agent(self, before: AgentSetup, part: Successor) -> None:
-        """Another assistant has the call: everything of the old one's is replaced, but for the connection."""
-        after, providers = part.setup, part.providers
-        self.messenger.transfer_update(part.destination, after.assistant_json)
-        if self.line is not None:
-            self.line.switch_assistant(after.assistant_json)
+    def switch_agent(self, before: AgentSetup, successor: Successor) -> None:
+        """Switch every component to another assistant; only the caller's connection stays."""
+        after, providers = successor.setup, successor.providers
+        self.messenger.transfer_update(successor.destination, after.assistant_json)
+        if self.owner is not None:
+            self.owner.switch_assistant(after.assistant_json)
         self.messenger.switch_agent(Participants.of(after.call, after.assistant_json), after.assistant)
-        self.messenger.status("in-progress", tell=False)
+        self.messenger.status("in-progress", announce=False)
         self.messenger.assistant_started()
         self.tools.switch_runner(providers.tools)
         if self.overlaps is not None:
-            self.overlaps.on = after.plan.adaptive_interruption
+            self.overlaps.enabled = after.plan.adaptive_interruption
         self.reply_runner.switch_agent(after, providers)
         other = before.assistant_json.get("transcriber") != after.assistant_json.get("transcriber")
         if other or self.transcription.over:
@@ -89,11 +89,13 @@ class CallComponents:
 
 
 def build_components(context: CallContext, providers: Providers, environment: CallEnvironment) -> CallComponents:
-    """Make the parts of a call that begins, for `host`."""
-    leg, line = environment.leg, providers.owner
-    messenger = _messenger(context, line, environment)
+    """Make and wire the components of a call that begins."""
+    leg, owner = environment.leg, providers.owner
+    background = BackgroundTasks()
+    messenger = _messenger(context, owner, environment)
+
+    # From the assistant to the caller.
     reference = PlayoutReference(leg, environment.recorder.write_assistant)
-    overlaps = _overlaps(context, providers)
     audio_output = AudioOutput(
         leg,
         environment.clock,
@@ -102,53 +104,61 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
         on_sent=reference.add_frame,
         on_silenced=environment.recorder.cut_assistant,
     )
-    transfers = _transfers(context, messenger, line, environment)
+    transfers = _transfers(context, messenger, owner, environment)
     tools = _tools(context, providers, leg, transfers)
+    pipeline = _speech_pipeline(context, providers, leg, audio_output, tools)
+    reply_runner = ReplyRunner(context, audio_output, pipeline, background)
+
+    # From the caller to the assistant.
+    overlaps = _overlaps(context, providers)
     pauses = PauseTracker(providers.end_of_turn_detector, now_ms=context.now_ms, post=context.post)
     voicemail = VoicemailDetector(context, environment.clock)
     audio_input = _audio_input(context, providers, environment, reference, (overlaps, pauses), voicemail)
-    background = BackgroundTasks()
+
     return CallComponents(
         messenger=messenger,
         audio_output=audio_output,
         audio_input=audio_input,
         transcription=Transcription(context, audio_input),
-        reply_runner=ReplyRunner(
-            context, audio_output, _speaker(context, providers, leg, audio_output, tools), background
-        ),
+        reply_runner=reply_runner,
         tools=tools,
         transfers=transfers,
         controls=ClientControls(context, audio_input, transfers, background, leg.send_text),
-        endpointing_requests=_endpointing_requests(context, line),
+        endpointing_requests=_endpointing_requests(context, owner),
         overlaps=overlaps,
         pauses=pauses,
         dtmf=DtmfInput(context, environment.clock),
         voicemail=voicemail,
         background=background,
-        line=line,
+        owner=owner,
     )
 
 
-def _messenger(context: CallContext, line: OwnerMessenger | None, environment: CallEnvironment) -> ClientMessenger:
+def _messenger(context: CallContext, owner: OwnerMessenger | None, environment: CallEnvironment) -> ClientMessenger:
     def send(text: str) -> None:
         environment.leg.send_text(text)
         environment.listeners.send_text(text)
 
-    def read() -> bool:
+    def has_reader() -> bool:
         return environment.leg.has_client or not environment.listeners.empty
 
     setup = context.setup
-    participants = Participants.of(setup.call, setup.assistant_json)
     return ClientMessenger(
-        participants, setup.assistant, context.epoch_ms, environment.clock.epoch_ms, send, line=line, read=read
+        Participants.of(setup.call, setup.assistant_json),
+        setup.assistant,
+        context.epoch_ms,
+        environment.clock.epoch_ms,
+        send,
+        owner=owner,
+        has_reader=has_reader,
     )
 
 
-def _speaker(
+def _speech_pipeline(
     context: CallContext, providers: Providers, leg: Leg, audio_output: AudioOutput, tools: ToolExecutor
 ) -> SpeechPipeline:
-    def call_tools(turn_id: str, calls: Sequence[ToolCall], box: ToolDeclarations, spoke: bool) -> None:  # noqa: FBT001  # the shape of `SpeechPipeline`'s callback
-        tools.ask(turn_id, calls, box, spoke=spoke)
+    def call_tools(turn_id: str, calls: Sequence[ToolCall], declared: ToolDeclarations, spoke: bool) -> None:  # noqa: FBT001  # the shape of `SpeechPipeline`'s callback
+        tools.prepare(turn_id, calls, declared, spoke=spoke)
 
     return SpeechPipeline(
         model=providers.model,
@@ -163,18 +173,18 @@ def _speaker(
 
 
 def _transfers(
-    context: CallContext, messenger: ClientMessenger, line: OwnerMessenger | None, environment: CallEnvironment
+    context: CallContext, messenger: ClientMessenger, owner: OwnerMessenger | None, environment: CallEnvironment
 ) -> Transfers:
-    def forwarding(destination: JsonObject) -> None:
+    def on_forwarding(destination: JsonObject) -> None:
         messenger.transfer_update(destination)
         messenger.status("forwarding")
 
     return Transfers(
         leg=environment.leg,
-        line=line,
+        owner=owner,
         handoffs=environment.handoffs,
         delegated=lambda: "phone-call-control" in (context.setup.assistant.server_messages or ()),
-        forwarding=forwarding,
+        on_forwarding=on_forwarding,
         now_ms=context.now_ms,
         post=context.post,
     )
@@ -183,9 +193,9 @@ def _transfers(
 def _tools(context: CallContext, providers: Providers, leg: Leg, transfers: Transfers) -> ToolExecutor:
     return ToolExecutor(
         runner=providers.tools,
-        inside=builtin_tools(leg, lambda: context.setup.assistant, transfers),
+        builtin=builtin_tools(leg, lambda: context.setup.assistant, transfers),
         render=context.render,
-        learn=context.setup.variables.extracted.update,
+        save_variables=context.setup.variables.extracted.update,
         history=lambda: context.state.history,
         now_ms=context.now_ms,
         post=context.post,
@@ -196,29 +206,30 @@ def _overlaps(context: CallContext, providers: Providers) -> OverlapTracker | No
     if providers.interruption_classifier is None:
         return None
 
-    def may_be_cut() -> bool:
+    def may_be_interrupted() -> bool:
         reply = context.state.reply
         return reply is not None and reply.audible_ms is not None and reply.interruptible
 
     overlaps = OverlapTracker(
-        providers.interruption_classifier, wanted=may_be_cut, now_ms=context.now_ms, post=context.post
+        providers.interruption_classifier, wanted=may_be_interrupted, now_ms=context.now_ms, post=context.post
     )
-    overlaps.on = context.setup.plan.adaptive_interruption
+    overlaps.enabled = context.setup.plan.adaptive_interruption
     return overlaps
 
 
-def _audio_input(  # noqa: PLR0917  # the parts that hear with it
+def _audio_input(  # noqa: PLR0917  # the components that get its audio
     context: CallContext,
     providers: Providers,
     environment: CallEnvironment,
     reference: PlayoutReference,
-    judged: tuple[OverlapTracker | None, PauseTracker],
+    trackers: tuple[OverlapTracker | None, PauseTracker],
     voicemail: VoicemailDetector,
 ) -> AudioInput:
     def record(pcm: Pcm16, at_ms: float) -> None:
         environment.recorder.write_customer(pcm, at_ms)
         voicemail.receive_audio(pcm)
 
+    overlaps, pauses = trackers
     return AudioInput(
         environment.leg,
         detector=providers.detector,
@@ -229,20 +240,20 @@ def _audio_input(  # noqa: PLR0917  # the parts that hear with it
         on_probability=environment.insight.on_voice_probability,
         on_audio=environment.listeners.send_audio,
         record=record,
-        overlaps=judged[0],
+        overlaps=overlaps,
         cancels_echo=providers.cancels_echo,
-        pauses=judged[1],
+        pauses=pauses,
     )
 
 
-def _endpointing_requests(context: CallContext, line: OwnerMessenger | None) -> EndpointingRequests:
+def _endpointing_requests(context: CallContext, owner: OwnerMessenger | None) -> EndpointingRequests:
     def server() -> JsonObject | None:
         start = context.setup.assistant.start_speaking_plan
         smart = start.smart_endpointing_plan if start is not None else None
-        asked = smart.server if isinstance(smart, CustomEndpointing) else None
-        return None if asked is None else asked.to_json()
+        given = smart.server if isinstance(smart, CustomEndpointing) else None
+        return None if given is None else given.to_json()
 
     def timeout_s() -> float:
         return (context.setup.plan.endpointing_timeout_ms or 0) / 1000
 
-    return EndpointingRequests(line, server, timeout_s, context.now_ms, context.post)
+    return EndpointingRequests(owner, server, timeout_s, context.now_ms, context.post)

@@ -24,14 +24,18 @@ from bargein.wire.base import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
-    """Who does the work of one call.
+    """The providers of one call.
 
     Attributes:
-        judge: tells voices that take the floor from those that do not; None: a voice's length decides.
-        turn_judge: tells the end of a turn from a pause in it; None: the words decide.
-        tools: runs the tools that reach outside of the call; None: nobody does.
-        line: the owner's servers; None: there is none.
-        cancels_echo: whether the assistant's own voice is taken out of what is heard (`bargein.audio.cancelling`).
+        detector: voice activity detection.
+        transcriber: speech to text.
+        model: the language model.
+        voice: text to speech.
+        interruption_classifier: classifies voices over the assistant; None: the length of a voice decides.
+        end_of_turn_detector: judges pauses of the caller; None: the words decide.
+        tools: runs the tools that reach outside the call; None: they cannot be run.
+        owner: the owner's servers; None: there are none.
+        cancels_echo: whether the assistant's own voice is removed from the caller's audio (`bargein.audio.cancelling`).
     """
 
     detector: VoiceDetector
@@ -47,11 +51,11 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The caller is told something, and the call ends.
+    """The rejection of a caller: a text is said, and the call ends.
 
     Attributes:
-        text: what is said.
-        reason: the `endedReason` once it has been said.
+        text: the text.
+        reason: the `endedReason` once the text has been said.
     """
 
     text: str
@@ -59,24 +63,24 @@ class Rejection:
 
     @classmethod
     def of(cls, text: str | None, reason: str) -> "Rejection | None":
-        """One with this text, if there is any."""
+        """Return a rejection with this text, or None if there is no text."""
         return None if text is None else cls(text, reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSetup:
-    """What a call begins with.
+    """The setup of an assistant in a call.
 
     Attributes:
-        call: its record, as the store has it.
-        assistant: the assistant it runs, overrides applied.
+        call: the call's record, as the store has it.
+        assistant: the assistant, with overrides applied and templates rendered.
         assistant_json: the same as JSON.
-        plan: compiled from it.
-        instructions: the messages that stand before the conversation (`model.messages`).
-        variables: what the `{{…}}` in a `say` may name; the assistant's own texts have been filled in.
-        rejection: nobody takes the call: this is said instead of anything that the assistant would say.
-        tools: what its model may call: Vapi's JSON of each, resolved and expanded.
-        hook_tools: what its hooks call, by the plan's count; None: it is not there.
+        plan: the engine's plan, compiled from the assistant.
+        instructions: the messages before the conversation (`model.messages`).
+        variables: the values for templates that are rendered during the call (`say`).
+        rejection: said instead of anything that the assistant would say, then the call ends; None: no rejection.
+        tools: the tools that its model may call: Vapi's JSON of each, resolved and expanded.
+        hook_tools: the tools that its hooks call, by their number in the plan; None: the tool does not exist.
     """
 
     call: JsonObject
@@ -91,16 +95,16 @@ class AgentSetup:
 
     @property
     def call_id(self) -> str:
-        """The call's id."""
+        """Return the call's id."""
         return str(self.call["id"])
 
 
 class CallContext(Protocol):
-    """The call that a part works for.
+    """The call as its components see it.
 
     Attributes:
-        epoch_ms: milliseconds since 1970 at which the call's time began.
-        zero_ms: the clock's reading at that moment.
+        epoch_ms: when the call began, in milliseconds since 1970.
+        zero_ms: the clock's reading when the call began.
     """
 
     epoch_ms: int
@@ -108,26 +112,26 @@ class CallContext(Protocol):
 
     @property
     def setup(self) -> AgentSetup:
-        """Of the assistant that has the call."""
+        """Return the setup of the current assistant."""
         ...
 
     @property
     def state(self) -> State:
-        """Where the engine stands."""
+        """Return the state of the engine."""
         ...
 
     def now_ms(self) -> float:
-        """Milliseconds since the call began."""
+        """Return the milliseconds since the call began."""
         ...
 
     def post(self, event: Event) -> None:
-        """Tell the engine."""
+        """Post an event to the engine."""
         ...
 
     def render(self, text: str, values: Mapping[str, object]) -> str:
-        """Fill in the templates of a text, which may also name these values."""
+        """Render the templates of a text, which may also use these values."""
         ...
 
     async def next_step(self) -> None:
-        """Wait until the engine has been told something more."""
+        """Wait until the engine has processed another event."""
         ...

@@ -1,7 +1,7 @@
-"""One live call: an inbox that feeds the engine, and hands that do what it says.
+"""One live call: events are posted to the engine, and its commands are performed.
 
-Everything happens on the event loop's thread. `post` steps the engine and performs its commands before it returns,
-so that between the caller's voice and the silence there is no queue and no task switch.
+Everything runs on the event loop's thread. `post` steps the engine and performs its commands before it returns, so that
+no queue and no task switch delays the silence after an interruption.
 """
 
 from collections import deque
@@ -61,11 +61,31 @@ from bargein.wire.base import JsonObject
 
 _log = structlog.get_logger("bargein.call")
 
-_BROKEN = "call.in-progress.error-vapifault-worker-died"
+_INTERNAL_ERROR = "call.in-progress.error-vapifault-worker-died"
 
 
 class CallSession:
-    """A call from the moment its caller is connected until it is over. Run it once."""
+    """A call from the moment the caller is connected until it is over; `run` it once.
+
+    Args:
+        setup: the assistant that begins the call.
+        providers: its providers.
+        leg: the caller's connection.
+        clock: the clock.
+        records: stores the call's record.
+        sink: stores the journal.
+        recorder: records the audio; None: it is not recorded.
+        log: stores the call's own log; None: there is none.
+        handoffs: resolves other assistants; None: the call has no other assistant.
+
+    Attributes:
+        setup: the setup of the current assistant.
+        epoch_ms: when the call began, in milliseconds since 1970.
+        zero_ms: the clock's reading when the call began.
+        insight: the live feed for the server's own page.
+        summary: what has happened so far.
+        listeners: the listeners of the call.
+    """
 
     def __init__(
         self,
@@ -90,14 +110,14 @@ class CallSession:
         self._records = records
         self._sink = sink
         self._recording = Recording(recorder or NullRecorder(), on=is_recorded(setup.assistant_json))
-        self._kept = initial_artifact_plan(setup.assistant_json)
+        self._artifact_plan = initial_artifact_plan(setup.assistant_json)
         self._leg = leg
         self._log = None if log is None else CallLog(log, setup.call_id, self.epoch_ms)
         self._state = State(call_id=setup.call_id)
-        self._narrated = self._state.history
+        self._sent_history = self._state.history
         self._inbox: deque[Event] = deque()
         self._stepping = False
-        self._moved: anyio.Event | None = None
+        self._next_step: anyio.Event | None = None
         self._timer: Timer | None = None
         self._due_ms: int | None = None
         self._ended = anyio.Event()
@@ -114,85 +134,83 @@ class CallSession:
         )
         self._components = build_components(self, providers, environment)
 
-    # What comes in.
-
     def now_ms(self) -> float:
-        """Milliseconds since the call began."""
+        """Return the milliseconds since the call began."""
         return self._clock.monotonic_ms() - self.zero_ms
 
     @property
     def state(self) -> State:
-        """Where the engine stands."""
+        """Return the state of the engine."""
         return self._state
 
     async def next_step(self) -> None:
-        """Wait until the engine has been told something more."""
-        if self._moved is None:
-            self._moved = anyio.Event()
-        await self._moved.wait()
+        """Wait until the engine has processed another event."""
+        if self._next_step is None:
+            self._next_step = anyio.Event()
+        await self._next_step.wait()
 
     def render(self, text: str, values: Mapping[str, object]) -> str:
-        """Fill in the templates of a text, which may also name these values."""
+        """Render the templates of a text, which may also use these values."""
         return self.setup.variables.render(text, self._clock.epoch_ms(), values)
 
     def receive_audio(self, data: bytes) -> None:
-        """Take audio from the caller.
+        """Receive encoded audio from the caller.
 
         Raises:
-            ValueError: it is no audio in the format that was agreed.
-            FloodError: it comes much faster than it sounds.
+            ValueError: it is not in the format that was agreed on.
+            FloodError: it is sent much faster than real time.
         """
         if not self._ended.is_set():
             self._components.audio_input.receive(data)
 
     def mark_reached(self, mark: str) -> bool:
-        """The far end has come to a mark that this call set (`Leg.mark`); False where it means nothing any more."""
+        """Handle a mark that the far end has reached (`Leg.mark`); return False if it belongs to an earlier reply."""
         return self._components.audio_output.mark_reached(mark)
 
     def receive_key(self, key: str) -> None:
-        """The caller pressed a key of the telephone (0 to 9, *, #, A to D)."""
+        """Handle a DTMF key of the caller (0 to 9, *, #, A to D)."""
         if not self._ended.is_set():
             self._components.dtmf.receive_key(key)
 
     def handle_answered_by(self, by: str, detail: str) -> None:
-        """The carrier says who answered: human or machine, and its own word for it."""
+        """Handle the carrier's answering machine detection: `human` or `machine`, and the carrier's own word for it."""
         self._components.voicemail.handle_answered_by(by, detail)
 
     def control(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
-        """Carry out a client's message; `by_caller` tells the caller's own client from others that steer the call.
+        """Carry out a client's message; `by_caller`: it came from the caller's own client, not from another one.
 
         Raises:
             WireError: this call cannot do that.
         """
-        self._components.controls.control(message, by_caller=by_caller)
+        self._components.controls.execute(message, by_caller=by_caller)
 
     def reply_to_client(self, text: str) -> None:
-        """Send a text frame that is no message of the call: the answer to a message that was refused."""
+        """Send a text frame that is not a message of the call: the error of a refused message."""
         self._leg.send_text(text)
 
     @property
     def ended_reason(self) -> str:
-        """The call's `endedReason`, once it is over."""
+        """Return the call's `endedReason`, once it is over."""
         return self._ended_reason
 
     def artifact(self) -> JsonObject:
-        """The call's artifact as it stands now."""
+        """Return the call's artifact as of now."""
         setup = self.setup
-        return artifact_of(self._call(), setup.assistant_json, self.summary, epoch_ms=self.epoch_ms)
+        return artifact_of(self._call_record(), setup.assistant_json, self.summary, epoch_ms=self.epoch_ms)
 
     def on_end(self, action: Callable[[], None]) -> None:
-        """Have something done when the call is over; at once if it is."""
+        """Call `action` when the call is over, or at once if it is."""
         if self._ended.is_set():
             action()
         else:
             self._at_end.append(action)
 
     def hang_up(self, reason: str) -> None:
-        """End the call, with an `endedReason` of Vapi's."""
+        """End the call with one of Vapi's `endedReason`s."""
         self.post(HangUp(int(self.now_ms()), reason))
 
     def post(self, event: Event) -> None:
-        """Tell the engine. Whatever it answers has been done when this returns, unless it is already at work."""
+        """Post an event to the engine. Its commands are performed on return, unless this is called from one of them."""
         self._inbox.append(event)
         if self._stepping:
             return
@@ -200,18 +218,16 @@ class CallSession:
         try:
             while self._inbox:
                 self._step(self._inbox.popleft())
-            self._arm()
-        except Exception as error:  # noqa: BLE001  # a bug of ours must end this call in words, and no other call
-            _log.error("the call broke", call_id=self.setup.call_id, exc_info=error)
+            self._set_timer()
+        except Exception as error:  # noqa: BLE001  # a bug must end this call with a reason, and no other call
+            _log.error("the call failed with an unexpected error", call_id=self.setup.call_id, exc_info=error)
             self._inbox.clear()
-            self._end(_BROKEN, "internal error")
+            self._end(_INTERNAL_ERROR, "internal error")
         finally:
             self._stepping = False
 
-    # What goes on.
-
     async def run(self) -> None:
-        """Hold the call; returns once it is over and recorded."""
+        """Run the call; returns once it is over and its record is stored."""
         setup = self.setup
         started_at = iso_from_epoch_ms(self.epoch_ms)
         self._sink.write(journal.head_line(journal.Head(setup.call_id, started_at, setup.plan)))
@@ -221,24 +237,24 @@ class CallSession:
                 tasks.start_soon(self._recording.run, self.now_ms)
                 if self._log is not None:
                     tasks.start_soon(self._log.sink.run)
-                tasks.start_soon(self._components.background.direct, tasks)
-                tasks.start_soon(self._components.tools.direct, tasks)
-                tasks.start_soon(self._components.endpointing_requests.direct, tasks)
+                tasks.start_soon(self._components.background.run, tasks)
+                tasks.start_soon(self._components.tools.run_tasks, tasks)
+                tasks.start_soon(self._components.endpointing_requests.run, tasks)
                 tasks.start_soon(self._components.transcription.run)
                 tasks.start_soon(self._components.pauses.run)
                 if self._components.overlaps is not None:
                     tasks.start_soon(self._components.overlaps.run)
-                tasks.start_soon(self._records.begin, setup.call_id, self._beginning(started_at))
+                tasks.start_soon(self._records.begin, setup.call_id, self._initial_fields(started_at))
                 self._components.messenger.status("in-progress")
                 self._components.messenger.assistant_started()
                 self.post(CallStarted(0))
                 if setup.rejection is not None:
                     self.post(Say(0, setup.rejection.text, interruptible=False, ends_call=True))
                 await self._ended.wait()
-                await self._components.tools.finish()
+                await self._components.tools.wait_for_async()
                 tasks.cancel_scope.cancel()
         finally:
-            self._let_go()
+            self._close()
             with anyio.CancelScope(shield=True):
                 await self._sink.close()
                 await self._recording.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
@@ -247,7 +263,7 @@ class CallSession:
                     await self._log.sink.close()
 
     def _step(self, event: Event) -> None:
-        # Where the playout stands decides what was heard; the engine must not judge by an old mark.
+        # What was heard follows from the playout position: the engine needs the current one with each event.
         played = None if isinstance(event, Played) else self._components.audio_output.played(int(self.now_ms()))
         for one in (event,) if played is None else (played, event):
             self._sink.write(journal.event_line(one))
@@ -259,62 +275,62 @@ class CallSession:
                 self._perform(command)
             if isinstance(one, TranscriptReceived):
                 self._components.voicemail.receive_transcript(one.text)
-            self._tell_conversation()
-        if self._moved is not None:
-            self._moved.set()
-            self._moved = None
+            self._send_conversation()
+        if self._next_step is not None:
+            self._next_step.set()
+            self._next_step = None
 
-    def _tell_conversation(self) -> None:
-        """After what it came of, so that `user-interrupted` goes before the history that it changed."""
-        if self._state.history is not self._narrated:
-            self._narrated = self._state.history
-            self._components.messenger.conversation(self._narrated)
+    def _send_conversation(self) -> None:
+        """Send the history if it has changed; after the step's commands, so that `user-interrupted` comes before it."""
+        if self._state.history is not self._sent_history:
+            self._sent_history = self._state.history
+            self._components.messenger.conversation(self._sent_history)
 
     def _perform(self, command: Command) -> None:
-        parts = self._components
+        components = self._components
         match command:
             case StartReply() | Play() | Duck() | Unduck() | StopPlayback() | CloseReply():
-                parts.reply_runner.perform(command)
+                components.reply_runner.perform(command)
             case RunTools() | CallHookTool() | StopTool() | AskEndpointing() | JudgePause():
-                self._reach_out(command)
+                self._request(command)
             case SwitchAssistant(successor):
-                self._take_over(parts.transfers.parts[successor])
+                self._take_over(components.transfers.successors[successor])
             case Send(message):
-                parts.messenger.tell(message)
-            case KeepReply():  # it goes on as it is
+                components.messenger.send(message)
+            case KeepReply():  # the reply goes on as it is
                 pass
             case Decide(what, why, turn_id):
                 self.insight.on_decision(self._state.now_ms, what, why, turn_id)
             case EndCall(reason, detail):
                 self._end(reason, detail)
-            case Remember():  # told as a whole once the step is done
+            case Remember():  # the whole history is sent once the step is done
                 if command.tool_call_id is not None:
-                    parts.messenger.tool_result(command, parts.tools.find(command.tool_call_id))
+                    components.messenger.tool_result(command, components.tools.find(command.tool_call_id))
 
-    def _reach_out(self, command: RunTools | CallHookTool | StopTool | AskEndpointing | JudgePause) -> None:
-        parts = self._components
+    def _request(self, command: RunTools | CallHookTool | StopTool | AskEndpointing | JudgePause) -> None:
+        components = self._components
         match command:
             case RunTools(call_ids=call_ids):
-                parts.messenger.tool_calls(parts.tools.run(call_ids))
+                components.messenger.tool_calls(components.tools.run(call_ids))
             case CallHookTool(turn_id, tool):
-                found = self.setup.hook_tools
-                parts.tools.ask_for_hook(turn_id, found[tool] if tool < len(found) else None)
+                hook_tools = self.setup.hook_tools
+                components.tools.prepare_for_hook(turn_id, hook_tools[tool] if tool < len(hook_tools) else None)
             case StopTool(call_id):
-                parts.tools.stop(call_id)
+                components.tools.stop(call_id)
             case AskEndpointing():
-                parts.endpointing_requests.ask(command, self._state.history)
+                components.endpointing_requests.request(command, self._state.history)
             case JudgePause():
-                parts.pauses.ask(command)
+                components.pauses.request(command)
 
-    def _take_over(self, part: Successor) -> None:
-        before, self.setup = self.setup, part.setup
-        self._components.switch_agent(before, part)
-        self._recording.switch(on=is_recorded(part.setup.assistant_json))
-        self._kept = artifact_plan_after_handoff(self._kept, part.setup.assistant_json)
-        change = {**active_assistant_fields(part.setup.assistant_json), "artifactPlan": self._kept}
-        self._components.background.begin(partial(self._records.update, part.setup.call_id, change))
+    def _take_over(self, successor: Successor) -> None:
+        before, self.setup = self.setup, successor.setup
+        self._components.switch_agent(before, successor)
+        self._recording.switch(on=is_recorded(successor.setup.assistant_json))
+        self._artifact_plan = artifact_plan_after_handoff(self._artifact_plan, successor.setup.assistant_json)
+        change = {**active_assistant_fields(successor.setup.assistant_json), "artifactPlan": self._artifact_plan}
+        self._components.background.start(partial(self._records.update, successor.setup.call_id, change))
 
-    def _arm(self) -> None:
+    def _set_timer(self) -> None:
         due = wake_at(self._state, self.setup.plan)
         if self._timer is not None:
             if due == self._due_ms:
@@ -327,11 +343,9 @@ class CallSession:
 
     def _wake(self) -> None:
         self._timer = None
-        # A timer may fire a little early; the engine's milliseconds must not.
+        # The timer may fire a little early, but the engine must not see a time before the one that it asked for.
         due = wake_at(self._state, self.setup.plan)
         self.post(Tick(max(int(self.now_ms()), due or 0)))
-
-    # How it ends.
 
     def _end(self, reason: str, detail: str) -> None:
         if self._ended.is_set():
@@ -345,14 +359,14 @@ class CallSession:
         self._ended_ms = self.now_ms()
         _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
         self._components.audio_output.close()
-        self._tell_conversation()
+        self._send_conversation()
         self._components.messenger.status("ended", reason)
         self._leg.hang_up()
         self._ended.set()
         for action in self._at_end:
             action()
 
-    def _let_go(self) -> None:
+    def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -361,15 +375,15 @@ class CallSession:
         self._components.voicemail.close()
         self._components.audio_input.close()
 
-    def _beginning(self, started_at: str) -> dict[str, Any]:
-        return {"status": "in-progress", "startedAt": started_at, "artifactPlan": self._kept}
+    def _initial_fields(self, started_at: str) -> dict[str, Any]:
+        return {"status": "in-progress", "startedAt": started_at, "artifactPlan": self._artifact_plan}
 
-    def _call(self) -> JsonObject:
-        return {**self.setup.call, "artifactPlan": self._kept}
+    def _call_record(self) -> JsonObject:
+        return {**self.setup.call, "artifactPlan": self._artifact_plan}
 
     def _outcome(self) -> dict[str, Any]:
         return ended_fields(
-            self._call(),
+            self._call_record(),
             self.setup.assistant_json,
             self.summary,
             epoch_ms=self.epoch_ms,

@@ -1,4 +1,4 @@
-"""What clients ask of a live call: to say something, to mute a side, to pass the caller on, to end."""
+"""Control messages of a call's clients: say something, mute a side, transfer or hand off, end the call."""
 
 import json
 from collections.abc import Callable
@@ -28,14 +28,14 @@ _MUTES: dict[str, tuple[Any, bool]] = {
 
 
 class ClientControls:
-    """Carries out the messages of a call's clients.
+    """The executor of the messages of a call's clients.
 
     Args:
-        host: the call.
-        ears: can be closed to the caller.
-        passing: passes the caller on.
-        errands: begins what takes its time.
-        answer: takes a text frame that is no message of the call: what went wrong.
+        context: the call.
+        audio_input: is muted and unmuted.
+        transfers: transfers the caller and hands the call off.
+        background: runs what takes time.
+        answer: sends a text frame that is not a message of the call: the error of a refused message.
     """
 
     def __init__(
@@ -52,8 +52,12 @@ class ClientControls:
         self._background = background
         self._answer = answer
 
-    def control(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
-        """Carry out a message; `by_caller` tells the caller's own client from others that steer the call.
+    def execute(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
+        """Carry out a message.
+
+        Args:
+            message: the message.
+            by_caller: whether it came from the caller's own client, and not from another one that controls the call.
 
         Raises:
             WireError: this call cannot do that.
@@ -76,28 +80,30 @@ class ClientControls:
                 self._audio_input.muted = on if side == "customer" else self._audio_input.muted
                 context.post(Mute(at_ms, side, on))
             case client_controls.Transfer() | client_controls.Handoff():
-                self._pass_on(message)
+                self._transfer(message)
             case client_controls.EndCall():
                 context.post(HangUp(at_ms, "customer-ended-call" if by_caller else "manually-canceled"))
 
-    def _pass_on(self, message: client_controls.Transfer | client_controls.Handoff) -> None:
+    def _transfer(self, message: client_controls.Transfer | client_controls.Handoff) -> None:
         to_phone = isinstance(message, client_controls.Transfer) and message.destination.get("type") != "assistant"
         if to_phone and not self._transfers.can_transfer:
             raise WireError(501, "this call cannot be transferred to a telephone: its transport has none")
         if message.content:
             self._context.post(Say(int(self._context.now_ms()), self._context.render(message.content, {})))
-        self._background.begin(partial(self._passed_on, message.destination, to_phone=to_phone))
+        self._background.start(partial(self._run_transfer, message.destination, to_phone=to_phone))
 
-    async def _passed_on(self, destination: JsonObject, *, to_phone: bool) -> None:
+    async def _run_transfer(self, destination: JsonObject, *, to_phone: bool) -> None:
         context = self._context
         try:
             if not to_phone:
-                await self._transfers.hand_over(destination)
+                await self._transfers.hand_off(destination)
                 return
             while context.state.reply is not None or context.state.pending_says:
                 await context.next_step()
             await self._transfers.transfer(destination)
             context.post(HangUp(int(context.now_ms()), FORWARDED))
         except (HandoffError, CarrierError) as error:
-            _log.warning("a caller could not be passed on", call_id=context.setup.call_id, reason=str(error))
+            _log.warning(
+                "a transfer or handoff that a client asked for failed", call_id=context.setup.call_id, reason=str(error)
+            )
             self._answer(json.dumps(WireError(400, str(error)).body()))

@@ -1,4 +1,4 @@
-"""Asks the owner's endpointing model whether the caller has finished (Vapi's `call.endpointing.request`)."""
+"""Requests to the owner's endpointing model: has the caller finished (Vapi's `call.endpointing.request`)?"""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -23,53 +23,53 @@ _log = structlog.get_logger("bargein.call")
 
 
 class EndpointingRequests:
-    """Carries one call's questions to its owner's server, and the answers back.
+    """The endpointing requests of one call.
 
     Args:
-        line: the owner's servers; None: there is none, and every question goes unanswered.
-        server: gives `smartEndpointingPlan.server` of the assistant that has the call; None: the call's own server.
-        timeout_s: gives how long an answer may take.
-        now_ms: the time since the call began.
-        post: takes the answers.
+        owner: the owner's servers; None: there are none, and every request is answered with None.
+        server: returns `smartEndpointingPlan.server` of the current assistant; None: the call's own server is used.
+        timeout_s: returns how long an answer may take.
+        now_ms: returns the time since the call began.
+        post: receives the answers.
     """
 
     def __init__(
         self,
-        line: OwnerMessenger | None,
+        owner: OwnerMessenger | None,
         server: Callable[[], JsonObject | None],
         timeout_s: Callable[[], float],
         now_ms: Callable[[], float],
         post: Callable[[EndpointingAnswered], None],
     ) -> None:
-        self._line = line
+        self._owner = owner
         self._server = server
         self._timeout_s = timeout_s
         self._now_ms = now_ms
         self._post = post
-        # A question may come out of a timer, which has no task that could own the request.
-        self._asked, self._to_ask = anyio.create_memory_object_stream[tuple[int, JsonObject]](_MAX_WAITING)
+        # A request may come from a timer's callback, which has no task group of its own.
+        self._requests_in, self._requests = anyio.create_memory_object_stream[tuple[int, JsonObject]](_MAX_WAITING)
 
-    def ask(self, question: AskEndpointing, history: Sequence[Remember]) -> None:
-        """Put a question on its way; returns at once."""
+    def request(self, question: AskEndpointing, history: Sequence[Remember]) -> None:
+        """Send a request; returns at once."""
         messages = [*as_openai(history), {"role": "user", "content": question.said}]
         try:
-            self._asked.send_nowait(
+            self._requests_in.send_nowait(
                 (question.number, EndpointingRequest(messages_openai_formatted=messages).without_envelope())
             )
-        except anyio.WouldBlock:  # the transcription plan decides once the time for an answer is over
-            _log.warning("endpointing is asked for faster than it is answered")
+        except anyio.WouldBlock:  # the engine falls back to the transcription plan when no answer comes in time
+            _log.warning("too many endpointing requests are waiting: one is dropped")
 
-    async def direct(self, tasks: "TaskGroup") -> None:
-        """Work until cancelled."""
-        async with self._asked, self._to_ask:
-            async for number, message in self._to_ask:
-                tasks.start_soon(self._consult, number, message)
+    async def run(self, tasks: "TaskGroup") -> None:
+        """Send requests as tasks of `tasks` until cancelled."""
+        async with self._requests_in, self._requests:
+            async for number, message in self._requests:
+                tasks.start_soon(self._send, number, message)
 
-    async def _consult(self, number: int, message: JsonObject) -> None:
+    async def _send(self, number: int, message: JsonObject) -> None:
         pause_ms: int | None = None
         try:
-            if self._line is not None:
-                answer = await self._line.request(message, server=self._server(), timeout_s=self._timeout_s())
+            if self._owner is not None:
+                answer = await self._owner.request(message, server=self._server(), timeout_s=self._timeout_s())
                 pause_ms = round(EndpointingAnswer.from_json(answer).timeout_seconds * 1000)
         except ServerError as error:
             _log.warning("the endpointing model gave no answer", reason=error.reason, detail=str(error))

@@ -1,4 +1,4 @@
-"""The assistant's ears: the caller's audio in, voice edges and words out."""
+"""Audio input of a call: audio frames in, voice edges and transcripts out."""
 
 from collections.abc import Callable
 
@@ -14,78 +14,83 @@ from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, Transcri
 from bargein.turns.events import Event, TranscriptReceived, VoiceStarted, VoiceStopped
 
 UTTERANCE_HANG_MS = 300
-"""After so much silence the transcriber is asked for a final."""
+"""Silence after which the transcriber is asked for a final transcript."""
 
 PAUSE_MS = 96
-"""After so much it is asked for all the words so far. The closure of a "t" or a "p" is mostly shorter."""
+"""Silence after which it is asked for all words so far. The closure of a "t" or a "p" is mostly shorter than that."""
 
 _MOST_AHEAD_MS = 60_000
-"""A recording may be sent faster than it sounds, but what waits to be judged must not fill the memory."""
+"""Most audio that a client may send ahead of real time: what waits for the models must not fill the memory."""
 
 _CONTIGUOUS_MS = 60
-"""A frame that comes so long after the one before does not sound right behind it."""
+"""A frame that arrives later than this after the one before it is not the continuation of that frame's audio."""
 
 _SILENCE: Pcm16 = np.zeros(TRANSCRIBER_RATE_HZ, dtype=np.int16)
-_SILENCE.flags.writeable = False  # it is handed out
-_LONGEST_TAP_SAMPLES = TRANSCRIBER_RATE_HZ * 2
+_SILENCE.flags.writeable = False  # slices of it are handed out
+_MOST_REFERENCE_SAMPLES = TRANSCRIBER_RATE_HZ * 2
 
 
 class FloodError(BargeinError):
-    """Far more audio has come than time has gone by."""
+    """The client sends audio much faster than real time."""
 
 
 def _zeros(samples: int) -> Pcm16:
-    """Silence, to be read only: without a new array for each frame."""
+    """Return silence as a read-only array, without allocating one for each frame."""
     return _SILENCE[:samples] if samples <= _SILENCE.size else np.zeros(samples, dtype=np.int16)
 
 
 class PlayoutReference:
-    """What the caller hears, at the transcriber's rate, for transcribers that want to hear both sides.
+    """The assistant's audio as the caller hears it, at the transcriber's rate.
+
+    It is the reference for echo cancellation, and the second channel for transcribers that take both sides.
 
     Args:
-        leg: what the frames are encoded for.
-        record: gets the same audio, and when it begins to sound, in the call's time.
+        leg: the connection that the frames are encoded for.
+        record: receives the same audio, and when it begins to play, in milliseconds of the call.
     """
 
     def __init__(self, leg: Leg, record: Callable[[Pcm16, float], None]) -> None:
         self._leg = leg
         self._record = record
         self._resampler = StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
-        self._heard: Pcm16 = _zeros(0)
+        self._played: Pcm16 = _zeros(0)
 
     def add_frame(self, frame: bytes, at_ms: float) -> None:
-        """Take a frame that goes to the caller, where it sounds at `at_ms`."""
+        """Add a frame that was sent to the caller and begins to play at `at_ms`."""
         pcm = self._resampler.push(self._leg.decode(frame))
         self._record(pcm, at_ms)
-        self._heard = np.concatenate((self._heard, pcm))[-_LONGEST_TAP_SAMPLES:]
+        self._played = np.concatenate((self._played, pcm))[-_MOST_REFERENCE_SAMPLES:]
 
     def read(self, samples: int) -> Pcm16:
-        """So many samples, silence where there was no speech."""
-        if not self._heard.size:
+        """Return the next `samples` samples; silence where the assistant said nothing."""
+        if not self._played.size:
             return _zeros(samples)
-        taken = np.zeros(samples, dtype=np.int16)
-        count = min(samples, self._heard.size)
-        taken[:count] = self._heard[:count]
-        self._heard = self._heard[count:]
-        return taken
+        reference = np.zeros(samples, dtype=np.int16)
+        count = min(samples, self._played.size)
+        reference[:count] = self._played[:count]
+        self._played = self._played[count:]
+        return reference
 
 
 class AudioInput:
-    """One call's hearing.
+    """The audio input of one call.
 
     Args:
-        leg: where the audio comes from.
-        detector: hears voices.
-        transcriber: understands words.
-        reference: the other side of the conversation.
-        now_ms: the time since the call began.
-        post: takes `VoiceStarted`, `VoiceStopped` and `TranscriptReceived`.
-        watch: gets each window's voice probability and when it ended.
-        overhear: gets both sides, equally long, at the transcriber's rate.
-        record: gets what is heard of the caller at that rate, and when it began to sound.
-        overlaps: has voices judged that cut in; None where nobody wants to know.
-        cancels_echo: whether the assistant's own voice is taken out of what is heard.
-        pauses: has the caller's pauses judged; None where nobody wants to know.
+        leg: the connection that the audio comes from.
+        detector: voice activity detection.
+        transcriber: speech to text.
+        reference: the assistant's audio.
+        now_ms: returns the time since the call began.
+        post: receives `VoiceStarted`, `VoiceStopped` and `TranscriptReceived`.
+        on_probability: receives each window's voice probability and when the window ended.
+        on_audio: receives both sides, equally long, at the transcriber's rate.
+        record: receives the caller's audio at that rate, and when it began.
+        overlaps: classifies voices that overlap the assistant; None: no classification.
+        cancels_echo: whether the assistant's own voice is removed from the caller's audio.
+        pauses: judges pauses of the caller; None: no judgement.
+
+    Attributes:
+        muted: whether the caller's audio is replaced by silence.
     """
 
     def __init__(
@@ -113,7 +118,7 @@ class AudioInput:
         self._record = record
         self._overlaps = overlaps
         self._pauses = pauses
-        # A telephone's audio is judged as it is: bringing it to 16 kHz first would only cost time.
+        # The detector takes a telephone's 8 kHz as it is: resampling it first would only cost time.
         voice_rate_hz = 8_000 if leg.rate_hz == 8_000 and not cancels_echo else 16_000
         self._cancelling = EchoCancelling() if cancels_echo else None
         self._to_voice = StreamResampler(leg.rate_hz, voice_rate_hz, "live")
@@ -123,8 +128,8 @@ class AudioInput:
             else StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
         )
         self._windower = Windower(voice_rate_hz)
-        # Of a frame that completes no window nothing can be told yet: it is heard with the next one, so that there is
-        # work for 31 windows a second and not for 50 frames. Known beforehand only where no resampler holds any back.
+        # A frame that completes no window is processed together with the next one, which makes 31 steps a second
+        # instead of 50. Which frame that is, is known beforehand only where no resampler holds samples back.
         self._can_wait = voice_rate_hz == leg.rate_hz and not cancels_echo
         self._waiting: list[Pcm16] = []
         self._waiting_samples = 0
@@ -132,50 +137,50 @@ class AudioInput:
         self._gate = VoiceGate()
         self._utterance = UtteranceGate(UTTERANCE_HANG_MS)
         self._pause = PauseGate(PAUSE_MS)
-        self._detecting = detector.open(voice_rate_hz, self._judged)
-        self._listener = 0
-        self._transcription = self._opened(transcriber)
-        self._speaking = False
-        self._heard_ms = 0.0
+        self._detection = detector.open(voice_rate_hz, self._on_window)
+        self._stream_number = 0
+        self._transcription = self._open(transcriber)
+        self._in_utterance = False
+        self._received_ms = 0.0
         self.muted = False
 
     @property
     def transcription(self) -> TranscriberStream:
-        """The transcription, which somebody must `run`."""
+        """The transcription in use; its owner must call `run`."""
         return self._transcription
 
     def receive(self, data: bytes) -> None:
-        """Take what the far end sent.
+        """Receive encoded audio from the caller.
 
         Raises:
-            ValueError: it is no audio in the format that was agreed.
-            FloodError: it is more than a minute ahead of its time.
+            ValueError: it is not in the format that was agreed on.
+            FloodError: it is more than a minute ahead of real time.
         """
         pcm = self._leg.decode(data)
         arrival_ms = self._now_ms()
-        self._heard_ms = max(self._heard_ms, arrival_ms) + pcm.size * 1000 / self._leg.rate_hz
-        if self._heard_ms - arrival_ms > _MOST_AHEAD_MS:
-            raise FloodError("audio comes much faster than it sounds")
+        self._received_ms = max(self._received_ms, arrival_ms) + pcm.size * 1000 / self._leg.rate_hz
+        if self._received_ms - arrival_ms > _MOST_AHEAD_MS:
+            raise FloodError("audio is sent much faster than real time")
         if self.muted:
             pcm = _zeros(pcm.size)
         if not self._can_wait:
-            self._hear(pcm, arrival_ms)
+            self._process(pcm, arrival_ms)
             return
         if self._waiting and arrival_ms - self._waiting_at_ms > _CONTIGUOUS_MS:
-            self._hear(self._waited_for(), self._waiting_at_ms)
+            self._process(self._join_waiting(), self._waiting_at_ms)
         self._waiting.append(pcm)
         self._waiting_samples += pcm.size
         self._waiting_at_ms = arrival_ms
         if self._waiting_samples >= self._windower.missing:
-            self._hear(self._waited_for(), arrival_ms)
+            self._process(self._join_waiting(), arrival_ms)
 
-    def _waited_for(self) -> Pcm16:
-        """The frames that wait, as one."""
+    def _join_waiting(self) -> Pcm16:
+        """Return the waiting frames as one array, and clear them."""
         waiting, self._waiting, self._waiting_samples = self._waiting, [], 0
         return waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
 
-    def _hear(self, pcm: Pcm16, arrival_ms: float) -> None:
-        """Have a stretch of sound that had arrived by then heard by all who want to."""
+    def _process(self, pcm: Pcm16, arrival_ms: float) -> None:
+        """Feed audio that arrived at `arrival_ms` to transcription, detection, recording and listeners."""
         for_voice = self._to_voice.push(pcm)
         for_words = for_voice if self._to_words is self._to_voice else self._to_words.push(pcm)
         if self._cancelling is not None:
@@ -192,13 +197,13 @@ class AudioInput:
                 self._pauses.feed(for_words, arrival_ms)
             self._record(for_words, arrival_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
         for window, end_ms in self._windower.push(for_voice, arrival_ms):
-            self._detecting.push(window, end_ms)
+            self._detection.push(window, end_ms)
 
     def close(self) -> None:
-        """Hear no more."""
-        self._detecting.close()
+        """Stop the detection."""
+        self._detection.close()
 
-    def _judged(self, probability: float, end_ms: float) -> None:
+    def _on_window(self, probability: float, end_ms: float) -> None:
         self._on_probability(probability, end_ms)
         edge = self._gate.push(probability, end_ms)
         paused = self._pause.push(edge, end_ms)
@@ -208,27 +213,27 @@ class AudioInput:
             self._transcription.voice_resumed()
         utterance = self._utterance.push(edge, end_ms)
         if utterance is not None:
-            self._speaking = utterance.started
+            self._in_utterance = utterance.started
             if utterance.started:
                 self._transcription.voice_started(round(self._now_ms()) - utterance.at_ms)
             else:
                 self._transcription.voice_stopped()
         if edge is not None:
             if self._pauses is not None:
-                self._pauses.turn(edge)
+                self._pauses.push_edge(edge)
             at_ms = int(self._now_ms())
             if edge.voiced:
                 self._post(VoiceStarted(at_ms, min(edge.at_ms, at_ms), edge.probability, edge.rising_ms))
             else:
                 self._post(VoiceStopped(at_ms, min(edge.at_ms, at_ms), edge.probability))
         if self._overlaps is not None:
-            self._overlaps.window(probability, end_ms, edge)
+            self._overlaps.push_window(probability, end_ms, edge)
 
-    def _opened(self, transcriber: Transcriber) -> TranscriberStream:
-        self._listener += 1
-        listener = self._listener
+    def _open(self, transcriber: Transcriber) -> TranscriberStream:
+        self._stream_number += 1
+        number = self._stream_number
 
-        def understood(
+        def on_transcript(
             text: str,
             final: bool,  # noqa: FBT001  # the shape of `ports.TranscriptCallback`
             /,
@@ -236,13 +241,13 @@ class AudioInput:
             *,
             whole: bool = False,
         ) -> None:
-            if listener == self._listener:  # what a transcriber that was replaced still has to say is said by another
+            if number == self._stream_number:  # else it comes from a transcriber that has been replaced
                 self._post(TranscriptReceived(int(self._now_ms()), text, final, confidence, whole))
 
-        return transcriber.open(understood)
+        return transcriber.open(on_transcript)
 
     def switch_transcriber(self, transcriber: Transcriber) -> None:
-        """From here on another transcriber understands; somebody must run it. What is being said goes on into it."""
-        self._transcription = self._opened(transcriber)
-        if self._speaking:
+        """Feed another transcriber from here on, also with an utterance that has begun; the caller must run it."""
+        self._transcription = self._open(transcriber)
+        if self._in_utterance:
             self._transcription.voice_started(0)

@@ -1,10 +1,10 @@
-"""Keys that the caller presses, as words of theirs (Vapi's `keypadInputPlan`)."""
-
-from typing import Any, cast
+"""DTMF input: keys that the caller presses become a transcript (Vapi's `keypadInputPlan`)."""
 
 from bargein.call.context import CallContext
 from bargein.clock import Clock, Timer
 from bargein.turns.events import TranscriptReceived
+from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_object, as_string
 
 KEYS = frozenset("0123456789*#ABCD")
 
@@ -14,14 +14,14 @@ _MOST_KEYS = 100
 
 
 class DtmfInput:
-    """Gathers keys until a delimiter or a pause, and posts them as a whole.
+    """A collector of keys: they are posted as one transcript at a delimiter, or after a pause.
 
-    Without a plan that is `enabled` keys mean nothing, as with Vapi. With `timeoutSeconds` 0 a delimiter alone ends an
-    entry, and with neither each key is one.
+    Without a plan that is `enabled` keys are ignored, as with Vapi. With `timeoutSeconds` 0 only a delimiter ends an
+    entry; without delimiters as well, each key is an entry of its own.
 
     Args:
-        host: the call.
-        clock: the one clock.
+        context: the call.
+        clock: the clock.
     """
 
     def __init__(self, context: CallContext, clock: Clock) -> None:
@@ -31,41 +31,41 @@ class DtmfInput:
         self._timer: Timer | None = None
 
     def receive_key(self, key: str) -> None:
-        """Take a key."""
-        plan: object = self._context.setup.assistant_json.get("keypadInputPlan")
-        if not isinstance(plan, dict) or cast("dict[str, Any]", plan).get("enabled") is not True or key not in KEYS:
+        """Add a key to the entry."""
+        plan = as_object(self._context.setup.assistant_json.get("keypadInputPlan"))
+        if plan.get("enabled") is not True or key not in KEYS:
             return
-        self._stop_waiting()
-        delimiters, seconds = _rules(cast("dict[str, Any]", plan))
+        self._cancel_timer()
+        delimiters, seconds = _delimiters_and_timeout(plan)
         if key in delimiters:
-            self._enter()
+            self._post_entry()
             return
         self._pressed += key
         if len(self._pressed) >= _MOST_KEYS or (seconds == 0 and not delimiters):
-            self._enter()
+            self._post_entry()
         elif seconds:
-            self._timer = self._clock.call_at(self._clock.monotonic_ms() + seconds * 1000, self._enter)
+            self._timer = self._clock.call_at(self._clock.monotonic_ms() + seconds * 1000, self._post_entry)
 
     def close(self) -> None:
-        """The call is over: what has been pressed means nothing any more."""
-        self._stop_waiting()
+        """Drop an entry that has begun: the call is over."""
+        self._cancel_timer()
         self._pressed = ""
 
-    def _enter(self) -> None:
-        self._stop_waiting()
+    def _post_entry(self) -> None:
+        self._cancel_timer()
         pressed, self._pressed = self._pressed, ""
         if pressed:
             self._context.post(TranscriptReceived(int(self._context.now_ms()), pressed, final=True))
 
-    def _stop_waiting(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
-def _rules(plan: dict[str, Any]) -> tuple[str, float]:
-    """The delimiters, and after how many seconds an entry ends without one."""
+def _delimiters_and_timeout(plan: JsonObject) -> tuple[str, float]:
+    """Return the delimiters, and the seconds after which an entry ends without one."""
     given: object = plan.get("delimiters")
-    delimiters = "".join(map(str, cast("list[object]", given))) if isinstance(given, list) else str(given or "")
+    delimiters = "".join(map(str, as_list(given))) or as_string(given) or ""
     seconds: object = plan.get("timeoutSeconds", _TIMEOUT_S)
     return delimiters, float(seconds) if isinstance(seconds, int | float) else _TIMEOUT_S

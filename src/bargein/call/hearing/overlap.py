@@ -1,4 +1,4 @@
-"""A voice that cuts in, cut out of what is heard, again and again as it grows, and given to the judge."""
+"""Voices of the caller over the assistant: each is classified several times as it grows (`InterruptionClassifier`)."""
 
 from collections.abc import Callable
 
@@ -12,21 +12,21 @@ from bargein.turns.events import Event, InterruptionJudged
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 
 AGES_MS = (160, 224, 288, 352, 416, 480, 544, 608, 704, 800)
-"""The ages of a voice at which it is judged; multiples of the detector's window."""
+"""The ages of a voice at which it is classified; multiples of the detector's window."""
 
 LEAD_MS = 360
-"""So much from before its onset is judged too: a word's first consonant comes before what a detector calls voice, and
-what lies before that tells how loud it is there without the voice."""
+"""Audio from before the onset that the classifier gets too: the first consonant of a word comes before what a detector
+calls voice, and the audio before that gives the level of the background."""
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _KEPT_MS = 1600
-_JUDGE_TIMEOUT_S = 1.0
+_CLASSIFY_TIMEOUT_S = 1.0
 
 _log = structlog.get_logger("bargein.call")
 
 
 class _Ring:
-    """The last `_KEPT_MS` of one side."""
+    """A ring buffer with the last `_KEPT_MS` of one side."""
 
     def __init__(self) -> None:
         self._samples: Pcm16 = np.zeros(_KEPT_MS * _PER_MS, dtype=np.int16)
@@ -42,30 +42,33 @@ class _Ring:
         self.fed += pcm.size
 
     def between(self, begin: int, end: int) -> Pcm16:
-        """A copy; what is not kept any more, or has not come yet, is left out."""
+        """Return a copy; samples that are no longer kept, or have not arrived, are left out."""
         begin, end = max(begin, self.fed - self._samples.size, 0), min(end, self.fed)
         return self._samples[np.arange(begin, max(begin, end)) % self._samples.size]
 
 
 class OverlapTracker:
-    """The voices of one call that cut in.
+    """The tracker of overlapping voices in one call.
 
     Args:
-        judge: says of a voice whether it takes the floor.
-        wanted: whether that is asked now: whether the assistant can be heard and may be cut.
-        now_ms: the time since the call began.
-        post: takes `InterruptionJudged`.
+        classifier: classifies a voice as an interruption, a backchannel or an echo.
+        wanted: returns whether a voice is to be classified now: the assistant is audible and may be interrupted.
+        now_ms: returns the time since the call began.
+        post: receives `InterruptionJudged`.
+
+    Attributes:
+        enabled: whether the plan uses the scores; if not, no audio is kept and nothing is classified.
     """
 
     def __init__(
         self,
-        judge: InterruptionClassifier,
+        classifier: InterruptionClassifier,
         *,
         wanted: Callable[[], bool],
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
     ) -> None:
-        self._judge = judge
+        self._classifier = classifier
         self._wanted = wanted
         self._now_ms = now_ms
         self._post = post
@@ -76,23 +79,22 @@ class OverlapTracker:
         self._offset_ms = -BRIDGED_DIP_MS - 1
         self._next = 0
         self._probabilities: list[float] = []
-        self.on = True
-        """Whether anybody goes by the verdicts; while nobody does, nothing is kept and nothing asked."""
+        self.enabled = True
         self._waiting: OverlappingSpeech | None = None
-        self._asked = anyio.Event()
+        self._requested = anyio.Event()
 
     def feed(self, customer: Pcm16, assistant: Pcm16, until_ms: float) -> None:
-        """Take the next stretch of both sides, equally long; it ends at `until_ms`."""
-        if not self.on:
+        """Add the next audio of both sides, equally long; it ends at `until_ms`."""
+        if not self.enabled:
             return
         self._caller.feed(customer)
         self._assistant.feed(assistant)
         self._fed_until_ms = until_ms
 
-    def window(self, probability: float, end_ms: float, edge: VoiceEdge | None) -> None:
-        """Take the detector's answer for one window, and the edge it made, if any."""
+    def push_window(self, probability: float, end_ms: float, edge: VoiceEdge | None) -> None:
+        """Add the detector's probability for one window, and the voice edge at it, if there is one."""
         if edge is not None:
-            self._turn(edge)
+            self._push_edge(edge)
         if self._onset_ms is None:
             return
         self._probabilities.append(probability)
@@ -100,48 +102,46 @@ class OverlapTracker:
             return
         age_ms = AGES_MS[self._next]
         self._next += 1
-        if self.on and self._wanted():
-            self._ask(self._onset_ms, age_ms, end_ms)
+        if self.enabled and self._wanted():
+            self._request(self._onset_ms, age_ms, end_ms)
         if self._next == len(AGES_MS):
             self._onset_ms = None
 
     async def run(self) -> None:
-        """Judge until cancelled."""
+        """Classify voices until cancelled."""
         while True:
-            await self._asked.wait()
-            self._asked = anyio.Event()
+            await self._requested.wait()
+            self._requested = anyio.Event()
             overlap, self._waiting = self._waiting, None
             if overlap is not None:
-                await self._have_judged(overlap)
+                await self._classify(overlap)
 
-    async def _have_judged(self, overlap: OverlappingSpeech) -> None:
+    async def _classify(self, overlap: OverlappingSpeech) -> None:
         try:
-            with anyio.fail_after(_JUDGE_TIMEOUT_S):
-                verdict = await self._judge.classify(overlap)
+            with anyio.fail_after(_CLASSIFY_TIMEOUT_S):
+                score = await self._classifier.classify(overlap)
         except (ProviderError, TimeoutError) as error:
-            # The engine goes by the voice's length where nothing judges it.
-            _log.warning("a voice could not be judged", reason=str(error) or "it took too long")
+            # The engine goes by the length of a voice that has no score.
+            _log.warning("the interruption classifier failed", reason=str(error) or "timeout")
             return
         self._post(
-            InterruptionJudged(
-                int(self._now_ms()), overlap.onset_ms, overlap.age_ms, verdict.interruption, verdict.echo
-            )
+            InterruptionJudged(int(self._now_ms()), overlap.onset_ms, overlap.age_ms, score.interruption, score.echo)
         )
 
-    def _turn(self, edge: VoiceEdge) -> None:
+    def _push_edge(self, edge: VoiceEdge) -> None:
         if not edge.voiced:
             self._offset_ms = edge.at_ms
         elif edge.at_ms - self._offset_ms > BRIDGED_DIP_MS:
-            # A run of voice is named by its onset, here as in the engine.
+            # The onset identifies a run of voice, here as in the engine.
             self._onset_ms = min(edge.at_ms, int(self._now_ms()))
             self._next = 0
             self._probabilities = []
 
-    def _ask(self, onset_ms: int, age_ms: int, end_ms: float) -> None:
+    def _request(self, onset_ms: int, age_ms: int, end_ms: float) -> None:
         end = self._caller.fed - round((self._fed_until_ms - end_ms) * _PER_MS)
         begin = end - (LEAD_MS + age_ms) * _PER_MS
         caller = self._caller.between(begin, end)
-        # What still waits is asked no more: a judge that is behind would only fall back further, and this tells more.
+        # A request that still waits is replaced: the newer one has more audio, and a queue would only grow under load.
         self._waiting = OverlappingSpeech(
             onset_ms=onset_ms,
             age_ms=age_ms,
@@ -149,4 +149,4 @@ class OverlapTracker:
             assistant=self._assistant.between(0, end),
             voice=tuple(self._probabilities),
         )
-        self._asked.set()
+        self._requested.set()

@@ -1,4 +1,4 @@
-"""The transcription of a call, run until the call is over, by one transcriber after the other."""
+"""The transcription of a call: one transcriber after the other, each until it ends or is replaced."""
 
 import anyio
 import structlog
@@ -12,14 +12,14 @@ _log = structlog.get_logger("bargein.call")
 
 
 class Transcription:
-    """Runs what the ears transcribe with.
+    """The runner of the transcriber that the audio input feeds.
 
     Args:
-        host: the call.
-        ears: have the transcriber.
+        context: the call.
+        audio_input: opens the transcriber.
 
     Attributes:
-        over: it has come to an end of its own, and nothing is understood any more.
+        over: whether the transcriber has ended by itself, so that nothing is transcribed any more.
     """
 
     def __init__(self, context: CallContext, audio_input: AudioInput) -> None:
@@ -29,29 +29,29 @@ class Transcription:
         self.over = False
 
     async def run(self) -> None:
-        """Transcribe until cancelled; what fails ends the call in words."""
+        """Transcribe until cancelled; a failure ends the call with the transcriber's `endedReason`."""
         while True:
             with anyio.CancelScope() as self._scope:
-                reason, detail = await _ended(self._audio_input.transcription, self._context.setup.call_id)
+                reason, detail = await _run_to_end(self._audio_input.transcription, self._context.setup.call_id)
                 self.over = True
                 if reason is not None:
                     self._context.post(CallFailed(int(self._context.now_ms()), reason, detail))
-                await anyio.sleep_forever()  # another assistant's transcriber may follow
+                await anyio.sleep_forever()  # until a handoff brings another transcriber
 
     def switch_transcriber(self, transcriber: Transcriber) -> None:
-        """From here on another one transcribes."""
+        """Replace the transcriber."""
         self.over = False
         self._audio_input.switch_transcriber(transcriber)
         self._scope.cancel()
 
 
-async def _ended(stream: TranscriberStream, call_id: str) -> tuple[str | None, str]:
-    """Run a transcription to its end, if it comes to one; why it did."""
+async def _run_to_end(stream: TranscriberStream, call_id: str) -> tuple[str | None, str]:
+    """Run a transcription until it ends by itself; return the `endedReason` (None: no failure) and a detail."""
     try:
         await stream.run()
     except ProviderError as error:
         return error.ended_reason, str(error)
-    except Exception as error:  # noqa: BLE001  # a transcriber's own bug must end the call in words, not hang it
-        _log.error("the transcriber broke", call_id=call_id, exc_info=error)
+    except Exception as error:  # noqa: BLE001  # a bug in a transcriber must end the call with a reason, not leave it hanging
+        _log.error("the transcriber raised an unexpected error", call_id=call_id, exc_info=error)
         return "pipeline-error-custom-transcriber-failed", "internal error"
     return None, ""

@@ -1,7 +1,6 @@
-"""A voicemail that answered a call of ours: told by its words, its beep, or its carrier, and left a message."""
+"""Voicemail detection in outbound calls: by the greeting's words, by its beep, or by what the carrier reports."""
 
 import re
-from typing import Any, cast
 
 import structlog
 
@@ -10,13 +9,14 @@ from bargein.call.context import CallContext
 from bargein.clock import Clock, Timer
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16
 from bargein.turns.events import HangUp, Say
+from bargein.wire.json import as_list
 from bargein.wire.voicemail import voicemail_plan
 
 VOICEMAIL = "voicemail"
 """The `endedReason`."""
 
 LISTEN_MS = 30_000
-"""Later in a call nobody takes a person for a voicemail."""
+"""Detection ends after so much of the call, so that a person is not taken for a voicemail later on."""
 
 _BEEP_S = 30.0
 _CARRIER_WORDS = ("machine_end_beep", "machine_end_silence")
@@ -35,65 +35,70 @@ _log = structlog.get_logger("bargein.call")
 
 
 class VoicemailDetector:
-    """Listens at the beginning of a call that went out, where the assistant has a `voicemailDetection`.
+    """The voicemail detection of an outbound call whose assistant has `voicemailDetection`.
 
-    Once its greeting is over `voicemailMessage` is said and the call ends with `voicemail`; without a message it ends
-    at once. The greeting is over at the beep, when the carrier says so, or `beepMaxAwaitSeconds` after the call began.
+    After the greeting `voicemailMessage` is said and the call ends with `voicemail`; without a message it ends at once.
+    The greeting is over at the beep, when the carrier says so, or `beepMaxAwaitSeconds` after the call began.
 
     Args:
-        host: the call.
-        clock: the one clock.
+        context: the call.
+        clock: the clock.
 
     Attributes:
-        leaving: the message is being said.
+        leaving: whether the message is being said.
     """
 
     def __init__(self, context: CallContext, clock: Clock) -> None:
         outbound = context.setup.call.get("type") == "outboundPhoneCall"
-        self._plan: dict[str, Any] | None = voicemail_plan(context.setup.assistant_json) if outbound else None
+        self._plan = voicemail_plan(context.setup.assistant_json) if outbound else None
         self._context = context
         self._clock = clock
         self._beeps = BeepDetector(TRANSCRIBER_RATE_HZ)
-        self._known = False
+        self._detected = False
         self._over = self._plan is None
         self._timer: Timer | None = None
         self.leaving = False
 
     def receive_audio(self, pcm: Pcm16) -> None:
-        """Take what is heard of the other side, at `TRANSCRIBER_RATE_HZ`."""
-        if self._listens() and self._beeps.push(pcm):
-            self._leave("it beeped")
+        """Search audio of the other side, at `TRANSCRIBER_RATE_HZ`, for a beep."""
+        if self._is_active() and self._beeps.push(pcm):
+            self._leave("beep")
 
     def receive_transcript(self, text: str) -> None:
-        """Take words of the other side."""
-        if self._listens() and not self._known and _PHRASES.search(text.lower()):
-            self._expect_beep("its words")
+        """Search a transcript of the other side for the phrases of a greeting."""
+        if self._is_active() and not self._detected and _PHRASES.search(text.lower()):
+            self._expect_beep("greeting")
 
     def handle_answered_by(self, by: str, detail: str) -> None:
-        """Take what the carrier says of who answered: human or machine, and its own word for it."""
+        """Handle the carrier's answering machine detection.
+
+        Args:
+            by: `human` or `machine`.
+            detail: the carrier's own word (`voicemailDetectionTypes` names those that mean the greeting is over).
+        """
         plan = self._plan or {}
-        words = cast("list[object]", plan.get("voicemailDetectionTypes") or _CARRIER_WORDS)
-        if not self._listens():
+        words = as_list(plan.get("voicemailDetectionTypes")) or _CARRIER_WORDS
+        if not self._is_active():
             return
         if detail in words:
-            self._leave("the carrier says so")
+            self._leave("carrier")
         elif by == "machine":
-            self._expect_beep("the carrier says so")
+            self._expect_beep("carrier")
 
     def close(self) -> None:
-        """The call is over."""
+        """End the detection."""
         self._over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _listens(self) -> bool:
-        if not self._known and self._context.now_ms() > LISTEN_MS:
+    def _is_active(self) -> bool:
+        if not self._detected and self._context.now_ms() > LISTEN_MS:
             self._over = True
         return not self._over
 
     def _expect_beep(self, why: str) -> None:
-        self._known = True
+        self._detected = True
         if not self._message():
             self._leave(why)
             return
@@ -101,16 +106,16 @@ class VoicemailDetector:
         wait_ms = (float(given) if isinstance(given, int | float) else _BEEP_S) * 1000
         at_ms = self._context.zero_ms + wait_ms
         if self._timer is None:
-            self._timer = self._clock.call_at(at_ms, lambda: self._leave("no beep came"))
+            self._timer = self._clock.call_at(at_ms, lambda: self._leave("no beep in time"))
 
     def _leave(self, why: str) -> None:
-        """Its greeting is over: say the message, if there is one, and end the call."""
+        """Say the message, if there is one, and end the call: the greeting is over."""
         if self._over:
             return
         self.close()
         context = self._context
         at_ms = int(context.now_ms())
-        _log.info("a voicemail answered", call_id=context.setup.call_id, why=why)
+        _log.info("a voicemail answered the call", call_id=context.setup.call_id, why=why)
         message = self._message()
         if message:
             self.leaving = True

@@ -1,4 +1,4 @@
-"""The assistant's mouth: what a reply says goes out here, paced, and only while that reply has the floor."""
+"""Audio output of a call: the audio of the current reply is paced out; audio of any other reply is dropped."""
 
 from collections.abc import Callable
 
@@ -12,32 +12,33 @@ from bargein.turns.commands import Duck, Play, StopPlayback, Unduck
 from bargein.turns.events import Event, Played
 
 LEAD_MS = 40
-"""How far audio runs ahead of playout on a leg that cannot be cleared; on one that can, `CLEARABLE_LEAD_MS`."""
+"""How far audio is sent ahead of playout on a leg that cannot be cleared."""
 CLEARABLE_LEAD_MS = 200
+"""How far on a leg that can be cleared."""
 
 CLEARABLE_AT_ONCE_MS = 100
-"""How much goes out at once there."""
+"""How much is sent at once on a leg that can be cleared."""
 
 _REPORT_MS = 200
-_LONGEST_PLACE = 15
+_MOST_MARK_DIGITS = 15
 AHEAD_MS = 4000
-"""With so much waiting to be played the next sentence can wait: an interruption would waste the work."""
+"""The next sentence is not synthesized while so much audio waits: an interruption would waste the work."""
 LONGEST_AHEAD_MS = 60_000
-"""A sentence is taken in as fast as its voice makes it, for its length tells where its words are; but not for ever."""
+"""Most audio that may wait: a sentence is queued as fast as it is synthesized, since its length places its words."""
 
 
 class AudioOutput:
-    """Plays one reply at a time.
+    """The player of one reply at a time.
 
-    Audio that is queued under another turn id than the open one is dropped: that is the fence against voices that go on
-    after they were cut.
+    Audio that is queued under another turn id than the open one is dropped, so that a voice that goes on after its
+    reply was cut is never heard.
 
     Args:
-        leg: where the audio goes.
-        clock: the one clock.
-        epoch_ms: the clock's reading at which the call's time began.
-        post: takes the `Played` events.
-        on_sent: gets each frame as it is sent, and when its sound begins, in the call's time.
+        leg: the connection that the audio goes to.
+        clock: the clock.
+        epoch_ms: the clock's reading when the call began.
+        post: receives `Played` events.
+        on_sent: receives each frame as it is sent, and when it begins to play, in milliseconds of the call.
         on_silenced: is called with the time, on the clock of the call, from which nothing that was sent will sound.
     """
 
@@ -64,10 +65,10 @@ class AudioOutput:
         self._timer: Timer | None = None
         self._reported_ms = 0.0
         self._opened = 0
-        self._room = anyio.Event()
+        self._drained = anyio.Event()
 
     def open(self, turn_id: str) -> None:
-        """A reply begins; its audio is held until `play`."""
+        """Open a reply; its audio is held until `play`."""
         self._drop()
         self._ducking.reset()
         self._turn_id = turn_id
@@ -77,7 +78,7 @@ class AudioOutput:
         self._playout = Playout(bytes_per_second, lead_ms, at_once_ms=at_once_ms, marked=self._leg.has_marks)
 
     def queue(self, turn_id: str, pcm: Pcm16) -> bool:
-        """Add speech of a reply, at the leg's rate; False if that reply is over."""
+        """Queue speech of a reply, at the leg's rate; return False if that reply is over."""
         if turn_id != self._turn_id or self._playout is None:
             return False
         self._playout.queue(self._leg.encode(pcm))
@@ -85,19 +86,19 @@ class AudioOutput:
         return True
 
     def complete(self, turn_id: str) -> None:
-        """All speech of the reply is queued."""
+        """Mark the reply as complete: all of its speech is queued."""
         if turn_id == self._turn_id and self._playout is not None:
             self._playout.complete()
             self._pump()
 
-    async def room(self, turn_id: str, ahead_ms: int) -> None:
-        """Wait until less than `ahead_ms` of this reply waits to be played; returns at once for one that is over."""
+    async def wait_until_below(self, turn_id: str, ahead_ms: int) -> None:
+        """Wait until at most `ahead_ms` of this reply waits to be played; return at once for one that is over."""
         while turn_id == self._turn_id and self._playout is not None and self._playout.waiting_ms > ahead_ms:
-            self._room = anyio.Event()
-            await self._room.wait()
+            self._drained = anyio.Event()
+            await self._drained.wait()
 
     def perform(self, command: Play | Duck | Unduck | StopPlayback) -> None:
-        """Do what the engine says of a reply that sounds, or shall; of another than the open one, nothing."""
+        """Carry out a command about the open reply; ignore one about any other."""
         match command:
             case Play(turn_id):
                 self.play(turn_id)
@@ -111,37 +112,37 @@ class AudioOutput:
                 pass
 
     def play(self, turn_id: str) -> None:
-        """Let it sound."""
+        """Start the playout of the reply."""
         if turn_id == self._turn_id:
             self._playing = True
             self._reported_ms = self._clock.monotonic_ms()
             self._pump()
 
     def stop(self, turn_id: str) -> None:
-        """Nothing more of it may sound."""
+        """Stop the reply: drop its audio here and, where possible, at the far end."""
         if turn_id == self._turn_id:
             self._drop()
             self._leg.clear()
-            if self._leg.can_clear:  # what was sent to another leg will be heard
+            if self._leg.can_clear:  # audio that was sent to any other leg will be heard
                 self._on_silenced(self._clock.monotonic_ms() - self._epoch_ms)
 
     def mark_reached(self, mark: str) -> bool:
-        """The far end has come to a mark. One of another reply counts for nothing: a `clear` returns those too."""
+        """Handle a mark that the far end has reached; return False for one of another reply (`clear` returns those)."""
         opened, _, place = mark.partition("-")
         if self._playout is None or opened != str(self._opened) or not (place.isascii() and place.isdecimal()):
             return False
-        if not self._playout.reached(int(place[:_LONGEST_PLACE]), self._clock.monotonic_ms()):
+        if not self._playout.reached(int(place[:_MOST_MARK_DIGITS]), self._clock.monotonic_ms()):
             return False
         if not self._playout.waiting_ms:
-            self._pump()  # it may have been the last; while there is more to send, a timer sends it
+            self._pump()  # this may be the last mark of the reply; while there is more to send, a timer calls `_pump`
         return True
 
     def close(self) -> None:
-        """Nothing may sound any more."""
+        """Stop whatever plays: the call is over."""
         self._drop()
 
     def played(self, at_ms: int) -> Played | None:
-        """How much of the reply that sounds has been heard by now; None if none sounds."""
+        """Return how much of the reply that plays has been heard by now; None if none plays."""
         if not self._playing or self._playout is None or self._turn_id is None:
             return None
         now_ms = self._clock.monotonic_ms()
@@ -154,10 +155,10 @@ class AudioOutput:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._room.set()
+        self._drained.set()
 
     def _pump(self) -> None:
-        """Send what is due and come back when more is."""
+        """Send the frames that are due, and set a timer for the next ones."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -173,11 +174,11 @@ class AudioOutput:
                 self._leg.mark(f"{self._opened}-{place}")
             sounds_ms = sounds_ms if frames else playout.sounds_ms
             frames.append(frame)
-        if frames:  # one behind the other: a gap would be as long as the time between two of these
+        if frames:  # they play without a gap between them
             self._on_sent(b"".join(frames), sounds_ms - self._epoch_ms)
-        self._room.set()
+        self._drained.set()
         drained = playout.drained(now_ms)
-        # The next timer is set before the engine is told, for its answer may stop this very reply.
+        # The timer is set before the event is posted, since the engine may stop this very reply.
         next_ms = playout.next_ms(now_ms)
         if next_ms is not None:
             self._timer = self._clock.call_at(next_ms, self._pump)

@@ -1,4 +1,4 @@
-"""The replies of a call: begun, let sound, and closed as the engine says."""
+"""Replies of a call: started, played and closed as the engine says."""
 
 from functools import partial
 from typing import NamedTuple
@@ -19,31 +19,31 @@ class _Request(NamedTuple):
     turn_id: str
     text: str | None
     messages: tuple[ChatMessage, ...]
-    box: ToolDeclarations
+    tools: ToolDeclarations
 
 
 class ReplyRunner:
-    """Has replies made, each in a cancel scope of its own: closing one ends its model and its voice together.
+    """The runner of replies, each in a cancel scope of its own: closing one cancels its model and its voice together.
 
     Args:
-        host: the call.
-        mouth: where they sound.
-        speaker: makes them.
-        errands: begins them.
+        context: the call.
+        audio_output: plays the replies.
+        pipeline: generates them.
+        background: starts them as tasks.
     """
 
     def __init__(
-        self, context: CallContext, audio_output: AudioOutput, speaker: SpeechPipeline, background: BackgroundTasks
+        self, context: CallContext, audio_output: AudioOutput, pipeline: SpeechPipeline, background: BackgroundTasks
     ) -> None:
         self._context = context
         self._audio_output = audio_output
-        self._speaker = speaker
+        self._pipeline = pipeline
         self._background = background
-        self._box = ToolDeclarations(context.setup.tools)
+        self._tools = ToolDeclarations(context.setup.tools)
         self._running: dict[str, anyio.CancelScope] = {}
 
     def perform(self, command: StartReply | Play | Duck | Unduck | StopPlayback | CloseReply) -> None:
-        """Do what the engine says."""
+        """Carry out a command of the engine."""
         match command:
             case StartReply():
                 self._start(command)
@@ -54,20 +54,20 @@ class ReplyRunner:
                     scope.cancel()
 
     def switch_agent(self, setup: AgentSetup, providers: Providers) -> None:
-        """From the next reply on another assistant answers and speaks."""
-        self._box = ToolDeclarations(setup.tools)
-        self._speaker.switch_agent(providers.model, providers.voice, setup.plan.model_failed_reason)
+        """Generate replies with another assistant's model, voice and tools, from the next reply on."""
+        self._tools = ToolDeclarations(setup.tools)
+        self._pipeline.switch_agent(providers.model, providers.voice, setup.plan.model_failed_reason)
 
     def _start(self, start: StartReply) -> None:
         self._audio_output.open(start.turn_id)
         history = self._context.state.history
         said = (ChatMessage("user", start.said),) if start.said else ()
         messages = (*self._context.setup.instructions, *for_model(history), *said, *self._prompt(start))
-        box = self._box if start.tools else ToolDeclarations(())
-        self._background.begin(partial(self._reply, _Request(start.turn_id, start.text, messages, box)))
+        tools = self._tools if start.tools else ToolDeclarations(())
+        self._background.start(partial(self._reply, _Request(start.turn_id, start.text, messages, tools)))
 
     def _prompt(self, start: StartReply) -> list[ChatMessage]:
-        """What a hook asks of the model; its templates may name the `transcript` so far."""
+        """Return the messages of a hook's prompt; its templates may use the `transcript` so far."""
         if not start.prompt:
             return []
         transcript = {"transcript": transcript_of(self._context.state.history)}
@@ -77,11 +77,11 @@ class ReplyRunner:
         turn_id = request.turn_id
         state = self._context.state
         if turn_id not in {one.turn_id for one in (state.reply, state.preemptive) if one is not None}:
-            return  # it was over before it began
+            return  # the reply was closed before this task started
         with anyio.CancelScope() as scope:
             self._running[turn_id] = scope
             try:
-                await self._speaker.run(turn_id, request.text, request.messages, request.box)
+                await self._pipeline.run(turn_id, request.text, request.messages, request.tools)
             finally:
                 if self._running.get(turn_id) is scope:
                     del self._running[turn_id]

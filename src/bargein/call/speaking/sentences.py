@@ -1,10 +1,10 @@
-"""Cutting a model's stream of text into pieces that a voice can say."""
+"""Splitting of a model's text stream into pieces that a voice can say."""
 
 import re
 from typing import NamedTuple
 
 _LONGEST = 240
-_FIRST_CLAUSE = 30  # a first piece may be a clause, so that the voice begins early; a shorter one would sound choppy
+_FIRST_CLAUSE = 30  # the first piece may be a clause, so that speech begins early; a shorter one would sound choppy
 
 _SENTENCE_END = re.compile(r"[.!?\u2026]+[\"'\u201d\u2019)\]]*(?=\s)|[\u3002\uff01\uff1f]+|\n+")
 _CLAUSE_END = re.compile(r"[,;:\u2014](?=\s)")
@@ -22,24 +22,24 @@ class Piece(NamedTuple):
 
 
 class Sentences:
-    """Takes text in pieces of any size and gives it back in sentences, as soon as each is complete."""
+    """A splitter that takes text in chunks of any size and returns each sentence as soon as it is complete."""
 
     def __init__(self) -> None:
         self._rest = ""
         self._start = 0
-        self._given = 0
+        self._count = 0
 
     def push(self, text: str) -> list[Piece]:
-        """Take more text."""
+        """Add text, and return the pieces that it completes."""
         self._rest += text
         pieces: list[Piece] = []
         while (end := self._next_end()) is not None:
-            pieces.extend(self._take(end))
+            pieces.extend(self._cut(end))
         return pieces
 
     def flush(self) -> list[Piece]:
-        """The text is over: give what is left."""
-        return self._take(len(self._rest))
+        """Return the rest: the text is over."""
+        return self._cut(len(self._rest))
 
     def _next_end(self) -> int | None:
         for match in _SENTENCE_END.finditer(self._rest):
@@ -47,7 +47,7 @@ class Sentences:
                 break
             if not _ABBREVIATION.search(self._rest[: match.end()]) and _has_letters(self._rest[: match.end()]):
                 return match.end()
-        if self._given == 0:
+        if self._count == 0:
             for match in _CLAUSE_END.finditer(self._rest):
                 if _FIRST_CLAUSE <= match.end() <= _LONGEST:
                     return match.end()
@@ -56,14 +56,14 @@ class Sentences:
         clause = max((m.end() for m in _CLAUSE_END.finditer(self._rest, 0, _LONGEST)), default=0)
         return clause or (self._rest.rfind(" ", 1, _LONGEST) + 1) or _LONGEST
 
-    def _take(self, end: int) -> list[Piece]:
+    def _cut(self, end: int) -> list[Piece]:
         raw, self._rest = self._rest[:end], self._rest[end:]
         start = self._start + len(raw) - len(raw.lstrip())
         self._start += end
         text = raw.strip()
         if not text:
             return []
-        self._given += 1
+        self._count += 1
         return [Piece(start, text)]
 
 

@@ -1,4 +1,4 @@
-"""One reply: model tokens become sentences, sentences become speech."""
+"""The speech pipeline: model tokens become sentences, sentences become speech."""
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -19,17 +19,17 @@ _log = structlog.get_logger("bargein.call")
 
 
 class SpeechPipeline:
-    """Makes the replies of one call. Its `run` is one reply, ended by being cancelled at any point.
+    """The generator of replies in one call. Each `run` is one reply, and may be cancelled at any point.
 
     Args:
-        model: who answers.
-        voice: who speaks.
-        mouth: where the speech goes.
-        rate_hz: the rate the mouth wants.
-        failed_reason: the `endedReason` when one of them breaks in a way of its own.
-        now_ms: the time since the call began.
-        post: takes the reply's events.
-        call_tools: takes the tools that a reply calls, once the model is through, and whether it also spoke.
+        model: the language model.
+        voice: text to speech.
+        audio_output: receives the speech.
+        rate_hz: the sample rate of `audio_output`.
+        failed_reason: the `endedReason` for an unexpected error of the model or the voice.
+        now_ms: returns the time since the call began.
+        post: receives the reply's events.
+        call_tools: receives the tools that a reply calls, once the model is done, and whether it also spoke.
     """
 
     def __init__(
@@ -54,32 +54,34 @@ class SpeechPipeline:
         self._post = post
 
     def switch_agent(self, model: Model, voice: Voice, failed_reason: str) -> None:
-        """From the next reply on, others answer and speak."""
+        """Use another assistant's model and voice, from the next reply on."""
         self._model, self._voice, self._failed_reason = model, voice, failed_reason
 
-    async def run(self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], box: ToolDeclarations) -> None:
-        """Make a reply: of `text`, or of what the model answers to `messages`; it may call what is in `box`."""
+    async def run(
+        self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], tools: ToolDeclarations
+    ) -> None:
+        """Generate a reply: of `text`, or of the model's answer to `messages`, which may call `tools`."""
         pieces_in, pieces_out = anyio.create_memory_object_stream[Piece](max_buffer_size=1000)
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._say, turn_id, pieces_out)
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._speak_pieces, turn_id, pieces_out)
                 async with pieces_in:
-                    await self._put_out(turn_id, text, messages, box, pieces_in)
+                    await self._generate(turn_id, text, messages, tools, pieces_in)
             self._audio_output.complete(turn_id)
             self._post(ReplyEnded(self._at(), turn_id))
-        except* ProviderError as group:
-            error = _first(group)
+        except* ProviderError as errors:
+            error = _first(errors)
             self._post(ReplyFailed(self._at(), turn_id, error.ended_reason, str(error)))
-        except* Exception as group:  # noqa: BLE001  # a provider's own bug must end the call in words, not hang it
-            _log.error("a provider broke", turn_id=turn_id, exc_info=group)
+        except* Exception as errors:  # noqa: BLE001  # a bug in a provider must end the call with a reason, not hang it
+            _log.error("a provider raised an unexpected error", turn_id=turn_id, exc_info=errors)
             self._post(ReplyFailed(self._at(), turn_id, self._failed_reason, "internal error"))
 
-    async def _put_out(
+    async def _generate(
         self,
         turn_id: str,
         text: str | None,
         messages: Sequence[ChatMessage],
-        box: ToolDeclarations,
+        tools: ToolDeclarations,
         pieces: MemoryObjectSendStream[Piece],
     ) -> None:
         sentences = Sentences()
@@ -89,7 +91,7 @@ class SpeechPipeline:
             return
         calls: list[ToolCall] = []
         spoke = False
-        async with aclosing(cast("Any", self._model.reply(messages, box.declarations))) as tokens:
+        async with aclosing(cast("Any", self._model.reply(messages, tools.declarations))) as tokens:
             async for token in tokens:
                 if not isinstance(token, str):
                     calls.append(token)
@@ -99,15 +101,15 @@ class SpeechPipeline:
                 for piece in sentences.push(token):
                     await pieces.send(piece)
         if calls:
-            self._call_tools(turn_id, calls, box, spoke)
+            self._call_tools(turn_id, calls, tools, spoke)
         for piece in sentences.flush():
             await pieces.send(piece)
 
-    async def _say(self, turn_id: str, pieces: MemoryObjectReceiveStream[Piece]) -> None:
+    async def _speak_pieces(self, turn_id: str, pieces: MemoryObjectReceiveStream[Piece]) -> None:
         segment = 0
         async with pieces:
             async for piece in pieces:
-                await self._audio_output.room(turn_id, AHEAD_MS)
+                await self._audio_output.wait_until_below(turn_id, AHEAD_MS)
                 self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text))
                 await self._speak(turn_id, segment, piece.text)
                 segment += 1
@@ -131,7 +133,7 @@ class SpeechPipeline:
                 samples += pcm.size
                 self._audio_output.queue(turn_id, pcm)
                 queued(done=False)
-                await self._audio_output.room(turn_id, LONGEST_AHEAD_MS)
+                await self._audio_output.wait_until_below(turn_id, LONGEST_AHEAD_MS)
         if resampler is not None:
             rest = resampler.flush()
             samples += rest.size
@@ -146,4 +148,4 @@ def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return cast("ProviderError", error)  # `except*` has picked nothing else
+    return cast("ProviderError", error)  # `except*` selects nothing else

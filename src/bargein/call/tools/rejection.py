@@ -1,38 +1,37 @@
-"""Tool calls that the conversation does not allow (`rejectionPlan`)."""
+"""Rejection of tool calls by the state of the conversation (`rejectionPlan`)."""
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from bargein.turns.commands import Remember
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_object
 from bargein.wire.plans import compile_regex
 
 _LONGEST_MATCHED = 1000
-"""A pattern is the owner's, but its cost is ours."""
+"""Patterns come from the owner of the call, and matching a long text may take the server's time."""
 _DEEPEST = 10
 _MOST_MESSAGES = 100
 
 Render = Callable[[str, JsonObject], str]
-"""Renders a Liquid template that also sees these values; a broken one comes back as it is."""
+"""Renders a Liquid template, which may also use these values; returns a broken template unchanged."""
 
 
 def rejected(tool: JsonObject, history: Sequence[Remember], render: Render) -> bool:
-    """Whether all conditions of the tool's `rejectionPlan` hold, so that a call of it is refused.
+    """Return True if all conditions of the tool's `rejectionPlan` hold, so that a call of it is refused.
 
-    A condition that cannot be read does not hold: then the tool runs.
+    A condition that cannot be evaluated does not hold: then the tool runs.
     """
-    plan: object = tool.get("rejectionPlan")
-    conditions: object = cast("JsonObject", plan).get("conditions") if isinstance(plan, dict) else None
-    if not isinstance(conditions, list) or not conditions:
+    conditions = as_list(as_object(tool.get("rejectionPlan")).get("conditions"))
+    if not conditions:
         return False
     spoken = [entry for entry in history if entry.text and entry.tool_call_id is None]
-    return all(_holds(one, spoken, render, 0) for one in cast("list[object]", conditions))
+    return all(_holds(one, spoken, render, 0) for one in conditions)
 
 
 def _holds(condition: object, spoken: Sequence[Remember], render: Render, depth: int) -> bool:
-    if not isinstance(condition, dict) or depth > _DEEPEST:
+    if depth > _DEEPEST:
         return False
-    given = cast("JsonObject", condition)
+    given = as_object(condition)
     match given.get("type"):
         case "regex":
             return _matches(given, spoken)
@@ -40,15 +39,14 @@ def _holds(condition: object, spoken: Sequence[Remember], render: Render, depth:
             recent = [{"role": m.role, "content": m.text} for m in spoken[-_MOST_MESSAGES:]]
             return render(str(given.get("liquid")), {"messages": recent}).strip() == "true"
         case "group":
-            inner = cast("list[object]", given.get("conditions") or [])
-            holding = [_holds(one, spoken, render, depth + 1) for one in inner]
+            holding = [_holds(one, spoken, render, depth + 1) for one in as_list(given.get("conditions"))]
             return any(holding) if given.get("operator") == "OR" else all(holding) and bool(holding)
         case _:
             return False
 
 
 def _matches(condition: JsonObject, spoken: Sequence[Remember]) -> bool:
-    target = cast("JsonObject", condition.get("target") or {})
+    target = as_object(condition.get("target"))
     role: object = target.get("role")
     of_role = [m.text for m in spoken if role is None or m.role == role]
     position: object = target.get("position", -1)

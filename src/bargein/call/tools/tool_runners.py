@@ -1,4 +1,4 @@
-"""Who runs the tools of a call's assistants, one assistant after the other."""
+"""The tool runners of a call's assistants, one assistant after the other."""
 
 from dataclasses import dataclass, field
 
@@ -7,32 +7,32 @@ from bargein.ports import ToolRunner
 
 @dataclass(slots=True)
 class ToolRunners:
-    """The runner of the assistant that has the call, and those before it whose tools still run.
+    """The runner of the current assistant, and earlier ones whose tools still run.
 
-    One that has been relieved is closed once the last of its tools is done, so that a tool in flight keeps its
-    connections. Whoever made the runners closes those that are left when the call is over.
+    A runner that was replaced is closed once the last of its tools is done, so that a tool in flight keeps its
+    connections. The code that made the runners closes those that are left when the call is over.
 
     Attributes:
-        runner: of the assistant that has the call; None: nobody runs its tools.
+        runner: the runner of the current assistant; None: its tools cannot be run.
     """
 
     runner: ToolRunner | None
     _held: list[tuple[ToolRunner, str]] = field(default_factory=list[tuple[ToolRunner, str]])
 
-    def take(self, runner: ToolRunner | None, call_id: str) -> None:
-        """A tool call is this runner's to run."""
+    def acquire(self, runner: ToolRunner | None, call_id: str) -> None:
+        """Keep a runner open for a tool call."""
         if runner is not None:
             self._held.append((runner, call_id))
 
-    def leave(self, runner: ToolRunner | None, call_id: str) -> None:
-        """The call is done, or given up; told more than once it counts once."""
+    def release(self, runner: ToolRunner | None, call_id: str) -> None:
+        """Release a runner: the tool call is done or given up. Releasing twice has no effect."""
         if runner is None or (runner, call_id) not in self._held:
             return
         self._held.remove((runner, call_id))
         self._close_idle(runner)
 
-    def relieve(self, runner: ToolRunner | None) -> None:
-        """Another assistant's runner takes the place of this one's."""
+    def switch(self, runner: ToolRunner | None) -> None:
+        """Replace the runner by that of another assistant."""
         before, self.runner = self.runner, runner
         if before is not None:
             self._close_idle(before)

@@ -1,32 +1,33 @@
-"""Passing a caller on: to another assistant, or out of the call to a telephone."""
+"""Handoffs to another assistant, and transfers of the caller to a number or SIP address."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.tools.declarations import destinations_of, label_of
-from bargein.call.tools.executor import Answer
+from bargein.call.tools.executor import ToolOutcome
 from bargein.ports import BargeinError, CarrierError, Leg, OwnerMessenger, ServerError, ToolCall, ToolResult
 from bargein.turns.events import Context, Event, HandoffRequested
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 FORWARDED = "assistant-forwarded-call"
 
 
 class HandoffError(BargeinError):
-    """The assistant that is to take over cannot be had. The text may be told to a model and a client."""
+    """The handoff is not possible. The text may be shown to a model and to a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """An assistant that takes over, ready to begin.
+    """An assistant that is ready to take the call over.
 
     Attributes:
-        destination: as it was asked for.
-        setting: what it goes by.
-        providers: who does its work, also its tools; `line` stays that of the call.
-        assistant_id: of a stored assistant: its id.
+        destination: the destination as it was requested.
+        setup: its setup.
+        providers: its providers, including its tool runner; `owner` is that of the call.
+        assistant_id: the id of a stored assistant.
     """
 
     destination: JsonObject
@@ -36,81 +37,85 @@ class Successor:
 
 
 class Handoffs(Protocol):
-    """Finds the assistants that a call is handed to."""
+    """The resolver of the assistants that a call is handed to."""
 
     async def successor(self, destination: JsonObject) -> Successor:
-        """Who is meant (`HandoffDestinationAssistant`, `HandoffDestinationSquad`, `TransferDestinationAssistant`).
+        """Resolve a `HandoffDestinationAssistant`, `HandoffDestinationSquad` or `TransferDestinationAssistant`.
 
         Raises:
-            HandoffError: there is no such assistant, or it cannot be run here.
+            HandoffError: there is no such assistant, or this server cannot run it.
         """
         ...
 
 
 class Transfers:
-    """Carries out the tools handoff and transferCall, and what clients ask for of the same kind.
+    """The handoffs and transfers of one call: the tools `handoff` and `transferCall`, and clients' requests.
 
     Args:
         leg: the caller's connection.
-        line: the owner's servers.
-        relay: finds assistants; None: there is nobody else.
-        delegated: whether the owner's server does the transfer itself (`phone-call-control` in `serverMessages`).
-        forwarding: is told where the caller goes, once that is certain.
-        now_ms: the time since the call began.
-        post: takes `HandoffRequested`.
+        owner: the owner's servers; None: there are none.
+        handoffs: resolves assistants; None: the call has no other assistant.
+        delegated: returns whether the owner's server transfers the caller itself (`phone-call-control` in
+            `serverMessages`).
+        on_forwarding: receives the destination once the transfer is certain.
+        now_ms: returns the time since the call began.
+        post: receives `HandoffRequested`.
+
+    Attributes:
+        successors: the assistants of all handoffs so far; `HandoffRequested.successor` is an index into it.
     """
 
     def __init__(
         self,
         *,
         leg: Leg,
-        line: OwnerMessenger | None,
+        owner: OwnerMessenger | None,
         handoffs: Handoffs | None,
         delegated: Callable[[], bool],
-        forwarding: Callable[[JsonObject], None],
+        on_forwarding: Callable[[JsonObject], None],
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
     ) -> None:
         self._leg = leg
-        self._line = line
+        self._owner = owner
         self._handoffs = handoffs
         self._delegated = delegated
-        self._forwarding = forwarding
+        self._on_forwarding = on_forwarding
         self._now_ms = now_ms
         self._post = post
-        self.parts: list[Successor] = []
+        self.successors: list[Successor] = []
 
-    async def handoff(self, tool: JsonObject, _call: ToolCall, arguments: JsonObject) -> Answer:
-        """The tool `handoff`."""
-        told: object = tool.get("defaultResult")
+    async def handoff(self, tool: JsonObject, _call: ToolCall, arguments: JsonObject) -> ToolOutcome:
+        """Carry out the tool `handoff`."""
+        text: object = tool.get("defaultResult")
         try:
             destination = _chosen(tool, arguments)
             if destination is None or destination.get("type") == "dynamic":
-                answer = await self._asked("handoff-destination-request", tool, destination, arguments)
-                destination, told = _object(answer, "destination"), answer.get("result") or told
-            await self.hand_over(destination)
+                answer = await self._request_destination("handoff-destination-request", tool, destination, arguments)
+                destination, text = _destination_of(answer), answer.get("result") or text
+            await self.hand_off(destination)
         except (HandoffError, ServerError) as error:
-            return Answer(ToolResult(f"Not handed over: {error}", failed=True))
-        return Answer(ToolResult(told if isinstance(told, str) and told else "Handed over."), say="")
+            return ToolOutcome(ToolResult(f"Not handed over: {error}", failed=True))
+        return ToolOutcome(ToolResult(text if isinstance(text, str) and text else "Handed over."), say="")
 
-    async def transfer_call(self, tool: JsonObject, call: ToolCall, arguments: JsonObject) -> Answer:
-        """The tool `transferCall`."""
+    async def transfer_call(self, tool: JsonObject, call: ToolCall, arguments: JsonObject) -> ToolOutcome:
+        """Carry out the tool `transferCall`."""
         try:
             destination = _chosen(tool, arguments)
             if destination is None:
                 function = {"name": call.name, "parameters": arguments}
                 message = {"functionCall": function}
-                answer = await self._asked("transfer-destination-request", tool, None, arguments, message)
-                destination = _object(answer, "destination")
+                answer = await self._request_destination("transfer-destination-request", tool, None, arguments, message)
+                destination = _destination_of(answer)
             if destination.get("type") == "assistant":
-                await self.hand_over(destination)
-                return Answer(ToolResult("Handed over."), say="")
+                await self.hand_off(destination)
+                return ToolOutcome(ToolResult("Handed over."), say="")
             await self.transfer(destination)
         except (HandoffError, ServerError, CarrierError) as error:
-            return Answer(ToolResult(f"Not transferred: {error}", failed=True))
-        return Answer(ToolResult("Transferred."), say="", ends=FORWARDED)
+            return ToolOutcome(ToolResult(f"Not transferred: {error}", failed=True))
+        return ToolOutcome(ToolResult("Transferred."), say="", ends=FORWARDED)
 
-    async def _asked(
+    async def _request_destination(
         self,
         kind: str,
         tool: JsonObject,
@@ -118,58 +123,61 @@ class Transfers:
         arguments: JsonObject,
         more: JsonObject | None = None,
     ) -> JsonObject:
-        """The owner's server tells where to."""
-        if self._line is None:
+        """Ask the owner's server for the destination.
+
+        Raises:
+            HandoffError: there is no server, or it refuses.
+            ServerError: it gave no usable answer.
+        """
+        if self._owner is None:
             raise HandoffError("there is no destination, and no server that could name one.")
-        server: object = (destination or {}).get("server") or tool.get("server")
+        server = as_object_or_none((destination or {}).get("server") or tool.get("server"))
         message = {"type": kind, "parameters": arguments, **(more or {})}
-        answer = await self._line.request(
-            message, server=cast("JsonObject", server) if isinstance(server, dict) else None
-        )
+        answer = await self._owner.request(message, server=server)
         if answer.get("error"):
             raise HandoffError(str(answer["error"])[:500])
         return answer
 
-    async def hand_over(self, destination: JsonObject) -> None:
-        """Have another assistant take over, once what is being said has been heard.
+    async def hand_off(self, destination: JsonObject) -> None:
+        """Hand the call to another assistant, once the current speech has been heard.
 
         Raises:
-            HandoffError: it cannot be had.
+            HandoffError: the destination cannot be resolved.
         """
         if self._handoffs is None:
             raise HandoffError("this call has no other assistant.")
-        part = await self._handoffs.successor(destination)
-        self.parts.append(part)
+        successor = await self._handoffs.successor(destination)
+        self.successors.append(successor)
         context, most = context_of(destination)
-        name = str(part.setup.assistant_json.get("name") or "")
-        plan, number = part.setup.plan, len(self.parts) - 1
-        self._post(HandoffRequested(int(self._now_ms()), number, plan, context, most, name, part.assistant_id))
+        name = str(successor.setup.assistant_json.get("name") or "")
+        plan, number = successor.setup.plan, len(self.successors) - 1
+        self._post(HandoffRequested(int(self._now_ms()), number, plan, context, most, name, successor.assistant_id))
 
     @property
     def can_transfer(self) -> bool:
-        """Whether the caller can be given to a telephone at all."""
-        return self._leg.can_transfer or (self._delegated() and self._line is not None)
+        """Return whether the caller can be transferred to a number or SIP address at all."""
+        return self._leg.can_transfer or (self._delegated() and self._owner is not None)
 
     async def transfer(self, destination: JsonObject) -> None:
-        """Give the caller to a number or SIP address; then the call is to end with `assistant-forwarded-call`.
+        """Transfer the caller to a number or SIP address; the call is then to end with `assistant-forwarded-call`.
 
         Raises:
-            CarrierError: it did not work; the caller is still here.
+            CarrierError: the transfer failed; the caller is still connected.
         """
         if destination.get("type") not in ("number", "sip"):
             raise CarrierError("the destination is neither a number nor a SIP address.")
-        if self._delegated() and self._line is not None:
-            self._line.send({"type": "phone-call-control", "request": "forward", "destination": destination})
+        if self._delegated() and self._owner is not None:
+            self._owner.send({"type": "phone-call-control", "request": "forward", "destination": destination})
         else:
             await self._leg.transfer(destination)
-        self._forwarding(destination)
+        self._on_forwarding(destination)
 
 
 def _chosen(tool: JsonObject, arguments: JsonObject) -> JsonObject | None:
-    """The destination that the model chose, or the only one; None: there is none to choose from.
+    """Return the destination that the model chose, or the only one; None: there is none to choose from.
 
     Raises:
-        HandoffError: it chose one that is not there.
+        HandoffError: it chose one that does not exist.
     """
     known = destinations_of(tool)
     if not known:
@@ -183,32 +191,31 @@ def _chosen(tool: JsonObject, arguments: JsonObject) -> JsonObject | None:
     return found
 
 
-def _object(answer: JsonObject, name: str) -> JsonObject:
-    value: object = answer.get(name)
-    if not isinstance(value, dict):
+def _destination_of(answer: JsonObject) -> JsonObject:
+    destination = as_object_or_none(answer.get("destination"))
+    if destination is None:
         raise HandoffError("the server named no destination.")
-    return cast("JsonObject", value)
+    return destination
 
 
 _MODES: dict[str, Context] = {"delete-history": "none", "swap-system-message-in-history": "all"}
 
 
 def context_of(destination: JsonObject) -> tuple[Context, int]:
-    """What the new assistant is told of the conversation: `contextEngineeringPlan`, or the older `transferMode`.
+    """Return what the new assistant gets of the conversation: `contextEngineeringPlan`, or the older `transferMode`.
 
-    All of it unless it says otherwise; the assistant's own system messages are always the new one's.
+    By default all of it; the system messages are always the new assistant's own. The number is that of `lastNMessages`.
     """
-    given: object = destination.get("contextEngineeringPlan")
-    if not isinstance(given, dict):
+    plan = as_object_or_none(destination.get("contextEngineeringPlan"))
+    if plan is None:
         return _MODES.get(str(destination.get("transferMode")), "all"), 0
-    plan = cast("JsonObject", given)
     match plan.get("type"):
         case "none":
             return "none", 0
         case "userAndAssistantMessages":
             return "userAndAssistantMessages", 0
         case "lastNMessages":
-            most: Any = plan.get("maxMessages")
+            most: object = plan.get("maxMessages")
             return "lastNMessages", max(0, int(most)) if isinstance(most, int | float) else 0
         case _:
             return "all", 0
