@@ -6,7 +6,7 @@ import pytest
 
 from bargein.call.tools.declarations import (
     MOST_TOOLS,
-    Start,
+    StartMessage,
     ToolDeclarations,
     arguments_of,
     delayed_of,
@@ -77,12 +77,12 @@ def test_variants_take_turns_and_those_with_conditions_go_first() -> None:
     one, two = said("request-start", "One."), said("request-start", "Two.", blocking=True)
     three = said("request-start", "Three.", conditions=city)
     assert [start_of(tool(one, two, three), {}, n) for n in range(3)] == [
-        Start("One."),
-        Start("Two.", True),
-        Start("One."),
+        StartMessage("One."),
+        StartMessage("Two.", True),
+        StartMessage("One."),
     ]
-    assert start_of(tool(one, two, three), {"city": "Berlin"}, 0) == Start("Three.")
-    assert start_of(tool(three), {}, 0) == Start(), "it has one, but not for this"
+    assert start_of(tool(one, two, three), {"city": "Berlin"}, 0) == StartMessage("Three.")
+    assert start_of(tool(three), {}, 0) == StartMessage(), "it has one, but not for this"
     assert start_of(tool(), {}, 0) is None
 
 
@@ -100,9 +100,9 @@ def test_variants_take_turns_and_those_with_conditions_go_first() -> None:
 )
 def test_conditions_compare_numbers_as_numbers(operator: str, value: Any, holds: bool) -> None:
     message = said("request-start", "Yes.", conditions=[{"param": "n", "operator": operator, "value": value}])
-    assert start_of(tool(message), {"n": 7}, 0) == Start("Yes." if holds else "")
+    assert start_of(tool(message), {"n": 7}, 0) == StartMessage("Yes." if holds else "")
     other = said("request-start", "Yes.", conditions=[{"param": "n", "operator": "lt", "value": "b"}])
-    assert start_of(tool(other), {"n": "a"}, 0) == Start("Yes.")
+    assert start_of(tool(other), {"n": "a"}, 0) == StartMessage("Yes.")
 
 
 def test_delays_are_staged_and_variants_share_a_time() -> None:
@@ -131,7 +131,7 @@ def test_the_servers_message_goes_before_the_tools_own() -> None:
 
 def test_an_async_tool_says_its_end_at_the_start() -> None:
     given = tool(said("request-start", "No."), said("request-complete", "Noted."), **{"async": True})
-    assert start_of(given, {}, 0) == Start("Noted.")
+    assert start_of(given, {}, 0) == StartMessage("Noted.")
     assert end_of(given, {}, ToolResult("x"), 0) == (None, None, False)
 
 
