@@ -29,7 +29,7 @@ SERVER = {
         ),
         _TOLD,
     ),
-    "tool-calls": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
+    "tool-calls": "tests/tools/test_function.py::test_the_request_is_vapis_tool_calls_message",
     **dict.fromkeys(
         ("chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted"),
         "tests/server/test_owner_events.py::test_chats_and_sessions_send_events",
@@ -56,7 +56,7 @@ INBOUND = {
 }
 
 TOOLS = {
-    "function": "tests/tools/test_function.py::test_the_owners_server_is_asked_in_vapis_words",
+    "function": "tests/tools/test_function.py::test_the_request_is_vapis_tool_calls_message",
     "apiRequest": "tests/tools/test_api_request.py::TestRequest::test_the_models_arguments_are_the_body",
     "mcp": "tests/tools/test_mcp.py::test_a_servers_tools_are_declared_and_called",
     "query": "tests/tools/test_query.py::TestFinding::test_the_passage_that_answers_comes_first_with_its_file",

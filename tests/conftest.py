@@ -1,4 +1,4 @@
-"""Fixtures of all tests: asyncio under anyio's plugin, and databases; and which tests run, and when."""
+"""Fixtures and hooks of all tests: asyncio with anyio's plugin, databases, timed tests, and missing programs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if any(file.is_relative_to(folder) for folder in TIMED):
             item.add_marker("timed")
         elif item.get_closest_marker("timed") and not any(file.is_relative_to(folder) for folder in PARTLY_TIMED):
-            raise pytest.UsageError(f"{item.nodeid} would never run: see PARTLY_TIMED in dev/test_stages.py")
+            raise pytest.UsageError(
+                f"{item.nodeid} would never run: add its folder to PARTLY_TIMED in dev/test_stages.py"
+            )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,13 +37,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[postgres.Cluster]:
-    """Postgres, started by the first test that wants it."""
+    """A Postgres, started by the first test that needs it."""
     with postgres.cluster() as running:
         yield running
 
 
 BOTH = ("sqlite", pytest.param("postgres", marks=programs.needs("postgres")))
-"""The databases that a test of what is stored runs on."""
+"""The databases that tests of stored data run on."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What several test processes share is made by one of them, while the others wait."""
+"""Make something that several test processes share in one of them, while the others wait."""
 
 import fcntl
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def alone(made: Path) -> Iterator[None]:
-    """Hold off whoever else would make `made` now, in this process or another."""
+    """Lock out other threads and processes that would make `made` now."""
     with made.with_name(f".{made.name.lstrip('.')}.making").open("w") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""A Postgres of the tests' own, on a socket in a temporary folder, with a new database for whoever asks."""
+"""A Postgres for the tests, on a socket in a temporary folder, with a new database for each request."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests.programs import located
 
 _START_S = 20.0
 _OWNER = "nobody"  # Postgres refuses to run as root
-# nothing here must outlast a crash of the machine
+# no data of these tests must survive a crash of the machine
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
 
 _MADE = ("-A", "trust", "-E", "UTF8", "--locale=C", "-N")
@@ -32,10 +32,10 @@ def binaries() -> Path:
 
 @dataclass
 class Cluster:
-    """A server of Postgres.
+    """A Postgres server.
 
     Attributes:
-        folder: with its data and its socket.
+        folder: folder with its data and its socket.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ class Cluster:
     _free: list[str] = field(default_factory=list[str])
 
     def start(self) -> None:
-        """Start it; returns once it answers."""
+        """Start it; return once it answers."""
         options = [f"-c{option}" for option in (*_FAST, "listen_addresses=", f"unix_socket_directories={self.folder}")]
         log = (self.folder / "log").open("ab")
         with log:
@@ -56,47 +56,47 @@ class Cluster:
         while subprocess.run([self._bin / "pg_isready", "-q", "-h", self.folder], check=False).returncode != 0:
             over = self._process.poll() is not None or time.monotonic() > until
             assert not over, (self.folder / "log").read_text()
-            time.sleep(0.02)  # it tells nobody
+            time.sleep(0.02)  # there is no event to wait for
 
     def stop(self) -> None:
-        """End it, and whatever is connected."""
+        """Stop it, and disconnect all clients."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)  # its "fast shutdown"
             self._process.wait(_START_S)
             self._process = None
 
     def url(self, name: str) -> str:
-        """The URL of a database."""
+        """Return the URL of a database."""
         return f"postgresql://{_OWNER}@/{name}?host={self.folder}"
 
     def sql(self, statement: str, name: str = "postgres") -> str:
-        """What `psql` prints for a statement."""
+        """Return the output of `psql` for a statement."""
         command = [self._bin / "psql", "-h", self.folder, "-U", _OWNER, "-qAtX", "-c", statement, name]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=_START_S).stdout.strip()
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """An empty database, by its URL."""
+        """Yield the URL of an empty database."""
         if not self._free:
             self._free.append(f"test_{next(self._made)}")
             self.sql(f"CREATE DATABASE {self._free[-1]}")
         name = self._free.pop()
         yield self.url(name)
-        # much quicker than a new database
+        # much faster than a new database
         self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
         self._free.append(name)
 
 
 def as_owner() -> dict[str, Any]:
-    """How a program is run as somebody else than root."""
+    """Return arguments of `subprocess` that run a program as another user than root."""
     return {"user": _OWNER, "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
 
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A server that runs for a while."""
+    """Run a server."""
     programs = binaries()
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 letters
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 characters
     try:
         if os.getuid() == 0:
             shutil.chown(folder, _OWNER)

@@ -23,12 +23,12 @@ SWITCH = "BARGEIN_TESTS_WITHOUT"
 
 @dataclass(frozen=True)
 class Program:
-    """A program that is installed apart from Python's packages.
+    """A program that is not installed with Python's packages.
 
     Attributes:
         title: its name in messages.
         commands: names of its command; the first that is found is used.
-        packages: the Debian packages that bring it.
+        packages: Debian packages that contain it.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Program:
 
     @property
     def missing(self) -> str:
-        """The reason for which a test is skipped."""
+        """The reason for which tests are skipped."""
         return f"{self.title} is not installed: apt-get install {' '.join(self.packages)}"
 
 

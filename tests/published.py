@@ -1,4 +1,4 @@
-"""Whether a message is of the type that the server publishes for it."""
+"""Checks of messages against the types that the server publishes for them."""
 
 import json
 from functools import cache
@@ -12,15 +12,15 @@ from bargein.wire import contract
 
 @cache
 def validator(name: str) -> Draft202012Validator:
-    """A validator for a published type, made of what anybody can fetch."""
+    """Return a validator for a published type."""
     return Draft202012Validator(json.loads(schema_text(name)))
 
 
 def conforms(message: dict[str, Any], side: str = "ClientMessage") -> None:
-    """See that a message is as published; quick enough for every message of every test.
+    """Check a message against its published type; fast enough for every message of every test.
 
     Args:
-        message: bare; what refuses a client's own message is none, and has Vapi's error shape.
+        message: the message itself; an error for a client's own message has Vapi's error shape and no type.
         side: `ClientMessage` or `ServerMessage`.
     """
     if "type" not in message:
@@ -29,4 +29,4 @@ def conforms(message: dict[str, Any], side: str = "ClientMessage") -> None:
     name = contract.messages(side)[message["type"]]
     found = contract.problems(name, message)
     assert not found, (name, found)
-    assert contract.without_nulls(name, message) == message, "a field that must not be null is"
+    assert contract.without_nulls(name, message) == message, "a field is null that must not be"

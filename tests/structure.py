@@ -1,4 +1,4 @@
-"""Compares the structure of two schemas, of OpenAPI 3.0 and of JSON Schema, all the way down their references."""
+"""Compares the structure of two schemas, of OpenAPI 3.0 or JSON Schema, through all their references."""
 
 from typing import Any, NamedTuple
 
@@ -10,14 +10,14 @@ Schema = dict[str, Any]
 
 
 class Difference(NamedTuple):
-    """Where, from the name of the type that a field stands in, and what of it."""
+    """The place of a difference, from the name of the type that a field is in, and its kind."""
 
     where: str
     what: str
 
 
 def differences(ours: Schema, our_types: Schema, theirs: Schema, their_types: Schema, name: str) -> set[Difference]:
-    """Every difference between two schemas, each with what it refers to; descriptions, titles and examples apart."""
+    """Return every difference between two schemas and their references, except for texts and examples."""
     compare = _Compare(our_types, their_types)
     compare.schemas(ours, theirs, name)
     return compare.found
@@ -88,7 +88,7 @@ def _name(schema: Schema) -> str:
 
 
 def _resolve(schema: Schema, types: Schema) -> tuple[str, Schema]:
-    """What a schema comes to: behind references, wrappers and unions of one. The name is that of the last reference."""
+    """Return a schema without references, wrappers and unions of one, and the name of the last reference."""
     name = ""
     while True:
         only = next((schema[key] for key in ("allOf", "oneOf", "anyOf") if len(schema.get(key, ())) == 1), None)
@@ -111,7 +111,7 @@ def _types(schema: Schema) -> set[str]:
     if schema.get("nullable"):
         found.add("null")
     if found == {"object"} and schema.get("enum"):
-        return {"string"}  # enums of strings are called objects
+        return {"string"}  # the document calls enums of strings objects
     return found
 
 
@@ -124,7 +124,7 @@ def _grows(where: str) -> bool:
 
 
 def _summary(members: list[Schema], types: Schema) -> dict[str, set[str]]:
-    """What a union of plain values takes: its kinds, and of each the fixed values, none if any value goes."""
+    """Return the kinds of a union of plain values, and for each kind its fixed values; none if any value is allowed."""
     found: dict[str, set[str]] = {}
     free: set[str] = set()
     for member in members:

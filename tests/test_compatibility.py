@@ -25,7 +25,7 @@ def test_each_message_that_is_sent_to_clients_has_its_test() -> None:
     assert set(CLIENT_MESSAGES) <= set(evidence.CLIENT)
 
 
-def test_no_row_goes_without_proof() -> None:
+def test_every_row_has_a_proof() -> None:
     assert UNPROVEN not in page()
 
 
@@ -36,7 +36,7 @@ def module(path: Path) -> tuple[str, ast.Module]:
 
 
 def source(test: str) -> str:
-    """What a test does: its own text with its decorators, and the texts of what it uses of its module."""
+    """Return the text of a test with its decorators, and the texts of the names that it uses of its module."""
     file, *names = test.split("::")
     text, tree = module(ROOT / file)
     body: list[ast.stmt] = tree.body
@@ -55,7 +55,7 @@ def source(test: str) -> str:
 
 
 @pytest.mark.parametrize(("kind", "test"), NAMED, ids=[f"{kind} {test.rpartition('::')[2]}" for kind, test in NAMED])
-def test_a_row_names_a_test_that_is_there_and_that_names_it(kind: str, test: str) -> None:
+def test_the_test_of_a_row_exists_and_names_it(kind: str, test: str) -> None:
     text = source(test)
     assert "assert" in text
     through = [

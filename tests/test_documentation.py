@@ -39,11 +39,11 @@ CODE = [
 ]
 
 UNWRITTEN = {DOCS / "engine.md"}
-"""The page that is generated later than those that link to it."""
+"""The page that is generated later than the pages with links to it."""
 
 
 def source_texts() -> list[str]:
-    """Every string of the server's code, those between the holes of f-strings too, and its page."""
+    """Return every string of the server's code, with the literal parts of f-strings, and its page."""
     modules = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((REPOSITORY / "src").rglob("*.py"))]
     constants = [node.value for module in modules for node in ast.walk(module) if isinstance(node, ast.Constant)]
     scripts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "src").rglob("*.js")]
@@ -55,7 +55,7 @@ def name_of(path: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """Return the anchors that GitHub makes of a page's headings."""
     found: set[str] = set()
     for heading in HEADING.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
@@ -189,14 +189,14 @@ def test_an_unknown_page_is_refused() -> None:
 
 
 def code_of(page: Path) -> str:
-    """What a page shows as code: blocks and spans."""
+    """Return the code of a page: blocks and spans."""
     text = page.read_text(encoding="utf-8")
     return "\n".join([*re.findall(r"```\w*\n(.*?)```", text, re.DOTALL), *re.findall(r"`([^`\n]+)`", text)])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_request_with_a_body_says_that_it_is_json(page: Path) -> None:
-    """curl sends a form where it is told nothing, which the server refuses."""
+    """curl sends a form by default, which the server refuses."""
     requests = re.findall(r"\bcurl (?:[^\n]*\\\n)*[^\n]*", code_of(page))
     assert [one for one in requests if " -d " in one and "Content-Type: application/json" not in one] == []
 

@@ -33,7 +33,7 @@ def _subclasses(cls: type[BaseException]) -> set[type[BaseException]]:
 
 
 def _is_listed(cls: type[BaseException]) -> bool:
-    """Errors of the package, but for private ones and those that one carrier defines in its folder."""
+    """Return whether an error is in the tree: not private, and not defined in the folder of a carrier."""
     own = any(cls.__module__.startswith(f"bargein.carriers.{spec.name}.") for spec in CARRIERS)
     return cls.__module__.startswith("bargein.") and not cls.__name__.startswith("_") and not own
 

@@ -1,4 +1,4 @@
-"""Where programs are missing, the tests that need them are skipped with a reason that says what to install."""
+"""Tests whose programs are missing are skipped with a reason that names the command to install them."""
 
 import os
 import subprocess
@@ -14,13 +14,13 @@ from tests.programs import PROGRAMS, SWITCH, find
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's, without what it knows of CI, of the switch and of the run of pytest that it belongs to."""
+    """Return this process's environment without the variables of CI, of the switch and of the run of pytest."""
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", SWITCH) and "PYTEST" not in name}
     return kept | more
 
 
 def skipped(tmp_path: Path, *files: str, **more: str) -> tuple[Counter[str], set[str]]:
-    """Run the tests that need a program; gives the reasons for which they were skipped, and the files they are in."""
+    """Run the tests that need a program; return the reasons for which they were skipped, and their files."""
     report = tmp_path / "report.xml"
     command = [
         sys.executable,
@@ -83,7 +83,7 @@ def test_a_program_is_found_in_the_path_and_in_the_sbin_beside_it(
     assert find("kamailio") is None
 
 
-def test_the_switch_knows_its_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_switch_accepts_known_programs_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SWITCH, "chromium,postgress")
     with pytest.raises(ValueError, match="names postgress; there are all, chromium, postgres"):
         find("chromium")

@@ -1,4 +1,4 @@
-"""The README's clients are run as they stand there."""
+"""The README's clients run as they are written there."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ def snippet(language: str) -> str:
 
 
 async def hang_up_from_outside(url: str) -> None:
-    """End the one call there is, once it talks, as an operator would."""
+    """End the only call once it has begun, as an operator would."""
     async with httpx.AsyncClient() as client:
         with anyio.fail_after(20):
             while not (calls := (await client.get(f"{url}/call")).json()) or calls[0]["status"] != "in-progress":
@@ -57,7 +57,7 @@ async def test_the_javascript_client_talks(tmp_path: Path) -> None:
         anyio.create_task_group() as tasks,
     ):
         await page.open(f"{url}/")
-        await page.evaluate("console.log = (line) => { (globalThis.told ??= []).push(line); }")
+        await page.evaluate("console.log = (line) => { (globalThis.lines ??= []).push(line); }")
         await page.evaluate(f"(async () => {{ {snippet('javascript')}\n await main(location.origin); }})()")
         tasks.start_soon(hang_up_from_outside, url)
-        await page.wait_for("globalThis.told?.join() === 'in-progress,ended'", within_s=20)
+        await page.wait_for("globalThis.lines?.join() === 'in-progress,ended'", within_s=20)

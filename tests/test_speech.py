@@ -1,4 +1,4 @@
-"""The repository's recordings: all are listed and credited, small together, and some are of every kind."""
+"""The repository's recordings: all are listed and credited, small together, and of every kind."""
 
 import json
 import re
@@ -14,11 +14,11 @@ LICENCES = {
     "Apache-2.0", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "MIT", "public-domain",
     "unencumbered",
 }  # fmt: skip
-"""All of them let anybody redistribute a recording, also commercially."""
+"""Licences that allow anybody to redistribute a recording, also commercially."""
 
 
 def credited() -> list[list[str]]:
-    """The rows of the table of CREDITS.md: a pattern of paths, author, licence, source."""
+    """Return the rows of the table of CREDITS.md: a pattern of paths, author, licence, source."""
     lines = (SPEECH / "CREDITS.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
     return [[row[0].strip("`"), *row[1:]] for row in rows]

@@ -1,4 +1,4 @@
-"""The runner of the tests: every stage runs, what failed is tried once more, and the end says what happened."""
+"""The runner of the tests: every stage runs, failed tests are retried once, and the end lists the results."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def stage(tmp_path: Path, name: str, text: str, *more: str) -> Stage:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pytest's plugins take seconds to load, and the runs of these tests need none."""
+    """Disable pytest's plugins, which take seconds to load and are not needed in these runs."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
@@ -96,7 +96,7 @@ def test_a_run_that_breaks_off_or_covers_too_little_has_failed(tmp_path: Path) -
 
 
 def test_there_is_no_test_that_no_stage_runs() -> None:
-    """Each stage leaves out what another one runs."""
+    """Each stage leaves out tests of the others."""
     by_name = {one.name: one for one in test_stages.STAGES}
     left_out = {one.removeprefix("--ignore=") for one in by_name["side-by-side"].arguments if one.startswith("--ig")}
     elsewhere = {*by_name["engine"].arguments, *by_name["calls"].arguments, *by_name["in-turn"].arguments}

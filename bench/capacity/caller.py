@@ -95,7 +95,7 @@ class Caller:
 
     @property
     def alive(self) -> bool:
-        """Whether the call goes on."""
+        """True if the call goes on."""
         return self._socket is not None and not self._socket.closed.is_set()
 
     def reset(self, now_ms: float) -> None:

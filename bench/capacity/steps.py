@@ -84,7 +84,7 @@ class Step:
 
     @property
     def disturbed(self) -> bool:
-        """Whether other processes took part of the server's core."""
+        """True if other processes took part of the server's core."""
         return self.others_cpu is not None and self.others_cpu > BUSY_SHARE
 
     def failing(self, single_p95_ms: float | None, limits: Limits) -> str | None:

@@ -81,7 +81,7 @@ class Call:
 
     @property
     def over(self) -> bool:
-        """Whether the server has ended the call."""
+        """True if the server has ended the call."""
         return self._over or (self._socket is not None and self._socket.closed.is_set())
 
     async def play(self, scene: Scene) -> Outcome:

@@ -81,7 +81,7 @@ class Turn:
 
     @property
     def done(self) -> bool:
-        """Whether the caller has finished at the end, so that an answer is due."""
+        """True if the caller has finished at the end, so that an answer is due."""
         return self.kind in _DONE_KINDS
 
 
@@ -103,7 +103,7 @@ class Ending:
 
     @property
     def cut_off(self) -> bool:
-        """Whether the assistant began to speak in a pause of the turn (where pauses are not known: before its end)."""
+        """True if the assistant began to speak in a pause of the turn (where pauses are not known: before its end)."""
         holds = self.turn.holds or ((self.turn.begin_ms, self.turn.end_ms),)
         return any(begin <= at_ms < end for at_ms in self.starts_ms for begin, end in holds)
 
@@ -114,7 +114,7 @@ class Ending:
 
     @property
     def taken(self) -> bool:
-        """Whether the assistant answered the turn, at any time."""
+        """True if the assistant answered the turn, at any time."""
         return any(at_ms <= self.turn.end_ms + _TAKES_WITHIN_MS for at_ms in self.starts_ms)
 
 

@@ -58,12 +58,12 @@ class Outcome:
 
     @property
     def void(self) -> bool:
-        """Whether the trial says nothing about the server."""
+        """True if the trial says nothing about the server."""
         return not self.over_speech or self.late_ms > LATE_MS
 
     @property
     def stopped(self) -> bool:
-        """Whether the assistant stopped, or paused audibly."""
+        """True if the assistant stopped, or paused audibly."""
         return self.early or self.stop_ms is not None or self.message_ms is not None
 
 

@@ -62,7 +62,7 @@ class Work:
 
     @property
     def in_time(self) -> bool:
-        """Whether another call may begin."""
+        """True if another call may begin."""
         return _CLOCK.monotonic_ms() < self.until_ms
 
     def like(self, scene: Scene) -> Scene | None:

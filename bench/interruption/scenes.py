@@ -75,7 +75,7 @@ class Scene:
 
     @property
     def is_true(self) -> bool:
-        """Whether the scene is a true interruption."""
+        """True if the scene is a true interruption."""
         return self.part in TRUE_PARTS
 
 

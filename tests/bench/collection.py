@@ -1,4 +1,4 @@
-"""A tiny collection of recordings: tones in the place of voices."""
+"""A small collection of recordings, with tones in place of voices."""
 
 import csv
 import json
@@ -28,8 +28,8 @@ def make(folder: Path) -> Path:
     holds = [{"label": "hold", "start": 0.3, "end": 0.5}, {"label": "hold", "start": 0.9, "end": 1.4}]
     words = [{"word": word, "start": start} for word, start in (("one", 0.1), ("two", 0.5), ("three", 1.4))]
     spans = [*holds, {"label": "eot", "start": 1.9, "end": 3.0}]
-    told = {"turn_end": 1.9, "silence_spans": spans, "words": words}
-    (folder / "eot_digits/a.json").write_text(json.dumps(told), encoding="utf-8")
+    spec = {"turn_end": 1.9, "silence_spans": spans, "words": words}
+    (folder / "eot_digits/a.json").write_text(json.dumps(spec), encoding="utf-8")
     with (folder / "MANIFEST.tsv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t")
         names = ["path", "class", "duration_s", "transcript_or_label", "energy_onset_s"]

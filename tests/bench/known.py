@@ -1,4 +1,4 @@
-"""A server of Vapi's WebSocket transport that falls silent when it is told to, whatever it hears."""
+"""A server of Vapi's WebSocket transport that falls silent at given times, whatever it receives."""
 
 import json
 from contextlib import AsyncExitStack
@@ -20,11 +20,11 @@ _SETTLED_S = 0.15
 
 
 class KnownServer:
-    """`url` is the API's; each call is a `KnownCall`, in the order in which they began.
+    """A server whose calls are `KnownCall`s, in the order in which they began; `url` is that of its API.
 
     Args:
-        talks: whether it begins to speak by itself.
-        pause_ms: how long it is silent after a cut before it speaks again; None: for ever.
+        talks: whether the assistant begins to speak by itself.
+        pause_ms: length of the silence after a cut; None: it does not speak again.
     """
 
     def __init__(self, *, talks: bool = True, pause_ms: float | None = None) -> None:
@@ -79,7 +79,7 @@ class KnownServer:
 
     async def _speak(self, call: "KnownCall") -> None:
         if self._talks:
-            await anyio.sleep(_SETTLED_S)  # what shakes hands is busy with that
+            await anyio.sleep(_SETTLED_S)  # the handshake takes processor time
             await call.speak()
         while self._pause_ms is not None or not self._talks:
             await call.wait(self._pause_ms)
@@ -87,7 +87,7 @@ class KnownServer:
 
 
 class KnownCall:
-    """One call; `cut_at_ms` is when it shall fall silent, `silent_ms` when it last did, by the one clock."""
+    """A call. `cut_at_ms` is when it is to fall silent, and `silent_ms` when it last did, on the loop's clock."""
 
     def __init__(self, socket: ServerConnection, *, coded: bool) -> None:
         self.heard = bytearray()
@@ -99,7 +99,7 @@ class KnownCall:
         self._coded = coded
 
     async def wait(self, pause_ms: float | None) -> None:
-        """Until the pause is over, or the time to speak is there."""
+        """Wait until the pause is over, or until it is time to speak."""
         if pause_ms is not None:
             await anyio.sleep(pause_ms / 1000)
             return
@@ -108,7 +108,7 @@ class KnownCall:
         self.speak_at_ms = None
 
     async def speak(self) -> None:
-        """Say a tone, paced, until the cut."""
+        """Send a tone in real time until the cut."""
         began_ms, sent_ms, end_ms = _CLOCK.monotonic_ms(), 0.0, 0.0
         while (left_ms := self.cut_at_ms - began_ms - sent_ms) > 0:
             if _CLOCK.monotonic_ms() >= began_ms + sent_ms - _LEAD_MS:

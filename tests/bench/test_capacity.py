@@ -1,4 +1,4 @@
-"""The capacity benchmark: what it measures is checked against known times, and a short run against a real server."""
+"""The capacity benchmark: its measurements of known times, and a short run against a real server."""
 
 import csv
 import json
@@ -49,13 +49,13 @@ STEP = Step(
 )
 
 
-def test_a_step_is_held_or_says_why_not() -> None:
+def test_a_step_is_held_or_has_a_reason() -> None:
     assert STEP.failing(215, _LIMITS) is None
     assert STEP.failing(None, _LIMITS) is None
     assert replace(STEP, frames=360, late_frames=1).failing(215, _LIMITS) is None, "one stall of the machine"
     assert STEP.void is None
     assert not STEP.disturbed
-    told = {
+    reasons = {
         "p95 is 60 ms above": replace(STEP, silence_p95_ms=275),
         "1 of 40 interruptions were missed": replace(STEP, missed=1, held=9),
         "6 of 5000 frames were late, the worst by 22 ms": replace(STEP, late_frames=6),
@@ -63,7 +63,7 @@ def test_a_step_is_held_or_says_why_not() -> None:
         "did not answer 2 times": replace(STEP, stalls=2, held=9),
         "no interruption was measured": replace(STEP, silence_p95_ms=None),
     }
-    for words, step in told.items():
+    for words, step in reasons.items():
         assert words in (step.failing(215, _LIMITS) or ""), words
     assert "the load itself was late" in (replace(STEP, load_late_p99_ms=10.1).void or "")
     assert replace(STEP, others_cpu=0.11).disturbed
@@ -97,19 +97,19 @@ def collection(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_only_clips_whose_voice_sets_in_firmly_are_said_and_all_at_one_level(collection: Path) -> None:
+def test_only_clips_with_an_abrupt_onset_are_used_all_at_one_level(collection: Path) -> None:
     (good,) = recorded(collection)
     assert good.name == "f_good.wav"
     assert good.onset_ms == 100
     assert {len(frame) for frame in good.frames} == {640}
-    assert len(good.frames) * 20 == 1540, "what follows the voice is cut off"
+    assert len(good.frames) * 20 == 1540, "the clip ends with the voice"
     pcm = np.frombuffer(b"".join(good.frames), "<i2")[110 * 16 : 1500 * 16].astype(float) / 32768
     assert 10 * np.log10(np.mean(pcm**2)) == pytest.approx(-26, abs=0.5)
     noise = np.frombuffer(b"".join(room_noise()), "<i2").astype(float) / 32768
     assert 10 * np.log10(np.mean(noise**2)) == pytest.approx(-72, abs=1)
 
 
-def test_only_what_the_detector_hears_as_one_voice_is_said(collection: Path) -> None:
+def test_only_clips_that_the_detector_finds_continuous_are_used(collection: Path) -> None:
     assert heard_at_once(recorded(collection)) == [], "a tone is no voice"
     clips = recorded(SPEECH, 12)
     said = heard_at_once(clips)
@@ -126,7 +126,7 @@ def _burst() -> Utterance:
 
 
 async def _call(stub: StubServer, interruptions: int) -> tuple[Caller, Sequence[Interruption]]:
-    """One caller against the stub until it has interrupted so often and time for the last one is over."""
+    """Run a caller against the stub until it has interrupted a number of times and the last one had its time."""
     clock = LoopClock()
     ticker = Ticker(clock)
     caller = Caller(3, [_burst()], [bytes(640)], clock)
@@ -139,7 +139,7 @@ async def _call(stub: StubServer, interruptions: int) -> tuple[Caller, Sequence[
             while caller.tried < interruptions:
                 await anyio.sleep(0.01)
         caller.may_interrupt = False
-        await anyio.sleep(WITHIN_MS / 1000 + 0.2)  # what the caller measures lasts so long; nothing is waited for
+        await anyio.sleep(WITHIN_MS / 1000 + 0.2)  # the time limit of the caller's measurement
         tasks.cancel_scope.cancel()
     assert caller.alive
     await caller.leave()
@@ -163,7 +163,7 @@ async def test_a_caller_measures_a_known_silence_to_ten_milliseconds() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_caller_notices_that_it_is_ignored_and_that_it_is_kept_waiting() -> None:
+async def test_a_caller_counts_missed_interruptions_and_late_frames() -> None:
     script = Script(cuts=[Cut(message_ms=None)], greeting_ms=0, answer_ms=5000, hiccup_ms=150)
     async with StubServer(script) as stub:
         caller, (event,) = await _call(stub, 1)
@@ -182,10 +182,10 @@ def test_one_core_holds_eight_calls(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(figures.read_text(encoding="utf-8"))
     assert report["held"] == 8
-    single, eight = report["steps"]  # the last try of each
+    single, eight = report["steps"]  # the last attempt of each
     assert single["interruptions"] >= 2
     assert eight["interruptions"] >= 8
     assert eight["missed"] == 0
-    # 200 ms of voice must have been heard before, and the detector's window and the audio under way come on top.
+    # 200 ms of voice come first; the detector's window and the audio on its way are added to them.
     assert 195 <= eight["silence_p50_ms"] <= 330
     assert 0 < eight["cpu"] < 1

@@ -1,4 +1,4 @@
-"""The scorer of turn ends: its arithmetic, and that it hears a recording as a call would."""
+"""The scoring of ends of turns: its arithmetic, and that a recording gives the events of a call."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def test_a_turn_is_answered_when_the_plan_says() -> None:
     assert answered_at(EVENTS[:2], waiting(), 5000) is None
 
 
-def test_a_caller_who_goes_on_before_the_answer_sounds_is_not_cut_off() -> None:
+def test_a_caller_who_continues_before_the_answer_sounds_is_not_cut_off() -> None:
     goes_on = [
         *EVENTS,
         VoiceStarted(1800, 1770),
@@ -44,9 +44,9 @@ def test_the_columns_are_the_best_of_all_plans() -> None:
     assert found["cutoffs_at_300_ms"] == found["cutoffs_at_600_ms"] == 0.25
     assert found["latency_ms_at_5_percent"] == found["latency_ms_at_10_percent"] == 650.0
     assert np.isnan(columns(scores.of(np.array([3])))["cutoffs_at_300_ms"]) or scores.cut[0, 3]
-    told = with_intervals(scores)
-    assert told["turns"] == 4
-    assert told["cutoffs"]["low"] <= told["cutoffs"]["value"] <= told["cutoffs"]["high"]
+    row = with_intervals(scores)
+    assert row["turns"] == 4
+    assert row["cutoffs"]["low"] <= row["cutoffs"]["value"] <= row["cutoffs"]["high"]
 
 
 def test_a_turn_ends_where_its_energy_falls() -> None:
@@ -55,7 +55,7 @@ def test_a_turn_ends_where_its_energy_falls() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_recording_is_heard_as_a_call_hears_it() -> None:
+async def test_a_recording_gives_the_events_of_a_call() -> None:
     turn = next(t for t in turns(SPEECH) if t.name == "eot_digits/jackson_0.flac")
     events = await TurnListener(Kept(None)).events(turn)
     started = [e for e in events if isinstance(e, VoiceStarted)]
@@ -68,7 +68,7 @@ async def test_a_recording_is_heard_as_a_call_hears_it() -> None:
 
 
 def test_the_command_prints_and_writes_the_figures(tmp_path: Path) -> None:
-    """With one clip, so that it takes seconds."""
+    """A single clip keeps the test short."""
     rows = (SPEECH / "MANIFEST.tsv").read_text(encoding="utf-8").splitlines()
     name = "eot_digits/jackson_0.flac"
     kept = [rows[0], *(row for row in rows if row.startswith(name))]

@@ -1,4 +1,4 @@
-"""The interruption benchmark measures known times, over every line, and plays the same scenes each time."""
+"""The interruption benchmark: it measures known times over every line, and plays the same scenes each time."""
 
 from collections import Counter
 from dataclasses import replace
@@ -45,10 +45,8 @@ def collection(tmp_path: Path) -> Path:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("after_ms", [100, 450, 1200])
-async def test_a_server_that_stops_so_long_after_it_hears_a_voice_is_measured_to_ten_milliseconds(
-    collection: Path, after_ms: int
-) -> None:
-    """The stub reads the onset from the samples that it gets: ours must be the same one."""
+async def test_a_stop_after_a_detected_onset_is_measured_to_ten_milliseconds(collection: Path, after_ms: int) -> None:
+    """The stub finds the onset in the samples that it receives: it must be the scene's onset."""
     script = Script(cuts=[Cut(message_ms=after_ms, silence_ms=after_ms)], greeting_ms=8000)
     async with StubServer(script) as stub:
         async with calling(Server(url=stub.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call:
@@ -101,8 +99,8 @@ async def test_a_stop_at_a_known_time_is_measured_to_ten_milliseconds_over_every
 
 
 @pytest.mark.parametrize("condition", TELEPHONE, ids=lambda condition: condition.name)
-def test_what_a_line_does_to_a_voice_comes_when_the_line_says(condition: Condition) -> None:
-    """Half a second of silence, then a tone: it comes through where the carrier's buffer puts it, and nowhere else."""
+def test_a_lines_delay_is_as_declared(condition: Condition) -> None:
+    """Half a second of silence, then a tone: it arrives with the delay of the carrier's buffer."""
     line = Line(condition, coded=True, seed=1)
     t = np.arange(320 * 100) / RATE_HZ
     tone = np.where(t >= 0.5, 0.3 * np.sin(2 * np.pi * 1000 * t), 0).astype(np.float32)
@@ -123,7 +121,7 @@ def test_what_a_line_does_to_a_voice_comes_when_the_line_says(condition: Conditi
         assert np.mean(lost) <= (0.6 if condition.jitter_ms == 80 else 0.25)
 
 
-def test_a_line_that_does_not_code_gives_what_a_telephone_leaves_of_the_sound() -> None:
+def test_an_uncoded_line_gives_the_sound_of_a_telephone() -> None:
     coded = Line(TELEPHONE[1], coded=True, seed=1)
     plain = Line(TELEPHONE[1], coded=False, seed=1)
     t = np.arange(3_200) / RATE_HZ
@@ -135,7 +133,7 @@ def test_a_line_that_does_not_code_gives_what_a_telephone_leaves_of_the_sound() 
 
 
 @pytest.mark.parametrize(("condition", "share"), [(TELEPHONE[5], 0.05), (TELEPHONE[7], 0.05), (TELEPHONE[11], 0.47)])
-def test_a_line_loses_as_many_frames_as_it_says(condition: Condition, share: float) -> None:
+def test_a_line_loses_its_declared_share_of_frames(condition: Condition, share: float) -> None:
     line = Line(replace(condition, telephone=False), coded=False, seed=1)
     frame = np.full(320, 0.5, dtype=np.float32)
     gone = [not any(line.through(frame)) for _ in range(10_000)]
@@ -155,7 +153,7 @@ def test_a_held_frame_fades() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_server_that_talks_on_is_seen_to(collection: Path) -> None:
+async def test_a_server_that_does_not_stop_is_observed_to_the_end(collection: Path) -> None:
     async with (
         KnownServer() as server,
         calling(Server(url=server.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call,
@@ -169,9 +167,9 @@ async def test_a_server_that_talks_on_is_seen_to(collection: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_scenes_follow_each_other_in_a_call_and_a_server_without_ears_is_told_the_words(collection: Path) -> None:
-    aloud = replace(SCENE, part="listening", clip="backchannel/yes.wav", text="yes", onset_ms=100, offset_ms=400)
-    material = load(collection, [SCENE, aloud])
+async def test_scenes_follow_each_other_and_an_oracle_sends_the_words(collection: Path) -> None:
+    backchannel = replace(SCENE, part="listening", clip="backchannel/yes.wav", text="yes", onset_ms=100, offset_ms=400)
+    material = load(collection, [SCENE, backchannel])
     async with (
         KnownServer(pause_ms=900) as server,
         calling(Server(url=server.url), {}, CLOCK, material, CLEAN, oracle=True) as call,
@@ -186,7 +184,7 @@ async def test_scenes_follow_each_other_in_a_call_and_a_server_without_ears_is_t
             say(begin_ms, clip)
 
         call.say = cut
-        false = await call.play(aloud)
+        false = await call.play(backchannel)
         silent_ms = server.calls[0].silent_ms
         true = await call.play(replace(SCENE, inject_ms=2_000))
         with anyio.fail_after(3):
@@ -201,7 +199,7 @@ async def test_scenes_follow_each_other_in_a_call_and_a_server_without_ears_is_t
 
 
 @pytest.mark.anyio
-async def test_a_server_that_hangs_up_says_nothing_about_itself(collection: Path) -> None:
+async def test_an_ended_call_gives_no_outcome(collection: Path) -> None:
     async with (
         StubServer(Script(greeting_ms=8000, close_after_ms=100)) as stub,
         calling(Server(url=stub.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call,
@@ -212,7 +210,7 @@ async def test_a_server_that_hangs_up_says_nothing_about_itself(collection: Path
 
 @pytest.mark.anyio
 async def test_a_run_plays_every_scene_once_to_each_server(collection: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.interruption.playback.LATE_MS", 1_000)  # what is timed here does not matter
+    monkeypatch.setattr("bench.interruption.playback.LATE_MS", 1_000)  # no time is measured here
     quick = [replace(scene, inject_ms=300) for scene in scenes(collection, ("command", "listening"), 1.0, 1)]
     explicit = [replace(scene, study="explicit", plan='{"voiceSeconds":0.2}') for scene in quick if scene.is_true]
     async with KnownServer() as server:
@@ -225,7 +223,7 @@ async def test_a_run_plays_every_scene_once_to_each_server(collection: Path, mon
     assert column["figures"]["true"]["recall"]["value"] == 0
     assert column["figures"]["listening"]["stopped"]["value"] == 0
     assert theirs["figures"]["trials"] == 1
-    assert theirs["explicit"]["trials"] == 0, "a peer knows no plans"
+    assert theirs["explicit"]["trials"] == 0, "other servers have no plans"
     assert {"name": "x", "stopSpeakingPlan": {"voiceSeconds": 0.2}} in server.assistants
     assert column["lost"] == theirs["lost"] == []
 
@@ -244,7 +242,7 @@ def test_the_same_seed_gives_the_same_scenes(collection: Path) -> None:
     assert len([1 for a, b in pairwise(order) if a != b]) == len(set(order)) - 1, "one group each"
 
 
-def test_the_parts_that_play_clips_again_play_them_at_the_same_moment(collection: Path) -> None:
+def test_the_parts_that_play_clips_again_play_them_at_the_same_time(collection: Path) -> None:
     again = scenes(collection, ("explicit", "plans", "double", "telephone"), 10.0, 1)
     assert Counter(s.study for s in again) == {
         "explicit": 1, "plans": 2 * len(PLANS),
@@ -255,7 +253,7 @@ def test_the_parts_that_play_clips_again_play_them_at_the_same_moment(collection
     assert len({s.condition.name for s in lines}) == len(TELEPHONE)
 
 
-def test_what_a_perfect_transcriber_would_say_is_known(collection: Path) -> None:
+def test_the_text_of_a_perfect_transcriber_is_known(collection: Path) -> None:
     texts = {s.part: s.text for s in scenes(collection, PARTS[:5], 1.0, 1)}
     assert texts["noise"] == texts["echo"] == ""
     assert texts["word"] == "interrupt/word.wav"
@@ -270,7 +268,7 @@ def test_a_run_takes_as_many_clips_as_fit_into_the_time(collection: Path) -> Non
 
 
 @pytest.mark.anyio
-async def test_the_voice_of_the_benchmark_says_the_words_that_it_is_asked_for(tmp_path: Path) -> None:
+async def test_the_voice_of_the_benchmark_speaks_the_requested_words(tmp_path: Path) -> None:
     for number in range(2):
         speech = (np.arange(640_000) // 6_400 + 1_000 * number).astype("<i2")  # each word is its own number
         (tmp_path / f"{number}.pcm").write_bytes(speech.tobytes())
@@ -288,7 +286,7 @@ async def test_the_voice_of_the_benchmark_says_the_words_that_it_is_asked_for(tm
         assert {frozenset(await words("word1", str(n))) for n in range(9)} == {frozenset({1}), frozenset({1001})}
 
 
-def test_the_assistant_of_the_benchmark_makes_no_pause(collection: Path) -> None:
+def test_the_assistant_of_the_benchmark_speaks_without_pauses(collection: Path) -> None:
     speech = steady_speech(collection)
     frames = speech[: speech.size // 320 * 320].reshape(-1, 320)
     quiet = np.sqrt(np.mean(frames**2, axis=1)) < 0.003

@@ -1,4 +1,4 @@
-"""What the interruption benchmark says of what it heard: stops, figures with their spread, targets, pages."""
+"""The results of the interruption benchmark: stops, figures with their spread, targets, pages."""
 
 import json
 from dataclasses import replace
@@ -26,7 +26,7 @@ SCENE = Scene(
 
 
 def heard(*stretches: tuple[float, float], messages_ms: tuple[float, ...] = ()) -> Playback:
-    """Speech that was played in these spans, in pieces of 20 ms that came as they were played."""
+    """Return the playback of speech in these spans, received in real time in pieces of 20 ms."""
     playback = Playback(messages_ms=list(messages_ms))
     for begin, end in stretches:
         for at in np.arange(begin, end, 20):
@@ -34,7 +34,7 @@ def heard(*stretches: tuple[float, float], messages_ms: tuple[float, ...] = ()) 
     return playback
 
 
-def test_speech_is_one_stretch_until_a_pause_that_is_heard() -> None:
+def test_an_audible_pause_separates_stretches_of_speech() -> None:
     assert heard((0, 1000), (1180, 2000), (2200, 3000)).stretches == [(0, 2000), (2200, 3000)]
     late = heard((0, 1000), (1180, 2000))
     assert late.dry == [(1000, 180)]
@@ -46,7 +46,7 @@ def test_speech_is_one_stretch_until_a_pause_that_is_heard() -> None:
     assert burst.dry == []
 
 
-def test_who_speaks_now_and_what_sounded_then() -> None:
+def test_the_current_and_the_past_speech() -> None:
     playback = heard((1000, 2000), (3000, 4000))
     assert playback.speaks_since(3500) == 3000
     assert playback.speaks_since(4300) is None
@@ -66,14 +66,14 @@ def test_a_stop_is_counted_from_the_onset_to_the_last_sound() -> None:
     assert in_a_pause.stop_ms == 380, "cut in a pause between two words: the cut counts"
 
 
-def test_what_goes_on_after_a_pause_was_silent_so_long() -> None:
+def test_speech_after_a_pause_gives_the_length_of_the_gap() -> None:
     outcome = heard((0, 5400), (6300, 9000)).outcome(SCENE, 5000, 7500, 0)
     assert (outcome.stop_ms, outcome.gap_ms, outcome.resumed_ms) == (300, 900, 400)
     soon = heard((0, 5400), (5700, 9000)).outcome(SCENE, 5000, 7500, 0)
     assert (soon.gap_ms, soon.resumed_ms) == (300, 0)
 
 
-def test_what_stops_before_the_onset_stops_for_another_reason() -> None:
+def test_a_stop_before_the_onset_is_early() -> None:
     scene = replace(SCENE, onset_ms=600)
     assert heard((0, 5100)).outcome(scene, 5000, 8000, 0).early
     assert heard((0, 9000), messages_ms=(5100,)).outcome(scene, 5000, 8000, 0).early
@@ -82,19 +82,19 @@ def test_what_stops_before_the_onset_stops_for_another_reason() -> None:
     assert heard((0, 3000)).outcome(scene, 5000, 8000, 0).void
 
 
-def test_what_counts_as_a_hit_and_as_a_false_stop() -> None:
+def test_hits_and_false_stops() -> None:
     scene = replace(SCENE, onset_ms=150)
     good = Outcome(scene=scene, stop_ms=300, message_ms=280, over_speech=True, exposed_ms=300)
     assert hit(good)
     assert not hit(replace(good, stop_ms=2001))
     assert not hit(replace(good, stop_ms=None))
     assert not hit(replace(good, early=True))
-    aloud = replace(good, scene=replace(scene, part="listening"))
-    assert false_stop(aloud)
-    assert false_stop(replace(aloud, stop_ms=None, message_ms=1700)), "until a second after its end"
-    assert not false_stop(replace(aloud, stop_ms=None, message_ms=1800))
-    assert not false_stop(replace(aloud, stop_ms=None, message_ms=None))
-    assert false_stop(replace(aloud, stop_ms=None, message_ms=None, early=True))
+    backchannel = replace(good, scene=replace(scene, part="listening"))
+    assert false_stop(backchannel)
+    assert false_stop(replace(backchannel, stop_ms=None, message_ms=1700)), "until a second after its end"
+    assert not false_stop(replace(backchannel, stop_ms=None, message_ms=1800))
+    assert not false_stop(replace(backchannel, stop_ms=None, message_ms=None))
+    assert false_stop(replace(backchannel, stop_ms=None, message_ms=None, early=True))
     assert replace(good, late_ms=26).void
 
 
@@ -111,25 +111,25 @@ def outcomes() -> list[Outcome]:
     return [*some, replace(some[0], over_speech=False)]
 
 
-def test_figures_are_computed_from_what_is_not_void() -> None:
-    told = summary(outcomes())
-    assert (told["trials"], told["void"], told["late"]) == (18, 1, 0)
-    assert told["command"]["recall"]["value"] == pytest.approx(10 / 11, abs=1e-4)
-    assert told["command"]["recall"]["low"] < 10 / 11 <= told["command"]["recall"]["high"]
-    assert told["command"]["stop_p50_ms"]["value"] == pytest.approx(245)
-    assert told["command"]["within_300_ms"] == pytest.approx(10 / 11, abs=1e-4)
-    assert told["true"] == told["command"]
-    assert told["listening"]["stopped"]["value"] == 0.25
-    assert told["listening"]["stops_per_minute"]["value"] == 0.5
-    assert told["listening"]["recovery"] == {
+def test_void_outcomes_are_not_counted() -> None:
+    result = summary(outcomes())
+    assert (result["trials"], result["void"], result["late"]) == (18, 1, 0)
+    assert result["command"]["recall"]["value"] == pytest.approx(10 / 11, abs=1e-4)
+    assert result["command"]["recall"]["low"] < 10 / 11 <= result["command"]["recall"]["high"]
+    assert result["command"]["stop_p50_ms"]["value"] == pytest.approx(245)
+    assert result["command"]["within_300_ms"] == pytest.approx(10 / 11, abs=1e-4)
+    assert result["true"] == result["command"]
+    assert result["listening"]["stopped"]["value"] == 0.25
+    assert result["listening"]["stops_per_minute"]["value"] == 0.5
+    assert result["listening"]["recovery"] == {
         "stops": 1, "went_on": 1, "within_600_ms": 1, "within_1000_ms": 1, "gap_p50_ms": 500, "gap_p95_ms": 500,
         "skipped_words_p50": 1.5,
     }  # fmt: skip
-    assert told["noise"]["stops"] == 0
+    assert result["noise"]["stops"] == 0
     assert summary([])["trials"] == 0
 
 
-def test_the_spread_is_that_of_the_clips() -> None:
+def test_the_interval_is_over_clips() -> None:
     values = np.random.default_rng(1).normal(100, 10, (400, 1))
     mean, median = share(values), percentile(values, 50)
     assert mean.value == pytest.approx(values.mean())
@@ -140,7 +140,7 @@ def test_the_spread_is_that_of_the_clips() -> None:
     assert share(holes).value == 2
     assert percentile(holes, 100).value == 3
     twice = share(np.repeat(values, 2, axis=1))
-    assert twice.low == pytest.approx(mean.low), "repeats of a clip make no figure surer"
+    assert twice.low == pytest.approx(mean.low), "repeats of a clip do not narrow the interval"
     assert twice.high == pytest.approx(mean.high)
     assert share(np.full((3, 1), float("nan"))).value is None
 
@@ -172,7 +172,7 @@ def test_a_turn_is_cut_off_by_an_answer_into_one_of_its_pauses() -> None:
     assert not silent.taken
 
 
-def test_policies_are_points_and_between_two_of_them_is_a_straight_line() -> None:
+def test_figures_between_two_policies_are_interpolated() -> None:
     endings = [
         Ending(turn=TURN, policy="slow", starts_ms=(3000,)), Ending(turn=TURN, policy="slow", starts_ms=()),
         Ending(turn=TURN, policy="quick", starts_ms=(600, 2200)), Ending(turn=TURN, policy="quick", starts_ms=(2400,)),
@@ -190,7 +190,7 @@ def test_policies_are_points_and_between_two_of_them_is_a_straight_line() -> Non
     assert cut_offs_at([slow, quick, worse], 650) == pytest.approx(0.25), "a worse policy does not count"
 
 
-def test_turns_have_their_pauses_from_the_spans_beside_them(tmp_path: Path) -> None:
+def test_the_pauses_of_turns_come_from_the_spans_in_their_json(tmp_path: Path) -> None:
     digits, read = turns(make(tmp_path), 1.0)
     assert (digits.begin_ms, digits.end_ms, digits.holds) == (100, 1900, ((300, 500), (900, 1400)))
     assert digits.heard == ((1300, "one two"), (2300, "three")), "the first pause is too short"
@@ -224,23 +224,23 @@ def report() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_table_says_of_each_target_whether_it_is_met() -> None:
+def test_the_table_shows_for_each_target_whether_it_is_met() -> None:
     rows = {row[0]: row for row in table(report())}
     assert rows[""] == ["", "target", "bargein 1", "pipecat 2", "met"]
     assert rows["true interruptions stopped within 2 s"][1] == "≥ 99.0 %"
     assert rows["true interruptions stopped within 2 s"][-1] == "no"
     assert rows["commands, onset to silence, p50"][2].startswith("245 (")
     assert rows["commands, onset to silence, p50"][-1] == "yes"
-    assert "one word, stopped within 2 s" not in rows, "nobody measured it"
+    assert "one word, stopped within 2 s" not in rows, "it was not measured"
     assert met(TARGETS[0], None) is None
     assert met(TARGETS[1], {"value": 350}) is True
     assert met(TARGETS[1], {"value": 351}) is False
 
 
-def test_pages_and_pictures_tell_the_figures(tmp_path: Path) -> None:
-    told = report()
-    assert set(pictures(told)) == {"latency", "false-stops", "trade-off", "endings"}
-    page, text = as_html(told), as_text(told)
+def test_pages_and_pictures_show_the_figures(tmp_path: Path) -> None:
+    result = report()
+    assert set(pictures(result)) == {"latency", "false-stops", "trade-off", "endings"}
+    page, text = as_html(result), as_text(result)
     for part in (
         "NOT in real time",
         "1 scenes could not be played",
@@ -252,12 +252,12 @@ def test_pages_and_pictures_tell_the_figures(tmp_path: Path) -> None:
         assert part in page
         assert part in text
     assert page.count("<svg") == 4
-    write(told, tmp_path / "out")
-    assert json.loads((tmp_path / "out/figures.json").read_text(encoding="utf-8")) == told
+    write(result, tmp_path / "out")
+    assert json.loads((tmp_path / "out/figures.json").read_text(encoding="utf-8")) == result
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".html", ".json", ".md", *[".svg"] * 4]
 
 
-def test_publishing_changes_what_is_between_the_markers(tmp_path: Path) -> None:
+def test_publishing_replaces_the_text_between_the_markers(tmp_path: Path) -> None:
     (tmp_path / "docs/measurements").mkdir(parents=True)
     (tmp_path / "README.md").write_text("# a\n<!-- figures -->\nold\n<!-- /figures -->\nb\n", encoding="utf-8")
     (tmp_path / "docs/measurements/interruption.md").write_text("no marks\n", encoding="utf-8")
@@ -270,7 +270,7 @@ def test_publishing_changes_what_is_between_the_markers(tmp_path: Path) -> None:
     assert len(list((tmp_path / "docs/images").glob("interruption-*.svg"))) == 4
 
 
-def test_runs_that_were_split_are_told_as_one(tmp_path: Path) -> None:
+def test_the_reports_of_split_runs_are_merged(tmp_path: Path) -> None:
     first, second = report(), report()
     (tmp_path / "README.md").write_text("<!-- figures --><!-- /figures -->\n", encoding="utf-8")
     lines = first["columns"]["bargein"]["telephone"]

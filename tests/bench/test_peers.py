@@ -1,4 +1,4 @@
-"""The other frameworks that the interruption benchmark compares: pinned, and in environments of their own."""
+"""The other frameworks of the interruption benchmark: pinned, and in environments of their own."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ from tests.bench.collection import make
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_every_package_of_a_peer_is_pinned_by_its_version_alone(name: str) -> None:
+def test_every_package_of_a_framework_is_pinned_to_a_version(name: str) -> None:
     lines = requirements_of(name).read_text(encoding="utf-8").splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines if not line.startswith("#"))
     assert re.fullmatch(r"[\d.]+", version_of(name))
@@ -22,7 +22,7 @@ def test_every_package_of_a_peer_is_pinned_by_its_version_alone(name: str) -> No
     compile(script_of(name).read_text(encoding="utf-8"), name, "exec")
 
 
-def test_a_peer_that_is_not_installed_is_said_to_be_so(
+def test_a_framework_that_is_not_installed_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench.peers, "ROOT", tmp_path)
@@ -33,16 +33,16 @@ def test_a_peer_that_is_not_installed_is_said_to_be_so(
     assert "livekit is not installed" in capsys.readouterr().err
 
 
-def test_a_part_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_part_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--data", str(tmp_path), "--parts", "command,nonsense"])
     assert "there is no part: nonsense" in capsys.readouterr().err
 
 
 @pytest.mark.anyio
-async def test_a_server_tells_where_it_is_and_one_that_does_not_come_up_why(tmp_path: Path) -> None:
-    told = 'import sys; print(\'{"url": "x"}\', flush=True); sys.stdin.read()'
-    async with printing([sys.executable, "-c", told], ()) as (urls, pid):
+async def test_a_process_prints_its_urls_or_the_error_has_the_end_of_its_log(tmp_path: Path) -> None:
+    program = 'import sys; print(\'{"url": "x"}\', flush=True); sys.stdin.read()'
+    async with printing([sys.executable, "-c", program], ()) as (urls, pid):
         assert urls == {"url": "x"}
         assert pid > 0
     log = tmp_path / "log"

@@ -1,4 +1,4 @@
-"""Drives a headless Chromium over the DevTools protocol: just enough of it for the page's test."""
+"""Drives a headless Chromium over the DevTools protocol, as far as the tests of the page need it."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 ANSWER_S = 20.0
 START_S = 30.0
 
-# The background services are off because they would try to reach the net.
+# The background services are off because they would try to use the network.
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -41,10 +41,10 @@ _WATCH_POLICY = """
 
 
 class Page:
-    """One tab.
+    """A tab.
 
     Attributes:
-        complaints: what the browser had to say against the page: errors on the console, exceptions, failed requests.
+        complaints: errors that the browser reported for the page: on the console, exceptions, failed requests.
     """
 
     def __init__(self, socket: ClientConnection) -> None:
@@ -55,7 +55,7 @@ class Page:
         self._waiting: dict[int, tuple[anyio.Event, dict[str, Any]]] = {}
 
     async def attach(self) -> Self:
-        """Take a new tab."""
+        """Open a new tab and attach to it."""
         target = await self.call("Target.createTarget", url="about:blank")
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -65,7 +65,7 @@ class Page:
         return self
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Carry out a command of the protocol."""
+        """Send a command of the protocol and return its result."""
         self._last_id += 1
         number = self._last_id
         answered = anyio.Event()
@@ -80,7 +80,7 @@ class Page:
         return answer.get("result", {})
 
     async def listen(self) -> None:
-        """Take what the browser says, until it is closed."""
+        """Process the browser's messages until it is closed."""
         try:
             async for text in self._socket:
                 message = json.loads(text)
@@ -102,18 +102,18 @@ class Page:
             self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
 
     async def open(self, url: str) -> None:
-        """Go there, and wait for the page to have loaded."""
+        """Navigate to a URL and wait until the page has loaded."""
         await self.call("Page.navigate", url=url)
         await self.wait_for(f"document.readyState === 'complete' && location.href === {json.dumps(url)}")
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, awaited if it is a promise."""
-        told = await self.call(
+        """Return the value of a JavaScript expression, awaited if it is a promise."""
+        result = await self.call(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
         )
-        if "exceptionDetails" in told:
-            raise AssertionError(f"{expression}: {told['exceptionDetails']}")
-        return told["result"].get("value")
+        if "exceptionDetails" in result:
+            raise AssertionError(f"{expression}: {result['exceptionDetails']}")
+        return result["result"].get("value")
 
     async def wait_for(self, condition: str, within_s: float = 10.0) -> None:
         """Wait until a JavaScript condition holds."""
@@ -121,10 +121,10 @@ class Page:
             while not await self.evaluate(_HOLDS_WITHIN_A_SECOND % condition):
                 pass
         if scope.cancelled_caught:
-            raise AssertionError(f"not within {within_s:g} s: {condition}; the browser says {self.complaints}")
+            raise AssertionError(f"not within {within_s:g} s: {condition}; reported errors: {self.complaints}")
 
     async def look(self, width: int, height: int, *, dark: bool = False, scale: float = 1) -> None:
-        """Set the window's size in CSS pixels, and the colours that the person prefers."""
+        """Set the window's size in CSS pixels, and the preferred colour scheme."""
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False
         )
@@ -132,13 +132,13 @@ class Page:
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     async def screenshot(self, path: Path) -> None:
-        """Write a PNG of what is in view."""
-        told = await self.call("Page.captureScreenshot", format="png")
+        """Write a PNG of the visible part of the page."""
+        result = await self.call("Page.captureScreenshot", format="png")
         await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
-        await anyio.Path(path).write_bytes(base64.b64decode(told["data"]))
+        await anyio.Path(path).write_bytes(base64.b64decode(result["data"]))
 
 
-# A navigation may take the page away while it waits, so no wait in the page is long.
+# A navigation may remove the page during a wait, so no wait in the page is long.
 _HOLDS_WITHIN_A_SECOND = """new Promise((resolve) => {
   const until = performance.now() + 1000;
   const look = () => {
@@ -152,7 +152,8 @@ _HOLDS_WITHIN_A_SECOND = """new Promise((resolve) => {
 
 @asynccontextmanager
 async def browse(program: str, profile: Path, microphone: Path | None = None) -> AsyncGenerator[Page]:
-    """A fresh browser with one tab; `microphone` is a wav that its microphone hears, once, from its opening on."""
+    """Run a new browser with one tab; its microphone plays the WAV file `microphone` once, from the time it is
+    opened."""
     flags = [*_FLAGS, f"--user-data-dir={profile}"]
     if microphone is not None:
         flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
@@ -176,7 +177,7 @@ async def browse(program: str, profile: Path, microphone: Path | None = None) ->
 
 
 async def _address(process: Process, profile: Path, log: Path) -> str:
-    """Where it listens: it writes its port into its profile."""
+    """Return the address of the browser, which writes its port into its profile."""
     active = anyio.Path(profile / "DevToolsActivePort")
     with anyio.move_on_after(START_S):
         while process.returncode is None:

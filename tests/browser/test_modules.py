@@ -1,4 +1,4 @@
-"""The page's own unit tests run under node: what of it needs no browser."""
+"""The page's own unit tests, run under node: the modules that need no browser."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page in a real browser, on a real server: a person calls, listens, and cuts in."""
+"""The page in a real browser on a real server: a person calls, listens, and interrupts."""
 
 import os
 from pathlib import Path
@@ -36,7 +36,7 @@ async def click(page: Page, element_id: str) -> None:
 
 
 async def text_of(page: Page, selector: str) -> list[str]:
-    """The text of every such element, without what only a screen reader is told."""
+    """Return the text of all such elements, without the text for screen readers."""
     return await page.evaluate(f"""[...document.querySelectorAll({selector!r})].map((one) => {{
       const copy = one.cloneNode(true);
       copy.querySelectorAll(".visually-hidden").forEach((hidden) => hidden.remove());
@@ -45,7 +45,7 @@ async def text_of(page: Page, selector: str) -> list[str]:
 
 
 async def inspect(page: Page, expression: str) -> Any:
-    """An expression over the page's running `session`."""
+    """Return an expression over the page's running `session`."""
     return await page.evaluate(f"(async () => {{ const session = {SESSION}; return {expression}; }})()")
 
 
@@ -54,7 +54,8 @@ async def complaints(page: Page) -> list[str]:
 
 
 async def a_persons_microphone(path: Path) -> Path:
-    """Asks for a story, stops it, has it go on, and cuts in with a wish; people's recordings where there are some."""
+    """Write a person's speech: asks for a story, stops it, lets it continue, interrupts; real recordings if there
+    are."""
     stop = clip(SPEECH / STOP)
     wish = clip(SPEECH / COMMAND)
     story, more = await spoken("Please tell me a story."), await spoken("Please go on.")
@@ -62,7 +63,7 @@ async def a_persons_microphone(path: Path) -> Path:
 
 
 @pytest.mark.slow
-async def test_a_person_cuts_in(tmp_path: Path) -> None:
+async def test_a_person_interrupts(tmp_path: Path) -> None:
     microphone = await a_persons_microphone(tmp_path / "microphone.wav")
     async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile", microphone) as page:
         await page.look(1280, 860, scale=2)
@@ -72,7 +73,7 @@ async def test_a_person_cuts_in(tmp_path: Path) -> None:
         await page.wait_for(LIVE, within_s=20)
         await page.wait_for("document.querySelectorAll('.turn.interrupted .cut-mark').length === 2", within_s=60)
         await page.wait_for("document.querySelectorAll('.marks .mark').length === 2")
-        # The answer to the wish sounds: the picture is taken in the middle of it.
+        # The answer to the last request sounds: the picture is taken during it.
         await page.wait_for("document.querySelector('.turn:last-child.speaking .heard')?.textContent.length > 12", 20)
 
         assert await inspect(page, "session.track.assistant.peak(0, 1e9)") > 0.02
@@ -90,7 +91,7 @@ async def test_a_person_cuts_in(tmp_path: Path) -> None:
 
 
 async def check_struck_words(page: Page) -> None:
-    """Each cut turn is split in two: what was heard and what was not; together they are what the model put out."""
+    """Check that each cut turn is split into heard and unheard words, which together are the model's text."""
     turns = await inspect(page, "session.conversation.turns.filter((turn) => turn.state === 'interrupted')")
     heard, unheard = await text_of(page, "del.heard"), await text_of(page, "del.unheard")
     assert len(turns) == len(heard) == len(unheard) == 2
@@ -105,13 +106,13 @@ async def check_struck_words(page: Page) -> None:
     })""")
     assert [line for line, _ in looks] == ["line-through", "line-through"]
     assert looks[0][1] != looks[1][1]
-    # The history is what the server goes on with: it agrees with what the page shows as heard.
+    # The history for the next reply agrees with the words that the page shows as heard.
     remembered = await inspect(page, "session.conversation.remembered")
     assert remembered >= 4
 
 
 async def check_marks(page: Page) -> None:
-    """The timeline and the words give the same figures, and those are what a fast cut takes."""
+    """Check that timeline and words show the same figures, and that these are the times of a fast cut."""
     marks = await page.evaluate("[...document.querySelectorAll('.marks .mark')].map((mark) => +mark.dataset.tookMs)")
     assert await text_of(page, ".cut-mark") == [f"silent in {took_ms} ms" for took_ms in marks]
     assert all(100 <= took_ms <= 900 for took_ms in marks), marks
@@ -119,7 +120,7 @@ async def check_marks(page: Page) -> None:
 
 
 async def check_messages(page: Page) -> None:
-    """The drawer has the message itself."""
+    """Check that the drawer has the message itself."""
     await click(page, "open-messages")
     await page.evaluate("""(() => {
       const filter = document.getElementById("filter");
@@ -133,7 +134,7 @@ async def check_messages(page: Page) -> None:
 
 
 async def take_pictures(page: Page, tmp_path: Path) -> None:
-    """For the README when asked; the others are for whoever changes the page's looks."""
+    """Take pictures: for the README on request, the others for work on the page's looks."""
     picture = PICTURE if os.environ.get("BARGEIN_WRITE_SCREENSHOT") else tmp_path / "page.png"
     await page.screenshot(picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -145,7 +146,7 @@ async def take_pictures(page: Page, tmp_path: Path) -> None:
     await page.screenshot(tmp_path / "phone.png")
 
 
-async def test_a_key_is_asked_for_and_a_lost_server_is_told(tmp_path: Path) -> None:
+async def test_a_key_is_asked_for_and_a_lost_server_is_reported(tmp_path: Path) -> None:
     keys = {"BARGEIN_API_KEY": "a-private-key", "BARGEIN_PUBLIC_KEY": "a-public-key"}
     microphone = write_microphone(tmp_path / "silence.wav", 1.0)
     async with serve(tmp_path / "data", **keys) as server, browse(program(), tmp_path / "p", microphone) as page:
@@ -168,7 +169,7 @@ async def test_a_key_is_asked_for_and_a_lost_server_is_told(tmp_path: Path) -> N
         assert await page.evaluate("globalThis.violations") == []
 
 
-async def test_who_has_no_microphone_can_type(tmp_path: Path) -> None:
+async def test_without_a_microphone_a_person_can_type(tmp_path: Path) -> None:
     async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile") as page:
         await page.open(f"{server.url}/")
         await page.evaluate("""navigator.mediaDevices.getUserMedia = () =>
@@ -186,7 +187,7 @@ async def test_who_has_no_microphone_can_type(tmp_path: Path) -> None:
         await page.wait_for(
             "document.querySelector('.turn.assistant:last-child .text').textContent.startsWith('These')"
         )
-        # Its own say replaced the answer: that is no interruption by the caller.
+        # The client's own `say` replaced the answer: that is no interruption by the caller.
         assert await text_of(page, ".turn.cut .cut-mark") == ["stopped"]
         assert await text_of(page, ".marks .mark") == []
         assert await complaints(page) == []
@@ -199,8 +200,8 @@ async def submit_words(page: Page, words: str, how: str) -> None:
     }})()""")
 
 
-async def test_a_call_of_others_is_watched(tmp_path: Path) -> None:
-    """As a telephone call is, whose id stands in the page's address."""
+async def test_another_clients_call_can_be_watched(tmp_path: Path) -> None:
+    """For example a telephone call, whose id is in the page's address."""
     async with serve(tmp_path / "data") as server, browse(program(), tmp_path / "profile") as page:
         where = Server(url=server.url)
         call = await create_call(where, assistant={"firstMessage": "Hello, this is the bakery speaking."})
@@ -213,7 +214,7 @@ async def test_a_call_of_others_is_watched(tmp_path: Path) -> None:
                 "document.querySelector('.turn.assistant:last-child')?.textContent.includes('open until six')", 20
             )
             assert await page.evaluate("document.getElementById('mute').disabled")
-            await click(page, "call")  # which hangs up by now
+            await click(page, "call")  # the button hangs up now
             await page.wait_for("document.body.dataset.state === 'ended'", within_s=20)
         assert await text_of(page, "#trouble:not([hidden])") == []
         assert await complaints(page) == []

@@ -1,4 +1,4 @@
-"""Every test of what outlives a process runs on both databases."""
+"""Every test of this folder runs on both databases."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from bargein.store import Store
 from tests.conftest import BOTH
-from tests.store.test_store import HandClock
+from tests.store.test_store import ManualClock
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -16,12 +16,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: HandClock, database_url: str | None) -> AsyncIterator[Store]:
+async def store(tmp_path: Path, clock: ManualClock, database_url: str | None) -> AsyncIterator[Store]:
     opened = await Store.open(tmp_path / "bargein.db", clock, url=database_url)
     yield opened
     await opened.close()

@@ -1,4 +1,4 @@
-"""Jobs: done at least once, in the order of their lane, by one server at a time, and again while they fail."""
+"""Jobs: at least once, in the order of their lane, by one server at a time, and again while they fail."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from bargein.fleet.jobs import Worker
 from bargein.ports import ServerError
 from bargein.store import Store
 from tests.call.harness import eventually
-from tests.store.test_store import HandClock
+from tests.store.test_store import ManualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def all_done(store: Store) -> None:
     await eventually(store.jobs.waiting, lambda count: count == 0)
 
 
-async def test_a_job_is_done_once_and_is_then_gone(store: Store) -> None:
+async def test_a_job_is_done_once_and_removed(store: Store) -> None:
     done: list[tuple[Any, str]] = []
 
     async def work(payload: Any, key: str) -> None:
@@ -49,7 +49,7 @@ async def test_a_job_is_done_once_and_is_then_gone(store: Store) -> None:
     assert done == [({"n": 1, "odd": "\x00ü"}, "one"), ({"n": 3}, "three")]
 
 
-async def test_a_job_that_fails_is_done_again_later_and_later(store: Store, clock: HandClock) -> None:
+async def test_a_job_that_fails_is_done_again_later_and_later(store: Store, clock: ManualClock) -> None:
     tries: list[int] = []
 
     async def work(_payload: Any, key: str) -> None:
@@ -60,10 +60,10 @@ async def test_a_job_that_fails_is_done_again_later_and_later(store: Store, cloc
 
     await store.jobs.submit("work", {}, key="one")
 
-    async def hurry() -> None:
-        while await store.jobs.waiting():  # the clock is moved by hand, and the job's time with it
+    async def advance_time() -> None:
+        while await store.jobs.waiting():  # the test advances the clock to the job's time
             due_ms = await store.jobs.due_in_ms() or 0
-            if due_ms <= 300_000:  # else it is being done
+            if due_ms <= 300_000:  # otherwise it is in progress
                 clock.now_ms += due_ms
                 store.jobs.on_submit()
             await anyio.sleep(0.005)
@@ -71,7 +71,7 @@ async def test_a_job_that_fails_is_done_again_later_and_later(store: Store, cloc
     with capture_logs() as lines:
         async with working(store, work):
             with anyio.fail_after(20):
-                await hurry()
+                await advance_time()
     waits = [later - sooner for sooner, later in pairwise(tries)]
     assert len(tries) == 12
     assert 750 <= waits[0] <= 1100
@@ -80,7 +80,7 @@ async def test_a_job_that_fails_is_done_again_later_and_later(store: Store, cloc
     assert [line["attempt"] for line in lines if line["event"].startswith("a job failed")] == list(range(1, 12))
 
 
-async def test_a_job_that_fails_for_days_is_given_up(store: Store, clock: HandClock) -> None:
+async def test_a_job_that_fails_for_days_is_given_up(store: Store, clock: ManualClock) -> None:
     tries: list[str] = []
 
     async def work(_payload: Any, key: str) -> None:
@@ -115,7 +115,7 @@ async def test_jobs_of_one_call_are_done_in_order_and_others_do_not_wait(store: 
     assert begun == ["a1", "b1", "b2", "a2", "a3"]
 
 
-async def test_two_servers_never_do_one_job_at_once(store: Store) -> None:
+async def test_two_servers_never_do_a_job_at_the_same_time(store: Store) -> None:
     done: list[str] = []
 
     async def work(_payload: Any, key: str) -> None:
@@ -129,7 +129,7 @@ async def test_two_servers_never_do_one_job_at_once(store: Store) -> None:
     assert sorted(done, key=int) == [str(n) for n in range(40)]
 
 
-async def test_what_a_killed_server_was_doing_is_done_again(store: Store, clock: HandClock) -> None:
+async def test_the_jobs_of_a_killed_server_are_done_again(store: Store, clock: ManualClock) -> None:
     done: list[str] = []
 
     async def work(_payload: Any, key: str) -> None:
@@ -144,13 +144,13 @@ async def test_what_a_killed_server_was_doing_is_done_again(store: Store, clock:
     async with working(store, work, "a"):  # a has been killed and started again
         await eventually(store.jobs.waiting, lambda count: count == 1)
         assert done == ["mine"]
-        clock.now_ms += 60_001  # b never comes back
+        clock.now_ms += 60_001  # b is not restarted
         await store.jobs.submit("work", {}, key="news")
         await all_done(store)
     assert sorted(done) == ["another's", "mine", "news"]
 
 
-async def test_a_job_that_this_server_does_not_know_stays(store: Store) -> None:
+async def test_a_job_of_an_unknown_kind_stays(store: Store) -> None:
     async def work(_payload: Any, _key: str) -> None: ...
 
     await store.jobs.submit("of a later version", {}, key="x")

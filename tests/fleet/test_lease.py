@@ -1,4 +1,4 @@
-"""Who ends whose calls: each server its own after a restart, the others only those of a server that is dead."""
+"""Leases: a restarted server ends its own calls; other servers end only the calls of a dead one."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from bargein.fleet.lease import LeaseKeeper
 from bargein.store import Store
 from bargein.store.nodes import NodeId
 from bargein.store.tables import live_calls, nodes
-from tests.store.test_store import HandClock
+from tests.store.test_store import ManualClock
 
 pytestmark = pytest.mark.anyio
 
@@ -20,9 +20,9 @@ ENDED = {"status": "ended", "endedReason": "x"}
 
 
 class Node:
-    """One server's keeper, and what it ended."""
+    """A server's lease keeper, and the calls that it ended."""
 
-    def __init__(self, store: Store, name: str, clock: HandClock, journals: tuple[str, ...] = ()) -> None:
+    def __init__(self, store: Store, name: str, clock: ManualClock, journals: tuple[str, ...] = ()) -> None:
         self.ended: list[str] = []
         self._store = store
         self.name = name
@@ -49,12 +49,12 @@ async def run_until(node: Node, true: Callable[[], Awaitable[bool] | bool]) -> N
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(node.keeper.run)
         with anyio.fail_after(5):
-            while not true():  # it tells nobody
+            while not true():  # there is no event to wait for
                 await anyio.sleep(0.01)
         tasks.cancel_scope.cancel()
 
 
-async def test_a_server_that_comes_back_ends_its_own_calls_at_once(store: Store, clock: HandClock) -> None:
+async def test_a_restarted_server_ends_its_own_calls_at_once(store: Store, clock: ManualClock) -> None:
     before, other = Node(store, "a", clock), Node(store, "b", clock)
     await before.keeper.recover_own_calls()
     await other.keeper.recover_own_calls()
@@ -63,7 +63,7 @@ async def test_a_server_that_comes_back_ends_its_own_calls_at_once(store: Store,
 
     again = Node(store, "a", clock)
     await again.keeper.recover_own_calls()
-    await again.has("new")  # a call that begins meanwhile is not one of them
+    await again.has("new")  # a call that begins after the restart is not ended
     await run_until(again, lambda: len(again.ended) == 2)
     assert sorted(again.ended) == ["one", "two"]
     assert {c["id"]: c["status"] for name in ("three", "new") if (c := await store.calls.get(name))} == {
@@ -72,7 +72,7 @@ async def test_a_server_that_comes_back_ends_its_own_calls_at_once(store: Store,
     }
 
 
-async def test_nobody_ends_the_calls_of_a_server_that_lives(store: Store, clock: HandClock) -> None:
+async def test_the_calls_of_a_live_server_are_not_ended(store: Store, clock: ManualClock) -> None:
     one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("x",))
     await one.keeper.recover_own_calls()
     await two.keeper.recover_own_calls()
@@ -82,7 +82,7 @@ async def test_nobody_ends_the_calls_of_a_server_that_lives(store: Store, clock:
     assert two.ended == []
 
 
-async def test_the_calls_of_a_dead_server_are_ended_by_who_has_their_journals(store: Store, clock: HandClock) -> None:
+async def test_a_server_with_the_journals_ends_the_calls_of_a_dead_one(store: Store, clock: ManualClock) -> None:
     one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("here",))
     await one.keeper.recover_own_calls()
     await two.keeper.recover_own_calls()
@@ -90,7 +90,7 @@ async def test_the_calls_of_a_dead_server_are_ended_by_who_has_their_journals(st
     await be_silent(store, "a", lease.SILENT_MS + 1000)
     await two.keeper.check()
     assert two.ended == ["here"]
-    # a journal that is on the dead server's disk alone is waited for, but not for ever
+    # a journal that only the dead server's disk has is waited for, but with a limit
     await be_silent(store, "a", lease.PATIENCE_MS)
     await two.keeper.check()
     assert two.ended == ["here", "there"]
@@ -98,7 +98,7 @@ async def test_the_calls_of_a_dead_server_are_ended_by_who_has_their_journals(st
         assert (await connection.execute(select(live_calls))).all() == []
 
 
-async def test_while_the_database_was_away_everybody_is_believed_to_live(store: Store, clock: HandClock) -> None:
+async def test_after_a_database_outage_every_server_counts_as_live(store: Store, clock: ManualClock) -> None:
     one, two = Node(store, "a", clock), Node(store, "b", clock, journals=("x",))
     await one.keeper.recover_own_calls()
     await two.keeper.recover_own_calls()
@@ -112,7 +112,7 @@ async def test_while_the_database_was_away_everybody_is_believed_to_live(store: 
     assert two.ended == ["x"]
 
 
-async def test_one_of_two_takes_a_call_over(store: Store, clock: HandClock) -> None:
+async def test_one_of_two_takes_a_call_over(store: Store, clock: ManualClock) -> None:
     dead = Node(store, "dead", clock)
     await dead.keeper.recover_own_calls()
     await dead.has("x")
@@ -126,7 +126,7 @@ async def test_one_of_two_takes_a_call_over(store: Store, clock: HandClock) -> N
     assert [call_id for rival in rivals for call_id in rival.ended] == ["x"]
 
 
-async def test_a_call_has_one_end(store: Store, clock: HandClock) -> None:
+async def test_a_call_has_one_end(store: Store, clock: ManualClock) -> None:
     node = Node(store, "a", clock)
     await node.has("x")
     assert await store.calls.finish("x", {"status": "ended", "endedReason": "first"}, [])
@@ -136,7 +136,7 @@ async def test_a_call_has_one_end(store: Store, clock: HandClock) -> None:
     assert await store.nodes.calls_of("a") == []
 
 
-def test_a_server_is_the_same_after_a_restart_and_two_are_never_the_same(tmp_path: Path) -> None:
+def test_a_servers_name_survives_a_restart_and_is_unique(tmp_path: Path) -> None:
     first = NodeId(tmp_path)
     beside = NodeId(tmp_path)
     assert first.id != beside.id

@@ -1,4 +1,4 @@
-"""The ledger: what calls write while the database is away is written when it is back, in bounded memory."""
+"""The ledger: writes of calls during a database outage are made up for afterwards, in bounded memory."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,8 +17,8 @@ from tests.call.harness import eventually
 pytestmark = pytest.mark.anyio
 
 
-class Book:
-    """Keeps what is written, when it is there."""
+class FlakyRecords:
+    """Call records that can be made to fail."""
 
     def __init__(self) -> None:
         self.away = False
@@ -29,7 +29,7 @@ class Book:
         if self.away:
             raise StoreUnavailableError("away")
         if call_id == "bad":
-            raise ValueError("no database takes this")
+            raise ValueError("no database accepts this")
         self.written.append((step, call_id, changes))
 
     async def begin(self, call_id: str, changes: dict[str, Any]) -> None:
@@ -43,7 +43,7 @@ class Book:
 
 
 @asynccontextmanager
-async def keeping(records: Book) -> AsyncIterator[tuple[Ledger, list[str]]]:
+async def keeping(records: FlakyRecords) -> AsyncIterator[tuple[Ledger, list[str]]]:
     forgotten: list[str] = []
     ledger = Ledger(records, forgotten.append)
     async with anyio.create_task_group() as tasks:
@@ -52,8 +52,8 @@ async def keeping(records: Book) -> AsyncIterator[tuple[Ledger, list[str]]]:
         tasks.cancel_scope.cancel()
 
 
-async def test_what_can_be_written_is_written_before_it_returns() -> None:
-    records = Book()
+async def test_a_possible_write_is_done_on_return() -> None:
+    records = FlakyRecords()
     async with keeping(records) as (ledger, _):
         await ledger.begin("a", {"status": "in-progress"})
         await ledger.update("a", {"x": 1})
@@ -66,9 +66,9 @@ async def test_what_can_be_written_is_written_before_it_returns() -> None:
         assert ledger.pending == 0
 
 
-async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_impossible_write_is_done_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.05)
-    records = Book()
+    records = FlakyRecords()
     records.away = True
     async with keeping(records) as (ledger, _):
         await ledger.begin("a", {"status": "in-progress", "startedAt": "t"})
@@ -80,15 +80,15 @@ async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.M
         async def look() -> int:
             return ledger.pending
 
-        await eventually(look, lambda owed: owed == 0)
+        await eventually(look, lambda pending: pending == 0)
         assert sorted(records.written) == [
             ("begin", "b", {"status": "in-progress"}),
             ("finish", "a", {"status": "ended", "startedAt": "t"}),
         ]
 
 
-async def test_a_record_that_no_database_takes_holds_up_no_other() -> None:
-    records = Book()
+async def test_a_record_that_no_database_accepts_blocks_no_other() -> None:
+    records = FlakyRecords()
     with capture_logs() as lines:
         async with keeping(records) as (ledger, _):
             await ledger.finish("bad", {"status": "ended"})
@@ -97,10 +97,10 @@ async def test_a_record_that_no_database_takes_holds_up_no_other() -> None:
     assert [line["call_id"] for line in lines] == ["bad"]
 
 
-async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_is_bounded_because_journals_have_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_ledger, "PATIENCE_S", 0.0)
     monkeypatch.setattr(fleet_ledger, "MAX_PENDING", 3)
-    records = Book()
+    records = FlakyRecords()
     async with keeping(records) as (ledger, forgotten):
         for name in "abcde":
             await ledger.begin(name, {})
@@ -110,7 +110,7 @@ async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: 
             await ledger.finish(name, {"status": "ended"})
         assert ledger.pending == 3
         assert forgotten == ["a", "b"]
-        # one whose beginning is not on record is never left: nobody would look for it
+        # a call without a stored beginning is never dropped: no recovery would look for it
         await ledger.begin("new", {})
         await ledger.finish("new", {"status": "ended"})
         records.away = False
@@ -118,8 +118,8 @@ async def test_memory_is_bounded_by_leaving_ends_to_their_journals(monkeypatch: 
     assert [call_id for step, call_id, _ in records.written if step == "finish"] == ["d", "e", "new"]
 
 
-async def test_who_is_cancelled_while_waiting_owes_all_the_same() -> None:
-    records = Book()
+async def test_a_cancelled_write_is_still_done() -> None:
+    records = FlakyRecords()
     records.away = True
     ledger = Ledger(records, lambda _: None)
     with anyio.CancelScope() as scope:

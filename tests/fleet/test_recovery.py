@@ -34,13 +34,13 @@ pytestmark = pytest.mark.anyio
 
 CLOCK = LoopClock()
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
-ASKS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(1500, "Stop, please stop.")])
+CALLER_WORDS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(1500, "Stop, please stop.")])
 REPORTS = {"serverMessages": ["status-update", "end-of-call-report", "user-interrupted"]}
 
 
 @dataclass
 class Peers:
-    """The servers that calls need besides ours."""
+    """The fake providers of the calls."""
 
     llm: FakeLlm
     voice: FakeVoice
@@ -54,7 +54,12 @@ class Peers:
 
 @asynccontextmanager
 async def peers() -> AsyncIterator[Peers]:
-    async with FakeLlm(STORY) as llm, FakeVoice() as voice, FakeTranscriber(ASKS) as transcriber, Receiver() as hook:
+    async with (
+        FakeLlm(STORY) as llm,
+        FakeVoice() as voice,
+        FakeTranscriber(CALLER_WORDS) as transcriber,
+        Receiver() as hook,
+    ):
         yield Peers(llm, voice, transcriber, hook)
 
 
@@ -63,11 +68,11 @@ def epoch_ms(iso: str) -> float:
 
 
 async def talk_and_kill(served: Served, beside: Peers) -> tuple[Caller, int]:
-    """Hold a call with an interruption, kill its server about a second later, and return the time of the kill."""
+    """Make a call with an interruption, kill its server about a second later, and return the time of the kill."""
     async with calling(served.url, beside.assistant(), customer={"number": "+15551234567"}) as caller:
         await caller.until(lambda: caller.of("user-interrupted"))
         await beside.hook.until(lambda: beside.hook.of("user-interrupted"))
-        await anyio.sleep(1.2)  # nothing is waited for: the call goes on for a while
+        await anyio.sleep(1.2)  # the call simply continues for a while
         served.process.kill()
         killed_ms = CLOCK.epoch_ms()
         await caller.until_closed()
@@ -94,7 +99,7 @@ async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, datab
         assert recovered is not None
         assert killed_ms - 1_500 < recovered.epoch_ms + recovered.summary.now_ms <= killed_ms
 
-        # the owner's server is down when ours starts again
+        # the owner's server is down while ours restarts
         hook.got.clear()
         hook.script[:] = [response(503)]
         async with serve(tmp_path, **keys) as served:
@@ -116,7 +121,7 @@ async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, datab
 
 
 def check_the_record(record: dict[str, Any], killed_ms: int) -> None:
-    """The record has the whole conversation up to the last second."""
+    """Check that the record has the whole conversation up to the last second."""
     assert killed_ms - 1_500 < epoch_ms(record["endedAt"]) <= killed_ms
     user, bot, *_ = record["messages"]
     assert (user["role"], user["message"]) == ("user", "Tell me a story.")
@@ -128,7 +133,7 @@ def check_the_record(record: dict[str, Any], killed_ms: int) -> None:
 
 
 def check_the_messages(hook: Receiver, record: dict[str, Any]) -> None:
-    """The status comes first, repeated with one idempotency key until it was taken, then the report."""
+    """Check that the status comes first, repeated with one idempotency key until it was accepted, then the report."""
     *updates, report = hook.got
     assert {got.message["type"] for got in updates} == {"status-update"}
     assert {got.message["status"] for got in updates} == {"ended"}
@@ -147,7 +152,7 @@ def check_the_messages(hook: Receiver, record: dict[str, Any]) -> None:
 async def test_a_call_that_ended_just_before_the_kill_keeps_its_reason(
     tmp_path: Path, database_url: str | None
 ) -> None:
-    """Its journal has its end, but its record was not written."""
+    """The journal has the end of the call, but its record was not written."""
     async with staged(tmp_path, database_url=database_url) as stage:
         async with calling(stage.url, stage.assistant()) as caller:
             await caller.until(lambda: caller.of("transcript", role="user", transcriptType="final"))
@@ -229,7 +234,7 @@ async def test_a_database_outage_during_calls_loses_nothing(tmp_path: Path, clus
                     cluster.start()
                 heard = len(other.audio)
                 await other.until(lambda: len(other.audio) > heard + 5)
-            # one report for each call, also for the one that went on after the outage
+            # one report for each call, also for the one that continued after the outage
             await hook.until(lambda: len(hook.of("end-of-call-report")) == 2, 20)
             for call in (caller, other):
                 assert await ended(stage.url, call.id) == "customer-ended-call"

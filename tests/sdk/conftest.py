@@ -1,4 +1,4 @@
-"""Vapi's official SDKs, each in an environment of its own, and servers as `make serve` starts them."""
+"""Vapi's official SDKs, each in an environment of its own, and servers that `make serve` starts."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = REPOSITORY / ".venv-sdk"
-"""Kept between runs. The SDK wants an older pydantic-core than this package has."""
+"""Kept between runs. The SDK needs an older pydantic-core than this package."""
 PINNED = HERE / "python_sdk.txt"
 NODE = HERE / "node"
 
@@ -41,24 +41,24 @@ class Sdk:
     process: subprocess.Popen[str]
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Have it do one thing; gives its answer."""
+        """Send a request to the process; return its answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{json.dumps(request)}\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()  # every step within it has a time limit
+        line = self.process.stdout.readline()  # every step of the process has a time limit
         assert line, "the SDK's process has ended"
         return json.loads(line)
 
     def check(self, name: str, url: str) -> None:
-        """Run one of its checks against a server."""
+        """Run a check against a server."""
         answer = self.ask(check=name, url=url, key=KEY)
         assert answer["ok"], answer["why"]
 
 
 @contextmanager
 def started(command: Sequence[str | Path], folder: Path) -> Iterator[Sdk]:
-    """A process that answers a line with a line, for a while."""
+    """Run a process that answers each line with a line."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=without_settings()
     )
@@ -70,14 +70,14 @@ def started(command: Sequence[str | Path], folder: Path) -> Iterator[Sdk]:
 
 
 def without_settings(**more: str) -> dict[str, str]:
-    """This process's environment without what sets up a server."""
+    """Return this process's environment without variables of a server's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BARGEIN_", "OPENAI_", "VAPI_"))}
     return kept | {"PYTHONUNBUFFERED": "1"} | more
 
 
 @pytest.fixture(scope="session")
 def python_sdk() -> Iterator[Sdk]:
-    """Vapi's Python SDK; its environment is made anew only if what is pinned has changed."""
+    """Vapi's Python SDK; its environment is made again only if the pinned packages have changed."""
     wanted = hashlib.sha256(PINNED.read_bytes() + sys.version.encode()).hexdigest()
     stamp = ENVIRONMENT / ".made-of"
     python = ENVIRONMENT / "bin" / "python"
@@ -93,7 +93,7 @@ def python_sdk() -> Iterator[Sdk]:
 
 @pytest.fixture(scope="session")
 def node_sdk() -> Iterator[Sdk]:
-    """Vapi's TypeScript SDK, under node; npm is asked only if what is pinned has changed."""
+    """Vapi's TypeScript SDK, under node; npm is called only if the pinned packages have changed."""
     wanted = hashlib.sha256((NODE / "package.json").read_bytes()).hexdigest()
     stamp = NODE / "node_modules" / ".made-of"
     with alone(NODE):
@@ -112,7 +112,7 @@ def run(command: Sequence[str | Path], folder: Path = REPOSITORY) -> None:
 
 @pytest.fixture(scope="session", params=BOTH)
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server on each database, started with `make serve`, and what it is found at."""
+    """The address of a server on each database, started with `make serve`."""
     folder = tmp_path_factory.mktemp(f"serve-{request.param}")
     if request.param == "sqlite":
         with made_to_serve(folder) as found:
@@ -125,7 +125,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @contextmanager
 def made_to_serve(folder: Path, **settings: str) -> Iterator[str]:
-    """`make serve` on a free port."""
+    """Run `make serve` on a free port."""
     log = folder / "log"
     environment = without_settings(BARGEIN_API_KEY=KEY, BARGEIN_DATA_DIR=str(folder / "data"), **settings)
     with log.open("wb") as out:
@@ -142,7 +142,7 @@ def made_to_serve(folder: Path, **settings: str) -> Iterator[str]:
         try:
             yield _ready(process, log)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)  # make and the server: the group is this process's own
+            os.killpg(process.pid, signal.SIGTERM)  # make and the server, which are a process group
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
@@ -152,9 +152,9 @@ def made_to_serve(folder: Path, **settings: str) -> Iterator[str]:
 
 def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
     until = time.monotonic() + START_S
-    while time.monotonic() < until and process.poll() is None:  # another process: it can only be asked
-        _, told, after = log.read_text().partition("Talk to it:")
-        if told and after.endswith("\n"):
+    while time.monotonic() < until and process.poll() is None:  # another process: it can only be polled
+        _, announced, after = log.read_text().partition("Talk to it:")
+        if announced and after.endswith("\n"):
             found = after.split()[0].rstrip("/")
             if httpx.get(f"{found}/ready", timeout=5).status_code == 200:
                 return found

@@ -1,7 +1,7 @@
-"""What Vapi's own Python SDK does against a server. It runs in the SDK's environment, and knows nothing of bargein.
+"""Checks of Vapi's own Python SDK against a server. They run in the SDK's environment and import nothing of bargein.
 
-Started once, because the SDK takes long to import. It reads a request a line from its standard input and writes an
-answer a line:
+The process is started once, because the SDK takes long to import. It reads requests from its standard input and writes
+answers, a line each:
 
     {"check": NAME, "url": …, "key": …}      -> {"ok": true} or {"ok": false, "why": a traceback}
     {"parse": NAME OF A TYPE, "message": …}  -> {"ok": true, "back": as the SDK writes it} or {"ok": false, "why": …}
@@ -27,7 +27,7 @@ NO_RETRY: Any = {"max_retries": 0}
 
 
 def whole(answer: Any) -> Any:
-    """The SDK builds its answers without looking at them: see that each is valid by the SDK's own type."""
+    """Check an answer by the SDK's own type, because the SDK builds answers without validation; return it."""
     type(answer).model_validate(json.loads(answer.json()))
     assert isinstance(answer.created_at, dt.datetime), answer
     assert answer.created_at <= answer.updated_at
@@ -45,7 +45,7 @@ def refused(ask: Any) -> ApiError:
 
 
 def gone(resource: Any, that: str) -> None:
-    """What was deleted is neither got nor deleted again."""
+    """Check that a deleted resource can be neither read nor deleted again."""
     for ask in (resource.get, resource.delete):
         error = refused(lambda ask=ask: ask(that))
         assert error.status_code == 404, error
@@ -94,7 +94,7 @@ def assistants(client: Vapi) -> None:
         voice=vapi.CreateAssistantDtoVoice_11Labs(voice_id="sarah", model="eleven_turbo_v2_5"),
         transcriber=vapi.CreateAssistantDtoTranscriber_Deepgram(model="nova-3", language="en"),
     )
-    assert whole(with_voices).voice.provider == "11labs"  # kept, though there is no adapter
+    assert whole(with_voices).voice.provider == "11labs"  # stored, although there is no adapter
     client.assistants.delete(with_voices.id)
 
 
@@ -294,7 +294,7 @@ def chats(client: Vapi) -> None:
     assert type(first).__name__ == "Chat", first
     assert first.output[0].role == "assistant"
     assert first.output[0].content
-    again: Any = [{"role": "user", "content": "And now?"}]  # the SDK's own type of it is that of a call's record
+    again: Any = [{"role": "user", "content": "And now?"}]  # the SDK's type is that of a call's record
     second = whole(client.chats.create(input=again, previous_chat_id=first.id))
     assert whole(client.chats.get(second.id)).output[0].content == second.output[0].content
     page = client.chats.list(assistant_id=assistant.id, limit=10)
@@ -334,8 +334,8 @@ def lists(client: Vapi) -> None:
 
 
 def errors(client: Vapi) -> None:
-    stranger = Vapi(token="no-key-of-theirs", base_url=BASE["url"])
-    error = refused(stranger.assistants.list)
+    other = Vapi(token="no-key-of-theirs", base_url=BASE["url"])
+    error = refused(other.assistants.list)
     assert (error.status_code, error.body["statusCode"]) == (401, 401), error
     error = refused(lambda: client.assistants.get(NOWHERE))
     assert (error.status_code, error.body["error"]) == (404, "Not Found"), error
@@ -349,7 +349,7 @@ def errors(client: Vapi) -> None:
     assert error.body["message"] == ["property customerer should not exist"], error
     error = refused(lambda: client.calls.create(assistant_id=NOWHERE, transport={"provider": "vapi.websocket"}))
     assert error.status_code in {400, 404}, error
-    # what only Vapi's cloud does; the SDK would try a 501 again and again
+    # features of Vapi's cloud alone; the SDK would retry a 501
     error = refused(lambda: client.campaigns.campaign_controller_find_all(request_options=NO_RETRY))
     assert (error.status_code, error.body["statusCode"]) == (501, 501), error
 
@@ -359,7 +359,7 @@ CHECKS = (assistants, phone_numbers, tools, calls, squads, files, sessions, chat
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Do one request."""
+    """Run a request."""
     try:
         if "parse" in request:
             parsed = getattr(vapi, request["parse"]).model_validate(request["message"])
@@ -367,14 +367,14 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         BASE.update(url=request["url"], key=request["key"])
         check = next(one for one in CHECKS if one.__name__ == request["check"])
         check(Vapi(token=request["key"], base_url=request["url"], timeout=30))
-    except (Exception, pydantic.ValidationError):  # noqa: BLE001  # it is told, and the test fails with it
+    except (Exception, pydantic.ValidationError):  # noqa: BLE001  # it is in the answer, and fails the test
         return {"ok": False, "why": traceback.format_exc(limit=-4)}
     return {"ok": True}
 
 
 def main() -> None:
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)  # noqa: T201  # this is how it answers
+        print(json.dumps(answer(json.loads(line))), flush=True)  # noqa: T201  # the answer
 
 
 main()

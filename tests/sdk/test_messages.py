@@ -1,6 +1,6 @@
-"""What a call tells its client and its owner's server is read by the types of Vapi's Python SDK; nothing of it is lost.
+"""The messages of a call to its client and its owner's server are read by the types of Vapi's Python SDK without loss.
 
-The SDK's union of all messages takes one for another, so a message's type is found by its `type`, as everybody must.
+The SDK's union of all messages mistakes some for others, so a message's type is selected by its `type`.
 """
 
 from collections.abc import Iterator
@@ -32,18 +32,18 @@ ASKED = {
     "assistant-request", "call.endpointing.request", "handoff-destination-request", "phone-call-control",
     "transfer-destination-request", "voice-request",
 }  # fmt: skip
-"""These come where something in the assistant or the number calls for them."""
+"""Messages that are sent only if the assistant or the number has something that causes them."""
 
 ELSEWHERE = {
     "ClientMessageStatusUpdate": "ServerMessageStatusUpdate",
     "ServerMessageAssistantStarted": "ClientMessageAssistantStarted",
 }
-"""Both sides can ask for these, and the SDK has them for one side alone."""
+"""Messages that both sides can subscribe to, but that the SDK has for one side only."""
 NOT_IN_THE_SDK = {"tool.completed"}
-"""Vapi has it in its list of messages, and gives it no type."""
+"""Vapi lists it among its messages, but has no type for it."""
 
 NAMED = ("type", "role", "status", "provider", "transcriptType", "source", "endedReason")
-"""Fields whose value says what the rest is, or is one of a list."""
+"""Fields whose value selects the type of the others, or is one of a list."""
 
 HEARD = TranscriberScript(
     timed=[
@@ -59,7 +59,7 @@ CUSTOMER = {"number": "+15551234567", "name": "Ada"}
 
 
 def answers(body: Body) -> LlmScript:
-    """A model that does as it is told."""
+    """Return the scripted answer of the model."""
     last = body["messages"][-1]
     said = last["content"] if last["role"] == "user" else ""
     if "fail" in said:
@@ -76,7 +76,7 @@ def answers(body: Body) -> LlmScript:
 
 
 class Owner(Receiver):
-    """An owner's server that answers everything that it is asked."""
+    """An owner's server that answers every request."""
 
     def __init__(self, stage: Stage) -> None:
         super().__init__([self._answer])
@@ -112,7 +112,7 @@ class Owner(Receiver):
 
 
 async def called_in(stage: Stage, owner: Owner) -> Caller:
-    """A call of a stored number: a story that is cut, a tool, and somebody else who takes over and fails."""
+    """Make a call to a stored number: an interrupted story, a tool, and a handoff to an assistant that fails."""
     number = {"provider": "twilio", "number": "+15550001111", "twilioAccountSid": "AC0", "server": {"url": owner.url}}
     async with httpx.AsyncClient(base_url=stage.url, timeout=20) as client:
         kept = (await client.post("/phone-number", json=number)).json()
@@ -125,20 +125,20 @@ async def called_in(stage: Stage, owner: Owner) -> Caller:
 
 
 async def forwarded(stage: Stage, owner: Owner) -> Caller:
-    """A call that its owner forwards."""
+    """Make a call that its owner forwards."""
     given = owner.assistant(name="Cy")
     given["serverMessages"] = [*TO_SERVER, "phone-call-control"]
     given["model"] = {**given["model"], "tools": [{"type": "transferCall"}]}
     asks = TranscriberScript(timed=[TimedReply(200, "Please forward me.")])
-    async with FakeTranscriber(asks) as ears:
-        given["transcriber"] = {"provider": "custom-transcriber", "server": {"url": ears.url}}
+    async with FakeTranscriber(asks) as transcriber:
+        given["transcriber"] = {"provider": "custom-transcriber", "server": {"url": transcriber.url}}
         async with calling(stage.url, given) as caller:
             await caller.until_closed()
     return caller
 
 
 def differences(sent: Any, back: Any, where: str = "") -> Iterator[str]:
-    """Where what the SDK writes is not what it was given; times may be written in another way."""
+    """List differences between a message and what the SDK writes for it; times may have another format."""
     if isinstance(sent, dict) and isinstance(back, dict):
         for name in sent.keys() | back.keys():
             yield from differences(sent.get(name), back.get(name), f"{where}.{name}")
@@ -180,14 +180,14 @@ async def test_every_message_is_read_and_nothing_of_it_is_lost(tmp_path: Path, p
 
 
 def shape(value: Any) -> Any:
-    """What a message is built like: of two that differ in numbers and free text alone, the SDK is shown one."""
+    """Return the structure of a message: of two that differ only in numbers and free text, one is checked."""
     if isinstance(value, dict):
         return {name: value[name] if name in NAMED else shape(value[name]) for name in sorted(value)}
     return [shape(one) for one in value] if isinstance(value, list) else type(value).__name__
 
 
 def unread(sdk: Sdk, name: str, message: Body) -> list[str]:
-    """What is wrong with a message (or a call's record) in the SDK's eyes, and what it would lose of it."""
+    """List what the SDK cannot read of a message or a call's record, and what it would lose of it."""
     if message["type"] == "model-output":
         assert isinstance(message["output"], str)  # the SDK's type says an object; every client reads a string
         message = {**message, "output": {}}

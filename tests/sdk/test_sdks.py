@@ -1,4 +1,4 @@
-"""Vapi's official SDKs, unmodified, against `make serve` on each database: what they write they read back."""
+"""Vapi's official SDKs, unmodified, against `make serve` on each database: they read back what they wrote."""
 
 import pytest
 

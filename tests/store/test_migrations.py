@@ -1,4 +1,4 @@
-"""Every step from the first tables to today's: what was stored before is there after."""
+"""Every migration from the first tables to the present ones: stored data survives."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def alembic() -> Config:
 
 
 class Steps:
-    """A database that is moved from step to step."""
+    """A database that is migrated step by step."""
 
     def __init__(self, path: Path, url: str | None) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class Steps:
 
 @pytest.fixture
 async def steps(tmp_path: Path, database_url: str | None) -> AsyncIterator[Steps]:
-    """A database as the first version left it, with something in it."""
+    """A database of the first version with some content."""
     found = Steps(tmp_path / "bargein.db", database_url)
     await found.move("0001")
     await found.sql(
@@ -74,7 +74,7 @@ async def steps(tmp_path: Path, database_url: str | None) -> AsyncIterator[Steps
     await found.close()
 
 
-async def test_a_database_of_the_first_version_opens_with_all_it_held(steps: Steps) -> None:
+async def test_a_database_of_the_first_version_opens_with_its_content(steps: Steps) -> None:
     assert "tools" not in await steps.tables()
     store = await steps.open()
     try:
@@ -91,7 +91,7 @@ async def test_a_database_of_the_first_version_opens_with_all_it_held(steps: Ste
         await store.close()
 
 
-async def test_the_steps_go_back_as_well(steps: Steps) -> None:
+async def test_the_migrations_can_be_reverted(steps: Steps) -> None:
     before = await steps.tables()
     await steps.move("head")
     after = await steps.tables()
@@ -103,7 +103,7 @@ async def test_the_steps_go_back_as_well(steps: Steps) -> None:
     assert await steps.sql("SELECT id FROM calls") == [("c",)]
 
 
-def test_the_steps_are_one_line() -> None:
+def test_the_migrations_have_no_branches() -> None:
     steps = [step.revision for step in ScriptDirectory.from_config(alembic()).walk_revisions()]
     assert steps[-4:] == ["0004", "0003", "0002", "0001"]
     assert len(ScriptDirectory.from_config(alembic()).get_heads()) == 1

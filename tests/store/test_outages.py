@@ -16,7 +16,7 @@ from tests.programs import needs
 
 pytestmark = pytest.mark.anyio
 
-# a process of its own: the limit holds for all files that it writes
+# a process of its own: the limit applies to all files that a process writes
 _FILLS_ITS_DISK = """
 import json, resource, signal, sys
 from pathlib import Path
@@ -46,25 +46,25 @@ anyio.run(main, sys.argv[1])
 """
 
 
-async def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "bargein.db"
     ran = subprocess.run(  # noqa: ASYNC221  # it ends within a second
         [sys.executable, "-c", _FILLS_ITS_DISK, str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["refused"] == "The database cannot be written to: its disk is full or broken."
-    assert len(told["confirmed"]) > 5
-    assert told["read"] == len(told["confirmed"]) - 1
+    report = json.loads(ran.stdout)
+    assert report["refused"] == "The database cannot be written to: its disk is full or broken."
+    assert len(report["confirmed"]) > 5
+    assert report["read"] == len(report["confirmed"]) - 1
 
     store = await Store.open(path, LoopClock())
     kept = await store.tools.list(Query(limit=1000))
     await store.close()
-    assert {record["id"] for record in kept} == set(told["confirmed"])
+    assert {record["id"] for record in kept} == set(report["confirmed"])
 
 
 @needs("postgres")
-async def test_postgres_may_go_and_come_back(cluster: Cluster, tmp_path: Path) -> None:
+async def test_postgres_may_stop_and_start_again(cluster: Cluster, tmp_path: Path) -> None:
     with cluster.database() as url:
         store = await Store.open(tmp_path / "unused.db", LoopClock(), url=url)
         try:
@@ -87,7 +87,7 @@ async def test_postgres_may_go_and_come_back(cluster: Cluster, tmp_path: Path) -
 
 
 @needs("postgres")
-async def test_a_connection_that_postgres_closes_costs_at_most_what_it_was_doing(
+async def test_a_connection_that_postgres_closes_fails_at_most_its_current_statement(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     with cluster.database() as url:
@@ -96,7 +96,7 @@ async def test_a_connection_that_postgres_closes_costs_at_most_what_it_was_doing
             made = await store.tools.create({"type": "endCall"})
             cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
             assert await store.tools.get(made["id"]) == made
-            with pytest.raises(StoreUnavailableError):  # noqa: PT012  # it is what happens inside that raises
+            with pytest.raises(StoreUnavailableError):  # noqa: PT012  # the statement inside raises
                 async with store._database.writing() as connection:
                     cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
                     await connection.exec_driver_sql("SELECT 1")
@@ -136,10 +136,10 @@ async def test_a_journal_goes_on_once_there_is_room(tmp_path: Path) -> None:
         [sys.executable, "-c", _FILLS_ITS_JOURNAL, str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    *log, told = ran.stdout.splitlines()
-    told = json.loads(told)
-    assert 3000 < told["size_when_full"] <= 4000
-    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == list(range(told["lines"]))
+    *log, report = ran.stdout.splitlines()
+    report = json.loads(report)
+    assert 3000 < report["size_when_full"] <= 4000
+    assert [json.loads(line)["n"] for line in path.read_text().splitlines()] == list(range(report["lines"]))
     assert sum("cannot be written" in line for line in log) == 1
     assert sum("is written again" in line for line in log) == 1
 

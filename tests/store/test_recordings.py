@@ -1,4 +1,4 @@
-"""Recordings on disk: whole at every moment, read in any part, and no call's undoing when the disk is full."""
+"""Recordings on disk: valid at every time, readable in parts, and no failure of a call when the disk is full."""
 
 import io
 import wave
@@ -28,7 +28,7 @@ def tone(ms: int, level: int = 8000, hz: int = 440) -> np.ndarray:
 
 
 def read(path: Path) -> np.ndarray:
-    """As any other program reads it."""
+    """Read a file with another library."""
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 16_000)
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
@@ -44,7 +44,7 @@ async def recorded(path: Path) -> np.ndarray:
     return read(path)
 
 
-async def test_both_sides_are_where_they_were(tmp_path: Path) -> None:
+async def test_both_sides_keep_their_times(tmp_path: Path) -> None:
     sound = await recorded(tmp_path / "a.wav")
     assert len(sound) == 48_000
     assert np.array_equal(sound[:16_000, 0], tone(1000))
@@ -54,7 +54,7 @@ async def test_both_sides_are_where_they_were(tmp_path: Path) -> None:
     assert not sound[27_200:, 1].any()
 
 
-async def test_what_was_cut_is_not_in_it(tmp_path: Path) -> None:
+async def test_audio_that_was_cut_is_not_recorded(tmp_path: Path) -> None:
     recorder = RecordingFile(tmp_path / "a.wav")
     recorder.write_assistant(tone(1000), 0)
     recorder.cut_assistant(300)
@@ -64,7 +64,7 @@ async def test_what_was_cut_is_not_in_it(tmp_path: Path) -> None:
     assert not sound[4800:].any()
 
 
-async def test_the_file_is_whole_while_the_call_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_file_is_valid_during_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordings, "_FLUSH_S", 0.01)
     path = recording_path(tmp_path, CALL)
     recorder, now_ms = RecordingFile(path), 0.0
@@ -79,7 +79,7 @@ async def test_the_file_is_whole_while_the_call_goes_on(tmp_path: Path, monkeypa
                     await anyio.sleep(0.005)
             lengths.append(len(read(path)))
         tasks.cancel_scope.cancel()
-    assert lengths == [8_000, 24_000, 40_000, 56_000, 72_000], "all but the last half second, which may yet be cut"
+    assert lengths == [8_000, 24_000, 40_000, 56_000, 72_000], "all but the last half second, which can still be cut"
     await recorder.close(5000)
     assert len(read(path)) == 80_000
 
@@ -97,7 +97,7 @@ async def test_each_part_is_a_wav_file(tmp_path: Path, part: Part) -> None:
 
 
 @pytest.mark.parametrize("part", ["mono", "stereo"])
-async def test_any_stretch_of_it_can_be_read(tmp_path: Path, part: Part) -> None:
+async def test_any_span_of_it_can_be_read(tmp_path: Path, part: Part) -> None:
     await recorded(tmp_path / "a.wav")
     found = Wave(tmp_path / "a.wav", part)
     whole = b"".join(found.read(0, found.size))
@@ -114,7 +114,7 @@ async def test_any_stretch_of_it_can_be_read(tmp_path: Path, part: Part) -> None
         assert b"".join(found.read(start, end)) == whole[start:end], (start, end)
 
 
-async def test_two_who_shout_at_once_are_clipped_and_do_not_wrap(tmp_path: Path) -> None:
+async def test_two_loud_voices_are_clipped_and_do_not_overflow(tmp_path: Path) -> None:
     recorder = RecordingFile(tmp_path / "a.wav")
     recorder.write_customer(np.full(160, 30_000, np.int16), 0)
     recorder.write_assistant(np.full(160, 30_000, np.int16), 0)
@@ -132,7 +132,7 @@ async def test_as_mp3(tmp_path: Path) -> None:
     assert (rate_hz, samples.shape) == (16_000, sound.shape)
     for side in (0, 1):
         was, now = sound[:, side].astype(float) / 32768, samples[:, side]
-        assert np.corrcoef(was, now)[0, 1] > 0.99, "the same, at the same time, on the same side"
+        assert np.corrcoef(was, now)[0, 1] > 0.99, "the same sound at the same time on the same side"
 
 
 def full(path: Path) -> None:
@@ -145,7 +145,7 @@ def gone(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("spoil", "why"), [(full, "No space left on device"), (gone, "File exists")])
-async def test_a_disk_that_takes_nothing_costs_the_recording_and_a_line(
+async def test_an_unwritable_disk_loses_the_recording_and_is_logged(
     tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None], why: str
 ) -> None:
     monkeypatch.setattr(recordings, "_FLUSH_S", 0.01)
@@ -155,7 +155,7 @@ async def test_a_disk_that_takes_nothing_costs_the_recording_and_a_line(
     recorder = RecordingFile(path)
     recorder.write_customer(tone(1000), 0)
     with anyio.fail_after(5):
-        await recorder.run(lambda: 1000.0)  # it has nothing to do any more
+        await recorder.run(lambda: 1000.0)  # nothing is left to write
     recorder.write_customer(tone(1000), 1000)
     recorder.write_assistant(tone(1000), 1000)
     recorder.cut_assistant(1500)
@@ -164,7 +164,7 @@ async def test_a_disk_that_takes_nothing_costs_the_recording_and_a_line(
     assert (line["file"], line["reason"]) == (f"{CALL}.wav", why)
 
 
-async def test_what_fits_no_more_leaves_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_write_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder, path = RecordingFile(tmp_path / "a.wav"), tmp_path / "a.wav"
     recorder.write_customer(tone(1000), 0)
     await recorder._flush(500)
@@ -182,12 +182,12 @@ async def test_what_fits_no_more_leaves_what_was_written(tmp_path: Path, monkeyp
     assert np.array_equal(samples[:8000], tone(500))
 
 
-def test_no_other_name_becomes_a_path(tmp_path: Path) -> None:
+def test_only_a_calls_id_becomes_a_path(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not the id of a call"):
         recording_path(tmp_path, "../other")
 
 
-def test_what_is_no_recording_is_not_there(tmp_path: Path) -> None:
+def test_another_file_is_not_a_recording(tmp_path: Path) -> None:
     for content in (None, b"", b"RIFF"):
         if content is not None:
             (tmp_path / "a.wav").write_bytes(content)

@@ -1,4 +1,4 @@
-"""The store: what is kept, found again, changed by many at once, and still there after a restart."""
+"""The store: documents, searches, concurrent changes, and restarts."""
 
 import asyncio
 import sqlite3
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.anyio
 START_MS = 1_763_900_000_000
 
 
-class HandClock:
-    """A clock that is moved by hand."""
+class ManualClock:
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now_ms = START_MS
@@ -41,18 +41,18 @@ class HandClock:
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-async def store(tmp_path: Path, clock: HandClock, database_url: str | None) -> AsyncIterator[Store]:
+async def store(tmp_path: Path, clock: ManualClock, database_url: str | None) -> AsyncIterator[Store]:
     opened = await Store.open(tmp_path / "new" / "bargein.db", clock, url=database_url)
     yield opened
     await opened.close()
 
 
-async def test_a_document_comes_back_as_it_was_with_what_the_store_adds(store: Store) -> None:
+async def test_a_document_is_returned_unchanged_with_the_stores_fields(store: Store) -> None:
     document = {"name": "Ada", "metadata": {"n": [1, None, {"ü": "🦀"}]}, "odd": 1.5}
     made = await store.assistants.create(document)
     stamp = iso_from_epoch_ms(START_MS)
@@ -61,7 +61,7 @@ async def test_a_document_comes_back_as_it_was_with_what_the_store_adds(store: S
     assert await store.calls.get(made["id"]) is None
 
 
-async def test_everything_survives_a_restart(tmp_path: Path, clock: HandClock, database_url: str | None) -> None:
+async def test_everything_survives_a_restart(tmp_path: Path, clock: ManualClock, database_url: str | None) -> None:
     path = tmp_path / "bargein.db"
     first = await Store.open(path, clock, url=database_url)
     made = await first.calls.create({"status": "queued"}, record_id="a-call")
@@ -76,7 +76,7 @@ async def test_everything_survives_a_restart(tmp_path: Path, clock: HandClock, d
         await second.close()
 
 
-async def test_a_patch_replaces_top_level_fields_and_null_takes_one_away(store: Store, clock: HandClock) -> None:
+async def test_a_patch_replaces_top_level_fields_and_null_removes_one(store: Store, clock: ManualClock) -> None:
     made = await store.assistants.create(
         {"name": "a", "model": {"provider": "openai", "model": "x"}, "firstMessage": "hi"}
     )
@@ -93,7 +93,7 @@ async def test_a_patch_replaces_top_level_fields_and_null_takes_one_away(store: 
     assert await store.assistants.get(made["id"]) == patched
 
 
-async def test_nobody_sets_what_the_store_gives(store: Store) -> None:
+async def test_the_stores_own_fields_cannot_be_set(store: Store) -> None:
     made = await store.assistants.create({"id": "mine", "orgId": "o", "createdAt": "x"})
     assert made["id"] != "mine"
     assert await store.assistants.patch(made["id"], {"id": "other", "orgId": "o"}) == made
@@ -112,8 +112,8 @@ async def test_updates_at_the_same_time_lose_nothing(store: Store) -> None:
     assert {after[f"field{index}"] for index in range(40)} == set(range(40))
 
 
-async def test_two_processes_lose_nothing_of_one_another(
-    tmp_path: Path, clock: HandClock, database_url: str | None
+async def test_two_processes_lose_none_of_each_others_changes(
+    tmp_path: Path, clock: ManualClock, database_url: str | None
 ) -> None:
     path = tmp_path / "bargein.db"
     one, two = [await Store.open(path, clock, url=database_url) for _ in range(2)]
@@ -185,7 +185,7 @@ async def test_a_deleted_call_stays_deleted(store: Store) -> None:
     ],
 )
 async def test_lists_are_newest_first_and_filtered(
-    store: Store, clock: HandClock, query: Query, expected: list[int]
+    store: Store, clock: ManualClock, query: Query, expected: list[int]
 ) -> None:
     for index in range(5):
         document: dict[str, Any] = {"n": index, "assistantId": "odd" if index % 2 else "even"}
@@ -202,7 +202,7 @@ async def test_a_filter_follows_the_document(store: Store) -> None:
     assert [found["id"] for found in await store.calls.list(Query(assistant_id="b"))] == [call["id"]]
 
 
-async def test_the_file_is_set_up_for_many_readers(tmp_path: Path, clock: HandClock) -> None:
+async def test_the_file_is_set_up_for_many_readers(tmp_path: Path, clock: ManualClock) -> None:
     store = await Store.open(tmp_path / "bargein.db", clock)
     await store.assistants.create({})
     with sqlite3.connect(tmp_path / "bargein.db") as connection:
@@ -214,7 +214,7 @@ async def test_the_file_is_set_up_for_many_readers(tmp_path: Path, clock: HandCl
 
 
 async def test_servers_that_start_at_once_on_a_new_database_make_it_once(
-    tmp_path: Path, clock: HandClock, database_url: str | None
+    tmp_path: Path, clock: ManualClock, database_url: str | None
 ) -> None:
     opened: list[Store] = []
 
@@ -231,7 +231,7 @@ async def test_servers_that_start_at_once_on_a_new_database_make_it_once(
         await store.close()
 
 
-async def test_every_letter_is_kept_and_looked_for(store: Store) -> None:
+async def test_every_character_is_kept_and_found(store: Store) -> None:
     odd = "a\x00b\u2028\uffff\U0010ffff" + "ü" * 5000
     made = await store.phone_numbers.create({"number": odd, "name": odd, "deep": {odd: [odd]}})
     assert await store.phone_numbers.get(made["id"]) == made
@@ -259,7 +259,7 @@ async def test_a_reader_sees_one_state_while_others_write(store: Store) -> None:
     assert (await store.tools.page(Query())).total == before + 1
 
 
-async def test_the_migrations_make_the_tables_the_code_knows(store: Store) -> None:
+async def test_the_migrations_create_the_tables_of_the_code(store: Store) -> None:
     def differences(connection: Connection) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
@@ -267,14 +267,14 @@ async def test_the_migrations_make_the_tables_the_code_knows(store: Store) -> No
         assert await connection.run_sync(differences) == []
 
 
-async def test_an_error_of_the_database_holds_nothing_of_what_was_stored(store: Store) -> None:
+async def test_an_error_of_the_database_has_no_stored_content(store: Store) -> None:
     await store.assistants.create({"x": 1}, record_id="same")
-    with pytest.raises(Exception, match=r"(?i)unique") as caught:  # whatever error it is, its text counts
+    with pytest.raises(Exception, match=r"(?i)unique") as caught:  # only the text of the error matters
         await store.assistants.create({"server": {"secret": "hush-hush"}}, record_id="same")
     assert "hush-hush" not in str(caught.value)
 
 
-async def test_a_page_is_a_part_of_the_list_and_knows_the_whole(store: Store, clock: HandClock) -> None:
+async def test_a_page_has_a_part_of_the_list_and_the_total(store: Store, clock: ManualClock) -> None:
     for index in range(5):
         await store.tools.create({"n": index})
         clock.now_ms += 10
@@ -316,7 +316,7 @@ async def test_a_check_that_raises_leaves_a_document_as_it_was(store: Store) -> 
     assert (await store.tools.get(made["id"]) or {})["x"] == 2
 
 
-async def test_calls_go_by_how_long_they_took(store: Store) -> None:
+async def test_calls_can_be_sorted_by_duration(store: Store) -> None:
     for name, seconds in (("long", 30), ("short", 12), ("none", None)):
         stamps = {"startedAt": "2026-01-01T00:00:00.000Z", "endedAt": f"2026-01-01T00:00:{seconds}.500Z"}
         made = await store.calls.create({"name": name})

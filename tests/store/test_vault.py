@@ -1,4 +1,4 @@
-"""Secrets at rest: nothing of them is in the database's files, and every key that was set still opens them."""
+"""Secrets at rest: none is in the database's files, and every configured key opens them."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ JSON = st.recursive(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(st.dictionaries(st.sampled_from(["secret", "$sealed", "server", "list"]), JSON))
-def test_what_was_sealed_opens_to_what_it_was(document: dict[str, Any]) -> None:
+def test_a_sealed_document_opens_unchanged(document: dict[str, Any]) -> None:
     vault = Vault([ONE])
     sealed = vault.seal(document, is_secret_name)
     assert Vault([TWO, ONE]).open(sealed) == document
@@ -81,7 +81,7 @@ async def test_no_secret_is_in_the_files(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_keys_rotate_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
+async def test_keys_rotate_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bargein.db"
     store = await Store.open(path, LoopClock(), secret_keys=[ONE])
     await fill(store)
@@ -90,7 +90,9 @@ async def test_keys_rotate_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
         await Store.open(path, LoopClock(), secret_keys=[TWO])
     store = await Store.open(path, LoopClock(), secret_keys=[TWO, ONE])
     await store.close()
-    store = await Store.open(path, LoopClock(), secret_keys=[TWO])  # all was encrypted anew: the old key may go
+    store = await Store.open(
+        path, LoopClock(), secret_keys=[TWO]
+    )  # everything was encrypted again: the old key is not needed
     assert await contents(store) == WHOLE
     await store.close()
     with pytest.raises(VaultError):
@@ -98,7 +100,7 @@ async def test_keys_rotate_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / KEY_FILE).exists()
 
 
-async def test_what_an_older_version_left_in_the_clear_is_encrypted(tmp_path: Path) -> None:
+async def test_plain_secrets_of_an_older_version_are_encrypted(tmp_path: Path) -> None:
     path = tmp_path / "bargein.db"
     store = await Store.open(path, LoopClock())
     await fill(store)
@@ -115,7 +117,7 @@ async def test_what_an_older_version_left_in_the_clear_is_encrypted(tmp_path: Pa
     assert json.loads(document)["number"] == NUMBER["number"]
 
 
-def test_the_key_file_is_made_once(tmp_path: Path) -> None:
+def test_the_key_file_is_created_once(tmp_path: Path) -> None:
     assert key_in(tmp_path) == key_in(tmp_path)
     (tmp_path / KEY_FILE).write_text("")
     with pytest.raises(VaultError, match="empty"):

@@ -1,4 +1,4 @@
-"""A real MCP server on loopback, made with the official library, over each of its transports."""
+"""A real MCP server on 127.0.0.1, made with the official library, over each of its transports."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,14 +16,14 @@ Transport = Literal["shttp", "stateless", "sse"]
 
 @dataclass
 class McpPeer:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        url: where it is.
+        url: address of the server.
         requests: method and headers of each request.
-        sessions: the sessions that tools were called in.
-        gate: what its tool `wait` waits for.
-        streams: how many GET requests are being answered; of the transport sse, each is a connection.
+        sessions: sessions in which tools were called.
+        gate: event that its tool `wait` waits for.
+        streams: number of GET requests in progress; with the transport `sse` each is a connection.
     """
 
     url: str
@@ -35,7 +35,7 @@ class McpPeer:
 
 @asynccontextmanager
 async def mcp_peer(transport: Transport = "shttp") -> AsyncIterator[McpPeer]:
-    """Run one on a free port."""
+    """Run a server on a free port."""
     peer = McpPeer("")
     app = _app(_server(peer), transport)
 

@@ -1,4 +1,4 @@
-"""Requests to HTTP APIs: what is sent, what is made of the answer, and what is never reached."""
+"""The tool `apiRequest`: its requests, its results, and the hosts that it refuses."""
 
 import base64
 import hashlib
@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bargein.ports import ToolResult
-from tests.tools.benchwork import call, tools
-from tests.webhooks.owner_server import plan
+from tests.tools.tool_calls import call, tools
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
+from tests.webhooks.sending import plan
 
 pytestmark = pytest.mark.anyio
 
@@ -48,12 +48,12 @@ class TestRequest:
         assert got.path == "/hook/S%C3%A3o%2FPaulo%3F%26a%3Db?units=metric&days=3&parts=%5B%22rain%22%5D"
         assert got.body == b""
 
-    async def test_delete_without_a_body_has_none(self) -> None:
+    async def test_delete_without_a_body_sends_none(self) -> None:
         async with Receiver() as api:
             await run({"type": "apiRequest", "method": "DELETE", "url": f"{api.url}/{{{{ id }}}}"}, {})
         assert api.got[0].body == b""
 
-    async def test_templates_see_the_calls_variables_and_the_arguments(self) -> None:
+    async def test_templates_have_the_calls_variables_and_the_arguments(self) -> None:
         async with Receiver() as api:
             asked = tool(
                 f"{api.url}/{{{{ tenant }}}}?who={{{{ customer.number | url_encode }}}}&c={{{{ city | upcase }}}}",
@@ -79,7 +79,7 @@ class TestRequest:
             await run(tool(api.url, headers={"X-Key": "{{ key }}", "Content-Type": "application/vnd.x+json"}), key="k")
         assert (api.got[0].headers["x-key"], api.got[0].headers["content-type"]) == ("k", "application/vnd.x+json")
 
-    async def test_what_the_schema_settles_is_filled_in_and_not_asked_for(self) -> None:
+    async def test_fixed_values_of_the_schema_are_filled_in_and_not_asked_for(self) -> None:
         body = {
             "type": "object",
             "properties": {
@@ -128,16 +128,16 @@ class TestHost:
             (":{{ city }}@x/", {"city": "a"}),
         ],
     )
-    async def test_the_model_never_decides_it(self, path: str, arguments: dict[str, Any]) -> None:
+    async def test_the_model_cannot_change_it(self, path: str, arguments: dict[str, Any]) -> None:
         async with Receiver() as api:
             origin = f"http://127.0.0.1:{api.port}"
             result = await run(tool(origin + path), arguments)
         if result.failed:
             assert "evil" not in result.text
-        else:  # the argument was seen as nothing, and the request went where it was meant to go
+        else:  # the argument counted as empty, and the request went to the declared host
             assert api.got[0].headers["host"] == f"127.0.0.1:{api.port}"
 
-    async def test_a_variable_of_the_call_may(self) -> None:
+    async def test_a_variable_of_the_call_can(self) -> None:
         async with Receiver() as api:
             result = await run(tool("{{ base }}/x"), base=f"http://127.0.0.1:{api.port}")
             assert result.failed
@@ -158,7 +158,7 @@ class TestHost:
         assert result.failed
         assert not api.got or "x-evil" not in api.got[0].headers
 
-    async def test_private_addresses_are_refused_where_the_settings_say_so(self) -> None:
+    async def test_private_addresses_are_refused_by_setting(self) -> None:
         async with Receiver() as api:
             result = await run(tool(api.url), allow_private=False)
         assert result.failed
@@ -197,13 +197,13 @@ class TestAnswer:
         assert result.text.startswith(text)
 
     @pytest.mark.parametrize("answer", [NEVER, b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"])
-    async def test_one_that_never_comes_or_never_ends(self, answer: Any) -> None:
+    async def test_a_response_that_never_comes_or_never_ends(self, answer: Any) -> None:
         async with Receiver([answer]) as api:
             with anyio.fail_after(5):
                 result = await run(tool(api.url, timeoutSeconds=1))
         assert result == ToolResult("It failed: the API did not answer within 1 s.", failed=True)
 
-    async def test_nobody_there(self) -> None:
+    async def test_no_server(self) -> None:
         result = await run(tool("http://127.0.0.1:9/"))
         assert result == ToolResult(
             "It failed: the API could not be reached or closed the connection (ConnectError).", failed=True
@@ -223,7 +223,7 @@ class TestAnswer:
 
 
 class TestBackoff:
-    async def test_it_is_tried_again_as_the_plan_says(self) -> None:
+    async def test_it_is_retried_according_to_the_plan(self) -> None:
         retry = {"type": "exponential", "maxRetries": 3, "baseDelaySeconds": 0}
         async with Receiver([as_json({}, 500), response(503, b""), {"ok": True}]) as api:
             result = await run(tool(api.url, backoffPlan=retry))
@@ -235,7 +235,7 @@ class TestBackoff:
             assert (await run(tool(api.url))).failed
         assert len(api.got) == 1
 
-    async def test_not_for_an_excluded_status_and_not_for_ever(self) -> None:
+    async def test_an_excluded_status_and_the_maximum_end_it(self) -> None:
         retry = {"type": "fixed", "maxRetries": 2, "baseDelaySeconds": 0, "excludedStatusCodes": [404]}
         async with Receiver([as_json({"no": 1}, 500)]) as api:
             result = await run(tool(api.url, backoffPlan=retry))
@@ -261,7 +261,7 @@ class TestCredentials:
             assert got.headers["x-signature"] == hmac.new(b"k", got.body, hashlib.sha256).hexdigest()
         assert len(api.got) == 2
 
-    async def test_one_that_is_not_there(self) -> None:
+    async def test_an_unknown_credential(self) -> None:
         async with Receiver() as api:
             result = await run(tool(api.url, credentialId="gone"))
         assert result.failed

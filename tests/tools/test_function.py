@@ -1,4 +1,4 @@
-"""Functions of the owner's server: what it is asked, and what is made of its answers."""
+"""The tool `function`: the request to the owner's server, and the result of its answer."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from bargein.ports import ServerError, ToolResult
-from tests.tools.benchwork import Line, call, tools
+from tests.tools.tool_calls import ScriptedMessenger, call, tools
 from tests.vapi_schema import problems
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
 
@@ -21,16 +21,16 @@ BOOK: dict[str, Any] = {
 
 
 async def run(answer: Any, tool: dict[str, Any] = BOOK, arguments: str = '{"day": "Monday"}') -> ToolResult:
-    async with tools(Line(answer)) as runner:
+    async with tools(ScriptedMessenger(answer)) as runner:
         return await runner.run(tool, call(arguments=arguments))
 
 
-async def test_the_owners_server_is_asked_in_vapis_words() -> None:
-    line = Line({"results": [{"toolCallId": "call_1", "result": "booked"}]})
-    async with tools(line) as runner:
+async def test_the_request_is_vapis_tool_calls_message() -> None:
+    messenger = ScriptedMessenger({"results": [{"toolCallId": "call_1", "result": "booked"}]})
+    async with tools(messenger) as runner:
         result = await runner.run(BOOK, call(arguments='{"day": "Monday"}'))
     assert result == ToolResult("booked")
-    ((message, server),) = line.asked
+    ((message, server),) = messenger.asked
     assert server == BOOK["server"]
     function = {"name": "book", "arguments": '{"day": "Monday"}'}
     assert message["type"] == "tool-calls"
@@ -46,7 +46,7 @@ async def test_the_owners_server_is_asked_in_vapis_words() -> None:
 
 
 async def test_static_parameters_are_sent_along_filled_in() -> None:
-    line = Line({"results": [{"result": "ok"}]})
+    messenger = ScriptedMessenger({"results": [{"result": "ok"}]})
     tool = {
         **BOOK,
         "parameters": [
@@ -55,10 +55,10 @@ async def test_static_parameters_are_sent_along_filled_in() -> None:
             {"key": "list", "value": [1, {"said": "{{day}}"}]},
         ],
     }
-    async with tools(line, customer={"number": "+1555"}) as runner:
+    async with tools(messenger, customer={"number": "+1555"}) as runner:
         await runner.run(tool, call(arguments='{"day": "Monday"}'))
-    assert json.loads(line.asked[0][0]["toolCallList"][0]["function"]["arguments"]) == {
-        "day": "Tuesday",  # what the owner settles goes before what the model says
+    assert json.loads(messenger.asked[0][0]["toolCallList"][0]["function"]["arguments"]) == {
+        "day": "Tuesday",  # the owner's static parameters override the model's arguments
         "caller": "+1555",
         "list": [1, {"said": "Monday"}],
     }
@@ -104,13 +104,13 @@ async def test_answers(answer: Any, text: str, failed: bool) -> None:
         {"results": "text"},
     ],
 )
-async def test_an_answer_without_a_result_is_a_failure_in_words(answer: Any) -> None:
+async def test_an_answer_without_a_result_is_a_failure_with_a_text(answer: Any) -> None:
     result = await run(answer)
     assert result.failed
     assert result.text.startswith("The tool's server answered with")
 
 
-async def test_what_the_server_wants_said_is_passed_on() -> None:
+async def test_the_servers_message_and_metadata_are_in_the_result() -> None:
     message = {"type": "request-complete", "content": "Done!"}
     answer = {"results": [{"toolCallId": "call_1", "result": "ok", "message": message, "metadata": {"seat": 3}}]}
     result = await run(answer)
@@ -132,24 +132,24 @@ async def test_a_result_too_long_for_a_model_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["{", "[1]", "null", '"day"', "[" * 100_000])
-async def test_broken_arguments_reach_no_server(arguments: str) -> None:
-    line = Line({"results": []})
-    async with tools(line) as runner:
+async def test_invalid_arguments_are_not_sent(arguments: str) -> None:
+    messenger = ScriptedMessenger({"results": []})
+    async with tools(messenger) as runner:
         result = await runner.run(BOOK, call(arguments=arguments))
     assert result.failed
     assert result.text == "Not run: its arguments are not a JSON object."
-    assert line.asked == []
+    assert messenger.asked == []
 
 
 async def test_no_arguments_at_all_are_an_empty_object() -> None:
-    line = Line({"result": "ok"})
-    async with tools(line) as runner:
+    messenger = ScriptedMessenger({"result": "ok"})
+    async with tools(messenger) as runner:
         assert (await runner.run(BOOK, call(arguments=""))).text == "ok"
-    assert line.asked[0][0]["toolCalls"][0]["function"]["arguments"] == {}
+    assert messenger.asked[0][0]["toolCalls"][0]["function"]["arguments"] == {}
 
 
 @pytest.mark.parametrize("value", ["{{ day", "{% for %}", "{{ 'x' | times: 'y' | date: 3 }}{% endfor %}"])
-async def test_a_broken_template_is_told(value: str) -> None:
+async def test_an_invalid_template_is_a_failure(value: str) -> None:
     result = await run({"result": "ok"}, {**BOOK, "parameters": [{"key": "k", "value": value}]})
     assert result.failed
     assert result.text == "Not run: a template of the tool's settings is broken."
@@ -163,7 +163,7 @@ async def test_a_broken_template_is_told(value: str) -> None:
         ("made.up", "m"),
     ],
 )  # fmt: skip
-async def test_what_is_not_here_says_so(kind: str, name: str) -> None:
+async def test_an_unavailable_kind_of_tool_is_a_failure(kind: str, name: str) -> None:
     async with tools() as runner:
         result = await runner.run({"type": kind}, call(name))
     assert result == ToolResult(
@@ -171,15 +171,15 @@ async def test_what_is_not_here_says_so(kind: str, name: str) -> None:
     )
 
 
-async def test_a_tool_of_a_vendor_with_a_server_of_its_own_goes_there() -> None:
-    line = Line({"result": "ran"})
-    async with tools(line) as runner:
+async def test_a_vendors_tool_with_a_server_is_sent_to_that_server() -> None:
+    messenger = ScriptedMessenger({"result": "ran"})
+    async with tools(messenger) as runner:
         result = await runner.run({"type": "bash", "server": {"url": "https://owner.test/"}}, call("bash"))
     assert result.text == "ran"
-    assert line.asked[0][0]["toolWithToolCallList"][0]["type"] == "bash"
+    assert messenger.asked[0][0]["toolWithToolCallList"][0]["type"] == "bash"
 
 
-async def test_what_the_model_is_told_of_tools() -> None:
+async def test_the_declarations_of_tools_to_the_model() -> None:
     async with tools() as runner:
         assert await runner.expand(BOOK) == (BOOK,)
         assert await runner.expand({"type": "endCall"}) == ({"type": "endCall"},)
@@ -207,8 +207,8 @@ class TestVariables:
             ],
         }
         body = {"seat": {"row": 4, "secret": 9}, "name": {"first": "ann"}, "list": ["a", "b"]}
-        line = Line({"results": [{"result": json.dumps(body)}]})
-        async with tools(line, customer={"name": "Lee"}) as runner:
+        messenger = ScriptedMessenger({"results": [{"result": json.dumps(body)}]})
+        async with tools(messenger, customer={"name": "Lee"}) as runner:
             result = await runner.run({**BOOK, "variableExtractionPlan": plan}, call())
             assert result.variables == {
                 "seat": {"row": 4},
@@ -220,7 +220,7 @@ class TestVariables:
             }
             again = {**BOOK, "parameters": [{"key": "k", "value": "{{ who }}, row {{ seat.row }}"}]}
             await runner.run(again, call())
-        assert line.asked[1][0]["toolCalls"][0]["function"]["arguments"] == {"k": "ANN of Lee, row 4"}
+        assert messenger.asked[1][0]["toolCalls"][0]["function"]["arguments"] == {"k": "ANN of Lee, row 4"}
 
     async def test_an_array_is_kept_under_its_title(self) -> None:
         schema = {"type": "array", "title": "people", "items": {"type": "object", "properties": {"name": {}}}}
@@ -232,13 +232,13 @@ class TestVariables:
     @pytest.mark.parametrize(
         "plan", [7, {}, {"schema": 1, "aliases": 2}, {"schema": {"type": "object"}}, {"schema": {"type": "array"}}]
     )
-    async def test_an_odd_plan_costs_no_answer(self, plan: Any) -> None:
+    async def test_an_invalid_plan_keeps_the_answer(self, plan: Any) -> None:
         result = await run({"result": "plain text"}, {**BOOK, "variableExtractionPlan": plan})
         assert (result.text, result.failed, result.variables) == ("plain text", False, None)
 
 
 class TestRealServers:
-    """The same over a real line to a real server."""
+    """The same with a real sender and a real server."""
 
     async def ask(self, *script: Any, **server: Any) -> tuple[ToolResult, Receiver]:
         async with Receiver(list(script)) as owner, tools() as runner:
@@ -284,7 +284,7 @@ class TestRealServers:
             asked = {**BOOK, "server": {"url": owner.url, "timeoutSeconds": 1}}
             first = await runner.run(asked, call())
             assert first == ToolResult("It failed: the server did not answer within 1 s.", failed=True)
-            # the late answer is nobody's: the next call gets its own
+            # the late answer is dropped: the next call gets its own
             assert await runner.run(asked, call(call_id="call_2")) == ToolResult("in time")
 
     async def test_it_answers_twice(self) -> None:
@@ -300,7 +300,7 @@ class TestRealServers:
         assert result == ToolResult("ok")
         assert owner.got[0].message["toolCalls"] == owner.got[1].message["toolCalls"]
 
-    async def test_private_addresses_are_refused_where_the_settings_say_so(self) -> None:
+    async def test_private_addresses_are_refused_by_setting(self) -> None:
         async with Receiver() as owner, tools(allow_private=False) as runner:
             result = await runner.run({**BOOK, "server": {"url": owner.url}}, call())
         assert result.failed

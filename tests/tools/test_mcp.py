@@ -1,4 +1,4 @@
-"""MCP servers: real ones on loopback, and ones that are dead, deaf or speak something else."""
+"""MCP servers: real ones on 127.0.0.1, and ones that do not answer or speak another protocol."""
 
 import subprocess
 import sys
@@ -10,9 +10,9 @@ import pytest
 from bargein.ports import ToolResult
 from bargein.testing.http_peer import Exchange, HttpPeer
 from bargein.tools import mcp
-from tests.tools.benchwork import call, tools
 from tests.tools.mcp_peer import Transport, mcp_peer
-from tests.webhooks.owner_server import plan
+from tests.tools.tool_calls import call, tools
+from tests.webhooks.sending import plan
 
 pytestmark = pytest.mark.anyio
 
@@ -51,12 +51,12 @@ async def test_a_call_has_one_session_and_ends_it() -> None:
         async with tools() as runner:
             await runner.run(tool(peer.url), call("session"))
     ids = [headers.get("mcp-session-id") for _, headers in peer.requests if headers.get("mcp-session-id")]
-    # a server of the newest protocol keeps no sessions; one that does sees one a call
+    # a server of the newest protocol keeps no sessions; a server that does keeps one for each call
     assert len(set(ids)) in (0, 2)
     assert len(peer.sessions) == 3
 
 
-async def test_headers_go_with_each_request_filled_in() -> None:
+async def test_each_request_has_the_headers_with_their_templates_rendered() -> None:
     async with mcp_peer() as peer, tools(headers={"X-Call-Id": "c-1"}, key="s3") as runner:
         await runner.expand(tool(peer.url, headers={"Authorization": "Bearer {{ key }}"}))
         await runner.run(tool(peer.url, headers={"Authorization": "Bearer {{ key }}"}), call("add", '{"a":1,"b":1}'))
@@ -64,7 +64,7 @@ async def test_headers_go_with_each_request_filled_in() -> None:
     assert {(h.get("authorization"), h.get("x-call-id")) for _, h in peer.requests} == {("Bearer s3", "c-1")}
 
 
-async def test_messages_of_single_tools_go_before_the_common_ones() -> None:
+async def test_messages_of_single_tools_override_the_common_ones() -> None:
     common, own = [{"type": "request-start", "content": "Moment."}], [{"type": "request-start", "content": "Adding."}]
     async with mcp_peer() as peer, tools() as runner:
         asked = {
@@ -115,7 +115,7 @@ async def test_a_long_result_is_a_failure() -> None:
         assert (await runner.run(tool(peer.url), call("add", '{"a": 1, "b": 1}'))).text == "2"
 
 
-async def test_a_server_that_comes_back_is_reached_again() -> None:
+async def test_a_restarted_server_is_reached_again() -> None:
     async with tools() as runner:
         async with mcp_peer() as peer:
             url = peer.url
@@ -125,13 +125,13 @@ async def test_a_server_that_comes_back_is_reached_again() -> None:
         assert gone.failed
 
 
-async def test_a_dead_server_keeps_no_call_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_answer_delays_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp, "LISTING_S", 0.2)
 
-    async def deaf(exchange: Exchange) -> None:
+    async def never_answer(exchange: Exchange) -> None:
         await anyio.sleep_forever()
 
-    async with HttpPeer(deaf) as peer, tools() as runner:
+    async with HttpPeer(never_answer) as peer, tools() as runner:
         runner._mcp._listing_s = 0.2
         for transport in ("shttp", "sse"):
             with anyio.fail_after(3):
@@ -157,7 +157,7 @@ async def test_a_dead_server_keeps_no_call_waiting(monkeypatch: pytest.MonkeyPat
         (200, b"data: " + b"x" * 5_000_000, {"content_type": "text/event-stream"}),
     ],
 )
-async def test_what_is_no_mcp_server_is_a_failure_in_words(
+async def test_another_kind_of_server_is_a_failure_with_a_text(
     transport: Transport, status: int, body: bytes, headers: dict[str, str]
 ) -> None:
     async def answer(exchange: Exchange) -> None:
@@ -185,7 +185,7 @@ async def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "pip install 'bargein[mcp]'" in result.text
 
 
-async def test_no_server_is_asked_without_a_url() -> None:
+async def test_without_a_url_nothing_is_sent() -> None:
     async with tools() as runner:
         result = await runner.run({"type": "mcp", "server": {}}, call("add"))
     assert result == ToolResult("Not run: the tool names no MCP server (server.url).", failed=True)
@@ -204,7 +204,7 @@ def test_the_library_is_not_loaded_before_it_is_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-async def test_private_addresses_are_refused_where_the_settings_say_so() -> None:
+async def test_private_addresses_are_refused_by_setting() -> None:
     async with mcp_peer() as peer, tools(allow_private=False) as runner:
         assert await runner.expand(tool(peer.url)) == ()
         result = await runner.run(tool(peer.url), call("add"))
@@ -213,7 +213,7 @@ async def test_private_addresses_are_refused_where_the_settings_say_so() -> None
     assert peer.requests == []
 
 
-async def test_a_credential_and_a_secret_prove_who_asks() -> None:
+async def test_a_credential_and_a_secret_authenticate_the_request() -> None:
     credentials = {"c": plan(type="bearer", token="t0p")}
     async with mcp_peer() as peer, tools(credentials=credentials) as runner:
         asked = tool(peer.url, credentialId="c", secret="s3")

@@ -1,4 +1,4 @@
-"""Questions about uploaded files: what is read of each kind, and what is found in it."""
+"""The tool `query`: the text of uploaded files of each kind, and the passages that are found in it."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from bargein.ports import ToolResult
 from bargein.tools import query, text_of
 from bargein.tools.passages import Index, best, split, words
 from bargein.tools.text_of import UnreadableError, kind_of, read
-from tests.tools.benchwork import Shelf, call, tools
+from tests.tools.tool_calls import StoredFiles, call, tools
 
 pytestmark = pytest.mark.anyio
 
@@ -36,13 +36,13 @@ def tool(*ids: str, **more: Any) -> dict[str, Any]:
     return {"type": "query", "knowledgeBases": [base], **more}
 
 
-async def ask(shelf: Shelf, asked: dict[str, Any], **arguments: Any) -> ToolResult:
-    async with tools(shelf=shelf) as runner:
+async def ask(stored: StoredFiles, asked: dict[str, Any], **arguments: Any) -> ToolResult:
+    async with tools(stored=stored) as runner:
         return await runner.run(asked, call("search_knowledge", json.dumps(arguments)))
 
 
 def pdf(*pages: str) -> bytes:
-    """A small PDF by hand: one line of Helvetica on each page."""
+    """Write a small PDF: one line of Helvetica on each page."""
     kids = " ".join(f"{3 + 2 * n} 0 R" for n in range(len(pages)))
     objects = ["<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>"]
     font = "<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
@@ -77,78 +77,80 @@ def word_document(folder: Path) -> bytes:
 
 class TestFinding:
     async def test_the_passage_that_answers_comes_first_with_its_file(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
-        asked = tool(shelf.put("handbook.md", HANDBOOK), shelf.put("poem.txt", "Roses are red. " * 200))
-        result = await ask(shelf, asked, query="When are refunds paid?")
+        stored = StoredFiles(tmp_path)
+        asked = tool(stored.put("handbook.md", HANDBOOK), stored.put("poem.txt", "Roses are red. " * 200))
+        result = await ask(stored, asked, query="When are refunds paid?")
         assert not result.failed
         assert result.text.startswith("[handbook.md]\n# Returns\n")
         assert "poem" not in result.text
 
-    async def test_nothing_found_is_said(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
-        result = await ask(shelf, tool(shelf.put("a.txt", HANDBOOK)), query="xylophone")
+    async def test_nothing_found(self, tmp_path: Path) -> None:
+        stored = StoredFiles(tmp_path)
+        result = await ask(stored, tool(stored.put("a.txt", HANDBOOK)), query="xylophone")
         assert result == ToolResult("Nothing about this was found in the files.")
 
     async def test_the_answer_is_bounded(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
+        stored = StoredFiles(tmp_path)
         text = "\n\n".join(f"Apples number {n}. " + "Filler words of no weight. " * 40 for n in range(100))
-        result = await ask(shelf, tool(shelf.put("a.txt", text)), query="apples")
+        result = await ask(stored, tool(stored.put("a.txt", text)), query="apples")
         assert 0 < len(result.text) < 7_500
 
     async def test_one_knowledge_base_of_several_can_be_named(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
+        stored = StoredFiles(tmp_path)
         bases = [
-            {"name": n, "description": f"About {n}", "fileIds": [shelf.put(f"{n}.txt", f"Opening hours of {n}")]}
+            {"name": n, "description": f"About {n}", "fileIds": [stored.put(f"{n}.txt", f"Opening hours of {n}")]}
             for n in ("bakery", "bank")
         ]
         asked = {"type": "query", "knowledgeBases": bases}
-        assert "bakery.txt" not in (await ask(shelf, asked, query="opening hours", knowledgeBase="bank")).text
-        both = (await ask(shelf, asked, query="opening hours")).text
+        assert "bakery.txt" not in (await ask(stored, asked, query="opening hours", knowledgeBase="bank")).text
+        both = (await ask(stored, asked, query="opening hours")).text
         assert "[bakery.txt]" in both
         assert "[bank.txt]" in both
-        assert "[bank.txt]" in (await ask(shelf, asked, query="opening hours", knowledgeBase="none such")).text
-        async with tools(shelf=shelf) as runner:
+        assert "[bank.txt]" in (await ask(stored, asked, query="opening hours", knowledgeBase="none such")).text
+        async with tools(stored=stored) as runner:
             (declared,) = await runner.expand(asked)
         function = declared["function"]
         assert function["name"] == "search_knowledge"
         assert function["description"] == "Look something up in files. bakery: About bakery; bank: About bank"
         assert function["parameters"]["properties"]["knowledgeBase"]["enum"] == ["bakery", "bank"]
 
-    async def test_a_function_of_the_owners_own_is_kept(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
+    async def test_the_owners_own_function_is_kept(self, tmp_path: Path) -> None:
+        stored = StoredFiles(tmp_path)
         own = {"name": "ask_shop", "description": "Ask", "parameters": {"type": "object", "properties": {"q": {}}}}
-        asked = tool(shelf.put("a.md", HANDBOOK), function=own)
-        async with tools(shelf=shelf) as runner:
+        asked = tool(stored.put("a.md", HANDBOOK), function=own)
+        async with tools(stored=stored) as runner:
             assert (await runner.expand(asked))[0]["function"] == own
-        assert "weekdays" in (await ask(shelf, asked, q="delivery of parcels")).text
+        assert "weekdays" in (await ask(stored, asked, q="delivery of parcels")).text
 
     async def test_a_file_is_read_once_for_all_calls(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
-        file_id = shelf.put("a.md", HANDBOOK)
-        library = query.Library(shelf)
+        stored = StoredFiles(tmp_path)
+        file_id = stored.put("a.md", HANDBOOK)
+        library = query.Library(stored)
         _, first = await library.index(file_id)
-        shelf.files[file_id].path.unlink()
+        stored.files[file_id].path.unlink()
         assert (await library.index(file_id))[1] is first
 
     async def test_files_are_read_when_the_call_begins(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
-        asked = tool(shelf.put("a.md", HANDBOOK), "gone")
-        async with tools(shelf=shelf) as runner:
+        stored = StoredFiles(tmp_path)
+        asked = tool(stored.put("a.md", HANDBOOK), "gone")
+        async with tools(stored=stored) as runner:
             await runner.expand(asked)
             kept = runner._shared.library._cache
             with anyio.fail_after(20):
                 while not kept:
                     await anyio.sleep(0.01)
-            shelf.files["file-0"].path.unlink()
+            stored.files["file-0"].path.unlink()
             result = await runner.run(asked, call("q", '{"query": "refunds"}'))
         assert "[a.md]" in result.text
         assert result.text.endswith("Not searched: there is no file gone.")
 
-    async def test_what_is_not_used_is_forgotten(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_least_recently_used_files_are_dropped(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(query, "_MAX_CACHED_CHARS", 10)
-        shelf = Shelf(tmp_path)
-        library = query.Library(shelf)
-        ids = [shelf.put(f"{n}.txt", "some text here") for n in range(3)]
+        stored = StoredFiles(tmp_path)
+        library = query.Library(stored)
+        ids = [stored.put(f"{n}.txt", "some text here") for n in range(3)]
         for file_id in ids:
             await library.index(file_id)
         assert list(library._cache) == ids[-1:]
@@ -168,34 +170,36 @@ class TestTroubles:
     async def test_a_file_that_cannot_be_read_is_named(
         self, tmp_path: Path, name: str, content: bytes, why: str
     ) -> None:
-        shelf = Shelf(tmp_path)
-        result = await ask(shelf, tool(shelf.put(name, content)), query="anything")
+        stored = StoredFiles(tmp_path)
+        result = await ask(stored, tool(stored.put(name, content)), query="anything")
         assert result == ToolResult(f"The files cannot be searched: {why}.", failed=True)
 
     async def test_a_file_that_takes_too_long_is_given_up(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(query, "_READING_S", 0.001)
-        shelf = Shelf(tmp_path)
-        result = await ask(shelf, tool(shelf.put("a.txt", "text")), query="anything")
+        stored = StoredFiles(tmp_path)
+        result = await ask(stored, tool(stored.put("a.txt", "text")), query="anything")
         assert result.text == "The files cannot be searched: a.txt takes too long to read."
 
     @pytest.mark.parametrize("arguments", [{}, {"query": ""}, {"query": 7}])
     async def test_no_question(self, tmp_path: Path, arguments: dict[str, Any]) -> None:
-        shelf = Shelf(tmp_path)
-        result = await ask(shelf, tool(shelf.put("a.txt", "text")), **arguments)
+        stored = StoredFiles(tmp_path)
+        result = await ask(stored, tool(stored.put("a.txt", "text")), **arguments)
         assert result == ToolResult("Not run: there is no question in its arguments.", failed=True)
 
     async def test_no_files(self, tmp_path: Path) -> None:
-        assert (await ask(Shelf(tmp_path), tool(), query="x")).text == "Not run: its knowledge bases name no files."
-        assert (await ask(Shelf(tmp_path), {"type": "query"}, query="x")).failed
+        assert (
+            await ask(StoredFiles(tmp_path), tool(), query="x")
+        ).text == "Not run: its knowledge bases name no files."
+        assert (await ask(StoredFiles(tmp_path), {"type": "query"}, query="x")).failed
 
     async def test_memory_is_bounded(self, tmp_path: Path) -> None:
-        shelf = Shelf(tmp_path)
-        file_id = shelf.put("huge.txt", "")
-        with shelf.files[file_id].path.open("r+b") as file:
-            file.truncate(text_of.MAX_MEMORY_BYTES)  # it takes no room on the disk
-        result = await ask(shelf, tool(file_id), query="x")
+        stored = StoredFiles(tmp_path)
+        file_id = stored.put("huge.txt", "")
+        with stored.files[file_id].path.open("r+b") as file:
+            file.truncate(text_of.MAX_MEMORY_BYTES)  # a sparse file takes no space on the disk
+        result = await ask(stored, tool(file_id), query="x")
         assert result.text == "The files cannot be searched: huge.txt: it cannot be read (MemoryError)."
 
 
@@ -213,8 +217,8 @@ class TestReading:
             "a.docx": (word_document(tmp_path), "Kettles are under warranty for five years."),
         }
         for name, (content, expected) in files.items():
-            shelf = Shelf(tmp_path)
-            result = await ask(shelf, tool(shelf.put(name, content)), query="kettle")
+            stored = StoredFiles(tmp_path)
+            result = await ask(stored, tool(stored.put(name, content)), query="kettle")
             assert result.text.startswith(f"[{name}"), result
             assert expected in result.text
             assert "kettle{}" not in result.text

@@ -1,4 +1,4 @@
-"""The npm package, installed and built once; pages that use it, on an origin of their own; and node to run it all."""
+"""The npm package, installed and built once; pages that use it, on another origin; and node to run it."""
 
 import functools
 import hashlib
@@ -28,13 +28,13 @@ class Package:
     folder: Path
 
     def run(self, *command: str) -> str:
-        """Run one of its programs under node, and give what it printed."""
+        """Run one of the package's programs under node, and return its output."""
         return _run(["node", *command], self.folder, RUN_S)
 
 
 @pytest.fixture(scope="session")
 def package() -> Package:
-    """The package with what it is tested with; npm is asked only if its lock has changed since."""
+    """The package with its development dependencies; npm is called only if the lock file has changed."""
     with alone(PACKAGE):
         _install(PACKAGE)
         _build(PACKAGE)
@@ -42,7 +42,7 @@ def package() -> Package:
 
 
 def _build(folder: Path) -> None:
-    """Build it, unless a process of this very run has."""
+    """Build the package, unless another process of this run has built it."""
     this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     stamp = folder / "node_modules" / ".built-by"
     if not stamp.is_file() or stamp.read_text() != this_run:
@@ -72,7 +72,7 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a web site with the test pages, bundled: another origin than the server's."""
+    """The address of a web site with the bundled test pages, on another origin than the server."""
     folder = tmp_path_factory.mktemp("site")
     package.run("test/pages/bundle.mjs", str(folder))
     for name in ("sdk", "widget"):

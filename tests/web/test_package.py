@@ -1,4 +1,4 @@
-"""The npm package by itself: its types, its unit tests, and what is packed."""
+"""The npm package by itself: its types, its unit tests, and the content of its archive."""
 
 import json
 
@@ -21,10 +21,15 @@ def test_its_unit_tests(package: Package) -> None:
     assert "# tests 0" not in printed
 
 
-def test_what_is_packed_is_whole_and_needs_nothing(package: Package) -> None:
-    told = json.loads((package.folder / "package.json").read_text())
-    assert "dependencies" not in told
-    entrances = [told["main"], told["module"], told["types"], told["exports"]["./worklet"]]
+def test_the_archive_is_complete_and_has_no_dependencies(package: Package) -> None:
+    package_json = json.loads((package.folder / "package.json").read_text())
+    assert "dependencies" not in package_json
+    entrances = [
+        package_json["main"],
+        package_json["module"],
+        package_json["types"],
+        package_json["exports"]["./worklet"],
+    ]
     assert all((package.folder / path).is_file() for path in entrances)
     code = (package.folder / "dist" / "index.mjs").read_text()
     assert "import " not in code.replace("import type", "")

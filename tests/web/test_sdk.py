@@ -1,4 +1,4 @@
-"""Vapi's web SDK, as it comes from npm, in a real browser, on a page of another origin than its server's."""
+"""Vapi's web SDK from npm, unmodified, in a real browser, on a page of another origin than the server's."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ FIRST = "Hi! Ask me for a story."
 
 HALF_A_SECOND = "new Promise((resolve) => setTimeout(resolve, 600))"
 LATEST_SOUND_MS = 250
-"""After the message of an interruption. Measured: 36 ms. What is not flushed goes on for much longer."""
+"""Limit for the silence after the message of an interruption. Measured: 36 ms. Unflushed audio lasts much longer."""
 
 
 def program() -> str:
@@ -48,7 +48,7 @@ async def start(page: Page, assistant: dict[str, Any]) -> dict[str, Any]:
 
 
 async def names(page: Page, *wanted: str) -> list[str]:
-    """Which of these the page has been told, in order."""
+    """Return which of these events the page has received, in order."""
     return await page.evaluate(
         f"page.told.map(({{name}}) => name).filter((name) => {json.dumps(wanted)}.includes(name))"
     )
@@ -73,7 +73,7 @@ async def test_a_call_with_an_interruption_and_a_call_after_it(tmp_path: Path, s
         assert await page.evaluate("document.querySelectorAll('audio').length") == 0
         await check_the_record(server.url, call["id"], "customer-ended-call")
 
-        # the next call of the same page; this one is ended by the assistant, after its last word
+        # the next call of the same page, which the assistant ends after its last word
         again = await start(page, {"firstMessage": "Hello again."})
         await page.wait_for("page.messages('transcript').some(({transcript}) => /Hello again/.test(transcript))")
         await page.evaluate("page.vapi.say('Good bye!', true); 0")
@@ -94,7 +94,7 @@ async def check_the_beginning(page: Page) -> None:
     first = await page.evaluate("page.messages('transcript').filter((m) => m.transcriptType === 'final')")
     assert " ".join(message["transcript"] for message in first) == FIRST
     assert await page.evaluate("Math.max(...page.events('volume-level').map(({value}) => value))") > 0.2
-    # the first sound of the first message was heard: nothing was said before the page could play it
+    # the first sound of the first message was audible: the assistant did not speak before the page could play it
     heard_from = await page.evaluate("page.readings.find(({rms}) => rms > 0.01).at - page.readings[0].at")
     assert heard_from >= 0
 
@@ -110,7 +110,7 @@ async def check_the_interruption(page: Page) -> None:
 
 
 async def check_controls(page: Page) -> None:
-    """Mute, say, a message into the history, and the microphone's level."""
+    """Check mute, say, a message for the history, and the microphone's level."""
     await page.evaluate("page.vapi.startLocalAudioLevelObserver(100)")
     await page.evaluate("page.vapi.setMuted(true); 0")
     assert await page.evaluate("page.vapi.isMuted()") is True
@@ -130,10 +130,10 @@ async def check_controls(page: Page) -> None:
 
 
 async def check_devices(page: Page) -> None:
-    """Another loudspeaker, and a microphone that the SDK has made louder."""
+    """Check another loudspeaker, and a microphone that the SDK has made louder."""
     daily = "page.vapi.getDailyCallObject()"
-    told = await page.evaluate(f"{daily}.setOutputDeviceAsync({{ outputDeviceId: 'default' }})")
-    assert set(told) == {"mic", "speaker", "camera"}
+    chosen = await page.evaluate(f"{daily}.setOutputDeviceAsync({{ outputDeviceId: 'default' }})")
+    assert set(chosen) == {"mic", "speaker", "camera"}
     failed = f"{daily}.setOutputDeviceAsync({{ outputDeviceId: 'nowhere' }}).catch((error) => error.name)"
     assert await page.evaluate(failed) == "NotFoundError"
     microphone = f"{daily}.participants().local.tracks.audio.persistentTrack"
@@ -146,7 +146,7 @@ async def check_devices(page: Page) -> None:
 
 
 async def check_the_record(url: str, call_id: str, reason: str) -> None:
-    """The server has kept how the call ended."""
+    """Check that the server has stored the end of the call."""
     async with httpx.AsyncClient(headers={"Authorization": "Bearer a-private-key"}) as client:
         with anyio.fail_after(5):
             while (call := (await client.get(f"{url}/call/{call_id}")).json())["status"] != "ended":
@@ -154,19 +154,19 @@ async def check_the_record(url: str, call_id: str, reason: str) -> None:
     assert call["endedReason"] == reason
 
 
-async def test_a_refused_microphone_and_a_wrong_key_are_told(tmp_path: Path, site: str) -> None:
+async def test_a_refused_microphone_and_a_wrong_key_are_reported(tmp_path: Path, site: str) -> None:
     async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p") as page:
         await open_page(page, site, server.url, {"workletUrl": f"{site}/worklet.js"})
         await page.evaluate("""navigator.mediaDevices.getUserMedia = () =>
           Promise.reject(new DOMException("denied", "NotAllowedError"))""")
         await start(page, {"firstMessage": "Hello."})
         await page.wait_for("page.events('speech-start').length === 1")
-        [told] = await page.evaluate("page.events('camera-error')")
-        assert told["value"]["error"]["error"]["type"] == "permissions"
-        assert "NotAllowedError" in told["value"]["error"]["errorMsg"]["errorMsg"]
+        [event] = await page.evaluate("page.events('camera-error')")
+        assert event["value"]["error"]["error"]["type"] == "permissions"
+        assert "NotAllowedError" in event["value"]["error"]["errorMsg"]["errorMsg"]
         await page.evaluate("page.vapi.startRecording(); 0")
-        [told] = await page.evaluate("page.events('recording-error')")
-        assert "artifactPlan" in told["value"]["errorMsg"]
+        [event] = await page.evaluate("page.events('recording-error')")
+        assert "artifactPlan" in event["value"]["errorMsg"]
         await page.evaluate("page.vapi.stop()")
         await page.wait_for("page.events('call-end').length === 1")
 
@@ -176,7 +176,7 @@ async def test_a_refused_microphone_and_a_wrong_key_are_told(tmp_path: Path, sit
 
 
 async def flood(socket: ServerConnection) -> None:
-    """Send five seconds of a tone at once; answer whatever is said with an interruption."""
+    """Send five seconds of a tone at once; answer each message with an interruption."""
     tone = (8000 * np.sin(2 * np.pi * 300 * np.arange(5 * RATE_HZ) / RATE_HZ)).astype("<i2").tobytes()
     for at in range(0, len(tone), 640):
         await socket.send(tone[at : at + 640])
@@ -189,8 +189,8 @@ FAKE_CREATE = """globalThis.fetch = async () => new Response(
   JSON.stringify({ id: "c", webCallUrl: %s }), { headers: { "Content-Type": "application/json" } })"""
 
 
-async def test_what_the_page_has_queued_is_flushed(tmp_path: Path, site: str) -> None:
-    """A network that held the audio back and then gave it all at once must not make the assistant talk on."""
+async def test_the_pages_queued_audio_is_flushed(tmp_path: Path, site: str) -> None:
+    """Audio that the network delayed and then delivered all at once must not make the assistant talk on."""
     async with serve_sockets(flood, "127.0.0.1", 0) as server, browse(program(), tmp_path / "p") as page:
         port = next(iter(server.sockets)).getsockname()[1]
         await open_page(page, site, "http://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""Vapi's React widget, as it comes from npm, in a real browser: a person clicks, listens, and hangs up."""
+"""Vapi's React widget from npm, unmodified, in a real browser: a person clicks, listens, and hangs up."""
 
 import json
 from pathlib import Path
@@ -23,13 +23,13 @@ FIRST = "Welcome to the bakery."
 
 
 async def made(url: str, assistant: dict[str, Any]) -> str:
-    """The id of a stored assistant."""
+    """Store an assistant; return its id."""
     async with httpx.AsyncClient(headers={"Authorization": "Bearer a-private-key"}) as client:
         return (await client.post(f"{url}/assistant", json=assistant)).json()["id"]
 
 
 async def call_of(url: str) -> dict[str, Any]:
-    """The one call that there is."""
+    """Return the only call."""
     async with httpx.AsyncClient(headers={"Authorization": "Bearer a-private-key"}) as client:
         [call] = (await client.get(f"{url}/call")).json()
     return call
@@ -41,7 +41,7 @@ async def open_widget(page: Page, site: str, url: str, **props: Any) -> None:
 
 
 async def click(page: Page, words: str) -> None:
-    """Click what bears these words, as soon as it can be clicked."""
+    """Click the element with these words as soon as it can be clicked."""
     button = f"[...document.querySelectorAll('button, span')].findLast((one) => one.textContent.trim() === {words!r})"
     await page.wait_for(f"{button} && !{button}.disabled")
     await page.evaluate(f"{button}.click()")
@@ -65,8 +65,8 @@ async def test_a_voice_call(tmp_path: Path, site: str) -> None:
         assert page.complaints == []
 
 
-async def test_a_call_goes_on_after_the_page_was_loaded_anew(tmp_path: Path, site: str) -> None:
-    """With `voiceAutoReconnect` the widget keeps the call's address and joins it again."""
+async def test_a_call_continues_after_the_page_was_reloaded(tmp_path: Path, site: str) -> None:
+    """With `voiceAutoReconnect` the widget keeps the call's address and joins the call again."""
     async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p") as page:
         assistant = {"firstMessage": FIRST}
         await open_widget(page, site, server.url, mode="voice", assistant=assistant, voiceAutoReconnect=True)

@@ -1,4 +1,4 @@
-"""An owner's server on loopback: it keeps what comes, and answers as a test tells it to, well or badly."""
+"""An owner's server on 127.0.0.1 that keeps its requests and answers as a test defines, correctly or not."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from anyio.abc import SocketAttribute, SocketStream, TaskGroup
 
 @dataclass(frozen=True)
 class Got:
-    """One request."""
+    """A request."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Got:
 
 
 def response(status: int = 200, body: bytes = b"{}", kind: str = "application/json", *more: str) -> bytes:
-    """An HTTP response; `more` are headers."""
+    """Return an HTTP response; `more` are headers."""
     lines = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(body)}", *more, "", ""]
     return "\r\n".join(lines).encode() + body
 
@@ -43,7 +43,8 @@ Answer = Callable[[Got], Any]
 
 @dataclass
 class Receiver:
-    """Answers with `script` in turn, and then with its last entry; an entry is bytes, NEVER, JSON, or makes one."""
+    """Answers with the entries of `script` in turn, then with the last; an entry is bytes, NEVER, JSON, or a
+    function."""
 
     script: list[Any] = field(default_factory=lambda: [{}])
     got: list[Got] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Receiver:
 
     async def __aenter__(self) -> Self:
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self.port)
-        self.port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # a socket, no query
+        self.port = listener.extra(SocketAttribute.local_port)  # noqa: S610  # a socket's port, not SQL
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(listener.serve, self._serve)
@@ -85,7 +86,7 @@ class Receiver:
                 pass
 
     async def until(self, true: Callable[[], Any], seconds: float = 10) -> Any:
-        """Wait for something to be so."""
+        """Wait until something is true."""
         with anyio.fail_after(seconds):
             while not (found := true()):
                 await self._changed.wait()

@@ -1,4 +1,4 @@
-"""No request that somebody's JSON causes reaches an address that is not the internet's."""
+"""No request that comes from somebody else's JSON reaches an address outside of the public internet."""
 
 import socket
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 
 from bargein.ports import ServerError
 from bargein.webhooks.guard import AddressGuard, AddressRefusedError, PrivateAddressError, is_public
-from tests.webhooks.owner_server import house
 from tests.webhooks.receiver import Receiver, response
+from tests.webhooks.sending import sending
 
 pytestmark = pytest.mark.anyio
 
@@ -23,12 +23,12 @@ PUBLIC = ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "64:ff9b::101:101"
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_what_is_not_public(address: str) -> None:
+def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_is_public(address: str) -> None:
+def test_public_addresses(address: str) -> None:
     assert is_public(address)
 
 
@@ -36,17 +36,17 @@ def test_what_is_public(address: str) -> None:
     "host", ["127.0.0.1", "localhost", "0x7f000001", "2130706433", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
 )
 async def test_every_spelling_of_a_private_address_is_refused_before_a_connection(host: str) -> None:
-    async with Receiver() as receiver, house(allow_private=False) as here:
+    async with Receiver() as receiver, sending(allow_private=False) as parts:
         with pytest.raises(httpx.ConnectError):
-            await here.client.get(f"http://{host}:{receiver.port}/")
+            await parts.client.get(f"http://{host}:{receiver.port}/")
         with pytest.raises(ServerError) as refused:
-            await here.sender.ask({"url": f"http://{host}:{receiver.port}/"}, {"type": "hang"})
+            await parts.sender.ask({"url": f"http://{host}:{receiver.port}/"}, {"type": "hang"})
         assert receiver.got == []
-    assert refused.value.reason in ("refused", "unreachable")  # not every resolver knows the odd spellings
+    assert refused.value.reason in ("refused", "unreachable")  # some resolvers do not know the unusual spellings
     assert "127.0.0.1" not in str(refused.value)
 
 
-async def test_a_name_with_one_private_address_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_with_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(*_: Any, **__: Any) -> list[Any]:
         kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
         return [(*kind, ("1.1.1.1", 80)), (*kind, ("169.254.169.254", 80))]
@@ -56,8 +56,8 @@ async def test_a_name_with_one_private_address_is_refused_whole(monkeypatch: pyt
         await AddressGuard(allow_private=False).address("example.com", 80)
 
 
-async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is asked twice could answer differently the second time (DNS rebinding): it is asked once."""
+async def test_the_connection_goes_to_the_checked_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is resolved twice could differ the second time (DNS rebinding): it is resolved once."""
     asked: list[Any] = []
     real = socket.getaddrinfo
 
@@ -66,11 +66,11 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch
         return real("127.0.0.1" if host in ("rebinding.test", b"rebinding.test") else host, *args, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    async with Receiver() as receiver, house() as here:
-        await here.client.get(f"http://rebinding.test:{receiver.port}/")
+    async with Receiver() as receiver, sending() as parts:
+        await parts.client.get(f"http://rebinding.test:{receiver.port}/")
         (got,) = receiver.got
     assert [host for host in asked if host in ("rebinding.test", b"rebinding.test")] == [b"rebinding.test"]
-    assert got.headers["host"] == f"rebinding.test:{receiver.port}"  # and the name stays the name
+    assert got.headers["host"] == f"rebinding.test:{receiver.port}"  # the Host header has the name
 
 
 async def test_tls_is_to_the_name_and_not_to_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,23 +82,23 @@ async def test_tls_is_to_the_name_and_not_to_the_address(monkeypatch: pytest.Mon
         raise httpcore.ConnectError("far enough")
 
     monkeypatch.setattr(httpcore._backends.anyio.AnyIOStream, "start_tls", start_tls)
-    async with Receiver() as receiver, house() as here:
+    async with Receiver() as receiver, sending() as parts:
         with pytest.raises(httpx.ConnectError):
-            await here.client.get(f"https://localhost:{receiver.port}/")
+            await parts.client.get(f"https://localhost:{receiver.port}/")
     assert names == ["localhost"]
 
 
 async def test_a_redirect_is_not_followed() -> None:
     async with Receiver() as inner:
         redirect = response(302, b"", "text/plain", f"location: {inner.url}")
-        async with Receiver([redirect]) as receiver, house() as here:
+        async with Receiver([redirect]) as receiver, sending() as parts:
             with pytest.raises(ServerError) as refused:
-                await here.sender.ask({"url": receiver.url, "secret": "hush"}, {"type": "hang"})
+                await parts.sender.ask({"url": receiver.url, "secret": "hush"}, {"type": "hang"})
         assert inner.got == []
     assert (refused.value.reason, str(refused.value)) == ("status", "the server answered 302")
 
 
-async def test_what_a_provider_meets_is_a_failure_to_connect() -> None:
-    async with house(allow_private=False) as here:
+async def test_a_provider_gets_a_connection_error() -> None:
+    async with sending(allow_private=False) as parts:
         with pytest.raises(PrivateAddressError, match="BARGEIN_ALLOW_PRIVATE_ADDRESSES"):
-            await here.client.get("http://127.0.0.1:9/")
+            await parts.client.get("http://127.0.0.1:9/")

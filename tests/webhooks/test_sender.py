@@ -1,4 +1,4 @@
-"""One message to an owner's server: wrapped, signed, bounded, and tried again as its plan has it."""
+"""Messages to an owner's server: wrapped, signed, bounded, and retried according to the plan."""
 
 import base64
 import hashlib
@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bargein.ports import ServerError
 from bargein.webhooks.sender import MAX_ANSWER_BYTES
-from tests.webhooks.owner_server import house, plan
 from tests.webhooks.receiver import NEVER, Got, Receiver, as_json, response
+from tests.webhooks.sending import plan, sending
 
 pytestmark = pytest.mark.anyio
 
@@ -22,26 +22,26 @@ MESSAGE = {"type": "tool-calls", "text": "Grüße \U0001f600 \ud800"}
 
 
 async def refusal(server: dict[str, Any], **more: Any) -> ServerError:
-    async with house() as here:
+    async with sending() as parts:
         with pytest.raises(ServerError) as found:
-            await here.sender.ask(server, MESSAGE, **more)
+            await parts.sender.ask(server, MESSAGE, **more)
     return found.value
 
 
-async def test_whoever_watches_is_told_what_became_of_each_message() -> None:
-    told: list[tuple[str, str]] = []
-    async with Receiver([{}, as_json({}, 500), {}, as_json({}, 404)]) as receiver, house() as here:
-        here.sender.watch = lambda kind, outcome: told.append((kind, outcome))
+async def test_watch_is_called_with_the_outcome_of_each_message() -> None:
+    outcomes: list[tuple[str, str]] = []
+    async with Receiver([{}, as_json({}, 500), {}, as_json({}, 404)]) as receiver, sending() as parts:
+        parts.sender.watch = lambda kind, outcome: outcomes.append((kind, outcome))
         server = {"url": receiver.url}
-        await here.sender.ask(server, MESSAGE)
+        await parts.sender.ask(server, MESSAGE)
         with pytest.raises(ServerError):
-            await here.sender.ask(server, MESSAGE)
-        await here.sender.post(server, {"type": "hang"})
+            await parts.sender.ask(server, MESSAGE)
+        await parts.sender.post(server, {"type": "hang"})
         with pytest.raises(ServerError):
-            await here.sender.post(server, {"type": "hang"})
+            await parts.sender.post(server, {"type": "hang"})
         with pytest.raises(ServerError):
-            await here.sender.post({"url": "ftp://here"}, {"type": "hang"})
-    assert told == [
+            await parts.sender.post({"url": "ftp://here"}, {"type": "hang"})
+    assert outcomes == [
         ("tool-calls", "taken"),
         ("tool-calls", "status"),
         ("hang", "taken"),
@@ -50,10 +50,10 @@ async def test_whoever_watches_is_told_what_became_of_each_message() -> None:
     ]
 
 
-async def test_a_message_is_wrapped_and_the_answer_given() -> None:
-    async with Receiver([{"results": []}]) as receiver, house() as here:
+async def test_a_message_is_wrapped_and_the_answer_returned() -> None:
+    async with Receiver([{"results": []}]) as receiver, sending() as parts:
         server = {"url": f"{receiver.url}?a=b", "secret": "hush", "headers": {"X-Team": "7", "x-vapi-secret": "old"}}
-        assert await here.sender.ask(server, MESSAGE) == {"results": []}
+        assert await parts.sender.ask(server, MESSAGE) == {"results": []}
     (got,) = receiver.got
     assert (got.method, got.path) == ("POST", "/hook?a=b")
     assert got.message["type"] == "tool-calls"
@@ -86,22 +86,22 @@ async def test_an_answer_that_cannot_be_used_is_an_error_with_a_reason(answer: A
     assert "127.0.0.1" not in str(error)
 
 
-async def test_a_second_answer_on_the_same_connection_is_nobodys() -> None:
-    async with Receiver([as_json({"n": 1}) + as_json({"n": 2}), {"n": 3}]) as receiver, house() as here:
-        assert await here.sender.ask({"url": receiver.url}, MESSAGE) == {"n": 1}
-        assert await here.sender.ask({"url": receiver.url}, MESSAGE) == {"n": 3}
+async def test_a_second_answer_on_the_same_connection_is_dropped() -> None:
+    async with Receiver([as_json({"n": 1}) + as_json({"n": 2}), {"n": 3}]) as receiver, sending() as parts:
+        assert await parts.sender.ask({"url": receiver.url}, MESSAGE) == {"n": 1}
+        assert await parts.sender.ask({"url": receiver.url}, MESSAGE) == {"n": 3}
 
 
-async def test_an_answer_of_the_longest_length_is_taken() -> None:
+async def test_an_answer_of_the_maximum_length_is_accepted() -> None:
     body = json.dumps({"r": ""}).encode()
     longest = json.dumps({"r": "x" * (MAX_ANSWER_BYTES - len(body))}).encode()
-    async with Receiver([response(200, longest)]) as receiver, house() as here:
-        answer = await here.sender.ask({"url": receiver.url}, MESSAGE)
+    async with Receiver([response(200, longest)]) as receiver, sending() as parts:
+        answer = await parts.sender.ask({"url": receiver.url}, MESSAGE)
     assert len(answer["r"]) == MAX_ANSWER_BYTES - len(body)
 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "http:///", "", None, "http://[", "ws://x/"])
-async def test_a_url_that_is_none_is_said_to_be(url: Any) -> None:
+async def test_an_invalid_url_is_an_error(url: Any) -> None:
     assert (await refusal({"url": url})).reason == "invalid"
 
 
@@ -117,20 +117,20 @@ async def test_nothing_listens() -> None:
 
 
 class TestBackoff:
-    async def test_nothing_is_tried_again_without_a_plan(self) -> None:
+    async def test_without_a_plan_nothing_is_retried(self) -> None:
         async with Receiver([as_json({}, 500), {}]) as receiver:
             assert (await refusal({"url": receiver.url})).reason == "status"
         assert len(receiver.got) == 1
 
     @pytest.mark.parametrize("bad", [as_json({}, 500), as_json({}, 429), as_json({}, 404), response(301, b"")])
-    async def test_any_status_but_2xx_is_tried_again(self, bad: bytes) -> None:
+    async def test_any_status_but_2xx_is_retried(self, bad: bytes) -> None:
         backoff = {"type": "fixed", "maxRetries": 2, "baseDelaySeconds": 0}
-        async with Receiver([bad, bad, {"ok": True}]) as receiver, house() as here:
-            assert await here.sender.ask({"url": receiver.url, "backoffPlan": backoff}, MESSAGE) == {"ok": True}
+        async with Receiver([bad, bad, {"ok": True}]) as receiver, sending() as parts:
+            assert await parts.sender.ask({"url": receiver.url, "backoffPlan": backoff}, MESSAGE) == {"ok": True}
         assert len(receiver.got) == 3
         assert len({got.body for got in receiver.got}) == 1
 
-    async def test_no_more_often_than_the_plan_says(self) -> None:
+    async def test_at_most_as_often_as_the_plan_allows(self) -> None:
         backoff = {"type": "fixed", "maxRetries": 2, "baseDelaySeconds": 0}
         async with Receiver([as_json({}, 500)]) as receiver:
             assert (await refusal({"url": receiver.url, "backoffPlan": backoff})).reason == "status"
@@ -157,7 +157,7 @@ class TestBackoff:
             await refusal({"url": receiver.url, "backoffPlan": backoff})
         assert waited == [0.5, 1.0, 2.0]
 
-    async def test_the_limit_of_one_who_asks_holds_for_all_tries(self) -> None:
+    async def test_the_time_limit_of_a_request_includes_all_attempts(self) -> None:
         backoff = {"type": "fixed", "maxRetries": 10, "baseDelaySeconds": 10}
         async with Receiver([as_json({}, 500)]) as receiver:
             with anyio.fail_after(5):
@@ -166,9 +166,9 @@ class TestBackoff:
 
 
 async def sent(credential: dict[str, Any], **server: Any) -> Got:
-    """What a receiver gets from a server with this credential."""
-    async with Receiver() as receiver, house(cred=credential) as here:
-        await here.sender.post({"url": receiver.url, "credentialId": "cred", **server}, MESSAGE)
+    """Return the request that a receiver gets from a server with this credential."""
+    async with Receiver() as receiver, sending(cred=credential) as parts:
+        await parts.sender.post({"url": receiver.url, "credentialId": "cred", **server}, MESSAGE)
     (got,) = receiver.got
     return got
 
@@ -177,13 +177,13 @@ class TestAuthentication:
     async def test_bearer(self) -> None:
         assert (await sent(plan(type="bearer", token="t0k"))).headers["authorization"] == "Bearer t0k"
 
-    async def test_bearer_in_a_header_of_ones_own(self) -> None:
+    async def test_bearer_in_a_custom_header(self) -> None:
         given = plan(type="bearer", token="t0k", headerName="X-Vapi-Secret", bearerPrefixEnabled=False)
         got = await sent(given)
         assert got.headers["x-vapi-secret"] == "t0k"
         assert "authorization" not in got.headers
 
-    async def test_a_header_of_the_owner_goes_before_the_credential(self) -> None:
+    async def test_the_owners_header_overrides_the_credential(self) -> None:
         got = await sent(plan(type="bearer", token="t0k"), headers={"Authorization": "mine"})
         assert got.headers["authorization"] == "mine"
 
@@ -200,7 +200,7 @@ class TestAuthentication:
         assert got.headers["x-signature"] == "sha512=" + hmac.new(b"k", got.body, hashlib.sha512).hexdigest()
         assert "x-timestamp" not in got.headers
 
-    async def test_hmac_in_the_manner_of_svix(self) -> None:
+    async def test_hmac_in_the_format_of_svix(self) -> None:
         given = plan(
             type="hmac",
             secretKey=base64.b64encode(b"key").decode(),
@@ -218,14 +218,14 @@ class TestAuthentication:
         expected = base64.b64encode(hmac.new(b"key", signed, hashlib.sha256).digest()).decode()
         assert got.headers["svix-signature"] == f"v1,{expected}"
 
-    async def test_hmac_fills_nothing_into_what_it_filled_in(self) -> None:
+    async def test_hmac_does_not_expand_values_that_it_inserted(self) -> None:
         async with (
             Receiver() as receiver,
-            house(
+            sending(
                 cred=plan(type="hmac", secretKey="k", algorithm="sha1", payloadFormat="{method} {url}|{body}")
-            ) as here,
+            ) as parts,
         ):
-            await here.sender.post({"url": receiver.url, "credentialId": "cred"}, {"type": "x", "a": "{timestamp}"})
+            await parts.sender.post({"url": receiver.url, "credentialId": "cred"}, {"type": "x", "a": "{timestamp}"})
         (got,) = receiver.got
         signed = f"POST {receiver.url}|".encode() + got.body
         assert got.headers["x-signature"] == hmac.new(b"k", signed, hashlib.sha1).hexdigest()
@@ -241,9 +241,9 @@ class TestAuthentication:
         ],
     )
     async def test_a_credential_that_cannot_be_used_sends_nothing(self, given: dict[str, Any]) -> None:
-        async with Receiver() as receiver, house(cred=given) as here:
+        async with Receiver() as receiver, sending(cred=given) as parts:
             with pytest.raises(ServerError) as refused:
-                await here.sender.ask({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
+                await parts.sender.ask({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
             assert receiver.got == []
         assert refused.value.reason == "invalid"
 
@@ -252,15 +252,15 @@ class TestAuthentication:
             assert (await refusal({"url": receiver.url, "credentialId": "gone"})).reason == "invalid"
             assert receiver.got == []
 
-    async def test_an_inline_credential_goes_before_a_stored_one(self) -> None:
+    async def test_an_inline_credential_overrides_a_stored_one(self) -> None:
         inline = [{"name": "cred", **plan(type="bearer", token="inline")}]
-        async with Receiver() as receiver, house(cred=plan(type="bearer", token="stored")) as here:
-            await here.sender.post({"url": receiver.url, "credentialId": "cred"}, MESSAGE, inline=inline)
+        async with Receiver() as receiver, sending(cred=plan(type="bearer", token="stored")) as parts:
+            await parts.sender.post({"url": receiver.url, "credentialId": "cred"}, MESSAGE, inline=inline)
         assert receiver.got[0].headers["authorization"] == "Bearer inline"
 
     async def test_userinfo_in_the_url_is_basic_authentication(self) -> None:
-        async with Receiver() as receiver, house() as here:
-            await here.sender.post({"url": receiver.url.replace("//", "//ada:pw@")}, MESSAGE)
+        async with Receiver() as receiver, sending() as parts:
+            await parts.sender.post({"url": receiver.url.replace("//", "//ada:pw@")}, MESSAGE)
         assert receiver.got[0].headers["authorization"] == "Basic " + base64.b64encode(b"ada:pw").decode()
 
 
@@ -273,12 +273,12 @@ class TestOAuth2:
         async with (
             Receiver(answers) as tokens,
             Receiver() as receiver,
-            house(cred=self.plan(tokens)) as here,
+            sending(cred=self.plan(tokens)) as parts,
             anyio.create_task_group() as tasks,
         ):
             server = {"url": receiver.url, "credentialId": "cred"}
             for _ in range(5):
-                tasks.start_soon(here.sender.post, server, MESSAGE)
+                tasks.start_soon(parts.sender.post, server, MESSAGE)
         assert {got.headers["authorization"] for got in receiver.got} == {"Bearer one"}
         assert len(receiver.got) == 5
         (asked,) = tokens.got
@@ -286,17 +286,17 @@ class TestOAuth2:
 
     async def test_a_token_that_expired_is_fetched_anew(self) -> None:
         answers = [{"access_token": "one", "expires_in": 0.01}, {"access_token": "two", "expires_in": 60}]
-        async with Receiver(answers) as tokens, Receiver() as receiver, house(cred=self.plan(tokens)) as here:
+        async with Receiver(answers) as tokens, Receiver() as receiver, sending(cred=self.plan(tokens)) as parts:
             for _ in range(2):
-                await here.sender.post({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
+                await parts.sender.post({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
                 await anyio.sleep(0.02)
         assert [got.headers["authorization"] for got in receiver.got] == ["Bearer one", "Bearer two"]
 
     async def test_a_refused_token_is_replaced_once(self) -> None:
         answers = [{"access_token": "one", "expires_in": 60}, {"access_token": "two", "expires_in": 60}]
         refuses = [as_json({}, 401), {"ok": True}]
-        async with Receiver(answers) as tokens, Receiver(refuses) as receiver, house(cred=self.plan(tokens)) as here:
-            assert await here.sender.ask({"url": receiver.url, "credentialId": "cred"}, MESSAGE) == {"ok": True}
+        async with Receiver(answers) as tokens, Receiver(refuses) as receiver, sending(cred=self.plan(tokens)) as parts:
+            assert await parts.sender.ask({"url": receiver.url, "credentialId": "cred"}, MESSAGE) == {"ok": True}
         assert [got.headers["authorization"] for got in receiver.got] == ["Bearer one", "Bearer two"]
         assert receiver.got[0].body == receiver.got[1].body
 
@@ -311,9 +311,9 @@ class TestOAuth2:
         ],
     )
     async def test_no_token_no_message(self, answer: Any, reason: str) -> None:
-        async with Receiver([answer]) as tokens, Receiver() as receiver, house(cred=self.plan(tokens)) as here:
+        async with Receiver([answer]) as tokens, Receiver() as receiver, sending(cred=self.plan(tokens)) as parts:
             with pytest.raises(ServerError) as refused:
-                await here.sender.ask({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
+                await parts.sender.ask({"url": receiver.url, "credentialId": "cred"}, MESSAGE)
             assert receiver.got == []
         assert refused.value.reason == reason
         assert "s&cret" not in str(refused.value)
@@ -333,7 +333,7 @@ class TestEncryption:
         oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
         return self.KEY.decrypt(base64.b64decode(text), oaep).decode()
 
-    async def test_only_the_named_arguments_are_encrypted_and_wherever_they_stand(self) -> None:
+    async def test_only_the_named_arguments_are_encrypted_in_all_places(self) -> None:
         arguments = {"ssn": "078-05-1120", "payment": {"cardNumber": "4111", "cvc": 123}, "name": "Ada"}
         call = {
             "id": "c", "type": "function", "parameters": arguments, "arguments": arguments,
@@ -343,9 +343,9 @@ class TestEncryption:
         tool = {"type": "function", "function": {"name": "pay", "parameters": schema}, "toolCall": call}
         message = {"type": "tool-calls", "toolCallList": [call], "toolCalls": [call], "toolWithToolCallList": [tool]}
         paths = ["ssn", "$.payment.cvc", "payment.none", "name.deeper"]
-        async with Receiver() as receiver, house(cred=self.credential()) as here:
+        async with Receiver() as receiver, sending(cred=self.credential()) as parts:
             server = {"url": receiver.url, "credentialId": "cred", "encryptedPaths": paths}
-            await here.sender.post(server, message)
+            await parts.sender.post(server, message)
         (got,) = receiver.got
         assert b"078-05-1120" not in got.body
         assert got.message["toolWithToolCallList"][0]["function"] == tool["function"]
@@ -358,15 +358,15 @@ class TestEncryption:
                 assert (found["payment"]["cardNumber"], found["name"]) == ("4111", "Ada")
 
     @pytest.mark.parametrize("why", ["too long", "no key", "no plan", "broken arguments"])
-    async def test_what_cannot_be_encrypted_is_not_sent_in_the_clear(self, why: str) -> None:
+    async def test_a_failed_encryption_sends_nothing(self, why: str) -> None:
         credential = self.credential("no pem" if why == "no key" else None)
         if why == "no plan":
             del credential["encryptionPlan"]
         text = "{" if why == "broken arguments" else json.dumps({"ssn": "x" * (300 if why == "too long" else 3)})
         message = {"type": "tool-calls", "toolCallList": [{"function": {"name": "f", "arguments": text}}]}
-        async with Receiver() as receiver, house(cred=credential) as here:
+        async with Receiver() as receiver, sending(cred=credential) as parts:
             server = {"url": receiver.url, "credentialId": "cred", "encryptedPaths": ["ssn"]}
             with pytest.raises(ServerError) as refused:
-                await here.sender.ask(server, message)
+                await parts.sender.ask(server, message)
             assert receiver.got == []
         assert refused.value.reason == "invalid"

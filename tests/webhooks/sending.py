@@ -1,4 +1,4 @@
-"""What a test of the room sends with: a real client behind a guard."""
+"""A real sender for tests: HTTP clients behind an address guard, and credentials."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +14,8 @@ from bargein.webhooks.oauth import Tokens
 from bargein.webhooks.sender import Sender
 
 
-class Kept:
-    """Credentials as the store would give them."""
+class StoredCredentials:
+    """Credentials in memory, with the interface of the store's."""
 
     def __init__(self, **credentials: dict[str, Any]) -> None:
         self._credentials = credentials
@@ -25,22 +25,25 @@ class Kept:
 
 
 @dataclass
-class House:
+class Sending:
+    """The parts that send requests."""
+
     sender: Sender
     authentication: Authentication
     client: httpx.AsyncClient
 
 
 @asynccontextmanager
-async def house(*, allow_private: bool = True, **credentials: dict[str, Any]) -> AsyncIterator[House]:
+async def sending(*, allow_private: bool = True, **credentials: dict[str, Any]) -> AsyncIterator[Sending]:
+    """Yield a sender whose credentials are the given ones, by their ids."""
     guard = AddressGuard(allow_private=allow_private)
     async with (
         httpx.AsyncClient(transport=guard.transport(), timeout=30, trust_env=False) as client,
         httpx.AsyncClient(transport=guard.transport(keep_alive=False), timeout=30, trust_env=False) as asking,
     ):
         clock = LoopClock()
-        authentication = Authentication(Kept(**credentials), Tokens(client, clock), clock)
-        yield House(Sender(client, asking, authentication), authentication, client)
+        authentication = Authentication(StoredCredentials(**credentials), Tokens(client, clock), clock)
+        yield Sending(Sender(client, asking, authentication), authentication, client)
 
 
 def plan(**fields: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the tests of tools share: the tools of one call, over real sockets, with scripted answers."""
+"""The tools of one call for tests: over real sockets, with scripted answers."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,14 +13,14 @@ from bargein.tools.outbound import Outbound
 from bargein.tools.runner import CallToolRunner, open_shared_tools
 from bargein.webhooks.owner_channel import Owner, OwnerChannel
 from bargein.wire.base import JsonObject
-from tests.webhooks.owner_server import house
+from tests.webhooks.sending import sending
 
 EPOCH_MS = 1_795_000_000_000
 
 
 @dataclass
-class Line:
-    """A line to an owner's server that answers as it is told."""
+class ScriptedMessenger:
+    """A messenger to an owner's server that gives a fixed answer."""
 
     answer: JsonObject | ServerError = field(default_factory=dict)
     asked: list[tuple[JsonObject, JsonObject | None]] = field(default_factory=list)
@@ -41,8 +41,8 @@ class Line:
 
 
 @dataclass
-class Shelf:
-    """Files in a folder."""
+class StoredFiles:
+    """Uploaded files in a folder."""
 
     folder: Path
     files: dict[str, StoredFile] = field(default_factory=dict)
@@ -67,20 +67,20 @@ def render_with(variables: Mapping[str, Any]) -> Any:
 
 @asynccontextmanager
 async def tools(
-    line: OwnerMessenger | None = None,
+    messenger: OwnerMessenger | None = None,
     *,
-    shelf: Shelf | None = None,
+    stored: StoredFiles | None = None,
     headers: Mapping[str, str] | None = None,
     allow_private: bool = True,
     credentials: Mapping[str, JsonObject] | None = None,
     **variables: Any,
 ) -> AsyncIterator[CallToolRunner]:
-    """The tools of one call; without a line of its own, with a real one."""
-    async with house(allow_private=allow_private, **(credentials or {})) as opened:
+    """Yield the tool runner of a call, with a real channel to the owner's server if no messenger is given."""
+    async with sending(allow_private=allow_private, **(credentials or {})) as opened:
         outbound = Outbound(opened.client, opened.authentication)
-        async with open_shared_tools(shelf or Shelf(Path()), outbound) as shop:
+        async with open_shared_tools(stored or StoredFiles(Path()), outbound) as shared:
             real = OwnerChannel(Owner(call={"id": "call-1"}), opened.sender, LoopClock())
-            runner = shop.runner(line or real, render_with(variables), headers=headers)
+            runner = shared.runner(messenger or real, render_with(variables), headers=headers)
             yield runner
             runner.close()
 
