@@ -46,4 +46,4 @@ def test_the_plan_says_who_decides(
 def test_answers_are_begun_early_where_the_server_lets_them() -> None:
     assistant = Assistant.model_validate({})
     assert not compile_plan(assistant).preemptive
-    assert compile_plan(assistant, drafts=True).preemptive
+    assert compile_plan(assistant, preemptive=True).preemptive

@@ -1,4 +1,4 @@
-"""From an assistant, as the wire has it, to the plan that the engine runs by."""
+"""Compilation of an assistant's JSON to the engine's plan."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,25 +27,25 @@ _LONGEST_ASK_MS = 5000
 
 
 class PlanError(BargeinError, ValueError):
-    """The assistant's plans contradict themselves; the text names the field."""
+    """A field of the assistant's plans cannot be compiled; the text names the field."""
 
 
-def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
-    """Compile `startSpeakingPlan`, `stopSpeakingPlan` and what else of an assistant concerns turns.
+def compile_plan(assistant: Assistant, *, preemptive: bool = False) -> Plan:
+    """Compile `startSpeakingPlan`, `stopSpeakingPlan` and the other fields of an assistant that concern turns.
 
-    What the assistant leaves open keeps the engine's default, which is Vapi's; but an assistant that gives neither
-    `numWords` nor `voiceSeconds` gets adaptive interruption (`Plan.adaptive_interruption`), and one whose
+    Fields that the assistant does not set keep the engine's defaults, which are Vapi's. But an assistant that sets
+    neither `numWords` nor `voiceSeconds` gets adaptive interruption (`Plan.adaptive_interruption`), and one whose
     `startSpeakingPlan` does not say when a turn is over gets adaptive endpointing (`Plan.adaptive_endpointing`).
 
     Args:
         assistant: the assistant.
-        drafts: whether its model may be asked before a turn is surely over.
+        preemptive: whether its model may be asked before the turn is surely over.
 
     Raises:
         PlanError: a `waitFunction` that cannot be parsed.
     """
     plan = replace(
-        Plan(preemptive=drafts),
+        Plan(preemptive=preemptive),
         **_given(
             first_message=assistant.first_message,
             first_message_mode=assistant.first_message_mode,
@@ -70,7 +70,7 @@ def compile_plan(assistant: Assistant, *, drafts: bool = False) -> Plan:
 
 
 def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:
-    """Lay a `stopSpeakingPlan` over a plan."""
+    """Return the plan with a `stopSpeakingPlan` applied."""
     return replace(
         plan,
         **_given(
@@ -85,7 +85,7 @@ def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:
 
 
 def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
-    """Lay a `startSpeakingPlan` over a plan.
+    """Return the plan with a `startSpeakingPlan` applied.
 
     Raises:
         PlanError: a `waitFunction` that cannot be parsed.
@@ -102,36 +102,36 @@ def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
             wait_function=_wait_function(start),
             endpointing_timeout_ms=_endpointing_timeout_ms(start),
             adaptive_endpointing=_adaptive_endpointing(start),
-            adaptive_wait_ms=_judged_wait_ms(start, plan),
+            adaptive_wait_ms=_adaptive_wait_ms(start, plan),
             rules=None if rules is None else tuple(_rule(rule) for rule in rules),
         ),
     )
 
 
-def _leaves_it_open(start: StartSpeakingPlan) -> bool:
-    """Whether the plan does not say when a turn is over. Rules may: then what they do not match is left open."""
-    said = (start.smart_endpointing_plan, start.transcription_endpointing_plan, start.smart_endpointing_enabled)
-    return said == (None, None, None)
+def _is_open(start: StartSpeakingPlan) -> bool:
+    """Return True if the plan does not say when a turn is over, but for `customEndpointingRules`."""
+    given = (start.smart_endpointing_plan, start.transcription_endpointing_plan, start.smart_endpointing_enabled)
+    return given == (None, None, None)
 
 
-def _judged_wait_ms(start: StartSpeakingPlan, plan: Plan) -> int:
-    """`waitSeconds` where a pause is judged. Whoever leaves that open too waits for the pause alone."""
+def _adaptive_wait_ms(start: StartSpeakingPlan, plan: Plan) -> int:
+    """Return `waitSeconds` for adaptive endpointing; 0 if the whole plan is open, so that only the pause counts."""
     if start.wait_seconds is not None:
         return round(start.wait_seconds * 1000)
-    return 0 if _leaves_it_open(start) else plan.wait_ms
+    return 0 if _is_open(start) else plan.wait_ms
 
 
 def _adaptive_endpointing(start: StartSpeakingPlan) -> bool:
-    """Whether our own model judges pauses: where it is left to us, and where the plan asks for the server's own."""
+    """Return whether the embedded model judges pauses: if the plan is open, or asks for the server's own model."""
     smart = start.smart_endpointing_plan
     asked_for = isinstance(smart, VapiEndpointing) or (smart is None and start.smart_endpointing_enabled is True)
-    return asked_for or _leaves_it_open(start)
+    return asked_for or _is_open(start)
 
 
 def _wait_function(start: StartSpeakingPlan) -> str | None:
-    """The wait function of the smart plan, or None where the transcription plan holds.
+    """Return the wait function of the smart plan; None: the transcription plan applies.
 
-    Provider `vapi` has no function of its own in the schema; it gets the default one.
+    Provider `vapi` has no function of its own in the schema, and gets the default one.
     """
     smart = start.smart_endpointing_plan
     if isinstance(smart, LivekitEndpointing) and smart.wait_function:
@@ -146,7 +146,7 @@ def _wait_function(start: StartSpeakingPlan) -> str | None:
 
 
 def _endpointing_timeout_ms(start: StartSpeakingPlan) -> int | None:
-    """How long the owner's endpointing model may take (`server.timeoutSeconds`); None where none is asked."""
+    """Return how long the owner's endpointing model may take (`server.timeoutSeconds`); None: there is none."""
     smart = start.smart_endpointing_plan
     if not isinstance(smart, CustomEndpointing):
         return None
@@ -176,7 +176,7 @@ def _rule(rule: AssistantRule | CustomerRule | BothRule) -> Rule:
 
 
 def _pattern(regex: str, options: list[RegexOption] | None) -> tuple[str, str]:
-    """The pattern in Python's spelling, and its flags as the engine names them."""
+    """Return the pattern in Python's syntax, and its flags as the engine names them."""
     on = {option.type for option in options or () if option.enabled}
     return compile_regex(regex, options).pattern, "".join(
         flag for flag, name in (("i", "ignore-case"), ("m", "multi-line")) if name in on

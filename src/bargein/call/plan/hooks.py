@@ -1,11 +1,10 @@
-"""From an assistant's hooks, as the wire has them, to the engine's; and the tools that they call.
+"""Compilation of an assistant's hooks to the engine's, with the tools that they call.
 
-A hook that cannot be understood is left out and told to the log, as Vapi does: it costs no call.
+A hook that is not valid is left out and logged, as at Vapi: it does not fail the call.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import structlog
 
@@ -13,6 +12,7 @@ from bargein.errors import BargeinError
 from bargein.turns.hooks.plan import Action, Hook, HookOn
 from bargein.turns.roles import Role
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_list_or_none, as_object, as_objects, as_strings
 
 _log = structlog.get_logger("bargein.call")
 
@@ -43,16 +43,16 @@ _LOW_CONFIDENCE: HookOn = "assistant.transcriber.endpointedSpeechLowConfidence"
 
 
 class HookError(BargeinError, ValueError):
-    """A hook is not one; the text says why."""
+    """A hook is not valid; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledHooks:
-    """An assistant's hooks.
+    """An assistant's hooks, compiled.
 
     Attributes:
-        hooks: as the engine has them.
-        tools: what they call, by the engine's count: Vapi's JSON of a tool, or `{"toolId": …}` of a stored one.
+        hooks: the engine's hooks.
+        tools: the tools that they call, by their number in the plan: Vapi's JSON, or `{"toolId": …}` of a stored one.
     """
 
     hooks: tuple[Hook, ...]
@@ -60,13 +60,13 @@ class CompiledHooks:
 
 
 def compile_hooks(assistant: JsonObject, *, log: bool = True) -> CompiledHooks:
-    """Compile `hooks`, and `messagePlan.idleMessages`, which is the older way to say one of them.
+    """Compile `hooks`, and `messagePlan.idleMessages`, which is the older form of a `customer.speech.timeout` hook.
 
     `log` writes a warning for each hook that is left out.
     """
     tools: list[JsonObject] = []
     hooks: list[Hook] = []
-    for number, given in enumerate(_objects(assistant.get("hooks"))[:_MOST_HOOKS]):
+    for number, given in enumerate(as_objects(assistant.get("hooks"))[:_MOST_HOOKS]):
         before = len(tools)
         try:
             hooks.append(_hook(given, assistant, tools))
@@ -80,11 +80,11 @@ def compile_hooks(assistant: JsonObject, *, log: bool = True) -> CompiledHooks:
 
 
 def _hook(given: JsonObject, assistant: JsonObject, tools: list[JsonObject]) -> Hook:
-    on, more = str(given.get("on")), _objects(given.get("do"))
+    on, more = str(given.get("on")), as_objects(given.get("do"))
     if not more or len(more) > _MOST_ACTIONS:
-        raise HookError("it has nothing to do" if not more else "it has too much to do")
+        raise HookError("do is empty" if not more else f"do has more than {_MOST_ACTIONS} actions")
     do = tuple(_action(action, tools) for action in more)
-    options, name = _object(given.get("options")), str(given.get("name") or "")[:80]
+    options, name = as_object(given.get("options")), str(given.get("name") or "")[:80]
     kind, _, inline = on.partition("[")
     if kind == "customer.speech.timeout":
         return _timeout(options | _inline(inline), do, name)
@@ -94,19 +94,19 @@ def _hook(given: JsonObject, assistant: JsonObject, tools: list[JsonObject]) -> 
     if on == "call.ending":
         return Hook(on="call.ending", do=do, name=name, max_count=1, reasons=_reasons(given.get("filters")))
     if on == _LOW_CONFIDENCE:
-        usual = _number(_object(assistant.get("transcriber")), "confidenceThreshold", _TRANSCRIBER_CONFIDENCE)
+        usual = _number(as_object(assistant.get("transcriber")), "confidenceThreshold", _TRANSCRIBER_CONFIDENCE)
         most = _number(options, "confidenceMax", usual)
         least = _number(options, "confidenceMin", max(0.0, most - _CONFIDENCE_SPAN))
         return Hook(on=_LOW_CONFIDENCE, do=do, name=name, confidence_min=least, confidence_max=most)
     if on in _PLAIN:
         return Hook(on=_PLAIN[on], do=do, name=name)
-    raise HookError("there is no such event in a call")
+    raise HookError("on is not an event of a call")
 
 
 def _timeout(options: JsonObject, do: tuple[Action, ...], name: str) -> Hook:
     mode = options.get("triggerResetMode", "never")
     if mode not in ("never", "onUserSpeech"):
-        raise HookError("triggerResetMode is never or onUserSpeech")
+        raise HookError("triggerResetMode must be never or onUserSpeech")
     seconds = _number(options, "timeoutSeconds", _TIMEOUT_S, least=1.0, most=1000.0)
     most = _number(options, "triggerMaxCount", _MOST_IDLE, least=1, most=10)
     return Hook(
@@ -120,20 +120,20 @@ def _timeout(options: JsonObject, do: tuple[Action, ...], name: str) -> Hook:
 
 
 def _inline(text: str) -> JsonObject:
-    """The options that `customer.speech.timeout[property=value]` names."""
+    """Return the options in `customer.speech.timeout[property=value]`."""
     if not text:
         return {}
     name, equals, value = text.removesuffix("]").partition("=")
     if not equals or not text.endswith("]"):
-        raise HookError("its options are written [property=value]")
+        raise HookError("options in on must be written [property=value]")
     return {name.strip(): value.strip() if name.strip() == "triggerResetMode" else float(value)}
 
 
 def _reasons(given: object) -> tuple[tuple[str, ...], ...]:
-    filters = _objects(given)
+    filters = as_objects(given)
     if any(one.get("type") != "oneOf" or one.get("key") != "call.endedReason" for one in filters):
-        raise HookError("a filter is oneOf on call.endedReason")
-    return tuple(tuple(str(value) for value in cast("list[object]", one["oneOf"])) for one in filters)
+        raise HookError("a filter must be oneOf on call.endedReason")
+    return tuple(tuple(str(value) for value in as_list(one["oneOf"])) for one in filters)
 
 
 def _action(given: JsonObject, tools: list[JsonObject]) -> Action:
@@ -141,10 +141,10 @@ def _action(given: JsonObject, tools: list[JsonObject]) -> Action:
         case "say":
             return _say(given)
         case "message.add":
-            message = _object(given.get("message"))
+            message = as_object(given.get("message"))
             role, text = _ROLES.get(str(message.get("role"))), _text(message.get("content"))
             if role is None:
-                raise HookError("its message has no role")
+                raise HookError("message.role is missing or unknown")
             return Action(
                 kind="add", texts=(text,), role=role, respond=given.get("triggerResponseEnabled") is not False
             )
@@ -152,13 +152,13 @@ def _action(given: JsonObject, tools: list[JsonObject]) -> Action:
             tools.append(_tool(given))
             return Action(kind="tool", tool=len(tools) - 1)
         case _:
-            raise HookError("an action is say, tool or message.add")
+            raise HookError("an action must be say, tool or message.add")
 
 
 def _say(given: JsonObject) -> Action:
     exact: object = given.get("exact")
     if exact is not None:
-        variants = cast("list[object]", exact) if isinstance(exact, list) else [exact]
+        variants = [exact] if (listed := as_list_or_none(exact)) is None else listed
         if not variants:
             raise HookError("exact is empty")
         return Action(kind="say", texts=tuple(_text(one) for one in variants))
@@ -166,32 +166,30 @@ def _say(given: JsonObject) -> Action:
     if isinstance(prompt, str):
         return Action(kind="prompt", prompt=(("system", _text(prompt)),))
     messages: tuple[tuple[Role, str], ...] = tuple(
-        (_ROLES[str(one.get("role"))], _text(one.get("content"))) for one in _objects(prompt)
+        (_ROLES[str(one.get("role"))], _text(one.get("content"))) for one in as_objects(prompt)
     )
     if not messages:
-        raise HookError("a say has exact or prompt")
+        raise HookError("a say needs exact or prompt")
     return Action(kind="prompt", prompt=messages)
 
 
 def _tool(given: JsonObject) -> JsonObject:
     if given.get("type") == "transfer":
-        return {"type": "transferCall", "destinations": [_object(given.get("destination"))]}
+        return {"type": "transferCall", "destinations": [as_object(given.get("destination"))]}
     if given.get("type") == "function":
         return {**given, "type": "function"}
-    tool = _object(given.get("tool"))
+    tool = as_object(given.get("tool"))
     if tool.get("type"):
         return tool
     if not isinstance(given.get("toolId"), str):
-        raise HookError("a tool action has tool or toolId")
+        raise HookError("a tool action needs tool or toolId")
     return {"toolId": given["toolId"]}
 
 
 def _idle(plan: object) -> Hook | None:
-    """The legacy `messagePlan`."""
-    given = _object(plan)
-    messages: object = given.get("idleMessages")
-    texts = [one.strip() for one in cast("list[object]", messages if isinstance(messages, list) else [])
-             if isinstance(one, str) and one.strip()]  # fmt: skip
+    """Compile the legacy `messagePlan`."""
+    given = as_object(plan)
+    texts = [text.strip() for text in as_strings(given.get("idleMessages")) if text.strip()]
     if not texts:
         return None
     try:
@@ -210,70 +208,62 @@ def _idle(plan: object) -> Hook | None:
     )
 
 
-def with_texts(assistant: JsonObject, render: Callable[[str], str]) -> JsonObject:
-    """The assistant with the texts of its hooks filled in, but for prompts: they are when they are used."""
+def render_hooks(assistant: JsonObject, render: Callable[[str], str]) -> JsonObject:
+    """Return the assistant with the texts of its hooks rendered, except prompts, which are rendered when used."""
     changed = dict(assistant)
-    if _objects(assistant.get("hooks")):
-        changed["hooks"] = [_filled_in(one, render) for one in _objects(assistant.get("hooks"))]
-    plan = _object(assistant.get("messagePlan"))
+    if as_objects(assistant.get("hooks")):
+        changed["hooks"] = [_render_hook(one, render) for one in as_objects(assistant.get("hooks"))]
+    plan = as_object(assistant.get("messagePlan"))
     if isinstance(plan.get("idleMessages"), list):
-        changed["messagePlan"] = {**plan, "idleMessages": _rendered(plan["idleMessages"], render)}
+        changed["messagePlan"] = {**plan, "idleMessages": _render_texts(plan["idleMessages"], render)}
     return changed
 
 
-def texts_of(assistant: JsonObject) -> list[str]:
-    """The texts that `with_texts` fills in."""
+def hook_texts(assistant: JsonObject) -> list[str]:
+    """Return the texts that `render_hooks` renders."""
     texts: list[str] = []
 
-    def note(text: str) -> str:
+    def collect(text: str) -> str:
         texts.append(text)
         return text
 
-    with_texts(assistant, note)
+    render_hooks(assistant, collect)
     return texts
 
 
-def _filled_in(hook: JsonObject, render: Callable[[str], str]) -> JsonObject:
+def _render_hook(hook: JsonObject, render: Callable[[str], str]) -> JsonObject:
     do: list[JsonObject] = []
-    for action in _objects(hook.get("do")):
+    for action in as_objects(hook.get("do")):
         filled = dict(action)
         if "exact" in action:
-            filled["exact"] = _rendered(action["exact"], render)
-        message = _object(action.get("message"))
+            filled["exact"] = _render_texts(action["exact"], render)
+        message = as_object(action.get("message"))
         if isinstance(message.get("content"), str):
             filled["message"] = {**message, "content": render(message["content"])}
         do.append(filled)
     return {**hook, "do": do} if do else hook
 
 
-def _rendered(given: object, render: Callable[[str], str]) -> object:
+def _render_texts(given: object, render: Callable[[str], str]) -> object:
     if isinstance(given, str):
         return render(given)
-    return [_rendered(one, render) for one in cast("list[object]", given)] if isinstance(given, list) else given
+    listed = as_list_or_none(given)
+    return given if listed is None else [_render_texts(one, render) for one in listed]
 
 
 def static_arguments(tool: JsonObject) -> JsonObject:
-    """A tool's `parameters`: arguments that no model gives."""
-    return {str(one["key"]): one.get("value") for one in _objects(tool.get("parameters")) if one.get("key")}
-
-
-def _objects(given: object) -> list[JsonObject]:
-    found: Sequence[object] = cast("list[object]", given) if isinstance(given, list) else ()
-    return [cast("JsonObject", one) for one in found if isinstance(one, dict)]
-
-
-def _object(given: object) -> JsonObject:
-    return cast("JsonObject", given) if isinstance(given, dict) else {}
+    """Return a tool's `parameters`: the arguments that do not come from a model."""
+    return {str(one["key"]): one.get("value") for one in as_objects(tool.get("parameters")) if one.get("key")}
 
 
 def _text(given: object) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > _MOST_CHARS:
-        raise HookError(f"a text has 1 to {_MOST_CHARS} characters")
+        raise HookError(f"a text must have 1 to {_MOST_CHARS} characters")
     return given.strip()
 
 
 def _number(given: JsonObject, name: str, default: float | None, *, least: float = 0.0, most: float = 1.0) -> float:
     value: object = given.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise HookError(f"{name} is a number from {least:g} to {most:g}")
+        raise HookError(f"{name} must be a number from {least:g} to {most:g}")
     return float(value)

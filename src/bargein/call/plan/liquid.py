@@ -1,4 +1,4 @@
-"""The Liquid library, held to LiquidJS's rules and to a budget. Nothing else imports it."""
+"""Liquid templates by LiquidJS's rules and within a budget. Only this module imports the library."""
 
 import json
 import math
@@ -33,37 +33,37 @@ _NO_TAGS = ("include", "render", "doc", "ifchanged")
 
 
 class TemplateError(BargeinError, ValueError):
-    """A template is broken, or asks for more than it may."""
+    """A template is not valid, or exceeds a limit."""
 
 
 class Budget:
-    """What rendering may cost, in units of about a microsecond.
+    """A budget for rendering, in units of about a microsecond.
 
     Args:
-        units: how much there is; several templates may share it.
+        units: the size of the budget; several templates may share it.
 
     Attributes:
-        left: what has not been used up; below 0 once too much was asked for.
+        left: the units that are left; below 0 once the budget was exceeded.
     """
 
     def __init__(self, units: int) -> None:
         self.left = float(units)
 
     def spend(self, units: float) -> None:
-        """Use some of it up.
+        """Use up units.
 
         Raises:
-            TemplateError: there is not so much left.
+            TemplateError: the budget is exceeded.
         """
         self.left -= units
         if self.left < 0:
-            raise TemplateError("the template does too much")
+            raise TemplateError("the template takes too much work")
 
     def walk(self, value: object) -> int:
-        """Pay for looking at a value all the way down; gives its size in characters or so.
+        """Pay for walking through a value; return its approximate size in characters.
 
         Raises:
-            TemplateError: there is not so much left, or a number is too long.
+            TemplateError: the budget is exceeded, or a number is too long.
         """
         size, waiting = 0, [value]
         while waiting:
@@ -89,7 +89,7 @@ class Budget:
 
 
 class _Context(RenderContext):
-    """A render that pays for each node, variable, filter and assignment."""
+    """A render context that pays for each node, variable, filter and assignment."""
 
     __slots__ = ("_disabled", "budget", "now")
 
@@ -98,16 +98,16 @@ class _Context(RenderContext):
         self.now = now
         self._disabled: list[str] = []
         super().__init__(template, globals=values)
-        # The library's own `now` and `today` read the machine's clock, and LiquidJS has no such variables.
+        # Without the library's own `now` and `today`, which read the machine's clock and do not exist in LiquidJS.
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
 
     @property
     def disabled_tags(self) -> list[str]:
-        """Each node asks for this before it is rendered: here it is counted."""
+        """Count a node: each one reads this property before it is rendered."""
         self.budget.spend(1)
         return self._disabled
 
-    @disabled_tags.setter  # in place of a plain field: it is the only hook that every node calls
+    @disabled_tags.setter  # replaces a plain field, since nothing else is called by every node
     def disabled_tags(self, tags: list[str]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._disabled = tags
 
@@ -140,7 +140,7 @@ class _Context(RenderContext):
 
 
 def _growth(name: str, value: object, size: int, args: tuple[Any, ...]) -> float:
-    """How much more than the size of its input a filter may have to do; those not named here are linear."""
+    """Return the work of a filter on an input of `size`; filters that are not named here are linear."""
     match name:
         case "replace":
             old, new = (*map(str, args), "", "")[:2]
@@ -154,7 +154,7 @@ def _growth(name: str, value: object, size: int, args: tuple[Any, ...]) -> float
 
 
 def worth_rendering(text: str) -> bool:
-    """Whether a text holds markup."""
+    """Return True if a text has markup."""
     return "{{" in text or "{%" in text
 
 
@@ -163,24 +163,24 @@ def render_template(text: str, values: Mapping[str, object], now: datetime, budg
 
     Args:
         text: the template.
-        values: what it may use.
+        values: the values that it may use.
         now: the time, in UTC.
-        budget: what it may cost.
+        budget: pays for the rendering.
 
     Raises:
-        TemplateError: it asks for more than it may.
-        LiquidError: it is broken.
-        Exception: what else the library raises on odd values.
+        TemplateError: it exceeds a limit.
+        LiquidError: it is not valid.
+        Exception: other errors that the library raises on unusual values.
     """
     _check(text, budget)
     template = _LIQUID.from_string(text)
-    buffer = template._get_buffer()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the limited one; no public way
+    buffer = template._get_buffer()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the buffer with a limit; it has no public accessor
     template.render_with_context(_Context(template, values, now, budget), buffer)
     return buffer.getvalue()
 
 
 def _check(text: str, budget: Budget) -> None:
-    """Refuse what the library's lexer, which goes back and forth, would need too long for."""
+    """Refuse templates for which the library's lexer, which backtracks, would take too long."""
     if len(text) > _MOST_CHARS:
         raise TemplateError("the template is too long")
     budget.spend(len(text) / _CHARS_A_UNIT)
@@ -213,14 +213,14 @@ def _date(context: "_Context", given: object, pattern: object = None, where: obj
         return ""
     moment = moment_of(given, context.now)
     if moment is None:
-        return given  # as LiquidJS: what is no date passes unchanged
+        return given  # as in LiquidJS, a value that is not a date passes unchanged
     zoned = moment.astimezone(UTC if where is None or is_undefined(where) else zone(where))
     return format_date(zoned, DEFAULT_FORMAT if pattern is None or is_undefined(pattern) else str(pattern))
 
 
 @with_context
 def date(given: object, pattern: object = None, where: object = None, *, context: "_Context") -> object:
-    """`{{ "now" | date: "%H:%M", "Europe/London" }}`; without a zone in UTC."""
+    """Format a date, as in `{{ "now" | date: "%H:%M", "Europe/London" }}`; without a zone in UTC."""
     return _date(context, given, pattern, where)
 
 
@@ -254,7 +254,7 @@ def _sentence(given: object, connector: object = "and") -> object:
 
 
 def _raw(given: object) -> object:
-    return given  # nothing is escaped here in the first place
+    return given  # nothing is escaped here anyway
 
 
 def _one_line(given: object) -> str:
@@ -270,7 +270,7 @@ def _environment() -> Environment:
         output_stream_limit = _MOST_OUTPUT_BYTES
         string_first_and_last = True
 
-    # LiquidJS, as Vapi uses it, ignores filters it does not know, and so does this.
+    # LiquidJS, as Vapi uses it, ignores unknown filters.
     environment = Limited(strict_filters=False)
     for name in _NO_TAGS:
         del environment.tags[name]

@@ -14,7 +14,7 @@ _MONTHS = (
 )  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MOST_DATE_CHARS = 64
-# A width of three digits has no use, and one of nine would ask for a gigabyte.
+# At most two digits of width: three are of no use, and nine would make a gigabyte of padding.
 _DIRECTIVE = re.compile(r"%([-_0^#:]*)(\d{0,2})([A-Za-z%])")
 _PATTERNS = (
     "%b %d, %Y %I:%M %p", "%b %d, %Y", "%B %d, %Y %I:%M %p", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%m/%d/%Y",
@@ -69,15 +69,15 @@ _WHOLE = {
 
 
 def format_date(moment: datetime, pattern: str) -> str:
-    """Write a moment by strftime's directives as LiquidJS has them: with flags `-_0^#:`, a width, and `%q` (st, nd, …).
+    """Format a date by strftime's directives as LiquidJS has them: with flags `-_0^#:`, a width, and `%q` (st, nd, …).
 
-    What is no directive stays as it is.
+    Other text stays unchanged.
     """
     return _DIRECTIVE.sub(lambda match: _directive(moment, match), pattern)
 
 
 def zone(given: object) -> tzinfo:
-    """A time zone as LiquidJS's `date` takes it: a name of IANA's, or an offset in minutes (300 is UTC-05:00).
+    """Return a time zone as LiquidJS's `date` takes it: an IANA name, or an offset in minutes (300 is UTC-05:00).
 
     Raises:
         ValueError: there is no such zone.
@@ -91,9 +91,9 @@ def zone(given: object) -> tzinfo:
 
 
 def moment_of(given: object, now: datetime) -> datetime | None:
-    """Read a date: `now`, `today`, seconds since 1970, ISO 8601, or the ways people write one in English.
+    """Parse a date: `now`, `today`, seconds since 1970, ISO 8601, or one of the usual forms in English.
 
-    One without a time zone is UTC's. None where it is no date.
+    A date without a time zone is in UTC. Return None if it is not a date.
     """
     if isinstance(given, str):
         text = given.strip()

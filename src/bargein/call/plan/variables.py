@@ -1,33 +1,34 @@
-"""`{{variables}}` in an assistant's texts, by Vapi's names and LiquidJS's rules.
+"""Variables (`{{…}}`) in an assistant's texts, by Vapi's names and LiquidJS's rules.
 
-A text is a Liquid template. It sees the call's `variableValues`, the default variables, and nothing else: no file, no
-other template, no clock but the time it is given. What a template may cost is counted while it is rendered, so that
-one of a stranger's holds up no call.
+A text is a Liquid template. It can use the call's `variableValues` and the default variables, and nothing else: no
+file, no other template, no clock but the time it is given. The cost of a template is counted while it is rendered, so
+that an expensive one cannot hold up other calls.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
-from bargein.call.plan.hooks import texts_of, with_texts
+from bargein.call.plan.hooks import hook_texts, render_hooks
 from bargein.call.plan.liquid import Budget, render_template, worth_rendering
 from bargein.call.plan.liquid_dates import format_date
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
 
 _log = structlog.get_logger("bargein.call")
 
 _TEXTS: dict[str, int | None] = {"firstMessage": None, "endCallMessage": 1000, "voicemailMessage": 1000}
-"""The assistant's texts that are templates, with the most characters that Vapi's schema lets them have."""
+"""The assistant's texts that are templates, with the most characters that Vapi's schema allows."""
 _ASSISTANT_BUDGET = 200_000
 _SAY_BUDGET = 20_000
 
 
 class _Object(dict[str, object]):
-    """An object among the values; written out whole, it is JSON."""
+    """An object among the values; as text it is JSON."""
 
     def __str__(self) -> str:
         return json.dumps(self, ensure_ascii=False)
@@ -35,11 +36,11 @@ class _Object(dict[str, object]):
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """What the templates of one call may use.
+    """The values that the templates of one call may use.
 
     Attributes:
-        call_id: for the log.
-        values: by name; those of `variableValues` go before the default ones.
+        call_id: the call's id, for the log.
+        values: the values by name; those of `variableValues` take precedence over the defaults.
         extracted: the values that tools have extracted so far; they go before `values` (`ToolResult.variables`).
     """
 
@@ -49,11 +50,11 @@ class Variables:
 
     @classmethod
     def of(cls, call: JsonObject) -> "Variables":
-        """The variables of a call: its `assistantOverrides.variableValues`, and what Vapi gives each call.
+        """Return the variables of a call: its `assistantOverrides.variableValues`, and the defaults that Vapi has.
 
-        These are `customer`, `phoneNumber` (number, name), `call` (id, type), `transport` (conversationType, callSid):
-        their plain fields alone, so that no key or address of theirs can come into a text. Where a value of the call's
-        own and a default one are both objects, their fields are put together.
+        The defaults are `customer`, `phoneNumber` (number, name), `call` (id, type) and `transport` (conversationType,
+        callSid), with their plain fields only, so that no key or address can get into a text. If a value of the call
+        and a default are both objects, their fields are merged.
         """
         values: dict[str, object] = {
             "customer": _plain(call.get("customer")),
@@ -62,15 +63,17 @@ class Variables:
             "transport": {"conversationType": "voice", **_plain(call.get("transport"), "conversationType", "callSid")},
         }
         for name, value in given_values(call).items():
-            default = values.get(name)
-            both = isinstance(default, dict) and isinstance(value, dict)
-            values[name] = {**cast("JsonObject", default), **cast("JsonObject", value)} if both else value
+            default, given = as_object_or_none(values.get(name)), as_object_or_none(value)
+            values[name] = value if default is None or given is None else default | given
         return cls(str(call.get("id", "")), values)
 
     def render(self, text: str, epoch_ms: int, more: Mapping[str, object] | None = None) -> str:
-        """Fill in one text at a time of the clock (`say`); one that cannot be rendered comes back as it is.
+        """Render a text (`say`); one that cannot be rendered is returned unchanged, and logged.
 
-        `more` are further values that the text may use.
+        Args:
+            text: the template.
+            epoch_ms: the time, in milliseconds since 1970.
+            more: further values, which take precedence.
         """
         if not worth_rendering(text):
             return text
@@ -79,12 +82,12 @@ class Variables:
         return self._rendered(text, at, Budget(_SAY_BUDGET), "say")
 
     def render_strict(self, text: str, epoch_ms: int, more: Mapping[str, object]) -> str:
-        """Fill in one text that is worth nothing unless it can be (an address, a header).
+        """Render a text that must not be used unrendered (an address, a header).
 
         Args:
             text: the template.
-            epoch_ms: a time of the clock.
-            more: goes before the call's own values.
+            epoch_ms: the time, in milliseconds since 1970.
+            more: further values, which take precedence.
 
         Raises:
             ValueError: it cannot be rendered.
@@ -92,16 +95,15 @@ class Variables:
         try:
             values = _At({**self.values, **self.extracted, **more}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
             return render_template(text, values.all_values(), values.now, Budget(_SAY_BUDGET))
-        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors on a stranger's text
-            # an error's words may hold values of the call
+        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
+            # the error's text may hold values of the call
             raise ValueError(type(error).__name__) from None
 
     def render_assistant(self, assistant: JsonObject, epoch_ms: int) -> JsonObject:
-        """The assistant with its texts filled in at a time of the clock; the one given is not changed.
+        """Return the assistant with its texts rendered; the given one is not changed.
 
-        The texts are `firstMessage`, `endCallMessage`, `voicemailMessage`, the content of `model.messages`, and what
-        hooks and idle messages say. One that
-        cannot be rendered stays as it is.
+        The texts are `firstMessage`, `endCallMessage`, `voicemailMessage`, the content of `model.messages`, and those
+        of hooks and idle messages. One that cannot be rendered stays unchanged, and is logged.
         """
         if not has_templates(assistant):
             return assistant
@@ -114,31 +116,31 @@ class Variables:
         messages = _messages(assistant)
         if messages:
             filled = [self._message(message, at, budget) for message in messages]
-            rendered["model"] = {**cast("JsonObject", assistant["model"]), "messages": filled}
-        return with_texts(rendered, lambda text: self._rendered(text, at, budget, "hooks"))
+            rendered["model"] = {**as_object(assistant["model"]), "messages": filled}
+        return render_hooks(rendered, lambda text: self._rendered(text, at, budget, "hooks"))
 
     def _message(self, message: object, at: "_At", budget: Budget) -> object:
         content = _content(message)
         if content is None:
             return message
-        return {**cast("JsonObject", message), "content": self._rendered(content, at, budget, "model.messages")}
+        return {**as_object(message), "content": self._rendered(content, at, budget, "model.messages")}
 
     def _rendered(self, text: str, at: "_At", budget: Budget, where: str, most: int | None = None) -> str:
         if not worth_rendering(text):
             return text
         try:
             rendered = render_template(text, at.all_values(), at.now, budget)
-        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors on a stranger's text
-            # An error's words may hold values of the call: its name alone is told.
-            self._tell(where, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
+            # The error's text may hold values of the call: only its name is logged.
+            self._log_failure(where, type(error).__name__)
             return text
         if most is not None and len(rendered) > most:
-            self._tell(where, f"more than {most} characters")
+            self._log_failure(where, f"more than {most} characters")
             return text
         return rendered
 
-    def _tell(self, where: str, reason: str) -> None:
-        _log.warning("a template is used as it stands", call_id=self.call_id, where=where, reason=reason)
+    def _log_failure(self, where: str, reason: str) -> None:
+        _log.warning("a template is used unrendered", call_id=self.call_id, where=where, reason=reason)
 
     def _at(self, epoch_ms: int) -> "_At":
         return _At({**self.values, **self.extracted}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
@@ -146,14 +148,14 @@ class Variables:
 
 @dataclass(slots=True)
 class _At:
-    """The values at one time."""
+    """The values at one point in time."""
 
     values: Mapping[str, object]
     now: datetime
     _all: dict[str, object] | None = None
 
     def all_values(self) -> dict[str, object]:
-        """With the default variables of date and time, which are in UTC."""
+        """Return the values with the default variables of date and time, which are in UTC."""
         if self._all is None:
             now = self.now
             times: dict[str, object] = {
@@ -169,48 +171,38 @@ class _At:
 
 
 def given_values(call: JsonObject) -> JsonObject:
-    """A call's `assistantOverrides.variableValues`."""
-    overrides: object = call.get("assistantOverrides")
-    given: object = cast("JsonObject", overrides).get("variableValues") if isinstance(overrides, dict) else None
-    return cast("JsonObject", given) if isinstance(given, dict) else {}
+    """Return a call's `assistantOverrides.variableValues`."""
+    return as_object(as_object(call.get("assistantOverrides")).get("variableValues"))
 
 
 def has_templates(assistant: JsonObject) -> bool:
-    """Whether a text of the assistant holds template markup."""
+    """Return True if a text of the assistant has template markup."""
     texts = [*(assistant.get(name) for name in _TEXTS), *map(_content, _messages(assistant))]
-    texts.extend(texts_of(assistant))
+    texts.extend(hook_texts(assistant))
     return any(isinstance(text, str) and worth_rendering(text) for text in texts)
 
 
 def _messages(assistant: JsonObject) -> list[object]:
-    model: object = assistant.get("model")
-    messages: object = cast("JsonObject", model).get("messages") if isinstance(model, dict) else None
-    return cast("list[object]", messages) if isinstance(messages, list) else []
+    return as_list(as_object(assistant.get("model")).get("messages"))
 
 
 def _content(message: object) -> str | None:
-    content: object = cast("JsonObject", message).get("content") if isinstance(message, dict) else None
-    return content if isinstance(content, str) else None
+    return as_string(as_object(message).get("content"))
 
 
 def _plain(given: object, *names: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        return {}
-    fields = cast("JsonObject", given)
     return {
         name: value
-        for name, value in fields.items()
+        for name, value in as_object(given).items()
         if isinstance(value, str | int | float) and (not names or name in names)
     }
 
 
 def _as_liquid(value: object) -> object:
-    match value:
-        case dict():
-            return _Object({name: _as_liquid(one) for name, one in cast("JsonObject", value).items()})
-        case list():
-            return [_as_liquid(one) for one in cast("list[object]", value)]
-        case float() if value.is_integer():
-            return int(value)  # JSON has one kind of number: 3.0 is written 3
-        case _:
-            return value
+    if (members := as_object_or_none(value)) is not None:
+        return _Object({name: _as_liquid(member) for name, member in members.items()})
+    if (items := as_list_or_none(value)) is not None:
+        return [_as_liquid(item) for item in items]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # as in JavaScript, where 3.0 is written 3
+    return value

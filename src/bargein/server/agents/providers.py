@@ -99,7 +99,7 @@ class ProviderFactory:
         Raises:
             PlanError: the assistant's plans contradict themselves.
         """
-        return compile_plan(assistant, drafts=self._settings.calls.early_replies)
+        return compile_plan(assistant, preemptive=self._settings.calls.early_replies)
 
     def model(self, assistant: Assistant, call: JsonObject, keys: ProviderCredentials) -> Model:
         """Return the model of a conversation in text alone.
