@@ -1,0 +1,1 @@
+"""Tools of the development: generated pages and data, and the runner of the tests."""

@@ -167,7 +167,9 @@ def _here() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path, operations in paths.items():
         done = {
-            method for method, told in operations.items() if any(code.startswith("2") for code in told["responses"])
+            method
+            for method, operation in operations.items()
+            if any(code.startswith("2") for code in operation["responses"])
         }
         found.setdefault(_plain(path), set()).update(method.upper() for method in done)
     return found

@@ -156,7 +156,7 @@ def _pytest(arguments: Sequence[str], report: Path) -> int:
 
 
 def _without_workers(command: Sequence[str]) -> list[str]:
-    """Leave out what `pytest-xdist` is told: the number of processes and how tests are dealt out to them."""
+    """Leave out the options of `pytest-xdist`: the number of processes and the distribution of tests."""
     kept: list[str] = []
     left = iter(command)
     for one in left:

@@ -27,11 +27,11 @@ const STORY = [
   progress(3, "Once upon a time there was a boat.", 2),
 ];
 
-test("tokens grow one turn, and the words that were heard follow behind", () => {
+test("tokens extend a turn, and the heard words follow", () => {
   assert.deepEqual(texts(after(...STORY)), [["assistant", "Once upon a time there was a boat.", "speaking", 9]]);
 });
 
-test("an interrupted turn keeps what the history says was heard, and takes no later token", () => {
+test("an interrupted turn keeps the heard words of the history, and ignores later tokens", () => {
   const now = after(
     ...STORY,
     { type: "user-interrupted", turnId: "a" },
@@ -48,12 +48,12 @@ test("an interrupted turn keeps what the history says was heard, and takes no la
   assert.equal(lastInterrupted(now).turnId, "a");
 });
 
-test("a token of another turn never lands in the one that sounds", () => {
+test("a token of another turn is never added to the audible one", () => {
   const now = after(...STORY, token("b", "Other."));
   assert.deepEqual(texts(now)[0][1], "Once upon a time there was a boat.");
 });
 
-test("a first message has no turnId, and can be cut as well", () => {
+test("a first message has no turnId, and can be interrupted", () => {
   const now = after(
     { type: "voice-input", input: "Hello there." },
     speech("assistant", "started", 0),
@@ -66,7 +66,7 @@ test("a first message has no turnId, and can be cut as well", () => {
   assert.deepEqual(texts(now), [["assistant", "Hello there. Ask me.", "interrupted", 5]]);
 });
 
-test("a turn that is dropped before it sounds was not heard, whatever was heard before", () => {
+test("a turn that is dropped before it is audible has no heard words", () => {
   const now = after(
     ...STORY,
     speech("assistant", "stopped", 3),
@@ -81,18 +81,18 @@ test("a turn that is dropped before it sounds was not heard, whatever was heard 
   ]);
 });
 
-test("a turn that was stopped by something else than the caller is cut, not interrupted", () => {
+test("a turn that was not stopped by the caller is cut, not interrupted", () => {
   const now = after(...STORY, speech("assistant", "stopped", 3), heardSoFar("Once upon"));
   assert.deepEqual(texts(now)[0].slice(2), ["cut", 9]);
   assert.equal(lastInterrupted(now), null);
 });
 
-test("a turn is heard to its end if the history has all of it", () => {
+test("a turn is heard to its end if the history has its whole text", () => {
   const now = after(...STORY, speech("assistant", "stopped", 3), heardSoFar("Once upon a time there was a boat."));
   assert.deepEqual(texts(now)[0].slice(2), ["said", 34]);
 });
 
-test("partials replace each other, finals add up", () => {
+test("partials replace each other, finals are appended", () => {
   const now = after(
     speech("user", "started", 1),
     user("tell", "partial"),
@@ -104,7 +104,7 @@ test("partials replace each other, finals add up", () => {
   assert.deepEqual(texts(now), [["user", "Tell me a story.", "said", 0]]);
 });
 
-test("the final of what was answered already corrects its partial", () => {
+test("a final after the answer corrects its partial", () => {
   const answered = [
     speech("user", "started", 1),
     user("stop", "partial"),
@@ -119,18 +119,18 @@ test("the final of what was answered already corrects its partial", () => {
   );
 });
 
-test("the caller's voice shows before there are words, and is gone when there are none", () => {
+test("the caller's voice is shown before its words, and removed if there are none", () => {
   assert.equal(after(speech("user", "started", 1)).listening, true);
   assert.equal(after(speech("user", "started", 1), user("hi", "partial")).listening, false);
   assert.equal(after(speech("user", "started", 1), speech("user", "stopped", 1)).listening, false);
 });
 
-test("the end of the call leaves no turn open", () => {
+test("the end of the call closes all turns", () => {
   const now = after(...STORY, { type: "status-update", status: "ended", endedReason: "customer-ended-call" });
   assert.equal(now.turns[0].state, "cut");
 });
 
-test("what is not known changes nothing", () => {
+test("unknown messages change nothing", () => {
   const now = after(...STORY);
   for (const message of [{ type: "tool-calls" }, { type: "model-output", output: { tool: 1 } }, { type: "toString" }]) {
     assert.equal(reduce(now, message), now);

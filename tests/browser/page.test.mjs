@@ -16,14 +16,14 @@ test("words are counted as Vapi counts them", () => {
   );
 });
 
-test("a prefix is found whatever the white space", () => {
+test("a prefix is found with any white space", () => {
   assert.equal(matchPrefix("One  two\nthree", "One two"), 8);
   assert.equal(matchPrefix("One two", ""), 0);
   assert.equal(matchPrefix("One two", "Two"), null);
   assert.equal(matchPrefix("One", "One two"), null);
 });
 
-test("an assistant has the plan that was typed, and none where nothing was", () => {
+test("an assistant has the plan that was typed, or none", () => {
   const blank = { firstMessage: " ", numWords: "", voiceSeconds: "" };
   const bare = assistantFrom(blank);
   assert.equal("stopSpeakingPlan" in bare, false);
@@ -35,7 +35,7 @@ test("an assistant has the plan that was typed, and none where nothing was", () 
   assert.equal(set.firstMessageInterruptionsEnabled, true);
 });
 
-test("a curve keeps its peaks, however long it gets", () => {
+test("a curve of any length keeps its peaks", () => {
   const curve = new Curve();
   curve.put(100_000, 0.5);
   curve.put(100_010, 0.2);
@@ -45,7 +45,7 @@ test("a curve keeps its peaks, however long it gets", () => {
   assert.equal(curve.peak(0, 99_000), 0);
 });
 
-test("a stretch has one value, without a gap", () => {
+test("a span has one value, without a gap", () => {
   const curve = new Curve();
   for (let at = 32; at <= 3200; at += 32) curve.fill(at - 32, at, 0.7);
   for (let at = 0; at < 3200; at += 20) assert.ok(curve.peak(at, at + 20) > 0.69, `${at}`);
@@ -59,7 +59,7 @@ test("the median of the cuts leaves out those without a figure", () => {
   assert.equal(track.medianTookMs(), 275);
 });
 
-test("speech that goes on ends with the call", () => {
+test("open speech ends with the call", () => {
   const track = new Track();
   track.spoke("user", "started", 10);
   track.spoke("tool", "started", 20);
@@ -67,7 +67,7 @@ test("speech that goes on ends with the call", () => {
   assert.deepEqual(track.speech, { user: [{ fromMs: 10, toMs: 50 }], assistant: [] });
 });
 
-test("every trouble has words and a way on", () => {
+test("every trouble has a text and advice", () => {
   assert.equal(explain(new CallError("unauthorized")).offer, "key");
   assert.equal(explain(new CallError("unreachable")).offer, "again");
   assert.match(explain(new CallError("refused", "numWords must not be greater than 10")).advice, /numWords/);

@@ -24,7 +24,7 @@ function play(queue, fromFrame, count) {
   return out;
 }
 
-test("an onset is told where the sound began, and one utterance has one", () => {
+test("an onset is at the beginning of the sound, one for each utterance", () => {
   const detector = new OnsetDetector(RATE);
   const stream = joined(quiet(500), tone(300), quiet(200), tone(300), quiet(900));
   const found = [...blocks(stream)].flatMap((block) => detector.push(block));
@@ -36,7 +36,7 @@ test("an onset is told where the sound began, and one utterance has one", () => 
   assert.equal(found[1].sample / RATE, 1.3);
 });
 
-test("a click and a steady hum are no onset, a voice over the hum is", () => {
+test("a click and a steady hum are not an onset, a voice over the hum is", () => {
   const clicks = new OnsetDetector(RATE);
   assert.deepEqual(clicks.push(joined(quiet(300), tone(15), quiet(300))), []);
   const hum = tone(20000, 100, 0.01);
@@ -48,7 +48,7 @@ test("a click and a steady hum are no onset, a voice over the hum is", () => {
   );
 });
 
-test("a flush is silent within 5 ms, without a step, and says when", () => {
+test("a flush is silent within 5 ms, without a step, and reports its time", () => {
   const queue = new PlayoutQueue(RATE);
   queue.push(new Float32Array(RATE).fill(0.5));
   const before = play(queue, 0, 10 * BLOCK);
@@ -64,7 +64,7 @@ test("a flush is silent within 5 ms, without a step, and says when", () => {
   assert.equal(queue.queuedMs, 0);
 });
 
-test("a flush of what has run dry tells when it did", () => {
+test("a flush of an empty queue reports when it ran dry", () => {
   const queue = new PlayoutQueue(RATE);
   queue.push(tone(100));
   play(queue, 0, 20 * BLOCK);
@@ -73,7 +73,7 @@ test("a flush of what has run dry tells when it did", () => {
   assert.equal(queue.takeSilentAt(), 1600);
 });
 
-test("speech plays whole and in order, however it comes in", () => {
+test("speech is played completely and in order, for any size of pieces", () => {
   const queue = new PlayoutQueue(RATE);
   const speech = tone(500);
   for (const piece of blocks(speech, 321)) queue.push(piece);
@@ -81,7 +81,7 @@ test("speech plays whole and in order, however it comes in", () => {
   assert.equal(queue.playing, false);
 });
 
-test("a single short piece is not held back for ever", () => {
+test("a single short piece is played after a limited time", () => {
   const queue = new PlayoutQueue(RATE);
   queue.push(tone(10));
   assert.ok(rms(play(queue, 0, 8 * BLOCK)) === 0);
@@ -105,17 +105,17 @@ for (const [from, to] of [
   });
 }
 
-test("what a lower rate cannot hold is gone", () => {
+test("frequencies above half of a lower rate are removed", () => {
   const out = new Resampler(48000, 16000).push(tone(200, 12000, 0.5, 48000));
   assert.ok(rms(out.slice(50, -50)) < 0.02);
 });
 
-test("pcm keeps its samples, and clips", () => {
+test("pcm keeps its samples, and clips loud ones", () => {
   assert.deepEqual([...toPcm16(Float32Array.of(0, 2, -2))], [0, 32767, -32767]);
   assert.deepEqual([...fromPcm16(Int16Array.of(0, -32768))], [0, -1]);
 });
 
-test("an interruption takes from the caller's first sound to silence", () => {
+test("an interruption is measured from the caller's first sound to silence", () => {
   const watch = new Stopwatch();
   watch.began(1000);
   watch.voice("onset", 5000);
@@ -124,7 +124,7 @@ test("an interruption takes from the caller's first sound to silence", () => {
   assert.equal(watch.silent(6000), null);
 });
 
-test("who spoke already when the assistant began cuts in from then on", () => {
+test("a caller who was already speaking interrupts from the assistant's start on", () => {
   const watch = new Stopwatch();
   watch.voice("onset", 800);
   watch.began(1000);

@@ -38,13 +38,13 @@ function stereo(left, right) {
 }
 
 function listeners() {
-  const told = { messages: [], floor: [], cuts: 0, levels: [], conversation: null, ended: [] };
+  const told = { messages: [], speaker: [], cuts: 0, levels: [], conversation: null, ended: [] };
   const events = {
     conversation: (now) => (told.conversation = now),
     message: (entry) => told.messages.push(entry),
     level: (level) => told.levels.push(level),
     cut: () => told.cuts++,
-    floor: (speaker) => told.floor.push(speaker),
+    speaker: (speaker) => told.speaker.push(speaker),
     microphoneLost: () => assert.fail("there is no microphone"),
     ended: (how) => told.ended.push(how),
   };
@@ -55,7 +55,7 @@ async function watching(line, events, nowMs = () => 0) {
   return Watching.start("call 1", events, { open: line.open, nowMs, againMs: 1 });
 }
 
-test("a telephone that rings is waited for", async () => {
+test("a ringing telephone is waited for", async () => {
   const line = server(3);
   const { events } = listeners();
   await watching(line, events);
@@ -71,7 +71,7 @@ test("a call that does not become live is given up", async () => {
   assert.ok(line.opened.length < 10);
 });
 
-test("both sides are seen and their words read", async () => {
+test("both sides are shown with their words", async () => {
   const line = server();
   const { told, events } = listeners();
   let now = 1000;
@@ -95,12 +95,12 @@ test("both sides are seen and their words read", async () => {
       ["user", "said", "Stop!"],
     ],
   );
-  assert.deepEqual([told.cuts, told.floor], [1, ["assistant"]]);
+  assert.deepEqual([told.cuts, told.speaker], [1, ["assistant"]]);
   assert.equal(watched.track.cuts[0].silentMs, 600);
   assert.equal(watched.nowMs(), 600);
 });
 
-test("the call is steered, left, and ends", async () => {
+test("the call is controlled, left, and ended", async () => {
   const line = server();
   const { told, events } = listeners();
   const watched = await watching(line, events);
@@ -122,7 +122,7 @@ test("the call is steered, left, and ends", async () => {
   assert.equal(asked.at(-1), "closed");
 });
 
-test("a line that breaks is told", async () => {
+test("a lost connection is reported", async () => {
   const line = server();
   const { told, events } = listeners();
   await watching(line, events);

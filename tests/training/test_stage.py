@@ -16,7 +16,7 @@ from tests.speech import SPEECH
 
 
 def constant(interruption: float) -> Network:
-    """A judge who always says the same, whatever it hears."""
+    """Return a network that always gives the same probability of an interruption."""
     zeros = np.zeros(307, dtype=np.float32)
     output = np.zeros((2, 3), dtype=np.float32)
     output[1, 0] = np.log(2 * interruption / (1 - interruption))

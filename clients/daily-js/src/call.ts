@@ -1,15 +1,15 @@
 /** The subset of Daily's call object that Vapi's clients use, over the socket of a bargein call. */
 
 import { devices, devicesInUse, playOn } from "./devices.js";
-import { Ears } from "./ears.js";
+import { CallerAudio } from "./caller-audio.js";
 import { Emitter } from "./emitter.js";
 import type { CallEvents } from "./events.js";
 import { LevelObserver } from "./levels.js";
-import { type Connect, socketUrl } from "./line.js";
+import { type Connect, socketUrl } from "./call-socket.js";
 import { type AudioSource, type Microphone, openMicrophone } from "./microphone.js";
 import { microphoneState, newId, participant } from "./participants.js";
 import { type OpenSound, openSound } from "./sound.js";
-import { Stay } from "./stay.js";
+import { Session } from "./session.js";
 import type {
   DailyCallOptions,
   DailyDeviceInfos,
@@ -24,7 +24,7 @@ import type {
   DailyStartScreenShareOptions,
 } from "./types.js";
 
-/** What a call object takes from the browser; a test gives others. */
+/** The parts that a call object uses of the browser; tests pass others. */
 export interface Platform {
   connect: Connect;
   openSound: OpenSound;
@@ -38,8 +38,8 @@ export class DailyCall extends Emitter<CallEvents> {
   readonly properties: DailyFactoryOptions;
   #platform: Platform;
   #state: DailyMeetingState = "new";
-  #stay: Stay | null = null;
-  #ears: Ears;
+  #session: Session | null = null;
+  #callerAudio: CallerAudio;
   #audioOn: boolean;
   #speakerId = "default";
   #localId = newId();
@@ -54,9 +54,10 @@ export class DailyCall extends Emitter<CallEvents> {
     this.properties = { ...properties };
     this.#platform = platform;
     this.#audioOn = properties.startAudioOff !== true;
-    this.#ears = new Ears(platform.openMicrophone, properties.audioSource ?? true, properties.inputSettings ?? {}, {
+    const source = properties.audioSource ?? true;
+    this.#callerAudio = new CallerAudio(platform.openMicrophone, source, properties.inputSettings ?? {}, {
       changed: (track) => {
-        this.#stay?.listenTo(track);
+        this.#session?.listenTo(track);
         this.#tellLocal();
       },
       refused: (error) => {
@@ -66,26 +67,25 @@ export class DailyCall extends Emitter<CallEvents> {
     });
   }
 
-  // Coming and going.
+  // Join and leave.
 
   /**
-   * Join the call whose `webCallUrl` it is given. A refused microphone is told by `camera-error`, and does not keep
-   * it from joining.
+   * Join the call at `webCallUrl`. A refused microphone is reported by `camera-error`; the call is joined without it.
    */
   async join(properties: DailyCallOptions = {}): Promise<DailyParticipantsObject> {
     if (this.#destroyed) throw new Error("this call object has been destroyed");
-    if (this.#stay) throw new Error(`join() is not possible in the state ${this.#state}`);
+    if (this.#session) throw new Error(`join() is not possible in the state ${this.#state}`);
     Object.assign(this.properties, properties);
     const url = socketUrl(this.properties.url);
-    const stay = this.#newStay();
-    this.#stay = stay;
+    const session = this.#newSession();
+    this.#session = session;
     this.#state = "joining-meeting";
     this.#tell("joining-meeting", {});
     try {
-      await this.#ears.need(properties.audioSource);
-      await stay.enter({
+      await this.#callerAudio.need(properties.audioSource);
+      await session.enter({
         url,
-        microphone: this.#ears.track,
+        microphone: this.#callerAudio.track,
         muted: !this.#audioOn,
         speakerId: this.#speakerId,
         workletUrl: this.properties.dailyConfig?.workletUrl,
@@ -94,7 +94,7 @@ export class DailyCall extends Emitter<CallEvents> {
         openSound: this.#platform.openSound,
       });
     } catch (error) {
-      if (this.#stay === stay) {
+      if (this.#session === session) {
         this.#tellError(error instanceof Error ? error.message : String(error));
         this.#end("error");
       }
@@ -106,17 +106,17 @@ export class DailyCall extends Emitter<CallEvents> {
     return participants;
   }
 
-  /** Leave the call: the server takes it that the caller has hung up. */
+  /** Leave the call: for the server the caller has hung up. */
   async leave(): Promise<void> {
     this.#end("left-meeting");
   }
 
-  /** Leave, and be of no use any more. It may be called as often as one likes. */
+  /** Leave, and release everything. Further calls do nothing. */
   destroy(): Promise<void> {
-    // The flag is up before anything happens: who hears of the leaving calls this again.
+    // The flag is set first: listeners of the events below may call `destroy` again.
     this.#destroyed ??= Promise.resolve().then(() => {
       this.#end("left-meeting");
-      this.#ears.drop();
+      this.#callerAudio.drop();
       this.#tell("call-instance-destroyed", {});
       this.forget();
     });
@@ -131,7 +131,7 @@ export class DailyCall extends Emitter<CallEvents> {
     return this.#state;
   }
 
-  /** Daily's own user interface, which is not here. */
+  /** Daily's own user interface, which this package does not have. */
   iframe(): HTMLIFrameElement | null {
     return null;
   }
@@ -151,21 +151,21 @@ export class DailyCall extends Emitter<CallEvents> {
   /**
    * Send a message to the server: a control message of Vapi's, as text or as an object.
    *
-   * `playable` is not for the server: it tells that the assistant's track is being played. What is sent after the end
-   * of the call goes nowhere.
+   * `playable` is not sent to the server: it says that the assistant's track is being played. Messages after the end
+   * of the call are dropped.
    */
   sendAppMessage(data: unknown, _to: string | string[] = "*"): this {
     const wrapped = (data as { message?: unknown } | null)?.message;
-    if (data === "playable" || wrapped === "playable") this.#stay?.playable();
-    else this.#stay?.send(typeof data === "string" ? data : JSON.stringify(data));
+    if (data === "playable" || wrapped === "playable") this.#session?.playable();
+    else this.#session?.send(typeof data === "string" ? data : JSON.stringify(data));
     return this;
   }
 
-  // Who takes part.
+  // Participants.
 
   participants(): DailyParticipantsObject {
     const local = this.#localParticipant();
-    const assistant = this.#stay?.assistant;
+    const assistant = this.#session?.assistant;
     return assistant ? { local, [assistant.session_id]: assistant } : { local };
   }
 
@@ -173,14 +173,14 @@ export class DailyCall extends Emitter<CallEvents> {
     if (sessionId === "local" || sessionId === this.#localId) {
       if (updates.setAudio !== undefined) this.setLocalAudio(updates.setAudio);
       if (updates.setVideo) this.setLocalVideo(true);
-    } else if (sessionId === this.#stay?.assistantId) {
+    } else if (sessionId === this.#session?.assistantId) {
       const wanted = updates.setSubscribedTracks;
-      if (wanted === true || (typeof wanted === "object" && wanted.audio === true)) this.#stay.subscribe();
+      if (wanted === true || (typeof wanted === "object" && wanted.audio === true)) this.#session.subscribe();
     }
     return this;
   }
 
-  // The caller's side.
+  // The caller's audio.
 
   localAudio(): boolean {
     return this.#audioOn;
@@ -189,7 +189,7 @@ export class DailyCall extends Emitter<CallEvents> {
   /** Mute or unmute. While muted, silence is sent. */
   setLocalAudio(enabled: boolean, _options?: { forceDiscardTrack: boolean }): this {
     this.#audioOn = enabled;
-    this.#stay?.mute(!enabled);
+    this.#session?.mute(!enabled);
     this.#tellLocal();
     return this;
   }
@@ -206,45 +206,45 @@ export class DailyCall extends Emitter<CallEvents> {
   /** Open the microphone before the call is joined. */
   async startCamera(properties: DailyCallOptions = {}): Promise<DailyDeviceInfos> {
     Object.assign(this.properties, properties);
-    await this.#ears.need(properties.audioSource);
+    await this.#callerAudio.need(properties.audioSource);
     return this.getInputDevices();
   }
 
-  /** Take the caller's voice from another device, or from a track that the page made. */
+  /** Use another device, or a track that the page made, as the microphone. */
   async setInputDevicesAsync(wanted: DailyInputDevices): Promise<DailyDeviceInfos> {
     if (wanted.videoDeviceId || wanted.videoSource) throw new Error("video is not carried by bargein");
     const source = wanted.audioSource ?? wanted.audioDeviceId ?? null;
-    if (source !== null) await this.#ears.change(source);
+    if (source !== null) await this.#callerAudio.change(source);
     return this.getInputDevices();
   }
 
   /** Play the assistant on another loudspeaker. */
   async setOutputDeviceAsync({ outputDeviceId }: { outputDeviceId: string }): Promise<DailyDeviceInfos> {
-    const track = this.#stay?.track;
+    const track = this.#session?.track;
     if (track) await playOn(outputDeviceId, track);
     this.#speakerId = outputDeviceId;
     return this.getInputDevices();
   }
 
   async getInputDevices(): Promise<DailyDeviceInfos> {
-    return devicesInUse(this.#ears.track, this.#speakerId);
+    return devicesInUse(this.#callerAudio.track, this.#speakerId);
   }
 
   async enumerateDevices(): Promise<{ devices: MediaDeviceInfo[] }> {
     return { devices: await devices() };
   }
 
-  /** The browser's own noise suppression does `noise-cancellation`; it is on unless `none` is asked for. */
+  /** The browser's own noise suppression does `noise-cancellation`; it is on unless the processor is `none`. */
   async updateInputSettings(settings: DailyInputSettings): Promise<{ inputSettings: DailyInputSettings }> {
-    await this.#ears.configure(settings);
-    return { inputSettings: this.#ears.settings };
+    await this.#callerAudio.configure(settings);
+    return { inputSettings: this.#callerAudio.settings };
   }
 
   async getInputSettings(): Promise<DailyInputSettings> {
-    return this.#ears.settings;
+    return this.#callerAudio.settings;
   }
 
-  // How loud it is.
+  // Audio levels.
 
   async startLocalAudioLevelObserver(intervalMs?: number): Promise<void> {
     this.#local.start(intervalMs);
@@ -275,12 +275,12 @@ export class DailyCall extends Emitter<CallEvents> {
   }
 
   getRemoteParticipantsAudioLevel(): DailyParticipantsAudioLevel {
-    return this.#stay ? { [this.#stay.assistantId]: this.#remote.level } : {};
+    return this.#session ? { [this.#session.assistantId]: this.#remote.level } : {};
   }
 
-  // What is not here.
+  // Features that this package does not have.
 
-  /** A recording is made by the server, if the assistant's `artifactPlan` asks for it: this tells so. */
+  /** A recording is made by the server, if the assistant's `artifactPlan` enables it: an error says so. */
   startRecording(_options?: object): void {
     this.#tell("recording-error", { errorMsg: "bargein records calls on the server: see the assistant's artifactPlan" });
   }
@@ -305,18 +305,18 @@ export class DailyCall extends Emitter<CallEvents> {
     throw new Error("a bargein call has no media server to test");
   }
 
-  // How it goes on.
+  // The course of a call.
 
-  #newStay(): Stay {
-    return new Stay({
+  #newSession(): Session {
+    return new Session({
       arrived: () => {
-        const assistant = this.#stay?.assistant;
+        const assistant = this.#session?.assistant;
         if (!assistant) return;
         this.#tell("participant-joined", { participant: assistant });
-        if (this.properties.subscribeToTracksAutomatically !== false) this.#stay?.subscribe();
+        if (this.properties.subscribeToTracksAutomatically !== false) this.#session?.subscribe();
       },
       subscribed: (track) => this.#tellTrack(track),
-      message: (data) => this.#tell("app-message", { data, fromId: this.#stay?.assistantId ?? "" }),
+      message: (data) => this.#tell("app-message", { data, fromId: this.#session?.assistantId ?? "" }),
       heard: (rms, ms) => this.#local.push(rms, ms),
       played: (rms, ms) => this.#remote.push(rms, ms),
       over: (trouble) => {
@@ -327,32 +327,32 @@ export class DailyCall extends Emitter<CallEvents> {
   }
 
   #end(state: "left-meeting" | "error"): void {
-    const stay = this.#stay;
-    if (!stay) return;
-    const { assistant, track } = stay;
-    this.#stay = null;
+    const session = this.#session;
+    if (!session) return;
+    const { assistant, track } = session;
+    this.#session = null;
     this.#state = state;
-    stay.leave();
+    session.leave();
     this.#remote.stop();
     this.#local.stop();
-    this.#ears.drop();
+    this.#callerAudio.drop();
     if (assistant && track) {
-      if (stay.subscribed) this.#tell("track-stopped", { participant: null, track, type: "audio" });
+      if (session.subscribed) this.#tell("track-stopped", { participant: null, track, type: "audio" });
       this.#tell("participant-left", { participant: assistant });
     }
     if (state === "left-meeting") this.#tell("left-meeting", {});
   }
 
   #listening(name: string): this {
-    if (name === "app-message") this.#stay?.listen();
+    if (name === "app-message") this.#session?.listen();
     return this;
   }
 
   #tellTrack(track: MediaStreamTrack): void {
-    const assistant = this.#stay?.assistant;
+    const assistant = this.#session?.assistant;
     if (!assistant) return;
-    // Who plays the track says so. With nobody there, nobody will.
-    if (this.listenerCount("track-started") === 0) this.#stay?.playable();
+    // The page that plays the track confirms it with `playable`; without a listener nothing will.
+    if (this.listenerCount("track-started") === 0) this.#session?.playable();
     this.#tell("track-started", { participant: assistant, track, type: "audio" });
     this.#tell("participant-updated", { participant: assistant });
   }
@@ -362,7 +362,7 @@ export class DailyCall extends Emitter<CallEvents> {
   }
 
   #tellLocal(): void {
-    if (this.#stay) this.#tell("participant-updated", { participant: this.#localParticipant() });
+    if (this.#session) this.#tell("participant-updated", { participant: this.#localParticipant() });
   }
 
   #localParticipant(): DailyParticipant {
@@ -370,8 +370,8 @@ export class DailyCall extends Emitter<CallEvents> {
       sessionId: this.#localId,
       name: this.properties.userName ?? "",
       local: true,
-      joinedAt: this.#stay?.joinedAt ?? new Date(0),
-      audio: microphoneState(this.#ears.track, this.#audioOn),
+      joinedAt: this.#session?.joinedAt ?? new Date(0),
+      audio: microphoneState(this.#callerAudio.track, this.#audioOn),
     });
   }
 

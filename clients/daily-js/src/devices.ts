@@ -1,15 +1,15 @@
-/** Which devices there are and which are in use. */
+/** The available devices, and those in use. */
 
 import type { DailyDeviceInfos } from "./types.js";
 
-/** An audio element that can play to a chosen device. */
+/** An audio element with a selectable output device. */
 type Sink = HTMLAudioElement & { setSinkId?: (id: string) => Promise<void> };
 
 export async function devices(): Promise<MediaDeviceInfo[]> {
   return (await globalThis.navigator?.mediaDevices?.enumerateDevices?.()) ?? [];
 }
 
-/** The microphone of a track, and the loudspeaker of that id. */
+/** The microphone of a track, and the loudspeaker with an id. */
 export async function devicesInUse(microphone: MediaStreamTrack | null, speakerId: string): Promise<DailyDeviceInfos> {
   const all = await devices();
   const micId = microphone?.getSettings?.().deviceId;
@@ -21,12 +21,12 @@ export async function devicesInUse(microphone: MediaStreamTrack | null, speakerI
 }
 
 /**
- * Have the page's elements that play a track play it on a loudspeaker.
+ * Play a track on a loudspeaker, in all elements of the page that play it.
  *
- * @throws Error if the browser cannot choose one, or knows none of that id
+ * @throws Error if the browser cannot select a loudspeaker, or has none with that id
  */
 export async function playOn(speakerId: string, track: MediaStreamTrack): Promise<void> {
-  // By its id: a browser may give out another object for the same track.
+  // Compared by id: a browser may return another object for the same track.
   const elements = [...document.querySelectorAll("audio")].filter(
     ({ srcObject }) => srcObject instanceof MediaStream && srcObject.getTrackById(track.id) !== null,
   );

@@ -1,13 +1,13 @@
-/** Events by name, in the order of their listeners. */
+/** Events by name, delivered in the order of their listeners. */
 
 type Listener = (event: never) => void;
 
-/** A listener that throws is reported to the page and keeps no other from being told. */
+/** An error in a listener is reported to the page; the other listeners are still called. */
 export class Emitter<Events extends object> {
   #listeners = new Map<string, { listener: Listener; once: boolean }[]>();
 
   on<Name extends keyof Events & string>(name: Name, listener: (event: Events[Name]) => void): this;
-  /** Names of Daily's that this package never sends are taken too. */
+  /** Names of Daily's events that this package never sends are accepted. */
   on(name: string, listener: (event: any) => void): this;
   on(name: string, listener: Listener): this {
     return this.#add(name, listener, false);
@@ -27,7 +27,7 @@ export class Emitter<Events extends object> {
     return this;
   }
 
-  /** How many listen. */
+  /** Number of listeners. */
   listenerCount(name: keyof Events & string): number {
     return this.#listeners.get(name)?.length ?? 0;
   }
@@ -43,7 +43,7 @@ export class Emitter<Events extends object> {
     }
   }
 
-  /** Tell nobody any more. */
+  /** Remove all listeners. */
   protected forget(): void {
     this.#listeners.clear();
   }

@@ -1,4 +1,4 @@
-/** What a call object tells, under Daily's names. */
+/** The events of a call object, with Daily's names. */
 
 import type { DailyParticipant, DailyParticipantsAudioLevel, DailyParticipantsObject } from "./types.js";
 
@@ -41,13 +41,13 @@ export interface DailyEventObjectLocalAudioLevel extends Event<"local-audio-leve
   audioLevel: number;
 }
 
-/** The call is over, and not because anybody wanted it. */
+/** The call ended unexpectedly. */
 export interface DailyEventObjectFatalError extends Event<"error"> {
   errorMsg: string;
   error: { type: "connection-error" | "not-allowed"; msg: string };
 }
 
-/** Why there is no microphone; the call goes on without one. */
+/** The reason for a missing microphone; the call continues without it. */
 export type DailyCameraError = { msg: string } & (
   | { type: "permissions"; blockedBy: "user" | "browser"; blockedMedia: ("video" | "audio")[] }
   | { type: "not-found"; missingMedia: ("video" | "audio")[] }
@@ -71,10 +71,10 @@ export interface DailyEventObjectRecordingError extends Event<"recording-error">
   errorMsg: string;
 }
 
-/** Named by Vapi's web SDK; a recording is the server's affair, so this is never sent. */
+/** Declared by Vapi's web SDK; recordings are made by the server, so this is never sent. */
 export type DailyEventObjectRecordingStarted = Event<"recording-started">;
 
-/** Named by Vapi's web SDK; never sent. */
+/** Declared by Vapi's web SDK; never sent. */
 export type DailyEventObjectRecordingStopped = Event<"recording-stopped">;
 
 export interface CallEvents {

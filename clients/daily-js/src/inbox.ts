@@ -1,11 +1,11 @@
-/** What the server has sent, until there is somebody to hear it. */
+/** Messages of the server, kept until there is a listener. */
 
 const MOST = 1000;
 
 /**
- * Keeps deliveries, in order, until it is opened.
+ * Queues deliveries, in order, until it is opened.
  *
- * Vapi's SDK listens to messages only after `join()` has returned, and the server speaks as soon as it is joined.
+ * Vapi's SDK adds its listener only after `join()` has returned, but the server sends messages from the start.
  */
 export class Inbox {
   #waiting: (() => void)[] = [];
@@ -22,7 +22,7 @@ export class Inbox {
     if (this.#waiting.length > MOST) this.#waiting.shift();
   }
 
-  /** Deliver from the next task on, when whoever has just begun to listen is through with what it was doing. */
+  /** Deliver from the next task on, when the code that added the listener has finished. */
   open(): void {
     if (this.#state !== "shut") return;
     this.#state = "opening";
@@ -32,7 +32,7 @@ export class Inbox {
     });
   }
 
-  /** Drop what waits, and deliver no more. */
+  /** Drop the queue, and deliver nothing more. */
   close(): void {
     this.#state = "closed";
     this.#waiting = [];

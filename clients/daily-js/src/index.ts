@@ -1,6 +1,6 @@
 /**
- * Stands in for `@daily-co/daily-js` beneath Vapi's web SDK and React widget: a bundler's alias puts it in, and calls go
- * to a bargein server.
+ * Replaces `@daily-co/daily-js` below Vapi's web SDK and React widget through a bundler's alias; calls go to a bargein
+ * server.
  */
 
 import { DailyCall } from "./call.js";
@@ -15,7 +15,7 @@ function noInterface(): never {
   throw new Error("Daily's own user interface is not in @bargein/daily-js: use createCallObject()");
 }
 
-/** What `import Daily from "@daily-co/daily-js"` gives. */
+/** The default export, for `import Daily from "@daily-co/daily-js"`. */
 const Daily = { createCallObject, createFrame: noInterface, createTransparentFrame: noInterface, wrap: noInterface };
 
 export default Daily;

@@ -1,15 +1,15 @@
-/** How loud something is, told now and then. */
+/** Audio levels, reported at intervals. */
 
 const DEFAULT_INTERVAL_MS = 200;
 const SHORTEST_INTERVAL_MS = 20;
 
 /**
- * Measures a level over an interval and tells it at its end.
+ * Measures a level over an interval and reports it at the end.
  *
- * The intervals are counted in audio, not by a timer: browsers slow down the timers of a tab in the background.
+ * Intervals are measured in audio and not by a timer: browsers slow down the timers of background tabs.
  */
 export class LevelObserver {
-  /** Of the last interval: root mean square, 0 to 1; 0 while it does not run. */
+  /** Root mean square of the last interval, 0 to 1; 0 while it does not run. */
   level = 0;
   #tell: (level: number) => void;
   #intervalMs: number | null = null;
@@ -34,7 +34,7 @@ export class LevelObserver {
     this.level = 0;
   }
 
-  /** Take a stretch of audio: its root mean square, and how long it is. */
+  /** Add a piece of audio: its root mean square and its length. */
   push(rms: number, ms: number): void {
     if (this.#intervalMs === null) return;
     this.#power += rms * rms * ms;

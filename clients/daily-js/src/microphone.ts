@@ -11,14 +11,14 @@ const CONSTRAINTS: MediaTrackConstraints = {
   autoGainControl: true,
 };
 
-/** A microphone that is open. */
+/** An open microphone. */
 export interface Microphone {
   track: MediaStreamTrack;
-  /** Whether it was opened here and is to be closed here; a track of the page's own is left alone. */
+  /** Whether it was opened here and must be closed here; a track of the page is not stopped. */
   own: boolean;
 }
 
-/** The microphone cannot be had. */
+/** The microphone is not available. */
 export class MicrophoneError extends Error {
   /** The name of the browser's own error (`NotAllowedError`, `NotFoundError`, …). */
   readonly reason: string;
@@ -29,7 +29,7 @@ export class MicrophoneError extends Error {
     this.reason = reason;
   }
 
-  /** The same as Daily tells it. */
+  /** The same error as Daily reports it. */
   describe(): DailyCameraError {
     const msg = this.message;
     switch (this.reason) {
@@ -54,7 +54,7 @@ export class MicrophoneError extends Error {
 }
 
 /**
- * Open a microphone, cleaned of the assistant's own voice; null if none is wanted.
+ * Open a microphone with echo cancellation; null if none is wanted.
  *
  * @throws MicrophoneError
  */

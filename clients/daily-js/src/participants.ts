@@ -1,8 +1,8 @@
-/** The two who take part in a call. */
+/** The two participants of a call. */
 
 import type { DailyParticipant, DailyTrackState } from "./types.js";
 
-/** By this name Vapi's SDK knows the assistant. */
+/** The name of the assistant in Vapi's SDK. */
 export const ASSISTANT = "Vapi Speaker";
 
 const OFF: DailyTrackState = { subscribed: false, state: "off" };
@@ -15,7 +15,7 @@ interface Who {
   audio: DailyTrackState;
 }
 
-/** One of them, as Daily describes people; there is audio and nothing else. */
+/** A participant as Daily describes it, with audio only. */
 export function participant({ sessionId, name, local, joinedAt, audio }: Who): DailyParticipant {
   return {
     session_id: sessionId,
@@ -43,15 +43,15 @@ export function microphoneState(track: MediaStreamTrack | null, enabled: boolean
   return { subscribed: true, state: "playable", track, persistentTrack: track };
 }
 
-/** The state of the assistant's voice: to be had, or being had. */
+/** The state of the assistant's audio: playable, or loading. */
 export function voiceState(track: MediaStreamTrack, subscribed: boolean): DailyTrackState {
   return subscribed
     ? { subscribed, state: "playable", track, persistentTrack: track }
     : { subscribed, state: "sendable" };
 }
 
-/** A new name that no other has. */
+/** A new unique name. */
 export function newId(): string {
-  // randomUUID is there on https and loopback alone
+  // randomUUID exists only on https and on localhost
   return crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(16)).join("-");
 }

@@ -1,40 +1,40 @@
 /**
- * A call's sound: the microphone's samples out, the assistant's in, as a track that the page plays.
+ * The audio of a call: samples of the microphone out, the assistant's in, as a track that the page plays.
  *
- * The worklets are those of the server's own page (`src/bargein/server/page/audio`): the build puts them in.
+ * The worklets are those of the server's own page (`src/bargein/server/page/audio`), inserted by the build.
  */
 
-/** The worklets' code; the build fills it in. */
+/** The worklets' code, inserted by the build. */
 declare const WORKLET: string;
 
 const RATE_HZ = 16_000;
 const FRAME_MS = 20;
-/** What still is on its way through the page's audio element when the queue is empty. */
+/** Delay of the page's audio element after the queue is empty. */
 const TAIL_MS = 80;
-/** Reports of an empty queue, 20 ms apart: the first may have been under way before the last piece came. */
+/** Number of reports of an empty queue, 20 ms apart: the first may be older than the last piece. */
 const QUIET_REPORTS = 3;
 const GESTURES = ["pointerdown", "keydown", "touchend"] as const;
 
 export interface SoundEvents {
   /** 20 ms of the caller, 16 kHz s16le, and its root mean square. */
   frame(pcm: ArrayBuffer, rms: number, ms: number): void;
-  /** A stretch of the assistant has been played. */
+  /** A piece of the assistant's audio has been played. */
   played(rms: number, ms: number): void;
 }
 
-/** What a call needs of its sound; a test has another one. */
+/** The audio that a call needs; tests have another one. */
 export interface Sound {
-  /** The assistant's voice. */
+  /** The assistant's audio track. */
   readonly track: MediaStreamTrack;
-  /** Take 16 kHz s16le, to sound after what was taken before. */
+  /** Queue 16 kHz s16le. */
   play(pcm: ArrayBuffer): void;
-  /** Drop what has not sounded yet. */
+  /** Drop the queue. */
   flush(): void;
   /** Send silence in place of the microphone. */
   mute(muted: boolean): void;
-  /** Take the caller's voice from another track; null: silence. */
+  /** Use another track as the microphone; null: silence. */
   listenTo(microphone: MediaStreamTrack | null): void;
-  /** Wait until all has sounded, or so long. */
+  /** Wait until the queue has been played, with a limit. */
   drained(mostMs: number): Promise<void>;
   close(): void;
 }
@@ -48,7 +48,7 @@ export type OpenSound = (
 type PlayerReport = { what: "level"; at: number; level: number; queuedMs: number; playing: boolean } | { what: string };
 type MicrophoneReport = { what: "frame"; pcm: ArrayBuffer; level: number } | { what: string };
 
-/** Open it over the browser's audio. Without a person's gesture it may be silent until there is one. */
+/** Open the browser's audio. Without a user gesture it may be silent until there is one. */
 export const openSound: OpenSound = async (microphone, events, workletUrl) => {
   const { context, source } = contextFor(microphone);
   try {
@@ -68,7 +68,7 @@ class WebSound implements Sound {
   #player: AudioWorkletNode;
   #quietReports = QUIET_REPORTS;
   #waiting: (() => void)[] = [];
-  #wake = () => void this.#context.resume().catch(() => {}); // it is asked again at the next gesture
+  #wake = () => void this.#context.resume().catch(() => {}); // repeated at the next gesture
 
   constructor(context: AudioContext, source: MediaStreamAudioSourceNode | null, events: SoundEvents) {
     this.#context = context;
@@ -77,7 +77,7 @@ class WebSound implements Sound {
     this.#player = new AudioWorkletNode(context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
     const out = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
     source?.connect(this.#microphone);
-    // It puts out nothing, but some browsers only run what leads to a destination.
+    // It outputs nothing, but some browsers run only nodes that lead to a destination.
     this.#microphone.connect(context.destination);
     this.#player.connect(out);
     const [track] = out.stream.getAudioTracks();
@@ -143,7 +143,7 @@ class WebSound implements Sound {
     };
   }
 
-  /** Browsers hold a page's sound back until a person has touched it, and take it away for a telephone call. */
+  /** Browsers block a page's audio before a user gesture, and interrupt it for a telephone call. */
   #stayAwake(): void {
     for (const name of GESTURES) addEventListener(name, this.#wake, { capture: true, passive: true });
     this.#context.onstatechange = () => {
@@ -153,7 +153,7 @@ class WebSound implements Sound {
   }
 }
 
-/** Some browsers cannot bring a microphone into a context of another rate; then the worklets resample. */
+/** Some browsers cannot use a microphone in a context of another rate; the worklets resample then. */
 function contextFor(microphone: MediaStreamTrack | null) {
   if (microphone) {
     const stream = new MediaStream([microphone]);

@@ -1,18 +1,18 @@
 /**
- * The shapes that Vapi's clients see of Daily's call object. The names are Daily's, so that Vapi's own type
- * declarations compile against this package; fields that say nothing here have one fixed value.
+ * The parts of Daily's call object that Vapi's clients use. The names are Daily's, so that Vapi's own type
+ * declarations compile with this package; fields without a meaning here have one fixed value.
  */
 
 export type DailyMeetingState = "new" | "joining-meeting" | "joined-meeting" | "left-meeting" | "error";
 
-/** What is asked of a browser's noise suppression; other processors are not here. */
+/** The options of the browser's noise suppression; other processors are not supported. */
 export interface DailyInputSettings {
   audio?: { processor?: { type: "none" | "noise-cancellation" } };
   video?: { processor?: { type: "none" } };
 }
 
 export interface DailyAdvancedConfig {
-  /** Where the page serves this package's `worklet.js`, for pages whose policy forbids `blob:` scripts. */
+  /** URL of this package's `worklet.js` on the page's server, for pages whose policy forbids `blob:` scripts. */
   workletUrl?: string;
   avoidEval?: boolean;
   alwaysIncludeMicInPermissionPrompt?: boolean;
@@ -111,8 +111,8 @@ export interface DailyParticipantsAudioLevel {
   [sessionId: string]: number;
 }
 
-/** Nothing here shares a screen: whatever is asked for is refused. */
+/** Screen sharing is not supported: any request is refused. */
 export type DailyStartScreenShareOptions = object;
 
-/** Vapi's web SDK names this type; nothing here sends video. */
+/** Declared by Vapi's web SDK; this package sends no video. */
 export type DailyVideoSendSettings = object;

@@ -15,7 +15,7 @@ test("both kinds of module give the factory as Daily's package does", () => {
   assert.throws(() => Daily.createFrame(), /createCallObject/);
 });
 
-test("the SDK's way in: the assistant is there, its track is played, then the socket is opened", async () => {
+test("joining as the SDK does: the assistant joins, its track is played, then the socket is opened", async () => {
   const stage = new Stage();
   const call = stage.call();
   const told = record(call, "joining-meeting", "participant-joined", "track-started", "joined-meeting");
@@ -38,13 +38,13 @@ test("the SDK's way in: the assistant is there, its track is played, then the so
   assert.equal(track, stage.sound.track);
   assert.equal(type, "audio");
   assert.equal(stage.socket.url, URL_OF_CALL);
-  assert.deepEqual(stage.socket.sent, []); // `playable` is not for the server
+  assert.deepEqual(stage.socket.sent, []); // `playable` is not sent to the server
   assert.equal(participants[participant.session_id].tracks.audio.state, "playable");
   assert.equal(participants.local.tracks.audio.track, stage.microphones[0].track);
   assert.equal(call.meetingState(), "joined-meeting");
 });
 
-test("what the server says before anybody listens is kept, and the call's start comes first", async () => {
+test("messages before the first listener are kept, and the call's start comes first", async () => {
   const stage = new Stage();
   const call = stage.call();
   stage.answers = false;
@@ -58,7 +58,7 @@ test("what the server says before anybody listens is kept, and the call's start 
   await joining;
   await turns();
   const told = record(call, "app-message");
-  assert.deepEqual(told, []); // not in the middle of whatever it is doing
+  assert.deepEqual(told, []); // not before the current task ends
   stage.socket.say({ type: "hang" });
   await turns();
   stage.socket.say({ type: "late" });
@@ -68,7 +68,7 @@ test("what the server says before anybody listens is kept, and the call's start 
   assert.deepEqual(texts.slice(1).map((text) => JSON.parse(text).type), ["status-update", "transcript", "hang", "late"]);
 });
 
-test("who rejoins a call, listening already, is not told that it begins", async () => {
+test("a rejoined call with a listener has no second start", async () => {
   const stage = new Stage();
   const call = stage.call();
   const told = record(call, "app-message");
@@ -78,7 +78,7 @@ test("who rejoins a call, listening already, is not told that it begins", async 
   assert.deepEqual(heard(told), ['{"type":"hang"}']);
 });
 
-test("an interruption drops what has not sounded before anybody is told, and keeps what follows", async () => {
+test("an interruption drops queued audio before listeners are called, and keeps what follows", async () => {
   const stage = new Stage();
   const call = stage.call();
   await joinAsTheSdk(call);
@@ -97,7 +97,7 @@ test("an interruption drops what has not sounded before anybody is told, and kee
   ]);
 });
 
-test("the caller's frames go out as they come, and are dropped while the network takes none", async () => {
+test("the caller's frames are sent at once, and dropped while the network is blocked", async () => {
   const stage = new Stage();
   const call = stage.call();
   const joining = joinAsTheSdk(call);
@@ -111,7 +111,7 @@ test("the caller's frames go out as they come, and are dropped while the network
   assert.deepEqual(stage.socket.sent, [PCM, PCM]);
 });
 
-test("control messages go out bare, those sent before the socket is open as well", async () => {
+test("control messages are sent unwrapped, also those from before the socket is open", async () => {
   const stage = new Stage();
   const call = stage.call();
   call.on("joining-meeting", () => call.sendAppMessage('{"type":"say","message":"early"}'));
@@ -125,7 +125,7 @@ test("control messages go out bare, those sent before the socket is open as well
     '{"type":"end-call"}',
   ]);
   await call.leave();
-  call.sendAppMessage({ type: "end-call" }); // nobody is there: that is no error
+  call.sendAppMessage({ type: "end-call" }); // after the end of the call: that is no error
   assert.equal(stage.socket.sent.length, 3);
 });
 
@@ -148,7 +148,7 @@ test("muting sends silence and is remembered by the next call", async () => {
   assert.equal(createCallObject({ startAudioOff: true }).localAudio(), false);
 });
 
-test("levels are told once an interval, as a root mean square", async () => {
+test("levels are reported once an interval, as a root mean square", async () => {
   const stage = new Stage();
   const call = stage.call();
   const told = record(call, "remote-participants-audio-level", "local-audio-level");
@@ -176,7 +176,7 @@ test("levels are told once an interval, as a root mean square", async () => {
   assert.equal(call.isLocalAudioLevelObserverRunning(), false);
 });
 
-test("a call that the server ends is left once its last words have sounded", async () => {
+test("a call that the server ends is left after its last words were played", async () => {
   const stage = new Stage();
   const call = stage.call();
   const told = await joinAsTheSdk(call);
@@ -214,7 +214,7 @@ test("a call that is refused at once: its messages, the error, then the end, in 
   assert.equal(told[3][1].error.type, "connection-error");
 });
 
-test("the end is told even to who does not listen to messages", async () => {
+test("the end is reported without a listener for messages", async () => {
   const stage = new Stage();
   const call = stage.call();
   const told = record(call, "left-meeting", "error");
@@ -225,7 +225,7 @@ test("the end is told even to who does not listen to messages", async () => {
   assert.match(told[0][1].errorMsg, /lost/);
 });
 
-test("destroying hangs up, tells it once, and may be done again from within", async () => {
+test("destroy hangs up, reports it once, and may be called by its own listeners", async () => {
   const stage = new Stage();
   const call = stage.call();
   const told = await joinAsTheSdk(call);
@@ -245,7 +245,7 @@ test("destroying hangs up, tells it once, and may be done again from within", as
   await assert.rejects(call.join({ url: URL_OF_CALL }), /destroyed/);
 });
 
-test("a call is left in the middle of joining it, wherever that is", async () => {
+test("a call can be left at any time while it is being joined", async () => {
   for (const waits of [0, 1, 2, 4]) {
     const stage = new Stage();
     stage.answers = false;
@@ -279,7 +279,7 @@ test("a call object can join one call after another", async () => {
   await assert.rejects(call.join({ url: URL_OF_CALL }), /joined-meeting/);
 });
 
-test("who cannot connect is told so, and nothing stays open", async () => {
+test("a failed connection is an error, and nothing stays open", async () => {
   const stage = new Stage();
   stage.answers = false;
   const call = stage.call();
@@ -293,14 +293,14 @@ test("who cannot connect is told so, and nothing stays open", async () => {
   assert.ok(stage.sound.closed && stage.microphones[0].track.stopped);
 });
 
-test("an address of Daily's is refused in words", async () => {
+test("a URL of Daily's is refused with an explanation", async () => {
   const stage = new Stage();
   await assert.rejects(stage.call().join({ url: "https://vapi.daily.co/room" }), /apiBaseUrl/);
   await assert.rejects(stage.call().join(), /webCallUrl/);
   assert.equal(stage.asked.length, 0);
 });
 
-test("a listener that throws keeps no other from being told", async () => {
+test("an error in a listener does not keep the others from being called", async () => {
   const stage = new Stage();
   const call = stage.call();
   const reported = [];
@@ -318,7 +318,7 @@ test("a listener that throws keeps no other from being told", async () => {
   assert.equal(told.length, 1);
 });
 
-test("what bargein does not carry says so", async () => {
+test("unsupported features are errors", async () => {
   const call = new Stage().call();
   const told = record(call, "recording-error");
   call.startRecording();

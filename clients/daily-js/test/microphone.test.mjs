@@ -11,7 +11,7 @@ function giveNavigator(mediaDevices) {
   Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
 }
 
-test("the browser is asked for a microphone that does not hear the assistant", async () => {
+test("the microphone is requested with echo cancellation", async () => {
   const asked = [];
   const track = new Track();
   giveNavigator({
@@ -35,7 +35,7 @@ test("the browser is asked for a microphone that does not hear the assistant", a
   assert.ok(track.stopped);
 });
 
-test("each of the browser's refusals has its kind", async () => {
+test("each of the browser's errors has its type", async () => {
   const kinds = {
     NotAllowedError: "permissions",
     SecurityError: "permissions",
@@ -59,7 +59,7 @@ test("each of the browser's refusals has its kind", async () => {
   assert.equal(told[0][1].error.type, "undefined-mediadevices");
 });
 
-test("a call without a microphone goes on, in silence", async () => {
+test("a call without a microphone continues in silence", async () => {
   const stage = new Stage();
   stage.refusal = new DOMException("denied", "NotAllowedError");
   const call = stage.call();
@@ -72,7 +72,7 @@ test("a call without a microphone goes on, in silence", async () => {
   assert.equal(silent.sound.microphone, null);
 });
 
-test("another microphone, or a track of the page's own, takes over in the middle of a call", async () => {
+test("another microphone, or a track of the page, can be selected during a call", async () => {
   const stage = new Stage();
   const call = stage.call();
   await joinAsTheSdk(call);
@@ -90,7 +90,7 @@ test("another microphone, or a track of the page's own, takes over in the middle
   assert.equal(own.stopped, false); // it is the page's
 });
 
-test("a microphone that is unplugged is followed by the default one, or by an error", async () => {
+test("an unplugged microphone is replaced by the default one, or is an error", async () => {
   const stage = new Stage();
   const call = stage.call({ audioSource: "mic-1" });
   const told = await joinAsTheSdk(call);
@@ -105,7 +105,7 @@ test("a microphone that is unplugged is followed by the default one, or by an er
   assert.equal(names(told).at(-1), "camera-error");
 });
 
-test("a microphone that comes after the call was left is closed again", async () => {
+test("a microphone that opens after the call was left is closed", async () => {
   const stage = new Stage();
   const call = stage.call();
   const joining = call.join({ url: URL_OF_CALL });

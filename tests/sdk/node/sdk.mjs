@@ -1,5 +1,5 @@
-// What Vapi's own TypeScript SDK does against a server: a request a line on standard input, an answer a line on standard
-// output; as python_sdk.py beside this folder.
+// Checks of Vapi's own TypeScript SDK against a server: a line of standard input is a request, a line of standard
+// output its answer, as in ../python_sdk.py.
 //
 //     {"check": NAME, "url": …, "key": …} -> {"ok": true} or {"ok": false, "why": a stack}
 
@@ -244,7 +244,7 @@ const checks = {
     assert.deepEqual(unknown.body.message, ["property customerer should not exist"]);
     const transport = { provider: "vapi.websocket" };
     await assert.rejects(() => calls.create({ assistantId: NOWHERE, transport }), VapiError);
-    // what only Vapi's cloud does; the SDK would try a 501 again and again
+    // features of Vapi's cloud alone; the SDK would retry a 501
     await refused(() => campaigns.campaignControllerFindAll({}, { maxRetries: 0 }), 501);
   },
 };

@@ -1,4 +1,4 @@
-/** The page: what a person does goes to the session, what the session tells is shown. */
+/** The page: it passes the user's actions to the session, and shows the session's events. */
 
 import { GREETING, assistantFrom } from "./assistant.js";
 import { askForMicrophone } from "./audio/sound.js";
@@ -22,10 +22,10 @@ const STATES = {
   ended: "Call ended",
   waiting: "Waiting for the call…",
 };
-/** The id of a call that others have, which is to be watched. */
+/** The id of another client's call to watch. */
 const WATCHED = new URLSearchParams(location.search).get("listen");
 
-/** @param {string} id @returns {any} the element, which the document has */
+/** @param {string} id @returns {any} the element, which exists in the document */
 const part = (id) => document.getElementById(id);
 
 const timeline = new Timeline(part("timeline"), part("marks"));
@@ -42,14 +42,14 @@ let session = null;
 let busy = false;
 let meter = 0;
 
-/** @returns {Session | Watching | null} the call that runs, or the last one */
+/** @returns {Session | Watching | null} the current call, or the last one */
 export function currentSession() {
   return session;
 }
 
 function setState(state) {
   document.body.dataset.state = ["user", "assistant", "late"].includes(state) ? "live" : state;
-  document.body.dataset.floor = state;
+  document.body.dataset.speaker = state;
   part("state").textContent = STATES[state];
   const live = document.body.dataset.state === "live";
   const call = part("call");
@@ -74,7 +74,7 @@ async function startCall({ silent = false } = {}) {
   });
 }
 
-/** Watch the call that the page's address names. */
+/** Watch the call whose id is in the page's address. */
 async function watchCall() {
   await begin("waiting", () => Watching.start(WATCHED ?? "", listeners()));
 }
@@ -119,7 +119,7 @@ function listeners() {
     message: (entry) => messages.add(entry),
     level: showLevel,
     cut: showFigures,
-    floor: (speaker) => setState(speaker ?? "live"),
+    speaker: (speaker) => setState(speaker ?? "live"),
     microphoneLost: () =>
       showTrouble({
         title: "The microphone is gone",

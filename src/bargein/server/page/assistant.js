@@ -1,9 +1,9 @@
-/** The assistant that the page calls: what a person may set, and the JSON that comes of it. */
+/** The assistant of the page's calls: the settings in the page, and the JSON made from them. */
 
 export const GREETING =
   "Hi! I'm a demo that runs entirely on this machine. Ask me to tell you a story, and then cut in whenever you like.";
 
-/** What the page wants to be told: Vapi's default set, and how far the assistant has got with its words. */
+/** The messages that the page subscribes to: Vapi's default set, and the progress of the assistant's speech. */
 const CLIENT_MESSAGES = [
   "assistant.speechStarted",
   "assistant.started",
@@ -24,8 +24,8 @@ const CLIENT_MESSAGES = [
 /**
  * @typedef {object} Wishes
  * @property {string} firstMessage empty: the model speaks first
- * @property {string} numWords how many words interrupt, as typed; empty: the server's own choice
- * @property {string} voiceSeconds how much voice interrupts, as typed; empty: the server's own choice
+ * @property {string} numWords number of words that interrupt, as typed; empty: the server's default
+ * @property {string} voiceSeconds seconds of voice that interrupt, as typed; empty: the server's default
  */
 
 /**

@@ -1,14 +1,14 @@
-/** A call over Vapi's protocol, as a web page makes it: no DOM, no sound. */
+/** A call over Vapi's protocol from a web page: no DOM, no audio. */
 
 const CREATE_MS = 10_000;
 const OPEN_MS = 10_000;
 const GOODBYE_MS = 1_500;
 
-/** The server would not make the call, or the connection could not be made. */
+/** The server refused the call, or the connection failed. */
 export class CallError extends Error {
   /**
    * @param {"unauthorized" | "unreachable" | "busy" | "refused"} kind
-   * @param {string} [detail] what the server said
+   * @param {string} [detail] the server's message
    */
   constructor(kind, detail = "") {
     super(detail || kind);
@@ -22,7 +22,7 @@ export class CallError extends Error {
  * @property {(message: Record<string, unknown>) => void} message a client message came in
  * @property {(message: Record<string, unknown>) => void} sent a message went out
  * @property {(pcm: ArrayBuffer) => void} audio 16 kHz s16le mono
- * @property {(how: {code: number, expected: boolean}) => void} closed the connection is gone; told once
+ * @property {(how: {code: number, expected: boolean}) => void} closed the connection has ended; called once
  */
 
 /**
@@ -30,7 +30,7 @@ export class CallError extends Error {
  *
  * @param {Record<string, unknown>} assistant
  * @param {string} key the public key, or empty
- * @returns {Promise<{id: string, path: string}>} its id, and where its socket is
+ * @returns {Promise<{id: string, path: string}>} its id, and the path of its socket
  * @throws {CallError}
  */
 export async function createCall(assistant, key) {
@@ -116,14 +116,14 @@ export class Call {
     this.#events.sent(message);
   }
 
-  /** End it, the polite way first. */
+  /** End the call, with Vapi's message first. */
   hangUp() {
     this.#ended = true;
     this.send({ type: "end-call" });
     this.#goodbye = setTimeout(() => this.#socket.close(1000), GOODBYE_MS);
   }
 
-  /** Close the connection without a word. */
+  /** Close the connection without a message. */
   leave() {
     this.#ended = true;
     this.#socket.close(1000);
@@ -134,7 +134,7 @@ export class Call {
     try {
       message = JSON.parse(text);
     } catch {
-      return; // Vapi's own rooms also send bare words ("listening"); none matters here
+      return; // Vapi's own calls also send bare words ("listening"), which are not needed
     }
     if (!message || typeof message.type !== "string") return;
     if (message.type === "status-update" && message.status === "ended") this.#ended = true;

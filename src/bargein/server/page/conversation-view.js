@@ -1,9 +1,9 @@
-/** Draws the conversation: one article a turn, redrawn only when the turn has changed. */
+/** Draws the conversation: an article for each turn, redrawn only when the turn has changed. */
 
 /** @typedef {import("./conversation.js").Turn} Turn */
 
 const NEAR_THE_END_PX = 80;
-const AHEAD_CHARS = 160; // a quick model is a whole story ahead of its voice: the first of it is enough to see
+const AHEAD_CHARS = 160; // a fast model is far ahead of its voice: only the beginning of the unheard text is shown
 
 /**
  * @param {string} tag
@@ -18,7 +18,7 @@ export function element(tag, className = "", text = "") {
   return made;
 }
 
-/** Keeps a list element as the conversation is. */
+/** Keeps a list element in step with the conversation. */
 export class ConversationView {
   #list;
   #scroller;
@@ -29,7 +29,7 @@ export class ConversationView {
 
   /**
    * @param {HTMLElement} list
-   * @param {HTMLElement} scroller what scrolls around it
+   * @param {HTMLElement} scroller element that scrolls it
    * @param {(text: string) => void} announce says something to a screen reader
    */
   constructor(list, scroller, announce) {
@@ -63,7 +63,7 @@ export class ConversationView {
     this.#follow();
   }
 
-  /** Partial words would drown a screen reader: it is told what is settled. */
+  /** Partial words would flood a screen reader: only final text is announced. */
   #tell(old, turn) {
     if (turn.role === "note") this.#announce(turn.text);
     else if (turn.role === "user" && turn.running === "" && old?.text !== turn.text)
@@ -74,7 +74,7 @@ export class ConversationView {
     }
   }
 
-  /** Who has scrolled back to read stays there. */
+  /** A user who has scrolled back stays there. */
   #follow() {
     if (this.#following && this.#drawn.size > 0) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
@@ -113,7 +113,7 @@ function assistantText(turn) {
   return parts;
 }
 
-/** The first of it, and the rest on demand. */
+/** The beginning of the text, and the rest on demand. */
 function unheard(text) {
   const first = beginning(text);
   const shown = struck("unheard", "not heard: ", first);

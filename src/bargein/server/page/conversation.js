@@ -1,24 +1,24 @@
 /**
- * The conversation as it stands, made from a call's messages: a pure reducer.
+ * The conversation, computed from a call's messages: a pure reducer.
  *
- * An assistant's turn is known by the `turnId` of its `model-output`; one that no model made (the first message, a
- * `say`) has none and is known by being the one that is spoken. What was heard of it grows with
- * `assistant.speechStarted` and is settled by the `conversation-update` that follows its end.
+ * An assistant's turn is identified by the `turnId` of its `model-output`. A turn without a model (the first
+ * message, a `say`) has none; it is the turn that is being spoken. Its heard part grows with
+ * `assistant.speechStarted`, and the `conversation-update` after its end is final.
  */
 
 import { charsOfWords, matchPrefix } from "./words.js";
 
 /**
  * @typedef {object} Turn
- * @property {number} key stays with the turn
+ * @property {number} key does not change
  * @property {"assistant" | "user" | "note"} role
- * @property {string} text all that is known of it
+ * @property {string} text its text as far as known
  * @property {"coming" | "speaking" | "said" | "cut" | "interrupted"} state
  *   of an assistant: not yet audible; audible; heard to its end; stopped, but not by the caller; stopped by the caller
- * @property {number} heard how many characters of the text have been heard
+ * @property {number} heard number of characters that have been heard
  * @property {string | null} turnId
  * @property {number | null} turn the number that Vapi's `speech-update` gives it
- * @property {boolean} whole of an assistant: its text is known to the end
+ * @property {boolean} whole of an assistant: its text is complete
  * @property {string} running of a user: the partial that the final will replace
  * @property {number | null} tookMs of an interrupted turn: from the caller's first sound to silence
  */
@@ -26,9 +26,9 @@ import { charsOfWords, matchPrefix } from "./words.js";
 /**
  * @typedef {object} Conversation
  * @property {readonly Turn[]} turns
- * @property {boolean} listening the caller speaks, and there are no words of it yet
- * @property {ReadonlySet<string>} discarded the turns whose tokens count no more
- * @property {number} remembered how many of the assistant's turns the server's history holds
+ * @property {boolean} listening the caller speaks, and no words have arrived yet
+ * @property {ReadonlySet<string>} discarded the turns whose further tokens are ignored
+ * @property {number} remembered number of the assistant's turns in the server's history
  * @property {boolean} newVoice the caller has begun to speak since the assistant began
  * @property {number} nextKey
  */
@@ -44,7 +44,7 @@ export const EMPTY = Object.freeze({
 });
 
 /**
- * Take one message.
+ * Apply a message.
  *
  * @param {Conversation} now
  * @param {Record<string, any>} message a client message, or one of the page's own: `page.note` and `page.typed`
@@ -58,7 +58,7 @@ export function reduce(now, message) {
 
 /**
  * @param {Conversation} now
- * @returns {Turn | null} the assistant's turn that was interrupted last
+ * @returns {Turn | null} the assistant's turn with the latest interruption
  */
 export function lastInterrupted(now) {
   return now.turns.findLast((turn) => turn.state === "interrupted") ?? null;
@@ -89,7 +89,7 @@ function takeToken(now, { turnId = null, output }) {
   return add(now, { role: "assistant", turnId, text: output });
 }
 
-/** The text that goes to the voice: all there is to know of a turn that no model made. */
+/** The text for the voice: the only text of a turn without a model. */
 function takeVoiceInput(now, { input }) {
   const turn = openTurn(now);
   if (turn?.turnId || turn?.whole || typeof input !== "string") return now;
@@ -115,7 +115,7 @@ function takeSpeech(now, { role, status, turn: number = null }) {
 function takeProgress(now, { turn: number, text, timing, source }) {
   const turn = now.turns.findLast((one) => one.role === "assistant" && one.turn === number) ?? openTurn(now);
   if (!turn || !isOpen(turn)) return now;
-  // Of what no model made, the whole text is told at once.
+  // The whole text of a turn without a model arrives at once.
   const whole = source !== "model" && !turn.turnId && typeof text === "string";
   const known = whole ? text : turn.text;
   const heard = timing?.type === "word-progress" ? charsOfWords(known, timing.wordsSpoken) : turn.heard;
@@ -141,7 +141,7 @@ function takeInterruption(now, { turnId = null }) {
   return turn ? change(now, turn.key, { state: "interrupted" }) : now;
 }
 
-/** Its last assistant text is what was heard: of a turn that was cut, a prefix. */
+/** The last assistant text in it is the heard text: for an interrupted turn, a prefix. */
 function takeHistory(now, message) {
   const texts = spokenTexts(message);
   if (texts.length === now.remembered) return now;

@@ -1,6 +1,6 @@
 /**
- * What the server tells of a call beyond Vapi's protocol: the voice probability and its decisions.
- * Where a server tells nothing, the page works without.
+ * The server's information on a call beyond Vapi's protocol: the voice probability and its decisions.
+ * The page works without it where a server does not send it.
  */
 
 /**
@@ -30,7 +30,7 @@ export function watch(callId, nowMs, events) {
       );
     } else if (told.kind === "decision") events.decision({ ...told, atMs: told.at_ms + offsetMs });
   };
-  // By itself it would come back for ever, also to a call that is over.
+  // Otherwise an EventSource reconnects for ever, even to a call that has ended.
   source.onerror = () => source.close();
   return () => source.close();
 }

@@ -1,4 +1,4 @@
-/** The raw messages of a call, on demand: newest last, filtered, and no more than can be read. */
+/** The raw messages of a call, on demand: newest last, filtered, and in a limited number. */
 
 import { element } from "./conversation-view.js";
 
@@ -13,7 +13,7 @@ const FREQUENT = new Set(["model-output", "voice-input", "assistant.speechStarte
  * @property {Record<string, any>} message
  */
 
-/** The drawer. It draws nothing while it is closed. */
+/** The drawer with the messages. It draws nothing while it is closed. */
 export class Messages {
   #list;
   #filter;
@@ -58,7 +58,7 @@ export class Messages {
     this.#tellCount();
   }
 
-  /** The oldest of the many goes first: a token is missed less than an interruption. */
+  /** The oldest of the frequent messages is removed first: tokens matter less than interruptions. */
   #drop() {
     const frequent = this.#entries.findIndex(({ message }) => isFrequent(message));
     const [entry] = this.#entries.splice(Math.max(0, frequent), 1);
@@ -98,7 +98,7 @@ export class Messages {
   }
 }
 
-/** What comes with most messages would be found in most messages. */
+/** Fields of most messages are not searched: they would match most messages. */
 function withoutEnvelope(name, value) {
   return ENVELOPE.has(name) ? undefined : value;
 }
@@ -117,7 +117,7 @@ function drawRow({ atMs, way, message }) {
   const direction = element("span", "visually-hidden", way === "in" ? "received" : "sent");
   summary.prepend(direction);
   details.append(summary);
-  // Most rows are never opened: the long text is made when one is.
+  // Most rows are never opened: the long text is made on opening.
   details.addEventListener("toggle", () => {
     if (details.open && details.childElementCount === 1) {
       details.append(element("pre", "", JSON.stringify(message, null, 2)));
@@ -127,7 +127,7 @@ function drawRow({ atMs, way, message }) {
   return item;
 }
 
-/** What tells one message from the next of its type. */
+/** The fields that distinguish messages of a type. */
 function gist(message) {
   const {
     role,

@@ -1,4 +1,4 @@
-/** One call with all that belongs to it: connection, sound, words, timeline. No DOM. */
+/** A call with its connection, audio, words and timeline. No DOM. */
 
 import { Sound } from "./audio/sound.js";
 import { Call, createCall } from "./call.js";
@@ -8,7 +8,7 @@ import { Stopwatch } from "./stopwatch.js";
 import { Track } from "./track.js";
 import { explainClosing, explainEnding } from "./troubles.js";
 
-const WINDOW_MS = 32; // of sound, that each voice probability is about
+const WINDOW_MS = 32; // audio of each voice probability
 const CUTS_NOTHING = new Set(["unducked", "ignored", "resumed", "superseded"]);
 
 /**
@@ -17,9 +17,9 @@ const CUTS_NOTHING = new Set(["unducked", "ignored", "resumed", "superseded"]);
  * @property {(entry: import("./messages.js").Entry) => void} message
  * @property {(level: number) => void} level of the microphone, root mean square
  * @property {() => void} cut an interruption was measured
- * @property {(speaker: "user" | "assistant" | "late" | null) => void} floor who speaks, or that the assistant is late
+ * @property {(speaker: "user" | "assistant" | "late" | null) => void} speaker who speaks, or that the assistant is late
  * @property {() => void} microphoneLost
- * @property {(how: {trouble: import("./troubles.js").Trouble | null}) => void} ended told once
+ * @property {(how: {trouble: import("./troubles.js").Trouble | null}) => void} ended called once
  */
 
 /** A live call. */
@@ -42,7 +42,7 @@ export class Session {
    * @param {string} key the public key, or empty
    * @param {MediaStream | null} stream the microphone; null for a caller who types
    * @param {SessionEvents} events
-   * @returns {Promise<Session>} once the line is open
+   * @returns {Promise<Session>} once the connection is open
    */
   static async start(assistant, key, stream, events) {
     const session = new Session(events);
@@ -65,24 +65,24 @@ export class Session {
     this.#events = events;
   }
 
-  /** @returns {number} milliseconds since the line was opened */
+  /** @returns {number} milliseconds since the connection was opened */
   nowMs() {
     return this.#endMs ?? (this.#sound?.nowMs() ?? 0) - this.#zeroMs;
   }
 
-  /** @param {boolean} muted the microphone; the server is told as well, so that it does not wait for words */
+  /** @param {boolean} muted the microphone; the server is informed, so that it does not wait for words */
   mute(muted) {
     this.muted = muted;
     this.#sound?.mute(muted);
     this.#call?.send({ type: "control", control: muted ? "mute-customer" : "unmute-customer" });
   }
 
-  /** @param {string} content what the assistant is to say now */
+  /** @param {string} content text for the assistant to say now */
   say(content) {
     this.#call?.send({ type: "say", content, interruptionsEnabled: true, interruptAssistantEnabled: true });
   }
 
-  /** @param {string} content what the caller says by typing */
+  /** @param {string} content text that the caller typed */
   ask(content) {
     this.#call?.send({ type: "add-message", message: { role: "user", content }, triggerResponseEnabled: true });
     this.#take({ type: "page.typed", text: content });
@@ -93,7 +93,7 @@ export class Session {
     this.#call?.hangUp();
   }
 
-  /** The page goes away, and its caller with it. */
+  /** The page is being closed: end the call. */
   leave() {
     this.hangUp();
   }
@@ -133,17 +133,17 @@ export class Session {
 
   #hear(message) {
     const atMs = this.nowMs();
-    // The first message tells that the call runs; before that there is nothing to watch.
+    // The first message shows that the call runs; before it there is nothing to watch.
     this.#stopWatching ??= watch(this.#id, () => this.nowMs(), this.#insightEvents());
     if (message.type === "user-interrupted") this.#interrupted(message);
     else this.#take(message);
     this.#events.message({ atMs, way: "in", message });
     if (message.type === "speech-update") this.#speech(message, atMs);
-    if (message.type === "hang") this.#events.floor("late");
+    if (message.type === "hang") this.#events.speaker("late");
     if (message.type === "status-update" && message.status === "ended") this.#reason = message.endedReason ?? "";
   }
 
-  /** The sound goes first: what is drawn can wait. */
+  /** The audio stops first; drawing can wait. */
   #interrupted(message) {
     this.#sound.flush();
     const before = lastInterrupted(this.conversation);
@@ -157,7 +157,7 @@ export class Session {
   #speech({ role, status }, atMs) {
     if (role === "assistant" && status === "started") this.#stopwatch.began(atMs + this.#zeroMs);
     this.track.spoke(role, status, atMs);
-    this.#events.floor(status === "started" ? role : null);
+    this.#events.speaker(status === "started" ? role : null);
   }
 
   #fellSilent(atMs) {

@@ -1,4 +1,4 @@
-/** How long an interruption took: from the caller's first sound to the assistant's last. */
+/** The duration of an interruption: from the caller's first sound to the assistant's last. */
 
 const STALE_MS = 2_000;
 
@@ -30,9 +30,9 @@ export class Stopwatch {
   }
 
   /**
-   * The server says that the caller cut in; the player is being flushed.
+   * The server reported an interruption; the player is being flushed.
    *
-   * @param {number} key what was cut
+   * @param {number} key key of the interrupted turn
    * @param {number} atMs
    */
   interrupted(key, atMs) {
@@ -44,7 +44,7 @@ export class Stopwatch {
    *
    * @param {number} atMs
    * @returns {{key: number, onsetMs: number | null, silentMs: number, tookMs: number | null} | null} null: no
-   *   interruption was waiting for it. Without an onset nothing was heard of the caller: a typed interruption.
+   *   interruption was waiting for it. Without an onset the interruption was typed.
    */
   silent(atMs) {
     const first = this.#waiting.shift();
@@ -56,7 +56,7 @@ export class Stopwatch {
   #onsetBefore(atMs) {
     if (this.#onsetMs === null) return null;
     if (this.#offsetMs !== null && atMs - this.#offsetMs > STALE_MS) return null;
-    // Who spoke already when the assistant began cuts in from then on.
+    // A caller who was speaking when the assistant began interrupts from then on.
     return Math.max(this.#onsetMs, this.#beganMs ?? this.#onsetMs);
   }
 }

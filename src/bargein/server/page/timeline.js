@@ -10,18 +10,18 @@ const CALM_FRAME_MS = 250;
 /** @type {Record<string, [number, number]>} top and bottom */
 const LANE = { caller: [26, 76], voice: [80, 112], assistant: [138, 188] };
 const AXIS_Y = 205;
-const HEIGHT = 214; // the canvas has it from the style sheet as well
+const HEIGHT = 214; // the style sheet has the same height
 
 const LOUDEST_DB = -10;
 const SOFTEST_DB = -55;
 
-/** @param {number} level root mean square @returns {number} 0 to 1, even to the ear */
+/** @param {number} level root mean square @returns {number} 0 to 1, proportional to loudness */
 export function loudness(level) {
   const db = 20 * Math.log10(level + 1e-9);
   return Math.max(0, Math.min(1, (db - SOFTEST_DB) / (LOUDEST_DB - SOFTEST_DB)));
 }
 
-/** The picture of one call after the other. */
+/** The chart of a call; it can show one call after another. */
 export class Timeline {
   #canvas;
   #marks;
@@ -37,7 +37,7 @@ export class Timeline {
 
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {HTMLElement} marks lies over the canvas
+   * @param {HTMLElement} marks is placed over the canvas
    */
   constructor(canvas, marks) {
     this.#canvas = canvas;
@@ -68,7 +68,7 @@ export class Timeline {
     this.#tick();
   }
 
-  /** Stand still, with the whole call in view. */
+  /** Stop, with the whole call in view. */
   stop() {
     cancelAnimationFrame(this.#frame);
     this.#endMs = this.#nowMs();
@@ -114,7 +114,7 @@ export class Timeline {
     this.#placeMarks(view);
   }
 
-  /** What part of the call is in view: the last seconds while it runs, all of it afterwards. */
+  /** The visible part of the call: the last seconds while it runs, all of it afterwards. */
   #view(width) {
     const spanMs = (width / PX_PER_SECOND) * 1000;
     const live = this.#endMs === null;
@@ -161,7 +161,7 @@ export class Timeline {
     const context = this.#context;
     const middle = (top + bottom) / 2;
     const barMs = ((toMs - fromMs) / width) * (BAR_PX + GAP_PX);
-    // Bars stand on a grid of the call's time, so that they move along without flickering.
+    // Bars are on a grid of the call's time, so that they move without flickering.
     for (let at = Math.floor(fromMs / barMs) * barMs; at < toMs; at += barMs) {
       const height = loudness(curve.peak(at, at + barMs)) * (bottom - top - 6);
       if (height < 1) continue;
@@ -229,7 +229,7 @@ export class Timeline {
     }
   }
 
-  /** The figures are elements: sharp, selectable, and there for a screen reader. */
+  /** The figures are elements: sharp, selectable, and available to screen readers. */
   #placeMarks({ width, x }) {
     for (const cut of this.#track.cuts) {
       if (!this.#marked.has(cut)) this.#marked.set(cut, this.#marks.appendChild(markOf(cut)));

@@ -1,9 +1,9 @@
-/** What the timeline shows, as data: who made how much sound when, the voice probability, and the cuts. */
+/** The timeline's data: levels of both sides over time, the voice probability, and the interruptions. */
 
 const KEEP_MS = 30 * 60_000;
 const STEP_MS = 20;
 
-/** A measured quantity over time, in steps of 20 ms; what was not measured is 0. Times start at 0. */
+/** A measured quantity over time, in steps of 20 ms; 0 where nothing was measured. Times start at 0. */
 export class Curve {
   #values = new Float32Array(4096);
   #length = 0;
@@ -25,7 +25,7 @@ export class Curve {
   }
 
   /**
-   * One value for a whole stretch.
+   * Set a value for a whole span.
    *
    * @param {number} fromMs
    * @param {number} toMs
@@ -57,15 +57,15 @@ export class Curve {
  *
  * @typedef {object} Span
  * @property {number} fromMs
- * @property {number | null} toMs null: not over yet
+ * @property {number | null} toMs null: not finished
  *
- * @typedef {object} Remark a decision that cut nothing
+ * @typedef {object} Remark a decision without an interruption
  * @property {number} atMs
  * @property {string} what
  * @property {string} why
  */
 
-/** One call's timeline. */
+/** The timeline of a call. */
 export class Track {
   caller = new Curve();
   assistant = new Curve();
@@ -90,7 +90,7 @@ export class Track {
     else if (last && last.toMs === null) last.toMs = atMs;
   }
 
-  /** @param {number} atMs the call is over */
+  /** @param {number} atMs end of the call */
   close(atMs) {
     this.spoke("user", "stopped", atMs);
     this.spoke("assistant", "stopped", atMs);

@@ -1,4 +1,4 @@
-/** What went wrong, said to a person. */
+/** Error messages for the user. */
 
 import { MicrophoneError } from "./audio/sound.js";
 import { CallError } from "./call.js";
@@ -7,7 +7,7 @@ import { CallError } from "./call.js";
  * @typedef {object} Trouble
  * @property {string} title
  * @property {string} advice
- * @property {"key" | "silent" | "again" | null} offer a field for the key; a call without a microphone; another try
+ * @property {"key" | "silent" | "again" | null} offer a field for the key; a call without a microphone; another attempt
  */
 
 const MICROPHONE = {
@@ -100,7 +100,7 @@ const ENDED = {
 
 /**
  * @param {string | undefined} reason Vapi's `endedReason`
- * @param {string} [byCaller] what is said of a caller who hung up; on the page it is the reader
+ * @param {string} [byCaller] text for a caller who hung up; by default the user of the page
  * @returns {string}
  */
 export function explainEnding(reason, byCaller = ENDED["customer-ended-call"]) {

@@ -1,4 +1,4 @@
-/** A call that others have, watched: what is said in it as `monitor.listenUrl` tells it. No DOM, no sound. */
+/** Another client's call, watched through `monitor.listenUrl`. No DOM, no audio output. */
 
 import { Call, CallError } from "./call.js";
 import { EMPTY, reduce } from "./conversation.js";
@@ -6,15 +6,15 @@ import { watch } from "./insight.js";
 import { Track } from "./track.js";
 import { explainClosing, explainEnding } from "./troubles.js";
 
-const NOT_LIVE = 1008; // what the server closes with while there is nobody to listen to
+const NOT_LIVE = 1008; // the server's close code while the call is not live
 const AGAIN_MS = 1_000;
 const WAIT_MS = 150_000; // a telephone may ring for long
-const WINDOW_MS = 32; // of sound, that each voice probability is about
+const WINDOW_MS = 32; // audio of each voice probability
 const FULL = 32768;
 const QUIET = new Set(["unducked", "ignored", "resumed", "superseded"]);
 
 /**
- * What a page holds of such a call. It has the same parts as a `Session`, as far as a watcher can have them.
+ * The page's state of such a call. It has the same parts as a `Session`, except for those of a participant.
  *
  * @typedef {import("./session.js").SessionEvents} SessionEvents
  */
@@ -69,31 +69,31 @@ export class Watching {
     return this.#endMs ?? this.#clock() - this.#zeroMs;
   }
 
-  /** There is no microphone in it. */
+  /** There is no microphone. */
   mute() {}
 
-  /** @param {string} content what the assistant is to say now */
+  /** @param {string} content text for the assistant to say now */
   say(content) {
     this.#steer({ type: "say", content, interruptionsEnabled: true, interruptAssistantEnabled: true });
   }
 
-  /** @param {string} content what is put into the history, for the assistant to answer */
+  /** @param {string} content text for the history, which the assistant answers */
   ask(content) {
     this.#steer({ type: "add-message", message: { role: "user", content }, triggerResponseEnabled: true });
     this.#take({ type: "page.typed", text: content });
   }
 
-  /** End the call for both who have it. */
+  /** End the call for its participants. */
   hangUp() {
     this.#steer({ type: "end-call" });
   }
 
-  /** Watch no longer; the call goes on. */
+  /** Stop watching; the call continues. */
   leave() {
     this.#socket?.leave();
   }
 
-  /** Whether the call could be joined: once it has told anything, it is live. */
+  /** Whether the call could be joined: after its first message it is live. */
   #joined(open) {
     return new Promise((resolve, reject) => {
       let live = false;
@@ -154,13 +154,13 @@ export class Watching {
     this.#events.message({ atMs, way: "in", message });
     if (message.type === "speech-update") {
       this.track.spoke(message.role, message.status, atMs);
-      this.#events.floor(message.status === "started" ? message.role : null);
+      this.#events.speaker(message.status === "started" ? message.role : null);
     }
     if (message.type === "user-interrupted") {
       this.track.cuts.push({ onsetMs: null, silentMs: atMs, tookMs: null });
       this.#events.cut();
     }
-    if (message.type === "hang") this.#events.floor("late");
+    if (message.type === "hang") this.#events.speaker("late");
     if (message.type === "status-update" && message.status === "ended") this.#reason = message.endedReason ?? "";
   }
 
@@ -178,7 +178,7 @@ export class Watching {
       body: JSON.stringify(message),
     });
     this.#events.message({ atMs: this.nowMs(), way: "out", message });
-    sent.catch(() => {}); // the socket tells when the server is gone
+    sent.catch(() => {}); // the socket reports a lost server
   }
 
   #end(code, expected) {

@@ -7,7 +7,7 @@ const SPOKEN = /[\p{L}\p{N}]/u;
 /**
  * @param {string} text
  * @param {number} count
- * @returns {number} the offset just after the first `count` words, and the punctuation that clings to them
+ * @returns {number} the offset just after the first `count` words, and the punctuation after them
  */
 export function charsOfWords(text, count) {
   let end = 0;
@@ -21,11 +21,11 @@ export function charsOfWords(text, count) {
 }
 
 /**
- * Where `prefix` ends in `text`, white space aside.
+ * Find the end of `prefix` in `text`, ignoring white space.
  *
  * @param {string} text
  * @param {string} prefix
- * @returns {number | null} null if `text` does not begin so
+ * @returns {number | null} null if `text` does not begin with it
  */
 export function matchPrefix(text, prefix) {
   let at = 0;

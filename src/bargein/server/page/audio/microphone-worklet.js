@@ -25,7 +25,7 @@ class Microphone extends AudioWorkletProcessor {
   process(inputs) {
     this.#startFrame ??= currentFrame;
     const heard = inputs[0]?.[0];
-    // Without a microphone, or muted, silence goes out: a gap in the stream would hurt the far end's voice detection.
+    // Without a microphone, or muted, silence is sent: a gap in the stream would disturb the server's voice detection.
     const samples = this.#resampler.push(heard && !this.#muted ? heard : this.#silence);
     for (const { what, sample } of this.#onsets.push(samples)) {
       this.port.postMessage({ what, at: this.#startFrame / sampleRate + sample / RATE_HZ });

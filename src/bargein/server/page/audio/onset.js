@@ -1,8 +1,8 @@
 /**
- * Where a person begins to make a sound: an energy gate over a noise floor that it learns.
+ * Detection of the onset of sound: an energy gate over a noise floor that it adapts to.
  *
- * It decides nothing in the call; the page uses it to measure how fast the assistant fell silent. So it must be exact
- * about when the sound began, and may take its time to say so.
+ * It takes no decision in the call; the page measures with it how fast the assistant fell silent. So the time of an
+ * onset must be exact, and the detection may be late.
  */
 
 const HOP_MS = 10;
@@ -11,10 +11,10 @@ const QUIETEST_DB = -50;
 const SILENCE_DB = -90;
 const CONFIRM_HOPS = 3;
 const HANG_HOPS = 40;
-const FLOOR_RISE_DB = 0.03; // a hop, 3 dB a second
+const FLOOR_RISE_DB = 0.03; // for each hop, 3 dB a second
 const FLOOR_FALL = 0.2;
 
-/** Takes a stream and tells where sound begins and ends in it. */
+/** Reports the beginnings and ends of sound in a stream. */
 export class OnsetDetector {
   #hop;
   #filled = 0;
@@ -32,8 +32,8 @@ export class OnsetDetector {
   }
 
   /**
-   * @param {Float32Array} samples in [-1, 1], following those before
-   * @returns {{what: "onset" | "offset", sample: number}[]} where in the stream, counted in samples from its start
+   * @param {Float32Array} samples in [-1, 1], the next ones of the stream
+   * @returns {{what: "onset" | "offset", sample: number}[]} position in samples from the start of the stream
    */
   push(samples) {
     const found = [];
@@ -55,7 +55,7 @@ export class OnsetDetector {
     const level = Math.max(SILENCE_DB, db);
     const loud = level > Math.max(QUIETEST_DB, this.#floorDb + OVER_FLOOR_DB);
     if (!loud) this.#floorDb += Math.min((level - this.#floorDb) * FLOOR_FALL, FLOOR_RISE_DB);
-    else this.#floorDb += FLOOR_RISE_DB; // so that a fan that was switched on becomes the floor, in a few seconds
+    else this.#floorDb += FLOOR_RISE_DB; // a fan that was switched on becomes the floor in a few seconds
     return this.#sounding ? this.#whileSounding(loud) : this.#whileQuiet(loud);
   }
 

@@ -1,4 +1,4 @@
-/** Runs on the audio thread: plays what the assistant says. */
+/** Runs on the audio thread: plays the assistant's audio. */
 
 import { PlayoutQueue } from "./playout.js";
 import { Resampler, fromPcm16, rms } from "./resample.js";
@@ -39,7 +39,7 @@ class Player extends AudioWorkletProcessor {
   #report() {
     this.port.postMessage({
       what: "level",
-      at: this.#reported, // where the stretch began that was measured
+      at: this.#reported, // start of the measured span
       level: Math.sqrt(this.#energy / this.#blocks),
       queuedMs: this.#queue.queuedMs,
       playing: this.#queue.playing,

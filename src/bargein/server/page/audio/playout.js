@@ -1,11 +1,11 @@
-/** The queue of what the assistant says, on the caller's side. */
+/** The queue of the assistant's audio in the page. */
 
 const PREBUFFER_MS = 40;
-const PATIENCE_MS = 60; // a first word shorter than the prebuffer must sound as well
+const PATIENCE_MS = 60; // after this time audio shorter than the prebuffer is played too
 const RAMP_MS = 5;
 const MOST_S = 60;
 
-/** Plays pieces back to back, and drops them at once when told. Frames are samples of the audio device's clock. */
+/** Plays pieces without gaps, and drops them at once on request. Frames are samples of the audio device's clock. */
 export class PlayoutQueue {
   #rateHz;
   #pieces = [];
@@ -22,19 +22,19 @@ export class PlayoutQueue {
     this.#rateHz = rateHz;
   }
 
-  /** How much is waiting, in milliseconds. */
+  /** Length of the queue in milliseconds. */
   get queuedMs() {
     return (this.#queued * 1000) / this.#rateHz;
   }
 
-  /** Whether it sounds, or has just run dry in the middle. */
+  /** Whether it plays, or has just run dry. */
   get playing() {
     return this.#playing;
   }
 
   /**
    * @param {Float32Array} samples
-   * @returns {boolean} false if there was no more room
+   * @returns {boolean} false if the queue was full
    */
   push(samples) {
     if (this.#queued + samples.length > this.#rateHz * MOST_S) return false;
@@ -44,7 +44,7 @@ export class PlayoutQueue {
     return true;
   }
 
-  /** Drop what waits, with a ramp of 5 ms so that it does not click. */
+  /** Drop the queue, with a ramp of 5 ms to avoid a click. */
   flush() {
     const ramp = this.#playing ? this.#take(Math.round((this.#rateHz * RAMP_MS) / 1000)) : new Float32Array(0);
     for (let i = 0; i < ramp.length; i++) ramp[i] *= 1 - (i + 1) / ramp.length;
@@ -77,7 +77,7 @@ export class PlayoutQueue {
     }
   }
 
-  /** @returns {number | null} the frame from which on a flush had taken effect; told once */
+  /** @returns {number | null} the frame at which a flush took effect; returned once */
   takeSilentAt() {
     const at = this.#silentAt;
     this.#silentAt = null;

@@ -1,13 +1,13 @@
 /**
- * Changing a stream's sample rate, for browsers whose audio does not run at the call's rate.
+ * Conversion of a stream's sample rate, for browsers whose audio does not run at the call's rate.
  *
  * A windowed sinc, evaluated at any ratio. Sample n of the output is at the time of sample n * from / to of the input;
- * it comes once the input has gone `TAPS` / 2 samples of the slower rate further.
+ * it is available once the input has advanced by another `TAPS` / 2 samples of the slower rate.
  */
 
 const TAPS = 16;
 
-/** Resamples one mono stream, piece by piece, without a seam. */
+/** Resamples one mono stream, piece by piece, without discontinuities. */
 export class Resampler {
   #ratio;
   #cutoff;
@@ -16,8 +16,8 @@ export class Resampler {
   #position;
 
   /**
-   * @param {number} fromHz rate of what is pushed
-   * @param {number} toHz rate of what comes out
+   * @param {number} fromHz rate of the input
+   * @param {number} toHz rate of the output
    */
   constructor(fromHz, toHz) {
     this.#ratio = fromHz / toHz;
@@ -64,7 +64,7 @@ export class Resampler {
 }
 
 /**
- * @param {Float32Array} samples in [-1, 1]; what is louder is clipped
+ * @param {Float32Array} samples in [-1, 1]; louder samples are clipped
  * @returns {Int16Array}
  */
 export function toPcm16(samples) {

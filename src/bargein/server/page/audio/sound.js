@@ -1,8 +1,8 @@
-/** The page's ears and mouth: one audio context, the microphone on one side and the player on the other. */
+/** The page's audio: one audio context with the microphone and the player. */
 
 const RATE_HZ = 16000;
 
-/** The microphone cannot be had. `reason` is the name of the browser's own error. */
+/** The microphone is not available. `reason` is the name of the browser's own error. */
 export class MicrophoneError extends Error {
   /** @param {string} reason */
   constructor(reason) {
@@ -12,7 +12,7 @@ export class MicrophoneError extends Error {
 }
 
 /**
- * Ask for the microphone, cleaned of the assistant's own voice.
+ * Request the microphone, with echo cancellation.
  *
  * @returns {Promise<MediaStream>}
  * @throws {MicrophoneError}
@@ -37,7 +37,7 @@ export async function askForMicrophone() {
  * @property {() => void} lost the microphone was taken away
  */
 
-/** Everything that sounds. Times are milliseconds of the audio device's clock. */
+/** The audio of a call. Times are milliseconds of the audio device's clock. */
 export class Sound {
   #context;
   #stream;
@@ -72,7 +72,7 @@ export class Sound {
     this.#player = new AudioWorkletNode(context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
     this.#listen(events);
     source?.connect(this.#microphone);
-    // It puts out nothing, but some browsers only run what leads to the loudspeaker.
+    // It outputs nothing, but some browsers run only nodes that lead to the loudspeaker.
     this.#microphone.connect(context.destination);
     this.#player.connect(context.destination);
     stream?.getAudioTracks()[0]?.addEventListener("ended", events.lost);
@@ -100,7 +100,7 @@ export class Sound {
     this.#player.port.postMessage({ what: "pcm", pcm: whole }, [whole]);
   }
 
-  /** Drop what is queued; `silent` tells when it had gone. */
+  /** Drop what is queued; the event `silent` has the time at which it was silent. */
   flush() {
     this.#player.port.postMessage({ what: "flush" });
   }
@@ -118,7 +118,7 @@ export class Sound {
   }
 }
 
-/** Some browsers cannot bring a microphone into a context of another rate; then the worklets resample. */
+/** Some browsers cannot use a microphone in a context of another rate; the worklets resample then. */
 function contextFor(stream) {
   const context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: "interactive" });
   if (!stream) return { context, source: null };

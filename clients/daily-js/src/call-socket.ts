@@ -1,28 +1,28 @@
 /** The socket of one call: `webCallUrl` of `POST /call/web`. */
 
 const OPEN_MS = 10_000;
-/** Two seconds of audio. What is older when the network comes back is of no use to the server. */
+/** Two seconds of audio. Older audio is dropped when the network recovers: the server could not use it. */
 const MOST_WAITING_BYTES = 64_000;
 
 export const NORMAL_CLOSURE = 1000;
 const NO_STATUS = 1005;
 
-export interface LineEvents {
+export interface SocketEvents {
   /** A text frame. */
   text(text: string): void;
   /** 16 kHz s16le mono. */
   audio(pcm: ArrayBuffer): void;
-  /** The far end has closed it, or it is lost; told once, and not after `close()`. */
+  /** The server closed the connection, or it was lost; called once, and not after `close()`. */
   closed(how: { expected: boolean; reason: string }): void;
 }
 
-/** Makes the socket; a test makes another one. */
+/** Creates the socket; tests create another one. */
 export type Connect = (url: string) => WebSocket;
 
 /**
- * See that an address is one of bargein's.
+ * Check that a URL is one of bargein's.
  *
- * @throws Error if it is none, which says what it should be
+ * @throws Error if it is not; the message says what it should be
  */
 export function socketUrl(url: string | undefined): string {
   if (!url) throw new Error("join() needs the url of a call: webCallUrl of POST /call/web");
@@ -37,11 +37,11 @@ export function socketUrl(url: string | undefined): string {
 }
 
 /** An open socket. */
-export class Line {
+export class CallSocket {
   #socket: WebSocket;
 
-  /** Connect; rejects if that fails, takes too long, or `leaving` aborts. */
-  static async open(url: string, events: LineEvents, leaving: AbortSignal, connect: Connect): Promise<Line> {
+  /** Connect; rejects if that fails, takes too long, or `leaving` aborts it. */
+  static async open(url: string, events: SocketEvents, leaving: AbortSignal, connect: Connect): Promise<CallSocket> {
     leaving.throwIfAborted();
     return new Promise((resolve, reject) => {
       const socket = connect(url);
@@ -62,12 +62,12 @@ export class Line {
       socket.onclose = () => fail(new Error(`${url} cannot be reached`));
       socket.onopen = () => {
         done();
-        resolve(new Line(socket, events));
+        resolve(new CallSocket(socket, events));
       };
     });
   }
 
-  private constructor(socket: WebSocket, events: LineEvents) {
+  private constructor(socket: WebSocket, events: SocketEvents) {
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") events.text(data);
@@ -83,13 +83,13 @@ export class Line {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(text);
   }
 
-  /** Send 20 ms of the caller; they are dropped while the network takes nothing. */
+  /** Send 20 ms of the caller's audio; dropped while the network is blocked. */
   sendAudio(pcm: ArrayBuffer): void {
     if (this.#socket.readyState !== this.#socket.OPEN || this.#socket.bufferedAmount > MOST_WAITING_BYTES) return;
     this.#socket.send(pcm);
   }
 
-  /** Hang up. What has been sent before still arrives. */
+  /** Close the connection. Data that was sent before still arrives. */
   close(): void {
     this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close(NORMAL_CLOSURE);

@@ -1,61 +1,61 @@
-/** One stay in a call, from `join()` to its end: the sound, the socket, and what comes and goes on it. */
+/** One session in a call, from `join()` to its end: the audio, the socket, and the messages. */
 
 import { playOn } from "./devices.js";
 import { Inbox } from "./inbox.js";
-import { type Connect, Line } from "./line.js";
+import { type Connect, CallSocket } from "./call-socket.js";
 import { ASSISTANT, newId, participant, voiceState } from "./participants.js";
 import type { OpenSound, Sound } from "./sound.js";
 import type { DailyParticipant } from "./types.js";
 
-/** Who plays the assistant's track says so by the message `playable`; a browser that holds sound back never does. */
+/** Time limit for the message `playable`, which confirms playback; it never comes where a browser blocks audio. */
 const PLAYABLE_MS = 1500;
 const DRAIN_MS = 1000;
 const MOST_UNSENT = 100;
 
-/** How a call is joined. */
+/** The options of joining a call. */
 export interface Entrance {
   url: string;
   microphone: MediaStreamTrack | null;
   muted: boolean;
   speakerId: string;
   workletUrl: string | undefined;
-  /** Whether somebody listens to messages already: then it is a call that had begun, and is rejoined. */
+  /** Whether there is a listener for messages already: then a running call is rejoined. */
   rejoining: boolean;
   connect: Connect;
   openSound: OpenSound;
 }
 
-export interface StayEvents {
-  /** The assistant is there. Whoever subscribes to its track in here is waited for until the track is being played. */
+export interface SessionEvents {
+  /** The assistant has joined. If a listener subscribes to its track, the session waits until the track is played. */
   arrived(): void;
-  /** The assistant's track is being had. */
+  /** The assistant's track is loading. */
   subscribed(track: MediaStreamTrack): void;
   message(data: string): void;
-  /** The caller's level. */
+  /** Level of the caller. */
   heard(rms: number, ms: number): void;
-  /** The assistant's level. */
+  /** Level of the assistant. */
   played(rms: number, ms: number): void;
-  /** The far end has hung up; `trouble` says what went wrong, if anything did. */
+  /** The server ended the call; `trouble` is the error, if there was one. */
   over(trouble: string | null): void;
 }
 
-export class Stay {
+export class Session {
   readonly assistantId = newId();
   readonly joinedAt = new Date();
-  #events: StayEvents;
+  #events: SessionEvents;
   #leaving = new AbortController();
   #inbox = new Inbox();
   #subscribed = false;
   #playable = () => {};
   #unsent: string[] = [];
   #sound: Sound | null = null;
-  #line: Line | null = null;
+  #socket: CallSocket | null = null;
 
-  constructor(events: StayEvents) {
+  constructor(events: SessionEvents) {
     this.#events = events;
   }
 
-  /** The assistant's voice, once there is sound. */
+  /** The assistant's track, once there is audio. */
   get track(): MediaStreamTrack | null {
     return this.#sound?.track ?? null;
   }
@@ -64,7 +64,7 @@ export class Stay {
     return this.#subscribed;
   }
 
-  /** The assistant, once there is sound. */
+  /** The assistant, once there is audio. */
   get assistant(): DailyParticipant | null {
     if (!this.#sound) return null;
     const audio = voiceState(this.#sound.track, this.#subscribed);
@@ -72,8 +72,8 @@ export class Stay {
   }
 
   /**
-   * Join. The socket is opened last, when the assistant's track is being played: the server speaks at once, and
-   * nothing of its first words may be lost.
+   * Join. The socket is opened last, when the assistant's track is being played: the server speaks at once, and its
+   * first words must not be lost.
    */
   async enter(entrance: Entrance): Promise<void> {
     const leaving = this.#leaving.signal;
@@ -82,7 +82,7 @@ export class Stay {
     this.#sound = sound;
     await this.#introduce(entrance.speakerId);
     if (entrance.rejoining) this.listen();
-    const line = await Line.open(
+    const socket = await CallSocket.open(
       entrance.url,
       {
         text: (text) => this.#hear(text),
@@ -92,22 +92,22 @@ export class Stay {
       leaving,
       entrance.connect,
     );
-    if (leaving.aborted) line.close();
+    if (leaving.aborted) socket.close();
     leaving.throwIfAborted();
-    this.#line = line;
+    this.#socket = socket;
     if (!entrance.rejoining) this.#inbox.add(() => this.#events.message("listening"));
-    for (const text of this.#unsent.splice(0)) line.send(text);
+    for (const text of this.#unsent.splice(0)) socket.send(text);
   }
 
-  /** Leave. Nothing is told any more. */
+  /** Leave. No more events are sent. */
   leave(): void {
     this.#leaving.abort(new Error("the call was left"));
     this.#inbox.close();
-    this.#line?.close();
+    this.#socket?.close();
     this.#sound?.close();
   }
 
-  /** Somebody listens to messages now. */
+  /** There is a listener for messages now. */
   listen(): void {
     this.#inbox.open();
   }
@@ -118,7 +118,7 @@ export class Stay {
   }
 
   send(text: string): void {
-    if (this.#line) this.#line.send(text);
+    if (this.#socket) this.#socket.send(text);
     else if (this.#unsent.length < MOST_UNSENT) this.#unsent.push(text);
   }
 
@@ -141,7 +141,7 @@ export class Stay {
       microphone,
       {
         frame: (pcm, rms, ms) => {
-          this.#line?.sendAudio(pcm);
+          this.#socket?.sendAudio(pcm);
           this.#events.heard(rms, ms);
         },
         played: (rms, ms) => this.#events.played(rms, ms),
@@ -154,7 +154,7 @@ export class Stay {
     return sound;
   }
 
-  /** Show the assistant to the page, and wait until its track is being played. */
+  /** Announce the assistant to the page, and wait until its track is being played. */
   async #introduce(speakerId: string): Promise<void> {
     const playing = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, PLAYABLE_MS);
@@ -167,11 +167,11 @@ export class Stay {
     this.#events.arrived();
     if (!this.#subscribed) this.#playable();
     await playing;
-    if (speakerId !== "default" && this.track) await playOn(speakerId, this.track).catch(() => {}); // the default then
+    if (speakerId !== "default" && this.track) await playOn(speakerId, this.track).catch(() => {}); // or the default
   }
 
   #hear(text: string): void {
-    // Before anybody else: what the caller has cut must not sound any more. The frames of what comes next follow.
+    // Before all listeners: interrupted audio must stop at once. Frames of the next reply come after this message.
     if (typeOf(text) === "user-interrupted") this.#sound?.flush();
     this.#inbox.add(() => this.#events.message(text));
   }
@@ -180,7 +180,7 @@ export class Stay {
     if (trouble === null) await this.#sound?.drained(DRAIN_MS); // the last words
     if (this.#leaving.signal.aborted) return;
     this.#inbox.add(() => this.#events.over(trouble));
-    // By then `join()` has returned, and its caller listens or never will.
+    // By then `join()` has returned, and its caller has added a listener or never will.
     setTimeout(() => this.listen());
   }
 }
@@ -189,6 +189,6 @@ function typeOf(text: string): unknown {
   try {
     return (JSON.parse(text) as { type?: unknown } | null)?.type;
   } catch {
-    return null; // a bare word, as Vapi's rooms have them
+    return null; // a bare word, as in Vapi's own calls
   }
 }

@@ -1,26 +1,26 @@
-/** The caller's side of a call: which microphone it is, and what becomes of it. */
+/** The caller's audio: the selection of the microphone, and its state. */
 
 import type { DailyCameraError } from "./events.js";
 import { type AudioSource, closeMicrophone, type Microphone, MicrophoneError } from "./microphone.js";
 import type { DailyInputSettings } from "./types.js";
 
 export interface EarsEvents {
-  /** There is another microphone now, or none. */
+  /** The microphone has changed; null: there is none. */
   changed(track: MediaStreamTrack | null): void;
-  /** There is none, and why. */
+  /** There is no microphone, with the reason. */
   refused(error: DailyCameraError): void;
-  /** The browser does not do what was asked of its noise suppression. */
+  /** The browser does not apply the requested noise suppression. */
   failed(message: string): void;
 }
 
-/** Keeps one microphone open, from when it is needed until it is dropped. */
-export class Ears {
+/** Keeps a microphone open, from its first use until it is dropped. */
+export class CallerAudio {
   #open: (source: AudioSource) => Promise<Microphone | null>;
   #events: EarsEvents;
   #source: AudioSource;
   #settings: DailyInputSettings;
   #microphone: Microphone | null = null;
-  /** Rises with every drop: a microphone that was asked for before comes too late. */
+  /** Incremented by every drop: a microphone that was requested before it is not used. */
   #drops = 0;
 
   constructor(
@@ -43,7 +43,7 @@ export class Ears {
     return this.#settings;
   }
 
-  /** Open the microphone, or another one if a source is given. That it cannot be had is told, not thrown. */
+  /** Open the microphone, or another one if a source is given. A failure is reported as an event, not thrown. */
   async need(source?: AudioSource): Promise<void> {
     if (this.#microphone && source === undefined) return;
     try {
@@ -55,7 +55,7 @@ export class Ears {
     }
   }
 
-  /** Take another microphone; the one before stays if this cannot be had. */
+  /** Change the microphone; the previous one stays if the new one fails. */
   async change(source: AudioSource): Promise<void> {
     await this.#take(source);
   }
@@ -66,7 +66,7 @@ export class Ears {
     this.#microphone = null;
   }
 
-  /** The browser's own noise suppression does `noise-cancellation`; it is on unless `none` is asked for. */
+  /** The browser's own noise suppression does `noise-cancellation`; it is on unless the processor is `none`. */
   async configure(settings: DailyInputSettings): Promise<void> {
     this.#settings = { ...this.#settings, ...settings };
     await this.#suppressNoise();
@@ -92,7 +92,7 @@ export class Ears {
     if (next?.own) next.track.addEventListener("ended", () => void this.#replace(next));
   }
 
-  /** A device that was unplugged is followed by whichever is the default now. */
+  /** Replace a device that was unplugged by the present default. */
   async #replace(lost: Microphone): Promise<void> {
     if (this.#microphone !== lost) return;
     this.#use(null);
