@@ -1,4 +1,4 @@
-"""A voicemail's beep is told from everything else that a line carries."""
+"""A voicemail's beep is distinguished from other sounds of a telephone line."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_a_beep_is_heard_once_it_is_over(rate: int, hz: float, ms: int) -> None:
         np.concatenate([tone(100, 800), tone(100, 1200), tone(100, 1600)]),
     ],
 )
-def test_nothing_else_is_one(other: np.ndarray) -> None:
+def test_other_sounds_are_no_beep(other: np.ndarray) -> None:
     assert beeps(16_000, other, silence(300)) == 0
 
 

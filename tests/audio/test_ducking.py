@@ -37,18 +37,18 @@ def test_it_goes_down_by_twelve_decibels_without_a_step(size: int) -> None:
     assert 20 * np.log10(down[-1] / 10_000) == pytest.approx(-12, abs=0.1)
 
 
-def test_it_comes_back_from_wherever_it_is() -> None:
+def test_it_returns_from_any_level() -> None:
     ducking = Ducking(RATE_HZ)
     ducking.duck()
     half_way = ducking.apply(steady(1)[: FRAME // 2])
-    ducking.ease()
+    ducking.unduck()
     back = passed(ducking, 2)
     assert abs(int(back[0]) - int(half_way[-1])) <= 25
     assert set(back[FRAME:]) == {10_000}
     assert ducking.idle
 
 
-def test_another_voice_begins_at_its_full_level() -> None:
+def test_a_reset_restores_the_full_level() -> None:
     ducking = Ducking(RATE_HZ)
     ducking.duck()
     passed(ducking, 2)
@@ -57,7 +57,7 @@ def test_another_voice_begins_at_its_full_level() -> None:
     assert np.array_equal(passed(ducking, 1), steady(1))
 
 
-def test_nothing_stays_nothing() -> None:
+def test_no_samples_give_no_samples() -> None:
     ducking = Ducking(RATE_HZ)
     ducking.duck()
     assert ducking.apply(np.zeros(0, dtype=np.int16)).size == 0

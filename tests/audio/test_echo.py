@@ -1,4 +1,4 @@
-"""An echo is told from another voice; both are made of noise here, which has no words to give them away."""
+"""An echo is distinguished from another voice; both are made of noise here."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ HEARD = SECOND // 2
 
 
 def babble(seed: int, samples: int) -> np.ndarray:
-    """Noise whose loudness and colour change some four times a second, as a voice's do."""
+    """Make noise whose loudness and colour change about four times a second, as in speech."""
     numbers = np.random.default_rng(seed)
     pieces = []
     for _ in range(samples // 2000 + 1):
@@ -24,7 +24,7 @@ def babble(seed: int, samples: int) -> np.ndarray:
 
 
 def room(seed: int = 5) -> np.ndarray:
-    """An impulse response that dies away in a fifth of a second."""
+    """Return an impulse response that decays in a fifth of a second."""
     numbers = np.random.default_rng(seed)
     tail = numbers.normal(0, 1, RATE_HZ // 5) * np.exp(-np.arange(RATE_HZ // 5) / 600)
     tail[0] = 6
@@ -33,7 +33,7 @@ def room(seed: int = 5) -> np.ndarray:
 
 @pytest.mark.parametrize("delay_ms", [20, 120, 300])
 @pytest.mark.parametrize("seed", range(4))
-def test_what_was_played_is_known_again_through_a_room(seed: int, delay_ms: int) -> None:
+def test_an_echo_through_a_room_is_recognised(seed: int, delay_ms: int) -> None:
     played = babble(seed, 3 * SECOND)
     echo = np.convolve(played, room())[: played.size] * 0.1
     delay = delay_ms * RATE_HZ // 1000
@@ -43,11 +43,11 @@ def test_what_was_played_is_known_again_through_a_room(seed: int, delay_ms: int)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_another_voice_is_not_ours(seed: int) -> None:
+def test_another_voice_is_no_echo(seed: int) -> None:
     assert echo_share(babble(100 + seed, HEARD), babble(seed, 2 * SECOND)) < 0.5
 
 
-def test_without_our_voice_there_is_no_echo() -> None:
+def test_without_played_audio_there_is_no_echo() -> None:
     heard = babble(1, HEARD)
     assert echo_share(heard, np.zeros(2 * SECOND, dtype=np.float32)) == 0
     assert echo_share(heard, babble(1, HEARD - 1)) == 0, "too little was played to compare with"

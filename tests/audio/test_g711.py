@@ -33,7 +33,7 @@ def test_known_samples(sample, code):
     assert g711.encode(np.array([sample], np.int16)) == bytes([code])
 
 
-def test_every_code_but_negative_zero_survives():
+def test_every_code_but_negative_zero_round_trips():
     codes = bytes(range(256))
     again = g711.encode(g711.decode(codes))
     assert [c for c in range(256) if again[c] != codes[c]] == [0x7F]

@@ -69,7 +69,7 @@ def test_speech_band_keeps_level_and_time(in_hz, out_hz, quality):
 
 @pytest.mark.parametrize(("in_hz", "out_hz", "hz"), [(44100, 16000, 10000), (48000, 16000, 12000), (24000, 8000, 7600)])
 @pytest.mark.parametrize("quality", QUALITIES)
-def test_what_does_not_fit_is_removed(in_hz, out_hz, hz, quality):
+def test_frequencies_above_the_lower_band_are_removed(in_hz, out_hz, hz, quality):
     y = stream(sine(hz, in_hz), in_hz, out_hz, quality).astype(float)[out_hz // 10 : -out_hz // 10]
     assert 20 * np.log10(np.sqrt((y**2).mean()) / (8000 / 2**0.5) + 1e-9) < -50
 
@@ -87,7 +87,7 @@ def test_live_withholds_under_two_ms(in_hz, out_hz):
         assert 1000 * (k * n / in_hz - got / out_hz) < 2
 
 
-def test_a_whole_recording():
+def test_a_recording_keeps_its_duration():
     y = resample(sine(1000, 24000), 24000, 8000)
     assert y.dtype == np.int16
     assert len(y) == 8000
@@ -95,7 +95,7 @@ def test_a_whole_recording():
 
 
 @pytest.mark.parametrize("sizes", [(1, 2, 3, 160, 5), (14,), (7, 7, 7, 7), (160, 160)])
-def test_doubling_gives_the_same_in_whatever_pieces_it_comes(sizes: tuple[int, ...]) -> None:
+def test_doubling_does_not_depend_on_the_pieces(sizes: tuple[int, ...]) -> None:
     samples = (10_000 * np.sin(np.arange(sum(sizes)) / 5)).astype(np.int16)
     whole, pieces, at = StreamResampler(8_000, 16_000, "live"), StreamResampler(8_000, 16_000, "live"), 0
     expected = np.concatenate((whole.push(samples), whole.flush()))
@@ -109,7 +109,7 @@ def test_doubling_gives_the_same_in_whatever_pieces_it_comes(sizes: tuple[int, .
 
 
 @pytest.mark.parametrize("hz", [200, 1000, 2000, 3000])
-def test_doubling_keeps_what_a_telephone_passes_where_it_is(hz: int) -> None:
+def test_doubling_keeps_the_telephone_band_in_level_and_time(hz: int) -> None:
     tone = (10_000 * np.sin(2 * np.pi * hz * np.arange(8_000) / 8_000)).astype(np.int16)
     resampler = StreamResampler(8_000, 16_000, "live")
     doubled = np.concatenate((resampler.push(tone), resampler.flush())).astype(np.float64)

@@ -1,4 +1,4 @@
-"""An observer of the hooks of a random call, who believes nothing the engine says of itself."""
+"""An independent observer of the hooks of a random call."""
 
 from collections import Counter
 
@@ -50,7 +50,7 @@ HOOKS = st.lists(st.one_of(IDLE, OTHERS), max_size=4).map(
 
 
 def named(hook: Hook, number: int) -> Hook:
-    """The observer tells hooks apart by their names, and those of the most common kinds are not counted."""
+    """Give a hook a unique name, by which the observer knows it, and no limit if its trigger is common."""
     often = hook.on in ("assistant.speech.interrupted", "customer.speech.interrupted", "model.response.timeout")
     most = 0 if often else hook.max_count
     return Hook(
@@ -60,7 +60,7 @@ def named(hook: Hook, number: int) -> Hook:
 
 
 class HookWatch:
-    """Holds the laws of hooks against everything that happens in a call."""
+    """Checks laws 13 to 17 against everything that happens in a call."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class HookWatch:
         self.response_pending: list[str] = []
 
     def hears(self, event: Event, state: State, *, deaf: bool) -> None:
-        """An event is about to be taken."""
+        """Note an event before it is applied."""
         if isinstance(event, HangUp) and self.hung_up_ms is None and state.phase == "live":
             self.hung_up_ms = event.at_ms
 
@@ -88,7 +88,7 @@ class HookWatch:
                 assert turn_id not in self.response_pending
                 self.response_pending.append(turn_id)
             case StartReply(turn_id, text):
-                assert self.closing_ms is None or self.limit_ms == CLOSING_MS, "nothing is said to one who is gone"
+                assert self.closing_ms is None or self.limit_ms == CLOSING_MS, "a caller who has left is told nothing"
                 self.texts[turn_id] = text
             case Play(turn_id):
                 self.check_play(turn_id, before)
@@ -97,7 +97,7 @@ class HookWatch:
             case SwitchAssistant():
                 self.counts.clear()
                 self.totals.clear()
-                assert self.closing_ms is None or self.limit_ms == CLOSING_MS, "nobody takes over whose caller is gone"
+                assert self.closing_ms is None or self.limit_ms == CLOSING_MS, "no handoff after the caller has left"
                 self.closing_ms, self.limit_ms = None, CLOSING_MS
             case EndCall(reason):
                 self.check_end(reason, plan, now_ms)
@@ -110,12 +110,12 @@ class HookWatch:
         self.totals[hook.name] += 1
         if hook.max_count:
             count = self.counts[hook.name] if hook.reset_on_speech else self.totals[hook.name]
-            assert count <= hook.max_count, "law 13: a hook triggers no more often than it may"
+            assert count <= hook.max_count, "law 13: a hook keeps to its limit"
         match hook.on:
             case "customer.speech.timeout":
                 since_ms = max(self.words_ms or 0, self.sounded_ms or 0)
-                assert now_ms - since_ms >= hook.after_ms, "law 14: nobody is asked whether they are there too early"
-                assert not self.playing, "law 14: nor while they are talked to"
+                assert now_ms - since_ms >= hook.after_ms, "law 14: an idle hook is not early"
+                assert not self.playing, "law 14: an idle hook does not trigger while the assistant speaks"
                 self.asked_ms = now_ms
             case "call.timeElapsed":
                 assert now_ms >= before.started_ms + hook.after_ms
@@ -129,29 +129,29 @@ class HookWatch:
     def check_play(self, turn_id: str, before: State) -> None:
         self.playing.add(turn_id)
         if self.texts[turn_id] == STILL_THERE:
-            assert (self.words_ms or 0) <= self.asked_ms, "law 15: who has spoken is not asked whether they are there"
+            assert (self.words_ms or 0) <= self.asked_ms, "law 15: no idle message after the caller has spoken"
 
     def check_close(self, turn_id: str, outcome: str, event: Event, now_ms: int) -> None:
         if outcome == "replaced":
             by_say = isinstance(event, Say) and event.interrupts
-            assert by_say or turn_id not in self.playing, "law 15: no hook cuts what is heard"
+            assert by_say or turn_id not in self.playing, "law 15: no hook cuts a reply that sounds"
         if turn_id in self.playing and self.texts[turn_id] != STILL_THERE:
             self.sounded_ms = now_ms
         self.playing.discard(turn_id)
 
     def takes(self, event: Event, state: State, *, deaf: bool) -> None:
-        """An event was taken: words count from here on."""
+        """Note an event after it was applied: words count from here on."""
         if isinstance(event, TranscriptReceived) and not deaf and count_words(event.text):
-            self.counts.clear()  # also where they were answered in this very moment
+            self.counts.clear()  # also where they were answered at the same time
             self.words_ms = state.now_ms if state.caller.said else self.words_ms
 
     def check_end(self, reason: str, plan: Plan, now_ms: int) -> None:
         if self.closing_ms is not None:
-            assert now_ms - self.closing_ms <= self.limit_ms, "law 16: hooks put off the end by so much at most"
+            assert now_ms - self.closing_ms <= self.limit_ms, "law 16: hooks keep to their time limit"
         for hook in plan.hooks:
             if hook.on == "call.ending":
                 fits = all(reason in values for values in hook.reasons)
-                assert self.totals[hook.name] == fits or reason == "", "law 16: those that fit do their work, once"
+                assert self.totals[hook.name] == fits or reason == "", "law 16: matching hooks trigger once"
 
     def check_time(self, state: State, plan: Plan) -> None:
         """Law 16: no hook keeps a call from ending."""

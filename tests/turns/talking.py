@@ -1,4 +1,4 @@
-"""Helpers to script a call for the engine: what came in, what came out."""
+"""Helpers to script a call for the engine: events in, commands out."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -27,13 +27,13 @@ WAITING = "assistant-waits-for-user"
 
 
 def waiting(**changes: Any) -> Plan:
-    """Vapi's defaults but for these fields, for a call in which the person speaks first."""
+    """Return a plan of Vapi's defaults with changes, for a call in which the caller speaks first."""
     return replace(Plan(first_message_mode=WAITING), **changes)
 
 
 @dataclass
 class Call:
-    """A call that a test drives by hand; ticks come by themselves, exactly when they are asked for."""
+    """A scripted call; ticks come by themselves, exactly when the engine needs them."""
 
     plan: Plan = field(default_factory=waiting)
     state: State = field(default_factory=lambda: State(call_id=CALL_ID))
@@ -67,11 +67,11 @@ class Call:
         return [c.message for _, c in self.log if isinstance(c, Send) and isinstance(c.message, kind)]
 
     def outcomes(self) -> list[str]:
-        """How each reply ended, in order."""
+        """Return how each reply ended, in order."""
         return [c.outcome for c in self.commands(CloseReply)]
 
     def cuts(self) -> list[str | None]:
-        """The turn id of each `user-interrupted`."""
+        """Return the turn id of each `user-interrupted`."""
         return [m.turn_id for m in self.messages(UserInterrupted)]
 
     def decisions(self) -> list[str]:
@@ -81,36 +81,36 @@ class Call:
         return next((c.reason for c in self.commands(EndCall)), None)
 
     def remembered(self) -> list[tuple[str, str]]:
-        """The conversation, as who said what."""
+        """Return the roles and texts of the history."""
         return [(m.role, m.text) for m in self.state.history]
 
     def when(self, kind: type) -> list[int]:
         return [t for t, c in self.log if isinstance(c, kind) or (isinstance(c, Send) and isinstance(c.message, kind))]
 
-    # A conversation's usual stretches.
+    # Common parts of a conversation.
 
     def start(self, at_ms: int = 0) -> "Call":
         self.feed(CallStarted(at_ms))
         return self
 
     def voice(self, from_ms: int, to_ms: int) -> None:
-        """A voice, reported by a detector that is 32 ms late."""
+        """Feed a voice, reported by a detector that is 32 ms late."""
         self.feed(VoiceStarted(from_ms + 32, from_ms))
         self.feed(VoiceStopped(to_ms + 32, to_ms))
 
     def user_says(self, at_ms: int, text: str, voice_ms: int = 600) -> int:
-        """A whole utterance; returns when its words have come."""
+        """Feed an utterance; return when its words have come."""
         self.voice(at_ms, at_ms + voice_ms)
         self.feed(TranscriptReceived(at_ms + voice_ms + 300, text, final=True))
         return at_ms + voice_ms + 300
 
     def reply(self) -> str:
-        """The id of the running reply."""
+        """Return the id of the running reply."""
         assert self.state.reply is not None
         return self.state.reply.turn_id
 
     def model_says(self, at_ms: int, text: str, audio_ms: int, *, ended: bool = True) -> str:
-        """The running reply gets text and audio, at once."""
+        """Give the running reply text and audio at once."""
         turn_id = self.reply()
         assert self.state.reply is not None
         if self.state.reply.kind == "model":
@@ -125,7 +125,7 @@ class Call:
         self.feed(Played(at_ms, self.reply(), position_ms, drained))
 
     def talking(self, text: str = "one two three four five six seven eight nine ten", audio_ms: int = 3000) -> int:
-        """A call in which the assistant has just begun to say `text`; returns since when."""
+        """Bring the call to a reply that has just begun to sound; return when it did."""
         self.start()
         at_ms = self.user_says(100, "Hello there.")
         at_ms = self.settle(at_ms)
@@ -136,12 +136,12 @@ class Call:
         return self.state.reply.audible_ms
 
     def spoken(self, at_ms: int) -> None:
-        """The running reply has been heard to its end."""
+        """Play the running reply to its end."""
         assert self.state.reply is not None
         self.hear(at_ms, self.state.reply.audio_ms, drained=True)
 
     def settle(self, at_ms: int) -> int:
-        """Go on until a reply has been asked for."""
+        """Go on until a reply has been requested."""
         while self.state.reply is None:
             due = wake_at(self.state, self.plan)
             assert due is not None

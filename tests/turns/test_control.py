@@ -1,4 +1,4 @@
-"""How a call begins, and what a client may tell it: say, add-message, control, end."""
+"""The start of a call, and a client's messages: say, add-message, control, end."""
 
 import pytest
 
@@ -35,11 +35,11 @@ GREETING = "Hello, how can I help?"
 
 
 def texts(call: Call) -> list[str | None]:
-    """What each reply was begun with; None: the model was asked."""
+    """Return the text of each reply; None: the model was asked."""
     return [c.text for c in call.commands(StartReply)]
 
 
-# The beginning.
+# The start.
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_first_message_modes(mode: FirstMessageMode, first_message: str | None, 
     assert texts(call) == begun
 
 
-def test_the_first_message_waits_for_nothing() -> None:
+def test_the_first_message_sounds_without_delay() -> None:
     call = Call(Plan(first_message=GREETING)).start()
     call.model_says(0, GREETING, 1000)
     assert call.when(Play) == [0]
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_a_first_message_of_the_models_is_protected_in_the_same_way(protected: bool) -> None:
+def test_a_generated_first_message_is_protected_in_the_same_way(protected: bool) -> None:
     plan = Plan(
         first_message_mode="assistant-speaks-first-with-model-generated-message",
         first_message_interruptible=not protected,
@@ -75,7 +75,7 @@ def test_a_first_message_of_the_models_is_protected_in_the_same_way(protected: b
     assert call.cuts() == ([] if protected else [turn])
 
 
-def test_before_it_starts_a_call_takes_nothing_but_its_start() -> None:
+def test_events_before_the_start_of_a_call_are_ignored() -> None:
     call = Call()
     for event in (TranscriptReceived(1, "Hello.", final=True), Say(1, "Hi."), Tick(5), AddMessage(5, "user", "x")):
         assert call.feed(event) == []
@@ -96,7 +96,7 @@ def test_a_call_may_end_before_it_starts() -> None:
     assert call.feed(CallStarted(20)) == []
 
 
-def test_after_its_end_a_call_takes_nothing() -> None:
+def test_events_after_the_end_of_a_call_are_ignored() -> None:
     call = Call().start()
     call.feed(HangUp(100, "customer-ended-call"))
     said = len(call.log)
@@ -122,7 +122,7 @@ def test_a_say_is_spoken_at_once_when_nobody_speaks() -> None:
     assert call.when(Play) == [150]
 
 
-def test_says_queue_behind_what_is_spoken_in_their_order() -> None:
+def test_says_queue_in_order_behind_the_running_reply() -> None:
     call = Call().start()
     for text in ("One.", "Two.", "Three."):
         call.feed(Say(100, text))
@@ -134,7 +134,7 @@ def test_says_queue_behind_what_is_spoken_in_their_order() -> None:
     assert call.outcomes() == ["spoken"] * 3
 
 
-def test_a_say_that_interrupts_replaces_what_is_spoken_and_goes_before_the_queue() -> None:
+def test_an_interrupting_say_replaces_the_running_reply_and_precedes_the_queue() -> None:
     call = Call()
     call.talking()
     call.hear(3500, 900)
@@ -153,7 +153,7 @@ def test_a_say_that_interrupts_replaces_what_is_spoken_and_goes_before_the_queue
     assert texts(call)[-1] == "Later."
 
 
-def test_a_say_without_words_is_nothing() -> None:
+def test_a_say_without_words_is_ignored() -> None:
     call = Call()
     call.talking()
     said = len(call.log)
@@ -183,7 +183,7 @@ def test_a_message_is_answered_at_once_when_nobody_speaks() -> None:
     assert texts(call) == [None]
 
 
-def test_a_message_need_not_be_answered() -> None:
+def test_a_message_may_need_no_answer() -> None:
     call = Call().start()
     call.feed(AddMessage(100, "system", "The caller is a regular.", respond=False))
     call.until(20_000)
@@ -191,7 +191,7 @@ def test_a_message_need_not_be_answered() -> None:
     assert call.remembered() == [("system", "The caller is a regular.")]
 
 
-def test_a_message_never_cuts_the_running_answer() -> None:
+def test_a_message_never_cuts_the_running_reply() -> None:
     call = Call()
     call.talking()
     call.feed(AddMessage(3500, "user", "Be brief."))
@@ -283,7 +283,7 @@ def test_mute_assistant_silences_it_and_keeps_it_silent() -> None:
 
 
 @pytest.mark.parametrize(("event", "text"), [(AddMessage(200, "system", "More."), None), (Say(200, "Hi."), "Hi.")])
-def test_each_thing_that_waited_for_the_mute_comes_after_it(event: AddMessage | Say, text: str | None) -> None:
+def test_says_and_messages_during_a_mute_are_spoken_after_it(event: AddMessage | Say, text: str | None) -> None:
     call = Call().start()
     call.feed(Mute(100, "assistant", on=True))
     call.feed(event)
@@ -310,7 +310,7 @@ def test_unmuting_an_assistant_who_speaks_changes_nothing() -> None:
     assert call.feed(Mute(4000, "assistant", on=False)) == []
 
 
-def test_a_caller_is_silent_from_the_mute_on() -> None:
+def test_a_muted_caller_counts_as_silent() -> None:
     call = Call().start()
     call.feed(VoiceStarted(132, 100))
     call.feed(TranscriptReceived(500, "A table for", final=False))
@@ -403,7 +403,7 @@ def test_hanging_up_ends_everything_that_runs() -> None:
     assert call.cuts() == []
 
 
-def test_a_lost_transcriber_is_told_and_ends_the_call() -> None:
+def test_a_failed_transcriber_is_reported_and_ends_the_call() -> None:
     call = Call().start()
     commands = call.feed(CallFailed(100, "pipeline-error-custom-transcriber-failed", "refused"))
     assert commands == [Send(Hang()), EndCall("pipeline-error-custom-transcriber-failed", "refused")]

@@ -1,4 +1,4 @@
-"""Where the plan leaves the end of a turn to us: a pause is judged, and the likelier the end the shorter it must be."""
+"""Adaptive endpointing: pauses are judged, and a likelier end of the turn needs a shorter pause."""
 
 import pytest
 
@@ -13,7 +13,7 @@ JUDGED = waiting(adaptive_endpointing=True, min_pause_ms=0)
 
 
 def paused(plan: Plan = JUDGED, text: str = "I would like a table.", *, complete: bool = True) -> Call:
-    """The caller has spoken from 1000 to 1700, and the words came at 1850."""
+    """Make a call whose caller spoke from 1000 to 1700, with words at 1850."""
     call = Call(plan).start()
     call.voice(1000, 1700)
     call.feed(TranscriptReceived(1850, text, final=not complete, complete=complete))
@@ -27,7 +27,7 @@ def answered_at(call: Call) -> int:
     return times[0]
 
 
-def test_a_pause_is_judged_once_all_its_words_are_there() -> None:
+def test_a_pause_is_judged_once_its_words_have_come() -> None:
     call = Call(JUDGED).start()
     call.voice(1000, 1700)
     call.feed(TranscriptReceived(1750, "I would", final=False))
@@ -83,21 +83,21 @@ def test_a_judgement_that_does_not_come_is_waited_for_a_little() -> None:
     assert answered_at(paused()) == 1850 + JUDGING_MS
 
 
-def test_a_wait_function_gets_the_judges_opinion() -> None:
+def test_a_wait_function_gets_the_judgement_as_its_x() -> None:
     call = paused(waiting(wait_function="2000 * x", wait_ms=400))
     call.feed(PauseJudged(1862, 1, 0.75))
     assert answered_at(call) == 1700 + 500
     assert "25% likely unfinished" in call.commands(Decide)[0].why
 
 
-def test_a_wait_function_is_not_asked_before_the_judge_has_answered() -> None:
+def test_a_wait_function_waits_for_the_judgement() -> None:
     call = paused(waiting(wait_function="0"))
     call.until(1850 + JUDGING_MS - 1)
     assert not call.commands(StartReply)
     assert answered_at(call) == 1850 + JUDGING_MS
 
 
-def test_a_wait_function_goes_by_the_words_where_nobody_judges() -> None:
+def test_a_wait_function_uses_the_words_without_a_detector() -> None:
     call = paused(waiting(wait_function="2000 * x"), text="I want to")
     call.feed(PauseJudged(1862, 1, None))
     assert answered_at(call) == 1700 + 1600
@@ -140,13 +140,13 @@ def test_a_final_that_says_the_same_asks_nothing_new() -> None:
     assert answered_at(call) == 1700 + pause_ms(0.5, JUDGED)
 
 
-def test_a_whole_partial_is_no_end_where_the_plan_says_when() -> None:
+def test_a_complete_partial_does_not_end_a_turn_where_the_plan_says_when() -> None:
     call = paused(waiting())
     call.until(2400)
     assert not call.commands(StartReply)
 
 
-def test_an_answer_to_no_question_counts_for_nothing() -> None:
+def test_a_judgement_that_was_not_requested_is_ignored() -> None:
     call = Call(JUDGED).start()
     call.feed(PauseJudged(500, 1, 0.9))
     assert call.state.pause_judgement is None

@@ -1,4 +1,4 @@
-"""When the caller's turn is over: Vapi's plans, and their order."""
+"""The end of the caller's turn: Vapi's plans and their order."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.turns.talking import Call, waiting
 
 
 def answered_at(call: Call, limit_ms: int = 20_000) -> int:
-    """When the model is asked."""
+    """Return when the model is asked."""
     call.until(limit_ms)
     times = call.when(StartReply)
     assert len(times) == 1
@@ -19,7 +19,7 @@ def answered_at(call: Call, limit_ms: int = 20_000) -> int:
 
 
 def after_final(text: str, plan: Plan) -> int:
-    """How long after its final an utterance is answered, its voice having ended 300 ms before that."""
+    """Return how long after its final an utterance is answered; its voice ended 300 ms before the final."""
     call = Call(plan).start()
     final_ms = call.user_says(1000, text, voice_ms=700)
     assert final_ms == 2000
@@ -28,7 +28,7 @@ def after_final(text: str, plan: Plan) -> int:
 
 
 def unjudged(call: Call) -> None:
-    """Nobody can judge the pause."""
+    """Answer the judgement without a probability."""
     for question in call.commands(JudgePause):
         call.feed(PauseJudged(call.state.now_ms, question.number, None))
 
@@ -58,7 +58,7 @@ def test_the_pause_depends_on_how_the_words_end(text: str, pause_ms: int) -> Non
     assert after_final(text, waiting()) == pause_ms
 
 
-def test_each_pause_is_the_plans() -> None:
+def test_each_pause_comes_from_the_plan() -> None:
     plan = waiting(on_punctuation_ms=10, on_no_punctuation_ms=20, on_number_ms=30)
     assert [after_final(t, plan) for t in ("Yes please.", "yes please", "seven")] == [10, 20, 30]
 
@@ -79,7 +79,7 @@ def test_a_voice_that_went_on_after_the_final_may_bring_more_words() -> None:
     assert answered_at(call) == 2500 + 1200
 
 
-def test_a_final_that_came_between_the_last_sound_and_its_report_is_waited_for_no_more() -> None:
+def test_a_final_between_the_last_sound_and_its_report_ends_the_wait() -> None:
     call = Call().start()
     call.feed(VoiceStarted(1032, 1000))
     call.feed(TranscriptReceived(1720, "A table, please.", final=True))
@@ -105,7 +105,7 @@ def test_a_turn_is_over_only_when_its_words_have_come() -> None:
     assert answered_at(call) == 3050
 
 
-def test_a_partial_whose_final_never_comes_is_answered_after_its_grace() -> None:
+def test_a_partial_whose_final_never_comes_is_answered_after_the_timeout() -> None:
     call = Call().start()
     call.voice(1000, 1700)
     call.feed(TranscriptReceived(1800, "A table, please.", final=False))
@@ -121,7 +121,7 @@ def test_the_pause_counts_from_the_final_though_it_says_what_its_partial_said() 
     assert answered_at(call) == 2100
 
 
-def test_a_yes_with_which_the_caller_begins_is_part_of_what_is_said() -> None:
+def test_a_yes_at_the_beginning_belongs_to_the_turn() -> None:
     call = Call().start()
     call.user_says(1000, "Yes.", voice_ms=300)
     call.user_says(1650, "A table, please.")
@@ -137,7 +137,7 @@ def test_a_voice_without_words_after_the_words_repeats_nothing() -> None:
     assert call.remembered() == [("user", "A table, please.")]
 
 
-def test_a_voice_without_words_is_answered_by_nothing() -> None:
+def test_a_voice_without_words_gets_no_answer() -> None:
     call = Call().start()
     call.voice(1000, 1700)
     call.until(20_000)
@@ -160,7 +160,7 @@ def test_a_turn_is_remembered_from_its_first_voice_to_its_last() -> None:
     assert call.commands(Remember) == [Remember("user", "I would like a table.", 1000, 2600)]
 
 
-def test_what_brought_no_words_did_not_begin_the_turn() -> None:
+def test_a_voice_without_words_does_not_begin_the_turn() -> None:
     call = Call().start()
     call.voice(1000, 1500)
     call.user_says(4000, "Hello.", voice_ms=500)
@@ -221,7 +221,7 @@ SPELLS = Rule(customer="^[A-Z]$", timeout_ms=3000)
 
 
 def after_question(text: str, *rules: Rule, question: str = "What is Your Name?") -> int:
-    """How long after the end of the voice the caller's answer is taken for whole."""
+    """Return how long after the end of the voice the turn is over."""
     call = Call(waiting(rules=rules, wait_function="0")).start()
     call.feed(AddMessage(0, "assistant", question, respond=False))
     call.feed(AddMessage(0, "system", "The caller is shy.", respond=False))
@@ -241,7 +241,7 @@ def test_a_rule_on_the_assistants_last_message() -> None:
     assert after_question("Ann", insensitive, question="How old are you?") == 300
 
 
-def test_a_rule_on_both_wants_both() -> None:
+def test_a_rule_on_both_sides_needs_both_to_match() -> None:
     both = Rule(assistant="Name", customer="^my", customer_flags="i", timeout_ms=2500)
     assert after_question("My name", both) == 2500
     assert after_question("Her name", both) == 300
@@ -255,7 +255,7 @@ def test_the_first_rule_that_matches_counts() -> None:
     assert after_question("Ann", SPELLS, other, one) == 2000
 
 
-def test_a_rule_of_no_time_waits_for_the_words_alone() -> None:
+def test_a_rule_without_time_waits_for_the_words_alone() -> None:
     assert after_question("Ann", Rule(customer="Ann", timeout_ms=0)) == 300
 
 

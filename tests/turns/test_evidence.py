@@ -1,4 +1,4 @@
-"""Evidence, rule by rule: what stops the assistant, what only lowers its voice, and what brings it back."""
+"""Adaptive interruption, rule by rule: interruptions, ducking, and the end of the duck."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def overheard(plan: Plan = PLAN) -> tuple[Call, int]:
 
 
 def judge(call: Call, onset_ms: int, age_ms: int, probability: float, echo: float = 0.0) -> None:
-    """The verdict on a voice, after that on its first 160 ms, which left it open."""
+    """Judge a voice, after an undecided judgement of its first 160 ms."""
     if call.state.caller.judged is None and age_ms > 160 and onset_ms == call.state.caller.onset_ms:
         call.feed(InterruptionJudged(onset_ms + 170, onset_ms, 160, min(probability, 0.5), echo))
     call.feed(InterruptionJudged(onset_ms + age_ms + 10, onset_ms, age_ms, probability, echo))
@@ -51,7 +51,7 @@ def reasons(call: Call, what: str) -> list[str]:
     return [decision.why for decision in call.commands(Decide) if decision.what == what]
 
 
-def test_the_younger_a_voice_the_surer_one_must_be() -> None:
+def test_a_younger_voice_needs_a_higher_probability() -> None:
     assert threshold(100) > 1
     assert threshold(160) == THRESHOLDS[0][1]
     assert threshold(10_000) == THRESHOLDS[-1][1]
@@ -60,7 +60,7 @@ def test_the_younger_a_voice_the_surer_one_must_be() -> None:
 
 
 @pytest.mark.parametrize(("age_ms", "least"), THRESHOLDS)
-def test_what_suffices_stops_at_once_and_what_falls_short_does_not(age_ms: int, least: float) -> None:
+def test_a_probability_at_the_threshold_interrupts_and_one_below_does_not(age_ms: int, least: float) -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, age_ms, least - 0.01)
     assert call.when(UserInterrupted) == []
@@ -70,7 +70,7 @@ def test_what_suffices_stops_at_once_and_what_falls_short_does_not(age_ms: int, 
     assert f"{age_ms} ms of voice" in reasons(call, "stopped")[0]
 
 
-def test_it_is_ducked_at_the_onset_and_comes_back_when_the_voice_has_been_silent() -> None:
+def test_a_reply_is_ducked_at_the_onset_and_returns_after_silence() -> None:
     call, onset_ms = overheard()
     assert call.when(Duck) == [onset_ms + 32]
     judge(call, onset_ms, 160, 0.2)
@@ -81,7 +81,7 @@ def test_it_is_ducked_at_the_onset_and_comes_back_when_the_voice_has_been_silent
     assert call.when(UserInterrupted) == []
 
 
-def test_a_sound_that_speaks_against_it_brings_it_back_while_it_lasts_and_does_not_duck_it_again() -> None:
+def test_an_unlikely_sound_ends_the_duck_and_does_not_duck_again() -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 480, 0.1)
     assert call.when(Unduck) == [onset_ms + 490]
@@ -90,7 +90,7 @@ def test_a_sound_that_speaks_against_it_brings_it_back_while_it_lasts_and_does_n
     assert len(call.when(Duck)) == 1
 
 
-def test_our_own_voice_neither_ducks_nor_stops_us_for_long() -> None:
+def test_an_echo_does_not_interrupt_and_ends_the_duck() -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 160, 0.99, echo=0.9)
     assert call.when(Unduck) == [onset_ms + 170]
@@ -99,27 +99,27 @@ def test_our_own_voice_neither_ducks_nor_stops_us_for_long() -> None:
     assert call.when(UserInterrupted) == []
 
 
-def test_a_voice_that_nothing_judges_stops_it_by_its_length() -> None:
+def test_without_a_classifier_the_length_of_a_voice_decides() -> None:
     call, onset_ms = overheard()
     call.until(onset_ms + 2000)
     assert call.when(UserInterrupted) == [onset_ms + UNJUDGED_MS]
     assert "no judgement of it" in reasons(call, "stopped")[0]
 
 
-def test_a_voice_in_doubt_stops_it_once_it_has_lasted_long() -> None:
+def test_an_uncertain_voice_interrupts_once_it_has_lasted_long() -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 800, 0.35)
     call.until(onset_ms + 3000)
     assert call.when(UserInterrupted) == [onset_ms + LONG_MS]
 
 
-def test_a_verdict_on_another_voice_counts_for_nothing() -> None:
+def test_a_judgement_of_another_voice_is_ignored() -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms - 500, 704, 1.0)
     assert call.when(UserInterrupted) == []
     judge(call, onset_ms, 352, 0.5)
     judge(call, onset_ms, 288, 1.0)
-    assert call.when(UserInterrupted) == [], "an older voice's verdict is not undone by a younger one's"
+    assert call.when(UserInterrupted) == [], "a judgement at a younger age does not replace one at an older age"
 
 
 def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -> None:
@@ -154,7 +154,7 @@ def test_a_voice_that_has_cut_once_does_not_cut_the_next_answer_by_its_sound() -
         ("tomorrow", False, WORDS[0], True),
     ],
 )
-def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
+def test_words_interrupt_unless_they_are_a_backchannel_or_the_sound_is_unlikely(
     text: str, final: bool, probability: float, stops: bool
 ) -> None:
     call, onset_ms = overheard()
@@ -164,7 +164,7 @@ def test_words_stop_it_unless_they_only_listen_or_sound_against_it(
 
 
 @pytest.mark.parametrize(("text", "final", "stops"), [("I", False, False), ("got", False, False), ("got", True, True)])
-def test_words_that_may_yet_become_listening_aloud_wait_for_the_rest(text: str, final: bool, stops: bool) -> None:
+def test_words_that_may_become_a_backchannel_wait_for_the_rest(text: str, final: bool, stops: bool) -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 288, 0.8)
     call.feed(TranscriptReceived(onset_ms + 350, text, final=final))
@@ -181,7 +181,7 @@ def test_words_that_may_yet_become_listening_aloud_wait_for_the_rest(text: str, 
         ("stop", ECHO - 0.01, True),
     ],
 )
-def test_our_own_words_come_back_are_nobodys(text: str, echo: float, stops: bool) -> None:
+def test_an_echo_of_the_assistants_words_does_not_interrupt(text: str, echo: float, stops: bool) -> None:
     call = Call(PLAN)
     onset_ms = call.talking("one two no four five six seven", audio_ms=7000) + 2000
     call.hear(onset_ms, 4000)
@@ -191,7 +191,7 @@ def test_our_own_words_come_back_are_nobodys(text: str, echo: float, stops: bool
     assert bool(call.when(UserInterrupted)) == stops
 
 
-def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
+def test_words_alone_interrupt_without_a_judgement() -> None:
     call, onset_ms = overheard()
     call.feed(TranscriptReceived(onset_ms + JUDGED_BY_MS + 50, "tomorrow", final=False))
     assert call.when(UserInterrupted) == [onset_ms + JUDGED_BY_MS + 50]
@@ -200,9 +200,7 @@ def test_words_alone_stop_it_where_nothing_has_judged_the_voice() -> None:
 @pytest.mark.parametrize(
     ("final", "probability", "stops"), [(False, CERTAIN, True), (False, CERTAIN - 0.01, False), (True, 1.0, False)]
 )
-def test_only_a_very_sure_sound_outweighs_a_partial_that_listens_aloud(
-    final: bool, probability: float, stops: bool
-) -> None:
+def test_only_a_certain_sound_outweighs_a_partial_backchannel(final: bool, probability: float, stops: bool) -> None:
     call, onset_ms = overheard()
     call.feed(TranscriptReceived(onset_ms + 150, "Yeah.", final))
     call.feed(InterruptionJudged(onset_ms + 426, onset_ms, 416, probability, 0.0))
@@ -224,7 +222,7 @@ def test_words_of_the_voice_before_wait_until_a_new_voice_has_been_judged(text: 
 
 
 @pytest.mark.parametrize(("over_ms", "stops"), [(OVER_MS - 20, True), (OVER_MS + 20, False)])
-def test_a_voice_that_is_over_stops_nothing_by_its_sound(over_ms: int, stops: bool) -> None:
+def test_a_voice_that_is_over_does_not_interrupt_by_its_sound(over_ms: int, stops: bool) -> None:
     call, onset_ms = overheard()
     judge(call, onset_ms, 160, 0.1)
     call.feed(VoiceStopped(onset_ms + 300, onset_ms + 300))
@@ -232,7 +230,7 @@ def test_a_voice_that_is_over_stops_nothing_by_its_sound(over_ms: int, stops: bo
     assert bool(call.when(UserInterrupted)) == stops
 
 
-def test_an_explicit_plan_knows_no_ducking_and_no_verdicts() -> None:
+def test_a_plan_with_numbers_has_no_ducking_and_ignores_judgements() -> None:
     call, onset_ms = overheard(Plan(first_message_mode=WAITING, voice_ms=500))
     judge(call, onset_ms, 160, 1.0)
     call.until(onset_ms + 1000)
@@ -240,7 +238,7 @@ def test_an_explicit_plan_knows_no_ducking_and_no_verdicts() -> None:
     assert call.when(UserInterrupted) == [onset_ms + 500]
 
 
-def test_background_that_has_been_given_up_does_not_cut_what_comes_after_it() -> None:
+def test_a_background_voice_does_not_cut_later_replies() -> None:
     call = Call(PLAN).start()
     call.feed(VoiceStarted(1000, 1000))
     call.until(1000 + PLAN.background_voice_ms + 100)

@@ -1,4 +1,4 @@
-"""The laws hold, too, where evidence decides when the assistant yields, and so do those of ducking."""
+"""The laws under adaptive interruption, with those of ducking."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ AGES = [age_ms for age_ms, _ in THRESHOLDS]
 
 
 class Overhearing(test_laws.Conversation):
-    """A call whose voices are judged by their sound, rightly or not, late or never."""
+    """A random call whose voices are judged by their sound, rightly or not, late or never."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Overhearing(test_laws.Conversation):
                 self.observe_recovery(command)
 
     def observe_recovery(self, command: Command) -> None:
-        """What was cut wrongly goes on with the very word that was not heard."""
+        """Check that a reply is resumed with the first word that was not heard."""
         match command:
             case Remember("assistant") if command.turn_id is not None and not command.tool_calls:
                 self.heard[command.turn_id] = command.text
@@ -110,7 +110,7 @@ class Overhearing(test_laws.Conversation):
                 pass
 
     def check_threshold(self, before: State) -> None:
-        """Laws 5 and 6: each cut has a reason in what was really heard."""
+        """Check laws 5 and 6: each cut has a reason in the caller's real voice and words."""
         assert before.reply is not None
         assert before.reply.interruptible, "law 6: protected speech is never cut"
         said = self.utterance if self.said_at > self.audible_at else ""
@@ -124,11 +124,9 @@ class Overhearing(test_laws.Conversation):
             assert judged is not None or self.now - self.run_onset >= JUDGED_BY_MS, "law 5: it is judged first"
             return
         if words and is_backchannel(said, self.plan):
-            assert not self.utterance_final, "law 6: listening aloud never interrupts"
+            assert not self.utterance_final, "law 6: a backchannel never interrupts"
             assert judged is not None
-            assert judged.probability >= CERTAIN, (
-                "nor does a partial of it, but where the sound is very sure that it is none"
-            )
+            assert judged.probability >= CERTAIN, "a partial backchannel interrupts only with a certain sound"
             words = 0
         if may_become_backchannel(heard, self.plan, said):
             words = 0
@@ -142,12 +140,12 @@ class Overhearing(test_laws.Conversation):
         ), "law 5: never earlier than the evidence allows"
 
     def sounds(self) -> bool:
-        """Whether the voice is there, or was a moment ago."""
+        """Return True if the voice is there, or was shortly before."""
         return self.voiced or self.now - (self.last_offset or 0) <= OVER_MS
 
     @invariant()
     def interrupts_in_time(self) -> None:
-        """Law 5, the other half: evidence that suffices has cut what could be cut."""
+        """Check law 5: sufficient evidence has cut a reply that could be cut."""
         reply, caller = self.state.reply, self.state.caller
         if reply is None or reply.audible_ms is None or not reply.interruptible or caller.has_interrupted:
             return

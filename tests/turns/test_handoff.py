@@ -1,4 +1,4 @@
-"""One assistant hands the call to another."""
+"""Handoff from one assistant to another."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def replies(call: Call) -> list[str | None]:
     return [c.text for c in call.commands(StartReply)]
 
 
-def test_the_new_one_begins_when_the_old_one_has_been_heard() -> None:
+def test_the_new_assistant_begins_when_the_old_one_has_been_heard() -> None:
     call = Call()
     began = call.talking("I pass you on to Bea.", 2000)
     call.feed(HandoffRequested(began + 100, 0, BEA))
@@ -44,7 +44,7 @@ def test_the_new_one_begins_when_the_old_one_has_been_heard() -> None:
     assert call.state.plan == BEA
 
 
-def test_it_goes_by_a_plan_of_its_own() -> None:
+def test_the_new_assistant_has_its_own_plan() -> None:
     call = Call(waiting(silence_timeout_ms=20_000)).start()
     call.feed(HandoffRequested(1000, 0, waiting(silence_timeout_ms=10_000)))
     assert replies(call) == []
@@ -52,7 +52,7 @@ def test_it_goes_by_a_plan_of_its_own() -> None:
     assert call.ended_reason() == "silence-timed-out"
 
 
-def test_what_is_to_be_said_is_said_before() -> None:
+def test_pending_says_come_before_the_handoff() -> None:
     call = Call().start()
     call.feed(Say(100, "One moment."))
     call.feed(HandoffRequested(100, 0, BEA))
@@ -63,7 +63,7 @@ def test_what_is_to_be_said_is_said_before() -> None:
     assert replies(call) == ["One moment.", "Bea here."]
 
 
-def test_a_caller_who_took_the_floor_is_answered_by_the_new_one() -> None:
+def test_a_caller_who_interrupts_is_answered_by_the_new_assistant() -> None:
     call = Call()
     began = call.talking("I pass you on to Bea, who knows all of that.", 3000)
     call.feed(HandoffRequested(began + 100, 0, BEA))
@@ -75,7 +75,7 @@ def test_a_caller_who_took_the_floor_is_answered_by_the_new_one() -> None:
     assert replies(call) == [None, None], "it answers, and does not greet"
 
 
-def test_a_muted_one_takes_over_in_silence() -> None:
+def test_a_muted_assistant_takes_over_in_silence() -> None:
     call = Call().start()
     call.feed(Mute(50, "assistant", on=True))
     call.feed(Say(100, "One moment."))
@@ -96,7 +96,7 @@ def test_a_muted_one_takes_over_in_silence() -> None:
         ("lastNMessages", 9, ["user", "assistant", "calls", "tool"]),
     ],
 )
-def test_the_new_one_is_told_what_the_plan_says(context: str, most: int, kept: list[str]) -> None:
+def test_the_new_assistant_sees_the_history_that_the_plan_says(context: str, most: int, kept: list[str]) -> None:
     call = Call().start()
     at_ms = call.settle(call.user_says(100, "Hello there."))
     turn = call.model_says(at_ms, "One moment.", 600, ended=False)
@@ -110,7 +110,7 @@ def test_the_new_one_is_told_what_the_plan_says(context: str, most: int, kept: l
     assert ["calls" if m.tool_calls else m.role for m in call.state.history] == kept
 
 
-def test_a_result_for_an_assistant_that_has_left_goes_nowhere() -> None:
+def test_a_result_for_the_previous_assistant_is_dropped() -> None:
     call = Call().start()
     at_ms = call.settle(call.user_says(100, "Hello there."))
     turn = call.reply()
@@ -119,14 +119,14 @@ def test_a_result_for_an_assistant_that_has_left_goes_nowhere() -> None:
     call.feed(HandoffRequested(at_ms, 0, waiting(), "none"))
     call.feed(ToolReturned(at_ms + 100, "a", "Rain."))
     assert call.state.history == ()
-    assert replies(call) == [None, None], "whoever has the call goes on"
+    assert replies(call) == [None, None], "the present assistant goes on"
 
 
 ENDING = (Hook(on="call.ending", do=(Action(kind="tool", tool=0),), max_count=1),)
 
 
 def ending(**plan: Any) -> Call:
-    """A call that is ending, since its model has failed its caller, while a hook's tool runs."""
+    """Make a call that is ending because its model failed, while a hook's tool runs."""
     call = Call(waiting(hooks=ENDING, **plan)).start()
     at_ms = call.settle(call.user_says(100, "Hello there."))
     call.feed(ReplyFailed(at_ms, call.reply(), "pipeline-error-openai-llm-failed"))
@@ -136,23 +136,23 @@ def ending(**plan: Any) -> Call:
     return call
 
 
-def test_a_call_that_is_ending_goes_on_with_who_takes_over_and_answers_its_caller() -> None:
+def test_a_closing_call_goes_on_with_the_new_assistant_which_answers() -> None:
     call = ending()
     call.feed(HandoffRequested(call.state.now_ms + 100, 0, BEA))
     assert taken_over(call) == [0]
-    assert replies(call) == [None, None], "the caller, whom nobody has answered, is not greeted"
+    assert replies(call) == [None, None], "an unanswered caller is answered, not greeted"
     call.until(call.state.now_ms + CLOSING_MS)
     assert call.state.plan == BEA
     assert call.state.phase == "live"
 
 
-def test_who_takes_over_a_call_without_its_history_greets() -> None:
+def test_an_assistant_that_takes_over_without_history_greets() -> None:
     call = ending()
     call.feed(HandoffRequested(call.state.now_ms + 100, 0, BEA, "none"))
     assert replies(call) == [None, "Bea here."]
 
 
-def test_nobody_takes_over_a_call_whose_caller_has_gone() -> None:
+def test_no_handoff_happens_once_the_caller_has_left() -> None:
     call = Call(waiting(hooks=ENDING)).start()
     call.feed(HangUp(1000, "customer-ended-call"))
     call.feed(HandoffRequested(1100, 0, BEA))
@@ -161,7 +161,7 @@ def test_nobody_takes_over_a_call_whose_caller_has_gone() -> None:
     assert call.ended_reason() == "customer-ended-call"
 
 
-def test_nobody_takes_over_a_call_that_has_lasted_too_long() -> None:
+def test_no_handoff_happens_after_the_maximum_duration() -> None:
     call = ending(max_duration_ms=5000)
     call.feed(HandoffRequested(5000, 0, BEA))
     call.until(30_000)

@@ -1,4 +1,4 @@
-"""What of a reply was heard: whole words, and never more than sounded."""
+"""The heard part of a reply: whole words, and never more than was played."""
 
 from dataclasses import replace
 
@@ -59,12 +59,12 @@ def test_a_longer_word_takes_longer() -> None:
     ("played_ms", "heard"),
     [(399, ""), (400, "one"), (699, "one"), (700, "one two"), (1499, "one two"), (1500, "one two three")],
 )
-def test_a_voices_timings_are_believed(played_ms: int, heard: str) -> None:
+def test_word_timings_are_used(played_ms: int, heard: str) -> None:
     words = (TimedWord(3, 0, 400), TimedWord(7, 500, 700), TimedWord(13, 800, 1500))
     assert heard_text(reply(segment("one two three", 1600, words=words), played_ms=played_ms)) == heard
 
 
-def test_a_finished_segment_is_heard_whole_whatever_its_timings_say() -> None:
+def test_a_finished_segment_counts_as_heard_whatever_its_timings_say() -> None:
     words = (TimedWord(3, 0, 400),)
     assert heard_text(reply(segment("one two ", 900, words=words), text="one two ", played_ms=900)) == "one two"
 
@@ -77,12 +77,12 @@ def test_later_segments_count_from_where_their_audio_begins() -> None:
     assert heard_text(reply(first, second, played_ms=1400)) == "Hi there. aaa bbb"
 
 
-def test_what_has_not_begun_to_be_spoken_is_not_heard() -> None:
+def test_a_segment_without_playout_is_not_heard() -> None:
     assert heard_text(reply(text="Hello there.", played_ms=0)) == ""
     assert heard_text(reply(segment("Hello", 0, done=False), text="Hello there.", played_ms=0)) == ""
 
 
-def test_a_segment_whose_audio_still_comes_is_guessed_at_the_pace_of_speech() -> None:
+def test_an_incomplete_segment_is_estimated_at_the_rate_of_speech() -> None:
     # 39 characters at 66 ms: 2574 ms for ten words, though only 900 ms of them have come.
     coming = segment(TEN, 900, done=False)
     assert heard_text(reply(coming, played_ms=257)) == ""
@@ -90,14 +90,14 @@ def test_a_segment_whose_audio_still_comes_is_guessed_at_the_pace_of_speech() ->
     assert heard_text(reply(coming, played_ms=900)) == "aaa bbb ccc"
 
 
-def test_what_the_reply_has_said_before_tells_its_pace() -> None:
+def test_earlier_segments_give_the_rate() -> None:
     said = segment(TEN, 3900)  # 100 ms a character
     coming = segment(TEN, 1000, start=40, start_ms=3900, done=False)
     assert heard_text(reply(said, coming, played_ms=3900 + 389)) == TEN
     assert heard_text(reply(said, coming, played_ms=3900 + 390)) == f"{TEN} aaa"
 
 
-def test_a_few_characters_tell_no_pace() -> None:
+def test_a_few_characters_give_no_rate() -> None:
     said = segment("Slow down, everybody", 20_000)
     coming = segment(TEN, 1000, start=21, start_ms=20_000, done=False)
     short = segment("Slow down everybody", 20_000)
@@ -106,7 +106,7 @@ def test_a_few_characters_tell_no_pace() -> None:
     assert heard_text(reply(short, after_short, played_ms=20_300)) == "Slow down everybody aaa"
 
 
-def test_a_guess_is_never_shorter_than_the_audio_that_is_there() -> None:
+def test_an_estimate_is_never_shorter_than_the_queued_audio() -> None:
     coming = segment(TEN, 6000, done=False)
     assert heard_text(reply(coming, played_ms=599)) == ""
     assert heard_text(reply(coming, played_ms=600)) == "aaa"
@@ -117,7 +117,7 @@ TEXTS = st.lists(st.sampled_from(["a", "bb", "ccc,", "dddd dd", "eee. e", "ä½ å¥
 
 @st.composite
 def replies(draw: st.DrawFn) -> Reply:
-    """A reply as a shell makes it: all segments but the last are done; a voice may give timings."""
+    """A reply in which all segments but the last are done; its voice may give timings."""
     segments: list[Segment] = []
     start = start_ms = 0
     texts = draw(TEXTS)
@@ -163,7 +163,7 @@ def test_no_segment_is_heard_further_than_it_was_played(spoken: Reply, data: st.
 
 
 @given(spoken=replies())
-def test_a_reply_that_was_played_out_was_heard_whole(spoken: Reply) -> None:
+def test_a_reply_that_was_played_out_was_heard_completely(spoken: Reply) -> None:
     done = tuple(replace(s, done=True) for s in spoken.segments)
     whole = replace(spoken, segments=done, played_ms=spoken.audio_ms)
     assert heard_text(whole) == " ".join(s.text for s in done)

@@ -1,4 +1,4 @@
-"""What hooks do, moment by moment."""
+"""Hooks: when they trigger, and what they do."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_hooks_survive_the_head_of_a_journal() -> None:
 
 
 def answered(plan: Plan) -> tuple[Call, int]:
-    """A call whose caller has been answered; since when it is silent."""
+    """Make a call whose caller has been answered; return since when it is silent."""
     call = Call(plan)
     at_ms = call.settle(call.start().user_says(100, "Hello there."))
     call.model_says(at_ms, "Yes?", 500)
@@ -39,7 +39,7 @@ def answered(plan: Plan) -> tuple[Call, int]:
     return call, at_ms + 1000
 
 
-def test_a_caller_is_asked_in_turns_and_no_more_than_twice() -> None:
+def test_idle_messages_take_turns_and_stop_at_their_limit() -> None:
     call, now = answered(waiting(hooks=(IDLE,)))
     for n, text in enumerate(["Are you there?", "Hello?"]):
         call.until(now + 4999)
@@ -56,7 +56,7 @@ def test_a_caller_is_asked_in_turns_and_no_more_than_twice() -> None:
     assert call.ended_reason() == "silence-timed-out"
 
 
-def test_who_speaks_before_the_question_sounds_is_not_asked_it() -> None:
+def test_an_idle_message_is_dropped_when_the_caller_speaks_first() -> None:
     call, now = answered(waiting(hooks=(IDLE,)))
     call.until(now + 5000)
     assert texts(call) == ["Are you there?"]
@@ -65,7 +65,7 @@ def test_who_speaks_before_the_question_sounds_is_not_asked_it() -> None:
     assert len(call.cuts()) == 0
 
 
-def test_the_end_waits_for_a_hooks_tool_but_not_for_long() -> None:
+def test_the_end_waits_for_a_hooks_tool_up_to_a_limit() -> None:
     call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(NOTE,), max_count=1),)))
     call.feed(HangUp(now + 10, "customer-ended-call"))
     (asked,) = call.commands(CallHookTool)
@@ -79,7 +79,7 @@ def test_the_end_waits_for_a_hooks_tool_but_not_for_long() -> None:
     assert call.ended_reason() == "customer-ended-call"
 
 
-def test_who_has_gone_is_told_nothing() -> None:
+def test_a_caller_who_has_left_is_told_nothing() -> None:
     bye = Action(kind="say", texts=("Bye.",))
     call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(bye,), max_count=1),)))
     call.feed(HangUp(now + 10, "customer-ended-call"))
@@ -87,7 +87,7 @@ def test_who_has_gone_is_told_nothing() -> None:
     assert texts(call) == []
 
 
-def test_a_transcript_in_doubt() -> None:
+def test_a_transcript_of_low_confidence_is_dropped_or_triggers_its_hook() -> None:
     again = Action(kind="say", texts=("Again?",))
     hook = Hook(
         on="assistant.transcriber.endpointedSpeechLowConfidence", do=(again,), confidence_min=0.2, confidence_max=0.4
@@ -101,7 +101,7 @@ def test_a_transcript_in_doubt() -> None:
     assert call.state.caller.said == "a table for two"
 
 
-def test_a_caller_whose_voice_began_before_the_assistants_was_cut_by_it_once() -> None:
+def test_a_reply_over_an_earlier_voice_triggers_customer_interrupted_once() -> None:
     pardon = Action(kind="add", texts=("Be sorry.",), respond=False)
     call = Call(waiting(voice_ms=500, hooks=(Hook(on="customer.speech.interrupted", do=(pardon,)),)))
     audible_ms = call.talking()
@@ -109,7 +109,7 @@ def test_a_caller_whose_voice_began_before_the_assistants_was_cut_by_it_once() -
     assert [text for role, text in call.remembered() if role == "system"] == ["Be sorry."]
 
 
-def test_a_caller_who_goes_on_with_what_was_answered_was_cut_too() -> None:
+def test_a_caller_who_goes_on_with_an_answered_turn_was_interrupted() -> None:
     pardon = Action(kind="add", texts=("Be sorry.",), respond=False)
     call = Call(waiting(hooks=(Hook(on="customer.speech.interrupted", do=(pardon,)),))).start()
     call.voice(100, 700)

@@ -1,4 +1,4 @@
-"""Who may cut the assistant off, with what, and when: Vapi's `stopSpeakingPlan`."""
+"""Interruption by Vapi's `stopSpeakingPlan`."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def talking(text: str = "one two three four five six seven eight nine ten", **ch
 
 
 def interrupted_by(text: str, *, final: bool = False, **changes: object) -> bool:
-    """Whether words alone, with no voice detected, cut the assistant off."""
+    """Return True if words alone, without a detected voice, interrupt."""
     call = talking(**changes)
     call.feed(TranscriptReceived(4000, text, final=final))
     return call.cuts() != []
@@ -56,7 +56,7 @@ def test_a_voice_that_stops_before_does_not_interrupt() -> None:
     assert call.commands(Decide)[-1] == Decide("ignored", "150 ms of voice", call.reply())
 
 
-def test_a_soft_onset_counts_from_where_it_began_to_rise() -> None:
+def test_a_soft_onset_counts_from_its_rise() -> None:
     call = talking()
     call.feed(VoiceStarted(4032, 4000, rising_ms=3936))
     call.until(4135)
@@ -65,7 +65,7 @@ def test_a_soft_onset_counts_from_where_it_began_to_rise() -> None:
     assert call.when(UserInterrupted) == [4136]
 
 
-def test_what_rose_while_the_voice_before_was_heard_is_not_counted_twice() -> None:
+def test_a_rise_during_the_voice_before_is_not_counted_twice() -> None:
     call = talking()
     call.voice(3700, 3850)
     call.feed(VoiceStarted(4000, 3980, rising_ms=3800))
@@ -74,7 +74,7 @@ def test_what_rose_while_the_voice_before_was_heard_is_not_counted_twice() -> No
 
 
 def test_a_voice_whose_end_is_known_too_late_interrupts_by_then() -> None:
-    # Its end at 4190 is only known at 4222; by 4200 nobody could know.
+    # Its end at 4190 is known at 4222 only, after the threshold at 4200.
     call = talking()
     call.feed(VoiceStarted(4032, 4000))
     call.feed(VoiceStopped(4222, 4190))
@@ -111,7 +111,7 @@ def test_the_start_of_the_call_is_no_dip() -> None:
     assert call.when(UserInterrupted) == [280]
 
 
-def test_why_a_voice_was_ignored_is_told_only_of_one_that_was_too_short_and_met_speech() -> None:
+def test_only_a_short_voice_over_a_reply_is_reported_as_ignored() -> None:
     call = talking(num_words=2)
     call.voice(4000, 4200)
     assert "ignored" not in call.decisions()
@@ -185,7 +185,7 @@ def test_the_rest_of_a_run_that_has_cut_does_not_cut_what_follows() -> None:
         (2, "-- table ... --", False),
     ],
 )
-def test_so_many_words_interrupt(num_words: int, text: str, cuts: bool) -> None:
+def test_num_words_words_interrupt(num_words: int, text: str, cuts: bool) -> None:
     assert interrupted_by(text, num_words=num_words) is cuts
     assert interrupted_by(text, num_words=num_words, final=True) is cuts
 
@@ -207,7 +207,7 @@ def test_words_may_come_before_voice_seconds_are_over() -> None:
     assert call.when(UserInterrupted) == [4100]
 
 
-def test_the_words_are_those_of_one_utterance() -> None:
+def test_the_words_of_one_utterance_count() -> None:
     call = talking(num_words=2)
     call.feed(TranscriptReceived(4000, "table", final=True))
     call.feed(TranscriptReceived(5000, "please", final=False))
@@ -248,7 +248,7 @@ def test_a_phrase_in_both_lists_interrupts() -> None:
     assert interrupted_by("right", interruption_phrases=("right",))
 
 
-def test_an_assistant_may_have_no_phrases() -> None:
+def test_a_plan_may_have_no_phrases() -> None:
     assert interrupted_by("uh-huh", acknowledgement_phrases=())
     assert not interrupted_by("stop", interruption_phrases=(), num_words=2)
 
@@ -278,14 +278,14 @@ def test_the_voice_after_an_acknowledgement_counts_anew() -> None:
     assert call.cuts() == []
     call.until(5200)
     assert len(call.cuts()) == 1
-    # What was only listening aloud is no part of what the caller then says.
+    # The backchannel is no part of what the caller then says.
     call.feed(VoiceStopped(5532, 5500))
     call.feed(TranscriptReceived(5800, "What is next?", final=True))
     call.until(6000)
     assert call.remembered()[-1] == ("user", "What is next?")
 
 
-def test_a_final_acknowledgement_is_put_aside_when_other_words_follow() -> None:
+def test_a_final_acknowledgement_is_dropped_when_other_words_follow() -> None:
     call = talking(num_words=2)
     call.feed(TranscriptReceived(4000, "Yeah.", final=True))
     call.feed(TranscriptReceived(5000, "What is next?", final=True))
@@ -301,7 +301,7 @@ def test_words_before_a_cut_belong_to_the_turn_that_cuts() -> None:
     assert call.remembered()[-1] == ("user", "Table for you.")
 
 
-# Protected speech, and what cannot be interrupted.
+# Protected speech and other speech that cannot be interrupted.
 
 
 @pytest.mark.parametrize(("text", "voice"), [("stop, wait, no", True), ("stop", False)])
@@ -336,7 +336,7 @@ def test_protected_speech_is_answered_once_it_is_over() -> None:
     assert len(call.commands(StartReply)) == 2
 
 
-def test_nobody_interrupts_an_assistant_who_has_finished() -> None:
+def test_a_finished_reply_cannot_be_interrupted() -> None:
     call = talking()
     call.spoken(4500)
     call.user_says(5000, "Stop, wait.")
@@ -344,7 +344,7 @@ def test_nobody_interrupts_an_assistant_who_has_finished() -> None:
     assert call.outcomes() == ["spoken"]
 
 
-def test_a_muted_caller_interrupts_nothing() -> None:
+def test_a_muted_caller_does_not_interrupt() -> None:
     call = talking()
     call.feed(Mute(3900, "customer", on=True))
     call.feed(VoiceStarted(4032, 4000))
@@ -354,10 +354,10 @@ def test_a_muted_caller_interrupts_nothing() -> None:
     assert not call.messages(Transcript)[1:]
 
 
-# What an interruption does, in order.
+# The order of an interruption's commands.
 
 
-def test_everything_is_stopped_before_anything_is_told() -> None:
+def test_playback_stops_before_any_message_is_sent() -> None:
     call = talking()
     call.hear(3900, 900)
     turn = call.reply()
@@ -380,7 +380,7 @@ def test_everything_is_stopped_before_anything_is_told() -> None:
     ]
 
 
-def test_why_it_was_cut_is_told_to_people() -> None:
+def test_the_reason_of_a_cut_is_logged() -> None:
     why: list[str] = []
     for text, changes in (("oh stop", {}), ("a table", {"num_words": 2}), ("table", {})):
         call = talking(**changes)
@@ -389,7 +389,7 @@ def test_why_it_was_cut_is_told_to_people() -> None:
     assert why == ['"stop" is an interruption phrase', "2 words, numWords is 2", "1 words, numWords is 0"]
 
 
-def test_a_cut_before_the_first_word_was_heard_leaves_nothing_to_remember() -> None:
+def test_a_cut_before_the_first_heard_word_adds_nothing_to_the_history() -> None:
     call = talking()
     before = call.remembered()
     call.feed(TranscriptReceived(4000, "stop", final=False))
@@ -397,7 +397,7 @@ def test_a_cut_before_the_first_word_was_heard_leaves_nothing_to_remember() -> N
     assert call.remembered() == before
 
 
-def test_tokens_after_the_cut_reach_nobody() -> None:
+def test_tokens_after_the_cut_are_dropped() -> None:
     call = talking()
     turn = call.reply()
     call.feed(TranscriptReceived(4000, "stop", final=False))

@@ -1,7 +1,7 @@
-"""The engine's laws, over random conversations.
+"""The engine's laws over random conversations.
 
-The machine plays the shell and the world at once: it answers the engine's commands, and it also misbehaves as real
-shells, models and carriers do: late tokens, marks of dead turns, words out of nowhere, ticks too many.
+The state machine plays the call and its peers: it answers the engine's commands, and it misbehaves as real models and
+carriers do, with late tokens, marks of closed turns, words without a voice and extra ticks.
 """
 
 from collections.abc import Iterator
@@ -98,13 +98,13 @@ GAPS = st.sampled_from([0, 1, 20, 32, 64, 100, 150, 200, 250, 400, 700, 1200, 16
 
 
 def timings(text: str, audio_ms: int) -> tuple[TimedWord, ...]:
-    """Words that sound at a steady pace."""
+    """Return timings of words at a steady rate."""
     spans = word_spans(text)
     return tuple(TimedWord(end, audio_ms * start // len(text), audio_ms * end // len(text)) for start, end in spans)
 
 
 class Conversation(RuleBasedStateMachine):
-    """One call, and an observer who believes nothing the engine says of itself."""
+    """A random call with an independent observer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class Conversation(RuleBasedStateMachine):
         self.hooks = HookWatch()
         self.successors: list[Plan] = []
         self.taken_over: list[int] = []
-        # What the caller has really done.
+        # The caller's real voice and words.
         self.voiced = False
         self.run_onset = 0
         self.run_rising = 0
@@ -148,7 +148,7 @@ class Conversation(RuleBasedStateMachine):
         self.plan = self.first_plan = plan
         self.feed(CallStarted(0))
 
-    # The world.
+    # The events.
 
     def tick_until(self, at_ms: int) -> None:
         while (due := wake_at(self.state, self.plan)) is not None and due <= at_ms:
@@ -180,12 +180,12 @@ class Conversation(RuleBasedStateMachine):
         self.make_out_hook_tools()
 
     def seen(self, commands: tuple[Command, ...], event: Event) -> Iterator[tuple[Command, Event]]:
-        """What came of an event, each with its cause; each is observed before the next is asked for."""
+        """Yield each command of an event with its cause; each is observed before the next one."""
         for command in commands:
             yield command, event
 
     def make_out_hook_tools(self) -> None:
-        """As the shell does: at once. The second tool is not there, and the third is never made out."""
+        """Answer hook tools at once, as the call does. The second tool does not exist, the third is never prepared."""
         while self.hooks.response_pending:
             turn = self.hooks.response_pending.pop(0)
             made = next(c for c in self.log if isinstance(c, CallHookTool) and c.turn_id == turn)
@@ -200,7 +200,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(gap=GAPS, early=st.sampled_from([0, 10, 32]), lean=st.sampled_from([None, 0, 32, 64]))
     def voice_starts(self, gap: int, early: int, lean: int | None = None) -> None:
-        """A voice that is told `early` ms after its onset, and to which the detector leaned `lean` ms before that."""
+        """Start a voice that is reported `early` ms after its onset and rose for `lean` ms before it."""
         at = self.now + gap
         self.tick_until(at)
         onset = max(at - early, self.last_offset or 0, 0)
@@ -235,7 +235,7 @@ class Conversation(RuleBasedStateMachine):
         self.feed(TranscriptReceived(at, text, final))
 
     def hears(self, text: str, *, final: bool) -> None:
-        """What a transcriber's listener would take the running utterance to be."""
+        """Follow the running utterance as a reader of the transcripts would."""
         if self.deaf:
             return
         if self.settled_words and count_words(text) <= self.settled_words + (count_words(text) > 0):
@@ -250,18 +250,18 @@ class Conversation(RuleBasedStateMachine):
             self.utterance = ""
 
     def settle_utterance(self) -> None:
-        """It is answered, or needs no answer."""
+        """Note that it was answered or needs no answer."""
         self.settled_words = 0 if self.utterance_final else count_words(self.utterance)
         self.utterance = ""
 
     @rule(gap=GAPS, text=TEXTS, data=st.data(), voice=st.sampled_from([32, 150, 250, 600, 1500]))
     def caller_talks(self, gap: int, text: str, data: st.DataObject, voice: int) -> None:
-        """A whole utterance, as detector and transcriber report it."""
+        """Let the caller say an utterance, as detector and transcriber report it."""
         self.voice_starts(gap, 32)
         if data.draw(st.booleans()):
             self.words_come(min(voice, 150), text, final=False)
         elif voice > self.plan.voice_ms:
-            # The very moment at which the voice has lasted long enough: what is due then is done, not later.
+            # The exact time at which the voice has lasted long enough: the interruption is due then, not later.
             self.feed(Tick(max(self.now, self.run_onset + self.plan.voice_ms)))
             self.interrupts_in_time()
         self.voice_stops(max(0, voice - (self.now - self.run_onset)), 32)
@@ -276,7 +276,7 @@ class Conversation(RuleBasedStateMachine):
         heard=st.integers(0, 99),
     )
     def assistant_comes_to_talk(self, *, gap: int, text: str, piece: str, n: int, timed: bool, heard: int) -> None:
-        """Whatever was going on, let it come to an answer that sounds, and has been heard for some of its length."""
+        """Bring the call to an answer that sounds and has been heard in part."""
         if self.state.reply is None and not self.voiced:
             self.voice_starts(gap, 0)
             self.voice_stops(500, 0)
@@ -299,7 +299,7 @@ class Conversation(RuleBasedStateMachine):
             self.now += 500
 
     def play_on(self, turn: str, position: int) -> None:
-        """Time goes by while a reply sounds, up to a position in its audio."""
+        """Let time pass until a reply has been played to a position."""
         at = self.now + max(0, position - self.played.get(turn, 0))
         self.tick_until(at)
         self.now = at
@@ -308,7 +308,7 @@ class Conversation(RuleBasedStateMachine):
         self.feed(Played(at, turn, position))
 
     def some_turn(self, data: st.DataObject) -> str | None:
-        """Mostly the running reply, now and then a dead one."""
+        """Return mostly the running reply, sometimes a closed one."""
         if not self.started:
             return None
         if data.draw(st.integers(0, 4)) and self.state.reply:
@@ -369,7 +369,7 @@ class Conversation(RuleBasedStateMachine):
     def caller_cuts_in_while_tools_run(
         self, calls: list[dict[str, object]], answer: dict[str, object], before: bool, data: st.DataObject
     ) -> None:
-        """The assistant talks and calls tools, the caller takes the floor, and the model wants the same again."""
+        """Let the caller interrupt while tools run, and the model call the same tools again."""
         self.assistant_comes_to_talk(gap=0, text="Hello there.", piece="Your order ", n=6, timed=False, heard=30)
         reply = self.state.reply
         if reply is None or reply.kind != "model" or reply.audible_ms is None:
@@ -457,9 +457,9 @@ class Conversation(RuleBasedStateMachine):
             case Decide("resumed" | "ignored", why) if "was a backchannel" in why:
                 self.settle_utterance()
             case SwitchAssistant(successor):
-                assert set(self.started) == set(self.closed), "nobody takes over amid a reply"
-                assert successor not in self.taken_over, "who takes over does so once"
-                assert successor == len(self.successors) - 1, "the last one who was named takes over"
+                assert set(self.started) == set(self.closed), "there is no handoff during a reply"
+                assert successor not in self.taken_over, "an assistant takes over once"
+                assert successor == len(self.successors) - 1, "the last requested assistant takes over"
                 self.taken_over.append(successor)
                 self.plan = self.successors[successor]
                 self.tools.explained = True
@@ -495,9 +495,9 @@ class Conversation(RuleBasedStateMachine):
             case ModelOutput(turn, text):
                 self.check_output(turn, text, event)
             case VoiceInput() | SpeechProgress():
-                assert self.started[-1] not in self.closed, "law 2: nothing of a closed turn is said"
+                assert self.started[-1] not in self.closed, "law 2: no message of a closed turn"
                 if isinstance(event, SpeechRequested | Played):
-                    assert event.turn_id == self.started[-1], "law 2: a late mark moves no other turn"
+                    assert event.turn_id == self.started[-1], "law 2: a late mark does not move another turn"
             case UserInterrupted(turn):
                 self.check_interruption(turn, before)
             case _:
@@ -511,7 +511,7 @@ class Conversation(RuleBasedStateMachine):
             assert text == self.texts[turn]
             return
         assert isinstance(event, ReplyToken)
-        assert event.turn_id == turn, "law 2: a late token of one turn never becomes another's"
+        assert event.turn_id == turn, "law 2: a token belongs to its own turn"
         assert event.text == text
         self.texts[turn] = self.texts.get(turn, "") + text
 
@@ -522,7 +522,7 @@ class Conversation(RuleBasedStateMachine):
             assert turn == cut
             assert turn not in self.interrupted, "law 3: at most one for a turn"
             assert turn in self.playing or turn in self.told, (
-                "law 3: only for a turn that was audible or put out a token"
+                "law 3: only for a turn that was audible or had put out a token"
             )
             self.interrupted.add(turn)
         assert cut not in self.protected, "law 6: protected speech is never cut"
@@ -530,7 +530,7 @@ class Conversation(RuleBasedStateMachine):
             self.check_threshold(before)
 
     def check_threshold(self, before: State) -> None:
-        """Laws 5 and 6, from what the caller really did."""
+        """Check laws 5 and 6 by the caller's real voice and words."""
         plan = self.plan
         assert before.reply is not None
         assert before.reply.interruptible, "law 6: protected speech is never cut"
@@ -542,7 +542,7 @@ class Conversation(RuleBasedStateMachine):
             assert not consists_of(said, plan.acknowledgement_phrases), "law 6: an acknowledgement never interrupts"
             assert count_words(said) >= plan.num_words, "law 5: never with fewer words than the plan wants"
         else:
-            assert plan.num_words == 0, "law 5: never by voice alone where the plan wants words"
+            assert plan.num_words == 0, "law 5: never by voice alone where the plan needs words"
             assert self.voiced
             assert self.now - self.run_rising >= plan.voice_ms, "law 5: never earlier than the plan allows"
 
@@ -564,7 +564,7 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def interrupts_in_time(self) -> None:
-        """Law 5, the other half: a voice that has lasted long enough has cut what could be cut."""
+        """Check law 5: a voice that has lasted long enough has cut a reply that could be cut."""
         reply, caller = self.state.reply, self.state.caller
         if reply is None or reply.audible_ms is None or not reply.interruptible or self.plan.num_words:
             return
@@ -586,7 +586,7 @@ class Conversation(RuleBasedStateMachine):
         self.check_it_moves_on()
 
     def check_replay(self) -> None:
-        """Law 1: the same inputs give the same commands."""
+        """Check law 1: the same inputs give the same commands."""
         state, log = State(call_id=CALL_ID), []
         for event in self.events:
             state, commands = step(state, event, self.first_plan)
@@ -595,8 +595,9 @@ class Conversation(RuleBasedStateMachine):
         assert state == self.state
 
     def check_it_moves_on(self) -> None:
-        """Law 7: with a caller who has gone silent and a model and voice that do their work, every call comes to rest,
-        whatever state it was left in: nothing owed, nobody unanswered, and at last it ends.
+        """Check law 7: with a silent caller and a working model and voice every call comes to rest and ends.
+
+        Nothing is pending then, and every turn has been answered.
         """
         if self.state.phase != "live":
             self.tools.check_end()
@@ -623,7 +624,7 @@ class Conversation(RuleBasedStateMachine):
         self.tools.check_end()
 
     def is_at_rest(self) -> bool:
-        """Not while the call is ending: then what its tools have said is told to nobody any more."""
+        """Return True if nothing is going on; never in a closing call, whose results no model sees."""
         s = self.state
         idle = (
             s.reply is None

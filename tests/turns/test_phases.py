@@ -150,6 +150,12 @@ def calls_that_end() -> None:
     call.feed(ReplyEnded(100, call.reply()))
 
 
+def test_a_change_that_the_diagram_does_not_have_is_not_found() -> None:
+    assert find_transition("ended", "idle", "CallStarted") is None
+    assert find_transition("pause", "generating", "Tick") is None
+    assert find_transition("pause", "generating", "pending say") is not None
+
+
 def test_the_diagram_is_mermaid_text() -> None:
     lines = diagram().splitlines()
     assert lines[0] == "stateDiagram-v2"

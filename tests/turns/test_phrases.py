@@ -69,7 +69,7 @@ def test_an_interruption_phrase_counts_as_a_whole_word_anywhere(text: str, found
     assert find_phrase(text, INTERRUPTION_PHRASES) == found
 
 
-def test_a_phrase_of_several_words_is_found_only_whole_and_in_order() -> None:
+def test_a_phrase_of_several_words_is_found_only_complete_and_in_order() -> None:
     assert find_phrase("please hang on a bit", ("hang on",)) == "hang on"
     assert find_phrase("hang it on", ("hang on",)) is None
     assert find_phrase("on hang", ("hang on",)) is None
@@ -91,22 +91,22 @@ def test_a_phrase_of_several_words_is_found_only_whole_and_in_order() -> None:
         ("...", False),
     ],
 )
-def test_an_acknowledgement_is_nothing_but_acknowledgement_phrases(text: str, listening: bool) -> None:
+def test_an_acknowledgement_consists_of_acknowledgement_phrases_alone(text: str, listening: bool) -> None:
     assert consists_of(text, ACKNOWLEDGEMENT_PHRASES) is listening
 
 
-def test_a_phrase_without_words_is_no_phrase() -> None:
+def test_a_phrase_without_words_is_ignored() -> None:
     assert find_phrase("anything", ("...", "")) is None
     assert not consists_of("anything", ("...", ""))
 
 
 def composed(words: list[str], phrases: list[list[str]]) -> bool:
-    """The slow way: try each phrase in front."""
+    """Check by trying every phrase at the front."""
     return not words or any(p and words[: len(p)] == p and composed(words[len(p) :], phrases) for p in phrases)
 
 
 @given(words=UTTERANCES, phrases=PHRASES)
-def test_is_made_of_agrees_with_trying_everything(words: list[str], phrases: list[list[str]]) -> None:
+def test_consists_of_agrees_with_an_exhaustive_search(words: list[str], phrases: list[list[str]]) -> None:
     expected = bool(words) and composed(words, phrases)
     assert consists_of(" ".join(words), tuple(" ".join(p) for p in phrases)) is expected
 

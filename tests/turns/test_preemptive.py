@@ -1,4 +1,4 @@
-"""An answer that is begun before it is certain that the caller has finished."""
+"""Preemptive replies: begun before it is certain that the caller has finished."""
 
 import pytest
 
@@ -29,7 +29,7 @@ SAID = "I would like a table."
 
 
 def drafted(done: float = 0.6, at_ms: int = 1000) -> tuple[Call, str]:
-    """The caller pauses, probably at the end; the model has been asked."""
+    """Make a call in a pause that is likely the end, with a preemptive reply."""
     call = Call(PLAN).start()
     pause(call, at_ms, done)
     (begun,) = call.commands(StartReply)
@@ -45,7 +45,7 @@ def pause(call: Call, at_ms: int, done: float, said: str = SAID) -> None:
     call.feed(PauseJudged(at_ms + 862, judgement.number, done))
 
 
-def test_what_a_draft_puts_out_is_told_when_the_turn_is_over() -> None:
+def test_the_output_of_a_preemptive_reply_is_sent_when_the_turn_is_over() -> None:
     call, turn = drafted()
     over_ms = 1700 + pause_ms(0.6, PLAN)
     call.feed(ReplyToken(1900, turn, "Of "))
@@ -67,7 +67,7 @@ def test_what_a_draft_puts_out_is_told_when_the_turn_is_over() -> None:
     assert call.remembered()[-1] == ("assistant", "Of course.")
 
 
-def test_it_goes_on_as_any_reply() -> None:
+def test_a_kept_reply_goes_on_as_any_reply() -> None:
     call, turn = drafted()
     call.until(4000)
     call.feed(ReplyToken(4000, turn, "Of course."))
@@ -86,7 +86,7 @@ def test_a_tool_that_it_calls_runs_when_the_turn_is_over() -> None:
 
 
 @pytest.mark.parametrize("what", ["voice", "words", "say", "message", "mute", "hang up", "failure"])
-def test_it_is_thrown_away_without_a_trace(what: str) -> None:
+def test_a_preemptive_reply_is_discarded_without_a_trace(what: str) -> None:
     call, turn = drafted()
     call.feed(ReplyToken(1900, turn, "Of course."))
     event = {
@@ -110,7 +110,7 @@ def test_it_is_thrown_away_without_a_trace(what: str) -> None:
         )
 
 
-def test_a_failed_draft_ends_no_call_and_the_model_is_asked_anew() -> None:
+def test_a_failed_preemptive_reply_is_discarded_and_the_model_asked_again() -> None:
     call, turn = drafted()
     call.feed(ReplyFailed(1900, turn, "pipeline-error-custom-llm-llm-failed"))
     call.until(4000)
@@ -118,7 +118,7 @@ def test_a_failed_draft_ends_no_call_and_the_model_is_asked_anew() -> None:
     assert [c.said for c in call.commands(StartReply)] == [SAID, ""]
 
 
-def test_there_is_one_for_a_pause_and_two_for_a_turn() -> None:
+def test_a_pause_has_one_preemptive_reply_and_a_turn_two() -> None:
     call, _ = drafted()
     said = SAID
     for number in range(3):
@@ -139,13 +139,13 @@ def test_words_that_differ_in_punctuation_only_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("done", [0.4, 0.99])
-def test_there_is_none_where_the_end_is_unlikely_or_there_already(done: float) -> None:
+def test_there_is_none_where_the_end_is_unlikely_or_near(done: float) -> None:
     call = Call(PLAN).start()
     pause(call, 1000, done)
     assert not [c for c in call.commands(StartReply) if c.said]
 
 
-def test_a_plan_with_pauses_of_its_own_gets_them_too() -> None:
+def test_a_plan_with_its_own_pauses_has_preemptive_replies_too() -> None:
     call = Call(waiting(preemptive=True, on_punctuation_ms=800)).start()
     call.user_says(1000, SAID, voice_ms=700)
     assert [c.said for c in call.commands(StartReply)] == [SAID]
@@ -153,14 +153,14 @@ def test_a_plan_with_pauses_of_its_own_gets_them_too() -> None:
     assert call.when(KeepReply) == [2000 + 800]
 
 
-def test_a_mark_of_it_means_nothing() -> None:
+def test_playout_of_a_preemptive_reply_is_ignored() -> None:
     call, turn = drafted()
     call.feed(Played(1900, turn, 100))
     assert call.state.preemptive is not None
     assert call.state.preemptive.events == ()
 
 
-def test_a_draft_is_no_answer_to_who_goes_on_after_all() -> None:
+def test_a_caller_who_goes_on_after_the_end_supersedes_the_kept_reply() -> None:
     call, _ = drafted()
     call.feed(VoiceStarted(2000, 1990))
     call.feed(VoiceStopped(2500, 2480))

@@ -74,7 +74,7 @@ class PreemptiveConversation(test_laws.Conversation):
         )
         super().begin(replace(plan, on_punctuation_ms=500))
 
-    # The world.
+    # The events.
 
     def apply(self, event: Event) -> None:
         if self.open is not None and turn_of(event) == self.open:

@@ -1,4 +1,4 @@
-"""False alarms, words that come late or are taken back, and voices that never stop: the call goes on."""
+"""False interruptions, words that come late or are withdrawn, and background voices."""
 
 from bargein.turns.commands import CloseReply, Decide, ModelOutput, Remember, Send, StartReply, Transcript
 from bargein.turns.events import (
@@ -21,7 +21,7 @@ TEN = "one two three four five six seven eight nine ten"
 
 
 def cut_by_a_voice(text: str = TEN, *, heard_ms: int = 1300, **changes: object) -> Call:
-    """A call whose assistant a voice of 400 ms has cut at 4200, four words of ten having been heard."""
+    """Make a call whose reply was cut at 4200 by a voice of 400 ms, after four of ten words."""
     call = Call(waiting(**changes))
     call.talking(text)
     call.hear(4000, heard_ms)
@@ -31,14 +31,14 @@ def cut_by_a_voice(text: str = TEN, *, heard_ms: int = 1300, **changes: object) 
 
 
 def restarted(call: Call) -> list[tuple[int, str | None]]:
-    """When replies were begun after the first one, and with which text."""
+    """Return when later replies were started, and with which text."""
     return [(t, c.text) for t, c in call.log if isinstance(c, StartReply)][1:]
 
 
 # A voice that brings no words.
 
 
-def test_a_cough_costs_the_rest_of_the_answer_nothing() -> None:
+def test_after_a_cough_the_rest_of_the_answer_is_resumed() -> None:
     call = cut_by_a_voice()
     call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
@@ -48,7 +48,7 @@ def test_a_cough_costs_the_rest_of_the_answer_nothing() -> None:
     assert call.decisions()[-1] == "resumed"
 
 
-def test_without_a_transcribers_word_a_cough_is_known_after_its_grace() -> None:
+def test_without_a_transcript_a_cough_is_a_false_interruption_after_the_timeout() -> None:
     call = cut_by_a_voice()
     call.until(5599)
     assert restarted(call) == []
@@ -68,7 +68,7 @@ def test_the_rest_waits_for_backoff_seconds() -> None:
 
 
 def cut_by_evidence(**changes: object) -> Call:
-    """The same, cut at 4210 by what was thought of its sound; its silence begins at 4400."""
+    """Make the same call, cut at 4210 by a judgement of the sound; the voice stops at 4400."""
     call = Call(waiting(adaptive_interruption=True, **changes))
     call.talking(TEN)
     call.hear(4000, 1300)
@@ -79,7 +79,7 @@ def cut_by_evidence(**changes: object) -> Call:
     return call
 
 
-def test_where_evidence_was_wrong_the_rest_goes_on_soon_and_backs_off_from_nothing() -> None:
+def test_after_a_false_interruption_by_evidence_the_rest_resumes_soon_without_backoff() -> None:
     call = cut_by_evidence()
     call.until(4849)
     assert restarted(call) == []
@@ -90,7 +90,7 @@ def test_where_evidence_was_wrong_the_rest_goes_on_soon_and_backs_off_from_nothi
     assert call.state.reply.audible_ms == 4900
 
 
-def test_words_on_their_way_are_waited_for_and_a_true_interruption_is_backed_off_from() -> None:
+def test_words_within_the_timeout_make_it_a_true_interruption_with_backoff() -> None:
     call = cut_by_evidence()
     call.feed(TranscriptReceived(4500, "tomorrow", final=False))
     call.until(5500)
@@ -106,7 +106,7 @@ def test_words_on_their_way_are_waited_for_and_a_true_interruption_is_backed_off
     assert call.state.reply.audible_ms == 9210
 
 
-def test_what_had_to_be_backed_off_from_before_still_is() -> None:
+def test_an_earlier_backoff_still_applies() -> None:
     call = cut_by_evidence(backoff_ms=5000)
     call.feed(TranscriptReceived(4500, "tomorrow.", final=True))
     call.until(5000)
@@ -119,7 +119,7 @@ def test_what_had_to_be_backed_off_from_before_still_is() -> None:
     assert call.state.backoff_until_ms == 9210
 
 
-def test_the_rest_is_remembered_after_what_was_heard_before() -> None:
+def test_the_resumed_rest_follows_the_heard_part_in_the_history() -> None:
     call = cut_by_a_voice()
     call.feed(TranscriptReceived(4700, "", final=True))
     call.model_says(4800, "five six seven eight nine ten", 2000)
@@ -139,7 +139,7 @@ def test_the_rest_can_be_interrupted_and_has_a_turn_id_of_its_own() -> None:
     assert call.commands(Remember)[-1].source == "model"
 
 
-def test_the_rest_may_be_superseded_in_its_turn_and_named_for_it_has_been_told() -> None:
+def test_a_superseded_resumed_reply_is_named_in_user_interrupted() -> None:
     call = cut_by_a_voice()
     call.feed(TranscriptReceived(4700, "", final=True))
     second = call.reply()
@@ -148,7 +148,7 @@ def test_the_rest_may_be_superseded_in_its_turn_and_named_for_it_has_been_told()
     assert call.outcomes() == ["interrupted", "superseded"]
 
 
-def test_of_an_answer_that_was_heard_whole_nothing_is_said_again() -> None:
+def test_an_answer_that_was_heard_completely_is_not_repeated() -> None:
     call = cut_by_a_voice(heard_ms=3000)
     call.feed(TranscriptReceived(4700, "", final=True))
     assert call.decisions()[-1] == "resumed"
@@ -167,7 +167,7 @@ def test_an_answer_that_the_model_had_not_finished_is_asked_for_again() -> None:
     assert restarted(call) == [(4700, None)]
 
 
-def test_a_first_message_that_was_cut_goes_on_as_what_it_was() -> None:
+def test_a_cut_first_message_is_resumed_as_a_first_message() -> None:
     call = Call(Plan(first_message=TEN, first_message_interruptible=True)).start()
     call.model_says(0, TEN, 3000)
     call.hear(1000, 1300)
@@ -181,7 +181,7 @@ def test_a_first_message_that_was_cut_goes_on_as_what_it_was() -> None:
     assert call.cuts() == [None, None]
 
 
-def test_what_is_spoken_from_a_text_goes_on_even_if_its_voice_had_not_finished() -> None:
+def test_a_given_text_is_resumed_even_if_its_synthesis_had_not_finished() -> None:
     call = Call().start()
     call.feed(Say(0, TEN))
     call.model_says(0, TEN, 3000, ended=False)
@@ -215,10 +215,10 @@ def test_a_say_that_was_cut_after_its_last_word_still_ends_the_call() -> None:
     assert call.ended_reason() == "assistant-ended-call-after-message-spoken"
 
 
-# Words that turn out to be listening aloud, or not to be.
+# Words that turn out to be a backchannel, or not.
 
 
-def test_an_acknowledgement_after_the_cut_makes_it_a_false_alarm() -> None:
+def test_an_acknowledgement_after_the_cut_makes_it_a_false_interruption() -> None:
     call = cut_by_a_voice()
     call.feed(TranscriptReceived(4700, "Uh-huh.", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
@@ -247,7 +247,7 @@ def test_a_yes_to_a_question_that_was_cut_answers_it() -> None:
     assert call.remembered()[-1] == ("user", "Yes.")
 
 
-def test_a_question_goes_on_after_a_cough() -> None:
+def test_a_question_is_resumed_after_a_cough() -> None:
     call = cut_by_a_voice("one two three four five six seven eight nine ten?")
     call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten?")]
@@ -261,7 +261,7 @@ def test_real_words_after_the_cut_are_answered() -> None:
     assert call.state.false_interruption is None
 
 
-def test_nothing_goes_on_while_the_caller_holds_the_floor() -> None:
+def test_nothing_is_resumed_while_the_caller_holds_the_turn() -> None:
     call = Call()
     call.talking()
     call.hear(4000, 1300)
@@ -276,7 +276,7 @@ def test_nothing_goes_on_while_the_caller_holds_the_floor() -> None:
     assert call.remembered()[-1] == ("user", "Well, yes.")
 
 
-def test_nothing_goes_on_while_the_assistant_is_muted() -> None:
+def test_nothing_is_resumed_while_the_assistant_is_muted() -> None:
     call = cut_by_a_voice()
     call.feed(Mute(4500, "assistant", on=True))
     call.feed(TranscriptReceived(4700, "", final=True))
@@ -285,7 +285,7 @@ def test_nothing_goes_on_while_the_assistant_is_muted() -> None:
     assert restarted(call) == [(6000, "five six seven eight nine ten")]
 
 
-def test_a_say_that_waits_comes_after_what_a_false_alarm_cut() -> None:
+def test_a_pending_say_comes_after_the_resumed_reply() -> None:
     call = Call()
     call.talking()
     call.feed(Say(3500, "By the way."))
@@ -300,14 +300,14 @@ def test_a_say_that_waits_comes_after_what_a_false_alarm_cut() -> None:
     assert restarted(call)[1:] == [(8000, "By the way.")]
 
 
-def test_a_say_that_comes_before_the_alarm_is_known_to_be_false_waits_too() -> None:
+def test_a_say_during_an_open_interruption_waits_too() -> None:
     call = cut_by_a_voice()
     call.feed(Say(4500, "By the way."))
     call.feed(TranscriptReceived(4700, "", final=True))
     assert restarted(call) == [(4700, "five six seven eight nine ten")]
 
 
-def test_a_say_that_waits_comes_before_the_answer_to_real_words() -> None:
+def test_a_pending_say_comes_before_the_answer_to_real_words() -> None:
     call = Call()
     call.talking()
     call.feed(Say(3500, "By the way."))
@@ -322,7 +322,7 @@ def test_a_say_that_waits_comes_before_the_answer_to_real_words() -> None:
     assert call.state.false_interruption is None
 
 
-def test_a_say_that_interrupts_comes_instead_of_what_was_cut() -> None:
+def test_an_interrupting_say_replaces_the_reply_that_was_cut() -> None:
     call = cut_by_a_voice()
     call.feed(Say(4500, "Sorry.", interrupts=True))
     assert restarted(call) == [(4500, "Sorry.")]
@@ -334,7 +334,7 @@ def test_a_say_that_interrupts_comes_instead_of_what_was_cut() -> None:
     assert len(restarted(call)) == 1
 
 
-def test_a_message_that_wants_an_answer_gets_it_after_what_goes_on() -> None:
+def test_a_message_is_answered_after_the_resumed_reply() -> None:
     call = Call()
     call.talking()
     call.feed(AddMessage(3500, "system", "The caller is a regular."))
@@ -346,7 +346,7 @@ def test_a_message_that_wants_an_answer_gets_it_after_what_goes_on() -> None:
     assert restarted(call) == [(4700, "five six seven eight nine ten"), (8000, None)]
 
 
-# A reply that the caller overtakes before it sounds.
+# A reply that is superseded before it sounds.
 
 
 def test_words_before_the_answer_sounds_supersede_it() -> None:
@@ -365,7 +365,7 @@ def test_words_before_the_answer_sounds_supersede_it() -> None:
     assert call.reply() != first
 
 
-def test_a_superseded_reply_that_clients_know_of_is_named() -> None:
+def test_a_superseded_reply_with_output_is_named_in_user_interrupted() -> None:
     call = Call().start()
     call.settle(call.user_says(100, "A table, please."))
     first = call.reply()
@@ -402,7 +402,7 @@ def test_a_protected_or_given_text_is_not_superseded() -> None:
     assert call.outcomes() == []
 
 
-def test_a_superseding_that_is_taken_back_brings_the_answer_again() -> None:
+def test_withdrawn_words_bring_the_superseded_answer_back() -> None:
     call = Call().start()
     call.settle(call.user_says(100, "A table, please."))
     call.feed(VoiceStarted(1200, 1190))
@@ -426,7 +426,7 @@ def test_a_superseded_answer_that_was_complete_is_not_asked_for_twice() -> None:
 
 
 def answered_early() -> Call:
-    """A partial of three words is answered at 3100, for its final has not come; the answer is silent so far."""
+    """Make a call in which a partial was answered at 3100 without its final; the answer is silent so far."""
     call = Call().start()
     call.voice(1000, 1700)
     call.feed(TranscriptReceived(1900, "A table, please.", final=False))
@@ -444,7 +444,7 @@ def test_the_final_of_an_answered_partial_is_no_new_turn() -> None:
     assert call.remembered() == [("user", "A table, please.")]
 
 
-def test_a_word_more_is_no_new_turn_either_and_a_late_partial_tells_nobody() -> None:
+def test_one_more_word_is_no_new_turn_and_a_late_partial_is_not_sent() -> None:
     call = answered_early()
     told = len(call.log)
     call.feed(TranscriptReceived(3400, "A table please sir", final=False))
@@ -453,7 +453,7 @@ def test_a_word_more_is_no_new_turn_either_and_a_late_partial_tells_nobody() -> 
     assert call.outcomes() == []
 
 
-def test_two_words_more_are_news() -> None:
+def test_two_more_words_are_a_new_turn() -> None:
     call = answered_early()
     call.feed(TranscriptReceived(3500, "A table, please, for two.", final=True))
     assert call.outcomes() == ["superseded"]
@@ -461,7 +461,7 @@ def test_two_words_more_are_news() -> None:
     assert call.remembered()[-1] == ("user", "A table, please, for two.")
 
 
-def test_news_that_shrinks_again_is_still_the_callers_last_word() -> None:
+def test_new_words_that_shrink_again_stay_in_the_turn() -> None:
     call = answered_early()
     call.feed(TranscriptReceived(3400, "A table please for two", final=False))
     call.feed(TranscriptReceived(3600, "Tables!", final=True))
@@ -501,10 +501,10 @@ def test_a_partial_without_words_changes_nothing() -> None:
     assert call.state.caller.said == "A table"
 
 
-# Words that are taken back.
+# Words that are withdrawn.
 
 
-def test_a_partial_that_is_taken_back_is_not_answered() -> None:
+def test_a_withdrawn_partial_is_not_answered() -> None:
     call = Call().start()
     call.voice(1000, 1700)
     call.feed(TranscriptReceived(1800, "the", final=False))
@@ -514,7 +514,7 @@ def test_a_partial_that_is_taken_back_is_not_answered() -> None:
     assert not call.commands(StartReply)
 
 
-def test_taking_back_leaves_what_was_said_before() -> None:
+def test_a_withdrawn_partial_leaves_the_earlier_words() -> None:
     call = Call().start()
     call.user_says(1000, "A table, please.")
     call.voice(1950, 2300)
@@ -532,7 +532,7 @@ def test_a_final_stands_when_an_empty_one_follows() -> None:
     assert call.remembered() == [("user", "A table")]
 
 
-def test_a_voice_that_goes_on_holds_the_floor_though_its_words_were_taken_back() -> None:
+def test_a_voice_that_goes_on_holds_the_turn_though_its_words_were_withdrawn() -> None:
     call = cut_by_a_voice()
     call.feed(VoiceStarted(4600, 4590))
     call.feed(TranscriptReceived(4700, "", final=True))
@@ -564,7 +564,7 @@ def test_a_voice_without_words_is_background_after_a_while() -> None:
     assert call.cuts() == []
 
 
-def test_new_words_give_a_background_voice_the_floor_again() -> None:
+def test_new_words_give_a_background_voice_the_turn_again() -> None:
     call = Call(waiting(num_words=3)).start()
     call.feed(VoiceStarted(100, 100))
     call.until(5100)
@@ -577,7 +577,7 @@ def test_new_words_give_a_background_voice_the_floor_again() -> None:
     assert not call.state.caller.holds_turn
 
 
-def test_words_that_repeat_themselves_under_a_background_voice_hold_no_floor() -> None:
+def test_repeated_words_of_a_background_voice_do_not_hold_the_turn() -> None:
     call = Call().start()
     call.feed(Say(0, "This call is recorded.", interruptible=False))
     call.model_says(0, "This call is recorded.", 9000)
@@ -600,7 +600,7 @@ def test_a_dip_does_not_wake_a_background_voice() -> None:
     assert call.state.caller.holds_turn
 
 
-def test_a_background_voice_that_stops_leaves_no_words_to_wait_for() -> None:
+def test_no_words_are_awaited_after_a_background_voice() -> None:
     call = Call().start()
     call.feed(VoiceStarted(100, 100))
     call.until(5200)
@@ -608,7 +608,7 @@ def test_a_background_voice_that_stops_leaves_no_words_to_wait_for() -> None:
     assert not call.state.caller.holds_turn
 
 
-def test_an_empty_final_gives_a_background_voice_no_floor() -> None:
+def test_an_empty_final_does_not_give_a_background_voice_the_turn() -> None:
     call = Call().start()
     call.feed(VoiceStarted(100, 100))
     call.until(5200)
@@ -616,7 +616,7 @@ def test_an_empty_final_gives_a_background_voice_no_floor() -> None:
     assert not call.state.caller.holds_turn
 
 
-def test_a_background_voice_ends_a_false_alarm() -> None:
+def test_a_background_voice_settles_a_false_interruption() -> None:
     call = Call()
     call.talking()
     call.hear(4000, 1300)
@@ -630,7 +630,7 @@ def test_a_background_voice_ends_a_false_alarm() -> None:
 # "Yes" while the assistant talks.
 
 
-def test_listening_aloud_amid_a_speech_is_not_answered() -> None:
+def test_a_backchannel_during_a_reply_is_not_answered() -> None:
     call = Call()
     call.talking()
     call.feed(TranscriptReceived(4000, "Yeah.", final=True))
@@ -649,7 +649,7 @@ def test_a_yes_over_the_last_word_is_answered() -> None:
     assert restarted(call) == [(5000, None)]
 
 
-def test_a_yes_amid_a_question_answers_it() -> None:
+def test_a_yes_during_a_question_answers_it() -> None:
     call = Call()
     call.talking(TEN + "?")
     call.feed(TranscriptReceived(4000, "Yes.", final=True))
@@ -657,7 +657,7 @@ def test_a_yes_amid_a_question_answers_it() -> None:
     assert call.remembered()[-1] == ("user", "Yes.")
 
 
-def test_what_was_listened_aloud_lets_the_next_turn_be_its_own() -> None:
+def test_a_backchannel_does_not_belong_to_the_next_turn() -> None:
     call = Call()
     call.talking()
     call.feed(TranscriptReceived(4000, "Yeah.", final=False))

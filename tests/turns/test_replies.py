@@ -1,4 +1,4 @@
-"""The life of a reply: what is told and remembered of it, and what belongs to another turn."""
+"""The life of a reply: its messages, its history, and events of other turns."""
 
 import pytest
 
@@ -39,7 +39,7 @@ DEAD = "00000000-0000-0000-0000-000000000000"
 
 
 def asked(**changes: object) -> Call:
-    """A call whose model was asked at 1100 and has said nothing yet; its answer may sound from 1500 on."""
+    """Make a call whose model was asked at 1100; its answer may sound from 1500 on."""
     call = Call(waiting(**changes)).start()
     assert call.settle(call.user_says(100, "Hello there.")) == 1100
     return call
@@ -50,7 +50,7 @@ def told(call: Call, since: int) -> list[Message]:
 
 
 def late_events(turn_id: str) -> list[Event]:
-    """Whatever a model, a voice and a carrier may still send for a turn."""
+    """Return every event that may still come for a turn."""
     return [
         ReplyToken(9000, turn_id, "late"),
         SpeechRequested(9000, turn_id, 0, 0, "late"),
@@ -85,7 +85,7 @@ def test_with_no_reply_running_late_events_do_nothing() -> None:
     assert (call.state.history, call.state.phase, call.state.reply) == (before.history, "live", None)
 
 
-def test_late_events_of_a_dead_turn_do_not_touch_the_one_that_runs() -> None:
+def test_late_events_of_a_closed_turn_do_not_change_the_running_one() -> None:
     call = asked()
     dead = call.model_says(1100, "Hi.", 500)
     call.until(2000)
@@ -102,7 +102,7 @@ def test_late_events_of_a_dead_turn_do_not_touch_the_one_that_runs() -> None:
 # Model and voice.
 
 
-def test_each_token_is_told_as_it_comes_with_its_turn() -> None:
+def test_each_token_is_sent_as_it_comes_with_its_turn() -> None:
     call = asked()
     turn = call.reply()
     for text in ("With ", "", "pleasure."):
@@ -110,7 +110,7 @@ def test_each_token_is_told_as_it_comes_with_its_turn() -> None:
     assert call.messages(ModelOutput) == [ModelOutput(turn, "With "), ModelOutput(turn, "pleasure.")]
 
 
-def test_what_a_say_speaks_is_no_model_output() -> None:
+def test_a_say_has_no_model_output() -> None:
     call = Call().start()
     call.feed(Say(100, "Please hold."))
     call.model_says(200, "Please hold.", 500)
@@ -206,7 +206,7 @@ def test_a_reply_does_not_begin_over_a_caller_who_speaks(words: bool) -> None:
         assert call.when(Play) == [2280]
 
 
-def test_positions_of_what_does_not_sound_yet_are_nothing() -> None:
+def test_playout_before_the_start_is_ignored() -> None:
     call = asked()
     call.model_says(1100, "Hi.", 500)
     call.hear(1200, 500, drained=True)
@@ -217,7 +217,7 @@ def test_positions_of_what_does_not_sound_yet_are_nothing() -> None:
 # What was heard.
 
 
-def test_the_assistants_words_are_told_as_they_sound() -> None:
+def test_the_assistants_words_are_sent_as_they_sound() -> None:
     call = asked()
     call.model_says(1100, "aaa bbb ccc ddd", 1600)
     call.until(1500)
@@ -257,7 +257,7 @@ def test_each_segment_has_its_own_final() -> None:
     assert [m.words_spoken for m in call.messages(SpeechProgress)] == [0, 1, 2]
 
 
-def test_a_position_that_leaps_over_a_segment_leaves_no_final_out() -> None:
+def test_a_position_that_skips_a_segment_skips_no_final() -> None:
     call = asked()
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "One. Two. Three four."))
@@ -273,7 +273,7 @@ def test_a_position_that_leaps_over_a_segment_leaves_no_final_out() -> None:
     ]
 
 
-def test_what_has_run_dry_is_not_final_while_more_of_it_may_come() -> None:
+def test_a_drained_segment_is_not_final_while_more_audio_may_come() -> None:
     call = asked()
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "aaa bbb"))
@@ -289,7 +289,7 @@ def test_what_has_run_dry_is_not_final_while_more_of_it_may_come() -> None:
     ]
 
 
-def test_a_segment_that_makes_no_sound_has_no_transcript_and_stops_nothing() -> None:
+def test_a_silent_segment_has_no_transcript_and_blocks_nothing() -> None:
     call = asked()
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "* One."))
@@ -316,7 +316,7 @@ def test_a_position_never_goes_back_nor_past_the_audio() -> None:
     assert call.state.reply.played_ms == 800
 
 
-def test_what_has_run_dry_has_been_heard_to_its_end_whatever_was_rounded() -> None:
+def test_drained_audio_was_heard_to_its_end_whatever_was_rounded() -> None:
     call = asked()
     call.model_says(1100, "aaa bbb", 801)
     call.until(1500)
@@ -343,7 +343,7 @@ def test_a_reply_is_over_once_it_has_ended_and_been_played() -> None:
     ]
 
 
-def test_more_audio_after_it_ran_dry_must_be_played_too() -> None:
+def test_more_audio_after_draining_must_be_played_too() -> None:
     call = asked()
     turn = call.model_says(1100, "aaa bbb", 800, ended=False)
     call.until(1500)
@@ -358,7 +358,7 @@ def test_more_audio_after_it_ran_dry_must_be_played_too() -> None:
     assert call.remembered()[-1] == ("assistant", "aaa bbb ccc")
 
 
-def test_news_of_audio_that_is_known_does_not_play_it() -> None:
+def test_repeated_audio_events_do_not_change_playout() -> None:
     call = asked()
     turn = call.model_says(1100, "aaa bbb", 800, ended=False)
     call.feed(ReplyToken(1200, turn, " ccc"))
@@ -371,7 +371,7 @@ def test_news_of_audio_that_is_known_does_not_play_it() -> None:
     assert call.outcomes() == []
 
 
-def test_a_segment_that_adds_no_audio_leaves_it_run_dry() -> None:
+def test_a_segment_without_audio_leaves_the_reply_drained() -> None:
     call = asked()
     turn = call.model_says(1100, "aaa bbb", 800, ended=False)
     call.until(1500)
@@ -383,7 +383,7 @@ def test_a_segment_that_adds_no_audio_leaves_it_run_dry() -> None:
     assert call.outcomes() == ["spoken"]
 
 
-def test_what_was_never_given_to_the_voice_was_not_heard() -> None:
+def test_text_that_was_never_synthesized_was_not_heard() -> None:
     call = asked()
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "One. Two."))
@@ -422,7 +422,7 @@ def test_a_say_is_remembered_as_such() -> None:
 # modelOutputInMessagesEnabled.
 
 
-def test_history_may_hold_what_the_model_put_out_instead_of_what_was_heard() -> None:
+def test_the_history_may_hold_the_model_output_instead_of_the_heard_text() -> None:
     call = asked(remember_model_output=True)
     call.model_says(1100, " one two three four ", 1000)
     call.until(1500)
@@ -431,7 +431,7 @@ def test_history_may_hold_what_the_model_put_out_instead_of_what_was_heard() -> 
     assert call.remembered()[-1] == ("assistant", "one two three four")
 
 
-def test_also_of_a_reply_that_was_spoken_to_its_end() -> None:
+def test_model_output_is_kept_of_a_finished_reply() -> None:
     call = asked(remember_model_output=True)
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "*One.* Two."))
@@ -443,7 +443,7 @@ def test_also_of_a_reply_that_was_spoken_to_its_end() -> None:
     assert call.remembered()[-1] == ("assistant", "*One.* Two.")
 
 
-def test_also_of_a_reply_that_made_no_sound() -> None:
+def test_model_output_is_kept_of_a_silent_reply() -> None:
     call = asked(remember_model_output=True)
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "[thinks]"))
@@ -451,7 +451,7 @@ def test_also_of_a_reply_that_made_no_sound() -> None:
     assert call.commands(Remember)[-1] == Remember("assistant", "[thinks]", 1100, 1300, turn)
 
 
-def test_but_never_of_a_reply_that_was_dropped_unheard() -> None:
+def test_model_output_is_not_kept_of_a_reply_that_never_sounded() -> None:
     call = asked(remember_model_output=True)
     call.feed(ReplyToken(1200, call.reply(), "With "))
     call.feed(TranscriptReceived(1300, "for two", final=False))
@@ -496,7 +496,7 @@ def test_end_call_after_spoken() -> None:
     assert call.remembered() == [("assistant", "Good luck.")]
 
 
-def test_a_failure_is_told_and_ends_the_call_with_its_reason() -> None:
+def test_a_failure_is_reported_and_ends_the_call_with_its_reason() -> None:
     call = asked()
     turn = call.model_says(1100, "aaa bbb", 800, ended=False)
     call.until(1500)

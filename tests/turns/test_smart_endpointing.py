@@ -1,4 +1,4 @@
-"""An endpointing model of the owner's is asked when the caller pauses, and only its answer to this pause counts."""
+"""The owner's endpointing model is asked at each pause, and only its answer to this pause counts."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ PLAN = waiting(endpointing_timeout_ms=1000, wait_ms=0, on_punctuation_ms=100)
 
 
 def paused(plan=PLAN) -> Call:
-    """The caller has said something, and falls silent at 1000."""
+    """Make a call whose caller has said something and is silent from 1000 on."""
     call = Call(plan)
     call.start()
     call.feed(VoiceStarted(0, 0))
@@ -32,7 +32,7 @@ def asked(call: Call) -> list[AskEndpointing]:
     return [command for _, command in call.log if isinstance(command, AskEndpointing)]
 
 
-def test_it_is_asked_once_for_a_pause() -> None:
+def test_the_endpointing_model_is_asked_once_for_a_pause() -> None:
     call = paused()
     call.until(1900)
     assert asked(call) == [AskEndpointing(1, "I would like")]
@@ -84,7 +84,7 @@ def test_a_custom_rule_goes_before_it() -> None:
     assert began_ms(call) == 1400
 
 
-def test_nobody_is_asked_without_a_plan() -> None:
+def test_no_request_is_sent_without_a_plan() -> None:
     call = paused(replace(PLAN, endpointing_timeout_ms=None))
     call.feed(EndpointingAnswered(1200, 1, 0))
     call.until(5000)

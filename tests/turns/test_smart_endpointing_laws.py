@@ -1,4 +1,4 @@
-"""The laws hold, too, where an endpointing model of the owner's is asked, and so do those of asking.
+"""The laws with the owner's endpointing model, and those of its requests.
 
 It answers as such servers do: in time, late, twice, about a pause that is over, with nonsense, or never.
 """
@@ -17,14 +17,14 @@ from bargein.turns.phrases import count_words
 from tests.turns import test_laws
 
 PAUSES = st.sampled_from([None, None, 0, 0, 100, 700, 3000, 15_000])
-"""What is answered: no usable answer, or up to the most that Vapi allows."""
+"""The answers: none that is usable, or up to the longest that Vapi allows."""
 
 
 MODELS_WORD = re.compile(r"the owner's endpointing model waits (\d+) ms")
 
 
 class Consulting(test_laws.Conversation):
-    """A call whose pauses an owner's model judges."""
+    """A random call with the owner's endpointing model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Consulting(test_laws.Conversation):
 
     @rule(gap=test_laws.GAPS, pause_ms=PAUSES, data=st.data())
     def owner_answers(self, gap: int, pause_ms: int | None, data: st.DataObject) -> None:
-        """Mostly to the last question, now and then to an older one, again, or to one that was never put."""
+        """Answer mostly the last request, sometimes an older or an unknown one."""
         last = len(self.asked)
         number = data.draw(st.sampled_from([last, last, last, last, last - 1, 1, last + 1, 0, -1]))
         at_ms = self.now + gap
@@ -58,7 +58,7 @@ class Consulting(test_laws.Conversation):
         pause_ms=PAUSES,
     )
     def caller_pauses_and_owner_answers(self, gap: int, text: str, late_ms: int, pause_ms: int | None) -> None:
-        """What asking is for, in one go: else few conversations come to it."""
+        """Let the caller pause and the model answer, in one rule: otherwise few conversations have answers."""
         self.voice_starts(gap, 0)
         self.voice_stops(600, 0)
         self.words_come(50, text, final=True)
@@ -86,7 +86,7 @@ class Consulting(test_laws.Conversation):
                 pass
 
     def check_answering(self, why: str, before: State) -> None:
-        """The caller's turn ends by the owner's model where that has said when, and else not before it could have."""
+        """Check that a turn ends by the model's answer, or without one not before its time limit."""
         number, plan = len(self.asked), self.plan
         by_owner = MODELS_WORD.search(why)
         if by_owner:

@@ -1,4 +1,4 @@
-"""What the engine does of its own accord when nothing happens: hang, stall, silence, the longest call."""
+"""Time limits: hang, stall, silence, maximum duration."""
 
 import pytest
 
@@ -25,7 +25,7 @@ VOICE_FAILED = "pipeline-error-vapi-voice-failed"
 
 
 def asked(**changes: object) -> Call:
-    """A call whose model was asked at 1100."""
+    """Make a call whose model was asked at 1100."""
     call = Call(waiting(**changes)).start()
     assert call.settle(call.user_says(100, "Hello there.")) == 1100
     return call
@@ -58,7 +58,7 @@ def test_a_model_that_falls_silent_again_is_reported_again() -> None:
     assert call.when(Hang) == [5100, 10_000]
 
 
-def test_so_is_a_voice() -> None:
+def test_a_voice_that_falls_silent_again_is_reported_again() -> None:
     call = asked()
     call.feed(ReplyToken(1100, call.reply(), "Hi."))
     call.feed(SpeechRequested(1100, call.reply(), 0, 0, "Hi."))
@@ -68,7 +68,7 @@ def test_so_is_a_voice() -> None:
     assert call.when(Hang) == [5100, 9200]
 
 
-def test_so_is_one_that_has_run_dry() -> None:
+def test_a_drained_voice_is_reported_again() -> None:
     call = asked()
     turn = call.model_says(1100, "Hi.", 500, ended=False)
     call.until(1500)
@@ -82,7 +82,7 @@ def test_so_is_one_that_has_run_dry() -> None:
     assert call.when(Hang) == [6000, 10_200]
 
 
-def test_a_reply_that_moves_is_not_late() -> None:
+def test_a_reply_that_makes_progress_is_not_late() -> None:
     call = asked()
     call.model_says(1100, "Hi. " * 50, 20_000, ended=False)
     for at_ms in range(2000, 20_000, 2000):
@@ -90,7 +90,7 @@ def test_a_reply_that_moves_is_not_late() -> None:
     assert call.messages(Hang) == []
 
 
-def test_a_voice_that_stops_in_the_middle_of_a_frame_is_late_though_it_never_ran_dry() -> None:
+def test_a_voice_that_stops_within_a_frame_is_late_though_it_never_drained() -> None:
     call = asked()
     call.model_says(1100, "Hi.", 510, ended=False)
     call.until(1500)
@@ -171,7 +171,7 @@ def test_a_reply_that_has_ended_but_is_never_played_ends_the_call() -> None:
 
 
 @pytest.mark.parametrize("event", ["end", "audio", "segment", "token"])
-def test_every_sign_of_life_counts(event: str) -> None:
+def test_every_kind_of_progress_counts(event: str) -> None:
     call = asked()
     turn = call.reply()
     call.feed(ReplyToken(1200, turn, "Hi. So."))
@@ -205,7 +205,7 @@ def test_a_reply_that_the_caller_holds_back_is_not_stalled() -> None:
     assert call.state.reply.audible_ms == 60_900 + 1200  # the last voice, and its grace
 
 
-# Silence, and the longest call.
+# Silence and maximum duration.
 
 
 def test_a_call_in_which_nobody_speaks_ends() -> None:
@@ -217,7 +217,7 @@ def test_a_call_in_which_nobody_speaks_ends() -> None:
     assert call.decisions() == ["ending"]
 
 
-def test_silence_counts_from_whoever_spoke_last() -> None:
+def test_silence_counts_from_the_end_of_the_last_speech_of_either_side() -> None:
     call = asked(silence_timeout_ms=10_000)
     call.model_says(1100, "Hi.", 500)
     call.until(1500)
@@ -286,7 +286,7 @@ def test_silence_counts_from_the_end_of_what_the_assistant_said() -> None:
     assert call.ended_reason() == "silence-timed-out"
 
 
-def test_what_waits_to_be_said_breaks_the_silence_too() -> None:
+def test_a_pending_say_breaks_the_silence_too() -> None:
     call = Call(waiting(silence_timeout_ms=3000)).start()
     call.feed(Mute(100, "assistant", on=True))
     call.feed(Say(200, "Please hold."))
@@ -319,7 +319,7 @@ def test_the_caller_has_stopped_after_three_tenths_of_a_second() -> None:
     assert call.messages(SpeechUpdate) == [SpeechUpdate("user", "started", 0), SpeechUpdate("user", "stopped", 0)]
 
 
-def test_one_turn_may_hold_many_stretches_of_speech() -> None:
+def test_one_turn_may_have_several_runs_of_speech() -> None:
     call = Call().start()
     call.user_says(1000, "I would like")
     call.user_says(2100, "a table for")
@@ -337,10 +337,10 @@ def test_turns_are_counted_over_both_sides() -> None:
     assert [m.turn for m in call.messages(SpeechUpdate) if m.status == "started"] == [0, 1, 2, 3]
 
 
-# Time itself.
+# The order of times.
 
 
-def test_a_call_that_is_not_live_wants_no_ticks() -> None:
+def test_a_call_that_is_not_live_needs_no_ticks() -> None:
     assert wake_at(State(call_id=CALL_ID), Plan()) is None
 
 
@@ -361,7 +361,7 @@ def test_a_voice_cannot_begin_later_than_it_was_detected_nor_end_before_it_began
     assert call.state.caller.offset_ms == 2300
 
 
-def test_an_edge_that_tells_nothing_new_changes_nothing() -> None:
+def test_a_repeated_voice_event_changes_nothing() -> None:
     call = Call().start()
     call.feed(VoiceStarted(1000, 1000))
     before = call.state.caller

@@ -1,4 +1,4 @@
-"""Tools in flight: when they run, what becomes of them, and what is said about them."""
+"""Tool calls: when they run, their results, and the messages about them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.turns.talking import Call, waiting
 
 
 def called(*calls: ToolCallRequest, text: str = "", plan: Any = None) -> tuple[Call, str, int]:
-    """A call whose first reply calls tools: silently, or while it is heard to say `text`."""
+    """Make a call whose first reply calls tools, silently or while it says `text`."""
     call = Call(plan or waiting())
     at_ms = call.settle(call.start().user_says(100, "Hello there."))
     turn = call.reply()
@@ -63,7 +63,7 @@ def test_a_silent_reply_runs_its_tool_at_once_and_the_model_is_asked_again() -> 
     assert call.state.tools == ()
 
 
-def test_what_was_heard_stands_before_the_tools_that_were_called() -> None:
+def test_the_heard_text_stands_before_the_tool_calls() -> None:
     call, _, now = called(weather(), text="one two three four five six")
     call.feed(ToolReturned(now + 100, "a", "Rain."))
     assert asked_models(call) == 1, "one reply at a time"
@@ -84,7 +84,7 @@ def test_the_model_is_asked_once_for_all_tools_of_a_reply() -> None:
     assert list(results(call)) == ["b", "a"]
 
 
-def test_a_result_that_a_reply_has_seen_brings_no_other_one() -> None:
+def test_a_result_that_a_reply_has_seen_needs_no_further_reply() -> None:
     call, _, now = called(weather("a"), ToolCallRequest("b", "time", "{}"))
     call.feed(ToolReturned(now + 100, "a", "Rain."))
     at_ms = call.user_says(now + 200, "And in Celsius?")
@@ -95,10 +95,10 @@ def test_a_result_that_a_reply_has_seen_brings_no_other_one() -> None:
     call.spoken(at_ms + 1400)
     call.feed(ToolReturned(at_ms + 1500, "b", "Noon.", say=""))
     call.until(at_ms + 5000)
-    assert asked_models(call) == 2, "the first was seen, and the second wants no answer"
+    assert asked_models(call) == 2, "the first result was seen, and the second needs no answer"
 
 
-def test_calls_of_a_dead_turn_and_of_no_model_are_dropped() -> None:
+def test_calls_of_a_closed_turn_or_of_no_model_are_dropped() -> None:
     call, turn, now = called(weather("a"))
     call.feed(ToolsCalled(now + 10, turn, (weather("b"),)))
     call.feed(ToolReturned(now + 100, "a", "Rain."))
@@ -111,7 +111,7 @@ def test_calls_of_a_dead_turn_and_of_no_model_are_dropped() -> None:
     assert set(results(call)) == {"a"}
 
 
-def test_what_runs_already_is_not_run_again_by_another_reply() -> None:
+def test_an_equal_call_of_another_reply_does_not_run() -> None:
     call, _, now = called(weather("a"))
     at_ms = call.settle(call.user_says(now + 100, "Hurry up, please."))
     call.feed(ToolsCalled(at_ms, call.reply(), (weather("b"),)))
@@ -135,7 +135,7 @@ def test_a_tool_that_is_silent_for_too_long_is_given_up() -> None:
     assert results(call) == {"a": "The tool gave no answer within 5 seconds."}
 
 
-def test_nobody_is_asked_whether_they_are_there_while_a_tool_runs() -> None:
+def test_the_silence_timeout_does_not_run_while_a_tool_is_awaited() -> None:
     call, _, now = called(weather(timeout_ms=60_000), plan=waiting(silence_timeout_ms=10_000))
     call.until(now + 50_000)
     assert call.ended_reason() is None
@@ -159,10 +159,10 @@ def test_a_blocking_tool_does_not_run_when_its_message_was_cut_by_words() -> Non
     call.until(now + 6000)
     assert runs(call) == []
     assert "interrupted before it began" in results(call)["a"]
-    assert asked_models(call) == 2, "the caller's words are answered, with the result in sight"
+    assert asked_models(call) == 2, "the caller's words are answered, with the result in the history"
 
 
-def test_a_blocking_tool_runs_after_a_false_alarm() -> None:
+def test_a_blocking_tool_runs_after_a_false_interruption() -> None:
     call, _, now = called(weather(start="one two three four", blocking=True))
     call.model_says(now, "one two three four", 2000)
     call.until(now + 10)
@@ -179,7 +179,7 @@ def test_a_blocking_tool_runs_after_a_false_alarm() -> None:
     assert runs(call) == [("a",)]
 
 
-def test_a_blocking_tool_runs_when_all_of_its_message_was_heard_before_a_false_alarm() -> None:
+def test_a_blocking_tool_runs_when_its_message_was_heard_before_a_false_interruption() -> None:
     call, _, now = called(weather(start="one two", blocking=True))
     call.model_says(now, "one two", 1000, ended=False)
     call.until(now + 10)
@@ -206,13 +206,13 @@ def test_an_interrupted_reply_runs_no_blocking_tool_and_says_nothing_more() -> N
     assert [c.text for c in call.commands(StartReply)] == [None, None]
 
 
-def test_a_cut_reply_that_has_called_tools_goes_on_where_it_was_cut() -> None:
+def test_a_cut_reply_that_has_called_tools_is_resumed_where_it_was_cut() -> None:
     call, _, now = called(weather(), text="one two three four five six seven")
     call.until(now + 1000)
     call.hear(now + 1500, 500)
     call.voice(now + 1500, now + 1900)
     call.until(now + 5000)
-    assert call.commands(StartReply)[-1].text, "the model is through with it, and not asked again"
+    assert call.commands(StartReply)[-1].text, "the model has finished it and is not asked again"
 
 
 def test_delayed_messages_come_in_time_and_not_after_the_result() -> None:
@@ -227,14 +227,14 @@ def test_delayed_messages_come_in_time_and_not_after_the_result() -> None:
     assert [c.text for c in call.commands(StartReply)] == [None, "One moment.", None]
 
 
-def test_one_excuse_at_a_time() -> None:
+def test_one_delay_message_at_a_time() -> None:
     delayed = (DelayMessage(1000, "One moment."), DelayMessage(1100, "Still at it."), DelayMessage(1200, "Really."))
     call, _, now = called(weather(delayed=delayed))
     call.until(now + 2000)
     assert [s.text for s in call.state.pending_says] == ["Still at it."]
 
 
-def test_an_async_tool_is_waited_for_by_nobody() -> None:
+def test_an_async_tool_is_not_awaited() -> None:
     call, _, now = called(weather(is_async=True))
     assert asked_models(call) == 2, "a silent reply is followed at once"
     call.model_says(now, "Done.", 300)
@@ -254,7 +254,7 @@ def test_an_async_tool_is_given_up_in_silence() -> None:
     assert asked_models(call) == 1
 
 
-def test_a_message_goes_in_place_of_the_answer() -> None:
+def test_a_tools_message_replaces_the_models_answer() -> None:
     call, _, now = called(weather())
     call.feed(ToolReturned(now + 100, "a", "Rain.", say="It rains.", end_call_reason="done"))
     assert [c.text for c in call.commands(StartReply)] == [None, "It rains."]
@@ -264,7 +264,7 @@ def test_a_message_goes_in_place_of_the_answer() -> None:
     assert call.ended_reason() == "done"
 
 
-def test_a_system_message_goes_with_the_result() -> None:
+def test_a_system_message_follows_the_result() -> None:
     call, _, now = called(weather("a"), ToolCallRequest("b", "time", "{}"))
     call.feed(ToolReturned(now + 100, "a", "Rain.", system_message="Be brief."))
     call.feed(ToolReturned(now + 200, "b", "Noon."))
@@ -280,7 +280,7 @@ def test_a_tool_ends_the_call_once_nothing_is_left_to_be_said() -> None:
     assert call.ended_reason() == "assistant-ended-call"
 
 
-def test_who_is_still_talked_to_is_not_hung_up_on() -> None:
+def test_a_caller_who_speaks_again_cancels_the_end_by_a_tool() -> None:
     call, _, now = called(weather(), text="Goodbye then, and thank you for your call today.")
     call.feed(ToolReturned(now + 10, "a", "ending", end_call_reason="assistant-ended-call"))
     call.until(now + 1000)
@@ -322,12 +322,12 @@ def test_a_model_that_calls_tools_for_ever_is_stopped() -> None:
         call.feed(ReplyEnded(now + n, reply))
     assert call.commands(StartReply)[-1].tools is False
     assert "too many tool calls in a row" in results(call)[f"c{MAX_ROUNDS}"]
-    assert call.state.reply is None, "it is asked no more until somebody says something"
+    assert call.state.reply is None, "it is not asked again until the caller speaks"
     call.feed(AddMessage(now + 100, "system", "Go on."))
     assert call.commands(StartReply)[-1].tools is True
 
 
-def test_what_two_tools_of_a_reply_have_to_say_in_the_same_words_is_said_once() -> None:
+def test_the_same_start_message_of_two_tools_is_said_once() -> None:
     call, _, _ = called(
         weather("a", start="One moment."), ToolCallRequest("b", "time", "{}", start="One moment."), text="Hm."
     )
@@ -335,7 +335,7 @@ def test_what_two_tools_of_a_reply_have_to_say_in_the_same_words_is_said_once() 
     assert runs(call) == [("a", "b")]
 
 
-def test_a_message_that_was_replaced_lets_its_tool_fall() -> None:
+def test_a_tool_whose_message_was_replaced_does_not_run() -> None:
     call, _, now = called(weather(start="Booking it.", blocking=True))
     call.feed(Mute(now + 10, "assistant", on=True))
     assert "interrupted before it began" in results(call)["a"]

@@ -1,4 +1,4 @@
-"""Vapi's `waitFunction`: arithmetic, and nothing but arithmetic."""
+"""Vapi's `waitFunction`: arithmetic and nothing else."""
 
 import builtins
 import math
@@ -23,7 +23,7 @@ def test_vapis_default_function(x: float, ms: int) -> None:
     assert wait_ms(WAIT_FUNCTION, x) == ms
 
 
-def test_the_function_in_vapis_guide() -> None:
+def test_the_function_of_vapis_guide() -> None:
     assert wait_ms("200 + 8000 * x", 0.5) == 4200
 
 
@@ -122,7 +122,7 @@ def test_functions(expression: str, result: float) -> None:
         ("1" + "+1" * 300, "longer than 500"),
     ],
 )
-def test_what_is_no_expression_is_refused_with_the_reason(expression: str, complaint: str) -> None:
+def test_an_invalid_expression_is_refused_with_the_reason(expression: str, complaint: str) -> None:
     with pytest.raises(WaitFunctionError, match=re.escape(complaint)):
         wait_ms(expression, 0.5)
 
@@ -155,7 +155,7 @@ ONE_VALUE = [
     ("name", "least", "most"),
     [*((name, 1, 1) for name in ONE_VALUE), ("log", 1, 2), ("pow", 2, 2), ("min", 1, 16), ("max", 1, 16)],
 )
-def test_each_function_takes_so_many_values(name: str, least: int, most: int) -> None:
+def test_each_function_checks_its_number_of_values(name: str, least: int, most: int) -> None:
     for count in (least, most):
         assert wait_ms(f"0 * {name}({', '.join(['0.5'] * count)})", 0.5) == 0
     for count in {least - 1, most + 1} - {0}:
@@ -171,7 +171,7 @@ def test_brackets_and_powers_may_be_fifty_deep() -> None:
 @pytest.mark.parametrize(
     "expression", ["-5", "1 / 0", "sqrt(-1)", "log(0)", "(-1) ^ 0.5", "exp(1000)", "1e999 - 1e999"]
 )
-def test_what_has_no_value_or_lies_in_the_past_is_no_wait(expression: str) -> None:
+def test_an_expression_without_a_value_or_below_zero_is_no_wait(expression: str) -> None:
     assert wait_ms(expression, 0.5) == 0
 
 
@@ -181,7 +181,7 @@ def test_no_wait_is_longer_than_a_minute(expression: str) -> None:
 
 
 @pytest.mark.parametrize("whole", ["floor", "ceil", "round"])
-def test_whole_numbers_do_not_grow_without_bound(whole: str) -> None:
+def test_integers_do_not_grow_without_limit(whole: str) -> None:
     # As Python's integers they would fill the memory; as floats they are infinite, which is a minute.
     assert wait_ms("square(" * 40 + f"{whole}(9e99)" + ")" * 40, 1.0) == LONGEST_MS
 
@@ -211,7 +211,7 @@ KNOWN = {"x", "e", "pi"}
 
 
 @given(name=st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}", fullmatch=True).filter(lambda n: n not in KNOWN))
-def test_a_name_is_never_looked_up_anywhere(name: str) -> None:
+def test_names_are_never_looked_up(name: str) -> None:
     with pytest.raises(WaitFunctionError):
         compile_expression(name)
 
@@ -240,7 +240,7 @@ TREES = st.recursive(
 @given(expression=TREES, x=st.sampled_from([0.0, 0.1, 0.5, 1.0]))
 @settings(max_examples=500)
 def test_arithmetic_is_pythons_own(expression: str, x: float) -> None:
-    # No brackets stand around what is joined, so that the two parsers must agree on what binds tighter.
+    # There are no brackets, so that the two parsers must agree on precedence.
     try:
         expected = eval(expression.replace("^", "**"), {"x": x})  # noqa: S307  # made above of digits and signs alone
     except (ZeroDivisionError, OverflowError):

@@ -1,4 +1,4 @@
-"""An observer of the tools of a random call, who believes nothing the engine says of itself."""
+"""An independent observer of the tools of a random call."""
 
 from collections import Counter
 
@@ -38,7 +38,7 @@ ANSWERS = st.fixed_dictionaries({
 
 
 class ToolWatch:
-    """Holds the laws of tools against everything that happens in a call."""
+    """Checks laws 9 to 12 against everything that happens in a call."""
 
     def __init__(self) -> None:
         self.asked: dict[str, ToolCallRequest] = {}
@@ -56,7 +56,7 @@ class ToolWatch:
         self.explained = True  # the first reply needs no reason
 
     def new_calls(self, drawn: list[dict[str, object]], *, again: str | None) -> tuple[ToolCallRequest, ...]:
-        """Calls with ids of their own, but for one that the model gives a second time."""
+        """Return calls with new ids, except one that the model repeats."""
         calls: list[ToolCallRequest] = []
         for number, one in enumerate(drawn):
             call_id = again if again is not None and number == 0 else f"call_{len(self.asked) + number}"
@@ -65,7 +65,7 @@ class ToolWatch:
         return tuple(calls)
 
     def hears(self, event: Event) -> None:
-        """An event is about to be taken."""
+        """Note an event before it is applied."""
         if isinstance(event, AddMessage) and event.respond:
             self.response_pending = True
 
@@ -109,7 +109,7 @@ class ToolWatch:
             self.unseen.update([called.id] if self.is_awaited_by_nobody(called.id) else [])
 
     def is_awaited_by_nobody(self, call_id: str) -> bool:
-        """Whether it is async, or the same as one that is and still runs."""
+        """Return True if it is async, or equal to a running async one."""
         asked = self.asked[call_id]
         still = (self.asked[other] for other in self.ran if not self.results[other])
         same = (one for one in still if (one.name, one.arguments) == (asked.name, asked.arguments))
@@ -118,16 +118,16 @@ class ToolWatch:
     def check_run(self, turn_id: str, call_id: str) -> None:
         asked = self.asked[call_id]
         assert self.turn_of[call_id] == turn_id
-        assert turn_id not in self.interrupted, "law 9: after user-interrupted(T) no tool is started by T"
+        assert turn_id not in self.interrupted, "law 9: no tool is started after user-interrupted"
         assert call_id not in self.ran, "law 10: a tool runs once"
-        assert not self.results[call_id], "law 10: what has its result does not run"
+        assert not self.results[call_id], "law 10: a tool with a result does not run"
         if asked.blocking and asked.start:
             heard = any(text and asked.start.endswith(text.strip()) for text in self.spoken)
             assert heard or self.explained, "a blocking tool runs when its message has been heard"
         for other in self.ran:
             same = (self.asked[other].name, self.asked[other].arguments) == (asked.name, asked.arguments)
             if same and self.turn_of[other] != turn_id and call_id not in self.by_hook:
-                assert self.results[other], "law 10: no other reply runs again what still runs"
+                assert self.results[other], "law 10: an equal call does not run while the first one does"
         self.ran[call_id] = self.now_ms
 
     def check_result(self, call_id: str, entry: Remember, event: Event) -> None:
@@ -145,7 +145,7 @@ class ToolWatch:
                 self.unanswered.add(call_id)
 
     def is_answered(self, call_id: str) -> bool:
-        """Whether the model is to be asked once it has its result."""
+        """Return True if the model is asked once it has its result."""
         return not self.asked[call_id].is_async and call_id not in self.by_hook
 
     def check_reply(self, turn_id: str, text: str | None) -> None:
@@ -164,10 +164,10 @@ class ToolWatch:
         for call_id, since_ms in self.ran.items():
             if not self.results[call_id] and state.phase == "live":
                 late_ms = state.now_ms - since_ms - self.asked[call_id].timeout_ms
-                assert late_ms < 0, "law 7: no tool is waited for longer than it may take"
+                assert late_ms < 0, "law 7: no tool is awaited longer than its time limit"
 
     def check_history(self, state: State) -> None:
-        """What a chat model accepts: each call's results right behind it, in no other place."""
+        """Check what chat models require: each call's results right behind it, and nowhere else."""
         wanted: set[str] = set()
         for entry in state.history:
             if entry.tool_calls:
@@ -179,7 +179,7 @@ class ToolWatch:
                 wanted = set()
 
     def check_rest(self) -> None:
-        assert not self.unanswered, "law 12: what a tool has said is told to the model"
+        assert not self.unanswered, "law 12: every result is shown to the model"
 
     def check_end(self) -> None:
         for call_id in self.turn_of:

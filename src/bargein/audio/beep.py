@@ -1,4 +1,4 @@
-"""The beep after which a voicemail records: one pure tone, a fifth of a second to two seconds long."""
+"""Detection of the beep after which a voicemail records: one pure tone of a fifth of a second to two seconds."""
 
 import numpy as np
 
@@ -7,21 +7,21 @@ from bargein.audio.pcm import Int16Array
 FRAME_MS = 20
 SHORTEST_MS = 180
 LONGEST_MS = 2000
-"""A longer tone is a dialling or ringing tone."""
+"""A longer tone is a dial or ringing tone."""
 
 _LOWEST_HZ = 350.0
 _HIGHEST_HZ = 2400.0
 _PURE = 0.8
-"""So much of a frame's energy is around one frequency; two tones at once (RFC 4733 keys, ringing) fall short of it."""
+"""Least share of a frame's energy around one frequency; two tones at once (RFC 4733 keys, ringing) have less."""
 _LEAST_RMS = 200.0
 _SPREAD_HZ = 75.0
 
 
 class BeepDetector:
-    """Listens for beeps.
+    """Detector of beeps in a stream.
 
     Args:
-        rate_hz: of the audio that it is given.
+        rate_hz: sample rate of the stream.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -33,7 +33,7 @@ class BeepDetector:
         self._lasted_ms = 0
 
     def push(self, pcm: Int16Array) -> bool:
-        """Take the next stretch; whether a beep has ended in it."""
+        """Process the next samples; return True if a beep has ended in them."""
         samples = np.concatenate((self._rest, pcm))
         whole = samples.size // self._size * self._size
         self._rest = samples[whole:]
@@ -43,7 +43,7 @@ class BeepDetector:
         return ended
 
     def _tone_of(self, frame: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float | None:
-        """The one frequency that a frame consists of; None: of several, or of too little."""
+        """Return the frequency of a frame that is a pure tone; None: it has several, or is too quiet."""
         if float(np.sqrt(np.mean(frame**2))) < _LEAST_RMS:
             return None
         power = np.abs(np.fft.rfft(frame * self._window)) ** 2
@@ -53,7 +53,7 @@ class BeepDetector:
         return peak_hz if pure and _LOWEST_HZ <= peak_hz <= _HIGHEST_HZ else None
 
     def _ends(self, tone_hz: float | None) -> bool:
-        """Take a frame's tone; whether a beep ended before it."""
+        """Process a frame's tone; return True if a beep ended before it."""
         if tone_hz is not None and self._lasted_ms and abs(tone_hz - self._tone_hz) <= _SPREAD_HZ:
             self._lasted_ms += FRAME_MS
             return False

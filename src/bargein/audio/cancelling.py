@@ -1,7 +1,6 @@
-"""Taking our own voice out of what is heard: WebRTC's echo canceller, which is an extra of the package (`echo`)."""
+"""Echo cancellation by WebRTC's canceller, which is an extra of the package (`echo`)."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, cast
 
 import numpy as np
@@ -10,18 +9,15 @@ from bargein.audio.pcm import Int16Array
 
 RATE_HZ = 16_000
 FRAME = RATE_HZ // 100
-"""It works on 10 ms at a time."""
+"""Samples of the 10 ms that it processes at a time."""
 
 _PACKAGE = "pywebrtc_audio"
 
 
-def can_cancel() -> bool:
-    """Whether the package is installed."""
-    return find_spec(_PACKAGE) is not None
-
-
 class EchoCancelling:
-    """One call's canceller, at 16 kHz. It learns the way from our voice to the caller's microphone as the call goes on.
+    """Echo canceller of one call, at 16 kHz.
+
+    It adapts to the path from the played audio to the caller's microphone as the call goes on.
 
     Raises:
         ImportError: the package is not installed.
@@ -34,14 +30,14 @@ class EchoCancelling:
 
     @property
     def held_ms(self) -> float:
-        """How much of what was heard waits for the rest of its 10 ms."""
+        """How much received audio waits for the rest of its 10 ms."""
         return self._heard.size * 1000 / RATE_HZ
 
     def push(self, heard: Int16Array, played: Int16Array) -> tuple[Int16Array, Int16Array]:
-        """Take the next stretch of both sides, equally long.
+        """Process the next samples of both sides, equally many.
 
         Returns:
-            What was heard without what was played, as far as it can be told yet, and the other side of the same length.
+            The received audio without the echo, as far as it is complete, and the played audio of the same time.
         """
         heard = np.concatenate((self._heard, heard))
         played = np.concatenate((self._played, played))

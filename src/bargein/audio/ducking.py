@@ -1,21 +1,21 @@
-"""Lowering a voice and bringing it back, without a click."""
+"""Ducking: the level of a voice is lowered and restored without a click."""
 
 import numpy as np
 
 from bargein.audio.pcm import Int16Array
 
 DUCKED = 0.25
-"""The level of a ducked voice: 12 dB below its own."""
+"""Gain of a ducked voice: -12 dB."""
 
 RAMP_MS = 20
-"""How long the way down, and up again, takes: shorter ones are heard as clicks."""
+"""Length of the ramp down and up; a shorter one is heard as a click."""
 
 
 class Ducking:
     """The gain of one voice over time.
 
     Args:
-        rate_hz: sample rate of what passes through.
+        rate_hz: sample rate of the audio.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -24,24 +24,24 @@ class Ducking:
         self._target = 1.0
 
     def duck(self) -> None:
-        """Go down."""
+        """Lower the level."""
         self._target = DUCKED
 
-    def ease(self) -> None:
-        """Come back."""
+    def unduck(self) -> None:
+        """Restore the full level."""
         self._target = 1.0
 
     def reset(self) -> None:
-        """Be at full level at once: another voice begins."""
+        """Set the full level at once, for another voice that begins."""
         self._gain = self._target = 1.0
 
     @property
     def idle(self) -> bool:
-        """Whether everything passes unchanged, so that nothing need go through `apply`."""
+        """Return True if audio passes unchanged, so that it need not go through `apply`."""
         return self._gain == 1.0 and self._target == 1.0
 
     def apply(self, pcm: Int16Array) -> Int16Array:
-        """The next stretch of the voice, at its level."""
+        """Return the next samples of the voice at its level."""
         step = self._step if self._target > self._gain else -self._step
         ramp = self._gain + step * np.arange(1, pcm.size + 1, dtype=np.float32)
         low, high = sorted((self._gain, self._target))

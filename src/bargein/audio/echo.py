@@ -1,8 +1,7 @@
-"""How much of what is heard is our own voice come back.
+"""Estimation of the echo: how much of the received audio is the assistant's own voice.
 
-An echo is what was played, delayed by the way through the room and coloured by it. So at one certain delay the two look
-alike, wave by wave where the room is dry, and in the shape of their spectra where it is not. What somebody else says
-looks alike at no delay.
+An echo is the played audio, delayed and coloured by the room. So at one certain delay the two are similar: wave by wave
+in a dry room, otherwise in the shape of their spectra. Another speaker's voice is similar at no delay.
 """
 
 import numpy as np
@@ -12,7 +11,7 @@ from bargein.audio.pcm import Float32Array
 
 RATE_HZ = 16_000
 LONGEST_DELAY_MS = 400
-"""So long the way from our sample to the microphone's may take: network, buffers, loudspeaker, room."""
+"""The longest delay from a played sample to the microphone: network, buffers, loudspeaker, room."""
 
 _LEAST_LEVEL = 1e-4
 _HOP = RATE_HZ // 100
@@ -21,12 +20,12 @@ _FFT = 512
 _BANDS = 20
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 6000.0
 _REVERBERATION = 0.5
-"""What is left of a band's power a hop later in a usual room."""
+"""Share of a band's power that is left one hop later in a usual room."""
 
 _HEARD_DB = 25.0
-"""Frames that lie further below the loudest one say nothing."""
+"""Frames that are quieter than the loudest one by more than this do not count."""
 
-# Unlike voices reach 0.88 in one of a hundred cases; an echo at -20 dB in a room falls short of it in one of twenty.
+# Different voices exceed 0.88 in one of a hundred cases; an echo at -20 dB in a room is below it in one of twenty.
 _UNLIKE, _ALIKE = 0.56, 1.2
 _WAVE_WEIGHT = 1.5
 
@@ -34,11 +33,11 @@ _Array = npt.NDArray[np.float64]
 
 
 def echo_share(heard: Float32Array, played: Float32Array) -> float:
-    """How sure it is that `heard` is an echo of `played`: 0 (no likeness) to 1; from 0.5 on it is more likely than not.
+    """Estimate how likely `heard` is an echo of `played`: 0 (no similarity) to 1; from 0.5 on more likely than not.
 
     Args:
         heard: samples from the microphone at 16 kHz, a third of a second or more.
-        played: what was played meanwhile and `LONGEST_DELAY_MS` before; it ends with `heard`.
+        played: the samples that were played meanwhile and `LONGEST_DELAY_MS` before; it ends with `heard`.
     """
     longest = RATE_HZ * LONGEST_DELAY_MS // 1000
     played = played[-(heard.size + longest) :]
@@ -53,9 +52,9 @@ def _level(samples: Float32Array) -> float:
 
 
 def _wave_likeness(heard: Float32Array, played: Float32Array) -> float:
-    """The largest normalised cross-correlation over all delays.
+    """Return the largest normalised cross-correlation over all delays.
 
-    Of first differences: speech falls off by some 6 dB an octave, so that loud vowels would decide alone.
+    It uses first differences: speech falls off by about 6 dB an octave, so that loud vowels would dominate otherwise.
     """
     mine = np.diff(heard, prepend=heard[:1]).astype(np.float64)
     theirs = np.diff(played, prepend=played[:1]).astype(np.float64)
@@ -69,7 +68,7 @@ def _wave_likeness(heard: Float32Array, played: Float32Array) -> float:
 
 
 def _spectral_likeness(heard: Float32Array, played: Float32Array) -> float:
-    """The largest correlation over all delays of how the spectra's shapes change, whatever the room's colour."""
+    """Return the largest correlation over all delays of the changes in spectral shape, whatever the room's colour."""
     mine, theirs = _powers(heard), _powers(played)
     for at in range(1, len(theirs)):
         theirs[at] += _REVERBERATION * theirs[at - 1]
@@ -86,7 +85,7 @@ def _spectral_likeness(heard: Float32Array, played: Float32Array) -> float:
 
 
 def _powers(samples: Float32Array) -> _Array:
-    """Power in bands that are equally wide to the ear, every 10 ms."""
+    """Return the power in mel bands, every 10 ms."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
     return np.asarray(np.abs(np.fft.rfft(frames * _TAPER, _FFT)) ** 2 @ _BANK, dtype=np.float64)
 
@@ -105,7 +104,7 @@ def _mel(hz: npt.ArrayLike) -> _Array:
 
 
 def _bank() -> _Array:
-    """Triangular filters, one a column."""
+    """Return triangular mel filters, one a column."""
     hz = np.fft.rfftfreq(_FFT, 1.0 / RATE_HZ)
     edges = np.interp(np.linspace(float(_mel(_LOWEST_HZ)), float(_mel(_HIGHEST_HZ)), _BANDS + 2), _mel(hz), hz)
     rising = (hz[:, np.newaxis] - edges[:-2]) / (edges[1:-1] - edges[:-2])

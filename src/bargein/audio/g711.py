@@ -1,4 +1,4 @@
-"""Mu-law of ITU-T G.711: one byte a sample, through two tables."""
+"""Mu-law of ITU-T G.711, one byte a sample, by two tables."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,7 @@ import numpy.typing as npt
 from bargein.audio.pcm import Int16Array
 
 SILENCE_BYTE = 0xFF
-"""Positive zero: what to fill silence with."""
+"""Code of positive zero, for silence."""
 
 _BIAS = 33
 """G.711 adds 33 to the 14-bit magnitude, so that each segment begins at a power of two."""
@@ -16,7 +16,7 @@ _LARGEST = 8158
 
 
 def _decoding_table() -> Int16Array:
-    """The 16-bit value of each of the 256 codes (G.711, table 2: the 14-bit value, shifted left by two)."""
+    """Return the 16-bit value of each of the 256 codes (G.711, table 2: the 14-bit value, shifted left by two)."""
     code = ~np.arange(256, dtype=np.int64) & 0xFF
     segment = (code >> 4) & 0x07
     step = code & 0x0F
@@ -25,7 +25,7 @@ def _decoding_table() -> Int16Array:
 
 
 def _encoding_table() -> npt.NDArray[np.uint8]:
-    """The code of each 16-bit sample; the index is the sample's two's-complement bits."""
+    """Return the code of each 16-bit sample; the index is the sample's two's-complement bits."""
     sample = np.arange(65536, dtype=np.int64)
     sample[sample >= 32768] -= 65536
     magnitude = np.minimum(np.abs(sample) >> 2, _LARGEST) + _BIAS

@@ -1,4 +1,4 @@
-"""Linear PCM: bytes, integers, floats and how loud they are."""
+"""Linear PCM: conversion between bytes, integers and floats, and levels."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +9,13 @@ Int16Array = npt.NDArray[np.int16]
 Float32Array = npt.NDArray[np.float32]
 
 SILENCE_DBFS = -96.0
-"""What `level_dbfs` gives for digital silence and anything quieter than one 16-bit step."""
+"""The level of digital silence and of anything quieter than one 16-bit step."""
 
 _SCALE = np.float32(1.0 / 32768.0)
 
 
 class OddPcmError(BargeinError, ValueError):
-    """Bytes of 16-bit audio that end in the middle of a sample."""
+    """Bytes of 16-bit audio end in the middle of a sample."""
 
 
 def from_bytes(data: bytes | bytearray | memoryview) -> Int16Array:
@@ -41,15 +41,15 @@ def to_float(pcm: Int16Array) -> Float32Array:
 
 
 def from_float(samples: Float32Array) -> Int16Array:
-    """Round floats to samples; what lies outside [-1, 1] is clipped. The inverse of `to_float`."""
+    """Round floats to samples, the inverse of `to_float`; values outside [-1, 1] are clipped."""
     return np.clip(np.rint(samples * np.float32(32768.0)), -32768, 32767).astype(np.int16)
 
 
 def level_dbfs(pcm: Int16Array) -> float:
-    """Root-mean-square level in dBFS: 0 is a full-scale square wave, a full-scale sine has -3.01.
+    """Return the root-mean-square level in dBFS: 0 is a full-scale square wave, a full-scale sine has -3.01.
 
     Returns:
-        The level, `SILENCE_DBFS` at the least; also for no samples at all.
+        The level, at least `SILENCE_DBFS`, also for no samples.
     """
     if pcm.size == 0:
         return SILENCE_DBFS

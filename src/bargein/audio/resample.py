@@ -1,11 +1,11 @@
-"""Sample-rate conversion by soxr, in two grades.
+"""Sample rate conversion by soxr, in two grades.
 
-soxr answers in blocks, so a stream withholds audio: fed with 20 ms frames its HQ grade holds back 63 ms on average (and
-115 ms at worst) from 8 to 16 kHz, 21 (37) ms from 48 to 16, 23 (39) ms from 44.1 to 16 and 45 (73) ms from 24 to 8; LQ
+soxr works in blocks, so a stream withholds audio: fed with 20 ms frames its HQ grade withholds 63 ms on average (and
+115 ms at most) from 8 to 16 kHz, 21 (37) ms from 48 to 16, 23 (39) ms from 44.1 to 16 and 45 (73) ms from 24 to 8; LQ
 34, 11, 11 and 22 ms. Its QQ grade withholds under 0.3 ms, but is a bare cubic that folds everything above the new
-Nyquist frequency back at full strength. Speech that goes out can wait, and gets HQ. On the way in each millisecond
-delays the moment a caller is noticed, so `live` is QQ behind (or, going up, before) a short low-pass filter of our own,
-and where the rate is doubled that filter alone.
+Nyquist frequency back at full strength. Outgoing speech can wait, and gets HQ. For incoming audio each millisecond
+delays the detection of the caller, so `live` is QQ after (when the rate rises, before) a short low-pass filter, and
+where the rate is doubled that filter alone.
 """
 
 from typing import Literal
@@ -17,18 +17,18 @@ from bargein.audio import pcm as pcm_
 from bargein.audio.pcm import Float32Array, Int16Array
 
 Quality = Literal["live", "best"]
-"""`live` holds back 0.4 to 1.1 ms, loses 1.4 dB at 0.4 of the lower rate (4 dB going up, unless by two) and keeps
+"""`live` withholds 0.4 to 1.1 ms, loses 1.4 dB at 0.4 of the lower rate (4 dB going up, unless by two) and keeps
 aliases and images 40 dB down or more (20 dB where neither rate divides the other, as 24 to 16 kHz). `best` is flat to
 the edge."""
 
 _LIVE_HALF_WIDTH = 7.0
-"""Half the low-pass filter's length, in samples of the lower rate: 0.9 ms at 8 kHz, 0.4 at 16."""
+"""Half the length of the low-pass filter, in samples of the lower rate: 0.9 ms at 8 kHz, 0.4 at 16."""
 
 
 class StreamResampler:
-    """Converts a stream of samples, keeping what it needs of the past.
+    """Converter of a stream of samples.
 
-    After `flush` the output has as many samples as the input's duration asks for, aligned to it in time.
+    After `flush` the output has exactly the duration of the input and is aligned to it.
     """
 
     def __init__(self, in_hz: int, out_hz: int, quality: Quality = "best") -> None:
@@ -42,7 +42,7 @@ class StreamResampler:
         self._after = _LowPass(out_hz, in_hz) if live and out_hz > in_hz else None
 
     def push(self, pcm: Int16Array) -> Int16Array:
-        """Take the next samples; give those that are ready, perhaps none (the very same array when rates are equal)."""
+        """Convert the next samples; return those that are ready (the same array if the rates are equal)."""
         if self._same:
             return pcm
         if self._doubler is not None:
@@ -56,7 +56,7 @@ class StreamResampler:
         return pcm_.from_float(converted)
 
     def flush(self) -> Int16Array:
-        """End the stream and give what was held back. The resampler is spent after this."""
+        """End the stream and return what was withheld. The resampler cannot be used after this."""
         if self._same:
             return np.zeros(0, dtype=np.int16)
         if self._doubler is not None:
@@ -69,17 +69,17 @@ class StreamResampler:
 
 
 def resample(pcm: Int16Array, in_hz: int, out_hz: int) -> Int16Array:
-    """Convert a whole recording; the very same array when the rates are equal."""
+    """Convert a whole recording; the result is the same array if the rates are equal."""
     if in_hz == out_hz:
         return pcm
     return np.asarray(soxr.resample(pcm, in_hz, out_hz, quality="HQ"), dtype=np.int16)
 
 
 class _Doubler:
-    """Doubles the rate of a stream: every telephone call is heard through it, both ways.
+    """Doubler of a stream's rate; all audio of telephone calls goes through it.
 
-    A windowed sinc at the higher rate, of which a sample that is there anyway needs the taps at even places only, and
-    one in between those at odd ones. That takes half the work of interpolating first and filtering then, or less.
+    A windowed sinc at the higher rate: samples of the input need only the taps at even places, the samples between
+    them only those at odd places. That is at most half the work of interpolation followed by a filter.
     """
 
     def __init__(self) -> None:
@@ -110,16 +110,16 @@ class _Doubler:
 
 
 def _sinc(half: int, ratio: float) -> Float32Array:
-    """Taps that pass what `ratio` of the rate can hold, `half` of them on either side of the middle one."""
+    """Return low-pass taps for `ratio` of the rate, `half` of them on either side of the middle one."""
     offset = np.arange(-half, half + 1)
     return (np.sinc(offset * ratio * 0.9) * np.kaiser(2 * half + 1, 4.5)).astype(np.float32)
 
 
 class _LowPass:
-    """A symmetric windowed-sinc filter over a stream, its delay taken out: samples wait for those after them."""
+    """Symmetric windowed-sinc filter over a stream without delay: samples wait for those after them."""
 
     def __init__(self, rate_hz: int, narrow_hz: int) -> None:
-        """Pass, of a stream at `rate_hz`, what a stream at `narrow_hz` can hold."""
+        """Make a filter for a stream at `rate_hz` that passes the band of a stream at `narrow_hz`."""
         ratio = narrow_hz / rate_hz
         self._half = int(np.ceil(_LIVE_HALF_WIDTH / ratio))
         taps = _sinc(self._half, ratio)

@@ -1,6 +1,6 @@
-"""Voice activity without a model: cutting windows, and turning probabilities into edges and utterances.
+"""Voice activity: windows for a detector, and its probabilities turned into edges, utterances and pauses.
 
-All of it runs 31 times a second for each call, so it makes no more objects than it hands out.
+All of it runs 31 times a second for each call, so it creates no objects but those that it returns.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ WINDOW_MS = 32
 """Length of the detector's window: 256 samples at 8 kHz, 512 at 16 kHz."""
 
 WINDOW_SAMPLES = {8_000: 256, 16_000: 512}
-"""Samples of a window by the rates at which voice is detected."""
+"""Samples of a window by the sample rates at which voice is detected."""
 
 _SCALE = np.float32(1.0 / 32768.0)
 
 
 class Windower:
-    """Cuts frames of any length into windows of 32 ms and tells when, on the call's clock, each of them ended.
+    """Splitter of frames of any length into windows of 32 ms, each with the time at which it ended.
 
     A frame ends when it arrives, so a window that ends n samples before its frame's end ended n samples before the
     arrival: a client that sends half a second at once is measured as if it had sent frame by frame. Frames that were
-    held up and arrive together would overlap that way; the times never run backwards.
+    delayed and arrive together would overlap that way, so the times never go back.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -37,14 +37,15 @@ class Windower:
 
     @property
     def missing(self) -> int:
-        """How many samples complete the next window."""
+        """The number of samples that complete the next window."""
         return self._size - self._filled
 
     def push(self, pcm: Int16Array, arrival_ms: float) -> list[tuple[Float32Array, float]]:
-        """Take a frame that arrived at `arrival_ms`.
+        """Add a frame that arrived at `arrival_ms`.
 
         Returns:
-            The windows it completes, mostly none or one: floats in [-1, 1), the receiver's to keep, and their `end_ms`.
+            The windows that it completes, mostly none or one, with their `end_ms`: arrays of their own of floats in
+            [-1, 1).
         """
         windows: list[tuple[Float32Array, float]] = []
         taken = 0
@@ -67,10 +68,11 @@ class VoiceEdge:
     """Voice began or stopped.
 
     Attributes:
-        voiced: whether it began.
+        voiced: True if it began.
         at_ms: the beginning of the first window with (or, at a stop, without) voice, on the call's clock.
-        probability: the detector's, of that window.
-        rising_ms: where voice began, the beginning of the windows before it that were not silent either; else None.
+        probability: the detector's for that window.
+        rising_ms: where voice began, the beginning of the windows before it whose probability was rising; where it
+            stopped, None.
     """
 
     voiced: bool
@@ -81,11 +83,11 @@ class VoiceEdge:
 
 _RISING_PROBABILITY = 0.05
 _RISING_WINDOWS = 2
-"""After a silence the detector believes a soft onset up to two windows late; in silence it gives less."""
+"""The detector recognises a soft onset up to two windows late. In silence its probability is below this."""
 
 
 class VoiceGate:
-    """Window by window hysteresis without hangover: each change is told with the very window that shows it."""
+    """Hysteresis without hangover: each change is reported with the window that shows it."""
 
     def __init__(self, start_probability: float = 0.5, stop_probability: float = 0.35) -> None:
         if not 0.0 <= stop_probability <= start_probability <= 1.0:
@@ -96,10 +98,10 @@ class VoiceGate:
         self._stop = stop_probability
         self._rising = 0
         self.voiced = False
-        """Whether the last window had voice."""
+        """True if the last window had voice."""
 
     def push(self, probability: float, end_ms: float) -> VoiceEdge | None:
-        """Take the probability of the window that ended at `end_ms`; tell if it changed the answer."""
+        """Process the probability of the window that ended at `end_ms`; return an edge if voice began or stopped."""
         voiced = probability >= (self._stop if self.voiced else self._start)
         rising = self._rising
         if voiced or probability < _RISING_PROBABILITY:
@@ -118,7 +120,7 @@ class UtteranceEdge:
     """An utterance began or ended.
 
     Attributes:
-        started: whether it began.
+        started: True if it began.
         at_ms: when its voice began or, at the end, fell silent: `hang_ms` or more before the end became known.
     """
 
@@ -127,18 +129,18 @@ class UtteranceEdge:
 
 
 class UtteranceGate:
-    """Joins stretches of voice into utterances: one ends when there was no voice for `hang_ms`."""
+    """Joiner of voice into utterances: one ends when there was no voice for `hang_ms`."""
 
     def __init__(self, hang_ms: int) -> None:
         if hang_ms < 0:
-            raise ValueError(f"the hang is a time, not {hang_ms} ms")
+            raise ValueError(f"the hang is not negative, as {hang_ms} ms is")
         self._hang_ms = hang_ms
         self._silent_since_ms: int | None = None
         self.open = False
-        """Whether an utterance is running."""
+        """True while an utterance is running."""
 
     def push(self, edge: VoiceEdge | None, end_ms: float) -> UtteranceEdge | None:
-        """Take what `VoiceGate.push` gave for the window that ended at `end_ms`."""
+        """Process the result of `VoiceGate.push` for the window that ended at `end_ms`."""
         if edge is not None and edge.voiced:
             self._silent_since_ms = None
             if self.open:
@@ -156,21 +158,21 @@ class UtteranceGate:
 
 
 class PauseGate:
-    """Tells, long before an utterance is over, that its voice pauses: after `after_ms` without voice."""
+    """Detector of pauses in an utterance: one begins after `after_ms` without voice, before the utterance is over."""
 
     def __init__(self, after_ms: int) -> None:
         if after_ms < 0:
-            raise ValueError(f"a pause is told of after a time, not after {after_ms} ms")
+            raise ValueError(f"the time after which a pause begins is not negative, as {after_ms} ms is")
         self._after_ms = after_ms
         self._silent_since_ms: int | None = None
         self.paused_ms: int | None = None
-        """Since when there has been no voice, once that is a pause."""
+        """When the voice stopped, while there is a pause; else None."""
 
     def push(self, edge: VoiceEdge | None, end_ms: float) -> bool | None:
-        """Take what `VoiceGate.push` gave for the window that ended at `end_ms`.
+        """Process the result of `VoiceGate.push` for the window that ended at `end_ms`.
 
         Returns:
-            True where a pause begins to be one, False where the voice comes back after one, else None.
+            True if a pause begins, False if the voice returns after one, else None.
         """
         if edge is not None:
             paused, self.paused_ms = self.paused_ms is not None, None

@@ -45,12 +45,12 @@ class RecordingFile(Recorder):
     @override
     def write_customer(self, pcm: Pcm16, at_ms: float) -> None:
         if not self._broken:
-            self._sound.left.lay(pcm, at_ms)
+            self._sound.left.add(pcm, at_ms)
 
     @override
     def write_assistant(self, pcm: Pcm16, at_ms: float) -> None:
         if not self._broken:
-            self._sound.right.lay(pcm, at_ms)
+            self._sound.right.add(pcm, at_ms)
 
     @override
     def cut_assistant(self, at_ms: float) -> None:
@@ -70,7 +70,7 @@ class RecordingFile(Recorder):
     async def _flush(self, until_ms: float) -> None:
         while not self._broken and self._written_ms < until_ms:
             self._written_ms = min(until_ms, self._written_ms + _MAX_PIECE_MS)
-            await self._write(self._sound.take(self._written_ms))
+            await self._write(self._sound.read(self._written_ms))
 
     async def _write(self, samples: Pcm16) -> None:
         try:

@@ -107,7 +107,7 @@ class AudioOutput:
             case Duck(turn_id) if turn_id == self._turn_id:
                 self._ducking.duck()
             case Unduck(turn_id) if turn_id == self._turn_id:
-                self._ducking.ease()
+                self._ducking.unduck()
             case _:
                 pass
 
@@ -131,7 +131,7 @@ class AudioOutput:
         opened, _, place = mark.partition("-")
         if self._playout is None or opened != str(self._opened) or not (place.isascii() and place.isdecimal()):
             return False
-        if not self._playout.reached(int(place[:_MOST_MARK_DIGITS]), self._clock.monotonic_ms()):
+        if not self._playout.reach_mark(int(place[:_MOST_MARK_DIGITS]), self._clock.monotonic_ms()):
             return False
         if not self._playout.waiting_ms:
             self._pump()  # this may be the last mark of the reply; while there is more to send, a timer calls `_pump`
@@ -170,7 +170,7 @@ class AudioOutput:
         while (frame := playout.next_frame(now_ms)) is not None:
             frame = frame if self._ducking.idle else self._leg.encode(self._ducking.apply(self._leg.decode(frame)))
             self._leg.send_audio(frame)
-            if (place := playout.take_mark()) is not None:
+            if (place := playout.next_mark()) is not None:
                 self._leg.mark(f"{self._opened}-{place}")
             sounds_ms = sounds_ms if frames else playout.sounds_ms
             frames.append(frame)

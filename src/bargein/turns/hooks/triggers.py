@@ -148,9 +148,8 @@ def _is_caller_silent(state: State) -> bool:
         return False
     if state.reply is not None or state.pending_says or state.false_interruption is not None:
         return False
-    if state.response_pending or state.handoff is not None or state.end_call_reason is not None:
-        return False
-    return not state.pending_hook_tools and not tool_calls.is_awaited(state)
+    busy = state.response_pending or state.pending_hook_tools or tool_calls.is_awaited(state)
+    return not busy and state.handoff is None and state.end_call_reason is None
 
 
 def model_timeout_due(state: State, plan: Plan) -> int | None:
