@@ -181,9 +181,9 @@ def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
     ).until(2040)
     call.feed(SpeechQueued(2140, draft.turn_id, 0, 900, (), done=True)).until(2200)
     kept, turn = call.told
-    assert kept == ("draft-kept", None)
+    assert kept == ("preemptive-kept", None)
     assert turn[1] == TurnLatency(transcriber=240, endpointing=800, model=0, voice=100, turn=1140)
-    assert call.metrics.drafts_kept == 1
+    assert call.metrics.preemptive_kept == 1
 
 
 def test_drafts_in_vain_are_counted() -> None:
@@ -195,6 +195,6 @@ def test_drafts_in_vain_are_counted() -> None:
         TranscriptReceived(1240, "What time is it?", final=True),
     )
     call.feed(VoiceStarted(1500, 1480))
-    assert call.told == [("draft-discarded", None)]
-    assert call.metrics.drafts_discarded == 1
+    assert call.told == [("preemptive-discarded", None)]
+    assert call.metrics.preemptive_discarded == 1
     assert call.metrics.turns == []

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from bargein.call.record.journal import read
 from bargein.call.record.outcome import CallSummary, artifact_of, artifact_plan_of, ended_fields
+from bargein.call.record.replay import replay
 from bargein.store.journals import journal_path
 from bargein.turns import State
 from bargein.turns.commands import EndCall, Remember
@@ -123,7 +125,10 @@ async def test_a_journal_gives_the_artifact_of_the_live_call(tmp_path: Path) -> 
         caller = await cut_call(stage)
         record = await stored(stage.url, caller.id)
     lines = journal_path(tmp_path, caller.id).read_text().splitlines(keepends=True)
-    head, account = CallSummary.of_journal(lines)
+    head, events = read(lines)
+    account = CallSummary()
+    for moment in replay(head, events):
+        account.apply(moment.state, moment.event, moment.commands)
     assert account.ended is not None
     assert account.ended.reason == record["endedReason"]
     first = record["messages"][0]

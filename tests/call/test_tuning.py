@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bargein.call.record.journal import Head, event_line, head_line
-from bargein.call.tuning.marks import Mark, MarkError, Run, marks_path, place, read_marks, runs_of, write_marks
-from bargein.call.tuning.tuning import Marked, Row, tune
+from bargein.call.tuning.marks import Mark, MarkError, Run, marks_path, nearest_run, read_marks, runs_of, write_marks
+from bargein.call.tuning.tuning import MarkedCall, PlanResult, tune
 from bargein.cli import app
 from bargein.turns import Plan
 from bargein.turns.events import TranscriptReceived, VoiceStarted, VoiceStopped
@@ -40,15 +40,15 @@ def journal_of(call: Call, folder: Path) -> Path:
     return path
 
 
-def marked(call: Call, *marks: Mark) -> Marked:
+def marked(call: Call, *marks: Mark) -> MarkedCall:
     head = Head(CALL_ID, "2026-01-01T00:00:00.000Z", call.plan)
-    return Marked(head, tuple(call.events), tuple(runs_of(call.events)), tuple(sorted(marks)))
+    return MarkedCall(head, tuple(call.events), tuple(runs_of(call.events)), tuple(sorted(marks)))
 
 
 MARKS = (Mark(WORD_AT, "interruption"), Mark(NOISE_AT, "noise"), Mark(LISTENING_AT, "listening"))
 
 
-def rows(call: Call, *plans: dict[str, object] | None) -> list[Row]:
+def rows(call: Call, *plans: dict[str, object] | None) -> list[PlanResult]:
     return list(tune([marked(call, *MARKS)], [(str(plan), plan) for plan in plans]))
 
 
@@ -105,7 +105,7 @@ def test_what_stops_it_after_the_next_mark_is_not_the_first_ones_doing() -> None
 
 
 def test_percentiles_are_of_what_was_caught() -> None:
-    row = Row("", 4, 3, (100, 200, 300), 0, ())
+    row = PlanResult("", 4, 3, (100, 200, 300), 0, ())
     assert (row.percentile(50), row.percentile(95)) == (200, 300)
 
 
@@ -119,12 +119,12 @@ def test_short_dips_do_not_end_a_run_of_voice() -> None:
 
 def test_a_mark_goes_to_the_voice_that_begins_next_to_it() -> None:
     runs = [Run(1000, 1500), Run(4000, 4100)]
-    assert place(runs, 1900) == runs[0]
-    assert place(runs, 3100) == runs[1]
+    assert nearest_run(runs, 1900) == runs[0]
+    assert nearest_run(runs, 3100) == runs[1]
     with pytest.raises(MarkError, match=r"the nearest begins at 4\.000 s"):
-        place(runs, 9000)
+        nearest_run(runs, 9000)
     with pytest.raises(MarkError, match="no voice"):
-        place([], 0)
+        nearest_run([], 0)
 
 
 def test_marks_are_kept_in_order_and_the_last_word_on_a_voice_counts(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_person_marks_a_call_and_sees_the_trade_off(tmp_path: Path) -> None:
     assert table["as it was"][0] == "0 of 1"
     quick = [cell.strip() for cell in table['{"voiceSeconds": 0.2}']]
     assert quick == ["1 of 1", "200", "200", "2 of 2: 1 listening, 1 noise"]
-    assert table["{} (evidence)"][-1].strip() == "0 of 2"
+    assert table["{} (adaptive)"][-1].strip() == "0 of 2"
     assert run("tune", str(path))[1].count("numWords") == 3
     assert "unmarked" in run("mark", str(path), "6", "none")[1]
 
@@ -182,7 +182,7 @@ def test_a_person_marks_a_call_and_sees_the_trade_off(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["mark", "{}", "4"], "the kind is missing"),
-        (["mark", "{}", "4", "cough"], "a voice is one of"),
+        (["mark", "{}", "4", "cough"], "the kind must be one of"),
         (["mark", "{}", "90", "noise"], "no voice of the caller begins"),
         (["mark", "no-such-call"], "cannot read"),
         (["tune", "no-such-call"], "cannot read"),

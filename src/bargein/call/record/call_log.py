@@ -1,6 +1,6 @@
 """A call's own log, for people: what came in, what was decided and why, one JSON object a line.
 
-Beside these lines stand those that the server logs about the call. It is `call.artifact.logUrl` of Vapi's API.
+The lines that the server logs about the call are added to it. It is served as `call.artifact.logUrl` of Vapi's API.
 """
 
 import json
@@ -14,12 +14,15 @@ from bargein.turns.events import Event
 
 
 class CallLog:
-    """Writes the log of one call.
+    """The writer of one call's log.
 
     Args:
-        sink: where it goes.
-        call_id: the call's.
-        epoch_ms: when the call's time began, in milliseconds since 1970.
+        sink: stores the lines.
+        call_id: the call's id.
+        epoch_ms: when the call began, in milliseconds since 1970.
+
+    Attributes:
+        sink: stores the lines.
     """
 
     def __init__(self, sink: JournalSink, call_id: str, epoch_ms: int) -> None:
@@ -28,7 +31,7 @@ class CallLog:
         self._epoch_ms = epoch_ms
 
     def write_step(self, now_ms: int, event: Event, commands: Iterable[Command]) -> None:
-        """Take one step of the engine."""
+        """Write the lines of one step of the engine."""
         if (line := explain_event(event)) is not None:
             self._write(now_ms, line)
         for command in commands:
@@ -36,7 +39,7 @@ class CallLog:
                 self._write(now_ms, line)
 
     def _write(self, now_ms: int, line: str) -> None:
-        told = {
+        entry = {
             "event": line.removeprefix("=>").strip(),
             "level": "info",
             "logger": "bargein.turns",
@@ -44,4 +47,4 @@ class CallLog:
             "call_id": self._call_id,
             "seconds": now_ms / 1000,
         }
-        self.sink.write(json.dumps(told, ensure_ascii=False))
+        self.sink.write(json.dumps(entry, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""The history as others want it: a model's messages, OpenAI's JSON."""
+"""Conversion of the engine's history: to a model's messages, OpenAI's JSON, Vapi's messages and text."""
 
 import json
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from bargein.wire import client_messages as wire
 from bargein.wire.base import JsonObject
 
 STILL_RUNNING = "The tool is still running. Its result will stand here; do not call it again."
-"""What a model is told in place of a result that has not come, when the caller's words must be answered meanwhile."""
+"""Result that a model gets for a tool that still runs when the caller must be answered meanwhile."""
 
 
-def for_model(history: Sequence[Remember]) -> tuple[ChatMessage, ...]:
-    """The conversation as a model takes it.
+def model_messages(history: Sequence[Remember]) -> tuple[ChatMessage, ...]:
+    """Return the conversation as a model's messages.
 
-    What was heard of a reply and the tools it called are one message of the assistant's; each call has its result
-    right behind it. An interrupted reply thus stands there with the words that were heard and the tools that were run.
+    The text of a reply that was heard and the tools that it called are one message of the assistant, and each tool call
+    is followed by its result. An interrupted reply thus has the words that were heard and the tools that were run.
     """
     results = {entry.tool_call_id for entry in history if entry.tool_call_id is not None}
     messages: list[ChatMessage] = []
@@ -41,33 +41,33 @@ def for_model(history: Sequence[Remember]) -> tuple[ChatMessage, ...]:
 
 
 def as_openai(history: Sequence[Remember]) -> list[JsonObject]:
-    """The conversation as OpenAI's chat API has it (`messagesOpenAIFormatted`), with the results that have come."""
+    """Return the conversation as OpenAI's chat API has it (`messagesOpenAIFormatted`), without pending results."""
     formatted: list[JsonObject] = []
-    for message in for_model(history):
-        told: JsonObject = {"role": message.role, "content": message.content}
+    for message in model_messages(history):
+        entry: JsonObject = {"role": message.role, "content": message.content}
         if message.tool_calls:
-            told["tool_calls"] = [call_json(call) for call in message.tool_calls]
+            entry["tool_calls"] = [call_json(call) for call in message.tool_calls]
         if message.tool_call_id is not None:
             if message.content is STILL_RUNNING:
                 continue
-            told["tool_call_id"] = message.tool_call_id
-        formatted.append(told)
+            entry["tool_call_id"] = message.tool_call_id
+        formatted.append(entry)
     return formatted
 
 
 def transcript_of(history: Sequence[Remember]) -> str:
-    """The conversation as text, a line for each thing that was said (`{{transcript}}`)."""
+    """Return the conversation as text, a line for each message (`{{transcript}}`)."""
     who = {"assistant": "AI", "user": "User"}
     return "\n".join(f"{who[m.role]}: {m.text}" for m in history if m.role in who and m.text)
 
 
 def call_json(call: ToolCall) -> JsonObject:
-    """A tool call as OpenAI has it (Vapi's `ToolCall`)."""
+    """Return a tool call as OpenAI has it (Vapi's `ToolCall`)."""
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def history_messages(history: tuple[Remember, ...], epoch_ms: int) -> list[wire.HistoryMessage]:
-    """The history as Vapi's `messages`: absolute times in milliseconds, and seconds from the call's start."""
+    """Return the history as Vapi's `messages`: absolute times in milliseconds, and seconds from the call's start."""
     messages: list[wire.HistoryMessage] = []
     names = {called.id: called.name for entry in history for called in entry.tool_calls}
     for entry in history:
@@ -86,7 +86,7 @@ def history_messages(history: tuple[Remember, ...], epoch_ms: int) -> list[wire.
             case "tool" if entry.tool_call_id is not None:
                 messages.append(_result_message(entry, names.get(entry.tool_call_id, ""), epoch_ms))
             case "tool":
-                pass  # a bare tool message has no call it answers, which Vapi's item for it requires
+                pass  # a tool message without a call has no item in Vapi's schema
     return messages
 
 
@@ -95,7 +95,7 @@ def _result_message(entry: Remember, name: str, epoch_ms: int) -> wire.ToolCallR
         tool_call_id=entry.tool_call_id or "",
         name=name,
         result=entry.text,
-        # A result stands behind its call, wherever the conversation was when it came.
+        # The result follows its call in the history, whenever it arrived.
         time=epoch_ms + entry.end_ms,
         seconds_from_start=entry.end_ms / 1000,
         metadata=None if entry.metadata is None else json.loads(entry.metadata),

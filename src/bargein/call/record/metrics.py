@@ -1,33 +1,33 @@
-"""How quick a call was and who cut whom: Vapi's `PerformanceMetrics`, from the engine's events and commands alone.
+"""Latencies and interruptions of a call (Vapi's `PerformanceMetrics`), from the engine's events and commands alone.
 
-A journal that is run again gives the same numbers. A turn counts once its answer is heard:
+A replay of the journal gives the same numbers. A turn counts once its answer is heard:
 
     end of the caller's voice -> last words -> model asked -> first text -> first audio -> first sound
       |   transcriberLatency   | endpointing |   model      |   voice     |  held back   |
       |                              turnLatency                                         |
 
-The five parts lie end to end. What is not named in Vapi's schema is the last: the time that `waitSeconds`, or a caller
-who has the floor, holds back an answer which stands ready.
+The five parts follow each other without a gap. The last has no name in Vapi's schema: an answer that is ready is held
+back by `waitSeconds`, or while the caller speaks.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bargein.turns import commands as told
+from bargein.turns import commands as engine
 from bargein.turns.events import AddMessage, Event, ReplyToken, SpeechQueued, TranscriptReceived, VoiceStarted
 from bargein.wire.base import JsonObject
 
 
 class TurnLatency(NamedTuple):
-    """How long one answer took, in milliseconds.
+    """The latencies of one answer, in milliseconds.
 
     Attributes:
-        transcriber: from the end of the caller's voice until the last words of the turn had come; 0: before it.
-        endpointing: from then until the turn was taken to be over and the model was asked.
-        model: from then until the first piece of its text, or of a tool it calls, came.
-        voice: from then until the first audio of it stood ready.
-        turn: from the end of the caller's voice until the answer began to sound.
+        transcriber: from the end of the caller's voice to the last transcript of the turn; 0: it came before.
+        endpointing: from then to the end of the turn, when the model was asked.
+        model: from then to the first text of the answer.
+        voice: from then to the first audio of the answer.
+        turn: from the end of the caller's voice to the first sound of the answer.
     """
 
     transcriber: int
@@ -44,19 +44,19 @@ _NAMES = {
     "voiceLatency": "voice",
     "turnLatency": "turn",
 }
-"""By Vapi's names."""
+"""The latencies by Vapi's names."""
 
 DECIDED = "decided "
 """Prefix of what a watcher gets when a voice over the assistant was decided on: `stopped`, `unducked` or `ignored`."""
 
 Watch = Callable[[str, TurnLatency | None], None]
-"""Gets `turn` with its latencies, `assistant-interrupted`, `user-interrupted`, `resumed`, `draft-kept` and
-`draft-discarded`, as they happen, and `decided …` (see `DECIDED`)."""
+"""Callback for `turn` with its latencies, `assistant-interrupted`, `user-interrupted`, `resumed`, `preemptive-kept`,
+`preemptive-discarded` and `decided …` (see `DECIDED`), as they happen."""
 
 
 @dataclass(slots=True)
-class _Answer:
-    """An answer on its way; the times are of the call."""
+class _PendingAnswer:
+    """An answer that has not been heard yet; the times are of the call."""
 
     turn_id: str
     silent_ms: int
@@ -67,18 +67,18 @@ class _Answer:
 
 
 class CallMetrics:
-    """Takes the numbers of one call.
+    """The metrics of one call.
 
     Attributes:
         turns: the latencies of the answers that were heard, in order.
-        assistant_interrupted: how often the caller cut the assistant: each `user-interrupted` counts. This is Vapi's
-            `numAssistantInterrupted`.
-        user_interrupted: how often the assistant began to sound while the caller was speaking already, which the
-            detector heard only after that. This is Vapi's `numUserInterrupted`.
-        resumed: how many of the cuts were false alarms, after which the assistant went on.
-        drafts_kept: how many answers were begun before the turn was over, and kept.
-        drafts_discarded: how many were begun in vain.
-        watch: is told of each of these as it happens.
+        assistant_interrupted: how often the caller interrupted the assistant; each `user-interrupted` counts. This is
+            Vapi's `numAssistantInterrupted`.
+        user_interrupted: how often the assistant began to speak while the caller was already speaking, which the
+            detector reported only after that. This is Vapi's `numUserInterrupted`.
+        resumed: how many interruptions were false, so that the assistant resumed its speech.
+        preemptive_kept: how many preemptive replies were kept.
+        preemptive_discarded: how many were discarded.
+        watch: called for each of these as it happens.
     """
 
     def __init__(self, watch: Watch | None = None) -> None:
@@ -87,73 +87,73 @@ class CallMetrics:
         self.assistant_interrupted = 0
         self.user_interrupted = 0
         self.resumed = 0
-        self.drafts_kept = 0
-        self.drafts_discarded = 0
-        self._draft: _Answer | None = None
-        self._answer: _Answer | None = None
+        self.preemptive_kept = 0
+        self.preemptive_discarded = 0
+        self._preemptive: _PendingAnswer | None = None
+        self._answer: _PendingAnswer | None = None
         self._words_ms = 0
-        self._sounds_since_ms: int | None = None
+        self._playing_since_ms: int | None = None
 
-    def apply(self, now_ms: int, event: Event, commands: Iterable[told.Command]) -> None:
-        """Take one step of the engine: what it was told at `now_ms`, and what it answered."""
-        self._hear(event)
-        user: told.Remember | None = None
+    def apply(self, now_ms: int, event: Event, commands: Iterable[engine.Command]) -> None:
+        """Apply one step of the engine: an event at `now_ms`, and its commands."""
+        self._apply_event(event)
+        user: engine.Remember | None = None
         for command in commands:
             match command:
-                case told.Remember(role="user") if not isinstance(event, AddMessage):
+                case engine.Remember(role="user") if not isinstance(event, AddMessage):
                     user = command
-                case told.StartReply(turn_id, None) if user is not None:
+                case engine.StartReply(turn_id, None) if user is not None:
                     silent_ms = min(user.end_ms, now_ms)
                     words_ms = min(max(silent_ms, self._words_ms), now_ms)
-                    self._answer = _Answer(turn_id, silent_ms, words_ms, now_ms)
-                case told.Play(turn_id):
-                    self._sounds_since_ms = now_ms
-                    self._sound(now_ms, turn_id)
-                case told.CloseReply(outcome=outcome):
+                    self._answer = _PendingAnswer(turn_id, silent_ms, words_ms, now_ms)
+                case engine.Play(turn_id):
+                    self._playing_since_ms = now_ms
+                    self._end_turn(now_ms, turn_id)
+                case engine.CloseReply(outcome=outcome):
                     self._close(outcome)
-                case told.Send(told.UserInterrupted()):
+                case engine.Send(engine.UserInterrupted()):
                     self.assistant_interrupted += 1
-                    self._tell("assistant-interrupted")
-                case told.Decide("stopped" | "unducked" | "ignored" as what):
-                    self._tell(f"{DECIDED}{what}")
-                case told.Decide("resumed"):
+                    self._notify("assistant-interrupted")
+                case engine.Decide("stopped" | "unducked" | "ignored" as what):
+                    self._notify(f"{DECIDED}{what}")
+                case engine.Decide("resumed"):
                     self.resumed += 1
-                    self._tell("resumed")
+                    self._notify("resumed")
                 case _:
-                    self._take_of_draft(now_ms, command, user)
+                    self._apply_preemptive(now_ms, command, user)
 
-    def _close(self, outcome: told.Outcome) -> None:
+    def _close(self, outcome: engine.Outcome) -> None:
         if outcome != "discarded":
-            self._answer = self._sounds_since_ms = None
+            self._answer = self._playing_since_ms = None
             return
-        self._draft = None
-        self.drafts_discarded += 1
-        self._tell("draft-discarded")
+        self._preemptive = None
+        self.preemptive_discarded += 1
+        self._notify("preemptive-discarded")
 
-    def _take_of_draft(self, now_ms: int, command: told.Command, user: told.Remember | None) -> None:
+    def _apply_preemptive(self, now_ms: int, command: engine.Command, user: engine.Remember | None) -> None:
         match command:
-            case told.StartReply(turn_id, said=said) if said:
-                self._draft = _Answer(turn_id, now_ms, now_ms, now_ms)
-            case told.KeepReply(turn_id):
+            case engine.StartReply(turn_id, said=said) if said:
+                self._preemptive = _PendingAnswer(turn_id, now_ms, now_ms, now_ms)
+            case engine.KeepReply(turn_id):
                 self._keep(now_ms, turn_id, user)
             case _:
                 pass
 
-    def _keep(self, now_ms: int, turn_id: str, user: told.Remember | None) -> None:
-        """A draft is the answer. What it has put out by now took the caller no time."""
-        draft, self._draft = self._draft, None
-        self.drafts_kept += 1
-        self._tell("draft-kept")
-        if user is None or draft is None or draft.turn_id != turn_id:
+    def _keep(self, now_ms: int, turn_id: str, user: engine.Remember | None) -> None:
+        """Make a preemptive reply the answer; what it has generated so far cost the caller no time."""
+        pending, self._preemptive = self._preemptive, None
+        self.preemptive_kept += 1
+        self._notify("preemptive-kept")
+        if user is None or pending is None or pending.turn_id != turn_id:
             return
         silent_ms = min(user.end_ms, now_ms)
         words_ms = min(max(silent_ms, self._words_ms), now_ms)
-        text_ms = None if draft.text_ms is None else now_ms
-        audio_ms = None if draft.audio_ms is None else now_ms
-        self._answer = _Answer(turn_id, silent_ms, words_ms, now_ms, text_ms, audio_ms)
+        text_ms = None if pending.text_ms is None else now_ms
+        audio_ms = None if pending.audio_ms is None else now_ms
+        self._answer = _PendingAnswer(turn_id, silent_ms, words_ms, now_ms, text_ms, audio_ms)
 
-    def _hear(self, event: Event) -> None:
-        answer = self._draft or self._answer
+    def _apply_event(self, event: Event) -> None:
+        answer = self._preemptive or self._answer
         match event:
             case TranscriptReceived(at_ms, text) if text.strip():
                 self._words_ms = at_ms
@@ -163,14 +163,14 @@ class CallMetrics:
                 audio_ms and answer is not None and answer.turn_id == turn_id
             ):
                 answer.audio_ms = at_ms if answer.audio_ms is None else answer.audio_ms
-            case VoiceStarted(at_ms, onset_ms) if self._sounds_since_ms is not None:
-                if onset_ms <= self._sounds_since_ms <= at_ms:
+            case VoiceStarted(at_ms, onset_ms) if self._playing_since_ms is not None:
+                if onset_ms <= self._playing_since_ms <= at_ms:
                     self.user_interrupted += 1
-                    self._tell("user-interrupted")
+                    self._notify("user-interrupted")
             case _:
                 pass
 
-    def _sound(self, now_ms: int, turn_id: str) -> None:
+    def _end_turn(self, now_ms: int, turn_id: str) -> None:
         answer, self._answer = self._answer, None
         if answer is None or answer.turn_id != turn_id or answer.text_ms is None or answer.audio_ms is None:
             return
@@ -182,16 +182,16 @@ class CallMetrics:
             turn=now_ms - answer.silent_ms,
         )
         self.turns.append(latency)
-        self._tell("turn", latency)
+        self._notify("turn", latency)
 
-    def _tell(self, what: str, latency: TurnLatency | None = None) -> None:
+    def _notify(self, what: str, latency: TurnLatency | None = None) -> None:
         if self.watch is not None:
             self.watch(what, latency)
 
     def to_json(self) -> JsonObject:
-        """As Vapi's `PerformanceMetrics`; without averages where nothing was answered.
+        """Return Vapi's `PerformanceMetrics`; without averages if nothing was answered.
 
-        The latencies to and from the transport are left out: a socket does not tell them.
+        The latencies to and from the transport are left out, since they are not measured.
         """
         turns: list[JsonObject] = [
             {name: getattr(turn, field) for name, field in _NAMES.items()} for turn in self.turns

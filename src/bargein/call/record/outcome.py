@@ -1,19 +1,17 @@
-"""What a call came to: the record of its end and its artifact (Vapi's `Artifact`).
+"""The outcome of a call: its summary, its final record and its artifact (Vapi's `Artifact`).
 
-All of it follows from the call's record, its assistant and its journal, so that a call which was killed gets the same
-as one that ended: `CallSummary.of_journal` takes the place of the live account.
+All of it follows from the call's record, its assistant and its journal, so that a call whose server died gets the same
+as one that ended: a `CallSummary` can be built from a replay of the journal.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from bargein.call.plan.variables import given_values
 from bargein.call.record.history import as_openai, history_messages
-from bargein.call.record.journal import Head, read
 from bargein.call.record.metrics import CallMetrics
-from bargein.call.record.replay import replay
 from bargein.clock import iso_from_epoch_ms
 from bargein.turns.commands import Command, EndCall, Remember, SwitchAssistant
 from bargein.turns.events import Event, HandoffRequested, ToolReturned
@@ -21,45 +19,46 @@ from bargein.turns.state import State
 from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import ACTIVE_ASSISTANT
+from bargein.wire.json import as_object
 from bargein.wire.plans import ArtifactPlan, TranscriptPlan
 
 
 @dataclass(slots=True)
 class CallSummary:
-    """The account of a call, kept while it goes on.
+    """The summary of a call, updated at each step of the engine.
 
     Attributes:
         first_activation: the assistant that began the call (`Artifact.assistantActivations`); None: not known yet.
-        taken: those that took over, in their order.
-        variables: what its tools have found out.
-        metrics: its latencies and interruptions.
+        later_activations: the assistants that took over, in order.
+        variables: the values that tools have extracted.
+        metrics: latencies and interruptions.
         history: the conversation as the engine has it.
-        left: what was in the history once and was taken out, by a handoff.
-        now_ms: the time of the call's last event.
-        ended: why and how it ended; None while it goes on, or where it was killed.
+        removed: the entries that handoffs have removed from the history.
+        now_ms: the time of the last event, in milliseconds of the call.
+        ended: why and how the call ended; None while it goes on, or if its server died.
     """
 
     first_activation: JsonObject | None = None
-    taken: list[JsonObject] = field(default_factory=list[JsonObject])
+    later_activations: list[JsonObject] = field(default_factory=list[JsonObject])
     variables: JsonObject = field(default_factory=JsonObject)
-    _coming: dict[int, JsonObject] = field(default_factory=dict[int, JsonObject])
+    _pending_activations: dict[int, JsonObject] = field(default_factory=dict[int, JsonObject])
     metrics: CallMetrics = field(default_factory=CallMetrics)
     history: tuple[Remember, ...] = ()
-    left: list[Remember] = field(default_factory=list[Remember])
+    removed: list[Remember] = field(default_factory=list[Remember])
     now_ms: int = 0
     ended: EndCall | None = None
 
     def apply(self, state: State, event: Event, commands: tuple[Command, ...]) -> None:
-        """Take one step: the event, what the engine answered, and where it then stands."""
+        """Apply one step of the engine: the state after it, the event and its commands."""
         self.now_ms = state.now_ms
         if state.history is not self.history:
             kept = set(map(id, state.history))
-            self.left += [entry for entry in self.history if id(entry) not in kept]
+            self.removed += [entry for entry in self.history if id(entry) not in kept]
             self.history = state.history
         self.metrics.apply(state.now_ms, event, commands)
         match event:
             case HandoffRequested():
-                self._coming[event.successor] = _activation(event.name, event.assistant_id)
+                self._pending_activations[event.successor] = _activation(event.name, event.assistant_id)
             case ToolReturned(variables=str(variables)):
                 self.variables |= json.loads(variables)
             case _:
@@ -68,64 +67,51 @@ class CallSummary:
             if isinstance(command, EndCall):
                 self.ended = command
             elif isinstance(command, SwitchAssistant):
-                self.taken.append(self._coming[command.successor])
+                self.later_activations.append(self._pending_activations[command.successor])
 
     @property
-    def all_said(self) -> tuple[Remember, ...]:
-        """All that was ever said, also what the history no longer holds."""
-        if not self.left:
+    def full_history(self) -> tuple[Remember, ...]:
+        """Return all entries, including those that the history no longer has."""
+        if not self.removed:
             return self.history
-        return tuple(sorted((*self.left, *self.history), key=lambda entry: entry.start_ms))
-
-    @classmethod
-    def of_journal(cls, lines: Iterable[str]) -> tuple[Head, "CallSummary"]:
-        """The head of a journal, and the account of its call as far as it goes.
-
-        Raises:
-            JournalError: it is no journal.
-        """
-        head, events = read(lines)
-        account = cls()
-        for moment in replay(head, events):
-            account.apply(moment.state, moment.event, moment.commands)
-        return head, account
+        return tuple(sorted((*self.removed, *self.history), key=lambda entry: entry.start_ms))
 
 
 def ended_fields(
-    call: JsonObject, assistant: JsonObject, told: CallSummary, *, epoch_ms: int, ended_at_ms: int, reason: str
+    call: JsonObject, assistant: JsonObject, summary: CallSummary, *, epoch_ms: int, ended_at_ms: int, reason: str
 ) -> dict[str, Any]:
-    """The fields that a call's record gets when the call is over.
+    """Return the fields that a call's record gets when the call is over.
 
     Args:
-        call: the record as it is.
-        assistant: what it ran last, with overrides.
-        told: its account.
-        epoch_ms: when its time began, in milliseconds since 1970.
+        call: the record.
+        assistant: the last assistant, with overrides.
+        summary: the call's summary.
+        epoch_ms: when the call began, in milliseconds since 1970.
         ended_at_ms: when it ended, in milliseconds since 1970.
         reason: the `endedReason`.
     """
-    artifact = artifact_of(call, assistant, told, epoch_ms=epoch_ms)
+    artifact = artifact_of(call, assistant, summary, epoch_ms=epoch_ms)
     return {
         "status": "ended",
         "endedReason": reason,
         "endedAt": iso_from_epoch_ms(ended_at_ms),
         "messages": artifact["messages"],
         "artifact": artifact,
-        **(active_assistant_fields(assistant) if told.taken else {}),
+        **(active_assistant_fields(assistant) if summary.later_activations else {}),
     }
 
 
 def active_assistant_fields(assistant: JsonObject) -> JsonObject:
-    """What is put on record when another assistant takes a call over: it is the one to be reported for.
+    """Return the fields that a call's record gets when another assistant takes the call over.
 
     Args:
-        assistant: overrides applied, templates filled in, with its secrets.
+        assistant: the assistant with overrides applied, templates rendered, and its secrets.
     """
     return {ACTIVE_ASSISTANT: assistant}
 
 
 def activation_of(call: JsonObject, assistant: JsonObject) -> JsonObject:
-    """Vapi's `AssistantActivation` of the assistant that a call begins with."""
+    """Return Vapi's `AssistantActivation` of the assistant that begins a call."""
     return _activation(str(assistant.get("name") or ""), assistant.get("id") or call.get("assistantId"))
 
 
@@ -133,45 +119,45 @@ def _activation(name: str, assistant_id: object) -> JsonObject:
     return {"assistantName": name} if assistant_id is None else {"assistantName": name, "assistantId": assistant_id}
 
 
-def artifact_of(call: JsonObject, assistant: JsonObject, told: CallSummary, *, epoch_ms: int) -> JsonObject:
-    """A call's artifact, as far as the call's own account goes.
+def artifact_of(call: JsonObject, assistant: JsonObject, summary: CallSummary, *, epoch_ms: int) -> JsonObject:
+    """Return a call's artifact as of its summary.
 
-    `assistant.artifactPlan` says what is in it. The addresses are of this server's own routes, and are there only if
-    the call's record tells where the server is reached.
+    `assistant.artifactPlan` says what is in it. The addresses are those of this server's routes; they are left out if
+    the call's record does not have the address of the server.
 
     Args:
         call: the record.
-        assistant: what the call ran last, with overrides.
-        told: the call's account.
-        epoch_ms: when the call's time began, in milliseconds since 1970.
+        assistant: the last assistant, with overrides.
+        summary: the call's summary.
+        epoch_ms: when the call began, in milliseconds since 1970.
     """
     plan = artifact_plan_of(assistant)
-    history = told.all_said if plan.full_message_history_enabled else told.history
+    first = summary.first_activation or activation_of(call, assistant)
+    history = summary.full_history if plan.full_message_history_enabled else summary.history
     messages = [m.model_dump(by_alias=True, exclude_none=True) for m in history_messages(history, epoch_ms)]
     artifact: JsonObject = {
         "messages": messages,
         "messagesOpenAIFormatted": as_openai(history),
-        "assistantActivations": [told.first_activation or activation_of(call, assistant), *told.taken],
-        "performanceMetrics": told.metrics.to_json(),
+        "assistantActivations": [first, *summary.later_activations],
+        "performanceMetrics": summary.metrics.to_json(),
     }
     transcript_plan = plan.transcript_plan or TranscriptPlan()
     if transcript_plan.enabled is not False:
         artifact["transcript"] = transcript_of(history, transcript_plan)
-    if values := {**given_values(call), **told.variables}:
+    if values := {**given_values(call), **summary.variables}:
         artifact["variableValues"] = values
     return artifact | _addresses(call, plan)
 
 
 def transcript_of(history: Iterable[Remember], plan: TranscriptPlan) -> str:
-    """The conversation as text, a line for each message, by the names that the plan gives the two sides."""
+    """Return the conversation as text, a line for each message, with the plan's names for the two sides."""
     names = {"assistant": plan.assistant_name or "AI", "user": plan.user_name or "User"}
     return "".join(f"{names[m.role]}: {m.text}\n" for m in history if m.role in names and m.text)
 
 
 def artifact_plan_of(assistant: JsonObject) -> ArtifactPlan:
-    """An assistant's `artifactPlan`; the legacy field `recordingEnabled` counts where the plan says nothing."""
-    given: object = assistant.get("artifactPlan")
-    plan = ArtifactPlan.from_json(cast("JsonObject", given) if isinstance(given, dict) else {})
+    """Return an assistant's `artifactPlan`; the legacy field `recordingEnabled` applies if the plan has none."""
+    plan = ArtifactPlan.from_json(as_object(assistant.get("artifactPlan")))
     legacy: object = assistant.get("recordingEnabled")
     if plan.recording_enabled is None and isinstance(legacy, bool):
         return plan.model_copy(update={"recording_enabled": legacy})
@@ -179,21 +165,21 @@ def artifact_plan_of(assistant: JsonObject) -> ArtifactPlan:
 
 
 def initial_artifact_plan(assistant: JsonObject) -> JsonObject:
-    """The `artifactPlan` that a call keeps: what its assistant asked for when it began, the defaults filled in."""
+    """Return the `artifactPlan` of a call's record: that of its first assistant, with defaults."""
     return {
         "recordingEnabled": True,
         "recordingFormat": "wav;l16",
         "loggingEnabled": True,
         **artifact_plan_of(assistant).model_dump(mode="json", by_alias=True, exclude_none=True),
-        "videoRecordingEnabled": False,  # there is no video here, and Vapi's iOS client wants this field
+        "videoRecordingEnabled": False,  # there is no video, but Vapi's iOS client needs this field
     }
 
 
 def artifact_plan_after_handoff(kept: JsonObject, assistant: JsonObject) -> JsonObject:
-    """The `artifactPlan` that a call keeps when another assistant takes it over.
+    """Return the `artifactPlan` of a call's record after a handoff.
 
-    It is the new one's, but for what there is already: a recording that was begun, and the log, which is kept or not
-    as the first assistant wanted it.
+    It is the new assistant's, except that a recording that was begun stays enabled, and that logging stays as the first
+    assistant has it.
     """
     after = initial_artifact_plan(assistant)
     recorded = kept["recordingEnabled"] or after["recordingEnabled"]
@@ -201,7 +187,7 @@ def artifact_plan_after_handoff(kept: JsonObject, assistant: JsonObject) -> Json
 
 
 def is_recorded(assistant: JsonObject) -> bool:
-    """Whether what is said while this assistant has the call is recorded."""
+    """Return whether the audio is recorded while this assistant has the call."""
     return artifact_plan_of(assistant).recording_enabled is not False
 
 
@@ -209,7 +195,7 @@ def _addresses(call: JsonObject, plan: ArtifactPlan) -> JsonObject:
     urls = ArtifactUrls.of(call)
     if urls is None:
         return {}
-    kept = cast("JsonObject", call.get("artifactPlan") or {})  # of all assistants that the call has had
+    kept = as_object(call.get("artifactPlan"))  # of all assistants that the call has had
     recorded = kept.get("recordingEnabled", plan.recording_enabled) is not False
     logged = kept.get("loggingEnabled", plan.logging_enabled) is not False
     return (urls.recording() if recorded else {}) | (urls.logging() if logged else {})

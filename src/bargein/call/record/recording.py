@@ -1,54 +1,55 @@
-"""The recording of a call, while an assistant has the call that wants one."""
+"""The recording of a call, which is on or off by the current assistant's `artifactPlan`."""
 
 from collections.abc import Callable
 
 import anyio
+from typing_extensions import override
 
 from bargein.ports import Pcm16, Recorder
 
 
-class Recording:
-    """A `bargein.ports.Recorder` that can be switched: what sounds while it is off is silence in the recording.
+class Recording(Recorder):
+    """A recorder that can be switched on and off; while it is off, silence is recorded.
 
-    Nothing is begun before it is on for the first time.
+    Nothing is written before it is switched on for the first time.
 
     Args:
-        recorder: where the sound goes.
-        on: whether the assistant that begins the call wants it recorded.
+        recorder: writes the audio.
+        on: whether the assistant that begins the call is recorded.
     """
 
     def __init__(self, recorder: Recorder, *, on: bool) -> None:
         self._recorder = recorder
         self._on = on
-        self._begun = anyio.Event()
+        self._started = anyio.Event()
         self.switch(on=on)
 
     def switch(self, *, on: bool) -> None:
-        """Record from here on, or not."""
+        """Switch the recording on or off."""
         self._on = on
         if on:
-            self._begun.set()
+            self._started.set()
 
+    @override
     def write_customer(self, pcm: Pcm16, at_ms: float) -> None:
-        """See `Recorder.write_customer`."""
         if self._on:
             self._recorder.write_customer(pcm, at_ms)
 
+    @override
     def write_assistant(self, pcm: Pcm16, at_ms: float) -> None:
-        """See `Recorder.write_assistant`."""
         if self._on:
             self._recorder.write_assistant(pcm, at_ms)
 
+    @override
     def cut_assistant(self, at_ms: float) -> None:
-        """See `Recorder.cut_assistant`."""
         self._recorder.cut_assistant(at_ms)
 
+    @override
     async def run(self, now_ms: Callable[[], float]) -> None:
-        """See `Recorder.run`."""
-        await self._begun.wait()
+        await self._started.wait()
         await self._recorder.run(now_ms)
 
+    @override
     async def close(self, end_ms: float) -> None:
-        """See `Recorder.close`."""
-        if self._begun.is_set():
+        if self._started.is_set():
             await self._recorder.close(end_ms)

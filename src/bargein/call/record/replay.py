@@ -1,4 +1,4 @@
-"""Run a call again from its journal, under its own plan or another: the same engine, the same events."""
+"""Replay of a call from its journal, under its own plan or another: the same engine, the same events."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from bargein.turns.events import Event
 
 
 class Moment(NamedTuple):
-    """One step of a call."""
+    """One step of a call: the event, its commands and the state after it."""
 
     at_ms: int
     event: Event
@@ -19,10 +19,10 @@ class Moment(NamedTuple):
 
 
 def replay(head: Head, events: Iterable[Event], plan: Plan | None = None) -> Iterator[Moment]:
-    """Take the journal's events one by one.
+    """Run the journal's events through the engine, one by one.
 
-    Under the call's own plan every command comes as it did then. Under another plan the decisions are that plan's, on
-    the same caller; from the first one that differs on, the caller has of course heard something else.
+    Under the call's own plan the commands are those of the live call. Under another plan the decisions are that plan's,
+    on the same events; after the first decision that differs, the real caller would have reacted to something else.
     """
     state = State(call_id=head.call_id)
     for event in events:

@@ -7,7 +7,7 @@ import anyio
 
 from bargein.call.background import BackgroundTasks
 from bargein.call.context import AgentSetup, CallContext, Providers
-from bargein.call.record.history import for_model, transcript_of
+from bargein.call.record.history import model_messages, transcript_of
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.speech import SpeechPipeline
 from bargein.call.tools.declarations import ToolDeclarations
@@ -62,7 +62,7 @@ class ReplyRunner:
         self._audio_output.open(start.turn_id)
         history = self._context.state.history
         said = (ChatMessage("user", start.said),) if start.said else ()
-        messages = (*self._context.setup.instructions, *for_model(history), *said, *self._prompt(start))
+        messages = (*self._context.setup.instructions, *model_messages(history), *said, *self._prompt(start))
         tools = self._tools if start.tools else ToolDeclarations(())
         self._background.start(partial(self._reply, _Request(start.turn_id, start.text, messages, tools)))
 

@@ -1,39 +1,40 @@
-"""What a person heard in a recorded call: marks, which `bargein mark` sets and `bargein tune` reads.
+"""Marks of what a person heard in a recorded call; `bargein mark` sets them, `bargein tune` reads them.
 
-They lie beside the journal, one JSON object a line: `{"at_ms": 12480, "kind": "interruption"}`. `at_ms` is the onset of
-a run of voice in the journal.
+They are stored beside the journal, one JSON object a line: `{"at_ms": 12480, "kind": "interruption"}`. `at_ms` is the
+onset of a run of voice in the journal.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
 from bargein.errors import BargeinError
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
+from bargein.wire.json import as_object
 
 MarkKind = Literal["interruption", "listening", "noise", "echo"]
-"""Who spoke took the floor, or meant to; listened aloud; was no caller, or no voice at all; was the assistant."""
+"""A voice that interrupts or means to; a backchannel; another person's voice or a noise; the assistant's own voice."""
 
 KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
 
 NEAR_MS = 1000
-"""A mark belongs to the run of voice that begins so near to it."""
+"""A mark belongs to the nearest run of voice that begins within this distance."""
 
 
 class MarkError(BargeinError, ValueError):
-    """There is nothing to be marked there, or the marks cannot be read; the text says why."""
+    """A mark cannot be set, or the marks cannot be read; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mark:
-    """What one run of voice was.
+    """The mark of one run of voice.
 
     Attributes:
-        at_ms: its onset, in the call's time.
-        kind: what it was.
+        at_ms: the onset of the run, in milliseconds of the call.
+        kind: its kind.
     """
 
     at_ms: int
@@ -42,11 +43,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of voice: short dips do not end it.
+    """A run of voice; short dips do not end it.
 
     Attributes:
         onset_ms: where it begins.
-        end_ms: where it ends; None: it goes on to the end of the call.
+        end_ms: where it ends; None: at the end of the call.
     """
 
     onset_ms: int
@@ -54,12 +55,12 @@ class Run:
 
 
 def marks_path(journal: Path) -> Path:
-    """Where the marks of a journal lie."""
+    """Return the path of a journal's marks."""
     return journal.with_suffix(".marks.jsonl")
 
 
 def runs_of(events: Iterable[Event]) -> list[Run]:
-    """The runs of voice that were heard in a call."""
+    """Return the runs of voice in a call."""
     found: list[Run] = []
     for event in events:
         match event:
@@ -79,11 +80,11 @@ def runs_of(events: Iterable[Event]) -> list[Run]:
     return found
 
 
-def place(runs: Iterable[Run], near_ms: int) -> Run:
-    """The run of voice that begins next to a moment.
+def nearest_run(runs: Iterable[Run], near_ms: int) -> Run:
+    """Return the run of voice that begins nearest to `near_ms`.
 
     Raises:
-        MarkError: none begins within a second of it.
+        MarkError: none begins within `NEAR_MS`.
     """
     nearest = min(runs, key=lambda run: abs(run.onset_ms - near_ms), default=None)
     if nearest is None or abs(nearest.onset_ms - near_ms) > NEAR_MS:
@@ -93,10 +94,10 @@ def place(runs: Iterable[Run], near_ms: int) -> Run:
 
 
 def read_marks(path: Path) -> list[Mark]:
-    """The marks of a call, in order; none where there is no such file.
+    """Return the marks of a call, in order; none if there is no such file.
 
     Raises:
-        MarkError: a line is no mark.
+        MarkError: a line is not a mark.
         OSError: the file cannot be read.
     """
     if not path.exists():
@@ -110,7 +111,7 @@ def read_marks(path: Path) -> list[Mark]:
 
 
 def write_marks(path: Path, marks: Iterable[Mark]) -> None:
-    """Write all of them anew.
+    """Write the marks of a call, replacing the file.
 
     Raises:
         OSError: it cannot be written.
@@ -121,10 +122,12 @@ def write_marks(path: Path, marks: Iterable[Mark]) -> None:
 
 def _mark(line: str, number: int) -> Mark:
     try:
-        value = cast("dict[str, Any]", json.loads(line))
+        value = as_object(json.loads(line))
         at_ms, kind = value["at_ms"], value["kind"]
     except (ValueError, TypeError, KeyError) as error:
-        raise MarkError(f"line {number} of the marks is no mark") from error
+        raise MarkError(f"line {number} of the marks is not a mark") from error
     if not isinstance(at_ms, int) or kind not in KINDS:
-        raise MarkError(f"line {number} of the marks: a mark has a whole at_ms, and a kind of {', '.join(KINDS)}")
+        raise MarkError(
+            f"line {number} of the marks: a mark needs an integer at_ms and one of the kinds {', '.join(KINDS)}"
+        )
     return Mark(at_ms, kind)

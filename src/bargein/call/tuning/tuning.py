@@ -1,8 +1,8 @@
-"""What other plans would have done with calls that a person has marked.
+"""Trials of other plans on calls that a person has marked.
 
-Each mark is tried by itself: the call is run under its own plan up to the marked voice, and under the plan in question
-from its onset on. So one plan's decision never spoils the next mark, though after the moment at which the real call
-stopped the caller's side is that of a caller who had been yielded to.
+Each mark is tried separately: the call is replayed under its own plan up to the marked voice, and under the other plan
+from its onset on, so that one decision never affects the next mark. The caller's side is that of the real call: after
+the assistant stopped there, it is that of a caller who was allowed to speak.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 from bargein.call.plan.compile import with_stop_speaking
 from bargein.call.record.journal import Head
-from bargein.call.tuning.marks import Mark, MarkError, MarkKind, Run, place
+from bargein.call.tuning.marks import Mark, MarkError, MarkKind, Run, nearest_run
 from bargein.turns import Plan, State, step, wake_at
 from bargein.turns.commands import Decide
 from bargein.turns.events import Event, Tick, VoiceStarted
@@ -19,48 +19,48 @@ from bargein.wire.errors import parse_request
 from bargein.wire.plans import StopSpeakingPlan
 
 HIT_MS = 2000
-"""A true interruption that is yielded to later than this was missed."""
+"""An interruption that stops the assistant later than this counts as missed."""
 
 FALSE_AFTER_MS = 1000
-"""A stop so long after a sound's end is still blamed on it."""
+"""A stop within this time after the end of a voice is attributed to it."""
 
-EVIDENCE = "{}"
-"""The plan that leaves it to the evidence, as an assistant without numbers has it."""
+ADAPTIVE = "{}"
+"""The plan of an assistant without numbers: adaptive interruption."""
 
-USUAL: tuple[dict[str, Any], ...] = (
+DEFAULT_PLANS: tuple[dict[str, Any], ...] = (
     {},
     *({"voiceSeconds": seconds} for seconds in (0.1, 0.2, 0.3, 0.4, 0.5)),
     *({"numWords": words} for words in (1, 2, 3)),
 )
-"""The `stopSpeakingPlan`s that are tried where none are named."""
+"""The `stopSpeakingPlan`s that are compared if none are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one plan did about one mark.
+    """The result of one plan for one mark.
 
     Attributes:
-        kind: what the voice was.
-        sounding: whether the assistant could be cut when the voice began; else the mark says nothing.
-        stop_ms: how long after the onset the assistant was stopped; None: it was not, in the time that counts.
+        kind: the kind of the voice.
+        interruptible: whether the assistant could be interrupted at the onset; if not, the mark is not counted.
+        stop_ms: how long after the onset the assistant stopped; None: it did not, in the time that counts.
     """
 
     kind: MarkKind
-    sounding: bool
+    interruptible: bool
     stop_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What one plan did about all marks.
+class PlanResult:
+    """The result of one plan for all marks.
 
     Attributes:
         name: the plan's JSON.
-        interruptions: how many true ones there were over the assistant's voice.
-        caught: and how many of them it yielded to.
-        latencies_ms: of these, in order of size.
-        others: how many voices there were that take no floor.
-        stops: how many of them stopped it, by their kind.
+        interruptions: the number of true interruptions over the assistant.
+        caught: how many of them stopped the assistant.
+        latencies_ms: the latencies of these, in ascending order.
+        others: the number of other voices over the assistant.
+        stops: how many of them stopped the assistant, by kind.
     """
 
     name: str
@@ -71,21 +71,21 @@ class Row:
     stops: tuple[tuple[str, int], ...]
 
     def percentile(self, percent: int) -> int | None:
-        """Of the latencies."""
+        """Return a percentile of the latencies; None if there are none."""
         if not self.latencies_ms:
             return None
         return self.latencies_ms[min(len(self.latencies_ms) - 1, len(self.latencies_ms) * percent // 100)]
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedCall:
     """A recorded call with its marks.
 
     Attributes:
-        head: of its journal.
-        events: all of them.
+        head: the head of its journal.
+        events: all events.
         runs: the caller's runs of voice.
-        marks: what some of them were.
+        marks: the marks of some of them.
     """
 
     head: Head
@@ -94,35 +94,35 @@ class Marked:
     marks: tuple[Mark, ...]
 
 
-def plan_like(plan: Plan, stop_speaking: dict[str, Any]) -> Plan:
-    """A call's plan with another `stopSpeakingPlan` (JSON values); without numbers the evidence decides.
+def plan_with(plan: Plan, stop_speaking: dict[str, Any]) -> Plan:
+    """Return a call's plan with another `stopSpeakingPlan` (JSON values); without numbers, with adaptive interruption.
 
     Raises:
-        WireError: it is no such plan.
+        WireError: it is not a valid `stopSpeakingPlan`.
     """
     bare = replace(plan, adaptive_interruption=True, num_words=0, voice_ms=Plan().voice_ms)
     return with_stop_speaking(bare, parse_request(StopSpeakingPlan, stop_speaking))
 
 
-def tune(calls: Sequence[Marked], plans: Iterable[tuple[str, dict[str, Any] | None]]) -> Iterator[Row]:
-    """Try plans, by name and JSON; None is the plan that each call had.
+def tune(calls: Sequence[MarkedCall], plans: Iterable[tuple[str, dict[str, Any] | None]]) -> Iterator[PlanResult]:
+    """Try plans, given by name and JSON; None is each call's own plan.
 
     Raises:
-        WireError: one is no plan.
-        MarkError: a mark lies where no voice begins.
+        WireError: a plan is not valid.
+        MarkError: no voice begins at a mark.
     """
     for name, asked in plans:
         trials: list[Trial] = []
         for call in calls:
             trials.extend(_try(call, mark, asked) for mark in call.marks)
-        yield _row(name, [trial for trial in trials if trial.sounding])
+        yield _row(name, [trial for trial in trials if trial.interruptible])
 
 
-def _row(name: str, trials: Sequence[Trial]) -> Row:
+def _row(name: str, trials: Sequence[Trial]) -> PlanResult:
     true = [trial for trial in trials if trial.kind == "interruption"]
     others = [trial for trial in trials if trial.kind != "interruption"]
     stopped = [trial.kind for trial in others if trial.stop_ms is not None]
-    return Row(
+    return PlanResult(
         name=name,
         interruptions=len(true),
         caught=sum(trial.stop_ms is not None for trial in true),
@@ -132,28 +132,28 @@ def _row(name: str, trials: Sequence[Trial]) -> Row:
     )
 
 
-def _try(call: Marked, mark: Mark, asked: dict[str, Any] | None) -> Trial:
-    run = place(call.runs, mark.at_ms)
+def _try(call: MarkedCall, mark: Mark, asked: dict[str, Any] | None) -> Trial:
+    run = nearest_run(call.runs, mark.at_ms)
     begin = next(n for n, event in enumerate(call.events) if _begins(event, run))
     state = State(call_id=call.head.call_id)
     for event in call.events[:begin]:
         state, _ = step(state, event, call.head.plan)
-    sounding = _is_audible(state)
+    interruptible = _is_audible(state)
     plan = state.plan or call.head.plan
     if asked is not None:
-        plan = plan_like(plan, asked)
+        plan = plan_with(plan, asked)
         state = replace(state, plan=None if state.plan is None else plan)
     until_ms = _until(call, mark, run)
     for at_ms, decision in _decisions(state, call.events[begin:], plan, until_ms):
         if decision.what == "stopped":
-            return Trial(mark.kind, sounding, at_ms - run.onset_ms)
-    return Trial(mark.kind, sounding, None)
+            return Trial(mark.kind, interruptible, at_ms - run.onset_ms)
+    return Trial(mark.kind, interruptible, None)
 
 
 def _decisions(state: State, events: Sequence[Event], plan: Plan, until_ms: int) -> Iterator[tuple[int, Decide]]:
-    """What is decided up to a moment. Another plan than the call's own wants ticks that the journal has not."""
+    """Yield the decisions up to `until_ms`, with the ticks that this plan needs and the journal does not have."""
     for number, event in enumerate(events):
-        # The voice itself comes first: what was said before it is no matter of this trial.
+        # The voice comes first: the trial begins at its onset.
         while number and (due := wake_at(state, plan)) is not None and due <= min(event.at_ms, until_ms):
             state, commands = step(state, Tick(due), plan)
             yield from ((due, command) for command in commands if isinstance(command, Decide))
@@ -163,8 +163,8 @@ def _decisions(state: State, events: Sequence[Event], plan: Plan, until_ms: int)
         yield from ((state.now_ms, command) for command in commands if isinstance(command, Decide))
 
 
-def _until(call: Marked, mark: Mark, run: Run) -> int:
-    """How long a stop is that voice's doing."""
+def _until(call: MarkedCall, mark: Mark, run: Run) -> int:
+    """Return the time up to which a stop is attributed to the marked voice."""
     if mark.kind == "interruption":
         return run.onset_ms + HIT_MS
     end_ms = (run.end_ms or call.events[-1].at_ms) + FALSE_AFTER_MS
@@ -181,4 +181,4 @@ def _is_audible(state: State) -> bool:
     return reply is not None and reply.audible_ms is not None and reply.interruptible
 
 
-__all__ = ["EVIDENCE", "USUAL", "MarkError", "Marked", "Row", "Trial", "plan_like", "tune"]
+__all__ = ["ADAPTIVE", "DEFAULT_PLANS", "MarkError", "MarkedCall", "PlanResult", "Trial", "plan_with", "tune"]

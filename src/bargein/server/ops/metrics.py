@@ -67,8 +67,8 @@ class Metrics:
                 self._cut.inc()
             case "resumed":
                 self._resumed.inc()
-            case "draft-kept" | "draft-discarded":
-                self._drafts.labels(what.removeprefix("draft-")).inc()
+            case "preemptive-kept" | "preemptive-discarded":
+                self._drafts.labels(what.removeprefix("preemptive-")).inc()
             case "user-interrupted":
                 self._cut_caller.inc()
             case _ if latency is not None:
