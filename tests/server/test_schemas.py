@@ -121,7 +121,7 @@ def test_each_message_that_is_sent_to_clients_is_published() -> None:
 
 
 def test_a_description_comes_from_the_docstring() -> None:
-    assert json.loads(schema_text(SEED))["description"] == "The caller cut the assistant off."
+    assert json.loads(schema_text(SEED))["description"] == "The caller interrupted the assistant."
 
 
 async def test_the_openapi_document_is_made_of_the_same_types(client: httpx.AsyncClient) -> None:
