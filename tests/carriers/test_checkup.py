@@ -129,7 +129,7 @@ async def certified(tmp_path: Path, days: int) -> AsyncIterator[tuple[int, Path]
 
 
 @pytest.mark.parametrize(
-    ("days", "ok", "detail"), [(100, True, "good for 100 days"), (3, False, "good for 3 more days")]
+    ("days", "ok", "detail"), [(100, True, "expires in 100 days"), (3, False, "expires in 3 days")]
 )
 async def test_a_certificate_that_soon_ends_and_one_that_nobody_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, ok: bool, detail: str

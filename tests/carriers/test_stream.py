@@ -264,7 +264,7 @@ async def test_keys_are_pressed_in_their_order_and_a_failure_stops_nothing() -> 
         await stage.until(lambda: len(stage.carrier.done) == 2)
         assert stage.carrier.done == ["press 1", "press 2#"]
         stage.carrier.can_send_dtmf = False
-        with pytest.raises(CarrierError, match="cannot press keys"):
+        with pytest.raises(CarrierError, match="cannot send keys"):
             stage.leg.send_dtmf("1")
 
 

@@ -1,4 +1,4 @@
-"""A telephone call whose audio comes over a carrier's WebSocket: one leg for every such carrier."""
+"""The leg of a telephone call whose audio comes over a carrier's WebSocket, for all such carriers."""
 
 import asyncio
 from collections import deque
@@ -35,14 +35,14 @@ LOST = "phone-call-provider-closed-websocket"
 _HANG_UP_S = 5.0
 _CLOSE_S = 2.0
 _DTMF_S = 30.0
-# Three seconds of audio: it goes out little ahead of its time, so that so much waiting means a peer that has stalled.
+# Three seconds of audio. Audio is sent little ahead of its time, so a longer queue means that the peer has stalled.
 _MOST_FRAMES = 150
 
 _log = structlog.get_logger("bargein.carriers")
 
 
 class MediaSocket(Protocol):
-    """What this leg needs of a server's WebSocket. What is sent to a peer that is gone raises a `ConnectionError`."""
+    """A server's WebSocket, as this leg uses it. Sending to a peer that is gone raises a `ConnectionError`."""
 
     async def send_text(self, data: str) -> None:
         """Send a text frame."""
@@ -53,17 +53,24 @@ class MediaSocket(Protocol):
         ...
 
     async def receive(self) -> str | bytes | None:
-        """The next frame; None once the peer is gone."""
+        """Return the next frame; None once the peer is gone."""
         ...
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        """Close."""
+        """Close the socket."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CallControl:
-    """What it takes to steer one call at its carrier."""
+    """The control of one call at its carrier.
+
+    Attributes:
+        carrier: the carrier.
+        phone_line: the number and its credential.
+        carrier_call_id: the carrier's id of the call.
+        addresses: the URLs of the call.
+    """
 
     carrier: Carrier
     phone_line: PhoneLine
@@ -86,17 +93,14 @@ class CallControl:
 class StreamLeg(MediaLeg):
     """A `bargein.carriers.interface.MediaLeg` over one media socket.
 
-    A `clear` goes out ahead of all audio that waits, text goes nowhere: a telephone has no client.
-
-    Attributes:
-        done: the call is hung up and the socket closed, or it is gone.
+    A `clear` is sent ahead of all waiting audio. Text messages are dropped, because a telephone has no client.
 
     Args:
-        socket: where to.
-        codec: its wire.
-        control: steers the call.
-        on_bad_input: is told, by a short word, of what makes no sense and is passed over.
-        most_frames: so many frames may wait to be sent; a peer for which more do has stalled, and is let go.
+        socket: the media socket.
+        codec: reads and makes its frames.
+        control: the control of the call at its carrier.
+        on_bad_input: is called with a short word for each bad input that is ignored.
+        most_frames: the number of frames that may wait to be sent; a peer with more has stalled and is disconnected.
     """
 
     can_transfer = True
@@ -132,7 +136,7 @@ class StreamLeg(MediaLeg):
         self._stopped = False
         self._begun = False
 
-    # What the call sees.
+    # The call's side (`Leg`).
 
     @property
     @override
@@ -157,7 +161,7 @@ class StreamLeg(MediaLeg):
 
     @override
     def send_text(self, text: str) -> None:
-        """Those who listen in get it without this leg."""
+        """Do nothing: listeners get messages without this leg."""
 
     @override
     def clear(self) -> None:
@@ -175,11 +179,11 @@ class StreamLeg(MediaLeg):
     @override
     def send_dtmf(self, keys: str) -> None:
         if not self._control.carrier.can_send_dtmf:
-            raise CarrierError(f"a call over {self._control.carrier.provider} cannot press keys.")
+            raise CarrierError(f"a call over {self._control.carrier.provider} cannot send keys.")
         try:
             self._queued_keys.send_nowait(keys)
         except anyio.WouldBlock:
-            raise CarrierError("too many keys wait to be pressed.") from None
+            raise CarrierError("too many keys wait to be sent.") from None
 
     @override
     async def transfer(self, destination: JsonObject) -> None:
@@ -190,7 +194,7 @@ class StreamLeg(MediaLeg):
         finally:
             self._transferring.set()
 
-    # The server's side.
+    # The server's side (`MediaLeg`).
 
     @property
     @override
@@ -224,7 +228,7 @@ class StreamLeg(MediaLeg):
 
     @override
     async def run(self) -> None:
-        """A single send has no time limit: a peer that stalls shows by what waits for it."""
+        """Send until hung up. A single send has no time limit: a stalled peer shows in its queue."""
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._send_keys)
@@ -238,7 +242,7 @@ class StreamLeg(MediaLeg):
             self._done.set()
 
     async def _next(self) -> list[MediaEvent] | None:
-        """What the next frame means, as far as it makes sense here; None: the peer is gone."""
+        """Return the events of the next frame that are valid now; None once the peer is gone."""
         frame = await self._socket.receive()
         if frame is None:
             return None
@@ -246,7 +250,7 @@ class StreamLeg(MediaLeg):
             found = self._codec.read(frame)
         except FrameError as error:
             self._on_bad_input("frame")
-            _log.debug("a carrier's frame was passed over", reason=str(error))
+            _log.debug("a carrier's frame was ignored", reason=str(error))
             return []
         return [event for event in found if self._is_expected(event)]
 
@@ -274,11 +278,11 @@ class StreamLeg(MediaLeg):
         self._frames.append(frame)
         self._work.set()
         if len(self._frames) > self._most_frames:
-            _log.info("the carrier's socket takes nothing any more")
+            _log.info("the carrier's socket has stalled")
             self._scope.cancel()
 
     async def _send_next(self) -> bool:
-        """Send one frame, what is urgent first; False once the call is to be hung up."""
+        """Send one frame, a `clear` first; return False once the call is to be hung up."""
         if self._urgent:
             await self._send(self._urgent.popleft())
         elif self._hanging_up:
@@ -313,10 +317,10 @@ class StreamLeg(MediaLeg):
                 with anyio.fail_after(_DTMF_S):
                     await self._control.send_dtmf(keys)
             except (CarrierError, TimeoutError) as error:
-                _log.warning("keys could not be pressed", reason=str(error) or "it took too long")
+                _log.warning("keys could not be sent", reason=str(error) or "it took too long")
 
     async def _end(self) -> None:
-        """End the call at its carrier, unless somebody else has it by now, and close the socket."""
+        """End the call at its carrier, unless it was transferred, and close the socket."""
         self._queued_keys.close()
         self._keys_to_send.close()
         if not self._transferred:
@@ -325,7 +329,7 @@ class StreamLeg(MediaLeg):
                     await self._control.hang_up()
             except (CarrierError, TimeoutError) as error:
                 _log.warning("a call could not be hung up", reason=str(error) or "it took too long")
-            except Exception as error:  # noqa: BLE001  # whatever an SDK raises: the socket is closed all the same
-                _log.error("a carrier broke while a call was hung up", exc_info=error)
+            except Exception as error:  # noqa: BLE001  # an SDK may raise anything; the socket is closed in any case
+                _log.error("a carrier failed while a call was hung up", exc_info=error)
         with anyio.move_on_after(_CLOSE_S), suppress(OSError):
             await self._socket.close()

@@ -203,7 +203,7 @@ def _call_router(
         inbound_calls=InboundPhoneCalls(
             settings, store, clock, inbound_resolver=inbound_resolver, records=records, metrics=metrics
         ),
-        phone_lines=PhoneNumbers(store, settings),
+        phone_numbers=PhoneNumbers(store, settings),
         owner_jobs=opened.owner_jobs,
         records=records,
         metrics=metrics,

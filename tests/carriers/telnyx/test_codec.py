@@ -89,14 +89,14 @@ SOUNDS = {
 
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("sound", SOUNDS)
-def test_bytes_in_the_other_order_are_told_of_once(sound: str, swapped: bool) -> None:
+def test_bytes_in_the_other_order_are_reported_once(sound: str, swapped: bool) -> None:
     pcm = SOUNDS[sound](np.random.default_rng(1)).astype("<i2")
     data = (pcm.byteswap() if swapped else pcm).tobytes()
     codec = begun()
     with structlog.testing.capture_logs() as said:
         for number, at in enumerate(range(0, len(data) * 2, CHUNK_BYTES)):
             codec.read(wire.media((data * 2)[at : at + CHUNK_BYTES], number))
-    told = [one for one in said if "other order" in one["event"]]
+    told = [one for one in said if "other byte order" in one["event"]]
     assert len(told) == (1 if swapped and sound in ("a voice", "a loud line") else 0)
 
 

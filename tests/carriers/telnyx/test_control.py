@@ -257,7 +257,7 @@ async def test_an_api_that_does_not_answer(
 
 async def test_an_answer_that_makes_no_sense(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.refuses["/calls"] = (200, {"magic": True})
-    with pytest.raises(CarrierError, match="no name"):
+    with pytest.raises(CarrierError, match="no id"):
         await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
 
 

@@ -1,4 +1,4 @@
-"""Telnyx as a `bargein.carriers.interface.Carrier`: Call Control, and TeXML as the other way in."""
+"""The carrier: calls over Telnyx's Call Control, and incoming calls over TeXML."""
 
 import hmac
 from collections import OrderedDict
@@ -44,14 +44,14 @@ _MOST_REMEMBERED = 10_000
 
 
 class TelnyxCarrier(Carrier, SlowCarrier):
-    """A `bargein.carriers.interface.Carrier` for numbers bought at Telnyx.
+    """The carrier of numbers at Telnyx.
 
-    A line's credential holds `apiKey`, for requests, and `publicKey` (base64), which webhooks are checked with.
+    A number's credential has `apiKey`, for requests, and `publicKey` (base64), which verifies webhooks.
 
     Args:
         clock: the one clock.
-        base_url: of Telnyx's API; another one in tests.
-        byte_order: of the audio; see `payload`.
+        base_url: the address of Telnyx's API.
+        byte_order: the byte order of the audio; see `payload`.
     """
 
     provider = "telnyx"
@@ -61,7 +61,7 @@ class TelnyxCarrier(Carrier, SlowCarrier):
         self._clients = Clients(base_url)
         self._clock = clock
         self._byte_order: ByteOrder = byte_order
-        self._texml_calls: OrderedDict[str, str] = OrderedDict()  # to the account's id
+        self._texml_calls: OrderedDict[str, str] = OrderedDict()  # -> the account's id
         self._connections: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     @override
@@ -109,7 +109,7 @@ class TelnyxCarrier(Carrier, SlowCarrier):
             await client.calls.actions.answer(
                 carrier_call_id,
                 **requests.answering(addresses),
-                command_id=str(uuid5(NAMESPACE_URL, carrier_call_id)),  # a second try is known as one
+                command_id=str(uuid5(NAMESPACE_URL, carrier_call_id)),  # a repeated command is recognised
             )
         return self.acknowledge()
 
@@ -131,14 +131,14 @@ class TelnyxCarrier(Carrier, SlowCarrier):
 
     @override
     async def place(self, phone_line: PhoneLine, dial: Dial) -> Placed:
-        """It is sent once: a second try might ring twice."""
+        """Place a call. The request is never repeated, because that might place a second call."""
         if dial.addresses.media is None:
             raise CarrierError("there is no address for the call's audio.")
         async with self._clients.use(phone_line, retries=0) as client:
             connection_id = await self._connection(client, phone_line, requests.number(phone_line))
             placed = await client.calls.dial(**requests.placing(phone_line, dial, connection_id))
         if placed.data is None:
-            raise CarrierError("Telnyx took the call and gave it no name.")
+            raise CarrierError("Telnyx accepted the call and returned no id.")
         details = {
             "callControlId": placed.data.call_control_id,
             "callLegId": placed.data.call_leg_id,
@@ -161,7 +161,7 @@ class TelnyxCarrier(Carrier, SlowCarrier):
     @override
     async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         if carrier_call_id in self._texml_calls:
-            raise CarrierError("keys cannot be pressed in a call that came by TeXML.")
+            raise CarrierError("keys cannot be sent into a call that came by TeXML.")
         async with self._clients.use(phone_line) as client:
             await client.calls.actions.send_dtmf(carrier_call_id, digits=keys)
 
@@ -180,7 +180,7 @@ class TelnyxCarrier(Carrier, SlowCarrier):
                 **requests.destination(phone_line, destination),
                 **requests.told_at(addresses),
             )
-        with suppress(CarrierError):  # the call's audio is no longer ours; else Telnyx would open its socket anew
+        with suppress(CarrierError):  # or else Telnyx would open the media socket again
             async with self._clients.use(phone_line) as client:
                 await client.calls.actions.stop_streaming(carrier_call_id)
 
@@ -201,7 +201,7 @@ class TelnyxCarrier(Carrier, SlowCarrier):
         await self._clients.close()
 
     async def _connection(self, client: "AsyncTelnyx", phone_line: PhoneLine, number: str) -> str:
-        """The application that the number belongs to, which its calls are placed by."""
+        """Return the application of the number, through which its calls are placed."""
         key = (str(phone_line.number.get("id", "")), number)
         known = self._connections.get(key)
         if known is None:

@@ -1,4 +1,4 @@
-"""Telnyx's media frames in their right order: their order on the socket is not guaranteed, `media.chunk` tells it.
+"""The order of Telnyx's media frames, which the socket does not guarantee; `media.chunk` numbers them.
 
 A chunk that comes in order goes on at once. One that comes early waits for those before it, but never for more than a
 few frames, and for fewer the more often those did not come at all. A number far from what is expected is believed when
@@ -10,27 +10,27 @@ from bargein.audio.pcm import Int16Array
 from bargein.carriers.interface import FrameError
 
 MAX_WAITING = 3
-"""So many chunks (60 ms of Telnyx's 20 ms frames) may wait for one that is missing."""
+"""The number of chunks that may wait for a missing one (60 ms, of Telnyx's frames of 20 ms)."""
 
 _FAR_AHEAD = 500
 _FAR_BEHIND = 100
 
 
 class Chunks:
-    """Puts the chunks of one stream in order, and drops the doubled."""
+    """Puts the chunks of one stream in order, and drops duplicates."""
 
     def __init__(self) -> None:
-        self._next = -1  # none has come yet
+        self._next = -1  # none has arrived yet
         self._waiting: dict[int, Int16Array] = {}
         self._patience = MAX_WAITING
         self._given_up: set[int] = set()
         self._wild_next: int | None = None
 
     def push(self, chunk: int, pcm: Int16Array) -> list[Int16Array]:
-        """Take a chunk; give all that are now in order, perhaps none.
+        """Add a chunk; return all chunks that are now in order, perhaps none.
 
         Raises:
-            FrameError: the chunk came before, comes too late, or has a number that cannot be.
+            FrameError: the chunk is a duplicate or late, or its number is not possible.
         """
         if self._next < 0:
             self._next = chunk
@@ -42,7 +42,7 @@ class Chunks:
             self._late(chunk)
         self._waiting[chunk] = pcm
         if ahead == 0 and len(self._waiting) > 1:
-            self._patience = MAX_WAITING  # what was waited for came: waiting pays
+            self._patience = MAX_WAITING  # the missing chunk arrived, so waiting is worth it
         ready = self._in_order()
         if len(self._waiting) > self._patience:
             self._give_up()
@@ -50,7 +50,7 @@ class Chunks:
         return ready
 
     def flush(self) -> list[Int16Array]:
-        """The stream is over: give what still waits."""
+        """Return the chunks that still wait at the end of the stream."""
         rest = [self._waiting[chunk] for chunk in sorted(self._waiting)]
         self._waiting.clear()
         return rest
@@ -65,12 +65,12 @@ class Chunks:
     def _late(self, chunk: int) -> None:
         if chunk in self._given_up:
             self._given_up.discard(chunk)
-            self._patience = MAX_WAITING  # it does come, if late: wait longer from now on
-            raise FrameError(f"chunk {chunk} comes too late")
-        raise FrameError(f"chunk {chunk} came before")
+            self._patience = MAX_WAITING  # it arrives, if late: wait longer from now on
+            raise FrameError(f"chunk {chunk} is late")
+        raise FrameError(f"chunk {chunk} is a duplicate")
 
     def _give_up(self) -> None:
-        """Go on without what is missing before the first chunk that waits."""
+        """Give up the chunks that are missing before the first waiting one."""
         first = min(self._waiting)
         # only those of the last gap are remembered, and a gap is shorter than `_FAR_AHEAD`
         self._given_up = set(range(self._next, first))

@@ -1,4 +1,4 @@
-"""Telnyx's official SDK, as the rest of this folder uses it: loaded late, with time limits, and with plain errors."""
+"""Clients of Telnyx's official SDK: loaded late, with time limits and `CarrierError`s."""
 
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
@@ -12,6 +12,7 @@ from anyio import to_thread
 from bargein.carriers.interface import PhoneLine
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_object, as_object_or_none
 from bargein.wire.redact import MASK
 
 if TYPE_CHECKING:
@@ -26,22 +27,22 @@ _ONE_TRY_S = 8.0
 _RETRIES = 1
 _NOT_THERE = 404
 _NOT_THERE_CODES = frozenset({"90015", "90018"})
-"""Telnyx's error codes for a command to a call that it does not know, or that is over; their status is 422."""
+"""Telnyx's error codes for commands to an unknown call or one that has ended; their status is 422."""
 
 _RESOURCES = ("calls", "phone_numbers", "call_control_applications", "texml_applications", "outbound_voice_profiles")
 
 
 class NotThereError(CarrierError):
-    """What a request was for is not there: a call that is over, say."""
+    """The object of a request does not exist, as a call that has ended."""
 
 
 class Clients:
-    """Makes clients of the SDK, all over one pool of connections.
+    """Makes clients of the SDK that share one pool of connections.
 
-    Loading the SDK takes some seconds, which no live call may wait for: it is done by a thread, at the first use.
+    The SDK takes seconds to load, so a thread loads it at the first use.
 
     Args:
-        base_url: of the API; another one in tests.
+        base_url: the address of the API.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -52,15 +53,15 @@ class Clients:
 
     @asynccontextmanager
     async def use(self, phone_line: PhoneLine, *, retries: int = _RETRIES) -> "AsyncGenerator[AsyncTelnyx]":
-        """A client for a line's account.
+        """Yield a client of a number's account; turn the SDK's errors into `CarrierError`.
 
         Args:
-            phone_line: whose credential.
-            retries: how often a request is sent again that got no answer, or a server error.
+            phone_line: the number and its credential.
+            retries: the number of repetitions of a request without response, or with a server error.
 
         Raises:
-            NotThereError: what is done with it was for something that is not there.
-            CarrierError: what is done with it failed, or took too long; or there is no key.
+            NotThereError: the object of a request does not exist.
+            CarrierError: a request failed or took too long, or there is no key.
         """
         key: object = None if phone_line.credential is None else phone_line.credential.get("apiKey")
         if not isinstance(key, str) or not key:
@@ -83,7 +84,7 @@ class Clients:
         except (TimeoutError, sdk.APITimeoutError) as error:
             raise CarrierError("Telnyx does not answer in time.") from error
         except sdk.APIStatusError as error:
-            raise _refusal(cast("APIStatusError", error), key) from None  # its request holds the key
+            raise _refusal(cast("APIStatusError", error), key) from None  # its request has the key
         except sdk.APIConnectionError:
             raise CarrierError("Telnyx cannot be reached.") from None
         except sdk.TelnyxError:
@@ -106,7 +107,7 @@ class Clients:
 
 
 async def or_none(request: Awaitable[_T]) -> _T | None:
-    """What the SDK gets; None where Telnyx has no such thing."""
+    """Return the response of a request; None if Telnyx has no such object."""
     try:
         return await request
     except import_module("telnyx").NotFoundError:
@@ -115,7 +116,7 @@ async def or_none(request: Awaitable[_T]) -> _T | None:
 
 def _import() -> ModuleType:
     sdk = import_module("telnyx")
-    for name in _RESOURCES:  # each is loaded when it is first asked for
+    for name in _RESOURCES:  # or else each is loaded at its first use
         import_module(f"telnyx.resources.{name}")
     import_module("telnyx.resources.texml.accounts.calls")
     return sdk
@@ -125,14 +126,14 @@ def _refusal(error: "APIStatusError", key: str) -> CarrierError:
     said = _first_error(error.body)
     code = str(said.get("code") or "")
     if error.status_code == _NOT_THERE or code in _NOT_THERE_CODES:
-        return NotThereError("Telnyx does not know it, or not any more.")
+        return NotThereError("Telnyx does not know it, or no longer.")
     told = " ".join(str(said[name]) for name in ("title", "detail") if isinstance(said.get(name), str))
     told = told.replace(key, MASK)[:200]
     return CarrierError(f"Telnyx refused it ({error.status_code}{f', {told}' if told else ''}).")
 
 
 def _first_error(body: object) -> JsonObject:
-    """The first of `{"errors": [{"code", "title", "detail"}]}`; the SDK may have taken off the outer object."""
-    listed: object = cast("JsonObject", body).get("errors") if isinstance(body, dict) else body
-    first: object = cast("list[object]", listed)[0] if isinstance(listed, list) and listed else None
-    return cast("JsonObject", first) if isinstance(first, dict) else {}
+    """Return the first of `{"errors": [{"code", "title", "detail"}]}`; the SDK may have removed the outer object."""
+    outer = as_object_or_none(body)
+    errors: object = body if outer is None else outer.get("errors")
+    return as_object(next(iter(as_list(errors)), None))

@@ -1,11 +1,11 @@
-"""What Telnyx's media payloads hold: headerless RTP payloads in the encoding that the `start` frame names.
+"""Telnyx's media payloads: RTP payloads without headers, in the encoding that the `start` frame names.
 
-We ask for L16 at 16 kHz in both directions. RFC 3551 (section 4.5.11) gives L16 network byte order. Telnyx's documents
-say nothing of it; those who tell of calls over it found little-endian in its WebSocket frames. So little-endian is the
-default, `byte_order` is a setting, and a call whose audio looks swapped is told of in the log.
+This server asks for L16 at 16 kHz in both directions. RFC 3551 (section 4.5.11) defines L16 in network byte order.
+Telnyx's documentation does not mention it; public reports of calls found little-endian in its WebSocket frames. So
+little-endian is the default, `byte_order` is a setting, and audio that looks swapped is reported in the log.
 
-Where Telnyx cannot transcode a caller's audio it sends that of the telephone leg instead (`media_format` says so):
-mu-law or A-law at 8 kHz, which become 16 kHz here. What we send is L16 in any case.
+If Telnyx cannot transcode a caller's audio, it sends that of the telephone leg (`media_format` says so): mu-law or
+A-law at 8 kHz, which is resampled to 16 kHz here. The audio that is sent is L16 in any case.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _log = structlog.get_logger("bargein.carriers.telnyx")
 ByteOrder = Literal["little", "big"]
 
 RATE_HZ = 16_000
-"""Of all audio that the house sees of Telnyx."""
+"""The rate of all audio behind the codec."""
 
 _LOOKED_AT = 500
 _ENOUGH = 25
@@ -41,10 +41,10 @@ class Payloads:
     Args:
         encoding: `media_format.encoding` of the `start` frame.
         rate_hz: `media_format.sample_rate`.
-        byte_order: of L16.
+        byte_order: the byte order of L16.
 
     Raises:
-        FrameError: an encoding or a rate that was not asked for and cannot be read.
+        FrameError: the encoding or the rate was not asked for and cannot be read.
     """
 
     def __init__(self, encoding: str, rate_hz: int, byte_order: ByteOrder) -> None:
@@ -54,7 +54,7 @@ class Payloads:
         self._resampler = StreamResampler(rate_hz, RATE_HZ, "live")
 
     def samples(self, data: bytes) -> Int16Array:
-        """What a payload holds, at the stream's own rate.
+        """Return the samples of a payload, at the stream's own rate.
 
         Raises:
             FrameError: the payload ends in the middle of a sample.
@@ -62,7 +62,7 @@ class Payloads:
         return self._decode(data)
 
     def audio(self, pcm: Int16Array) -> bytes:
-        """Take the samples that come next; may give nothing, for the resampler withholds a little."""
+        """Resample the next samples; the result may be empty, because the resampler delays a little."""
         return to_bytes(self._resampler.push(pcm))
 
     def _decoder(self, encoding: str, rate_hz: int) -> Callable[[bytes], Int16Array]:
@@ -81,24 +81,24 @@ class Payloads:
             pcm = from_bytes(in_order(data, self._byte_order))
         except ValueError as error:
             raise FrameError(str(error)) from error
-        if self._swapped.look(pcm):
-            _log.warning("telnyx's audio seems to have its bytes in the other order", now=self._byte_order)
+        if self._swapped.push(pcm):
+            _log.warning("telnyx's audio seems to have the other byte order", configured=self._byte_order)
         return pcm
 
 
 class Swapped:
-    """Notices, in the first ten seconds of a call, samples whose two bytes are the wrong way round.
+    """Detects, in the first ten seconds of a call, samples whose two bytes are swapped.
 
-    Read so, anything that a telephone carries is noise: neighbouring samples have little to do with each other. Read
-    the other way round they lie close together again.
+    Speech read with swapped bytes is noise: neighbouring samples are unrelated. In the right order they are close
+    together.
     """
 
     def __init__(self) -> None:
         self._left = _LOOKED_AT
         self._votes = 0
 
-    def look(self, pcm: Int16Array) -> bool:
-        """Take the next samples; whether it is clear by now that they are swapped, which is said once."""
+    def push(self, pcm: Int16Array) -> bool:
+        """Add the next samples; return True once, when it is clear that they are swapped."""
         if self._left == 0 or pcm.size < 2:
             return False
         self._left -= 1
@@ -118,7 +118,7 @@ def _roughness(pcm: Int16Array) -> float:
 
 
 def in_order(data: bytes, byte_order: ByteOrder) -> bytes:
-    """Turn 16-bit samples from little-endian to `byte_order`, or back; half a sample at the end stays as it is."""
+    """Convert 16-bit samples between little-endian and `byte_order`; half a sample at the end is kept as it is."""
     if byte_order == "little":
         return data
     whole = len(data) // 2 * 2
@@ -126,7 +126,7 @@ def in_order(data: bytes, byte_order: ByteOrder) -> bytes:
 
 
 def _a_law_table() -> Int16Array:
-    """The 16-bit value of each of the 256 codes (G.711, table 1: the 13-bit value, shifted left by three)."""
+    """Return the 16-bit value of each of the 256 codes (G.711, table 1: the 13-bit value, shifted left by three)."""
     code = np.arange(256, dtype=np.int64) ^ 0x55
     segment = (code >> 4) & 0x07
     step = code & 0x0F

@@ -1,4 +1,4 @@
-"""Importing a number of Telnyx's: its webhooks are pointed at this server.
+"""Importing a number at Telnyx: its webhooks are pointed at this server.
 
 A number's webhooks are those of the application that it belongs to. Ours name the number, so that an application can
 serve one number alone: one that has other numbers too is left as it is, and the number gets an application of its own.
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 async def find_number(client: "AsyncTelnyx", number: str) -> "NumbersPhoneNumberDetailed":
-    """A number of the account's.
+    """Return a number of the account.
 
     Raises:
-        CarrierError: it has no such number.
+        CarrierError: the account has no such number.
     """
-    digits = number.lstrip("+")  # the filter takes digits alone, and finds numbers that hold them
+    digits = number.lstrip("+")  # the filter accepts digits only, and finds numbers that contain them
     async for found in client.phone_numbers.list(filter={"phone_number": digits}):
         if found.phone_number.lstrip("+") == digits:
             return found
-    raise CarrierError(f"this account of Telnyx has no number {number}.")
+    raise CarrierError(f"this account at Telnyx has no number {number}.")
 
 
 async def configure_webhooks(client: "AsyncTelnyx", number: str, addresses: Addresses) -> None:
-    """Have a number's calls announced at `addresses`, by its own application or by a new one."""
+    """Point a number's webhooks at `addresses`, by its own application or by a new one."""
     found = await find_number(client, number)
     held_by = found.connection_id or None
     alone = held_by is not None and await _is_alone(client, held_by)
-    if held_by is not None and alone and await _adopt_texml(client, held_by, addresses):
+    if held_by is not None and alone and await _configure_texml(client, held_by, addresses):
         return
     before = None if held_by is None else await _call_control(client, held_by)
     ours = before if alone and before is not None else await _named(client, _name(number))
@@ -48,13 +48,13 @@ def _name(number: str) -> str:
 
 
 async def _is_alone(client: "AsyncTelnyx", connection_id: str) -> bool:
-    """Whether an application has one number alone."""
+    """Return whether an application has one number only."""
     page = await client.phone_numbers.list(filter={"connection_id": connection_id}, page_size=2)
     return len(page.data or ()) == 1
 
 
-async def _adopt_texml(client: "AsyncTelnyx", connection_id: str, addresses: Addresses) -> bool:
-    """Whether the number is a TeXML application's; that one then asks here what to do with a call."""
+async def _configure_texml(client: "AsyncTelnyx", connection_id: str, addresses: Addresses) -> bool:
+    """Point the number's TeXML application at this server; return whether it has one."""
     found = await or_none(client.texml_applications.retrieve(connection_id))
     if found is None or found.data is None:
         return False
@@ -76,7 +76,7 @@ async def _call_control(client: "AsyncTelnyx", connection_id: str) -> "CallContr
 
 
 async def _named(client: "AsyncTelnyx", name: str) -> "CallControlApplication | None":
-    """The application that an earlier import of the number made."""
+    """Return the application that an earlier import of the number made."""
     async for found in client.call_control_applications.list(filter={"application_name": {"contains": name}}):
         if found.application_name == name:
             return found
@@ -90,7 +90,7 @@ async def _point(
     name: str,
     addresses: Addresses,
 ) -> str:
-    """Point an application at this server, or make one; gives its id."""
+    """Point an application at this server, or make one; return its id."""
     profile_id = await _outbound_profile(client, ours, before)
     outbound: CallControlApplicationOutboundParam = {}
     if profile_id is not None:
@@ -116,7 +116,7 @@ async def _point(
 async def _outbound_profile(
     client: "AsyncTelnyx", ours: "CallControlApplication | None", before: "CallControlApplication | None"
 ) -> str | None:
-    """What calls are placed by: without one an application can only be called."""
+    """Return the profile for outbound calls, without which an application can only receive calls."""
     for application in (ours, before):
         profile_id = (
             None

@@ -1,4 +1,4 @@
-"""How a call ended, from Telnyx's words to Vapi's (`endedReason`)."""
+"""Telnyx's reasons for the end of a call -> Vapi's `endedReason`."""
 
 ENDED = "customer-ended-call"
 BUSY = "customer-busy"
@@ -14,7 +14,7 @@ _BY_CAUSE = {
     "timeout": UNANSWERED,
     "time_limit": TOO_LONG,
 }
-"""Telnyx's `hangup_cause`s that need no look at the SIP code. The others: call_rejected, not_found, unspecified."""
+"""Telnyx's `hangup_cause`s for which the SIP code does not matter (unlike call_rejected, not_found, unspecified)."""
 
 _BY_SIP_CODE = {
     "403": "call.in-progress.error-providerfault-outbound-sip-403-forbidden",
@@ -27,7 +27,7 @@ _BY_SIP_CODE = {
     "600": BUSY,
     "603": BUSY,
 }
-"""RFC 3261, section 21. Vapi has no word for a call that was declined (603); its Twilio calls end as busy then."""
+"""RFC 3261, section 21. Vapi has no reason for a declined call (603); its calls over Twilio end as busy then."""
 
 _BY_STATUS = {
     "completed": ENDED,
@@ -36,11 +36,11 @@ _BY_STATUS = {
     "no-answer": UNANSWERED,
     "failed": FAILED,
 }
-"""TeXML's `CallStatus`es of a call that is over."""
+"""TeXML's final values of `CallStatus`."""
 
 
 def ended_reason(hangup_cause: str, sip_code: str) -> str:
-    """The reason by a `call.hangup` event."""
+    """Return the reason of a `call.hangup` event."""
     found = _BY_CAUSE.get(hangup_cause) or _BY_SIP_CODE.get(sip_code)
     if found is None:
         return BUSY if hangup_cause == "call_rejected" else FAILED
@@ -48,5 +48,5 @@ def ended_reason(hangup_cause: str, sip_code: str) -> str:
 
 
 def texml_ended_reason(status: str) -> str | None:
-    """The reason by TeXML's `CallStatus`; None while the call goes on."""
+    """Return the reason of TeXML's `CallStatus`; None while the call goes on."""
     return _BY_STATUS.get(status)

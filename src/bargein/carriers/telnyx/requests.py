@@ -1,4 +1,4 @@
-"""What requests to Telnyx's API hold."""
+"""The bodies of requests to Telnyx's API."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -7,17 +7,18 @@ from bargein.carriers.interface import Addresses, Answer, Dial, PhoneLine
 from bargein.carriers.telnyx import texml
 from bargein.carriers.telnyx.payload import RATE_HZ
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object
 
 Params = dict[str, Any]
 
 
 def number(phone_line: PhoneLine) -> str:
-    """The line's own number."""
+    """Return the number itself."""
     return str(phone_line.number.get("number", ""))
 
 
 def streaming(addresses: Addresses) -> Params:
-    """What has a call's audio come here, both ways."""
+    """Return the fields that connect a call's audio to this server, in both directions."""
     return {
         "stream_url": addresses.media,
         "stream_track": "inbound_track",
@@ -30,18 +31,18 @@ def streaming(addresses: Addresses) -> Params:
 
 
 def _streaming_too(addresses: Addresses) -> Params:
-    """What belongs to `streaming`, and stands in the documents of `dial` alone."""
+    """Return the fields of `streaming` that only the documentation of `dial` names."""
     token = {} if addresses.media_token is None else {"stream_auth_token": addresses.media_token}
     return {"stream_bidirectional_sampling_rate": RATE_HZ, **token}
 
 
 def answering(addresses: Addresses) -> Params:
-    """What answers a call. It takes the rate and the token as well, though the SDK does not know of them there."""
+    """Return the body that answers a call. It may have the rate and the token, which the SDK does not declare there."""
     return {**streaming(addresses), **told_at(addresses), "extra_body": _streaming_too(addresses)}
 
 
 def placing(phone_line: PhoneLine, dial: Dial, connection_id: str) -> Params:
-    """What has a customer rung."""
+    """Return the body that places a call."""
     return {
         "connection_id": connection_id,
         "to": texml.number_or_uri(dial.customer),
@@ -58,12 +59,12 @@ def placing(phone_line: PhoneLine, dial: Dial, connection_id: str) -> Params:
 
 
 def told_at(addresses: Addresses) -> Params:
-    """Where the call's further events go."""
+    """Return the fields with the URL of the call's further events."""
     return {"webhook_url": addresses.status, "webhook_url_method": "POST"}
 
 
 def _sip_headers(headers: Mapping[str, str]) -> Params:
-    """Telnyx takes `User-to-User` in a list of its own."""
+    """Return the fields with SIP headers; `User-to-User` has a list of its own."""
     own: list[JsonObject] = []
     user_to_user: list[JsonObject] = []
     for name, value in headers.items():
@@ -75,16 +76,15 @@ def _sip_headers(headers: Mapping[str, str]) -> Params:
 
 
 def _extension(destination: JsonObject) -> Params:
-    """Pressed once somebody answers (`extension` of a customer or a destination)."""
+    """Return the field with the keys to send after the answer (`extension` of a customer or a destination)."""
     extension: object = destination.get("extension")
     return {"send_digits_on_answer": extension} if isinstance(extension, str) else {}
 
 
 def destination(phone_line: PhoneLine, destination: JsonObject) -> Params:
-    """A destination of Vapi's as Telnyx's `transfer` takes it. Left out, the caller id would be whoever was called."""
+    """Return the body of `transfer`. Without an explicit caller id, Telnyx would show the called number."""
     headers: object = destination.get("sipHeaders")
-    plan: object = destination.get("transferPlan")
-    ring_s: object = cast("JsonObject", plan).get("dialTimeout") if isinstance(plan, dict) else None
+    ring_s: object = as_object(destination.get("transferPlan")).get("dialTimeout")
     return {
         "to": texml.number_or_uri(destination),
         "from_": str(destination.get("callerId") or number(phone_line)),
@@ -95,7 +95,7 @@ def destination(phone_line: PhoneLine, destination: JsonObject) -> Params:
 
 
 def instructions(phone_line: PhoneLine, destination: JsonObject) -> Answer:
-    """A destination of Vapi's as TeXML has it."""
+    """Return the TeXML that forwards a call to a destination."""
     extension: object = destination.get("extension")
     return texml.dial(
         texml.number_or_uri(destination),

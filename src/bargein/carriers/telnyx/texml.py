@@ -1,4 +1,4 @@
-"""TeXML, the other way into Telnyx: what its request for instructions is answered with."""
+"""TeXML: the answers to Telnyx's requests for instructions, for numbers that do not use Call Control."""
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -9,13 +9,13 @@ CONTENT_TYPE = "application/xml"
 
 
 def stream(url: str) -> Answer:
-    """Connect the call's audio; when the socket is closed the call ends, for nothing follows."""
+    """Connect the call's audio; the call ends with the socket, because no instruction follows."""
     response = Element("Response")
     attributes = {
         "url": url,
         "track": "inbound_track",
         "codec": "L16",
-        "bidirectionalMode": "rtp",  # mp3 is the default, one file a second
+        "bidirectionalMode": "rtp",  # the default is mp3, one file per second
         "bidirectionalCodec": "L16",
         "bidirectionalSamplingRate": "16000",
         "enableReconnect": "false",  # the URL opens one socket
@@ -25,14 +25,14 @@ def stream(url: str) -> Answer:
 
 
 def reject() -> Answer:
-    """Turn the call away."""
+    """Reject the call."""
     response = Element("Response")
     SubElement(response, "Reject", {"reason": "rejected"})
     return _answer(response)
 
 
 def dial(to: str, caller_id: str, digits: str | None = None) -> Answer:
-    """Give the call to a number or SIP URI."""
+    """Forward the call to a number or SIP URI."""
     response = Element("Response")
     verb = SubElement(response, "Dial", {"callerId": caller_id})
     noun = SubElement(verb, "Sip" if to.startswith(("sip:", "sips:")) else "Number")
@@ -43,7 +43,7 @@ def dial(to: str, caller_id: str, digits: str | None = None) -> Answer:
 
 
 def number_or_uri(destination: JsonObject) -> str:
-    """Whom a destination, or a customer, names."""
+    """Return the address of a destination or a customer."""
     return str(destination.get("number") or destination.get("sipUri") or "")
 
 

@@ -1,13 +1,12 @@
-"""Telnyx's webhooks: whether they are Telnyx's own, and what they say.
+"""Telnyx's webhooks: their verification, and the notices in them.
 
-All are signed alike: Ed25519 over `timestamp|body`, in the headers `telnyx-signature-ed25519` (base64) and
+All have the same signature: Ed25519 over `timestamp|body`, in the headers `telnyx-signature-ed25519` (base64) and
 `telnyx-timestamp` (seconds since 1970). Call Control's are JSON events, TeXML's are forms.
 """
 
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import cast
 from urllib.parse import parse_qsl
 
 from cryptography.exceptions import InvalidSignature
@@ -17,30 +16,31 @@ from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incomin
 from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
 from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
 
 SIGNATURE = "telnyx-signature-ed25519"
 TIMESTAMP = "telnyx-timestamp"
 FRESH_S = 300
-"""How far a webhook's time may be from ours, as in Telnyx's own libraries."""
+"""The tolerated difference between a webhook's time and this server's, as in Telnyx's own libraries."""
 
 
 class UnreadableError(BargeinError, ValueError):
-    """A webhook that is Telnyx's own, and makes no sense."""
+    """A verified webhook cannot be read."""
 
 
 def verify(public_key: str | None, request: WebhookRequest, now_s: int) -> None:
-    """See that a webhook is Telnyx's own, and fresh. One that comes again says nothing new, and harms nobody.
+    """Verify that a webhook comes from Telnyx, and is recent. A repeated one has no further effect.
 
     Args:
-        public_key: the account's, base64 of 32 bytes.
+        public_key: the account's public key, base64 of 32 bytes.
         request: the webhook.
         now_s: seconds since 1970.
 
     Raises:
-        ForgedError: it is not, or there is nothing to check it with.
+        ForgedError: it does not, or there is nothing to verify it with.
     """
     if public_key is None:
-        raise ForgedError("there is no publicKey of Telnyx's to check it with")
+        raise ForgedError("there is no publicKey of Telnyx to verify it with")
     stamp = request.headers.get(TIMESTAMP, "")
     if SIGNATURE not in request.headers or not stamp:
         raise ForgedError("it is not signed")
@@ -60,26 +60,26 @@ def _decoded(text: str, size: int, what: str) -> bytes:
     except ValueError as error:
         raise ForgedError(f"the {what} is not base64") from error
     if len(data) != size:
-        raise ForgedError(f"the {what} has not {size} bytes")
+        raise ForgedError(f"the {what} does not have {size} bytes")
     return data
 
 
 def is_texml(request: WebhookRequest) -> bool:
-    """Whether a webhook is TeXML's (a form) and not Call Control's (JSON)."""
+    """Return whether a webhook is of TeXML (a form) and not of Call Control (JSON)."""
     return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
 def read_event(body: bytes) -> Notice | None:
-    """What a Call Control event says; None for what does not matter here.
+    """Read a Call Control event; return None for one without a notice.
 
     Raises:
-        UnreadableError: it is no event.
+        UnreadableError: it is not an event.
     """
     try:
-        said: object = json.loads(body)
+        message: object = json.loads(body)
     except RecursionError as error:
         raise UnreadableError("the event is nested too deep") from error
-    event = _member(said, "data")
+    event = _member(message, "data")
     payload = _member(event, "payload")
     kind: object = event.get("event_type")
     if not isinstance(kind, str):
@@ -92,7 +92,7 @@ def read_event(body: bytes) -> Notice | None:
         case "call.answered":
             return Answered(_call_id(payload))
         case "call.machine.detection.ended" | "call.machine.premium.detection.ended":
-            return _judged(_call_id(payload), payload.get("result"))
+            return _answered_by(_call_id(payload), payload.get("result"))
         case "call.hangup":
             return _over(payload)
         case _:
@@ -112,7 +112,7 @@ def _incoming(payload: JsonObject) -> Incoming:
     )
 
 
-def _judged(call_id: str, result: object) -> Answered:
+def _answered_by(call_id: str, result: object) -> Answered:
     match result:
         case "machine" | "fax_detected":
             return Answered(call_id, "machine", str(result))
@@ -131,12 +131,12 @@ def _over(payload: JsonObject) -> CallEnded:
 
 
 def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
-    """What a TeXML webhook says, and its fields.
+    """Read a TeXML webhook; return its notice and its fields.
 
     The request for instructions has no `CallbackSource`, and its `CallStatus` is ringing.
 
     Raises:
-        UnreadableError: it is no form, or names no call.
+        UnreadableError: it is not a form, or names no call.
     """
     try:
         form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
@@ -152,28 +152,27 @@ def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
     if "CallbackSource" in form:
         return None, form
     if not form.get("From") or not form.get("To"):
-        raise UnreadableError("the form does not say who calls whom")
+        raise UnreadableError("the form lacks From or To")
     name = form.get("CallerId") or None
     details = {"callControlId": call_id}
     return Incoming(call_id, form["To"], form["From"], None if name == form["From"] else name, {}, details), form
 
 
 def _headers(listed: object) -> dict[str, str]:
-    """`[{"name": …, "value": …}]`, as Telnyx has SIP headers."""
+    """Read SIP headers from Telnyx's `[{"name": …, "value": …}]`."""
     found: dict[str, str] = {}
-    for item in cast("list[object]", listed) if isinstance(listed, list) else []:
-        if isinstance(item, dict):
-            header = cast("JsonObject", item)
-            if isinstance(header.get("name"), str) and isinstance(header.get("value"), str):
-                found[header["name"]] = header["value"]
+    for header in as_objects(listed):
+        name, value = as_string(header.get("name")), as_string(header.get("value"))
+        if name is not None and value is not None:
+            found[name] = value
     return found
 
 
 def _member(value: object, name: str) -> JsonObject:
-    inner: object = cast("JsonObject", value).get(name) if isinstance(value, dict) else None
-    if not isinstance(inner, dict):
+    member = as_object_or_none(as_object(value).get(name))
+    if member is None:
         raise UnreadableError(f"the event has no {name}")
-    return cast("JsonObject", inner)
+    return member
 
 
 def _call_id(payload: JsonObject) -> str:

@@ -1,4 +1,4 @@
-"""Twilio's side of the seam: its REST API through the official SDK, and what goes with it."""
+"""The carrier: calls over Twilio's REST API, through the official SDK."""
 
 import logging
 from collections.abc import AsyncGenerator, Sequence
@@ -32,7 +32,7 @@ from bargein.wire.base import JsonObject
 _TIMEOUT_S = 10.0
 _XML = "text/xml"
 _OVER = frozenset({20404, 21220})
-"""Twilio's errors for a call that is not there, or is not going on any more."""
+"""Twilio's errors for a call that does not exist, or has ended."""
 
 _MACHINE_OPTIONS = {
     "machineDetectionTimeout": "machine_detection_timeout",
@@ -43,11 +43,12 @@ _MACHINE_OPTIONS = {
 
 
 class _Account(NamedTuple):
-    """Who we are at Twilio.
+    """An account at Twilio.
 
     Attributes:
-        auth_token: the account's; also what webhooks are signed with.
-        key: an API key and its secret, in the token's place.
+        sid: its id.
+        auth_token: its token, with which its webhooks are signed, too.
+        key: an API key and its secret, for requests without the token.
     """
 
     sid: str
@@ -56,10 +57,10 @@ class _Account(NamedTuple):
 
 
 class _Http(AsyncTwilioHttpClient):
-    """Twilio's own client, with its API at another address; who uses it limits the time."""
+    """Twilio's HTTP client with another address of the API; its user limits the time."""
 
     def __init__(self, api_url: str) -> None:
-        # It logs what it sends, also who is called; nobody has asked for that.
+        # It logs its requests, with the called numbers.
         super().__init__(pool_connections=True, logger=_silent())
         self._api_url = api_url
 
@@ -75,9 +76,9 @@ def _silent() -> logging.Logger:
 
 
 class TwilioCarrier(Carrier):
-    """See `bargein.carriers.interface.Carrier`.
+    """The carrier of numbers at Twilio.
 
-    Keys cannot be sent into a call: Twilio does that only by new TwiML, which would end the media stream.
+    Keys cannot be sent into a call: Twilio does that by new TwiML only, which would end the media stream.
     """
 
     provider = "twilio"
@@ -95,12 +96,12 @@ class TwilioCarrier(Carrier):
 
     @override
     def verify(self, phone_line: PhoneLine, request: WebhookRequest) -> None:
-        """Twilio signs no time: a request that is repeated gets the same answer again."""
+        """Verify the signature. It has no time, so a repeated request gets the same answer again."""
         webhooks.verify(request, _account(phone_line).auth_token)
 
     @override
     def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """Twilio signs the upgrade as it does webhooks, over the `wss` URL."""
+        """Verify the signature of the upgrade, which is that of a webhook over the `wss` URL."""
         webhooks.verify(request, _account(phone_line).auth_token)
 
     @override
@@ -136,32 +137,32 @@ class TwilioCarrier(Carrier):
             options["send_digits"] = f"ww{customer['extension']}"
         if dial.detect_machine:
             options |= _machine_options(dial)
-        async with self._asking(phone_line) as client:
+        async with self._client(phone_line) as client:
             call = await client.calls.create_async(to=to, from_=str(phone_line.number.get("number")), **options)
         return Placed(str(call.sid), {"accountSid": str(call.account_sid), "callSid": str(call.sid)})
 
     @override
     async def hang_up(self, phone_line: PhoneLine, carrier_call_id: str) -> None:
-        async with self._asking(phone_line, passing_over=_OVER) as client:
+        async with self._client(phone_line, ignored=_OVER) as client:
             await client.calls(carrier_call_id).update_async(status="completed")
 
     @override
     async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
-        raise CarrierError("Twilio cannot press keys without ending the media stream.")
+        raise CarrierError("Twilio cannot send keys without ending the media stream.")
 
     @override
     async def transfer(
         self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:
-        """New TwiML takes the call out of the media stream."""
+        """Transfer by new TwiML, which ends the media stream."""
         document = twiml.forwarded(destination)
-        async with self._asking(phone_line) as client:
+        async with self._client(phone_line) as client:
             await client.calls(carrier_call_id).update_async(twiml=document)
 
     @override
     async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
         number = str(phone_line.number.get("number"))
-        async with self._asking(phone_line) as client:
+        async with self._client(phone_line) as client:
             found = await client.incoming_phone_numbers.list_async(phone_number=number, limit=1)
             if not found:
                 raise CarrierError(f"the account at Twilio has no number {number}.")
@@ -179,10 +180,8 @@ class TwilioCarrier(Carrier):
             await http.close()
 
     @asynccontextmanager
-    async def _asking(
-        self, phone_line: PhoneLine, passing_over: frozenset[int] = frozenset()
-    ) -> AsyncGenerator[Client]:
-        """The SDK's client, as the line's account; what goes wrong becomes a `CarrierError`."""
+    async def _client(self, phone_line: PhoneLine, ignored: frozenset[int] = frozenset()) -> AsyncGenerator[Client]:
+        """Yield the SDK's client of the number's account; turn its errors into `CarrierError`."""
         try:
             account = _account(phone_line)
         except ForgedError as error:
@@ -196,19 +195,19 @@ class TwilioCarrier(Carrier):
             with anyio.fail_after(_TIMEOUT_S):
                 yield Client(name, secret, account.sid, http_client=self._http)
         except TwilioRestException as error:
-            if error.code not in passing_over and not (error.status == 404 and passing_over):
+            if error.code not in ignored and not (error.status == 404 and ignored):
                 raise CarrierError(f"Twilio refused: {_words(error)}") from None
         except (TwilioException, aiohttp.ClientError, TimeoutError, OSError) as error:
             raise CarrierError(f"Twilio could not be reached: {type(error).__name__}.") from None
 
 
 def _words(error: TwilioRestException) -> str:
-    """What Twilio says went wrong; it holds no secret of ours."""
+    """Return Twilio's text of an error; it holds no secret of this server."""
     return f"{str(error.msg)[:300]} (HTTP {error.status}, code {error.code})"
 
 
 def _account(phone_line: PhoneLine) -> _Account:
-    """From the number itself, its credential or the environment, in this order.
+    """Read the account from the number, its credential or the settings, in this order.
 
     Raises:
         ForgedError: the number names another account than the one whose secrets are known.
@@ -216,17 +215,17 @@ def _account(phone_line: PhoneLine) -> _Account:
     number, credential = phone_line.number, phone_line.credential or {}
     sid = str(number.get("twilioAccountSid") or credential.get("accountSid") or "")
     if credential.get("accountSid") not in (None, sid):
-        credential = {}  # it is of another account
+        credential = {}  # the credential is of another account
     token: object = number.get("twilioAuthToken") or credential.get("authToken")
     key, secret = (number.get(f"twilioApi{part}") or credential.get(f"api{part}") for part in ("Key", "Secret"))
     pair = (str(key), str(secret)) if key and secret and not token else None
     if not sid:
-        raise ForgedError("the number names no account of Twilio's")
+        raise ForgedError("the number names no account at Twilio")
     return _Account(sid, str(token) if token else None, pair)
 
 
 def _machine_options(dial: Dial) -> dict[str, Any]:
-    """How Twilio is to find out who answered; it tells while the call goes on."""
+    """Return the options for asynchronous machine detection: the call goes on while Twilio listens."""
     options: dict[str, Any] = {
         "machine_detection": "DetectMessageEnd",
         "async_amd": "true",

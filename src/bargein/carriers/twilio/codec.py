@@ -6,7 +6,6 @@ https://www.twilio.com/docs/voice/media-streams/websocket-messages
 import base64
 import json
 from collections.abc import Sequence
-from typing import cast
 
 from typing_extensions import override
 
@@ -23,6 +22,7 @@ from bargein.carriers.interface import (
     Stopped,
 )
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 
 _LONGEST_FRAME = 256 * 1024
 _LONGEST_NAME = 200
@@ -31,7 +31,7 @@ _LATE = 500
 
 
 class TwilioCodec(Codec):
-    """See `bargein.carriers.interface.Codec`; one stream's."""
+    """The codec of one stream."""
 
     encoding: Encoding = "mulaw"
     rate_hz = 8_000
@@ -60,13 +60,13 @@ class TwilioCodec(Codec):
             case "stop":
                 return (Stopped(),)
             case _:
-                raise FrameError("it is of no known event")
+                raise FrameError("an unknown event")
 
     def _start(self, message: JsonObject) -> Started:
         start = _part(message, "start")
         form = _part(start, "mediaFormat")
         if (form.get("encoding"), form.get("sampleRate"), form.get("channels")) != ("audio/x-mulaw", self.rate_hz, 1):
-            raise FrameError("its audio is of a format that was not asked for")
+            raise FrameError("audio of a format that was not asked for")
         self._stream = _text(message, "streamSid")
         return Started(_text(start, "callSid"))
 
@@ -75,18 +75,18 @@ class TwilioCodec(Codec):
             return ()
         try:
             audio = base64.b64decode(_text(media, "payload", _LONGEST_FRAME), validate=True)
-        except ValueError:  # also of text that is not ASCII
-            raise FrameError("its payload is not base64") from None
+        except ValueError:  # raised for text that is not ASCII, too
+            raise FrameError("a payload that is not base64") from None
         self._count(media.get("chunk"))
         return (Heard(audio),) if audio else ()
 
     def _count(self, chunk: object) -> None:
-        """See that a chunk comes after the one before it; one that is far behind begins a new count."""
+        """Check that a chunk follows the one before it; one that is far behind begins a new count."""
         if not isinstance(chunk, str) or not chunk.isdecimal() or len(chunk) > 15:
             return
         number = int(chunk)
         if self._chunk - _LATE < number <= self._chunk:
-            raise FrameError("the chunk has come already, or comes too late")
+            raise FrameError("a chunk that is repeated or late")
         self._chunk = number
 
     @override
@@ -99,7 +99,7 @@ class TwilioCodec(Codec):
 
     @override
     def clear(self) -> str:
-        """Twilio returns, after it, the marks of what it has dropped."""
+        """Make a `clear`, after which Twilio returns the marks of the audio that it dropped."""
         return self._frame("clear")
 
     def _frame(self, event: str, **more: object) -> str:
@@ -107,21 +107,21 @@ class TwilioCodec(Codec):
 
 
 def _part(message: JsonObject, name: str) -> JsonObject:
-    part: object = message.get(name)
-    if not isinstance(part, dict):
-        raise FrameError(f"it has no {name}")
-    return cast("JsonObject", part)
+    part = as_object_or_none(message.get(name))
+    if part is None:
+        raise FrameError(f"a message without {name}")
+    return part
 
 
 def _text(part: JsonObject, name: str, most: int = _LONGEST_NAME) -> str:
     value: object = part.get(name)
     if not isinstance(value, str) or len(value) > most:
-        raise FrameError(f"its {name} is no text, or too long")
+        raise FrameError(f"a {name} that is not text, or too long")
     return value
 
 
 def _key(part: JsonObject) -> str:
     key = _text(part, "digit").upper()
     if key not in _KEYS:
-        raise FrameError("it is a key that no telephone has")
+        raise FrameError("a key that no telephone has")
     return key

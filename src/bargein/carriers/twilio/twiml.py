@@ -1,4 +1,4 @@
-"""What Twilio is told to do with a call (TwiML)."""
+"""TwiML: Twilio's instructions for a call."""
 
 from typing import cast
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from bargein.wire.base import JsonObject
 
 
 def streamed(media: str) -> str:
-    """Have the call's audio come to a media socket, both ways; when that is closed the call ends."""
+    """Connect the call's audio to a media socket, in both directions; the call ends with the socket."""
     response, connect = VoiceResponse(), Connect()
     connect.stream(url=media)
     response.append(connect)
@@ -18,21 +18,21 @@ def streamed(media: str) -> str:
 
 
 def rejected() -> str:
-    """Do not answer."""
+    """Reject the call."""
     response = VoiceResponse()
     response.reject(reason="rejected")
     return str(response)
 
 
 def forwarded(destination: JsonObject, caller_id: str | None = None) -> str:
-    """Give the caller to a number or a SIP address.
+    """Forward the caller to a number or a SIP address.
 
     Args:
         destination: Vapi's `TransferDestinationNumber` or `TransferDestinationSip`.
-        caller_id: shown there, where the destination names none; not given: the caller's.
+        caller_id: the caller id for a destination that names none; None: the caller's.
 
     Raises:
-        CarrierError: it is neither.
+        CarrierError: the destination is neither.
     """
     response = VoiceResponse()
     message: object = destination.get("message")
@@ -55,7 +55,7 @@ def forwarded(destination: JsonObject, caller_id: str | None = None) -> str:
 
 
 def with_headers(uri: str, headers: object) -> str:
-    """A SIP address with headers for its INVITE; Twilio takes those that begin with X-."""
+    """Return a SIP address with headers for its INVITE; Twilio sends those that begin with X-."""
     given = cast("JsonObject", headers) if isinstance(headers, dict) else {}
     pairs = [f"{quote(name)}={quote(str(value))}" for name, value in given.items() if name.lower().startswith("x-")]
     return f"{uri}{'&' if '?' in uri else '?'}{'&'.join(pairs)}" if pairs else uri

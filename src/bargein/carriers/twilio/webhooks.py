@@ -1,4 +1,4 @@
-"""What Twilio's webhooks say: forms, signed over their whole URL and every field.
+"""Twilio's webhooks: forms, signed over their whole URL and all fields.
 
 https://www.twilio.com/docs/usage/security
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bargein.wire.base import JsonObject
 
 SIGNATURE = "x-twilio-signature"
-_NO_TOKEN = "no auth token is known for this number: set twilioAuthToken, or TWILIO_AUTH_TOKEN"  # noqa: S105  # says that there is none
+_NO_TOKEN = "no auth token is known for this number: set twilioAuthToken, or TWILIO_AUTH_TOKEN"  # noqa: S105  # the text has no secret
 
 _ENDED = {
     "completed": "customer-ended-call",
@@ -25,23 +25,23 @@ _ENDED = {
     "canceled": "customer-did-not-answer",
 }
 _MISDIALED = frozenset({"404", "484"})
-"""SIP responses (RFC 3261) to a number that there is not."""
+"""SIP responses (RFC 3261) to a number that does not exist."""
 _SIP_HEADER = "SipHeader_"
 
 
 class _Fields(dict[str, list[str]]):
-    """A form as Twilio's validator wants one whose fields may come more than once."""
+    """A form in the shape that Twilio's validator expects, with several values per field."""
 
     def getlist(self, name: str) -> list[str]:
-        """All values of a field."""
+        """Return all values of a field."""
         return self[name]
 
 
 def verify(request: WebhookRequest, auth_token: str | None) -> None:
-    """See that a request, or a socket's upgrade, is Twilio's.
+    """Verify that a request, or a socket's upgrade, comes from Twilio.
 
     Raises:
-        ForgedError: it is not, or there is no token to check it with.
+        ForgedError: it does not, or there is no token to verify it with.
     """
     if auth_token is None:
         raise ForgedError(_NO_TOKEN)
@@ -49,10 +49,10 @@ def verify(request: WebhookRequest, auth_token: str | None) -> None:
     if not signature:
         raise ForgedError("it is not signed")
     form = _form(request) if request.method == "POST" else _Fields()
-    # it has no types
+    # the SDK has no types here
     validator: Any = RequestValidator(auth_token)
     if not validator.validate(request.url, form, signature):
-        raise ForgedError("its signature does not fit its URL and fields")
+        raise ForgedError("its signature does not match its URL and fields")
 
 
 def read(request: WebhookRequest) -> Sequence[Notice]:
@@ -111,7 +111,7 @@ def _over(sid: str, status: str, fields: dict[str, str]) -> CallEnded:
 
 
 def _form(request: WebhookRequest) -> _Fields:
-    """The fields of a POST, or of a GET's query.
+    """Read the fields of a POST, or of a GET's query.
 
     Raises:
         ValueError: it is not UTF-8.

@@ -1,9 +1,9 @@
-"""What it takes to use an account at Vonage, out of a credential.
+"""An account at Vonage, read from a credential.
 
-Vapi's credential for `vonage` has `apiKey` and `apiSecret`, which open the account: its numbers and applications. To
-call and to steer calls one must be an application of that account (`vonageApplicationId`,
-`vonageApplicationPrivateKey`; Vapi's answers name them so), and what Vonage sends is signed with the account's
-signature secret (`signatureSecret`, ours: Vonage's dashboard shows it among the API settings, and no request tells it).
+Vapi's credential for `vonage` has `apiKey` and `apiSecret`, which open the account: its numbers and applications. Calls
+are placed and controlled as an application of that account (`vonageApplicationId`, `vonageApplicationPrivateKey`, as
+Vapi's responses name them), and Vonage signs its webhooks with the account's signature secret (`signatureSecret`, a
+field of bargein's: Vonage's dashboard shows it among the API settings, and no request returns it).
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ WHERE = "in the number's credential or in the environment"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at Vonage; None stands for what is not known.
+    """An account at Vonage; a field that is not known is None.
 
     Attributes:
-        api_key: names the account.
-        api_secret: opens it.
-        application_id: the application that its calls are of.
-        private_key: of the application: PEM, PKCS 8.
-        signature_secret: what the account's webhooks and sockets are signed with.
+        api_key: the key that names the account.
+        api_secret: the secret of that key.
+        application_id: the application whose calls are made.
+        private_key: the application's private key (PEM, PKCS 8).
+        signature_secret: the secret that the account's webhooks and sockets are signed with.
     """
 
     api_key: str | None = None
@@ -41,13 +41,13 @@ class Account:
         """The application's id and private key.
 
         Raises:
-            CarrierError: one of them is missing, or the key is no key.
+            CarrierError: one of them is missing, or the key is not a private key.
         """
         if self.application_id is None or self.private_key is None:
             raise CarrierError(f"vonageApplicationId and vonageApplicationPrivateKey are needed {WHERE}.")
-        # Vonage's library takes what is no key for the name of a file, and would read that.
+        # Vonage's library takes a text that is not a key for a file's name, and would read that file.
         if not self.private_key.startswith(_KEY_BEGINS) or not self.private_key.endswith(_KEY_ENDS):
-            raise CarrierError("vonageApplicationPrivateKey is no private key in PEM (PKCS 8).")
+            raise CarrierError("vonageApplicationPrivateKey is not a private key in PEM (PKCS 8).")
         return self.application_id, self.private_key
 
     @property
@@ -63,14 +63,14 @@ class Account:
 
 
 def account_of(phone_line: PhoneLine) -> Account:
-    """The account that a number is used with."""
+    """Return the account of a number."""
     found = phone_line.credential or {}
     key = _text(found, "vonageApplicationPrivateKey")
     return Account(
         api_key=_text(found, "apiKey"),
         api_secret=_text(found, "apiSecret"),
         application_id=_text(found, "vonageApplicationId"),
-        # one line, as some environments must have it
+        # written as one line in some environments
         private_key=None if key is None else key.replace("\\n", "\n").strip(),
         signature_secret=_text(found, "signatureSecret"),
     )

@@ -1,4 +1,4 @@
-"""Vonage's Voice API: calls that come in and go out, their audio over a WebSocket."""
+"""The carrier: calls over Vonage's Voice API, with their audio over a WebSocket."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -33,13 +33,13 @@ _MOST_REGIONS = 10_000
 
 
 class VonageCarrier(Carrier, SlowCarrier):
-    """A `bargein.carriers.interface.Carrier`.
+    """The carrier of numbers at Vonage.
 
-    Vonage's library is loaded in a thread, when the server starts or by the first call: it takes half a second.
+    Vonage's library takes half a second to load, so a thread loads it, at the server's start or for the first call.
 
     Args:
-        clock: the time, for the age of signatures.
-        base_url: of a server that stands in for Vonage's.
+        clock: the one clock, for the age of signatures.
+        base_url: the address of a server that stands in for Vonage's.
     """
 
     provider = "vonage"
@@ -61,7 +61,7 @@ class VonageCarrier(Carrier, SlowCarrier):
 
     @override
     def verify_socket(self, phone_line: PhoneLine, request: WebhookRequest, token: str) -> None:
-        """Vonage signs the upgrade, as the NCCO asks for it."""
+        """Verify the signature of the upgrade, which the NCCO asks for."""
         self._signatures.check_socket(account_of(phone_line), request)
 
     @override
@@ -80,7 +80,7 @@ class VonageCarrier(Carrier, SlowCarrier):
 
     @override
     async def refuse(self, phone_line: PhoneLine, incoming: Incoming, forward_to: JsonObject | None) -> Answer:
-        """An NCCO without actions ends a call."""
+        """Reject a call by an NCCO without actions, which ends it, or forward it."""
         if forward_to is None:
             return Answer("[]")
         return Answer((await self._loaded()).forward_ncco(phone_line.number.get("number"), forward_to))
@@ -113,7 +113,7 @@ class VonageCarrier(Carrier, SlowCarrier):
 
     @override
     async def configure_webhooks(self, phone_line: PhoneLine, addresses: Addresses) -> None:
-        """The application's webhooks come here, signed, and the number is the application's."""
+        """Point the application's webhooks at this server, signed, and the number at the application."""
         await (await self._loaded()).configure_webhooks(
             account_of(phone_line), phone_line.number.get("number"), addresses
         )
@@ -135,6 +135,6 @@ class VonageCarrier(Carrier, SlowCarrier):
 
 
 def _load(base_url: str | None) -> "Control":
-    from bargein.carriers.vonage.control import Control  # noqa: PLC0415  # half a second, and of an extra
+    from bargein.carriers.vonage.control import Control  # noqa: PLC0415  # takes half a second, and needs the extra
 
     return Control(base_url)

@@ -1,8 +1,8 @@
-"""The wire of a Vonage media socket: audio in binary messages, everything else in JSON.
+"""The frames of a Vonage media socket: audio in binary messages, everything else in JSON.
 
-Vonage opens the socket and says first, in `websocket:connected`, which audio was agreed and, at the top level, what the
-NCCO's `headers` held. From then on each binary message holds 20 ms of PCM, 16 bit little-endian, in both directions.
-What is sent is queued there, up to a minute of it, so that a reply that is cut must be cleared.
+Vonage opens the socket with `websocket:connected`, which names the audio format and repeats the NCCO's `headers` at its
+top level. Each binary message then has 20 ms of PCM, 16 bit little-endian, in both directions. Vonage queues up to a
+minute of audio, so an interrupted reply must be cleared.
 """
 
 import json
@@ -27,11 +27,11 @@ from bargein.wire.base import JsonObject
 
 RATE_HZ = 16_000
 CONTENT_TYPE: Final = "audio/l16;rate=16000"
-"""What the NCCO asks for, and the only audio that is taken."""
+"""The audio that the NCCO asks for, and the only one that is accepted."""
 FRAME_BYTES = RATE_HZ // 50 * 2
-"""20 ms: Vonage takes whole frames only."""
+"""20 ms: Vonage accepts whole frames only."""
 CALL_HEADER = "carrierCallId"
-"""The NCCO's header that holds Vonage's name of the call; `websocket:connected` gives it back."""
+"""The NCCO's header with Vonage's id of the call; `websocket:connected` returns it."""
 
 _MARK = "mark"
 _KEYS = frozenset("0123456789*#ABCD")
@@ -40,7 +40,7 @@ _MOST_TEXT_CHARS = 16_384
 
 
 class VonageCodec(Codec):
-    """One media socket's `bargein.carriers.interface.Codec`."""
+    """The codec of one media socket."""
 
     encoding: Encoding = "pcm_s16le"
     rate_hz = RATE_HZ
@@ -66,13 +66,13 @@ class VonageCodec(Codec):
             case "websocket:dtmf":
                 return [KeyPressed(_key_in(event))]
             case str():
-                return []  # what Vonage may come to say besides
+                return []  # an event that Vonage may add
             case _:
                 raise FrameError("a message without an event")
 
     @override
     def audio(self, data: bytes) -> bytes:
-        """Whole frames, the last one filled up with silence."""
+        """Make whole frames, the last one padded with silence."""
         return data + bytes(-len(data) % FRAME_BYTES)
 
     @override
@@ -106,12 +106,12 @@ def _mark_in(event: JsonObject) -> str:
     payload: object = event.get("payload")
     name: object = cast("JsonObject", payload).get(_MARK) if isinstance(payload, dict) else None
     if not isinstance(name, str):
-        raise FrameError("a notification that is none of ours")
+        raise FrameError("a notification that was not asked for")
     return name
 
 
 def _key_in(event: JsonObject) -> str:
-    """The digit of `digit`, of `dtmf.digit`, or of `dtmf` itself: Vonage's documents and its wire do not agree."""
+    """Return the key of `digit`, `dtmf.digit` or `dtmf`: Vonage's documentation and its messages differ."""
     digit: object = event.get("digit")
     if digit is None:
         digit = event.get("dtmf")

@@ -1,4 +1,4 @@
-"""Placing, steering and adopting: what is asked of Vonage's REST API.
+"""Requests to Vonage's REST API: placing and controlling calls, and importing numbers.
 
 This module needs the extra `vonage` of the package.
 """
@@ -21,10 +21,10 @@ from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 
 _GONE = frozenset({400, 404})
-"""What Vonage answers to a hang-up of a call that is over. The request itself is always well formed."""
+"""Vonage's response to a hang-up of a call that is over; the request itself is always well formed."""
 _STARTS_WITH = 0
 _PATIENCE = {"connect_timeout": 1000, "socket_timeout": 10_000}
-"""Milliseconds, the longest that Vonage allows: an owner's server may take 7.5 s to say who takes a call."""
+"""Milliseconds, the maximum that Vonage allows: the owner's server may take 7.5 s to name an assistant."""
 _UNREADABLE = (ValidationError, VonageError)
 
 
@@ -32,44 +32,44 @@ class Control:
     """Requests to Vonage.
 
     Args:
-        base_url: of a server that stands in for Vonage's.
+        base_url: the address of a server that stands in for Vonage's.
     """
 
     def __init__(self, base_url: str | None = None) -> None:
         self._rest = Rest(base_url)
 
     def media_ncco(self, number: object, addresses: Addresses, carrier_call_id: str) -> str:
-        """What answers the webhook of a call whose audio is to come here."""
+        """Return the NCCO that connects a call's audio to this server."""
         return ncco.written([ncco.to_media(number, addresses, carrier_call_id)])
 
     def forward_ncco(self, number: object, destination: JsonObject) -> str:
-        """What answers the webhook of a call that is forwarded at once.
+        """Return the NCCO that forwards an incoming call.
 
         Raises:
-            CarrierError: there is no such destination.
+            CarrierError: the destination cannot be called.
         """
         return ncco.written(self._forward(number, destination, None))
 
     def transfer_ncco(self, number: object, destination: JsonObject, addresses: Addresses) -> Sequence[NccoAction]:
-        """What a running call is to do to be somebody else's.
+        """Return the NCCO that transfers a running call.
 
         Raises:
-            CarrierError: there is no such destination.
+            CarrierError: the destination cannot be called.
         """
         return self._forward(number, destination, addresses.status)
 
     async def place(self, account: Account, number: object, dial: Dial) -> Placed:
-        """Ring the customer, from `number`."""
+        """Place a call to the customer, from `number`."""
         _ = account.application
         try:
             request = ncco.request_of(number, dial)
         except _UNREADABLE:
-            raise CarrierError("the customer is nobody whom Vonage can call.") from None
+            raise CarrierError("the customer cannot be called by Vonage.") from None
         made = await self._rest.run(account, lambda vonage: vonage.voice.create_call(request))
         return Placed(made.uuid, transport_of(made.uuid, made.conversation_uuid))
 
     async def hang_up(self, account: Account, call: str, region: str | None) -> None:
-        """End a call; one that is over already is no error."""
+        """End a call; a call that has ended already is no error."""
         _ = account.application
         try:
             await self._rest.run(account, lambda vonage: vonage.voice.hangup(call), host=region or API_HOST, again=True)
@@ -78,7 +78,7 @@ class Control:
                 raise
 
     async def send_dtmf(self, account: Account, call: str, keys: str, region: str | None) -> None:
-        """Press keys in a call."""
+        """Send keys into a call."""
         _ = account.application
         pressed = ncco.keys_of(keys)
         await self._rest.run(
@@ -86,7 +86,7 @@ class Control:
         )
 
     async def transfer(self, account: Account, call: str, actions: Sequence[NccoAction], region: str | None) -> None:
-        """Have a call do something else from now on."""
+        """Replace a call's NCCO."""
         _ = account.application
         await self._rest.run(
             account,

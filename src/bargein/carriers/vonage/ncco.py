@@ -1,4 +1,4 @@
-"""What Vonage is told to do with a call (its Call Control Objects), as its library has them.
+"""Vonage's Call Control Objects (NCCO), as its library has them.
 
 This module needs the extra `vonage` of the package.
 """
@@ -22,32 +22,32 @@ from bargein.wire.base import JsonObject
 _LONGEST_RING_S = 120
 _NUMBER = re.compile(r"[1-9]\d{6,14}")
 _BEFORE_EXTENSION = "pp"
-"""One second, for whoever answers to be ready for keys."""
+"""One second, so that the answering side is ready for keys."""
 _STANDARD_HEADERS = frozenset({"user-to-user"})
 _PAUSES = {"w": "p", "W": "pp", ",": "p"}
 
 
 def digits_of(number: object) -> str:
-    """A number as Vonage takes it: digits alone.
+    """Return a number as digits only, in Vonage's format.
 
     Raises:
-        CarrierError: it is none that Vonage can call.
+        CarrierError: Vonage cannot call it.
     """
     digits = re.sub(r"[^\d]", "", number) if isinstance(number, str) else ""
     if not _NUMBER.fullmatch(digits):
-        raise CarrierError("Vonage takes telephone numbers of 7 to 15 digits, with the country's code.")
+        raise CarrierError("Vonage accepts telephone numbers of 7 to 15 digits, with the country code.")
     return digits
 
 
 def keys_of(keys: str) -> str:
-    """Keys of `bargein.ports.Leg.press` as Vonage takes them: a pause is half a second, and there is no A to D.
+    """Return keys of `bargein.ports.Leg.send_dtmf` in Vonage's format: `p` is half a second; A to D do not exist.
 
     Raises:
-        CarrierError: there is one that Vonage cannot press.
+        CarrierError: Vonage cannot send one of them.
     """
     pressed = "".join(_PAUSES.get(key, key) for key in keys)
     if not re.fullmatch(r"[0-9#*p]+", pressed):
-        raise CarrierError("Vonage can press 0 to 9, * and # only.")
+        raise CarrierError("Vonage can send 0 to 9, * and # only.")
     return pressed
 
 
@@ -55,9 +55,9 @@ def to_media(number: object, addresses: Addresses, carrier_call_id: str | None) 
     """Connect a call's audio to this server.
 
     Args:
-        number: ours, which the call is of.
-        addresses: the call's.
-        carrier_call_id: comes back in the socket's first message; None where it is not known yet.
+        number: the number of the call.
+        addresses: the URLs of the call.
+        carrier_call_id: returned in the socket's first message; None while it is not known.
     """
     if addresses.media is None:
         raise CarrierError("the call has no address for its audio.")
@@ -76,31 +76,31 @@ def to_destination(number: object, destination: JsonObject, status: str | None) 
     """Connect a call to Vapi's `TransferDestinationNumber` or `TransferDestinationSip`.
 
     Args:
-        number: ours; the one who is called sees it, unless the destination has a `callerId`.
-        destination: where to.
-        status: is told how that goes; not given: the application's own address.
+        number: the number of the call, shown as caller unless the destination has a `callerId`.
+        destination: the destination.
+        status: the URL for progress events; None: the application's own.
 
     Raises:
-        CarrierError: there is no such place.
+        CarrierError: it cannot be called.
     """
     shown: object = destination.get("callerId")
-    told: JsonObject = {} if status is None else {"eventUrl": [status], "eventMethod": "POST"}
+    events: JsonObject = {} if status is None else {"eventUrl": [status], "eventMethod": "POST"}
     return Connect.model_validate(
         {
             "endpoint": [_sip(destination) if destination.get("type") == "sip" else _phone(destination)],
             "from_": digits_of(shown if isinstance(shown, str) and shown else number),
-            **told,
+            **events,
         }
     )
 
 
 def request_of(number: object, dial: Dial) -> CreateCallRequest:
-    """The request that places a call.
+    """Return the request that places a call.
 
-    The NCCO goes along with it: nothing has to be asked when the customer has answered.
+    It has the NCCO, so that no webhook is needed when the customer answers.
 
     Raises:
-        CarrierError: the customer is nobody whom Vonage can call.
+        CarrierError: Vonage cannot call the customer.
     """
     detection: JsonObject = {}
     if dial.detect_machine:
@@ -121,7 +121,7 @@ def request_of(number: object, dial: Dial) -> CreateCallRequest:
 
 
 def written(actions: Sequence[NccoAction]) -> str:
-    """The JSON that answers a webhook."""
+    """Return an NCCO as JSON."""
     return json.dumps([action.model_dump(by_alias=True, exclude_none=True, mode="json") for action in actions])
 
 
@@ -154,7 +154,7 @@ def _extension(who: JsonObject) -> str | None:
 
 
 def _headers(given: Mapping[str, str]) -> tuple[dict[str, str] | None, dict[str, str] | None]:
-    """Those that Vonage sends on with `X-` before their names, and those that it sends as they are."""
+    """Split headers into those that Vonage prefixes with `X-`, and those that it sends as they are."""
     extra: dict[str, str] = {}
     standard: dict[str, str] = {}
     for name, value in given.items():

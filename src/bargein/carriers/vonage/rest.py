@@ -1,4 +1,4 @@
-"""Vonage's REST API, by its own library, which is synchronous: each request has a thread and a time limit.
+"""Vonage's REST API through its own library, which is synchronous: each request runs in a thread, with a time limit.
 
 This module needs the extra `vonage` of the package.
 """
@@ -27,22 +27,22 @@ API_HOST = "api.nexmo.com"
 _MOST_AT_ONCE = 16
 _MOST_IDLE = 32
 _WAIT_S = 8
-"""For a connection, and for each piece of an answer."""
+"""For a connection, and for each read of a response."""
 _TIMEOUT_S = 15.0
-"""For everything, a second try included."""
+"""For a whole request, including its repetition."""
 _MOST_WORDS = 200
 
 _T = TypeVar("_T")
 
-# Its debug messages hold the Authorization header, its warnings whole answers.
+# Its debug messages quote the Authorization header, its warnings whole responses.
 logging.getLogger("vonage").setLevel(logging.CRITICAL)
 
 
 class Elsewhere(HTTPAdapter):
-    """Sends what is meant for Vonage's hosts to another server, which sees in `Host` for which it was meant.
+    """Sends requests for Vonage's hosts to another server, with the original host in `Host`.
 
     Args:
-        base_url: of that server.
+        base_url: the address of that server.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -60,10 +60,10 @@ class Elsewhere(HTTPAdapter):
 class Rest:
     """Runs requests.
 
-    The library's client keeps the headers of its last request, so that each is used by one thread at a time.
+    The library's client keeps the headers of its last request, so each client is used by one thread at a time.
 
     Args:
-        base_url: of a server that stands in for Vonage's.
+        base_url: the address of a server that stands in for Vonage's.
     """
 
     def __init__(self, base_url: str | None = None) -> None:
@@ -75,13 +75,13 @@ class Rest:
     async def run(
         self, account: Account, work: Callable[[Vonage], _T], *, host: str = API_HOST, again: bool = False
     ) -> _T:
-        """Do `work` in a thread, with a client of the account.
+        """Run `work` in a thread, with a client of the account.
 
         Args:
-            account: whose; what `work` needs of it must be there.
+            account: the account; it has the fields that `work` needs.
             work: makes requests.
-            host: of Vonage's, by which it is to be done.
-            again: whether it may be done twice, where a connection broke.
+            host: the host of Vonage's to which they go.
+            again: True if it may be repeated after a broken connection.
 
         Raises:
             CarrierError: it failed, or took too long.
@@ -189,5 +189,5 @@ def _forget_last_request(client: Vonage) -> None:
 
 
 def _session(client: Vonage) -> requests.Session:
-    """The library's session: it has no other door to its adapters and its use of the environment."""
+    """Return the library's session, the only access to its adapters and its use of the environment."""
     return client.http_client._session  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

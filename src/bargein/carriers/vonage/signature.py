@@ -1,7 +1,7 @@
-"""Whether a webhook or a media socket is Vonage's own: a JSON Web Token in `Authorization`.
+"""The signature of Vonage's webhooks and media sockets: a JSON Web Token in `Authorization`.
 
-It is signed with the account's signature secret (HS256) and says when it was made, which account and application it is
-of, and what the body's hash is. Vonage's library checks the signature alone; the rest is checked here.
+It is signed with the account's signature secret (HS256) and has the time of its creation, the account, the application
+and the hash of the body. Vonage's library only verifies the signature; the rest is checked here.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 
 FRESH_MS = 300_000
-"""How old a token may be: five minutes, as the other carriers' signatures."""
+"""The maximum age of a token: five minutes, as for other carriers' signatures."""
 AHEAD_MS = 60_000
-"""How far Vonage's clock may be ahead of ours."""
+"""The tolerated time that Vonage's clock is ahead of this server's."""
 MOST_REMEMBERED = 50_000
-"""Tokens that are remembered as used. Only signed ones are, so that no stranger can push one out."""
+"""The number of used tokens that are remembered. Only verified ones are, so that forged ones push none out."""
 
 
 class Signatures:
-    """Checks tokens, and takes each once.
+    """Verifies tokens, and accepts each once.
 
     Args:
-        clock: the time.
+        clock: the one clock.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -36,26 +36,26 @@ class Signatures:
         self._used: OrderedDict[str, int] = OrderedDict()
 
     def check_webhook(self, account: Account, request: WebhookRequest) -> None:
-        """See that a webhook is Vonage's, fresh, new, and as it was sent.
+        """Verify that a webhook comes from Vonage, unchanged, is recent, and is not a repetition.
 
         Raises:
-            ForgedError: it is not, or there is nothing to check it with.
+            ForgedError: it is not so, or there is nothing to verify it with.
         """
         claims = self._claims(account, request)
-        said: object = claims.get("payload_hash")
-        if not isinstance(said, str):
-            raise ForgedError("the token says no payload_hash")
-        if not hmac.compare_digest(said.lower().encode(), hashlib.sha256(request.body).hexdigest().encode()):
+        payload_hash: object = claims.get("payload_hash")
+        if not isinstance(payload_hash, str):
+            raise ForgedError("the token has no payload_hash")
+        if not hmac.compare_digest(payload_hash.lower().encode(), hashlib.sha256(request.body).hexdigest().encode()):
             raise ForgedError("the body is not what was signed")
-        self._take(claims)
+        self._use(claims)
 
     def check_socket(self, account: Account, request: WebhookRequest) -> None:
-        """See that a media socket's upgrade is Vonage's, fresh and new. It has no body to be hashed.
+        """Verify that a media socket's upgrade comes from Vonage, is recent, and is not a repetition; it has no body.
 
         Raises:
-            ForgedError: it is not, or there is nothing to check it with.
+            ForgedError: it is not so, or there is nothing to verify it with.
         """
-        self._take(self._claims(account, request))
+        self._use(self._claims(account, request))
 
     def _claims(self, account: Account, request: WebhookRequest) -> JsonObject:
         if account.signature_secret is None:
@@ -81,7 +81,7 @@ class Signatures:
         if age_ms < -AHEAD_MS:
             raise ForgedError("the token is of the future: compare the clocks")
 
-    def _take(self, claims: JsonObject) -> None:
+    def _use(self, claims: JsonObject) -> None:
         name: object = claims.get("jti")
         if not isinstance(name, str) or not name:
             raise ForgedError("the token has no jti")
@@ -100,7 +100,7 @@ def _signed_claims(token: str, secret: str) -> JsonObject:
     if not _verified(token, secret):
         raise ForgedError("the signature is wrong")
     try:
-        # How old it may be is for `Signatures` to say, by the one clock.
+        # `Signatures` checks the age, by the one clock.
         options: Any = {"verify_iat": False, "verify_exp": False, "verify_nbf": False, "verify_aud": False}
         return jwt.decode(token, secret, algorithms=["HS256"], options=options)
     except jwt.PyJWTError:
@@ -108,13 +108,13 @@ def _signed_claims(token: str, secret: str) -> JsonObject:
 
 
 def _verified(token: str, secret: str) -> bool:
-    """Whether Vonage's own check passes; also where it only finds that its clock and ours differ."""
+    """Return whether Vonage's own check passes, or only fails because the clocks differ."""
     from vonage_jwt import VonageVerifyJwtError, verify_signature  # noqa: PLC0415  # of the extra `vonage`
 
     try:
         return verify_signature(token, secret)
     except VonageVerifyJwtError as error:
-        # It has no leeway: one second that our clock is behind would refuse every webhook. Decoding checks it again.
+        # It has no leeway: a clock that is one second behind would refuse every webhook. Decoding verifies it again.
         if "ImmatureSignatureError" in str(error):
             return True
-        raise ForgedError("the token is none, or is of another kind") from None
+        raise ForgedError("the token cannot be read, or is of another kind") from None

@@ -1,4 +1,4 @@
-"""The telephone calls that this server has to do with, from their first sign to their end."""
+"""The registry of telephone calls, from their first notice to their end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,18 +7,19 @@ import anyio
 
 from bargein.call.session import CallSession
 from bargein.carriers.interface import Addresses, Carrier, PhoneLine
+from bargein.carriers.registry import BY_PROVIDER
 from bargein.carriers.stream import CallControl
 
 
 @dataclass(frozen=True, slots=True)
 class NumberEndpoint:
-    """A number, as its carrier's addresses name it.
+    """A number with its carrier.
 
     Attributes:
-        provider: of the number.
-        number_id: its id, or what stands for it.
-        carrier: whose it is.
-        phone_line: the number and what proves whose it is.
+        provider: the number's provider.
+        number_id: the number's id in URLs: its own, or one made of the call's id for an inline number.
+        carrier: the number's carrier.
+        phone_line: the number and its credential.
     """
 
     provider: str
@@ -26,22 +27,27 @@ class NumberEndpoint:
     carrier: Carrier
     phone_line: PhoneLine
 
+    @property
+    def failed_to_connect(self) -> str:
+        """The `endedReason` of a call that the carrier would not place or connect."""
+        return BY_PROVIDER[self.provider].names.failed_to_connect
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class PhoneCall:
-    """One call.
+    """One telephone call.
 
     Attributes:
-        id: ours.
-        endpoint: that it came in or goes out by.
-        outbound: whether we placed it.
-        addresses: where the carrier reaches it.
-        carrier_call_id: the carrier's name of it; None: it has not been placed yet.
-        session: once it is live.
-        answered: it has been answered, or is over.
-        connected: its audio has come, or it is over.
-        by: who answered, human or machine, and the carrier's own word for it; None: it has not said.
-        over: why it is over, if it is.
+        id: this server's id of the call.
+        endpoint: the number that was called, or that it goes out by.
+        outbound: True if this server places it.
+        addresses: the URLs at which the carrier reaches this server about the call.
+        carrier_call_id: the carrier's id of the call; None until it was placed.
+        session: the session, once the call has one.
+        answered: set once it was answered, or is over.
+        connected: set once its audio was connected, or it is over.
+        answered_by: human or machine, with the carrier's own word for it; None if the carrier has not said.
+        ended_reason: the reason of its end; None while it goes on.
     """
 
     id: str
@@ -52,23 +58,23 @@ class PhoneCall:
     session: CallSession | None = None
     answered: anyio.Event = field(default_factory=anyio.Event)
     connected: anyio.Event = field(default_factory=anyio.Event)
-    by: tuple[str, str] | None = None
-    over: str | None = None
+    answered_by: tuple[str, str] | None = None
+    ended_reason: str | None = None
 
     def end(self, reason: str) -> bool:
-        """It is over; False if it was already."""
-        if self.over is not None:
+        """Mark the call as over; return False if it was before."""
+        if self.ended_reason is not None:
             return False
-        self.over = reason
+        self.ended_reason = reason
         self.answered.set()
         self.connected.set()
         return True
 
     def control(self) -> CallControl:
-        """What steers it.
+        """Return the control of the call at its carrier.
 
         Raises:
-            LookupError: it has not been placed yet.
+            LookupError: it was not placed yet.
         """
         if self.carrier_call_id is None:
             raise LookupError("the call has not been placed yet")
@@ -76,47 +82,47 @@ class PhoneCall:
 
 
 class PhoneCallRegistry:
-    """The calls by their names."""
+    """The calls, by this server's ids and by the carriers'."""
 
     def __init__(self) -> None:
         self._calls: dict[str, PhoneCall] = {}
-        self._named: dict[tuple[str, str], PhoneCall] = {}
+        self._by_carrier_id: dict[tuple[str, str], PhoneCall] = {}
         self._placing = 0
         self._placed = anyio.Event()
 
     def __iter__(self) -> Iterator[PhoneCall]:
-        """All of them, as they are now."""
+        """Iterate over the calls of this moment."""
         return iter(tuple(self._calls.values()))
 
     def find(self, call_id: str) -> PhoneCall | None:
-        """By our name."""
+        """Return a call by this server's id."""
         return self._calls.get(call_id)
 
-    def enter(self, call: PhoneCall) -> None:
-        """Take one in, under the names that it has by now."""
+    def add(self, call: PhoneCall) -> None:
+        """Add a call under the ids that it has by now."""
         self._calls[call.id] = call
         if call.carrier_call_id is not None:
-            self._named[call.endpoint.provider, call.carrier_call_id] = call
+            self._by_carrier_id[call.endpoint.provider, call.carrier_call_id] = call
 
-    def placing(self) -> None:
-        """A carrier is asked to place a call: it may tell of it before it has told its name."""
+    def begin_placing(self) -> None:
+        """Note that a carrier is asked to place a call: its notices may come before the call's id is known."""
         self._placing += 1
 
-    def placed(self) -> None:
-        """It has answered."""
+    def end_placing(self) -> None:
+        """Note that the carrier has responded."""
         self._placing -= 1
         self._placed.set()
         self._placed = anyio.Event()
 
-    async def named(self, provider: str, carrier_call_id: str, wait_s: float) -> PhoneCall | None:
-        """By the carrier's name; waits a little for one that is just being placed."""
+    async def find_by_carrier_id(self, provider: str, carrier_call_id: str, wait_s: float) -> PhoneCall | None:
+        """Return a call by the carrier's id; wait up to `wait_s` seconds while a call is being placed."""
         with anyio.move_on_after(wait_s):
-            while (provider, carrier_call_id) not in self._named and self._placing:
+            while (provider, carrier_call_id) not in self._by_carrier_id and self._placing:
                 await self._placed.wait()
-        return self._named.get((provider, carrier_call_id))
+        return self._by_carrier_id.get((provider, carrier_call_id))
 
-    def strike(self, call: PhoneCall) -> None:
-        """Forget one."""
+    def remove(self, call: PhoneCall) -> None:
+        """Remove a call."""
         self._calls.pop(call.id, None)
         if call.carrier_call_id is not None:
-            self._named.pop((call.endpoint.provider, call.carrier_call_id), None)
+            self._by_carrier_id.pop((call.endpoint.provider, call.carrier_call_id), None)

@@ -1,4 +1,4 @@
-"""What `bargein doctor` finds of telephone calls: whether carriers reach this server, and what each number needs."""
+"""Telephony's part of `bargein doctor`: whether carriers reach this server, and what each number lacks."""
 
 import socket
 import ssl
@@ -23,21 +23,21 @@ from bargein.settings import Settings, is_loopback
 from bargein.store import Query, Store
 
 _SECONDS = 10.0
-_FEW_DAYS = 14
-_MOST_SKEW_S = 30
-"""Carriers refuse signatures, and we theirs, that are a few minutes off; this leaves room."""
+_SOON_DAYS = 14
+_MAX_SKEW_S = 30
+"""Carriers refuse signatures that are a few minutes off, and this server refuses theirs; this is well below that."""
 _DAY_MS = 86_400_000
 
 
 def examine_telephony(settings: Settings, database: str) -> list[Finding]:
-    """Look at everything that telephone calls need. Asks the server's public address, and one carrier for the time.
+    """Check everything that telephone calls need; this requests the public address, and the time of one carrier.
 
     Args:
-        settings: what a person has set.
+        settings: the settings.
         database: the name of the database's file in the data folder.
     """
     clock = LoopClock()
-    phone_lines, findings = _lines(settings, clock, database)
+    phone_lines, findings = _phone_lines(settings, clock, database)
     for number_id, phone_line in phone_lines.items():
         findings += _number(settings, number_id, phone_line)
     used = {str(phone_line.number.get("provider")) for phone_line in phone_lines.values()}
@@ -46,8 +46,8 @@ def examine_telephony(settings: Settings, database: str) -> list[Finding]:
     return findings + _clock(settings, clock, called)
 
 
-def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str, PhoneLine], list[Finding]]:
-    """The stored numbers; none where there is no database yet, which is not to be made by looking."""
+def _phone_lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str, PhoneLine], list[Finding]]:
+    """Return the stored numbers; none without a database, which must not be created by looking at it."""
     path = settings.storage.data_dir / database
     if settings.storage.database_url is None and not path.exists():
         return {}, []
@@ -55,9 +55,9 @@ def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str
     async def read() -> dict[str, PhoneLine]:
         store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
         try:
-            phone_lines = PhoneNumbers(store, settings)
-            numbers = await store.phone_numbers.list(Query(limit=1000))
-            return {str(number["id"]): await phone_lines.of(number) for number in numbers}
+            numbers = PhoneNumbers(store, settings)
+            stored = await store.phone_numbers.list(Query(limit=1000))
+            return {str(number["id"]): await numbers.with_credential(number) for number in stored}
         finally:
             await store.close()
 
@@ -68,7 +68,7 @@ def _lines(settings: Settings, clock: Clock, database: str) -> tuple[Mapping[str
 
 
 def _number(settings: Settings, number_id: str, phone_line: PhoneLine) -> list[Finding]:
-    """What one number lacks."""
+    """Check one number."""
     provider = str(phone_line.number.get("provider"))
     spec = BY_PROVIDER.get(provider)
     if spec is None:
@@ -87,7 +87,7 @@ def _number(settings: Settings, number_id: str, phone_line: PhoneLine) -> list[F
 
 
 def _address(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -> list[Finding]:
-    """Whether carriers reach this server by its public address."""
+    """Check that carriers reach this server at its public address."""
     name = "public address"
     if settings.server.public_url is None:
         if not called:
@@ -100,7 +100,7 @@ def _address(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -
         return [Finding(name, ok=False, detail=f"{parts.scheme} is not encrypted", fix="use an https address")]
     found = [_reached(settings.server.public_url)]
     if settings.open_to_loopback_only and not is_loopback(host):
-        detail = "a server without a key answers to this machine alone, not to a proxy or tunnel"
+        detail = "a server without a key only answers this machine, no proxy or tunnel"
         found.append(Finding("key", ok=False, detail=detail, fix="set BARGEIN_API_KEY"))
     if parts.scheme == "https":
         found.append(_certificate(host, parts.port or 443, clock))
@@ -108,16 +108,16 @@ def _address(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -
 
 
 def _reached(url: str) -> Finding:
-    """Whether what answers at an address is a server like this one."""
+    """Check that the server at an address is a bargein of this version."""
     name = "public address"
     try:
         answer = httpx.get(f"{url}/health", timeout=_SECONDS)
-        told = cast("dict[str, object]", answer.json()) if answer.status_code == 200 else {}
+        answer_body = cast("dict[str, object]", answer.json()) if answer.status_code == 200 else {}
     except (httpx.HTTPError, ValueError) as error:
         fix = "start the server, and look at the proxy or tunnel in front of it"
         return Finding(name, ok=False, detail=f"{url} does not answer: {type(error).__name__}", fix=fix)
-    version = told.get("version")
-    if told.get("status") != "ok" or version is None:
+    version = answer_body.get("version")
+    if answer_body.get("status") != "ok" or version is None:
         fix = "have the proxy or tunnel pass everything on to this server, with its path"
         return Finding(name, ok=False, detail=f"{url}/health is not this server's ({answer.status_code})", fix=fix)
     if version != __version__:
@@ -128,7 +128,7 @@ def _reached(url: str) -> Finding:
 
 
 def _certificate(host: str, port: int, clock: Clock) -> Finding:
-    """Whether a carrier would take the address's certificate, and how long it will."""
+    """Check that carriers accept the address's certificate, and when it expires."""
     name = "certificate"
     try:
         with (
@@ -137,18 +137,18 @@ def _certificate(host: str, port: int, clock: Clock) -> Finding:
         ):
             until = str((secured.getpeercert() or {}).get("notAfter"))
     except ssl.SSLCertVerificationError as error:
-        fix = "get one that browsers take, with its whole chain (Let's Encrypt has them)"
+        fix = "get one that browsers accept, with its whole chain (as from Let's Encrypt)"
         return Finding(name, ok=False, detail=f"{host}: {error.verify_message}", fix=fix)
     except OSError as error:
         return Finding(name, ok=False, detail=f"{host}: {error}", fix="see the public address")
     left = (ssl.cert_time_to_seconds(until) * 1000 - clock.epoch_ms()) // _DAY_MS
-    if left < _FEW_DAYS:
-        return Finding(name, ok=False, detail=f"{host}: good for {left:.0f} more days", fix="renew it")
-    return Finding(name, ok=True, detail=f"{host}: good for {left:.0f} days")
+    if left < _SOON_DAYS:
+        return Finding(name, ok=False, detail=f"{host}: expires in {left:.0f} days", fix="renew it")
+    return Finding(name, ok=True, detail=f"{host}: expires in {left:.0f} days")
 
 
 def _clock(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -> list[Finding]:
-    """How far this machine's clock is off, by that of the first carrier in use."""
+    """Compare this machine's clock with that of the first carrier in use."""
     if not called:
         return []
     carrier = called[0]
@@ -162,7 +162,7 @@ def _clock(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -> 
         detail = f"{carrier.name} could not be asked for the time: {type(error).__name__}"
         return [Finding("clock", ok=None, detail=detail)]
     off_s = round(clock.epoch_ms() / 1000 - theirs.timestamp())
-    if abs(off_s) > _MOST_SKEW_S:
-        fix = "set the clock by NTP: signatures hold for a few minutes only"
+    if abs(off_s) > _MAX_SKEW_S:
+        fix = "set the clock by NTP: signatures are valid for a few minutes only"
         return [Finding("clock", ok=False, detail=f"{abs(off_s)} s {'ahead' if off_s > 0 else 'behind'}", fix=fix)]
-    return [Finding("clock", ok=True, detail=f"within {_MOST_SKEW_S} s of {carrier.name}'s")]
+    return [Finding("clock", ok=True, detail=f"within {_MAX_SKEW_S} s of {carrier.name}'s")]

@@ -1,4 +1,4 @@
-"""Calls that come in over a carrier: put on record, and found somebody who takes them."""
+"""Incoming calls over a carrier: their records, and the decision to accept or reject them."""
 
 import hashlib
 import hmac
@@ -40,15 +40,15 @@ _REMEMBERED = 10_000
 
 
 class InboundPhoneCalls:
-    """Receives calls.
+    """Accepts or rejects incoming calls.
 
     Args:
-        settings: for the key that calls' ids are made with.
+        settings: the key that calls' ids are made with.
         store: where calls are.
         clock: the one clock.
-        reception: finds out who takes a call.
-        records: where its record is kept.
-        metrics: are told of calls that end.
+        inbound_resolver: finds the assistant of a call.
+        records: the records of calls.
+        metrics: count ended calls.
     """
 
     def __init__(
@@ -69,28 +69,31 @@ class InboundPhoneCalls:
         self._key = (settings.keys.api_key or store.org_id).encode()
 
     def call_id(self, provider: str, number_id: str, carrier_call_id: str) -> str:
-        """Our id of a call: the same, whichever server hears of it how often; nobody else can tell it."""
+        """Return this server's id of a call.
+
+        It is the same for repeated webhooks and on all servers, and cannot be guessed without the key.
+        """
         name = "\0".join((provider, number_id, carrier_call_id))
         return str(UUID(bytes=hmac.digest(self._key, name.encode(), hashlib.sha256)[:16], version=4))
 
     async def receive(
         self, provider: str, number_id: str, phone_line: PhoneLine, incoming: Incoming, base_url: str
     ) -> Accepted | Rejected:
-        """Put a call on record and find out who takes it.
+        """Create a call's record and find its assistant.
 
         Raises:
-            StoreError: it cannot be put on record now.
+            StoreError: the record cannot be created now.
         """
         call_id = self.call_id(provider, number_id, incoming.carrier_call_id)
         call = await self._store.calls.get(call_id)
         if call is None:
-            call = await self._put_on_record(provider, number_id, call_id, incoming, base_url)
+            call = await self._create_record(provider, number_id, call_id, incoming, base_url)
         elif call.get("status") == "ended":
             return Rejected()
         await self._records.begin(call_id, {})
         if (action := when_ringing(phone_line.number, incoming.caller)) is not None:
-            said = action.say is not None
-            return await self._by_hook(call_id, action, HOOK_SAID if said else HOOK_TRANSFERRED, {})
+            reason = HOOK_SAID if action.say is not None else HOOK_TRANSFERRED
+            return await self._run_hook(call_id, action, reason, {})
         changes = await self._inbound_resolver.settle(call, phone_line.number, forwards=True)
         if changes["status"] != "ended":
             values = overrides_with_variables({**call, **changes}, header_variables(incoming.sip_headers))
@@ -98,30 +101,32 @@ class InboundPhoneCalls:
             return Accepted(call_id)
         reason = str(changes["endedReason"])
         if (action := when_ending(phone_line.number, reason)) is not None:
-            return await self._by_hook(call_id, action, reason, changes)
-        return await self._turned(call_id, changes)
+            return await self._run_hook(call_id, action, reason, changes)
+        return await self._reject(call_id, changes)
 
-    async def _put_on_record(
+    async def _create_record(
         self, provider: str, number_id: str, call_id: str, incoming: Incoming, base_url: str
     ) -> JsonObject:
         customer = customer_of(incoming.caller, incoming.caller_name)
         urls = CallUrls.of(base_url, call_id)
         new = new_incoming_call(number_id, BY_PROVIDER[provider].names, customer, incoming.details, urls)
-        told: JsonObject = {"phoneCallProviderId": incoming.carrier_call_id}
+        details: JsonObject = {"phoneCallProviderId": incoming.carrier_call_id}
         if incoming.sip_headers:
-            told["phoneCallProviderDetails"] = {"sip": {"headers": dict(incoming.sip_headers)}}
-        return await self._store.calls.create({**new, **told}, record_id=call_id)
+            details["phoneCallProviderDetails"] = {"sip": {"headers": dict(incoming.sip_headers)}}
+        return await self._store.calls.create({**new, **details}, record_id=call_id)
 
-    async def _by_hook(self, call_id: str, action: HookAction, reason: str, changes: JsonObject) -> Accepted | Rejected:
-        _log.info("a phone number's hook takes a call", call_id=call_id, reason=reason)
+    async def _run_hook(
+        self, call_id: str, action: HookAction, reason: str, changes: JsonObject
+    ) -> Accepted | Rejected:
+        _log.info("a phone number's hook handles a call", call_id=call_id, reason=reason)
         if action.say is not None:
             spoken: JsonObject = {DEBUGGING: {"assistantRequestError": action.say, SPOKEN_REASON: reason}}
             await self._records.update(call_id, {**spoken, "status": "ringing"})
             return Accepted(call_id)
         ended: JsonObject = {"status": "ended", "endedReason": reason, "endedAt": self._now()}
-        return await self._turned(call_id, {**ended, **changes, "destination": action.forward_to})
+        return await self._reject(call_id, {**ended, **changes, "destination": action.forward_to})
 
-    async def _turned(self, call_id: str, changes: JsonObject) -> Rejected:
+    async def _reject(self, call_id: str, changes: JsonObject) -> Rejected:
         self._metrics.ended(str(changes["endedReason"]))
         await self._records.finish(call_id, changes)
         return Rejected(changes.get("destination"))
@@ -131,30 +136,30 @@ class InboundPhoneCalls:
 
 
 @dataclass(slots=True)
-class _Kept(Generic[T]):
+class _Result(Generic[T]):
     done: anyio.Event
     result: T | None = None
 
 
 class Once(Generic[T]):
-    """Does each thing once and gives its result again to whoever asks for the same later, or meanwhile."""
+    """Does each piece of work once; later and concurrent requests for it get the same result."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[object, _Kept[T]] = OrderedDict()
+        self._results: OrderedDict[object, _Result[T]] = OrderedDict()
 
     async def do(self, key: object, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of the work under this key; one that failed may be tried again."""
-        while (known := self._kept.get(key)) is not None:
+        """Return the result of the work under this key. Work that failed may be tried again."""
+        while (known := self._results.get(key)) is not None:
             await known.done.wait()
             if known.result is not None:
                 return known.result
-        mine = self._kept[key] = _Kept[T](anyio.Event())
+        mine = self._results[key] = _Result[T](anyio.Event())
         try:
             result = mine.result = await work()
         finally:
             if mine.result is None:
-                del self._kept[key]
+                del self._results[key]
             mine.done.set()
-        while len(self._kept) > _REMEMBERED:
-            self._kept.popitem(last=False)
+        while len(self._results) > _REMEMBERED:
+            self._results.popitem(last=False)
         return result

@@ -1,11 +1,10 @@
-"""Calls that go out by a phone number."""
+"""Outbound calls: placing them, and waiting for an answer."""
 
 from typing import TYPE_CHECKING
 
 import anyio
 
 from bargein.carriers.interface import Dial
-from bargein.carriers.registry import BY_PROVIDER
 from bargein.ports import CallRecords, CarrierError
 from bargein.server.agents.resolve import first_agent
 from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
@@ -20,20 +19,20 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
 RING_GRACE_S = 15.0
-"""So much longer than it may ring, a carrier may take to tell that nobody answered."""
+"""The extra time, after the ringing time, for a carrier to report that nobody answered."""
 
 _PLACE_S = 30.0
 
 
 class OutboundPhoneCalls:
-    """Has calls placed, and sees that something becomes of them.
+    """Places calls, and ends those that are not answered.
 
     Args:
         store: where calls are.
-        exchange: has their numbers, and ends them.
-        records: where their records are kept.
-        tasks: the server's.
-        public_url: how carriers reach this server; None: as the request did that made the call.
+        call_router: finds their numbers, and ends them.
+        records: the records of calls.
+        tasks: the server's task group.
+        public_url: the URL at which carriers reach this server; None: as the request that created the call did.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class OutboundPhoneCalls:
         self._public_url = public_url
 
     def dial(self, call_id: str) -> None:
-        """Have a call placed that is on record and queued; returns at once."""
+        """Place a queued call; return at once."""
         self._tasks.start_soon(self._dial, call_id)
 
     async def _dial(self, call_id: str) -> None:
@@ -59,7 +58,7 @@ class OutboundPhoneCalls:
         record = await self._store.calls.get(call_id)
         if record is None or record.get("status") != "queued" or call_router.find(call_id) is not None:
             return
-        found = await call_router.found.of_call(record)
+        found = await call_router.numbers.for_call(record)
         if found is None:
             gone = "its phone number has been deleted"
             await call_router.end_record(call_id, "call.start.error-get-phone-number", gone)
@@ -72,7 +71,7 @@ class OutboundPhoneCalls:
             await call_router.end_record(call_id, "call.start.error-get-transport", str(error))
             return
         base_url = self._public_url or base_of(record)
-        call = call_router.enter(endpoint, call_id, base_url, None)
+        call = call_router.add(endpoint, call_id, base_url, None)
         await self._records.begin(call_id, {})
         await self._place(call, record, base_url)
 
@@ -91,21 +90,19 @@ class OutboundPhoneCalls:
             detect_machine=carrier_detects_machine(plan),
             machine_plan=plan,
         )
-        call_router.registry.placing()
+        call_router.registry.begin_placing()
         try:
             with anyio.fail_after(_PLACE_S):
                 placed = await endpoint.carrier.place(endpoint.phone_line, dial)
             call.carrier_call_id = placed.carrier_call_id
-            call_router.registry.enter(call)
+            call_router.registry.add(call)
         except (CarrierError, TimeoutError) as error:
-            await call_router.end(
-                call, BY_PROVIDER[endpoint.provider].names.failed_to_connect, str(error) or "the carrier took too long"
-            )
+            await call_router.end(call, endpoint.failed_to_connect, str(error) or "the carrier took too long")
             return
         finally:
-            call_router.registry.placed()
-        if call.over is not None:  # it was ended while the carrier was being asked
-            call_router.strike(call)
+            call_router.registry.end_placing()
+        if call.ended_reason is not None:  # it was ended while the carrier was being asked
+            call_router.forget(call)
             await call_router.hang_up(call)
             return
         transport: JsonObject = {**(record.get("transport") or {}), **placed.details}

@@ -1,4 +1,4 @@
-"""Pointing a number's webhooks at this server, when it is imported or changed."""
+"""Pointing a number's webhooks at this server, when it is created or changed."""
 
 import anyio
 import structlog
@@ -9,29 +9,30 @@ from bargein.server.telephony.urls import addresses_of
 from bargein.settings import Settings
 from bargein.wire.base import JsonObject
 
-_ADOPT_S = 20.0
+_CONFIGURE_S = 20.0
 
 _log = structlog.get_logger("bargein.server")
 
 
 async def with_webhooks_configured(settings: Settings, call_router: PhoneCallRouter, number: JsonObject) -> str | None:
-    """Have a stored number's carrier send its calls here.
+    """Have a stored number's carrier send its calls to this server.
 
-    Nothing is done where the settings do not say how carriers reach this server (`BARGEIN_PUBLIC_URL`).
+    Without `BARGEIN_PUBLIC_URL`, at which carriers reach this server, nothing is done.
 
     Returns:
-        Why that failed: calls to the number do not come here, those from it may work; None: it did not.
+        The reason why that failed: the server gets no calls to the number, though calls from it may work. None if it
+        did not fail.
     """
     if settings.server.public_url is None:
         return None
     provider, number_id = str(number.get("provider")), str(number["id"])
     try:
         carrier = call_router.carriers.find(provider)
-        with anyio.fail_after(_ADOPT_S):
-            phone_line = await call_router.found.of(number)
+        with anyio.fail_after(_CONFIGURE_S):
+            phone_line = await call_router.numbers.with_credential(number)
             await carrier.configure_webhooks(phone_line, addresses_of(settings.server.public_url, provider, number_id))
     except (CarrierError, TimeoutError) as error:
-        why = str(error) or "the carrier took too long."
-        _log.warning("a number's webhooks could not be set", number_id=number_id, provider=provider, reason=why)
-        return why
+        problem = str(error) or "the carrier took too long."
+        _log.warning("a number's webhooks could not be set", number_id=number_id, provider=provider, reason=problem)
+        return problem
     return None

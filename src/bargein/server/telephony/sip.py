@@ -1,4 +1,4 @@
-"""SIP, as the server sets it up: the secret that is shared with the proxy in front, and the proxy's configuration."""
+"""The configuration of the SIP proxy, written from the stored numbers (`bargein sip config`)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +16,11 @@ DATABASE = "bargein.db"
 
 
 async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[str, PhoneLine]]:
-    """The stored numbers that SIP serves.
+    """Return the stored numbers that SIP serves, by provider and id.
 
     Raises:
         StoreError: the database cannot be read.
-        VaultError: nor can what is encrypted in it.
+        VaultError: its encrypted values cannot be read.
     """
     path = settings.storage.data_dir / DATABASE
     store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
@@ -34,11 +34,11 @@ async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[st
 def write_configuration(
     folder: Path, edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
 ) -> tuple[list[Path], list[str]]:
-    """Write Kamailio's configuration, readable to its owner alone; gives the files, and what was left out.
+    """Write Kamailio's configuration, readable to its owner only; return the files, and a text per number left out.
 
     Raises:
-        ConfigError: it cannot be written of this.
-        OSError: it cannot be written there.
+        ConfigError: a value cannot be written into it.
+        OSError: the files cannot be written.
     """
     text, odd = configuration_of(edge, phone_lines, proof)
     folder.mkdir(parents=True, exist_ok=True)

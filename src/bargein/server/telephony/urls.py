@@ -1,4 +1,4 @@
-"""The addresses at which carriers reach this server."""
+"""The URLs at which carriers reach this server."""
 
 from bargein.carriers.interface import Addresses
 from bargein.wire.base import JsonObject
@@ -7,14 +7,14 @@ from bargein.wire.base import JsonObject
 def addresses_of(
     base_url: str, provider: str, number_id: str, call_id: str | None = None, token: str | None = None
 ) -> Addresses:
-    """Those of a number, or of one call of it.
+    """Return the URLs of a number, or of one of its calls.
 
     Args:
-        base_url: of this server, for carriers (http or https).
-        provider: of the number.
-        number_id: the number's, or what stands for it.
-        call_id: of the call whose media socket is meant.
-        token: opens that.
+        base_url: the server's URL for carriers (http or https).
+        provider: the number's provider.
+        number_id: the number's id in URLs.
+        call_id: the call whose media socket is meant.
+        token: the token that opens it.
     """
     path = f"/carrier/{provider}/{number_id}"
     media = None if call_id is None or token is None else f"ws{base_url.removeprefix('http')}{path}/media/{call_id}"
@@ -27,6 +27,6 @@ def addresses_of(
 
 
 def base_of(call: JsonObject) -> str:
-    """How the server was reached by whoever made a call: its `monitor` tells."""
+    """Return the server's URL by the request that created a call, from its `monitor`."""
     monitor: JsonObject = call.get("monitor") or {}
     return str(monitor.get("controlUrl", "")).removesuffix(f"/{call['id']}/control")

@@ -90,10 +90,10 @@ async def _admitted(
     """
     call_router, provider = services.call_router, endpoint.provider
     call = call_router.find(call_id)
-    if call is None or call.over is not None or call.endpoint.number_id != endpoint.number_id:
+    if call is None or call.ended_reason is not None or call.endpoint.number_id != endpoint.number_id:
         call_router.count_refusal(provider, "no-such-call")
         raise WireError(404, "there is no such call, or it is over")
-    if not call_router.tokens.good(call_id, token):
+    if not call_router.tokens.is_valid(call_id, token):
         call_router.count_refusal(provider, "token")
         raise WireError(403, "the token is not good, or was used")
     if call.carrier_call_id is None:
@@ -107,7 +107,7 @@ async def _admitted(
     except ForgedError as error:
         call_router.count_refusal(provider, "forged")
         raise WireError(403, str(error)) from None
-    if not call_router.tokens.take(call_id, token):
+    if not call_router.tokens.redeem(call_id, token):
         call_router.count_refusal(provider, "token")
         raise WireError(403, "the token was used")
     return call
