@@ -118,8 +118,8 @@ class _Detector:
     def __init__(self, detector: SileroDetector) -> None:
         self._detector = detector
 
-    def open(self, _rate_hz: int, hear: Callable[[float, float], None]) -> _Detecting:
-        return _Detecting(self._detector, hear)
+    def open(self, _rate_hz: int, on_probability: Callable[[float, float], None]) -> _Detecting:
+        return _Detecting(self._detector, on_probability)
 
 
 class _Decoding:
@@ -148,8 +148,8 @@ class _Transcriber:
     def __init__(self, decoding: _Decoding) -> None:
         self._decoding = decoding
 
-    def open(self, hear: TranscriptCallback) -> MoonshineStream:
-        return MoonshineStream(self._decoding, hear)
+    def open(self, on_transcript: TranscriptCallback) -> MoonshineStream:
+        return MoonshineStream(self._decoding, on_transcript)
 
 
 class _Leg:

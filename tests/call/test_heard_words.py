@@ -33,13 +33,13 @@ LONG = 40
 class Loudness:
     """A detector that takes every sound for a voice."""
 
-    def open(self, rate_hz: int, hear: Any) -> "Loudness":
+    def open(self, rate_hz: int, on_probability: Any) -> "Loudness":
         del rate_hz
-        self.hear = hear
+        self.on_probability = on_probability
         return self
 
     def push(self, window: Any, end_ms: float) -> None:
-        self.hear(float(np.abs(window).max() > 0.01), end_ms)
+        self.on_probability(float(np.abs(window).max() > 0.01), end_ms)
 
     def close(self) -> None: ...
 
@@ -47,8 +47,8 @@ class Loudness:
 class Deaf:
     """A transcriber that understands nothing."""
 
-    def open(self, hear: Any) -> "Deaf":
-        del hear
+    def open(self, on_transcript: Any) -> "Deaf":
+        del on_transcript
         return self
 
     def feed(self, customer: Any, assistant: Any) -> None: ...

@@ -156,7 +156,7 @@ class Speaking(OnlyEars):
             yield SpeechChunk(np.full(3200, 1000, np.int16), 16_000)
 
     class _Transcriber:
-        def open(self, hear: Any) -> Any:
+        def open(self, on_transcript: Any) -> Any:
             return self
 
         def feed(self, *_: Any) -> None: ...

@@ -191,15 +191,15 @@ class Archive(JournalSink, CallRecords):
 
 
 class _DetectorStream:
-    def __init__(self, session: Session, rate_hz: int, hear: Callable[[float, float], None]) -> None:
-        self.session, self.stream_state, self.hear = session, StreamState(rate_hz), hear
+    def __init__(self, session: Session, rate_hz: int, on_probability: Callable[[float, float], None]) -> None:
+        self.session, self.stream_state, self.on_probability = session, StreamState(rate_hz), on_probability
 
     def push(self, window: Float32Array, end_ms: float) -> None:
         probability = self.stream_state.infer(self.session, window)
-        asyncio.get_running_loop().call_later(_DETECTING_S, self.hear, probability, end_ms)
+        asyncio.get_running_loop().call_later(_DETECTING_S, self.on_probability, probability, end_ms)
 
     def close(self) -> None:
-        self.hear = lambda _probability, _end_ms: None
+        self.on_probability = lambda _probability, _end_ms: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +209,8 @@ class StageDetector(VoiceDetector):
     session: Session
 
     @override
-    def open(self, rate_hz: int, hear: Callable[[float, float], None]) -> _DetectorStream:
-        return _DetectorStream(self.session, rate_hz, hear)
+    def open(self, rate_hz: int, on_probability: Callable[[float, float], None]) -> _DetectorStream:
+        return _DetectorStream(self.session, rate_hz, on_probability)
 
 
 @dataclass(slots=True)
@@ -225,8 +225,8 @@ class StageTranscriber(Transcriber):
     known: dict[str, str] = field(default_factory=dict)
 
     @override
-    def open(self, hear: TranscriptCallback) -> MoonshineStream:
-        return MoonshineStream(self, hear)
+    def open(self, on_transcript: TranscriptCallback) -> MoonshineStream:
+        return MoonshineStream(self, on_transcript)
 
     async def decode(self, audio: Int16Array, *, partial: bool) -> str:
         """Return the words of some audio after the time that the transcriber would take."""

@@ -1,12 +1,14 @@
-"""What the rooms agree on: the seams between a call and everything that is replaceable.
+"""The protocols between a call and everything that is replaceable.
 
-A call (`bargein.call`) knows these Protocols and nothing behind them. Providers implement `Transcriber`, `Model`,
-`Voice` and `VoiceDetector`; carriers implement `Leg`; the store implements `CallRecords` and `JournalSink`;
-`bargein.server` puts them together.
+A call (`bargein.call`) knows these protocols and none of their implementations. Providers implement `Transcriber`,
+`Model`, `Voice` and `VoiceDetector`; carriers implement `Leg`; the store implements `CallRecords`, `Recorder` and
+`JournalSink`; `bargein.webhooks` implements `OwnerMessenger`; `bargein.server` wires them.
 
-All audio that crosses a seam is mono. PCM is `numpy.int16`, and its rate stands beside it in Hz.
+All audio is mono `numpy.int16`, and its sample rate is given in Hz. May import `bargein.wire` and
+`bargein.errors` only.
 """
 
+from bargein.ports.audio import TRANSCRIBER_RATE_HZ, Pcm16
 from bargein.ports.errors import (
     BargeinError,
     CarrierError,
@@ -28,12 +30,11 @@ from bargein.ports.hearing import (
     TurnPause,
     VoiceDetector,
 )
-from bargein.ports.keeping import CallRecords, Job, Jobs, JournalSink, NullRecorder, Recorder
 from bargein.ports.leg import Leg
 from bargein.ports.model import ChatMessage, Model, Role
 from bargein.ports.owner import Credentials, OwnerMessenger
-from bargein.ports.sound import TRANSCRIBER_RATE_HZ, Pcm16
 from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
+from bargein.ports.storage import CallRecords, Job, Jobs, JournalSink, NullRecorder, Recorder
 from bargein.ports.tools import Files, StoredFile, ToolCall, ToolResult, ToolRunner
 
 __all__ = [

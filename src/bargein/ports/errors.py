@@ -1,13 +1,13 @@
-"""Errors that cross the boundary between a call and what it is given."""
+"""Errors that implementations of the ports raise."""
 
 from bargein.errors import BargeinError
 
 
 class ProviderError(BargeinError):
-    """A model, voice or transcriber failed. Its text may be shown to the owner of the call; it holds no secret.
+    """A model, voice or transcriber failed. The text may be shown to the owner of the call; it has no secret.
 
     Attributes:
-        ended_reason: the `endedReason` (one of Vapi's) with which a call ends that cannot go on without the provider.
+        ended_reason: the `endedReason` (one of Vapi's) for a call that cannot go on without the provider.
     """
 
     def __init__(self, message: str, *, ended_reason: str) -> None:
@@ -16,11 +16,11 @@ class ProviderError(BargeinError):
 
 
 class StoreError(BargeinError):
-    """The store cannot do now what it was asked to. Its text may be shown; what was asked may be asked again."""
+    """The store failed for now. The text may be shown, and the operation may be retried."""
 
 
 class StoreUnavailableError(StoreError):
-    """The database does not answer, or not now."""
+    """The database cannot be reached."""
 
 
 class StoreFullError(StoreError):
@@ -28,10 +28,10 @@ class StoreFullError(StoreError):
 
 
 class ServerError(BargeinError):
-    """The owner's server gave no usable answer. The text may be shown; it holds no secret and no address.
+    """The owner's server gave no usable answer. The text may be shown; it has no secret and no address.
 
     Attributes:
-        reason: a short word for it: timeout, unreachable, status, invalid, refused.
+        reason: a short word: timeout, unreachable, status, invalid, refused.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:
@@ -40,4 +40,4 @@ class ServerError(BargeinError):
 
 
 class CarrierError(BargeinError):
-    """A carrier cannot do, or did not manage, what it was asked. The text may be shown, also to a model."""
+    """A carrier cannot carry out an operation, or it failed. The text may be shown, also to a model."""

@@ -1,4 +1,4 @@
-"""What is made of the caller's sound: voice, words, and whether it takes the floor."""
+"""Analysis of the caller's audio: voice activity, transcripts, interruptions and ends of turns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bargein.ports.sound import Pcm16
+from bargein.ports.audio import Pcm16
 
 
 class TranscriptCallback(Protocol):
-    """Takes what the caller said in the running utterance."""
+    """A callback for transcripts of the current utterance."""
 
     def __call__(
         self,
@@ -20,13 +20,15 @@ class TranscriptCallback(Protocol):
         /,
         confidence: float | None = None,
         *,
-        whole: bool = False,
+        complete: bool = False,
     ) -> None:
-        """Hear a partial, which replaces the partial before it, or a final, which closes the utterance.
+        """Receive a partial, which replaces the partial before it, or a final, which closes the utterance.
 
-        A final's text may be empty: there were no words. `confidence`, from 0 to 1, is how sure the transcriber is of
-        a final, where it can tell. A partial is `whole` if it was made after `voice_paused` and holds all that was
-        said: nothing has been heard since.
+        Args:
+            text: the words; empty in a final if there were none.
+            final: whether it is a final.
+            confidence: of a final, from 0 to 1; None: the transcriber does not report it.
+            complete: whether a partial was made after `voice_paused` and has all words so far.
         """
 
 
@@ -37,27 +39,30 @@ class TranscriberStream(Protocol):
     """
 
     def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
-        """Take the next stretch of both sides, equally long, at 16 kHz."""
+        """Add the next audio of both sides, equally long, at 16 kHz."""
         ...
 
     def voice_started(self, lead_ms: int) -> None:
-        """The caller began to speak `lead_ms` before the end of what was fed."""
+        """Begin an utterance: the caller's voice began `lead_ms` before the end of the audio that was fed."""
         ...
 
     def voice_paused(self) -> None:
-        """The caller is silent for a moment: whoever can tells all the words so far, in a partial that is `whole`."""
+        """Request all words so far, in a partial that is `complete`: the caller is silent for a moment.
+
+        A transcriber that cannot do so ignores it.
+        """
         ...
 
     def voice_resumed(self) -> None:
-        """The caller goes on after such a moment: the utterance is still the same."""
+        """Continue the utterance after a pause."""
         ...
 
     def voice_stopped(self) -> None:
-        """The caller fell silent: a final is wanted."""
+        """Request a final: the caller fell silent."""
         ...
 
     async def run(self) -> None:
-        """Work until cancelled.
+        """Transcribe until cancelled.
 
         Raises:
             ProviderError: the transcriber cannot go on.
@@ -68,45 +73,47 @@ class TranscriberStream(Protocol):
 class Transcriber(Protocol):
     """Speech to text."""
 
-    def open(self, hear: TranscriptCallback) -> TranscriberStream:
-        """Begin a call. `hear` is called on the event loop's thread, from `run`."""
+    def open(self, on_transcript: TranscriptCallback) -> TranscriberStream:
+        """Open the transcription of a call. `on_transcript` is called on the event loop's thread, from `run`."""
         ...
 
 
 class DetectorStream(Protocol):
-    """Voice detection in one call."""
+    """The voice activity detection of one call."""
 
     def push(self, window: npt.NDArray[np.float32], end_ms: float) -> None:
-        """Take one window of samples in [-1, 1]; returns at once, the answer comes through `hear`, in order."""
+        """Add one window of samples in [-1, 1]; returns at once. The results come to `on_probability`, in order."""
         ...
 
     def close(self) -> None:
-        """Forget the stream; answers still under way are dropped."""
+        """Close the stream; results that are still under way are dropped."""
         ...
 
 
 class VoiceDetector(Protocol):
-    """Voice activity detection: one for the process, shared by all calls."""
+    """Voice activity detection; one instance is shared by all calls of the process."""
 
-    def open(self, rate_hz: int, hear: Callable[[float, float], None]) -> DetectorStream:
-        """Begin a call at 8000 or 16000 Hz (windows of 256 or 512 samples: 32 ms).
+    def open(self, rate_hz: int, on_probability: Callable[[float, float], None]) -> DetectorStream:
+        """Open the detection of a call.
 
-        `hear(probability, end_ms)` gets each window's voice probability with the `end_ms` it was pushed with, on the
-        event loop's thread.
+        Args:
+            rate_hz: 8000 or 16000, for windows of 256 or 512 samples (32 ms).
+            on_probability: receives each window's voice probability, and the `end_ms` that it was pushed with, on the
+                event loop's thread.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlappingSpeech:
-    """A voice that cuts in while the assistant speaks, as far as it has been heard.
+    """A voice that began while the assistant speaks, up to now.
 
     Attributes:
-        onset_ms: where the detector heard it begin; names it.
-        age_ms: how much of it has been heard since.
-        caller: the caller's side at 16 kHz, from 360 ms before the onset on; silence before the call began.
-        assistant: what was played meanwhile, and some time before; it ends with `caller`.
-        voice: the detector's probabilities since the onset.
+        onset_ms: the onset by the detector, in milliseconds of the call; it identifies the voice.
+        age_ms: how long the voice has lasted.
+        caller: the caller's audio at 16 kHz, from 360 ms before the onset; silence before the call began.
+        assistant: the assistant's audio, from some time before that; it ends together with `caller`.
+        voice: the detector's probabilities since the onset, one for each window.
     """
 
     onset_ms: int
@@ -118,11 +125,11 @@ class OverlappingSpeech:
 
 @dataclass(frozen=True, slots=True)
 class InterruptionScore:
-    """What a voice that cuts in is.
+    """The score of a voice over the assistant.
 
     Attributes:
         interruption: the probability that the caller takes the turn, from 0 to 1; else it is a backchannel or a noise.
-        echo: how sure it is that it is the assistant's own voice come back, from 0 to 1.
+        echo: the share of the assistant's own voice that came back as echo, from 0 to 1.
     """
 
     interruption: float
@@ -131,13 +138,13 @@ class InterruptionScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnPause:
-    """A pause of the caller's, which may be the end of the turn.
+    """A pause of the caller, which may be the end of the turn.
 
     Attributes:
         said: the words of the turn.
-        caller: the caller's side at 16 kHz: up to eight seconds before the pause, and a tenth of a second of it.
-        runs: where the voice of the turn began and fell silent, run by run, in the call's milliseconds; the last one
-            ends where the pause begins.
+        caller: the caller's audio at 16 kHz: up to eight seconds before the pause, and a tenth of a second of it.
+        runs: the onset and offset of each run of voice in the turn, in milliseconds of the call; the last one ends
+            where the pause begins.
     """
 
     said: str
@@ -146,24 +153,24 @@ class TurnPause:
 
 
 class EndOfTurnDetector(Protocol):
-    """Tells the end of a turn from a pause in it: one for the process, shared by all calls."""
+    """End-of-turn detection at pauses; one instance is shared by all calls of the process."""
 
     async def predict(self, pause: TurnPause) -> float:
-        """The probability that the turn is over.
+        """Return the probability that the turn is over.
 
         Raises:
-            ProviderError: it cannot tell.
+            ProviderError: the detector failed.
         """
         ...
 
 
 class InterruptionClassifier(Protocol):
-    """Tells voices that take the floor from those that do not: one for the process, shared by all calls."""
+    """Classification of voices over the assistant; one instance is shared by all calls of the process."""
 
     async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
-        """Judge what has been heard of a voice.
+        """Return the score of a voice, as far as it has been heard.
 
         Raises:
-            ProviderError: it cannot.
+            ProviderError: the classifier failed.
         """
         ...

@@ -2,19 +2,19 @@
 
 from typing import Protocol
 
-from bargein.ports.sound import Pcm16
+from bargein.ports.audio import Pcm16
 from bargein.wire.base import JsonObject
 
 
 class Leg(Protocol):
-    """A caller's live connection, as the call sees it. Every method returns at once; the carrier does the waiting.
+    """A caller's live connection. Every method but `transfer` returns at once; the carrier does the waiting.
 
     Attributes:
-        rate_hz: sample rate of the audio in both directions.
-        can_clear: whether the far end drops, on `clear`, the audio that was sent to it.
-        has_marks: whether the far end says when a `mark` was reached; the call is then told its name.
-        can_transfer: whether the caller can be given to a telephone number or SIP address (`transfer`).
-        has_client: whether there is anybody who reads messages (`send_text`).
+        rate_hz: the sample rate of the audio in both directions.
+        can_clear: whether the far end drops audio that was sent to it on `clear`.
+        has_marks: whether the far end reports when a `mark` was reached.
+        can_transfer: whether the caller can be transferred to a telephone number or SIP address (`transfer`).
+        has_client: whether a client reads messages (`send_text`).
     """
 
     rate_hz: int
@@ -24,59 +24,59 @@ class Leg(Protocol):
     has_client: bool
 
     def encode(self, pcm: Pcm16) -> bytes:
-        """Turn samples at `rate_hz` into the carrier's bytes; called once per piece of speech, not per frame."""
+        """Encode samples at `rate_hz` for the carrier; called once per piece of speech, not per frame."""
         ...
 
     def decode(self, data: bytes) -> Pcm16:
-        """Read what the far end sent as samples at `rate_hz`.
+        """Decode audio of the far end to samples at `rate_hz`.
 
         Raises:
-            ValueError: it is no audio in the format that was agreed.
+            ValueError: it is not in the format that was agreed on.
         """
         ...
 
     @property
     def bytes_per_sample(self) -> int:
-        """How many encoded bytes make a sample."""
+        """Return the number of encoded bytes of a sample."""
         ...
 
     def send_audio(self, frame: bytes) -> None:
-        """Put one encoded frame on its way."""
+        """Send one encoded frame."""
         ...
 
     def mark(self, name: str) -> None:
-        """Mark the place behind the audio that was sent so far; only where `has_marks`.
+        """Set a mark after the audio that was sent so far; only if `has_marks`.
 
-        A mark that comes back after a `clear` may stand for audio that was dropped.
+        A mark that is reported after a `clear` may be one of audio that was dropped.
         """
         ...
 
     def send_text(self, text: str) -> None:
-        """Put one message on its way, ahead of any audio that has not left yet."""
+        """Send one text message, before any audio that has not been sent yet."""
         ...
 
     def clear(self) -> None:
-        """Drop the audio that has not left yet and, where `can_clear`, what the far end still holds."""
+        """Drop the audio that has not been sent yet and, if `can_clear`, what the far end has not played yet."""
         ...
 
     def hang_up(self) -> None:
-        """Send what is queued as text, then close the connection normally."""
+        """Send the queued text messages, then close the connection normally."""
         ...
 
     def send_dtmf(self, keys: str) -> None:
-        """Press keys of the telephone, in order (0 to 9, *, #, A to D; w waits half a second, W one).
+        """Send DTMF keys, in order (0 to 9, *, #, A to D; w waits half a second, W one second).
 
         Raises:
-            CarrierError: this transport has no keys.
+            CarrierError: this transport has no DTMF.
         """
         ...
 
     async def transfer(self, destination: JsonObject) -> None:
-        """Give the caller to a number or SIP address (Vapi's `TransferDestinationNumber`, `TransferDestinationSip`).
+        """Transfer the caller to a number or SIP address (`TransferDestinationNumber`, `TransferDestinationSip`).
 
-        Returns once the carrier has taken that over: then the call here is to end.
+        Returns once the carrier has accepted the transfer; the call is then to end.
 
         Raises:
-            CarrierError: this transport cannot transfer, or it failed; the caller is still here.
+            CarrierError: this transport cannot transfer, or it failed; the caller is still connected.
         """
         ...

@@ -1,4 +1,4 @@
-"""A language model, and what it reads."""
+"""A language model and its messages."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of the conversation, as a model wants it.
+    """One message of the conversation for a model.
 
     Attributes:
-        role: who speaks.
-        content: the text; empty where an assistant only called tools.
-        tool_calls: the tools that this message of the assistant called; the results follow it.
-        tool_call_id: of a message of the role tool: the call that it answers.
+        role: the role.
+        content: the text; empty if the assistant only called tools.
+        tool_calls: the tool calls of a message of the assistant; their results follow it.
+        tool_call_id: the tool call that a message of the role `tool` answers.
     """
 
     role: Role
@@ -31,13 +31,14 @@ class Model(Protocol):
     """A language model."""
 
     def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
-        """Answer the conversation, yielding the text in pieces as they come, and each tool call once it is complete.
+        """Yield the answer: its text in pieces as they come, and each tool call once it is complete.
 
-        Closing the iterator stops the work.
+        Closing the iterator cancels the request.
 
         Args:
             messages: the conversation.
-            tools: what the model may call, as OpenAI declares functions (`{"type": "function", "function": {…}}`).
+            tools: the tools that the model may call, as OpenAI declares functions
+                (`{"type": "function", "function": {…}}`).
 
         Raises:
             ProviderError: the model failed, also after some pieces.

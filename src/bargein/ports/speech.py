@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from bargein.ports.sound import Pcm16
+from bargein.ports.audio import Pcm16
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """When one word sounds, within the audio of one `Voice.speak`.
+    """The timing of one word within the audio of one `Voice.speak`.
 
     Attributes:
-        char_end: offset in the spoken text just after the word (and the punctuation that clings to it).
-        start_ms: where it begins, from the first sample of this `speak`.
+        char_end: the offset in the text after the word and its punctuation.
+        start_ms: where it begins, in milliseconds from the first sample.
         end_ms: where it ends.
     """
 
@@ -24,12 +24,12 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """A piece of speech, in order.
+    """A chunk of speech.
 
     Attributes:
-        pcm: the samples; may be empty when only timings come.
-        rate_hz: their rate; the same for all chunks of one `speak`.
-        words: timings that became known with this chunk; empty for a voice without timings.
+        pcm: the samples; may be empty if the chunk only has timings.
+        rate_hz: the sample rate; the same for all chunks of one `speak`.
+        words: the timings that are known with this chunk; empty for a voice without timings.
     """
 
     pcm: Pcm16
@@ -41,7 +41,7 @@ class Voice(Protocol):
     """Text to speech."""
 
     def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
-        """Say `text` (a sentence or so), yielding audio as it is made. Closing the iterator stops the work.
+        """Synthesize `text` (about a sentence), and yield audio as it is made. Closing the iterator cancels it.
 
         Raises:
             ProviderError: the voice failed, also after some chunks.

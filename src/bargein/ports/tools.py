@@ -1,4 +1,4 @@
-"""What a model calls, and who runs it."""
+"""Tool calls of a model, and the runner of tools."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from bargein.wire.base import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that a model wants run.
+    """A tool call of a model.
 
     Attributes:
-        id: names this call of it; the result refers to it.
-        name: of the function, as the model was told it.
-        arguments: JSON text, as the model wrote it; it may be broken.
+        id: identifies the call; the result refers to it.
+        name: the name of the function.
+        arguments: JSON text as the model wrote it; it may be invalid.
     """
 
     id: str
@@ -25,15 +25,15 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What became of a tool call.
+    """The result of a tool call.
 
     Attributes:
-        text: what the model is told: the result, or what went wrong.
-        failed: whether it went wrong.
-        message: what the tool's own server wants said (`ToolCallResult.message` of Vapi's schema); None: nothing.
-        metadata: kept with the history, not told to the model.
-        variables: what the tool's `variableExtractionPlan` took from its answer, by name; templates may use them from
-            here on, and they are kept in `artifact.variableValues`. The runner knows them already.
+        text: the result for the model, or an error message.
+        failed: whether the tool call failed.
+        message: the message that the tool's server wants said (`ToolCallResult.message` of Vapi's schema); None: none.
+        metadata: kept with the history, and not sent to the model.
+        variables: the values that the tool's `variableExtractionPlan` extracted from the answer, by name; templates may
+            use them from here on, and they are stored in `artifact.variableValues`. The runner has them already.
     """
 
     text: str
@@ -44,39 +44,38 @@ class ToolResult:
 
 
 class ToolRunner(Protocol):
-    """Runs the tools of one call that reach outside it (`function`, `apiRequest`, `mcp`, `query`)."""
+    """The runner of one call's tools that reach outside the call (`function`, `apiRequest`, `mcp`, `query`)."""
 
     async def expand(self, tool: JsonObject) -> Sequence[JsonObject]:
-        """What the model may call of a tool: each with its `function` (name, description, parameters) filled in.
+        """Return the functions of a tool, as `run` takes them, with their `function` (name, description, parameters).
 
-        Most tools stand for themselves. One of type `mcp` stands for each tool of its server (none, if that does not
-        answer within a few seconds), with the messages that `toolMessages` has for it. What is given back is what `run`
-        takes. It raises nothing, and is told before the call's first reply; a tool of a type that this room does not
-        know comes back as it is.
+        Most tools are one function. A tool of type `mcp` is expanded to the tools of its server (none, if that does not
+        answer within a few seconds), each with its messages of `toolMessages`. A tool of an unknown type is returned
+        unchanged. It is called before the call's first reply, and raises nothing.
         """
         ...
 
     async def run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
-        """Run one call of `tool` (Vapi's JSON of it) once. What goes wrong is a result too: it raises nothing.
+        """Run one call of `tool` (Vapi's JSON of it) once. A failure is a result too: it raises nothing.
 
         It has its own time limit (`tool.server.timeoutSeconds`), and can be cancelled.
         """
         ...
 
     def close(self) -> None:
-        """The call is over: let go of what its tools hold (connections to MCP servers); returns at once."""
+        """Release the resources of the tools (connections to MCP servers); returns at once."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that was uploaded (Vapi's `/file`).
+    """An uploaded file (Vapi's `/file`).
 
     Attributes:
-        id: its id.
-        name: as it was uploaded; models are told it.
-        mimetype: as it was uploaded; may be empty or wrong.
-        path: where its bytes are. They never change.
+        id: the id.
+        name: the name as uploaded; models see it.
+        mimetype: the type as uploaded; may be empty or wrong.
+        path: the path of its content, which never changes.
     """
 
     id: str
@@ -86,8 +85,8 @@ class StoredFile:
 
 
 class Files(Protocol):
-    """The uploaded files, as knowledge bases need them (`knowledgeBases[].fileIds`)."""
+    """The uploaded files, for knowledge bases (`knowledgeBases[].fileIds`)."""
 
     async def find(self, file_id: str) -> StoredFile | None:
-        """A file; None if there is none of that id."""
+        """Return a file; None if there is none with that id."""
         ...

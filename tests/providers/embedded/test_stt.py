@@ -65,13 +65,13 @@ class Call:
 
     def __init__(self, transcriber):
         self.heard = []
-        self.wholes = []
+        self.complete = []
         self.stream = transcriber.open(self.on_transcript)
 
-    def on_transcript(self, text, final, *, whole=False):
+    def on_transcript(self, text, final, *, complete=False):
         self.heard.append((text, final))
-        if whole:
-            self.wholes.append(text)
+        if complete:
+            self.complete.append(text)
 
     def feed(self, pcm):
         for k in range(0, len(pcm), FRAME):
@@ -376,13 +376,13 @@ async def test_in_a_pause_all_words_are_reported_and_are_the_final_if_nothing_fo
         call.stream.voice_started(len(pcm) // 16)
         call.stream.voice_paused()
         call.stream.voice_paused()  # a second report has no effect
-        await until(lambda: bool(call.wholes))
+        await until(lambda: bool(call.complete))
         call.feed(np.zeros(3200, np.int16))
         before = len(asked)
         call.stream.voice_stopped()
         await until(lambda: bool(call.finals))
         tasks.cancel_scope.cancel()
-    assert call.wholes == call.finals
+    assert call.complete == call.finals
     assert words(call.finals[0])[-1] == "people"
     assert len(asked) == before, "what has been made out is not made out again"
 
@@ -403,7 +403,7 @@ async def test_speech_that_continues_after_a_pause_is_one_utterance(transcriber,
         call.stream.voice_stopped()
         await until(lambda: bool(call.finals))
         tasks.cancel_scope.cancel()
-    assert not call.wholes, "words decoded before the caller went on are not reported"
+    assert not call.complete, "words decoded before the caller went on are not reported"
     assert words(call.finals[0])[-1] == "tonight"
 
 

@@ -239,10 +239,10 @@ class AudioInput:
             /,
             confidence: float | None = None,
             *,
-            whole: bool = False,
+            complete: bool = False,
         ) -> None:
             if number == self._stream_number:  # else it comes from a transcriber that has been replaced
-                self._post(TranscriptReceived(int(self._now_ms()), text, final, confidence, whole))
+                self._post(TranscriptReceived(int(self._now_ms()), text, final, confidence, complete))
 
         return transcriber.open(on_transcript)
 

@@ -121,8 +121,8 @@ class CustomTranscriber(Transcriber):
         self._target = _Target(checked, addresses, auth)
 
     @override
-    def open(self, hear: TranscriptCallback) -> "CustomTranscriberStream":
-        return CustomTranscriberStream(self._config, self._target, hear, self._clock)
+    def open(self, on_transcript: TranscriptCallback) -> "CustomTranscriberStream":
+        return CustomTranscriberStream(self._config, self._target, on_transcript, self._clock)
 
 
 class _Connect(connect):
@@ -174,11 +174,11 @@ class CustomTranscriberStream(TranscriberStream):
     """The transcription of one call. Finals arrive when the peer sends them."""
 
     def __init__(
-        self, config: CustomTranscriberConfig, target: _Target, hear: TranscriptCallback, clock: "Clock"
+        self, config: CustomTranscriberConfig, target: _Target, on_transcript: TranscriptCallback, clock: "Clock"
     ) -> None:
         self._config = config
         self._target = target
-        self._hear = hear
+        self._on_transcript = on_transcript
         self._clock = clock
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
@@ -314,9 +314,9 @@ class CustomTranscriberStream(TranscriberStream):
             return
         if channel == "customer":
             if confidence is None:
-                self._hear(text, final)
+                self._on_transcript(text, final)
             else:
-                self._hear(text, final, confidence)
+                self._on_transcript(text, final, confidence)
 
     def _warn_once(self, event: str, **details: str) -> None:
         if event not in self._warned:  # once a call: a broken peer must not fill the log

@@ -49,14 +49,14 @@ class MoonshineTranscriber(Transcriber):
         self._decoder = Decoder(self.transcribe)
 
     @override
-    def open(self, hear: TranscriptCallback) -> "MoonshineStream":
+    def open(self, on_transcript: TranscriptCallback) -> "MoonshineStream":
         """Start the transcription of a call.
 
         Raises:
             ProviderError: the model is not installed.
         """
         model_file("encoder_model.ort")
-        return MoonshineStream(self._decoder, hear)
+        return MoonshineStream(self._decoder, on_transcript)
 
     async def warm_up(self) -> None:
         """Load the model, off the event loop; takes about half a second.
@@ -109,9 +109,9 @@ class Decodes(Protocol):
 class MoonshineStream(TranscriberStream):
     """The transcription of one call."""
 
-    def __init__(self, decoder: Decodes, hear: TranscriptCallback) -> None:
+    def __init__(self, decoder: Decodes, on_transcript: TranscriptCallback) -> None:
         self._decoder = decoder
-        self._hear = hear
+        self._on_transcript = on_transcript
         self._chunks: deque[Pcm16] = deque()
         self._first = 0
         self._earliest = 0
@@ -195,7 +195,7 @@ class MoonshineStream(TranscriberStream):
         if text is None:
             audio = of.paused if isinstance(of, _Utterance) else of
             text = "" if audio is None else await self._decoder.decode(audio, partial=False)
-        self._hear(text, True)  # noqa: FBT003 - the port's callback takes its arguments by position
+        self._on_transcript(text, True)  # noqa: FBT003 - the port's callback takes its arguments by position
 
     async def _make_whole(self, utterance: _Utterance, audio: Pcm16) -> None:
         """Decode all words before a pause, with the priority of a final: mostly they become the final."""
@@ -208,7 +208,7 @@ class MoonshineStream(TranscriberStream):
         utterance.whole = text
         if self._utterance is utterance and text:
             utterance.last_partial = text
-            self._hear(text, False, whole=True)  # noqa: FBT003
+            self._on_transcript(text, False, complete=True)  # noqa: FBT003
 
     async def _make_partial(self, utterance: _Utterance) -> None:
         begun = self._fed
@@ -219,7 +219,7 @@ class MoonshineStream(TranscriberStream):
         utterance.next_partial = begun + max(_PARTIAL_EVERY, _PARTIAL_PAUSE * (self._fed - begun))
         if self._utterance is utterance and text and text != utterance.last_partial:
             utterance.last_partial = text
-            self._hear(text, False)  # noqa: FBT003 - the port's callback takes its arguments by position
+            self._on_transcript(text, False)  # noqa: FBT003 - the port's callback takes its arguments by position
 
     def _wake_if_due(self) -> None:
         utterance = self._utterance

@@ -133,7 +133,7 @@ class SileroDetector(VoiceDetector):
         self._failing = False
 
     @override
-    def open(self, rate_hz: int, hear: OnProbability) -> SileroStream:
+    def open(self, rate_hz: int, on_probability: OnProbability) -> SileroStream:
         """Start the detection of a call; must be called on the event loop's thread.
 
         Raises:
@@ -148,7 +148,7 @@ class SileroDetector(VoiceDetector):
             self._thread = threading.Thread(target=self._work, name="bargein-silero", daemon=True)
             self._thread.start()
         self._open_streams += 1
-        return SileroStream(self, rate_hz, hear)
+        return SileroStream(self, rate_hz, on_probability)
 
     def load(self) -> Session:
         """Load the model if it is not loaded yet; blocks about 50 ms the first time, and may be called on any thread.
