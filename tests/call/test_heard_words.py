@@ -81,13 +81,13 @@ class Told:
     heard_ms: float = 0.0
     counting: bool = True
 
-    def read(self, text: str) -> None:
+    def receive_message(self, text: str) -> None:
         message = json.loads(text)
         self.messages.append(message)
         # What comes after the cut is another answer's.
         self.counting = self.counting and message["type"] != "user-interrupted"
 
-    def hear(self, samples: np.ndarray) -> None:
+    def receive_audio(self, samples: np.ndarray) -> None:
         if self.counting and np.abs(samples).max() > 50:
             self.heard_ms += samples.size / 16
 
@@ -111,7 +111,7 @@ async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
     }
     assistant = Assistant.model_validate(given)
     setup = AgentSetup(call=call_record(0), assistant=assistant, assistant_json=given, plan=compile_plan(assistant))
-    leg = StageLeg(telephone=False, hear=told.hear, read=told.read)
+    leg = StageLeg(telephone=False, on_audio=told.receive_audio, on_message=told.receive_message)
     archive, clock = Archive(), StageClock()
     providers = Providers(detector=Loudness(), transcriber=Deaf(), model=StageModel("Go on."), voice=voice)
     session = CallSession(
