@@ -123,7 +123,7 @@ async def test_a_web_call_has_what_vapis_clients_read(client: httpx.AsyncClient)
 
 
 async def test_a_web_call_as_vapis_clients_ask_for_it(client: httpx.AsyncClient) -> None:
-    """What the web SDK, the React widget and the iOS SDK post, and what each of them must find in the answer."""
+    """The web SDK, the React widget and the iOS SDK find the fields that each needs in the answer to its request."""
     stored = (await client.post("/assistant", json={"name": "Ada"})).json()["id"]
     overrides = {"variableValues": {"who": "Bob"}}
     web = {"assistantId": stored, "assistantOverrides": overrides, "roomDeleteOnUserLeaveEnabled": True}

@@ -30,7 +30,7 @@ class EchoCancelling:
 
     @property
     def held_ms(self) -> float:
-        """How much received audio waits for the rest of its 10 ms."""
+        """The received audio that waits for the rest of its 10 ms, in ms."""
         return self._heard.size * 1000 / RATE_HZ
 
     def push(self, heard: Int16Array, played: Int16Array) -> tuple[Int16Array, Int16Array]:

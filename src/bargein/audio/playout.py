@@ -67,12 +67,12 @@ class Playout:
 
     @property
     def waiting_ms(self) -> float:
-        """How much audio has not been sent."""
+        """The audio that has not been sent, in ms."""
         return (len(self._audio) - self._offset) / self._bytes_per_ms
 
     @property
     def sent_ms(self) -> float:
-        """How much audio has been sent."""
+        """The audio that has been sent, in ms."""
         return self._sent_bytes / self._bytes_per_ms
 
     def next_frame(self, now_ms: float) -> bytes | None:

@@ -179,7 +179,7 @@ def _turn_model(value: object) -> TurnModel:
 
 
 class CallSettings(Section):
-    """How the audio of calls is processed and when replies are started."""
+    """The processing of calls' audio, and the start of replies."""
 
     table: ClassVar[str] = "calls"
     title: ClassVar[str] = "Calls"
@@ -263,7 +263,7 @@ class Settings:
         return self.server.allow_private_addresses
 
     def check(self) -> None:
-        """Refuse settings under which a stranger could use the server, and sections that contradict themselves.
+        """Refuse settings that open the server to anybody, and sections that contradict themselves.
 
         Raises:
             SettingsError: the address is not loopback and there is no private key, or what a section's `check` finds.

@@ -22,7 +22,7 @@ _SHORTEST_KEY_LINE = 16
 
 
 class SettingsError(BargeinError, ValueError):
-    """Invalid settings, or settings that would let strangers use the server; the text says what to set."""
+    """Invalid settings, or settings that would open the server to anybody; the text says what to set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Section(BaseSettings):
         return tuple(_describe(cls, name) for name in cls.model_fields)
 
     def check(self) -> None:
-        """Refuse values that contradict each other or let strangers in.
+        """Refuse values that contradict each other or open the server to anybody.
 
         Raises:
             SettingsError: the text says what to set instead.

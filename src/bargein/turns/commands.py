@@ -177,7 +177,7 @@ class SpeechUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What one side said (Vapi's `transcript`)."""
+    """A transcript of one side (Vapi's `transcript`)."""
 
     role: Literal["assistant", "user"]
     final: bool
@@ -193,7 +193,7 @@ class VoiceInput:
 
 @dataclass(frozen=True, slots=True)
 class SpeechProgress:
-    """How many words of a reply were heard (Vapi's `assistant.speechStarted` with `word-progress` timing)."""
+    """The number of a reply's words that were heard (Vapi's `assistant.speechStarted` with `word-progress` timing)."""
 
     turn: int
     text: str

@@ -109,7 +109,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class HookCount:
-    """How often a hook has triggered.
+    """The number of times that a hook has triggered.
 
     Attributes:
         hook: its index in `Plan.hooks`.

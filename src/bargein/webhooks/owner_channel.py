@@ -132,7 +132,7 @@ class OwnerChannel(OwnerMessenger):
 
     @property
     def has_server(self) -> bool:
-        """Whether the call has a server."""
+        """True if the call has a server."""
         return self._server is not None
 
     @override

@@ -1,4 +1,4 @@
-"""What is kept of a call: the journal, the summary, the artifact, the recording and the call's own log.
+"""The record of a call: its journal, summary, artifact, recording and log.
 
 `journal` writes and reads every event of a call, `replay` runs it through the engine again, `explain` turns it into
 text. `outcome` keeps the summary and builds the artifact, `metrics` measures latencies and interruptions, and `history`

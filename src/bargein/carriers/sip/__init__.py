@@ -1,4 +1,4 @@
-"""SIP: numbers behind one's own trunk (`byo-phone-number`), and SIP URIs of this server (`vapi`).
+"""SIP: numbers behind the owner's trunk (`byo-phone-number`), and SIP URIs of this server (`vapi`).
 
 The SIP stack runs in a process of its own (`agent`), which `supervisor` keeps alive; start with `gateway`, which brings
 it together with the server. `kamailio` writes the configuration of the proxy in front. Only `agent` imports the stack

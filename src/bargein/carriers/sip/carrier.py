@@ -1,4 +1,4 @@
-"""The carrier of numbers behind one's own SIP trunk, and of SIP URIs of this server."""
+"""The carrier of numbers behind the owner's SIP trunk, and of SIP URIs of this server."""
 
 from collections.abc import Sequence
 

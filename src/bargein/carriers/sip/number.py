@@ -8,7 +8,7 @@ from bargein.wire.base import Bool, WireModel
 from bargein.wire.phone_number import PhoneNumberBase
 
 BYO: Literal["byo-phone-number"] = "byo-phone-number"
-"""The provider of numbers behind one's own SIP trunk."""
+"""The provider of numbers behind the owner's SIP trunk."""
 VAPI: Literal["vapi"] = "vapi"
 """The provider of SIP addresses of this server."""
 
@@ -37,7 +37,7 @@ class VapiPhoneNumber(PhoneNumberBase):
 
 
 class ByoPhoneNumber(PhoneNumberBase):
-    """A number behind one's own SIP trunk (`CreateByoPhoneNumberDTO`)."""
+    """A number behind the owner's SIP trunk (`CreateByoPhoneNumberDTO`)."""
 
     contract: ClassVar[str | None] = "CreateByoPhoneNumberDTO"
 

@@ -117,7 +117,7 @@ class Control:
 
 
 def _country_of(vonage: Vonage, digits: str) -> str:
-    """Where the account's number is of, which Vonage wants to know of each number.
+    """Return the country of the account's number, which Vonage requires with each number.
 
     Raises:
         CarrierError: the account has no such number, or it is forwarded past any application.

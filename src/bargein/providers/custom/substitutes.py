@@ -1,4 +1,4 @@
-"""Advice for an assistant that names a provider without an adapter: which server of one's own stands in for it."""
+"""Advice for an assistant that names a provider without an adapter: which server of the owner's can replace it."""
 
 from bargein.providers.interface import PartName
 

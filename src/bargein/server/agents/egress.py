@@ -37,7 +37,7 @@ NO_AUTH = ProviderAuth()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Egress:
-    """What requests to servers named by others go through. `open_egress` opens it.
+    """The HTTP clients and the guard for servers that an owner's JSON names. `open_egress` opens it.
 
     Attributes:
         guard: refuses addresses of private networks, unless the settings allow them.

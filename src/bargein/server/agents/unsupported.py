@@ -18,7 +18,7 @@ def unsupported_provider(part: PartName, provider: str) -> ProviderError:
 
 
 def _named_alternatives(part: PartName) -> Iterable[str]:
-    """Yield the providers with an adapter of their own, other than the built-in ones and those of one's own servers."""
+    """Yield the providers with an adapter of their own, without the built-in ones and those of the owner's servers."""
     for vendor in VENDORS:
         if vendor.substitute is None:
             yield from (name for name in _served(vendor, part) if name != BUILT_IN)

@@ -52,7 +52,7 @@ _MORE_TO_COME = frozenset({
 
 
 class Endpoint(NamedTuple):
-    """When the turn ends, and by which rule.
+    """The end of the caller's turn: its time, and the rule that gives it.
 
     Attributes:
         at_ms: when it ends if nothing more is heard.

@@ -1,4 +1,4 @@
-"""When hooks trigger, and what they do (Vapi's `assistant.hooks`).
+"""Triggers and actions of hooks (Vapi's `assistant.hooks`).
 
 A hook acts at once: it adds messages, calls tools, and queues what it has to say behind everything else to be said. So
 a hook never interrupts the caller or the assistant.

@@ -18,7 +18,7 @@ neither number leaves the decision to `bargein.turns.interruption.evidence`.
     assistant   ======================|
                            1 word     interrupted
 
-`backoffSeconds: 1`: no assistant audio for so long after an interruption, even if the caller's turn ends sooner:
+`backoffSeconds: 1`: no assistant audio for this long after an interruption, even if the caller's turn ends sooner:
 
     caller      .....|######|......................
     assistant   ========|..................|========
@@ -41,7 +41,7 @@ BRIDGED_DIP_MS = 100
 
 
 class Interruption(NamedTuple):
-    """When the reply is to be cut, and why."""
+    """An interruption: the time at which the reply is cut, and the reason."""
 
     at_ms: int
     why: str

@@ -132,7 +132,7 @@ class Reply:
 
     @property
     def audio_ms(self) -> int:
-        """How much of its audio is queued so far."""
+        """The audio queued so far, in ms."""
         return sum(s.audio_ms for s in self.segments)
 
 
