@@ -1,4 +1,4 @@
-"""Real speech to call with."""
+"""Recorded speech for callers."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ def commands(count: int, longest_ms: int = 1200) -> list[Clip]:
 
 
 async def ask(caller: Caller, clip: Clip) -> float:
-    """Say something, and wait until the answer sounds; gives when it began."""
+    """Say a clip, wait for the first audio of the answer, and return when it came."""
     heard = len(caller.audio)
     await caller.say(clip.samples)
     await caller.until(lambda: len(caller.audio) > heard)

@@ -1,4 +1,4 @@
-"""The log of the server that a test runs."""
+"""The server's log as a fixture."""
 
 import gc
 import io
@@ -15,7 +15,7 @@ from bargein.server.ops.logs import configure
 
 
 class Log:
-    """Everything that was logged, as it leaves the process."""
+    """The log as it leaves the process."""
 
     def __init__(self) -> None:
         self._out = io.StringIO()
@@ -29,7 +29,7 @@ class Log:
         return self._out.getvalue()
 
     def lines(self, event: str | None = None, **fields: Any) -> list[dict[str, Any]]:
-        """The lines with this text and these fields."""
+        """Return the lines with this event and these fields."""
         found = [json.loads(line) for line in self.text.splitlines()]
         return [line for line in found if event in (None, line["event"]) and fields.items() <= line.items()]
 
@@ -46,6 +46,6 @@ def log() -> Iterator[Log]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _short_collections() -> None:
-    """What tests before have left is not looked through again and again while calls are timed: that takes 100 ms."""
+    """Freeze the objects of earlier tests: a garbage collection of them takes 100 ms, and calls are timed here."""
     gc.collect()
     gc.freeze()

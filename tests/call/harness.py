@@ -1,4 +1,4 @@
-"""A real server on loopback, and a caller with a real socket who keeps everything that comes, with its time."""
+"""A real server on loopback, and a caller with a real socket that keeps everything it receives, with the time."""
 
 import json
 import time
@@ -32,15 +32,15 @@ T = TypeVar("T")
 
 
 async def eventually(look: Callable[[], Awaitable[T]], true: Callable[[T], bool], seconds: float = 5) -> T:
-    """Look again and again at what tells of no change, until it is so."""
+    """Poll until a condition holds, for things that do not notify about changes."""
     with anyio.fail_after(seconds):
         while not true(found := await look()):  # what is looked at tells nobody of its changes
             await anyio.sleep(0.02)
     return found
 
 
-class OnlyEars:
-    """Embedded providers for tests that bring their own model, voice and transcriber: only the detector is real."""
+class DetectorOnly:
+    """Embedded providers with a real detector only, for tests with their own model, voice and transcriber."""
 
     def __init__(self) -> None:
         self.detector: VoiceDetector = SileroDetector()
@@ -68,25 +68,25 @@ class OnlyEars:
 
 @dataclass
 class Running:
-    """A server that runs."""
+    """A running server."""
 
     url: str
     _server: Server
     _over: anyio.Event
 
     async def stop(self) -> None:
-        """As SIGTERM does; returns once the server is gone."""
+        """Stop the server as SIGTERM does, and wait until it is gone."""
         self._server.should_exit = True
         with anyio.fail_after(15):
             await self._over.wait()
 
     def give_up_after_s(self, seconds: float) -> None:
-        """From now on, cut off connections that take nothing for so long."""
+        """Close connections whose peer reads nothing for so long, from now on."""
         for listener in self._server.servers[0].sockets:
             give_up_stuck_peers(listener, seconds)
 
     async def keeps(self, connections: int) -> None:
-        """Returns once the server holds no more sockets open than that."""
+        """Wait until the server has at most this many open sockets."""
 
         async def look() -> int:
             return len(self._server.server_state.connections)
@@ -98,8 +98,8 @@ class Running:
 async def running(
     tmp_path: Path, embedded: Any = None, config: dict[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[Running]:
-    """Run a server; `config` goes to uvicorn."""
-    embedded = embedded or OnlyEars()
+    """Run a server; `config` is passed to uvicorn."""
+    embedded = embedded or DetectorOnly()
     settings = {"allow_private_addresses": True, **settings}  # the fakes are on loopback
     app = create_app(make_settings(data_dir=tmp_path, **settings), embedded=embedded)
     bound: list[int] = []
@@ -131,7 +131,7 @@ async def running(
 
 @asynccontextmanager
 async def serving(tmp_path: Path, embedded: Any = None, **settings: Any) -> AsyncIterator[str]:
-    """Run a server; gives its base URL."""
+    """Run a server and yield its base URL."""
     async with running(tmp_path, embedded, **settings) as run:
         yield run.url
 
@@ -148,7 +148,7 @@ class _no_signals:  # noqa: N801  # stands in for uvicorn's method: a test's pro
 
 
 def speech(path: Path, level_dbfs: float = -26.0) -> np.ndarray:
-    """A clip at 16 kHz and a usual level."""
+    """Return a clip at 16 kHz and a normal level."""
     samples, rate = soundfile.read(path, dtype="float32")
     samples = soxr.resample(samples, rate, RATE_HZ) if rate != RATE_HZ else samples
     active = samples[np.abs(samples) > 0.02]
@@ -157,7 +157,7 @@ def speech(path: Path, level_dbfs: float = -26.0) -> np.ndarray:
 
 
 def onset_ms(samples: np.ndarray) -> int:
-    """Where the energy of a clip rises."""
+    """Return the onset of a clip by its energy."""
     frames = samples[: samples.size // 80 * 80].reshape(-1, 80).astype(float)
     level = np.sqrt(np.mean(frames**2, axis=1))
     return int(np.argmax(level > level.max() * 0.1)) * 5
@@ -165,7 +165,7 @@ def onset_ms(samples: np.ndarray) -> int:
 
 @dataclass(frozen=True)
 class Sound:
-    """What a caller's binary frames hold, and how many samples one of theirs has."""
+    """The audio format of a caller's binary frames, and the samples of a frame."""
 
     rate_hz: int = RATE_HZ
     encoding: str = "pcm_s16le"
@@ -194,7 +194,7 @@ class Sound:
         return g711.decode(data) if self.encoding == "mulaw" else np.frombuffer(data, "<i2")
 
     def frames(self, samples: np.ndarray) -> deque[bytes]:
-        """A clip at 16 kHz as frames."""
+        """Return a clip at 16 kHz as frames."""
         if self.rate_hz != RATE_HZ:
             floats = soxr.resample(samples.astype(np.float32), RATE_HZ, self.rate_hz)
             samples = np.clip(floats, -32768, 32767).astype("<i2")
@@ -203,13 +203,13 @@ class Sound:
         return deque(self.encode(padded[i : i + size]) for i in range(0, padded.size, size))
 
     def as_transport(self) -> dict[str, Any]:
-        """The call's `transport`."""
+        """Return the call's `transport`."""
         audio = {"format": self.encoding, "container": "raw", "sampleRate": self.rate_hz}
         return {"provider": "vapi.websocket", "audioFormat": audio}
 
 
 class Gaps(NamedTuple):
-    """The longest silence in the middle of a speech, in milliseconds.
+    """The longest gap within a speech, in milliseconds.
 
     Attributes:
         any_ms: whatever it came of.
@@ -223,7 +223,7 @@ class Gaps(NamedTuple):
 
 @dataclass
 class Caller:
-    """One caller. Frames go out on an absolute schedule, as long as they last; silence in between."""
+    """A caller that sends its frames on an absolute schedule, and silence when it has none."""
 
     url: str
     call: dict[str, Any]
@@ -246,7 +246,7 @@ class Caller:
         return str(self.call["id"])
 
     def now(self) -> float:
-        """Milliseconds since the socket opened."""
+        """Return the milliseconds since the socket opened."""
         return CLOCK.monotonic_ms() - self.began
 
     async def pump(self) -> None:
@@ -285,7 +285,7 @@ class Caller:
         self._changed.set()
 
     async def say(self, samples: np.ndarray) -> float:
-        """Begin to say a clip (16 kHz); gives when its first frame went out."""
+        """Start to say a clip (16 kHz); return when its first frame was sent."""
         self._said_at, self._sent = None, anyio.Event()
         self._saying = self.sound.frames(samples)
         while (said_at := self._said_at) is None:
@@ -296,7 +296,7 @@ class Caller:
         await self.socket.send(json.dumps(message))
 
     async def until(self, true: Callable[[], Any], seconds: float = 10) -> Any:
-        """Wait for something to be so; gives what it is."""
+        """Wait until a condition holds, and return its value."""
         with anyio.fail_after(seconds):
             while not (found := true()):
                 if self.closed is not None:
@@ -320,7 +320,7 @@ class Caller:
         return [str(m.get("type", m)) for _, m in self.messages]
 
     def last_sound(self, before: float = 1e12) -> float:
-        """When the last audio that came before `before` will have been played."""
+        """Return when the last audio that came before `before` will have been played."""
         end = 0.0
         for at, frame in self.audio:
             if at <= before:
@@ -328,7 +328,7 @@ class Caller:
         return end
 
     def gaps(self) -> Gaps:
-        """The longest silences of a player who plays what comes at once, and waits when there is nothing."""
+        """Return the longest gaps of a player that plays audio as soon as it comes."""
         longest = longest_busy = end = busy_before = 0.0
         for (at, frame), busy in zip(self.audio, self.busy, strict=True):
             waited = at - end if end else 0.0
@@ -338,7 +338,7 @@ class Caller:
         return Gaps(longest, longest_busy)
 
     def ahead_ms(self) -> float:
-        """The most audio that a player who starts with the first frame had in hand and had not played."""
+        """Return the largest amount of unplayed audio of a player that starts with the first frame."""
         got_ms = most = 0.0
         for at, frame in self.audio:
             got_ms += len(frame) / self.sound.bytes_per_ms
@@ -347,7 +347,7 @@ class Caller:
 
 
 def assistant(llm: Any, voice: Any, transcriber: Any, **more: Any) -> dict[str, Any]:
-    """An assistant of the test's own model, voice and transcriber, any of which may be None."""
+    """Return an assistant with the test's own model, voice and transcriber."""
     return {
         "firstMessageMode": "assistant-waits-for-user",
         "model": {"provider": "custom-llm", "url": llm.url, "model": "scripted"},
@@ -359,14 +359,14 @@ def assistant(llm: Any, voice: Any, transcriber: Any, **more: Any) -> dict[str, 
 
 
 def bearing(key: str | None) -> dict[str, str]:
-    """The header with a key."""
+    """Return the header with a key."""
     return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 async def create_call(
     url: str, assistant: dict[str, Any] | None, *, sound: Sound | None = None, key: str | None = "some-key", **body: Any
 ) -> dict[str, Any]:
-    """Make a call, which then waits for its caller."""
+    """Create a call, which then waits for its caller."""
     transport = {"provider": "vapi.websocket"} if sound is None else sound.as_transport()
     async with httpx.AsyncClient() as client:
         answer = await client.post(
@@ -380,7 +380,7 @@ async def create_call(
 async def joining(
     url: str, call: dict[str, Any], *, sound: Sound | None = None, key: str | None = None, pump: bool = True
 ) -> AsyncIterator[Caller]:
-    """Open the socket of a call and hold it; without `pump` the caller sends nothing."""
+    """Open the socket of a call and keep it open; without `pump` the caller sends nothing."""
     address = f"ws{url.removeprefix('http')}/{call['id']}/transport"
     async with websockets.connect(address, compression=None, additional_headers=bearing(key)) as socket:
         caller = Caller(url, call, socket, CLOCK.monotonic_ms(), sound or Sound())
@@ -400,7 +400,7 @@ async def joining(
 async def calling(
     url: str, assistant: dict[str, Any], *, sound: Sound | None = None, key: str | None = "some-key", **body: Any
 ) -> AsyncIterator[Caller]:
-    """Make a call and hold it."""
+    """Create a call and keep its socket open."""
     call = await create_call(url, assistant, sound=sound, key=key, **body)
     async with joining(url, call, sound=sound) as caller:
         yield caller
@@ -409,7 +409,7 @@ async def calling(
 async def stored(
     url: str, call_id: str, key: str | None = None, until: Callable[[dict[str, Any]], bool] | None = None
 ) -> dict[str, Any]:
-    """What the store has of a call; with `until`, once that is so: a record is written after the socket has closed."""
+    """Return the stored call; with `until`, once that holds, since a record is stored after the socket has closed."""
     async with httpx.AsyncClient(headers=bearing(key)) as client:
 
         async def look() -> dict[str, Any]:
@@ -421,7 +421,7 @@ async def stored(
 
 
 async def ended(url: str, call_id: str, key: str | None = None) -> str:
-    """With which `endedReason` the store has a call as ended."""
+    """Return the `endedReason` of the stored call, once it has ended."""
     record = await stored(url, call_id, key, lambda call: call["status"] == "ended")
     assert record["endedAt"]
     return str(record["endedReason"])

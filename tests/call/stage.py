@@ -1,4 +1,4 @@
-"""A server with a model, a voice and a transcriber on loopback, and a call that goes on beside the one in question."""
+"""A server with a model, a voice and a transcriber on loopback, and a second call beside the one that is tested."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,20 +13,20 @@ from tests.call.harness import Caller, Running, assistant, calling, running
 
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
 ASKS = TranscriberScript(timed=[TimedReply(300, "Tell me a story.")])
-"""Without a voice: what the transcriber says alone begins a turn."""
+"""The caller is silent: only the transcript begins a turn."""
 
 LONG_SPEECH = " ".join(f"speech{n:02d}" for n in range(90)) + "."
-"""Twenty-seven seconds."""
+"""A speech of 27 seconds."""
 
 GAP_MS = 100
-"""What everything that happens at once in a test may cost one of its calls."""
+"""The longest gap in one call that other work of the test may cause."""
 ANY_GAP_MS = 1000
-"""What a machine that is busy with other things may cost it."""
+"""The longest gap that other processes of the machine may cause."""
 
 
 @dataclass
 class Stage:
-    """What a test plays on."""
+    """The server and the peers of a test."""
 
     server: Running
     llm: FakeLlm
@@ -41,7 +41,7 @@ class Stage:
         return assistant(self.llm, self.voice, self.transcriber) | more
 
     def speaker(self, text: str = LONG_SPEECH, **more: Any) -> dict[str, Any]:
-        """An assistant that begins with a speech."""
+        """Return an assistant that begins with a speech."""
         return self.assistant(firstMessage=text, firstMessageMode="assistant-speaks-first", **more)
 
 
@@ -55,7 +55,7 @@ async def staged(
     config: dict[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Stage]:
-    """Set the stage."""
+    """Run a server with its peers."""
     async with (
         running(tmp_path, config=config, **settings) as server,
         FakeLlm(llm) as a_llm,
@@ -67,7 +67,7 @@ async def staged(
 
 @asynccontextmanager
 async def beside_another(stage: Stage, key: str | None = "some-key", gap_ms: float = GAP_MS) -> AsyncIterator[Caller]:
-    """While this holds another call goes on, and at the end it must have noticed nothing."""
+    """Run another call meanwhile, and assert at the end that it was not affected."""
     async with FakeTranscriber() as silent:
         mine = stage.speaker(transcriber={"provider": "custom-transcriber", "server": {"url": silent.url}})
         async with calling(stage.url, mine, key=key) as other:
@@ -81,13 +81,13 @@ async def beside_another(stage: Stage, key: str | None = "some-key", gap_ms: flo
 
 
 def goes_on_smoothly(caller: Caller, gap_ms: float = GAP_MS) -> None:
-    """A speech was heard without a gap."""
+    """Assert that a speech came without a gap."""
     assert caller.gaps().busy_ms < gap_ms
     assert caller.gaps().any_ms < ANY_GAP_MS
 
 
-async def transfers(seconds: float, true: Any) -> bool:
-    """Whether something stays so for a while."""
+async def holds_for(seconds: float, true: Any) -> bool:
+    """Return whether a condition holds for the whole time."""
     end = anyio.current_time() + seconds
     while anyio.current_time() < end:
         if not true():

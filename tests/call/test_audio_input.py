@@ -1,4 +1,4 @@
-"""What is heard with which frame: nobody waits longer for a window than its last sample takes to come."""
+"""The audio input processes each window with the frame that completes it."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ class Leg:
 
 
 class Listening:
-    """Ears whose every part writes down what it gets, and when."""
+    """An audio input whose collaborators record what they get, and when."""
 
     def __init__(self, rate_hz: int) -> None:
         self.now_ms = 0.0

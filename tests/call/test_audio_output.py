@@ -1,4 +1,4 @@
-"""What is overheard of the mouth, and where: the times that recordings are made by."""
+"""The frames that the audio output reports and their times, from which recordings are made; marks of the far end."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ RATE = 16_000
 
 @dataclass
 class HandClock:
-    """A clock that a test moves."""
+    """A clock that the test advances."""
 
     now_ms: float = 50_000.0
     due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class HandTimer:
 
 
 class Leg:
-    """A leg of a carrier that may drop what it was sent."""
+    """A leg of a carrier, which can clear audio or not."""
 
     rate_hz = RATE
     bytes_per_sample = 2
@@ -79,7 +79,7 @@ class Leg:
     def hang_up(self) -> None: ...
 
 
-class Overheard:
+class Output:
     def __init__(self, can_clear: bool, has_marks: bool = False) -> None:
         self.clock, self.leg = HandClock(), Leg(can_clear, has_marks)
         self.posted: list[Played] = []
@@ -90,12 +90,12 @@ class Overheard:
             self.clock,
             50_000.0,
             self.posted.append,
-            on_sent=self.overheard,
+            on_sent=self.output,
             on_silenced=self.silent_from.append,
         )
 
-    def overheard(self, data: bytes, at_ms: float) -> None:
-        """Several frames may be overheard as one."""
+    def output(self, data: bytes, at_ms: float) -> None:
+        """Record the reported audio; several frames may be reported as one."""
         self.at.extend(at_ms + ms for ms in range(0, len(data) // 2 * 1000 // RATE, 20))
 
     def say(self, turn_id: str, ms: int) -> None:
@@ -107,51 +107,51 @@ class Overheard:
 
 @pytest.mark.parametrize("can_clear", [False, True])
 def test_each_frame_is_overheard_where_it_sounds_however_early_it_is_sent(can_clear: bool) -> None:
-    overheard = Overheard(can_clear)
-    overheard.clock.until(51_000)
-    overheard.say("one", 100)
-    overheard.clock.until(52_000)
-    overheard.say("two", 40)
-    overheard.clock.until(53_000)
-    assert overheard.at == [1000, 1020, 1040, 1060, 1080, 2000, 2020]
-    assert not overheard.silent_from
+    output = Output(can_clear)
+    output.clock.until(51_000)
+    output.say("one", 100)
+    output.clock.until(52_000)
+    output.say("two", 40)
+    output.clock.until(53_000)
+    assert output.at == [1000, 1020, 1040, 1060, 1080, 2000, 2020]
+    assert not output.silent_from
 
 
 def test_what_a_leg_drops_is_silenced_from_then_on() -> None:
-    overheard = Overheard(can_clear=True)
-    overheard.say("one", 1000)
-    overheard.clock.until(50_310)
-    overheard.audio_output.stop("one")
-    assert overheard.at[-1] > 400, "it was sent ahead"
-    assert overheard.silent_from == [310]
-    assert overheard.leg.cleared == 1
+    output = Output(can_clear=True)
+    output.say("one", 1000)
+    output.clock.until(50_310)
+    output.audio_output.stop("one")
+    assert output.at[-1] > 400, "it was sent ahead"
+    assert output.silent_from == [310]
+    assert output.leg.cleared == 1
 
 
 def test_what_a_leg_cannot_take_back_will_be_heard() -> None:
-    overheard = Overheard(can_clear=False)
-    overheard.say("one", 1000)
-    overheard.clock.until(50_310)
-    overheard.audio_output.stop("one")
-    assert 310 < overheard.at[-1] <= 340
-    assert not overheard.silent_from
+    output = Output(can_clear=False)
+    output.say("one", 1000)
+    output.clock.until(50_310)
+    output.audio_output.stop("one")
+    assert 310 < output.at[-1] <= 340
+    assert not output.silent_from
 
 
 def test_stopping_another_reply_silences_nothing() -> None:
-    overheard = Overheard(can_clear=True)
-    overheard.say("one", 1000)
-    overheard.audio_output.stop("other")
-    assert not overheard.silent_from
-    assert not overheard.leg.cleared
+    output = Output(can_clear=True)
+    output.say("one", 1000)
+    output.audio_output.stop("other")
+    assert not output.silent_from
+    assert not output.leg.cleared
 
 
-def heard(overheard: Overheard) -> tuple[int, bool]:
-    played = overheard.audio_output.played(0)
+def heard(output: Output) -> tuple[int, bool]:
+    played = output.audio_output.played(0)
     assert played is not None
     return played.position_ms, played.drained
 
 
 def test_what_counts_as_heard_follows_the_marks() -> None:
-    far = Overheard(can_clear=True, has_marks=True)
+    far = Output(can_clear=True, has_marks=True)
     far.say("one", 500)
     far.clock.until(50_150)
     first, second = far.leg.marks[:2]
@@ -169,7 +169,7 @@ def test_what_counts_as_heard_follows_the_marks() -> None:
 
 
 def test_marks_of_a_cut_reply_count_for_nothing() -> None:
-    far = Overheard(can_clear=True, has_marks=True)
+    far = Output(can_clear=True, has_marks=True)
     far.say("one", 1000)
     old = list(far.leg.marks)
     far.audio_output.stop("one")
@@ -183,7 +183,7 @@ def test_marks_of_a_cut_reply_count_for_nothing() -> None:
 
 
 def test_marks_that_never_come_keep_no_reply_from_its_end() -> None:
-    far = Overheard(can_clear=True, has_marks=True)
+    far = Output(can_clear=True, has_marks=True)
     far.say("one", 400)
     far.clock.until(52_019)
     assert heard(far) == (20, False)

@@ -1,4 +1,4 @@
-"""What clients do wrong gets an answer, a close code and a log line, and never harms another call."""
+"""Invalid input of clients gets an answer, a close code and a log line, and never affects another call."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ import websockets
 
 from tests.call.conftest import Log
 from tests.call.harness import Caller, bearing, calling, create_call, ended, joining, running, stored
-from tests.call.stage import beside_another, goes_on_smoothly, staged, transfers
+from tests.call.stage import beside_another, goes_on_smoothly, holds_for, staged
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
@@ -37,7 +37,7 @@ BAD_TEXTS = {
 
 
 def is_vapis_error(answer: dict[str, Any], status: int) -> bool:
-    """The shape of every refusal."""
+    """Return whether an answer has the form of every refusal."""
     return (
         answer.keys() == {"message", "error", "statusCode"}
         and answer["statusCode"] == status
@@ -67,7 +67,7 @@ async def test_a_bad_message_is_answered_and_the_call_goes_on(tmp_path: Path, lo
 
 
 async def closed_with(caller: Caller, code: int, log: Log) -> None:
-    """The socket was closed so, the log says it once, and the call is over in the store."""
+    """Assert that the socket was closed with this code, that it was logged once, and that the stored call has ended."""
     assert await caller.until_closed(5) == code
     assert await ended(caller.url, caller.id) == "customer-ended-call"
     assert len(log.lines("closed a call's socket", call_id=caller.id, code=code)) == 1
@@ -96,7 +96,7 @@ async def test_a_frame_that_cannot_be_read_closes_its_call_alone(
 
 
 async def send_whatever_happens(caller: Caller, frame: bytes) -> None:
-    """The server may close in the middle of it."""
+    """Send a frame; the server may close meanwhile."""
     try:
         await caller.socket.send(frame)
     except websockets.ConnectionClosed:
@@ -111,7 +111,7 @@ async def test_audio_before_anything_else_empty_frames_and_silence_are_fine(tmp_
                 await caller.socket.send(frame)
             await caller.until(lambda: caller.audio)
             assert caller.kinds()[:2] == ["status-update", "assistant.started"]
-            assert await transfers(0.3, lambda: caller.closed is None)
+            assert await holds_for(0.3, lambda: caller.closed is None)
         assert await ended(stage.url, caller.id) == "customer-ended-call"
         assert not [line for line in log.lines() if line["level"] in ("warning", "error")]
 
@@ -124,7 +124,7 @@ async def test_audio_that_comes_faster_than_time_goes_by_closes_its_call(tmp_pat
             # A recording that is sent at once is taken in…
             for _ in range(20):
                 await caller.socket.send(second)
-            assert await transfers(0.3, lambda: caller.closed is None)
+            assert await holds_for(0.3, lambda: caller.closed is None)
             # …a flood is not.
             for _ in range(100):
                 await send_whatever_happens(caller, second)
@@ -132,7 +132,7 @@ async def test_audio_that_comes_faster_than_time_goes_by_closes_its_call(tmp_pat
 
 
 def raw_frame(opcode: int, data: bytes) -> bytes:
-    """A frame masked with zeros, as no client library sends it."""
+    """Return a frame that is masked with zeros, which no client library sends."""
     return bytes([0x80 | opcode, 0x80 | len(data)]) + bytes(4) + data
 
 
@@ -156,7 +156,7 @@ async def test_a_storm_of_bad_messages_is_answered(tmp_path: Path) -> None:
 
 
 async def refused(stage_url: str, call_id: str, key: str | None = None) -> tuple[int, str]:
-    """Open a call's socket and give how it was closed."""
+    """Open a call's socket, and return the code and reason with which it was closed."""
     address = f"ws{stage_url.removeprefix('http')}/{call_id}/transport"
     async with websockets.connect(address, additional_headers=bearing(key)) as socket:
         with anyio.fail_after(5):
@@ -260,7 +260,7 @@ async def test_a_client_that_vanishes_ends_its_call(tmp_path: Path) -> None:
 
 
 class Deaf:
-    """A client that opens a call's socket and never reads from it; its receive buffer is the smallest there is."""
+    """A client that opens a call's socket with the smallest receive buffer, and never reads from it."""
 
     def __init__(self, call: dict[str, Any], address: str | None = None) -> None:
         url = httpx.URL(address or call["transport"]["websocketCallUrl"])
@@ -273,7 +273,7 @@ class Deaf:
         )
 
     def send_text(self, text: str) -> None:
-        """One frame, masked with zeros."""
+        """Send one frame, masked with zeros."""
         data = text.encode()
         self._raw.sendall(struct.pack("!BBQ", 0x81, 0x80 | 127, len(data)) + bytes(4) + data)
 
@@ -298,7 +298,7 @@ async def test_a_client_that_never_reads_is_given_up(tmp_path: Path, log: Log) -
 
 
 async def test_a_client_that_never_reads_what_it_asks_for_is_given_up(tmp_path: Path, log: Log) -> None:
-    """Each message brings it the whole history, which soon fills every buffer on the way, and keeps the server busy."""
+    """Each message sends it the whole history, which soon fills all buffers."""
     async with staged(tmp_path) as stage, beside_another(stage, gap_ms=250):
         stage.server.give_up_after_s(2)
         call = await create_call(stage.url, stage.assistant())

@@ -1,4 +1,4 @@
-"""Latencies and interruptions, from scripted calls: each number is known beforehand."""
+"""Latencies and interruptions of scripted calls, whose numbers are known beforehand."""
 
 from typing import Any
 
@@ -22,12 +22,12 @@ from tests.turns.talking import Call, waiting
 
 
 class Measured:
-    """A call, measured at each step as a live one is."""
+    """A call that is measured at each step, as a live one is."""
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.call = Call(plan or waiting())
-        self.told: list[tuple[str, TurnLatency | None]] = []
-        self.metrics = CallMetrics(lambda what, latency: self.told.append((what, latency)))
+        self.notified: list[tuple[str, TurnLatency | None]] = []
+        self.metrics = CallMetrics(lambda what, latency: self.notified.append((what, latency)))
 
     def feed(self, *events: Event) -> "Measured":
         for event in events:
@@ -57,7 +57,7 @@ class Measured:
         )
 
     def asks(self) -> "Measured":
-        """The voice ends at 1000, its words come at 1240, and with punctuation the turn is over 100 ms later."""
+        """Ask: the voice ends at 1000, the words come at 1240, and the turn ends 100 ms later by punctuation."""
         return self.feed(CallStarted(0), VoiceStarted(130, 100), VoiceStopped(1030, 1000)).feed(
             TranscriptReceived(1240, "What time is it?", final=True)
         )
@@ -66,7 +66,7 @@ class Measured:
 def test_the_parts_of_a_turn_lie_end_to_end() -> None:
     measured = Measured().asks().until(1340).answers(text_ms=1640, audio_ms=1900)
     assert measured.metrics.turns == [TurnLatency(transcriber=240, endpointing=100, model=300, voice=260, turn=900)]
-    assert measured.told == [("turn", measured.metrics.turns[0])]
+    assert measured.notified == [("turn", measured.metrics.turns[0])]
 
 
 def test_an_answer_that_is_held_back_takes_as_long_as_it_is_heard_later() -> None:
@@ -113,7 +113,7 @@ def test_a_cut_counts_and_so_does_its_recovery() -> None:
     measured.feed(VoiceStopped(2850, 2810), TranscriptReceived(3000, "", final=True)).until(8000)
     assert measured.metrics.resumed == 1
     assert measured.metrics.user_interrupted == 0
-    assert [what for what, _ in measured.told] == ["turn", "assistant-interrupted", "decided stopped", "resumed"]
+    assert [what for what, _ in measured.notified] == ["turn", "assistant-interrupted", "decided stopped", "resumed"]
 
 
 def test_an_answer_that_began_in_the_callers_voice_cut_the_caller() -> None:
@@ -164,7 +164,7 @@ def test_as_vapis_object() -> None:
     }
 
 
-def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
+def test_a_preemptive_reply_costs_no_time_before_the_end_of_the_turn() -> None:
     call = Measured(waiting(preemptive=True, on_punctuation_ms=800, wait_ms=0))
     call.feed(
         CallStarted(0),
@@ -180,13 +180,13 @@ def test_what_a_draft_has_done_before_the_turn_was_over_took_no_time() -> None:
         SpeechRequested(1510, draft.turn_id, 0, 0, text),
     ).until(2040)
     call.feed(SpeechQueued(2140, draft.turn_id, 0, 900, (), done=True)).until(2200)
-    kept, turn = call.told
+    kept, turn = call.notified
     assert kept == ("preemptive-kept", None)
     assert turn[1] == TurnLatency(transcriber=240, endpointing=800, model=0, voice=100, turn=1140)
     assert call.metrics.preemptive_kept == 1
 
 
-def test_drafts_in_vain_are_counted() -> None:
+def test_discarded_preemptive_replies_are_counted() -> None:
     call = Measured(waiting(preemptive=True, on_punctuation_ms=800))
     call.feed(
         CallStarted(0),
@@ -195,6 +195,6 @@ def test_drafts_in_vain_are_counted() -> None:
         TranscriptReceived(1240, "What time is it?", final=True),
     )
     call.feed(VoiceStarted(1500, 1480))
-    assert call.told == [("preemptive-discarded", None)]
+    assert call.notified == [("preemptive-discarded", None)]
     assert call.metrics.preemptive_discarded == 1
     assert call.metrics.turns == []

@@ -1,4 +1,4 @@
-"""What clients can tell a live call: over its socket, and from outside over its control URL."""
+"""Control messages to a live call: over its socket, and over its control URL."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import Caller, calling, ended, stored
-from tests.call.stage import Stage, staged, transfers
+from tests.call.stage import Stage, holds_for, staged
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ STEERS = pytest.mark.parametrize("steer", [by_socket, by_url], ids=["socket", "c
 
 
 def spoken(caller: Caller) -> list[str]:
-    """What the assistant said to its end, or as far as it came."""
+    """Return what the assistant has said, as far as it was heard."""
     return [m["transcript"] for m in caller.of("transcript", role="assistant", transcriptType="final")]
 
 
@@ -43,7 +43,7 @@ async def until_spoken(caller: Caller, text: str, seconds: float = 10) -> None:
 
 
 def asked(stage: Stage) -> list[list[dict[str, str]]]:
-    """The messages of each request to the model."""
+    """Return the messages of each request to the model."""
     return [exchange.body["messages"] for exchange in stage.llm.exchanges]
 
 
@@ -121,7 +121,7 @@ async def test_an_added_message_never_cuts_and_is_answered(tmp_path: Path, steer
         await steer(caller, {"type": "add-message", "message": told, "triggerResponseEnabled": False})
         await until_spoken(caller, "Hello there.")
         # Nobody asked for an answer, so there is none…
-        assert await transfers(0.5, lambda: not stage.llm.exchanges)
+        assert await holds_for(0.5, lambda: not stage.llm.exchanges)
         # …until somebody does; what was added is known by then.
         await steer(caller, {"type": "add-message", "message": {"role": "user", "content": "Who am I?"}})
         await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 2)
@@ -144,7 +144,7 @@ async def test_a_muted_assistant_is_silent(tmp_path: Path) -> None:
         await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
         heard = len(caller.audio)
         await caller.send({"type": "say", "content": "You cannot hear me."})
-        assert await transfers(0.6, lambda: len(caller.audio) == heard)
+        assert await holds_for(0.6, lambda: len(caller.audio) == heard)
         assert not caller.of("user-interrupted")
         await caller.send({"type": "control", "control": "unmute-assistant"})
         await until_spoken(caller, "You cannot hear me.")
@@ -179,7 +179,7 @@ async def test_the_first_message_is_said_when_it_is_asked_for(tmp_path: Path) ->
         calling(stage.url, stage.assistant(**waiting)) as caller,
         calling(stage.url, stage.assistant()) as without,
     ):
-        assert await transfers(0.3, lambda: not caller.audio)
+        assert await holds_for(0.3, lambda: not caller.audio)
         for one in (caller, without):
             await one.send({"type": "control", "control": "say-first-message"})
         await until_spoken(caller, GREETING)

@@ -1,4 +1,4 @@
-"""How an assistant ends its calls: by a phrase, on an answering machine, when they have lasted long enough."""
+"""The ends of calls: by a phrase, at an answering machine, by silence and by length."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def left_to_its_end(stage: Stage, given: dict[str, Any], seconds: float = 10) -> Caller:
-    """A call whose caller does nothing."""
+    """Open a call whose caller does nothing."""
     async with calling(stage.url, given) as caller:
         await caller.until_closed(seconds)
     return caller
@@ -50,7 +50,7 @@ def for_reason(reason: str) -> dict[str, Any]:
 async def test_calls_end_by_their_silence_or_their_length_and_hooks_do_their_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two calls at once, for the shortest silence and length that there are is ten seconds."""
+    """Two calls run at once, since the shortest silence and the shortest length are ten seconds."""
     silent_hooks = [
         hook("call.ending", says("You are so quiet."), NOTE, **for_reason("silence-timed-out")),
         hook("call.ending", says("Never."), **for_reason("customer-ended-call")),

@@ -1,4 +1,4 @@
-"""A server of the owner's decides, over a real call, when the caller has finished."""
+"""The owner's endpointing model decides, in a real call, when the caller has finished."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ SAYS = TranscriberScript(timed=[TimedReply(200, "Tell me a story.")])
 
 
 async def begin_ms(stage: Stage, receiver: Receiver | None, **more: Any) -> tuple[float, Caller]:
-    """How long after the caller's words the model is asked."""
+    """Return how long after the caller's words the model is asked."""
     plan: dict[str, Any] = {"waitSeconds": 0, "transcriptionEndpointingPlan": {"onPunctuationSeconds": 0.1}}
     if receiver is not None:
         server = {"url": receiver.url, **more}

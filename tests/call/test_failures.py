@@ -1,4 +1,4 @@
-"""A model, a voice or a transcriber that fails: the call says so and ends; it is never silent for ever.
+"""A model, a voice or a transcriber that fails: the call reports it and ends, and never stays silent.
 
 What a failing reply had said so far is cut where it stands: the caller gets `hang`, then `status-update` with the
 reason, then the end of the socket. What was heard of it is remembered.
@@ -62,7 +62,7 @@ Scenario = Callable[[], Awaitable[None]]
 
 
 async def all_of(scenarios: dict[str, Scenario]) -> None:
-    """Play them side by side; the one that fails is named."""
+    """Run scenarios side by side; a failure names its scenario."""
 
     async def play(name: str, scenario: Scenario) -> None:
         try:
@@ -78,7 +78,7 @@ async def all_of(scenarios: dict[str, Scenario]) -> None:
 
 
 async def ends_in_words(caller: Caller, reason: str, log: Log, within_s: float = 4) -> None:
-    """The client is told, then the socket is closed; the store and the log know why."""
+    """Assert that client, stored call and log have the reason, and that the socket was closed."""
     assert await caller.until_closed(within_s) == 1000
     kinds = caller.kinds()
     assert kinds[0] == "status-update"
@@ -143,7 +143,7 @@ async def test_a_voice_that_fails_ends_the_call_in_words(tmp_path: Path, log: Lo
 
 
 async def test_a_transcriber_that_fails_ends_the_call_in_words(tmp_path: Path, log: Log) -> None:
-    """And beside it a model that has nothing to say, and a caller who waits for it: that takes as long."""
+    """A model without an answer is tested beside it, since that takes as long."""
     async with staged(tmp_path, llm=LlmScript(tokens=())) as stage:
 
         async def fail_at(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Every rate, both encodings, frames of any length: the caller is heard, hears, and interrupts."""
+"""Audio formats: at every rate and encoding and with frames of any length, the caller is heard and interrupts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A call that goes from one assistant to another, and one that cannot go to a telephone."""
+"""Handoffs between assistants, and a call that cannot be transferred to a telephone."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ MESSAGES = ["assistant.started", "transfer-update", "tool-calls-result", "conver
 
 
 def once_asked(name: str, arguments: str, said: str = "") -> Any:
-    """A model that calls a tool when the caller speaks, and tells what it was answered."""
+    """Return a model that calls a tool when the caller speaks, and then says its result."""
 
     def script(body: Body) -> LlmScript:
         last = body["messages"][-1]
@@ -148,7 +148,7 @@ async def test_a_socket_cannot_be_transferred_and_everybody_is_told(tmp_path: Pa
 
 
 class Office(HttpPeer):
-    """An owner's server that names destinations, and keeps what it was told."""
+    """An owner's server that names destinations, and keeps the messages it receives."""
 
     def __init__(self, destination: Body) -> None:
         super().__init__(self._answer)

@@ -1,4 +1,4 @@
-"""What was heard of an answer that was cut: history, messages and the sound itself tell the same."""
+"""The words that were heard of an interrupted answer: history, messages and audio agree."""
 
 import json
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from bargein.wire.assistant import Assistant
 
 FRAME_MS = 20
 LONG = 40
-"""So many words the assistant would say."""
+"""The number of words that the assistant would say."""
 
 
 class Loudness:
@@ -45,7 +45,7 @@ class Loudness:
 
 
 class Deaf:
-    """A transcriber that understands nothing."""
+    """A transcriber without any transcripts."""
 
     def open(self, on_transcript: Any) -> "Deaf":
         del on_transcript
@@ -66,7 +66,7 @@ class Deaf:
 
 
 class Untimed(StageVoice):
-    """The same voice, which tells nothing of when its words sound."""
+    """The same voice without word timings."""
 
     async def speak(self, text: str) -> Any:
         async for chunk in super().speak(text):
@@ -75,7 +75,7 @@ class Untimed(StageVoice):
 
 @dataclass
 class Told:
-    """A call on the simulated clock: what its client was sent."""
+    """The messages and audio that the client of a simulated call received."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     heard_ms: float = 0.0
@@ -96,7 +96,7 @@ class Told:
 
 
 async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
-    """The assistant answers at length and is cut by a voice after so much of it."""
+    """Run a call in which a voice interrupts a long speech after so much of it."""
     given = {
         "firstMessage": voice.text,
         "firstMessageInterruptionsEnabled": True,

@@ -1,4 +1,4 @@
-"""Hooks in real calls: each is really caused, over a socket."""
+"""Hooks in real calls, each triggered over a socket."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ async def said(caller: Caller, text: str, seconds: float = 10) -> None:
 
 
 def answers_tools(got: Got) -> dict[str, Any]:
-    """An owner's server that carries out whatever is called."""
+    """An owner's server that answers every tool call."""
     called = got.message.get("toolCallList", [])
     return {"results": [{"toolCallId": call["id"], "result": "Noted."} for call in called]}
 

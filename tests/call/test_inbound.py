@@ -1,4 +1,4 @@
-"""A call comes in on a stored number: the number's assistant takes it, or the one that its owner's server names."""
+"""Inbound calls on a stored number: the number's assistant answers, or the one that the owner's server names."""
 
 import json
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ import pytest
 from bargein.ports import SpeechChunk
 from bargein.server.calls import inbound
 from bargein.testing import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
-from tests.call.harness import OnlyEars, ended, joining, running, stored
+from tests.call.harness import DetectorOnly, ended, joining, running, stored
 from tests.call.stage import staged
 from tests.webhooks.receiver import NEVER, Got, Receiver, as_json, response
 
@@ -25,7 +25,7 @@ SAYS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(
 
 
 def hands_over(_: dict[str, Any]) -> LlmScript:
-    """Ada hands over to Bea as soon as she is spoken to."""
+    """Return a squad in which Ada hands off to Bea as soon as the caller speaks."""
     return LlmScript(tokens=[], calls=[("handoff_to_Bea", "{}")])
 
 
@@ -37,7 +37,7 @@ async def post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def ring(url: str, name: str | None = None, **number: Any) -> dict[str, Any]:
-    """Keep a number and call it."""
+    """Store a number and call it."""
     made = await post(url, "/phone-number", NUMBER | number)
     return await post(url, f"/phone-number/{name or made['id']}/ring", {"customer": CUSTOMER})
 
@@ -68,7 +68,7 @@ async def test_the_numbers_assistant_takes_the_call_and_its_messages_name_the_nu
 
 
 async def test_a_public_receiver_names_a_transient_assistant(tmp_path: Path) -> None:
-    """As the receivers do that people have: verify the secret, answer `assistant-request`, take the rest."""
+    """A typical receiver: it verifies the secret, answers `assistant-request` and accepts the rest."""
 
     def answer(got: Got) -> Any:
         if got.headers.get("x-vapi-secret") != "s3":
@@ -147,8 +147,8 @@ async def test_a_squad_that_went_away_ends_the_call(tmp_path: Path) -> None:
     assert kept["id"] in call["endedMessage"]
 
 
-class Speaking(OnlyEars):
-    """Embedded providers that can say something: what a call without an assistant runs on."""
+class Speaking(DetectorOnly):
+    """Embedded providers with a voice, for a call without an assistant."""
 
     class _Voice:
         async def speak(self, text: str) -> AsyncIterator[SpeechChunk]:

@@ -1,4 +1,4 @@
-"""The main job on real audio: a person talks, the assistant answers, the person cuts in."""
+"""Interruptions with real speech: a person talks, the assistant answers, the person interrupts."""
 
 import statistics
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is kept of a call: its journal, which runs again to the same call, its record, and what watchers are told."""
+"""The journal, whose replay gives the same call, the record of a call, and the live feed."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ SAYS = TranscriberScript(
 
 @contextmanager
 def watched_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, Any]]]:
-    """Every step that the engine takes in live calls: the event, and the commands it came to."""
+    """The steps of the engine in live calls: each event with its commands."""
     steps: list[tuple[Any, Any]] = []
     engine = session.step
 
@@ -51,7 +51,7 @@ def watched_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, A
 
 
 async def cut_call(stage: Stage, **more: Any) -> Caller:
-    """A call whose answer is cut by a word; it hangs up when the next answer sounds."""
+    """Run a call whose answer is interrupted by a word, and hang up at the next answer."""
     async with calling(stage.url, stage.assistant(**more)) as caller:
         await caller.until(lambda: caller.of("user-interrupted"))
         await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 2)
@@ -139,7 +139,7 @@ async def test_those_who_watch_a_call_see_its_decisions(tmp_path: Path) -> None:
 
 
 def lasting(record: dict[str, Any]) -> dict[str, Any]:
-    """A record without the addresses that each answer signs anew."""
+    """Return a record without the presigned addresses, which differ in each answer."""
     artifact = {name: value for name, value in record["artifact"].items() if not name.startswith("presigned")}
     return {**record, "artifact": artifact}
 

@@ -1,4 +1,4 @@
-"""Every message of a live call is what Vapi's schema says, in Vapi's order, and only what was asked for."""
+"""Client messages of a live call: valid by Vapi's schema, in Vapi's order, and only those that were requested."""
 
 import json
 from functools import lru_cache
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 EVERYTHING = sorted(CLIENT_MESSAGES)
 OF_TOOLS = {"tool-calls", "tool-calls-result", "tool.completed", "transfer-update"}
-"""These need a tool, and are caused in `test_tools` and `test_handoff`."""
+"""These need a tool, and are tested in `test_tools` and `test_handoff`."""
 FINALS = 'transcript[transcriptType="final"]'
 CUSTOMER = {"number": "+15551234567", "name": "Ada Lovelace"}
 SAYS = ["Tell me a story.", "Hold on, which one?"]
@@ -39,7 +39,7 @@ def required() -> Draft202012Validator:
 
 
 def check(message: dict[str, Any]) -> None:
-    """A message is valid by its type."""
+    """Assert that a message is valid by its type."""
     kind = message["type"]
     published = validator(contract.messages("ClientMessage")[kind])
     assert [error.message for error in published.iter_errors(message)] == []
@@ -53,7 +53,7 @@ def check(message: dict[str, Any]) -> None:
 
 
 async def converse(stage: Stage, clips: list[Clip], **more: Any) -> Caller:
-    """A call whose answer is cut, and that then ends because its model fails."""
+    """Run a call whose answer is interrupted, and that then ends because its model fails."""
     async with calling(stage.url, stage.assistant(**more), customer=CUSTOMER, name="A trial") as caller:
         await ask(caller, clips[0])
         await anyio.sleep(1)
@@ -63,7 +63,7 @@ async def converse(stage: Stage, clips: list[Clip], **more: Any) -> Caller:
 
 
 def fails_after_the_first() -> Any:
-    """A model that tells a story to the first question and fails at the next."""
+    """Answer the first question with a story, and fail at the next."""
 
     def answer(body: dict[str, Any]) -> LlmScript:
         questions = [m for m in body["messages"] if m["role"] == "user"]
@@ -127,7 +127,7 @@ def _check_the_interruption(caller: Caller) -> None:
 
 
 def _check_the_progress(caller: Caller) -> None:
-    """`assistant.speechStarted` counts the words up to the cut, and no further."""
+    """Assert that `assistant.speechStarted` counts the words up to the interruption, and no further."""
     said = caller.of("assistant.speechStarted")
     spoken = [m["timing"]["wordsSpoken"] for m in said]
     assert spoken == sorted(spoken)
@@ -179,11 +179,11 @@ async def test_around_a_cut_the_messages_come_in_vapis_order(tmp_path: Path) -> 
 
 
 def _turn(texts: list[dict[str, Any]]) -> int:
-    """The number of the turn that was cut."""
+    """Return the number of the interrupted turn."""
     return next(m["turn"] for m in texts if _label(m) == "speech-update assistant stopped")
 
 
 def _label(message: dict[str, Any]) -> str:
-    """A message's type, with what tells it apart."""
+    """Return a message's type, with the field that distinguishes it."""
     parts = (message["type"], message.get("role"), message.get("status"), message.get("transcriptType"))
     return message["type"] if message["type"] == "status-update" else " ".join(str(part) for part in parts if part)

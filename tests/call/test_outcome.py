@@ -1,4 +1,4 @@
-"""The artifact of a call: by its plan, with addresses that are right, and the same from its journal."""
+"""The artifact of a call: by its plan, with the right addresses, and the same from a replay of its journal."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Voices that cut in are cut out of what is heard at the right places, and judged no more often than asked."""
+"""Overlapping voices: the classifier gets the right audio, and only when a score is wanted."""
 
 from dataclasses import dataclass, field
 
@@ -19,8 +19,8 @@ PER_MS = 16
 
 
 @dataclass
-class Judge:
-    """Remembers what it was asked."""
+class FakeClassifier:
+    """A model that keeps its requests."""
 
     asked: list[OverlappingSpeech] = field(default_factory=list)
     broken: bool = False
@@ -33,18 +33,18 @@ class Judge:
 
 
 class Call:
-    """What a call would feed: the n-th millisecond of the caller's side is n, of the assistant's -n."""
+    """The audio of a call in which the n-th millisecond of the caller's side is n, and of the assistant's -n."""
 
     def __init__(self, *, wanted: bool = True) -> None:
-        self.judge = Judge()
+        self.classifier = FakeClassifier()
         self.posted: list[Event] = []
         self.wanted = wanted
         self.now_ms = 0.0
         self.overlaps = OverlapTracker(
-            self.judge, wanted=lambda: self.wanted, now_ms=lambda: self.now_ms, post=self.posted.append
+            self.classifier, wanted=lambda: self.wanted, now_ms=lambda: self.now_ms, post=self.posted.append
         )
 
-    async def hear(self, windows: int, voice: float = 0.9, edge: VoiceEdge | None = None) -> None:
+    async def feed(self, windows: int, voice: float = 0.9, edge: VoiceEdge | None = None) -> None:
         for number in range(windows):
             samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16)
             self.now_ms += FRAME_MS
@@ -64,12 +64,12 @@ async def test_a_voice_is_judged_at_every_age_with_what_was_heard_from_just_befo
     call = Call()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call.overlaps.run)
-        await call.hear(100, 0.0)
-        await call.hear(30, 0.9, call.starts())
+        await call.feed(100, 0.0)
+        await call.feed(30, 0.9, call.starts())
         await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
-    assert [overlap.age_ms for overlap in call.judge.asked] == list(AGES_MS)
-    for overlap in call.judge.asked:
+    assert [overlap.age_ms for overlap in call.classifier.asked] == list(AGES_MS)
+    for overlap in call.classifier.asked:
         assert overlap.onset_ms == 3200
         heard = overlap.caller[::PER_MS]
         assert heard[0] == 3200 - LEAD_MS
@@ -87,42 +87,42 @@ async def test_nothing_is_judged_that_nobody_asks_about() -> None:
     call = Call(wanted=False)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call.overlaps.run)
-        await call.hear(10, 0.9, call.starts())
+        await call.feed(10, 0.9, call.starts())
         call.wanted = True
-        await call.hear(2)
-        await call.hear(40, 0.0, call.stops())
+        await call.feed(2)
+        await call.feed(40, 0.0, call.stops())
         await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
-    assert [overlap.age_ms for overlap in call.judge.asked] == [age_ms for age_ms in AGES_MS if age_ms > 320]
+    assert [overlap.age_ms for overlap in call.classifier.asked] == [age_ms for age_ms in AGES_MS if age_ms > 320]
 
 
 async def test_a_short_dip_does_not_begin_a_voice_anew_but_a_longer_one_does() -> None:
     call = Call()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call.overlaps.run)
-        await call.hear(10, 0.0)
-        await call.hear(5, 0.9, call.starts())
-        await call.hear(2, 0.1, call.stops())
-        await call.hear(5, 0.9, call.starts())
-        first = {overlap.onset_ms for overlap in call.judge.asked}
-        await call.hear(6, 0.1, call.stops())
+        await call.feed(10, 0.0)
+        await call.feed(5, 0.9, call.starts())
+        await call.feed(2, 0.1, call.stops())
+        await call.feed(5, 0.9, call.starts())
+        first = {overlap.onset_ms for overlap in call.classifier.asked}
+        await call.feed(6, 0.1, call.stops())
         onset_ms = int(call.now_ms)
-        await call.hear(8, 0.9, call.starts())
+        await call.feed(8, 0.9, call.starts())
         await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
     assert first == {320}
-    assert {overlap.onset_ms for overlap in call.judge.asked} == {320, onset_ms}
-    assert call.judge.asked[-1].voice == (0.9,) * 7
+    assert {overlap.onset_ms for overlap in call.classifier.asked} == {320, onset_ms}
+    assert call.classifier.asked[-1].voice == (0.9,) * 7
 
 
 async def test_a_judge_that_fails_is_done_without() -> None:
     call = Call()
-    call.judge.broken = True
+    call.classifier.broken = True
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call.overlaps.run)
-        await call.hear(10, 0.0)
-        await call.hear(30, 0.9, call.starts())
+        await call.feed(10, 0.0)
+        await call.feed(30, 0.9, call.starts())
         await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
-    assert len(call.judge.asked) == len(AGES_MS)
+    assert len(call.classifier.asked) == len(AGES_MS)
     assert call.posted == []

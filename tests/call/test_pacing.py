@@ -1,4 +1,4 @@
-"""Audio leaves just in time, so that there is little to take back; text never waits behind it."""
+"""Pacing: audio is sent just in time, so that little of it must be cleared, and text never waits behind audio."""
 
 import statistics
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
 AHEAD_MS = 60
 JITTER_MS = 10
-"""By how much a caller in the same process may be late with noting when the first frame came."""
+"""How late a caller in the same process may note the arrival of the first frame."""
 
 
 async def test_a_caller_never_has_more_than_sixty_milliseconds_in_hand(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ async def test_text_never_waits_behind_audio(tmp_path: Path) -> None:
 
 
 class Slow:
-    """A socket that takes one frame at a time, when it is told to."""
+    """A socket that sends one frame at a time, on demand."""
 
     def __init__(self) -> None:
         self.sent: list[str | bytes] = []

@@ -1,4 +1,4 @@
-"""A caller's pauses are cut out of what is heard at the right places, and every question gets its answer."""
+"""Pauses of the caller: the detector gets the right audio, and every request gets an answer."""
 
 from dataclasses import dataclass, field
 
@@ -20,8 +20,8 @@ PER_MS = 16
 
 
 @dataclass
-class Judge:
-    """Remembers what it was asked."""
+class FakeDetector:
+    """A model that keeps its requests."""
 
     asked: list[TurnPause] = field(default_factory=list)
     broken: bool = False
@@ -34,24 +34,26 @@ class Judge:
 
 
 class Call:
-    """What a call would feed: the n-th millisecond of the caller's side is n."""
+    """The audio of a call in which the n-th millisecond of the caller's side is n."""
 
-    def __init__(self, *, judge: bool = True) -> None:
-        self.judge = Judge()
+    def __init__(self, *, detects: bool = True) -> None:
+        self.detector = FakeDetector()
         self.posted: list[PauseJudged] = []
         self.now_ms = 0.0
-        self.pauses = PauseTracker(self.judge if judge else None, now_ms=lambda: self.now_ms, post=self.posted.append)
+        self.pauses = PauseTracker(
+            self.detector if detects else None, now_ms=lambda: self.now_ms, post=self.posted.append
+        )
 
-    def hear(self, until_ms: int) -> None:
+    def feed(self, until_ms: int) -> None:
         while self.now_ms < until_ms:
             samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16)
             self.now_ms += FRAME_MS
             self.pauses.feed(samples, self.now_ms)
 
     def speak(self, from_ms: int, to_ms: int) -> None:
-        self.hear(from_ms + 40)
+        self.feed(from_ms + 40)
         self.pauses.push_edge(VoiceEdge(voiced=True, at_ms=from_ms, probability=0.9))
-        self.hear(to_ms + 40)
+        self.feed(to_ms + 40)
         self.pauses.push_edge(VoiceEdge(voiced=False, at_ms=to_ms, probability=0.1))
 
     async def ask(self, *questions: JudgePause) -> None:
@@ -70,9 +72,9 @@ async def test_a_pause_is_judged_with_what_was_heard_around_its_beginning() -> N
     call = Call()
     call.speak(5000, 7600)
     call.speak(8000, 9600)
-    call.hear(10_200)
+    call.feed(10_200)
     await call.ask(JudgePause(7, "I would like", 9600, 900))
-    (pause,) = call.judge.asked
+    (pause,) = call.detector.asked
     assert pause.said == "I would like"
     assert pause.runs == ((5000, 7600), (8000, 9600))
     heard = pause.caller[::PER_MS]
@@ -88,20 +90,20 @@ async def test_runs_of_earlier_turns_and_later_voices_are_left_out() -> None:
     call.speak(3000, 3600)
     call.speak(3900, 4200)
     await call.ask(JudgePause(1, "yes", 3600, 1600))
-    assert call.judge.asked[0].runs == ((3000, 3600),)
+    assert call.detector.asked[0].runs == ((3000, 3600),)
 
 
 async def test_a_call_that_has_just_begun_gives_what_there_is() -> None:
     call = Call()
     call.speak(200, 500)
-    call.hear(700)
+    call.feed(700)
     await call.ask(JudgePause(1, "yes", 500, 0))
-    assert call.judge.asked[0].caller.size == (500 + INTO_MS) * PER_MS
+    assert call.detector.asked[0].caller.size == (500 + INTO_MS) * PER_MS
 
 
 async def test_a_judge_that_fails_is_done_without() -> None:
     call = Call()
-    call.judge.broken = True
+    call.detector.broken = True
     call.speak(200, 900)
     await call.ask(JudgePause(1, "yes", 900, 0), JudgePause(2, "yes please", 900, 0))
     assert [answer.probability for answer in call.posted] == [None, None]
@@ -109,7 +111,7 @@ async def test_a_judge_that_fails_is_done_without() -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 async def test_where_nothing_can_be_judged_that_is_said_at_once(there: bool) -> None:
-    call = Call(judge=there)
+    call = Call(detects=there)
     if not there:
         call.speak(200, 900)
     call.pauses.request(JudgePause(1, "yes", 900, 0))
@@ -118,9 +120,9 @@ async def test_where_nothing_can_be_judged_that_is_said_at_once(there: bool) -> 
 
 async def test_words_without_a_voice_are_left_to_the_words() -> None:
     call = Call()
-    call.hear(1200)
+    call.feed(1200)
     call.pauses.request(JudgePause(1, "Tell me a story.", 900, 0))
-    assert (call.judge.asked, call.posted) == ([], [PauseJudged(1200, 1, None)])
+    assert (call.detector.asked, call.posted) == ([], [PauseJudged(1200, 1, None)])
 
 
 async def test_too_many_questions_at_once_are_answered_by_nothing() -> None:
@@ -134,7 +136,7 @@ async def test_too_many_questions_at_once_are_answered_by_nothing() -> None:
 
 async def test_memory_is_bounded() -> None:
     call = Call()
-    call.hear(60_000)
+    call.feed(60_000)
     assert sum(chunk.size for chunk in call.pauses._chunks) <= 10_100 * PER_MS
 
 

@@ -1,4 +1,4 @@
-"""A whole inbound call with a receiver as people have them: one server that takes all that Vapi posts."""
+"""A whole inbound call with a typical receiver: one server for everything that Vapi posts."""
 
 import hmac
 import json
@@ -32,7 +32,7 @@ SAYS = TranscriberScript(utterances=["Where is my order four two?", "Wait, which
 
 
 def model(body: dict[str, Any]) -> LlmScript:
-    """It looks the order up, tells at length what it has found, and answers in brief what it is asked then."""
+    """Look up the order, report the result at length, and answer the next question briefly."""
     if body["messages"][-1]["role"] == "tool":
         return STORY
     if sum(m["role"] == "user" for m in body["messages"]) == 1:
@@ -41,7 +41,7 @@ def model(body: dict[str, Any]) -> LlmScript:
 
 
 class House:
-    """What answers; it knows a caller by the secret alone, and the number that is called by its `assistant-request`."""
+    """The receiver; it authenticates by the secret only, and gets the called number from `assistant-request`."""
 
     def __init__(self) -> None:
         self.stage: Stage | None = None
@@ -101,7 +101,7 @@ async def test_one_server_carries_a_whole_call_with_a_tool_and_an_interruption(t
 
 
 def check_messages(receiver: Receiver, call: dict[str, Any]) -> None:
-    """All bear whose call it is, and come in order."""
+    """Assert that all messages name their call, and come in order."""
     for message in (got.message for got in receiver.got):
         assert message["call"]["id"] == call["id"]
         assert message["phoneNumber"]["number"] == NUMBER["number"]
@@ -116,7 +116,7 @@ def check_messages(receiver: Receiver, call: dict[str, Any]) -> None:
 
 
 def check_tool(receiver: Receiver, messages: list[dict[str, Any]]) -> None:
-    """It is called once, and the model is told its result."""
+    """Assert that the tool is called once, and that the model gets its result."""
     (called,) = receiver.of("tool-calls")
     (wanted,) = called["toolCallList"]
     assert wanted["function"]["name"] == "find_order"
@@ -126,7 +126,7 @@ def check_tool(receiver: Receiver, messages: list[dict[str, Any]]) -> None:
 
 
 def check_interruption(receiver: Receiver, told: list[dict[str, Any]], messages: list[dict[str, Any]]) -> None:
-    """The server is told of the same cut as the client, and the model only of what was heard."""
+    """Assert that server and client get the same interruption, and the model only the words that were heard."""
     (cut,) = receiver.of("user-interrupted")
     assert cut["turnId"]
     assert [one["turnId"] for one in told] == [cut["turnId"]]

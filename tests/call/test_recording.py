@@ -1,4 +1,4 @@
-"""The recording of a live call: what each side really heard, when it was heard, and it outlasts the server."""
+"""The recording of a live call: the audio that each side heard, at the right time, also if the server dies."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from bargein.store.recordings import recording_path
 from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, TimedReply, TranscriberScript
 from bargein.turns.commands import Play
 from tests.call.harness import CLOCK, Caller, Sound, assistant, calling, ended, stored
-from tests.call.stage import LONG_SPEECH, staged, transfers
+from tests.call.stage import LONG_SPEECH, holds_for, staged
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timed]
 
@@ -41,7 +41,7 @@ def tracks(path: Path, call_id: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def happened(path: Path, call_id: str) -> tuple[float, list[float]]:
-    """How long a call lasted and when the assistant began to sound in it, as its journal has it."""
+    """Return the length of a call and when the assistant's audio began, from its journal."""
     head, events = read(journal_path(path, call_id).read_text().splitlines(keepends=True))
     moments = list(replay(head, events))
     sounds = [float(m.at_ms) for m in moments for command in m.commands if isinstance(command, Play)]
@@ -53,7 +53,7 @@ def heard(caller: Caller) -> np.ndarray:
 
 
 def place(track: np.ndarray, sound: np.ndarray) -> int:
-    """Where in a track a sound is found, in samples."""
+    """Return the position of a sound in a track, in samples."""
     wanted = sound.astype(float)
     found = np.correlate(track.astype(float), wanted, "valid")
     return int(np.argmax(found))
@@ -64,10 +64,10 @@ async def test_both_sides_are_recorded_where_they_sounded(tmp_path: Path) -> Non
         async with calling(stage.url, stage.assistant()) as caller:
             await caller.until(lambda: caller.of("assistant.started"))
             said_ms = await caller.say(tone(400))
-            await transfers(0.7, lambda: True)
+            await holds_for(0.7, lambda: True)
             await caller.send({"type": "say", "content": "One two three four five."})
             await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
-            await transfers(0.3, lambda: True)
+            await holds_for(0.3, lambda: True)
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await ended(stage.url, caller.id)
@@ -94,7 +94,7 @@ async def test_what_was_cut_is_not_in_the_recording(tmp_path: Path) -> None:
         speaker = stage.speaker(firstMessageInterruptionsEnabled=True)
         async with calling(stage.url, speaker) as caller:
             await caller.until(lambda: caller.of("user-interrupted"))
-            await transfers(0.5, lambda: True)
+            await holds_for(0.5, lambda: True)
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await ended(stage.url, caller.id)
@@ -111,7 +111,7 @@ async def test_a_telephones_sound_is_recorded_too(tmp_path: Path) -> None:
         async with calling(stage.url, stage.speaker("One two three."), sound=Sound(8_000, "mulaw", 160)) as caller:
             await caller.until(lambda: caller.of("speech-update", role="assistant", status="stopped"))
             await caller.say(tone(400))
-            await transfers(0.7, lambda: True)
+            await holds_for(0.7, lambda: True)
             await caller.send({"type": "end-call"})
             await caller.until_closed()
         await ended(stage.url, caller.id)
@@ -135,7 +135,7 @@ async def test_who_wants_no_recording_gets_none(tmp_path: Path, off: dict[str, A
 
 @pytest.mark.parametrize("first", [True, False], ids=["the first", "the second"])
 async def test_of_two_assistants_the_one_who_wants_it_is_recorded(tmp_path: Path, first: bool) -> None:
-    """The other's part is silence, and the artifact says that there is a recording."""
+    """The other assistant's part is silence, and the artifact has a recording."""
 
     def one(name: str, recorded: bool, **plan: Any) -> dict[str, Any]:
         return stage.speaker(f"{name} is speaking.", name=name, artifactPlan={"recordingEnabled": recorded, **plan})
@@ -190,7 +190,7 @@ async def test_a_recording_outlasts_a_server_that_is_killed(tmp_path: Path) -> N
             async with calling(url, speaker) as caller:
                 await caller.until(lambda: len(caller.audio) > 20)
                 await caller.say(tone(5000))
-                await transfers(4, lambda: True)
+                await holds_for(4, lambda: True)
                 killed_at_ms = CLOCK.epoch_ms()
                 process.kill()
                 await caller.until_closed()

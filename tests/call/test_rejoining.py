@@ -1,4 +1,4 @@
-"""A web call with `roomDeleteOnUserLeaveEnabled: false`: its caller leaves, and comes back by another socket."""
+"""A web call with `roomDeleteOnUserLeaveEnabled: false`: the caller leaves, and returns by another socket."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""From an assistant's `startSpeakingPlan` to who decides when a turn is over."""
+"""Compilation of `startSpeakingPlan`: what decides that a turn is over."""
 
 from typing import Any
 

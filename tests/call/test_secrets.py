@@ -1,4 +1,4 @@
-"""Secrets are used where they belong, and get into no message, no log and no journal."""
+"""Secrets are used where they belong, and do not get into messages, logs or journals."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from tests.call.stage import STORY, Stage, staged
 from tests.webhooks.receiver import Receiver
 
 TOLD = ({*CLIENT_MESSAGES} & {*get_args(ServerMessageType)}) - {"tool-calls", "transfer-update"}
-"""What both sides are told of a call that runs no tool and is handed to nobody."""
+"""The messages that client and server get in a call without tools and handoffs."""
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ def secret(name: str) -> str:
 
 
 def server(url: str, name: str) -> dict[str, Any]:
-    """A server with every secret that one can hold."""
+    """A server with every kind of secret."""
     headers = {"X-Api-Key": secret(f"{name}-header"), "Authorization": f"Bearer {secret(name)}-bearer"}
     address = url.replace("://", f"://user:{secret(name)}-password@") + f"?token={secret(name)}-query"
     return {"url": address, "secret": secret(f"{name}-secret"), "headers": headers, "timeoutSeconds": 1}
@@ -162,7 +162,7 @@ async def _watch(caller: Caller, insights: list[str]) -> None:
 
 
 def _check_they_were_used(stage: Stage) -> None:
-    """What was taken out of the messages did reach those whom it was meant for, and nobody else's did."""
+    """Assert that each secret reached its own recipient, and no other secret did."""
     for exchange, name in ((stage.llm.exchanges[0], "model"), (stage.voice.exchanges[0], "voice")):
         assert exchange.headers["x-api-key"] == secret(f"{name}-header")
         assert exchange.path.endswith(f"?token={secret(name)}-query")

@@ -1,4 +1,4 @@
-"""What an owner's server is told of a call: in Vapi's shape, in order, and only what was asked for."""
+"""Server messages of a call: in Vapi's form, in order, and only those that were requested."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,7 +29,7 @@ EVERYTHING = [
 LEAN = {"model-output", "voice-input", "assistant.speechStarted"}
 CUSTOMER = {"number": "+15551234567", "name": "Ada Lovelace"}
 SAYS = TranscriberScript(timed=[TimedReply(200, "Tell me a story."), TimedReply(1500, "Stop that.")])
-"""Said to interrupt, by words alone."""
+"""Words of the caller that interrupt, without a detected voice."""
 
 
 def told_then_fails(body: dict[str, Any]) -> LlmScript:
@@ -38,7 +38,7 @@ def told_then_fails(body: dict[str, Any]) -> LlmScript:
 
 
 def check(message: dict[str, Any]) -> None:
-    """A message is valid by its type."""
+    """Assert that a message is valid by its type."""
     kind = message["type"]
     published = validator(contract.messages("ServerMessage")[kind])
     assert [error.message for error in published.iter_errors(message)] == []
@@ -48,12 +48,12 @@ def check(message: dict[str, Any]) -> None:
 
 
 def plain(artifact: dict[str, Any]) -> dict[str, Any]:
-    """Without the addresses that are signed anew each time."""
+    """Return the artifact without presigned addresses, which differ each time."""
     return {name: value for name, value in artifact.items() if not name.startswith("presigned")}
 
 
 async def interrupted(stage: Stage, receiver: Receiver, reports: bool = True, **more: Any) -> Caller:
-    """A call that is cut once and ends because its model fails."""
+    """Run a call that is interrupted once and ends because its model fails."""
     server = {"url": receiver.url, "secret": "hush"}
     given = stage.assistant(server=server, stopSpeakingPlan={"numWords": 1}, **more)
     async with calling(stage.url, given, customer=CUSTOMER, name="A trial") as caller:
@@ -184,7 +184,7 @@ async def test_a_report_is_tried_again_until_it_is_taken(tmp_path: Path) -> None
 
 
 class Embedded(Speaking):
-    """Embedded providers that can hold a call, so that one part of it alone can be somewhere else."""
+    """Embedded providers for a whole call, so that only one provider of it is elsewhere."""
 
     model: Any = DemoModel()
 

@@ -1,4 +1,4 @@
-"""What a model is told of its tools, and what is said about their calls."""
+"""Declarations of tools for the model, and the messages of tool calls."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Real tools in real calls: the model's calls reach real servers, and the model hears what they answer."""
+"""Real tools in real calls: the model's tool calls reach servers, and the model gets their answers."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def tooled(stage: Stage, *tools: dict[str, Any]) -> dict[str, Any]:
 
 
 def calls_in_turn(*calls: tuple[str, str]) -> Any:
-    """A model that calls one tool after the other, and then talks."""
+    """Return a model that calls one tool after the other, and then talks."""
 
     def script(body: dict[str, Any]) -> LlmScript:
         done = sum(message["role"] == "tool" for message in body["messages"])

@@ -1,4 +1,4 @@
-"""Tools in real calls: asked for by a model over a socket, run once, answered whatever happens."""
+"""Tool calls in real calls: each is run once, and always gets a result."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ MESSAGES = ["tool-calls", "tool-calls-result", "tool.completed", "conversation-u
 
 @dataclass
 class Runner:
-    """Runs tools as a test says."""
+    """A tool runner with scripted results."""
 
     answer: ToolResult = field(default_factory=lambda: ToolResult("It rains."))
     ran: list[ToolCall] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Runner:
 
 @contextmanager
 def hired(monkeypatch: pytest.MonkeyPatch, runner: Runner) -> Iterator[Runner]:
-    """Every call has its tools run by `runner`."""
+    """Make every call run its tools with `runner`."""
     real = ToolRunnerFactory.tools
     monkeypatch.setattr(ToolRunnerFactory, "tools", lambda *_: runner)
     yield runner
@@ -71,7 +71,7 @@ Body = dict[str, Any]
 def asked_then(
     calls: Sequence[tuple[str, str]], said: str = "", after: str = "So that is that."
 ) -> Callable[[Body], LlmScript]:
-    """A model that calls tools when the caller speaks, and talks once it has a result."""
+    """Return a model that calls tools when the caller speaks, and talks once it has a result."""
 
     def script(body: Body) -> LlmScript:
         if body["messages"][-1]["role"] == "user":

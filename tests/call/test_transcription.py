@@ -1,4 +1,4 @@
-"""The transcription of a call goes on with another transcriber after the first has failed."""
+"""The transcription of a call continues with another transcriber after the first has failed."""
 
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Stream:
-    """One transcriber's stream: it fails, or works on."""
+    """A transcriber's stream that fails, or runs until it is cancelled."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error

@@ -1,4 +1,4 @@
-"""`bargein mark` and `bargein tune`: what a person heard in recorded calls, and what other plans would have done."""
+"""`bargein mark` and `bargein tune`: marks of recorded calls, and the results of other plans."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ WORD_AT, NOISE_AT, LISTENING_AT, EARLY_AT = 4000, 6000, 8000, 500
 
 
 def recorded(plan: Plan | None = None) -> Call:
-    """A call that no voice of this length cuts: a word, a noise and listening aloud over one long answer."""
+    """Return a call that no voice of this length interrupts: a word, a noise and a backchannel over one long answer."""
     call = Call(plan or waiting(voice_ms=5000, num_words=4))
     call.start()
     call.voice(EARLY_AT, EARLY_AT + 100)

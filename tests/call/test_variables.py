@@ -1,4 +1,4 @@
-"""Template variables: what is filled in, what is left alone, and what a template may cost."""
+"""Template variables: texts that are rendered or left unchanged, and the cost of a template."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,7 +172,7 @@ def test_the_texts_of_an_assistant_share_a_budget() -> None:
 
 
 def test_a_budget_counts_every_node() -> None:
-    """The count hangs on a hook of the library's that an update could take away."""
+    """The count of nodes depends on a property of the library that an update could remove."""
     body = "{% if true %}{% endif %}" * 100 + "{% endfor %}"
     once, often = Budget(100_000), Budget(100_000)
     render_template("{% for i in (1..11) %}" + body, {}, datetime(2024, 1, 1, tzinfo=UTC), once)

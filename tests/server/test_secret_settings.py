@@ -18,7 +18,7 @@ from bargein.configuration import extension_sections, load_settings
 from bargein.server.app import create_app
 from bargein.server.ops import logs
 from bargein.settings import CORE_SECTIONS, ServerSettings, Settings, SettingsError, StorageSettings
-from tests.call.harness import OnlyEars
+from tests.call.harness import DetectorOnly
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +84,7 @@ def test_the_marks_are_in_every_secret_setting() -> None:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """Run a server with these settings; its client bears the private key."""
-    server = create_app(settings, embedded=OnlyEars())
+    server = create_app(settings, embedded=DetectorOnly())
     headers = {"Authorization": f"Bearer {settings.keys.api_key}"}
     async with (
         server.router.lifespan_context(server),

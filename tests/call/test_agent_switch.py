@@ -1,4 +1,4 @@
-"""What an assistant that takes a call over brings along: tools, credentials, servers, and its place in the record."""
+"""The assistant that takes a call over: its tools, credentials, servers and place in the record."""
 
 import threading
 from pathlib import Path
@@ -14,7 +14,7 @@ from bargein.ports import SpeechChunk
 from bargein.server.calls.recovery import WORKER_DIED
 from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from tests.browser.conftest import serve
-from tests.call.harness import Caller, OnlyEars, assistant, bearing, calling, ended, stored
+from tests.call.harness import Caller, DetectorOnly, assistant, bearing, calling, ended, stored
 from tests.call.stage import ASKS, staged
 from tests.call.test_handoff import MESSAGES, member, said
 from tests.tools.mcp_peer import mcp_peer
@@ -27,7 +27,7 @@ REPORTS = ["status-update", "end-of-call-report", 'transcript[transcriptType="fi
 
 
 def in_turn(*calls: tuple[str, str], said: str = "Done.") -> Any:
-    """A model that calls one tool after the other once the caller has spoken, and then talks."""
+    """Return a model that calls one tool after the other once the caller has spoken, and then talks."""
 
     def script(body: Body) -> LlmScript:
         roles = [message["role"] for message in body["messages"]]
@@ -62,8 +62,8 @@ async def taken_over(caller: Caller) -> None:
     await caller.until(lambda: [m for m in caller.of("assistant.started") if m["newAssistant"]["name"] == "Bea"])
 
 
-class Quiet(OnlyEars):
-    """Embedded providers that hear nothing and say little, without a sound."""
+class Quiet(DetectorOnly):
+    """Embedded providers without transcripts, and with a silent voice."""
 
     @property
     def transcriber(self) -> Any:
@@ -101,7 +101,7 @@ class Quiet(OnlyEars):
 
 
 class Peers:
-    """The model, voice, transcriber and server of one assistant, each of which wants to be told who asks."""
+    """The model, voice, transcriber and server of one assistant, each of which requires its credential."""
 
     def __init__(self, name: str, llm: Any, says: str) -> None:
         self.name = name
@@ -121,7 +121,7 @@ class Peers:
             await peer.__aexit__(*exc)
 
     def assistant(self, *tools: Body, **more: Any) -> Body:
-        """Its credentials bear the same name as everybody's, and another secret."""
+        """Return the assistant; its credential has the same name as those of the others, and another secret."""
         signed = {"credentialId": "mine"}
         base = assistant(self.llm, self.voice, self.audio_input)
         order = {

@@ -1,4 +1,4 @@
-"""Listening in on a live call: both sides, its messages, any number of listeners, and never at the call's cost."""
+"""Listeners of a live call: both sides, the messages, any number of listeners, and no effect on the call."""
 
 import json
 from contextlib import AsyncExitStack

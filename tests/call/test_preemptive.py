@@ -1,4 +1,4 @@
-"""Over a real call: the model is asked before the turn is surely over, and nobody hears of what was in vain."""
+"""Preemptive replies in real calls: the model is asked early, and discarded replies leave no trace."""
 
 from pathlib import Path
 from typing import Any
