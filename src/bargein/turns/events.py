@@ -1,4 +1,4 @@
-"""The events: what happens to a call. Each carries the time at which it became known.
+"""The events: what happens to a call. Each has `at_ms`, the time at which it became known.
 
 Their names and fields also stand in the journal (`bargein.call.record.journal`): a rename needs a new version there.
 """
@@ -24,7 +24,6 @@ class VoiceStarted:
     """The voice activity detector began to hear a voice.
 
     Attributes:
-        at_ms: when that was known.
         onset_ms: when that voice began, at most `at_ms`; it identifies the run of voice.
         probability: the detector's.
         rising_ms: when the detector's probability began to rise, at most `onset_ms`; None: at `onset_ms`. A voice that
@@ -42,7 +41,6 @@ class VoiceStopped:
     """The voice activity detector stopped hearing a voice.
 
     Attributes:
-        at_ms: when that was known.
         offset_ms: when the voice fell silent, at most `at_ms`.
         probability: the detector's.
     """
@@ -57,7 +55,6 @@ class InterruptionJudged:
     """The interruption classifier judged the sound of a running voice.
 
     Attributes:
-        at_ms: when that was known.
         onset_ms: the onset of the run of voice.
         age_ms: how much of it was judged, from its onset on.
         probability: that it is an interruption, and not a backchannel or no speech.
@@ -76,7 +73,6 @@ class TranscriptReceived:
     """The transcriber put out the text of the running utterance. A partial replaces the one before; a final closes it.
 
     Attributes:
-        at_ms: when it came.
         text: all of the utterance so far.
         final: the utterance is closed.
         confidence: of a final, from 0 to 1; None: the transcriber gives none.
@@ -95,7 +91,6 @@ class PauseJudged:
     """The end-of-turn detector judged a pause: has the caller finished?
 
     Attributes:
-        at_ms: when that was known.
         number: the number of the `JudgePause` command.
         probability: that the turn is over; None: it could not be judged.
     """
@@ -119,7 +114,6 @@ class SpeechRequested:
     """A piece of a reply's text was sent to the voice.
 
     Attributes:
-        at_ms: when it was sent.
         turn_id: the reply.
         segment: its index in the reply: 0, 1, 2, …
         char_start: offset of `text` in the reply's text.
@@ -153,7 +147,6 @@ class SpeechQueued:
     """Audio of a segment was queued for playout.
 
     Attributes:
-        at_ms: when it was queued.
         turn_id: the reply.
         segment: the segment's index.
         audio_ms: how much audio of the segment is queued in all.
@@ -182,7 +175,6 @@ class ReplyFailed:
     """Model or voice failed.
 
     Attributes:
-        at_ms: when that was known.
         turn_id: the reply.
         reason: the `endedReason` for it.
         detail: more about it, without secrets.
@@ -199,7 +191,6 @@ class Played:
     """The caller has heard a part of the reply's audio.
 
     Attributes:
-        at_ms: when that was known.
         turn_id: the reply.
         position_ms: how much has been heard, from the reply's first sample on.
         drained: everything that was queued has been played.
@@ -216,7 +207,6 @@ class Say:
     """A client asks to speak a text (Vapi's inbound `say`).
 
     Attributes:
-        at_ms: when it came.
         text: the text.
         interruptible: `interruptionsEnabled`.
         interrupts: `interruptAssistantEnabled`: replace what the assistant is saying instead of queueing behind it.
@@ -235,7 +225,6 @@ class AddMessage:
     """A client adds a message to the conversation (Vapi's inbound `add-message`).
 
     Attributes:
-        at_ms: when it came.
         role: its role.
         text: its text.
         respond: the model is to answer it (`triggerResponseEnabled`).
@@ -303,7 +292,6 @@ class ToolReturned:
     """A tool has answered or failed.
 
     Attributes:
-        at_ms: when it did.
         call_id: id of the tool call.
         text: the result for the model.
         failed: the result is an error.
@@ -330,7 +318,6 @@ class HandoffRequested:
     """Another assistant is to take over, once everything to be said has been heard.
 
     Attributes:
-        at_ms: when that was requested.
         successor: the number of the new assistant, counted by the call.
         plan: the new assistant's plan.
         context: which part of the conversation it sees (`contextEngineeringPlan.type`).
@@ -393,7 +380,6 @@ class EndpointingAnswered:
     """The owner's endpointing model has answered, or has not in time.
 
     Attributes:
-        at_ms: when that was known.
         number: the number of the `AskEndpointing` command.
         pause_ms: how long after the end of the voice the turn is over; None: there is no usable answer.
     """

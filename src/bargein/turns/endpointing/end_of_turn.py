@@ -25,7 +25,7 @@ from bargein.turns.plan import Plan
 from bargein.turns.state import Change, PauseJudgement, State
 
 DECAY_MS = 1200
-"""Of the pauses within a turn that nothing but their length tells from its end, one in e is longer than this."""
+"""Of the pauses within a turn that only their length distinguishes from its end, one in e is longer than this."""
 
 JUDGING_MS = 300
 """A judgement that takes longer is not waited for: then the transcription plan decides."""
