@@ -103,7 +103,8 @@ async def test_a_model_that_fails_ends_the_call_in_words(tmp_path: Path, log: Lo
     async with staged(tmp_path, llm=answer) as stage:
 
         def model(name: str, url: str = stage.llm.url) -> dict[str, Any]:
-            return {"provider": "custom-llm", "url": url, "model": name, "timeoutSeconds": 1}
+            seconds = 2 if name == "hangs in mid-stream" else 1  # its first sentence is heard before that
+            return {"provider": "custom-llm", "url": url, "model": name, "timeoutSeconds": seconds}
 
         async def fail(name: str, reason: str, url: str = stage.llm.url) -> None:
             async with calling(stage.url, stage.assistant(model=model(name, url))) as caller:

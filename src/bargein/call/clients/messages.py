@@ -88,8 +88,8 @@ class ClientMessenger:
     def switch_agent(self, participants: Participants, assistant: Assistant) -> None:
         """Use another assistant's participants and lists of messages from here on."""
         self._participants = participants
-        asked = assistant.client_messages
-        self._for_client = DEFAULT_CLIENT_MESSAGES if asked is None else frozenset(map(str, asked))
+        requested = assistant.client_messages
+        self._for_client = DEFAULT_CLIENT_MESSAGES if requested is None else frozenset(map(str, requested))
         has_server = self._owner is not None and self._owner.has_server
         self._for_server = server_messages_of(assistant) if has_server else frozenset[str]()
         self._wanted = self._for_client | self._for_server

@@ -57,7 +57,7 @@ class Budget:
         """
         self.left -= units
         if self.left < 0:
-            raise TemplateError("the template takes too much work")
+            raise TemplateError("the template exceeds its budget")
 
     def walk(self, value: object) -> int:
         """Pay for walking through a value; return its approximate size in characters.

@@ -39,7 +39,7 @@ class AudioOutput:
         epoch_ms: the clock's reading when the call began.
         post: receives `Played` events.
         on_sent: receives each frame as it is sent, and when it begins to play, in milliseconds of the call.
-        on_silenced: is called with the time, on the clock of the call, from which nothing that was sent will sound.
+        on_silenced: receives the time, in milliseconds of the call, from which nothing that was sent will play.
     """
 
     def __init__(

@@ -161,7 +161,7 @@ class EndMessage(NamedTuple):
     """The message after a tool's result; the fields are those of `turns.events.ToolReturned`."""
 
     say: str | None = None
-    tell: str | None = None
+    system_message: str | None = None
     ends_call: bool = False
 
 
@@ -230,7 +230,7 @@ def end_of(tool: JsonObject, arguments: JsonObject, result: ToolResult, count: i
 def _end(message: JsonObject) -> EndMessage:
     text = _text(message)
     if message.get("role") == "system":
-        return EndMessage(tell=text or None)
+        return EndMessage(system_message=text or None)
     return EndMessage(say=text, ends_call=message.get("endCallAfterSpokenEnabled") is True)
 
 

@@ -252,7 +252,7 @@ class ToolExecutor:
             if tool is None
             else declarations.end_of(tool, invocation.arguments or {}, result, invocation.number)
         )
-        say = outcome.say if end.say is None and end.tell is None else end.say
+        say = outcome.say if end.say is None and end.system_message is None else end.say
         self._post(
             ToolReturned(
                 self._at(),
@@ -260,7 +260,7 @@ class ToolExecutor:
                 _bounded(result.text),
                 failed=result.failed,
                 say=None if say is None else self._render_text(say),
-                system_message=None if end.tell is None else self._render_text(end.tell),
+                system_message=None if end.system_message is None else self._render_text(end.system_message),
                 end_call_reason=outcome.ends or (SPOKEN_AND_ENDED if end.ends_call else None),
                 metadata=None if result.metadata is None else json.dumps(result.metadata, ensure_ascii=False),
                 variables=json.dumps(result.variables, ensure_ascii=False) if result.variables else None,

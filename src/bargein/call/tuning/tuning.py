@@ -111,10 +111,10 @@ def tune(calls: Sequence[MarkedCall], plans: Iterable[tuple[str, dict[str, Any] 
         WireError: a plan is not valid.
         MarkError: no voice begins at a mark.
     """
-    for name, asked in plans:
+    for name, stop_speaking in plans:
         trials: list[Trial] = []
         for call in calls:
-            trials.extend(_try(call, mark, asked) for mark in call.marks)
+            trials.extend(_try(call, mark, stop_speaking) for mark in call.marks)
         yield _row(name, [trial for trial in trials if trial.interruptible])
 
 
@@ -132,7 +132,7 @@ def _row(name: str, trials: Sequence[Trial]) -> PlanResult:
     )
 
 
-def _try(call: MarkedCall, mark: Mark, asked: dict[str, Any] | None) -> Trial:
+def _try(call: MarkedCall, mark: Mark, stop_speaking: dict[str, Any] | None) -> Trial:
     run = nearest_run(call.runs, mark.at_ms)
     begin = next(n for n, event in enumerate(call.events) if _begins(event, run))
     state = State(call_id=call.head.call_id)
@@ -140,8 +140,8 @@ def _try(call: MarkedCall, mark: Mark, asked: dict[str, Any] | None) -> Trial:
         state, _ = step(state, event, call.head.plan)
     interruptible = _is_audible(state)
     plan = state.plan or call.head.plan
-    if asked is not None:
-        plan = plan_with(plan, asked)
+    if stop_speaking is not None:
+        plan = plan_with(plan, stop_speaking)
         state = replace(state, plan=None if state.plan is None else plan)
     until_ms = _until(call, mark, run)
     for at_ms, decision in _decisions(state, call.events[begin:], plan, until_ms):
