@@ -62,7 +62,7 @@ TOOLS = {
     "query": "tests/tools/test_query.py::TestFinding::test_the_passage_that_answers_comes_first_with_its_file",
     "handoff": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
     "transferCall": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
-    "dtmf": "tests/carriers/test_conformance.py::test_keys_are_pressed_by_the_model_where_the_carrier_can",
+    "dtmf": "tests/carriers/test_conformance.py::test_the_model_sends_keys_where_the_carrier_can",
     "voicemail": "tests/call/test_endings.py::test_an_answering_machine_gets_the_message_before_the_end",
     "endCall": "tests/call/test_tools.py::test_end_call_ends_the_call_once_the_goodbye_has_been_heard",
 }

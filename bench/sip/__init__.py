@@ -1,1 +1,1 @@
-"""Interruptions over SIP, timed by RTP packets at a telephone on loopback: `python -m bench.sip`."""
+"""The time that the assistant takes to yield over SIP, measured by RTP packets: `python -m bench.sip`."""

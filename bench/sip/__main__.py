@@ -1,4 +1,4 @@
-"""`python -m bench.sip`: how soon the assistant yields over SIP, alone and among fifty calls."""
+"""`python -m bench.sip`: the time until the assistant yields over SIP, in one call and among fifty."""
 
 import sys
 from pathlib import Path
@@ -21,10 +21,10 @@ async def _run(data: Path, calls: int, seconds: float) -> int:
 
 def main(
     data: Annotated[Path, typer.Option(help=HELP, show_default=False)] = SPEECH,
-    calls: Annotated[int, typer.Option(help="How many calls at once.")] = 50,
-    seconds: Annotated[float, typer.Option(help="How long each lasts; one alone five times as long.")] = 30.0,
+    calls: Annotated[int, typer.Option(help="Simultaneous calls.")] = 50,
+    seconds: Annotated[float, typer.Option(help="Seconds that each lasts; one alone lasts five times as long.")] = 30.0,
 ) -> None:
-    """Measure; the exit status tells whether the targets are met."""
+    """Measure; the exit status is 0 if all targets are met."""
     raise typer.Exit(anyio.run(_run, data, calls, seconds))
 
 

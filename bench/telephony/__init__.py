@@ -1,1 +1,1 @@
-"""How soon the assistant yields on each telephone carrier."""
+"""The time that the assistant takes to yield on each telephone carrier: `python -m bench.telephony`."""

@@ -1,7 +1,7 @@
-"""`python -m bench.telephony`: how soon the assistant yields on each carrier, and what the caller still hears.
+"""`python -m bench.telephony`: the time until the assistant yields on each carrier, and the audio heard after that.
 
-From the repository's root. Each carrier is a loopback that speaks its real wire and keeps a playout buffer as it does;
-SIP is measured at the packets of a real SIP telephone (`bench.sip`).
+Run it in the repository's root. Each carrier is a loopback with the carrier's real protocol and a playout buffer like
+its own; SIP is measured at the packets of a real SIP telephone (`bench.sip`).
 """
 
 import statistics
@@ -20,9 +20,9 @@ from bench.speech import HELP, SPEECH
 from bench.telephony.measure import HEAD, Figures, measure
 
 CLEAR_P50_MS = 260.0
-"""The most that the median may be, from speech to the carrier's `clear`, with voiceSeconds 0.2."""
+"""The target for the median time from speech to the carrier's `clear`, with voiceSeconds 0.2."""
 AFTER_MS = 40.0
-"""The most that a caller may hear after the cut, by the carrier's buffer."""
+"""The target for the audio that a caller hears after the `clear`, by the carrier's buffer."""
 
 
 def _problems(figures: Figures) -> list[str]:
@@ -30,9 +30,9 @@ def _problems(figures: Figures) -> list[str]:
     if statistics.median(figures.clear) > CLEAR_P50_MS:
         found.append(f"{figures.provider}: the median is over {CLEAR_P50_MS:g} ms")
     if sum(figures.old):
-        found.append(f"{figures.provider}: media of the turn that was cut came after the clear")
+        found.append(f"{figures.provider}: audio of the interrupted turn was sent after the clear")
     if max(figures.after) > AFTER_MS:
-        found.append(f"{figures.provider}: the caller heard more than {AFTER_MS:g} ms after the cut")
+        found.append(f"{figures.provider}: the caller heard more than {AFTER_MS:g} ms after the clear")
     return found
 
 
@@ -55,11 +55,13 @@ async def _run(data: Path, cuts: int, sip_calls: int, sip_seconds: float) -> int
 
 def main(
     data: Annotated[Path, typer.Option(help=HELP, show_default=False)] = SPEECH,
-    cuts: Annotated[int, typer.Option(help="How often the caller cuts in, on each carrier.")] = 12,
-    sip_calls: Annotated[int, typer.Option(help="How many SIP calls at once, after one alone; 0: no SIP.")] = 50,
-    sip_seconds: Annotated[float, typer.Option(help="How long SIP calls last; one alone five times as long.")] = 30.0,
+    cuts: Annotated[int, typer.Option(help="Interruptions on each carrier.")] = 12,
+    sip_calls: Annotated[int, typer.Option(help="Simultaneous SIP calls, after one alone; 0: no SIP.")] = 50,
+    sip_seconds: Annotated[
+        float, typer.Option(help="Seconds of a SIP call; one alone lasts five times as long.")
+    ] = 30.0,
 ) -> None:
-    """Measure; the exit status tells whether the targets are met."""
+    """Measure; the exit status is 0 if all targets are met."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     raise typer.Exit(anyio.run(_run, data, cuts, sip_calls, sip_seconds))
 

@@ -1,4 +1,4 @@
-"""One carrier: a caller cuts in again and again, and the carrier's own end tells what came and what was heard."""
+"""One carrier: a caller interrupts repeatedly, and the carrier's end records what was sent and what was heard."""
 
 import statistics
 import tempfile
@@ -15,22 +15,22 @@ from bargein.testing import LlmScript, TranscriberScript
 from bench.capacity.clips import Utterance
 
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
-CUTS_IN = TranscriberScript(utterances=["Wait, which one?"], partials=False)
+INTERRUPTS = TranscriberScript(utterances=["Wait, which one?"], partials=False)
 
 _OLD_MS = 150.0
-"""For so long after a clear all that comes is of the turn that was cut: no answer is that quick."""
+"""All audio within this time after a clear belongs to the interrupted turn: no reply is that quick."""
 _SOUNDS_MS = 600.0
 
 
 @dataclass
 class Figures:
-    """What was measured of one carrier, in milliseconds.
+    """The measurements of one carrier, one per interruption; times are in milliseconds.
 
     Attributes:
-        clear: from the onset of the caller's speech until the carrier was told to drop what it holds.
-        old: how many frames of audio of the turn that was cut came after that.
-        after: what the caller heard of it after that, by the carrier's buffer.
-        dropped: what that dropped.
+        clear: the time from the onset of the caller's speech to the `clear`.
+        old: the number of frames of the interrupted turn that were sent after the `clear`.
+        after: the audio of that turn that the caller heard after the `clear`, by the carrier's buffer.
+        dropped: the audio that the `clear` dropped.
     """
 
     provider: str
@@ -40,7 +40,7 @@ class Figures:
     dropped: list[float] = field(default_factory=list)
 
     def line(self) -> str:
-        """As a row of the table."""
+        """Return the row of the table."""
         middle, dropped = statistics.median(self.clear), statistics.median(self.dropped)
         p95 = sorted(self.clear)[max(0, round(0.95 * len(self.clear)) - 1)]
         return (
@@ -53,28 +53,28 @@ HEAD = "carrier     cuts   p50 ms    p95 ms    max ms   old frames  heard after 
 
 
 async def measure(kind: type[Loopback], clips: Sequence[Utterance], cuts: int) -> Figures:
-    """Have a caller cut in so often, one turn after the other, in one call."""
+    """Run one call with this number of interruptions."""
     carrier, figures = kind(), Figures(kind.provider)
     folder = await anyio.to_thread.run_sync(tempfile.mkdtemp)
-    async with on_the_phone(Path(folder), carrier, llm=STORY, transcriber=CUTS_IN) as house:
-        await house.answers(house.speaker(firstMessageInterruptionsEnabled=True))
+    async with on_the_phone(Path(folder), carrier, llm=STORY, transcriber=INTERRUPTS) as setup:
+        await setup.answers(setup.speaker(firstMessageInterruptionsEnabled=True))
         phone = await carrier.rings()
         for number in range(cuts):
             clip = clips[number % len(clips)]
             begun = phone.sounds()
             await phone.until(lambda begun=begun: phone.sounds() > begun + _SOUNDS_MS, 20)
-            await _cut(phone, clip, figures)
+            await _interrupt(phone, clip, figures)
         await phone.hang_up()
     return figures
 
 
-async def _cut(phone: Phone, clip: Utterance, figures: Figures) -> None:
+async def _interrupt(phone: Phone, clip: Utterance, figures: Figures) -> None:
     before = len(phone.clears)
     phone.say(np.frombuffer(b"".join(clip.frames), "<i2"))
     await phone.until(lambda: len(phone.clears) > before, 10)
     clear_ms, said_ms = phone.clears[-1], phone.said_at
     if said_ms is None:
-        raise RuntimeError("the assistant was cut before anything was said")
+        raise RuntimeError("the assistant was interrupted before the caller spoke")
     await anyio.sleep(_OLD_MS / 1000)
     figures.clear.append(clear_ms - said_ms - clip.onset_ms)
     figures.old.append(sum(clear_ms < at <= clear_ms + _OLD_MS for at in phone.audio(clear_ms)))
@@ -83,7 +83,7 @@ async def _cut(phone: Phone, clip: Utterance, figures: Figures) -> None:
 
 
 def _heard(phone: Phone, clear_ms: float) -> float:
-    """How much sound the caller heard from a `clear` on."""
+    """Return the audio that the caller heard after a `clear`, in milliseconds."""
     heard_ms = 0.0
     for one in phone.heard:
         if clear_ms - FRAME_MS < one.at_ms < clear_ms + _OLD_MS and one.pcm.size:

@@ -1,8 +1,8 @@
-"""A carrier on loopback: it speaks the carrier's real wire, keeps a playout buffer as the carrier does, and knows what
-its caller heard.
+"""A carrier on loopback, with the carrier's real protocol and a playout buffer like its own; it records what its caller
+heard.
 
 A carrier is a subclass of `Loopback` (its REST API, its webhooks) and one of `Phone` (its media socket). What they must
-provide is marked below; everything else (pacing, the buffer, `clear`, marks, what was heard) is the same for all.
+provide is marked below; everything else (pacing, the buffer, `clear`, marks, the record) is the same for all.
 """
 
 import abc
@@ -35,7 +35,7 @@ CLIP_HZ = 16_000
 
 @dataclass(frozen=True)
 class Hook:
-    """A request of a carrier's to the server, as it is sent."""
+    """A carrier's request to the server."""
 
     method: str
     url: str
@@ -45,7 +45,7 @@ class Hook:
 
 @dataclass(frozen=True)
 class Frame:
-    """What the server sent on a media socket.
+    """A frame that the server sent on a media socket.
 
     Attributes:
         kind: audio, mark, clear, or other.
@@ -58,11 +58,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Played:
-    """Twenty milliseconds of what the caller heard.
+    """Twenty milliseconds of audio that the caller heard.
 
     Attributes:
-        at_ms: when it began to sound.
-        pcm: empty: there was nothing to play.
+        at_ms: the time at which it began to play.
+        pcm: the audio; empty if there was nothing to play.
     """
 
     at_ms: float
@@ -73,17 +73,17 @@ class Phone(abc.ABC):
     """One call at the carrier, and its media socket.
 
     Attributes:
-        id: the carrier's name of it.
-        heard: what the caller heard, frame by frame.
-        got: what came on the socket, and when.
-        clears: when a `clear` came.
-        dropped: how much audio each of them dropped, in milliseconds.
+        id: the carrier's id of the call.
+        heard: the audio that the caller heard, frame by frame.
+        got: the frames received on the socket, with their times.
+        clears: the times of the `clear`s.
+        dropped: the audio that each of them dropped, in milliseconds.
         returned: the marks that were returned.
-        pressed: keys that the server pressed.
-        forwarded: where the server had the call go.
-        ended: whether the server ended the call at the carrier.
-        closed: whether the media socket is closed.
-        said_at: when the first frame went out of what is being said; None: it has not.
+        pressed: the keys that the server sent.
+        forwarded: the destination that the server forwarded the call to.
+        ended: True once the server has ended the call at the carrier.
+        closed: True once the media socket is closed.
+        said_at: the time of the first frame of the caller's current speech; None before it.
     """
 
     encoding: ClassVar[str] = "pcm_s16le"
@@ -110,50 +110,49 @@ class Phone(abc.ABC):
         self._quiet = False
         self._changed = anyio.Event()
 
-    # What a carrier's own class provides.
+    # Provided by each carrier's own class.
 
     @abc.abstractmethod
     def opening(self) -> Sequence[str | bytes]:
-        """The frames with which its stream begins."""
+        """Return the frames with which the stream begins."""
 
     @abc.abstractmethod
     def audio_frame(self, data: bytes) -> str | bytes:
-        """A frame with the caller's audio, in `encoding`."""
+        """Return a frame with the caller's audio, in `encoding`."""
 
     @abc.abstractmethod
     def key_frame(self, key: str) -> str | bytes:
-        """The caller pressed a key."""
+        """Return the frame that reports a key."""
 
     @abc.abstractmethod
     def mark_frame(self, name: str) -> str | bytes:
-        """A mark was reached; only where it `returns_marks`."""
+        """Return the frame that reports a mark; only if the carrier `returns_marks`."""
 
     @abc.abstractmethod
     def stop_frame(self) -> str | bytes | None:
-        """The stream is over; None: the carrier only closes its socket."""
+        """Return the frame that ends the stream; None if the carrier only closes its socket."""
 
     @abc.abstractmethod
     def read(self, frame: str | bytes) -> Frame:
-        """What the server sent."""
+        """Read a frame of the server."""
 
     @abc.abstractmethod
     def nonsense(self) -> dict[str, str | bytes]:
-        """Frames that are to be passed over, by what is wrong with them: a payload that is none, a chunk that comes
-        again, …"""
+        """Return frames that the server must ignore, by their fault: an unreadable payload, a repeated chunk, …"""
 
     @abc.abstractmethod
     def other_format(self) -> Sequence[str | bytes] | None:
-        """The frames of a stream that begins with a codec that nobody offered; None: its wire names none."""
+        """Return the first frames of a stream with a codec that was not offered; None if frames name no codec."""
 
     def upgrade_headers(self) -> dict[str, str]:
-        """What proves to the server that the socket is the carrier's."""
+        """Return the headers that authenticate the socket."""
         return {}
 
     def cleared_frame(self) -> str | bytes | None:
-        """With which a `clear` is acknowledged, where it is."""
+        """Return the frame that acknowledges a `clear`, if there is one."""
         return None
 
-    # What is the same for all.
+    # The same for all carriers.
 
     @property
     def bytes_per_frame(self) -> int:
@@ -170,7 +169,7 @@ class Phone(abc.ABC):
         return self.encode(np.zeros(self.rate_hz * FRAME_MS // 1000, dtype=np.int16))
 
     async def connect(self, url: str, tasks: TaskGroup, *, opening: Sequence[str | bytes] | None = None) -> None:
-        """Open the media socket and hold it."""
+        """Open the media socket and run it until it closes."""
         self.media_url = url
         self.socket = await websockets.connect(
             url, compression=None, additional_headers=self.upgrade_headers(), max_size=None
@@ -214,7 +213,7 @@ class Phone(abc.ABC):
             await self.send(self.mark_frame(name))
 
     async def _live(self) -> None:
-        """Play what came, and send what the caller says, a frame of each every twenty milliseconds."""
+        """Play received audio and send the caller's, one frame of each every twenty milliseconds."""
         began, n = CLOCK.monotonic_ms(), 0
         while not self.closed:
             await self._play(began + n * FRAME_MS)
@@ -242,14 +241,14 @@ class Phone(abc.ABC):
         self._tell()
 
     async def send(self, frame: str | bytes) -> None:
-        """Send a frame of whatever kind."""
+        """Send any frame."""
         try:
             await self.socket.send(frame)
         except websockets.ConnectionClosed:
             self.closed = True
 
     def say(self, clip: np.ndarray) -> float:
-        """Begin to say a clip (16 kHz); gives when its first frame goes out, at the latest."""
+        """Begin to speak a clip (16 kHz); return the latest time of its first frame."""
         if self.rate_hz != CLIP_HZ:
             clip = np.clip(soxr.resample(clip.astype(np.float32), CLIP_HZ, self.rate_hz), -32768, 32767)
         whole = self.encode(clip.astype(np.int16))
@@ -260,7 +259,7 @@ class Phone(abc.ABC):
         return CLOCK.monotonic_ms()
 
     def mute(self) -> None:
-        """Send nothing any more."""
+        """Stop sending frames."""
         self._quiet = True
 
     async def send_dtmf(self, keys: str) -> None:
@@ -268,7 +267,7 @@ class Phone(abc.ABC):
             await self.send(self.key_frame(key))
 
     async def hang_up(self) -> None:
-        """The caller puts the phone down."""
+        """Hang up as the caller."""
         if self.socket is not None and (stop := self.stop_frame()) is not None:
             await self.send(stop)
         await self.carrier.tell_over(self)
@@ -276,22 +275,22 @@ class Phone(abc.ABC):
             await self.socket.close()
 
     def lose_socket(self) -> None:
-        """The media socket's connection breaks."""
+        """Break the media socket's connection."""
         self.socket.transport.abort()
 
     def sounds(self, since_ms: float = 0.0) -> float:
-        """How much sound the caller heard from then on, in milliseconds."""
+        """Return the audio that the caller heard since then, in milliseconds."""
         sounding = [
             one for one in self.heard if one.at_ms + FRAME_MS > since_ms and np.abs(one.pcm).max(initial=0) > 300
         ]
         return sum(one.pcm.size for one in sounding) * 1000 / self.rate_hz
 
     def audio(self, since_ms: float = 0.0) -> list[float]:
-        """When audio came on the socket."""
+        """Return the times of received audio."""
         return [at_ms for at_ms, frame in self.got if frame.kind == "audio" and at_ms > since_ms]
 
     async def until(self, true: Callable[[], Any], seconds: float = 10.0) -> Any:
-        """Wait for something to be so; gives what it is."""
+        """Wait until a condition is true; return its value."""
         with anyio.fail_after(seconds):
             while not (found := true()):
                 await self._changed.wait()
@@ -302,7 +301,7 @@ class Phone(abc.ABC):
         self._changed = anyio.Event()
 
     def changed(self) -> None:
-        """Something else about the call has changed."""
+        """Wake up waiting conditions after a change of the call."""
         self._tell()
 
 
@@ -310,18 +309,18 @@ class Loopback(abc.ABC):
     """A carrier.
 
     Attributes:
-        provider: of its phone numbers.
-        can_press: whether keys can be sent into a call.
-        marks: whether it says when a mark was reached.
-        signs_once: whether each of its signatures is good for one request.
-        native: whether it brings its calls itself, without webhooks and media sockets.
-        numbers: whether its callers have numbers.
-        counted_as: what its refusals are counted under, if not its provider.
-        settings: for the server (`bargein.settings.Settings`), so that it finds this carrier.
-        secrets: what nobody may be told.
-        url: of its REST API.
-        calls: by their ids; those that the server placed too.
-        asked: what its REST API was asked: method, path, body.
+        provider: the provider of its phone numbers.
+        can_send_dtmf: True if keys can be sent into a call.
+        marks: True if it reports that a mark was reached.
+        signs_once: True if each of its signatures is valid for one request.
+        native: True if it brings its calls itself, without webhooks and media sockets.
+        numbers: True if its callers have numbers.
+        counted_as: the name that its refusals are counted under, if not its provider.
+        settings: settings for the server (`make_settings`), so that it finds this carrier.
+        secrets: texts that must not appear in any response or log.
+        url: the URL of its REST API.
+        calls: all calls by their ids, also those that the server placed.
+        asked: the requests to its REST API: method, path, body.
     """
 
     provider: ClassVar[str]
@@ -344,76 +343,76 @@ class Loopback(abc.ABC):
         self._tasks: TaskGroup | None = None
         self._count = 0
 
-    # What a carrier's own class provides.
+    # Provided by each carrier's own class.
 
     @property
     @abc.abstractmethod
     def settings(self) -> dict[str, Any]:
-        """For the server, so that it finds this carrier."""
+        """Return settings for the server, so that it finds this carrier."""
 
     @abc.abstractmethod
     async def number(self, client: httpx.AsyncClient) -> dict[str, Any]:
-        """The body of a `POST /phone-number`; a credential that it names has been made."""
+        """Return the body of a `POST /phone-number`; create the credential that it names."""
 
     @abc.abstractmethod
     async def rest(self, request: Request) -> Response:
-        """Answer the SDK. A call that is placed goes through `new_call(placed=True)`."""
+        """Answer a request of the SDK. A placed call goes through `new_call(placed=True)`."""
 
     @abc.abstractmethod
     def incoming(self, phone: Phone, caller: str = CALLER) -> Hook:
-        """The webhook with which a call comes in, signed."""
+        """Return the signed webhook of an incoming call."""
 
     @abc.abstractmethod
     async def follow(self, phone: Phone, answer: httpx.Response) -> None:
-        """Do what the server has answered to `incoming`: `connect`, or `phone.forwarded`, or `phone.ended`."""
+        """Follow the server's answer to `incoming`: `connect`, or set `phone.forwarded` or `phone.ended`."""
 
     @abc.abstractmethod
     async def tell_ringing(self, phone: Phone) -> None:
-        """Tell the server that a placed call rings."""
+        """Report to the server that a placed call rings."""
 
     @abc.abstractmethod
     async def answered(self, phone: Phone) -> None:
-        """A placed call is answered: tell the server, and connect its media."""
+        """Answer a placed call: report it to the server, and connect its media."""
 
     @abc.abstractmethod
     async def tell_over(self, phone: Phone, why: str = "completed") -> None:
-        """Tell the server that a call is over: completed, busy, no-answer, failed."""
+        """Report to the server that a call is over: completed, busy, no-answer, failed."""
 
     @abc.abstractmethod
     def make_phone(self, call_id: str) -> Phone:
-        """A call of its."""
+        """Make a call of this carrier."""
 
     def forged(self, hook: Hook) -> Hook:
-        """The same with a body that was not signed."""
+        """Return the webhook with a body that was not signed."""
         return Hook(hook.method, hook.url, hook.headers, hook.body + b"&x=1")
 
     def again(self, hook: Hook) -> Hook:
-        """The same, as the carrier sends it once more: signed anew, if a signature is good for one request."""
+        """Return the webhook as the carrier repeats it: signed anew, if a signature is valid for one request."""
         return hook
 
     @abc.abstractmethod
     def unsigned(self, hook: Hook) -> Hook:
-        """The same without its signature."""
+        """Return the webhook without its signature."""
 
     def is_clear(self, phone: Phone, written: Sequence[str | bytes]) -> bool:
-        """Whether a `clear` is among the frames that the server wrote, to this carrier and to others."""
+        """Return whether a `clear` is among frames that the server wrote, to this carrier and to others."""
         kinds = []
         for frame in written:
             try:
                 kinds.append(phone.read(frame).kind)
-            except Exception:  # noqa: BLE001, S112  # it went to somebody else
+            except Exception:  # noqa: BLE001, S112  # it went to another peer
                 continue
         return "clear" in kinds
 
-    # What is the same for all.
+    # The same for all carriers.
 
     @property
     def customer(self) -> dict[str, Any]:
-        """Whom the server is to call."""
+        """The customer for outbound calls."""
         return {"number": CALLER}
 
     def seen(self, caller: str) -> dict[str, Any]:
-        """A caller, as the record of a call has it."""
+        """Return a caller as in the record of a call."""
         return {"number": caller}
 
     def new_call(self, *, placed: bool = False) -> Phone:
@@ -433,7 +432,7 @@ class Loopback(abc.ABC):
             return await client.request(hook.method, hook.url, headers=hook.headers, content=hook.body)
 
     async def rings(self, caller: str = CALLER) -> Phone:
-        """A call comes in on the number; gives it once the server has said what to do, and that is done."""
+        """Ring the number; return the call once the server has answered and the answer was followed."""
         phone = self.new_call()
         answer = await self.send(self.incoming(phone, caller))
         assert answer.status_code == 200, answer.text
@@ -441,7 +440,7 @@ class Loopback(abc.ABC):
         return phone
 
     def end(self, phone: Phone) -> None:
-        """The server has the call ended."""
+        """End the call for the server."""
         phone.ended = True
         self.close(phone)
         phone.changed()
@@ -456,7 +455,7 @@ class Loopback(abc.ABC):
         await phone.connect(url, self._tasks, **more)
 
     async def next_placed(self, seconds: float = 5.0) -> Phone:
-        """The next call that the server places."""
+        """Wait for the next call that the server places."""
         with anyio.fail_after(seconds):
             while not self.placed:
                 await anyio.sleep(0.01)

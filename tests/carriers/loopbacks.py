@@ -1,4 +1,4 @@
-"""The carriers that the conformance suite runs over: one line each."""
+"""The loopbacks of all carriers that the conformance suite runs over."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A server with a carrier on loopback, a model, a voice and a transcriber, and a number that rings."""
+"""A server with a carrier on loopback, fake providers, and a stored number."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -20,13 +20,13 @@ from tests.published import conforms
 CLOCK = LoopClock()
 K = TypeVar("K", bound=Loopback)
 SPEECH = " ".join(f"speech{n:02d}" for n in range(40)) + "."
-"""Twelve seconds."""
+"""Twelve seconds of speech."""
 SILENT = TranscriberScript()
 
 
 @dataclass
 class Listener:
-    """Somebody who listens in: the messages of a call, and when they came."""
+    """A listener of a call: its messages, with the times of their arrival."""
 
     messages: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     _changed: anyio.Event = field(default_factory=anyio.Event)
@@ -57,8 +57,8 @@ class Listener:
 
 
 @dataclass
-class House:
-    """What a test plays on."""
+class CallSetup:
+    """A running server with its carrier, providers and number, as tests use them."""
 
     server: Running
     carrier: Any
@@ -84,13 +84,13 @@ class House:
         assert answer.status_code == 200, answer.text
 
     async def answers(self, given: dict[str, Any]) -> None:
-        """From now on this assistant takes the number's calls."""
+        """Have this assistant take the number's calls."""
         made = await self.client.post("/assistant", json=given)
         assert made.status_code == 201, made.text
         await self.keep(assistantId=made.json()["id"])
 
     async def call(self, given: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Have the server call somebody."""
+        """Have the server place a call."""
         body = {"assistant": given, "phoneNumberId": self.number["id"], "customer": self.carrier.customer, **more}
         made = await self.client.post("/call", json=body)
         assert made.status_code == 201, made.text
@@ -100,16 +100,16 @@ class House:
         return (await self.client.get("/call")).json()
 
     async def the_call(self, phone: Phone) -> dict[str, Any]:
-        """The record of a call of the carrier's."""
+        """Return the record of a call of the carrier."""
         (found,) = [one for one in await self.calls() if one.get("phoneCallProviderId") == phone.id]
         return found
 
     async def ended(self, call_id: str) -> dict[str, Any]:
-        """The record of a call, once it is over."""
+        """Wait for the end of a call; return its record."""
         return await stored(self.url, call_id, until=lambda call: call["status"] == "ended")
 
     async def live(self, call_id: str) -> None:
-        """Returns once the call is live."""
+        """Wait until the call is live."""
         await stored(self.url, call_id, until=lambda call: call["status"] == "in-progress")
 
     async def control(self, call_id: str, message: dict[str, Any]) -> None:
@@ -128,14 +128,14 @@ class House:
             tasks.cancel_scope.cancel()
 
     async def refusals(self, reason: str) -> float:
-        """How often something of the carrier's was refused for this reason."""
+        """Return the number of refusals for this reason."""
         text = (await self.client.get("/metrics")).text
         provider = self.carrier.counted_as or self.carrier.provider
         name = f'bargein_carrier_refusals_total{{provider="{provider}",reason="{reason}"}}'
         return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
 
     async def refused(self, reason: str, times: int = 1) -> None:
-        """Returns once so much was refused."""
+        """Wait for this number of refusals."""
         await eventually(lambda: self.refusals(reason), lambda count: count >= times)
 
 
@@ -149,8 +149,8 @@ async def on_the_phone(
     transcriber: TranscriberScript = SILENT,
     embedded: Any = None,
     **settings: Any,
-) -> AsyncIterator[House]:
-    """Set the stage."""
+) -> AsyncIterator[CallSetup]:
+    """Run a server with this carrier, and store its number."""
     async with (
         carrier.running(),
         running(tmp_path, embedded, **carrier.settings, **settings) as server,
@@ -163,4 +163,4 @@ async def on_the_phone(
         made = await client.post("/phone-number", json=await carrier.number(client))
         assert made.status_code == 201, made.text
         carrier.number_id = made.json()["id"]
-        yield House(server, carrier, a_llm, a_voice, a_transcriber, client, made.json())
+        yield CallSetup(server, carrier, a_llm, a_voice, a_transcriber, client, made.json())

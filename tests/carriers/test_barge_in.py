@@ -50,15 +50,15 @@ def clear_went_first(carrier: Loopback, phone: Phone, written: list[Any]) -> boo
     return carrier.is_clear(phone, written[:told])
 
 
-async def test_the_carrier_drops_what_it_holds_before_anybody_is_told(
+async def test_the_carrier_is_cleared_before_listeners_get_messages(
     tmp_path: Path, carrier: Loopback, written: list[Any]
 ) -> None:
     (clip,) = commands(1)
-    async with on_the_phone(tmp_path, carrier, llm=ANSWERS, transcriber=CUTS_IN) as house:
-        await house.answers(house.speaker(firstMessageInterruptionsEnabled=True))
+    async with on_the_phone(tmp_path, carrier, llm=ANSWERS, transcriber=CUTS_IN) as setup:
+        await setup.answers(setup.speaker(firstMessageInterruptionsEnabled=True))
         phone = await carrier.rings()
-        call = await house.the_call(phone)
-        async with house.listening(call["id"]) as listener:
+        call = await setup.the_call(phone)
+        async with setup.listening(call["id"]) as listener:
             await phone.until(lambda: phone.sounds() > 700)
             phone.say(clip.samples)
             (cut,) = await listener.until(lambda: listener.of("user-interrupted"))
@@ -70,7 +70,7 @@ async def test_the_carrier_drops_what_it_holds_before_anybody_is_told(
             update = listener.of("conversation-update")[-1]
         marks = list(phone.returned)
         await phone.hang_up()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     assert clear_went_first(carrier, phone, written)
     # of what was cut: nothing was sent after the clear, and nothing but the frame that sounded was heard
     assert answer_ms > told_ms - FRAME_MS
@@ -85,22 +85,22 @@ async def test_the_carrier_drops_what_it_holds_before_anybody_is_told(
     assert bool(marks) == carrier.marks
     # the message names the number and holds no secret
     assert cut["phoneNumber"]["provider"] == carrier.provider
-    assert cut["phoneNumber"].get("number") == house.number.get("number")
+    assert cut["phoneNumber"].get("number") == setup.number.get("number")
     assert cut["customer"] == call["customer"]
     assert cut["call"]["id"] == call["id"]
     for secret in carrier.secrets:
         assert secret not in repr((cut, over, listener.messages))
 
 
-async def test_marks_of_an_old_turn_that_come_late_count_for_nothing(tmp_path: Path, carrier: Loopback) -> None:
+async def test_late_marks_of_an_old_turn_are_ignored(tmp_path: Path, carrier: Loopback) -> None:
     (clip,) = commands(1)
     if not carrier.marks:
         return
     long = LlmScript(tokens=[f"word{n:02d} " for n in range(40)])
-    async with on_the_phone(tmp_path, carrier, llm=long, transcriber=CUTS_IN) as house:
-        await house.answers(house.speaker(firstMessageInterruptionsEnabled=True))
+    async with on_the_phone(tmp_path, carrier, llm=long, transcriber=CUTS_IN) as setup:
+        await setup.answers(setup.speaker(firstMessageInterruptionsEnabled=True))
         phone = await carrier.rings()
-        call = await house.the_call(phone)
+        call = await setup.the_call(phone)
         await phone.until(lambda: phone.sounds() > 500)
         phone.say(clip.samples)
         await phone.until(lambda: phone.clears)
@@ -110,6 +110,6 @@ async def test_marks_of_an_old_turn_that_come_late_count_for_nothing(tmp_path: P
             await phone.send(phone.mark_frame(name))
         await anyio.sleep(0.1)
         await phone.hang_up()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     _, *later = [m["message"] for m in over["artifact"]["messages"] if m["role"] == "bot"]
     assert len(" ".join(later).split()) <= (phone.sounds() - heard_ms) / WORD_MS + 1

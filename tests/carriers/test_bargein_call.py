@@ -9,7 +9,7 @@ import pytest
 
 from bargein.client.calling import CallOptions, CallResult, call
 from tests.carriers.loopback import CALLER, Loopback
-from tests.carriers.stage import House, on_the_phone
+from tests.carriers.stage import CallSetup, on_the_phone
 from tests.carriers.vonage.loopback import VonageLoopback
 
 pytestmark = pytest.mark.anyio
@@ -27,9 +27,9 @@ class Told:
         self.lines: list[str] = []
         self.result: CallResult | None = None
 
-    async def run(self, house: House, **options: Any) -> None:
-        call_options = {"from_number": str(house.number.get("number") or house.number["id"]), **options}
-        asked = CallOptions(to=CALLER, url=house.url, **call_options)
+    async def run(self, setup: CallSetup, **options: Any) -> None:
+        call_options = {"from_number": str(setup.number.get("number") or setup.number["id"]), **options}
+        asked = CallOptions(to=CALLER, url=setup.url, **call_options)
         self.result = await call(asked, self.lines.append, every_s=0.02)
 
     @property
@@ -42,13 +42,13 @@ class Told:
                 await anyio.sleep(0.02)
 
 
-async def test_somebody_is_called_and_the_terminal_tells_it(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+async def test_bargein_call_places_a_call_and_prints_its_progress(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
         file = tmp_path / "assistant.json"
-        file.write_text(json.dumps(house.speaker("Hello there. " * 3)))
+        file.write_text(json.dumps(setup.speaker("Hello there. " * 3)))
         told = Told()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: told.run(house, assistant=str(file)))
+            tasks.start_soon(lambda: told.run(setup, assistant=str(file)))
             phone = await carrier.next_placed()
             await carrier.tell_ringing(phone)
             await told.until("ringing")
@@ -63,11 +63,11 @@ async def test_somebody_is_called_and_the_terminal_tells_it(tmp_path: Path, carr
         assert secret not in told.text
 
 
-async def test_a_line_that_is_busy_is_told_and_fails(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+async def test_a_busy_customer_is_reported_and_fails(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
         told = Told()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: told.run(house))
+            tasks.start_soon(lambda: told.run(setup))
             phone = await carrier.next_placed()
             await carrier.tell_over(phone, "busy")
     assert told.result is not None
@@ -75,19 +75,19 @@ async def test_a_line_that_is_busy_is_told_and_fails(tmp_path: Path, carrier: Lo
     assert "the line was busy" in told.text
 
 
-async def test_who_gives_up_while_it_rings_stops_the_ringing(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+async def test_hanging_up_while_it_rings_stops_the_ringing(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
         told = Told()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: told.run(house))
+            tasks.start_soon(lambda: told.run(setup))
             phone = await carrier.next_placed()
             await carrier.tell_ringing(phone)
             await told.until("ringing")
-            [record] = await house.calls()
-            early = await house.client.post(f"/{record['id']}/control", json={"type": "say", "content": "Hello?"})
+            [record] = await setup.calls()
+            early = await setup.client.post(f"/{record['id']}/control", json={"type": "say", "content": "Hello?"})
             assert early.status_code == 409
             tasks.cancel_scope.cancel()
         await phone.until(lambda: phone.ended)
-        over = await house.ended(record["id"])
+        over = await setup.ended(record["id"])
     assert over["endedReason"] == "manually-canceled"
     assert "hung up" in told.text

@@ -35,12 +35,12 @@ async def looked(tmp_path: Path, **settings: Any) -> dict[str, Any]:
     return {finding.name: finding for finding in found}
 
 
-async def test_who_has_no_numbers_is_told_nothing_and_nothing_is_made(tmp_path: Path) -> None:
+async def test_without_numbers_there_are_no_findings_and_no_files(tmp_path: Path) -> None:
     assert await looked(tmp_path) == {}
     assert not [name async for name in anyio.Path(tmp_path).iterdir()]
 
 
-async def test_a_number_says_what_it_lacks(tmp_path: Path) -> None:
+async def test_a_finding_says_what_a_number_lacks(tmp_path: Path) -> None:
     async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
         made = (await client.post("/phone-number", json=TWILIO)).json()
         clock = {"twilio_api_url": server.url}
@@ -73,7 +73,7 @@ async def test_a_number_whose_webhooks_could_not_be_set_is_named(tmp_path: Path)
     assert found["clock"].ok is None
 
 
-async def test_a_clock_that_is_off_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrong_clock_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as server, httpx.AsyncClient(base_url=server.url) as client:
         await client.post("/phone-number", json=TWILIO)
 
@@ -131,7 +131,7 @@ async def certified(tmp_path: Path, days: int) -> AsyncIterator[tuple[int, Path]
 @pytest.mark.parametrize(
     ("days", "ok", "detail"), [(100, True, "expires in 100 days"), (3, False, "expires in 3 days")]
 )
-async def test_a_certificate_that_soon_ends_and_one_that_nobody_takes(
+async def test_a_certificate_that_expires_soon_and_one_that_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, ok: bool, detail: str
 ) -> None:
     async with certified(tmp_path, days) as (port, public):
@@ -149,6 +149,6 @@ async def test_a_certificate_that_soon_ends_and_one_that_nobody_takes(
     assert (found.ok, found.detail) == (ok, f"localhost: {detail}")
 
 
-async def test_nobody_there_has_no_certificate() -> None:
+async def test_no_server_at_the_address_has_no_certificate() -> None:
     found = await anyio.to_thread.run_sync(checkup._certificate, "localhost", 9, checkup.LoopClock())
     assert found.ok is False

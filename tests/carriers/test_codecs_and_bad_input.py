@@ -228,7 +228,7 @@ def test_one_wrong_thing_in_any_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WIRES)
-def test_each_frame_is_understood_when_it_is_right(name: str) -> None:
+def test_each_valid_frame_is_read(name: str) -> None:
     wire = WIRES[name]
     codec = wire.make()
     events, refused = read_all(codec, wire.opening + wire.frames)
@@ -261,7 +261,7 @@ def test_no_flood_is_kept(name: str, opened: bool) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in WIRES if name.startswith("telnyx")])
-def test_holes_in_the_count_of_chunks_are_not_kept(name: str) -> None:
+def test_gaps_in_the_count_of_chunks_are_not_kept(name: str) -> None:
     codec = WIRES[name].make()
     read_all(codec, WIRES[name].opening)
     for number in [0, *range(2, 500), *range(502, 9000, 3)]:
@@ -271,7 +271,7 @@ def test_holes_in_the_count_of_chunks_are_not_kept(name: str) -> None:
 
 @pytest.mark.parametrize("name", WIRES)
 @pytest.mark.parametrize("size", [0, 1, 2, 319, 320, 640, 641, 6400])
-def test_what_is_sent_is_one_frame_whatever_its_size(name: str, size: int) -> None:
+def test_sent_audio_is_one_frame(name: str, size: int) -> None:
     codec = WIRES[name].make()
     read_all(codec, WIRES[name].opening)
     assert isinstance(codec.audio(bytes(size)), str | bytes)

@@ -1,8 +1,8 @@
-"""What every carrier must do, over a loopback that speaks its real wire.
+"""The conformance suite: every carrier, over a loopback with its real protocol.
 
-A carrier joins by a loopback: a subclass of `Loopback` and one of `Phone` (`tests/carriers/loopback.py`; Twilio's is
-the example), and a line in `tests/carriers/loopbacks.py`. Nothing here knows a carrier. `test_barge_in.py` holds
-the same carriers to what the caller hears.
+A carrier is added by a loopback: a subclass of `Loopback` and one of `Phone` (`tests/carriers/loopback.py`; Twilio's is
+the example), and a line in `tests/carriers/loopbacks.py`. Nothing here names a carrier. `test_barge_in.py` tests what
+the caller of each carrier hears.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import eventually
 from tests.carriers.loopback import CALLER, Loopback
 from tests.carriers.loopbacks import LOOPBACKS
-from tests.carriers.stage import House, on_the_phone
+from tests.carriers.stage import CallSetup, on_the_phone
 
 pytestmark = pytest.mark.anyio
 
@@ -51,46 +51,46 @@ def without_secrets(carrier: Loopback, *told: Any) -> None:
 
 
 async def test_a_call_comes_in_and_the_caller_hangs_up(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.speaker())
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = await carrier.rings()
-        call = await house.the_call(phone)
-        async with house.listening(call["id"]) as listener:
+        call = await setup.the_call(phone)
+        async with setup.listening(call["id"]) as listener:
             await phone.until(lambda: phone.sounds() > 300)
             await phone.hang_up()
             (told,) = await listener.until(lambda: listener.of("status-update", status="ended"))
-            over = await house.ended(call["id"])
+            over = await setup.ended(call["id"])
         await phone.until(lambda: phone.closed)
     assert (over["type"], over["endedReason"]) == ("inboundPhoneCall", "customer-ended-call")
-    assert over["phoneNumberId"] == house.number["id"]
+    assert over["phoneNumberId"] == setup.number["id"]
     assert over["customer"].items() >= carrier.seen(CALLER).items()
     assert over["phoneCallProviderId"] == phone.id
     assert over["phoneCallTransport"] in ("pstn", "sip")
     assert over["startedAt"] <= over["endedAt"]
     without_secrets(carrier, over, listener.messages)
     assert told["phoneNumber"]["provider"] == carrier.provider
-    assert told["phoneNumber"].get("number") == house.number.get("number")
+    assert told["phoneNumber"].get("number") == setup.number.get("number")
 
 
 async def test_a_call_goes_out_and_the_assistant_hangs_up(tmp_path: Path, carrier: Loopback) -> None:
     says = TranscriberScript(timed=[TimedReply(300, "That is all.")])
     ends = LlmScript(tokens=["Goodbye. "], calls=[("endCall", "{}")])
-    async with on_the_phone(tmp_path, carrier, llm=ends, transcriber=says) as house:
-        given = house.assistant(
-            model={"provider": "custom-llm", "url": house.llm.url, "model": "x", "tools": [{"type": "endCall"}]},
+    async with on_the_phone(tmp_path, carrier, llm=ends, transcriber=says) as setup:
+        given = setup.assistant(
+            model={"provider": "custom-llm", "url": setup.llm.url, "model": "x", "tools": [{"type": "endCall"}]},
             endCallMessage="Bye.",
         )
-        call = await house.call(given)
+        call = await setup.call(given)
         assert (call["type"], call["status"]) == ("outboundPhoneCall", "queued")
         phone = await carrier.next_placed()
         await carrier.tell_ringing(phone)
-        async with httpx.AsyncClient(base_url=house.url) as client:
+        async with httpx.AsyncClient(base_url=setup.url) as client:
             await eventually(
                 lambda: client.get(f"/call/{call['id']}"), lambda answer: answer.json()["status"] == "ringing"
             )
         await carrier.answered(phone)
         await phone.until(lambda: phone.sounds() > 300)
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         await phone.until(lambda: phone.ended and phone.closed)
     assert over["endedReason"] == "assistant-ended-call"
     assert over["phoneCallProviderId"] == phone.id
@@ -108,15 +108,15 @@ async def test_a_call_goes_out_and_the_assistant_hangs_up(tmp_path: Path, carrie
         ("failed", ()),
     ],
 )
-async def test_a_call_that_comes_to_nothing_says_why(
+async def test_a_failed_call_has_its_reason(
     tmp_path: Path, carrier: Loopback, why: str, reasons: tuple[str, ...]
 ) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        call = await house.call(house.speaker())
+    async with on_the_phone(tmp_path, carrier) as setup:
+        call = await setup.call(setup.speaker())
         phone = await carrier.next_placed()
         await carrier.tell_ringing(phone)
         await carrier.tell_over(phone, why)
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     if reasons:
         assert over["endedReason"] in reasons
     else:
@@ -124,97 +124,95 @@ async def test_a_call_that_comes_to_nothing_says_why(
     assert "startedAt" not in over
 
 
-async def test_a_carrier_that_takes_no_call_ends_it(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+async def test_a_call_that_the_carrier_refuses_ends(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
         carrier.fails = 400
-        call = await house.call(house.speaker())
-        over = await house.ended(call["id"])
+        call = await setup.call(setup.speaker())
+        over = await setup.ended(call["id"])
     assert over["endedReason"]
     assert over["endedMessage"]
     without_secrets(carrier, over)
 
 
-async def test_nobody_answers_and_the_carrier_does_not_tell(
+async def test_no_answer_and_no_report_of_the_carrier(
     tmp_path: Path, carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbound, "RING_GRACE_S", -0.7)
-    async with on_the_phone(tmp_path, carrier) as house:
-        given = house.speaker(transportConfigurations=[{"provider": "twilio", "timeout": 1}])
-        call = await house.call(given)
+    async with on_the_phone(tmp_path, carrier) as setup:
+        given = setup.speaker(transportConfigurations=[{"provider": "twilio", "timeout": 1}])
+        call = await setup.call(given)
         phone = await carrier.next_placed()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "customer-did-not-answer"
 
 
-async def test_a_call_whose_audio_never_comes_is_given_up(
+async def test_a_call_without_audio_is_ended(
     tmp_path: Path, socket_carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_router, "CONNECT_S", 0.3)
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = socket_carrier.new_call()
         assert (await socket_carrier.send(socket_carrier.incoming(phone))).status_code == 200
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "call.in-progress.error-providerfault-transport-never-connected"
 
 
-async def test_a_caller_who_hangs_up_before_the_audio_comes_is_no_call(
-    tmp_path: Path, socket_carrier: Loopback
-) -> None:
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+async def test_a_caller_who_hangs_up_before_the_audio_has_no_call(tmp_path: Path, socket_carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = socket_carrier.new_call()
         assert (await socket_carrier.send(socket_carrier.incoming(phone))).status_code == 200
         await socket_carrier.tell_over(phone)
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
     assert over["endedReason"] == "customer-ended-call"
 
 
-async def test_keys_that_the_caller_presses_are_words(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.assistant(keypadInputPlan={"enabled": True, "delimiters": "#"}))
+async def test_the_callers_keys_are_a_turn(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.assistant(keypadInputPlan={"enabled": True, "delimiters": "#"}))
         phone = await carrier.rings()
-        call = await house.the_call(phone)
-        async with house.listening(call["id"]) as listener:
+        call = await setup.the_call(phone)
+        async with setup.listening(call["id"]) as listener:
             await phone.send_dtmf("12*4#")
             await phone.until(lambda: phone.sounds() > 100)
             assert [m["transcript"] for m in listener.of("transcript", role="user", transcriptType="final")] == ["12*4"]
         await phone.hang_up()
-        await house.ended(call["id"])
+        await setup.ended(call["id"])
 
 
-async def test_keys_are_pressed_by_the_model_where_the_carrier_can(tmp_path: Path, carrier: Loopback) -> None:
+async def test_the_model_sends_keys_where_the_carrier_can(tmp_path: Path, carrier: Loopback) -> None:
     says = TranscriberScript(timed=[TimedReply(300, "Press seven.")])
 
     def presses(body: dict[str, Any]) -> LlmScript:
         told = [m for m in body["messages"] if m["role"] == "tool"]
         return LlmScript(tokens=["Done. "]) if told else LlmScript(tokens=[], calls=[("dtmf", '{"dtmf": "7#"}')])
 
-    async with on_the_phone(tmp_path, carrier, llm=presses, transcriber=says) as house:
-        model = {"provider": "custom-llm", "url": house.llm.url, "model": "x", "tools": [{"type": "dtmf"}]}
-        await house.answers(house.assistant(model=model))
+    async with on_the_phone(tmp_path, carrier, llm=presses, transcriber=says) as setup:
+        model = {"provider": "custom-llm", "url": setup.llm.url, "model": "x", "tools": [{"type": "dtmf"}]}
+        await setup.answers(setup.assistant(model=model))
         phone = await carrier.rings()
-        call = await house.the_call(phone)
+        call = await setup.the_call(phone)
         await phone.until(lambda: phone.sounds() > 100)
         if carrier.can_send_dtmf:
             await phone.until(lambda: phone.pressed == "7#")
         await phone.hang_up()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     (result,) = [m for m in over["artifact"]["messages"] if m["role"] == "tool_call_result"]
     assert ("Sent." in result["result"]) == carrier.can_send_dtmf
 
 
-async def test_a_caller_is_passed_on(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.assistant())
+async def test_a_caller_is_transferred(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.assistant())
         phone = await carrier.rings()
-        call = await house.the_call(phone)
-        await house.live(call["id"])
-        await house.control(call["id"], {"type": "transfer", "destination": ELSEWHERE})
+        call = await setup.the_call(phone)
+        await setup.live(call["id"])
+        await setup.control(call["id"], {"type": "transfer", "destination": ELSEWHERE})
         await phone.until(lambda: phone.forwarded)
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         await phone.until(lambda: phone.closed)
         await anyio.sleep(0.1)
     assert over["endedReason"] == "assistant-forwarded-call"
@@ -222,16 +220,14 @@ async def test_a_caller_is_passed_on(tmp_path: Path, carrier: Loopback) -> None:
     assert not phone.ended, "whoever has the caller now keeps it"
 
 
-async def test_a_socket_that_is_lost_in_mid_word_ends_the_call_at_the_carrier_too(
-    tmp_path: Path, socket_carrier: Loopback
-) -> None:
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+async def test_a_lost_socket_ends_the_call_at_the_carrier_too(tmp_path: Path, socket_carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = await socket_carrier.rings()
-        call = await house.the_call(phone)
+        call = await setup.the_call(phone)
         await phone.until(lambda: phone.sounds() > 300)
         phone.lose_socket()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "phone-call-provider-closed-websocket"
     (spoken,) = [m["message"] for m in over["artifact"]["messages"] if m["role"] == "bot"]
@@ -239,26 +235,24 @@ async def test_a_socket_that_is_lost_in_mid_word_ends_the_call_at_the_carrier_to
 
 
 async def test_a_webhook_that_is_not_the_carriers_is_refused(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.speaker())
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.speaker())
         hook = carrier.incoming(carrier.new_call())
         for wrong in (carrier.forged(hook), carrier.unsigned(hook)):
             answer = await carrier.send(wrong)
             assert answer.status_code == 403, answer.text
             without_secrets(carrier, answer.text)
-        await house.refused("forged", 2)
-        assert await house.calls() == []
+        await setup.refused("forged", 2)
+        assert await setup.calls() == []
         if carrier.signs_once:
             assert (await carrier.send(hook)).status_code == 200
             assert (await carrier.send(hook)).status_code == 403
-            await house.refused("forged", 3)
+            await setup.refused("forged", 3)
 
 
-async def test_a_webhook_that_comes_again_is_answered_again_and_makes_one_call(
-    tmp_path: Path, carrier: Loopback
-) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.speaker())
+async def test_a_repeated_webhook_gets_the_same_answer_and_makes_one_call(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = carrier.new_call()
         hook = carrier.incoming(phone)
         answers: list[httpx.Response] = []
@@ -275,20 +269,20 @@ async def test_a_webhook_that_comes_again_is_answered_again_and_makes_one_call(
         await phone.until(lambda: phone.sounds() > 100)
         assert (await carrier.send(carrier.again(hook))).text == answers[0].text
         assert len(carrier.asked) == asked, "nothing is asked of the carrier again"
-        assert len(await house.calls()) == 1
+        assert len(await setup.calls()) == 1
         await phone.hang_up()
 
 
-async def test_a_number_without_anybody_turns_callers_away(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+async def test_a_number_without_an_assistant_rejects_calls(tmp_path: Path, carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
         phone = await carrier.rings()
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
         assert over["endedReason"] == "call-start-error-neither-assistant-nor-server-set"
         await phone.until(lambda: phone.ended)
-        await house.keep(fallbackDestination=ELSEWHERE)
+        await setup.keep(fallbackDestination=ELSEWHERE)
         phone = await carrier.rings()
         await phone.until(lambda: phone.forwarded)
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
     assert ELSEWHERE["number"].removeprefix("+") in str(phone.forwarded)
     assert over["destination"] == ELSEWHERE
 
@@ -296,12 +290,12 @@ async def test_a_number_without_anybody_turns_callers_away(tmp_path: Path, carri
 async def test_a_numbers_hook_forwards_a_ringing_call(tmp_path: Path, number_carrier: Loopback) -> None:
     transfer = {"type": "transfer", "destination": ELSEWHERE}
     filters = [{"type": "startsWith", "key": "number", "startsWith": ["1555765"]}]
-    async with on_the_phone(tmp_path, number_carrier) as house:
-        await house.answers(house.speaker())
-        await house.keep(hooks=[{"on": "call.ringing", "filters": filters, "do": [transfer]}])
+    async with on_the_phone(tmp_path, number_carrier) as setup:
+        await setup.answers(setup.speaker())
+        await setup.keep(hooks=[{"on": "call.ringing", "filters": filters, "do": [transfer]}])
         phone = await number_carrier.rings(OTHER)
         await phone.until(lambda: phone.forwarded)
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
         assert over["endedReason"] == "call.ringing.hook-executed-transfer"
         phone = await number_carrier.rings()
         await phone.until(lambda: phone.sounds() > 100)
@@ -309,11 +303,11 @@ async def test_a_numbers_hook_forwards_a_ringing_call(tmp_path: Path, number_car
 
 
 async def test_importing_a_number_points_its_webhooks_here(tmp_path: Path, socket_carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, socket_carrier, public_url="https://voice.example") as house:
-        assert house.number["status"] == "active"
+    async with on_the_phone(tmp_path, socket_carrier, public_url="https://voice.example") as setup:
+        assert setup.number["status"] == "active"
         assert "voice.example/carrier/" in unquote(repr(socket_carrier.asked))
         socket_carrier.fails = 500
-        made = await house.client.post("/phone-number", json=await socket_carrier.number(house.client))
+        made = await setup.client.post("/phone-number", json=await socket_carrier.number(setup.client))
         assert made.status_code == 201, made.text
         assert made.json()["status"] == "blocked"
         without_secrets(socket_carrier, made.text)
@@ -322,15 +316,15 @@ async def test_importing_a_number_points_its_webhooks_here(tmp_path: Path, socke
 # What makes no sense.
 
 
-async def tells(house: House, phone: Any) -> None:
+async def tells(setup: CallSetup, phone: Any) -> None:
     """A call goes on: its caller still hears something."""
     heard = phone.sounds()
     await phone.until(lambda: phone.sounds() > heard + 100)
 
 
-async def test_frames_that_make_no_sense_are_passed_over_and_counted(tmp_path: Path, socket_carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+async def test_unreadable_frames_are_ignored_and_counted(tmp_path: Path, socket_carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone, other = await socket_carrier.rings(), await socket_carrier.rings(OTHER)
         await phone.until(lambda: phone.sounds() > 100)
         frames = phone.nonsense()
@@ -340,9 +334,9 @@ async def test_frames_that_make_no_sense_are_passed_over_and_counted(tmp_path: P
         with anyio.fail_after(5):
             while counted(text, socket_carrier.provider) < len(frames):
                 await anyio.sleep(0.02)
-                text = (await house.client.get("/metrics")).text
-        await tells(house, phone)
-        await tells(house, other)
+                text = (await setup.client.get("/metrics")).text
+        await tells(setup, phone)
+        await tells(setup, other)
         assert counted(text, socket_carrier.provider) == len(frames)
         for one in (phone, other):
             await one.hang_up()
@@ -354,22 +348,22 @@ def counted(metrics: str, provider: str) -> float:
 
 
 async def test_audio_before_the_start_is_not_heard(tmp_path: Path, socket_carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = socket_carrier.new_call()
-        url = await media_url(house, phone)
+        url = await media_url(setup, phone)
         if phone.opening():
             await socket_carrier.connect(phone, url, opening=[phone.audio_frame(phone.silence), *phone.opening()])
-            await house.refused("before-start")
+            await setup.refused("before-start")
         else:
             await socket_carrier.connect(phone, url)
         await phone.until(lambda: phone.sounds() > 100)
         await phone.hang_up()
 
 
-async def media_url(house: House, phone: Any) -> str:
+async def media_url(setup: CallSetup, phone: Any) -> str:
     """Where the server wants a call's media, without going there."""
-    carrier, urls = house.carrier, list[str]()
+    carrier, urls = setup.carrier, list[str]()
     carrier.connect, connect = _noting(urls), carrier.connect
     answer = await carrier.send(carrier.incoming(phone))
     await carrier.follow(phone, answer)
@@ -387,39 +381,39 @@ def _noting(urls: list[str]) -> Any:
     return note
 
 
-async def test_a_codec_that_nobody_offered_is_refused(
+async def test_a_codec_that_was_not_offered_is_refused(
     tmp_path: Path, socket_carrier: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bargein.server.telephony.call_runner.BEGIN_S", 0.3)
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = socket_carrier.new_call()
         if (frames := phone.other_format()) is None:
             return
-        await socket_carrier.connect(phone, await media_url(house, phone), opening=frames)
-        await house.refused("frame")
-        over = await house.ended((await house.the_call(phone))["id"])
+        await socket_carrier.connect(phone, await media_url(setup, phone), opening=frames)
+        await setup.refused("frame")
+        over = await setup.ended((await setup.the_call(phone))["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "call.in-progress.error-providerfault-transport-never-connected"
 
 
-async def test_a_media_socket_opens_once_and_to_the_carrier_alone(tmp_path: Path, socket_carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, socket_carrier) as house:
-        await house.answers(house.speaker())
+async def test_a_media_socket_opens_once_and_only_for_the_carrier(tmp_path: Path, socket_carrier: Loopback) -> None:
+    async with on_the_phone(tmp_path, socket_carrier) as setup:
+        await setup.answers(setup.speaker())
         phone, late = socket_carrier.new_call(), socket_carrier.new_call()
-        url = await media_url(house, phone)
+        url = await media_url(setup, phone)
         late.media_url = url
         wrong = url[:-4] + ("AAAA" if not url.endswith("AAAA") else "BBBB")
         assert await refused(wrong, late), "the token is not the call's"
         await socket_carrier.connect(phone, url)
         await phone.until(lambda: phone.sounds() > 100)
         assert await refused(url, late), "the token was used"
-        await tells(house, phone)
+        await tells(setup, phone)
         await phone.hang_up()
-        await house.ended((await house.the_call(phone))["id"])
+        await setup.ended((await setup.the_call(phone))["id"])
         assert await refused(url, late), "the call is over"
-        await house.refused("token", 2)
-        await house.refused("no-such-call")
+        await setup.refused("token", 2)
+        await setup.refused("no-such-call")
 
 
 async def refused(url: str, phone: Any) -> bool:
@@ -432,12 +426,12 @@ async def refused(url: str, phone: Any) -> bool:
 
 
 async def test_a_telephone_call_cannot_be_joined_by_another_socket(tmp_path: Path, carrier: Loopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        call = await house.call(house.speaker())
+    async with on_the_phone(tmp_path, carrier) as setup:
+        call = await setup.call(setup.speaker())
         phone = await carrier.next_placed()
-        async with websockets.connect(f"ws{house.url.removeprefix('http')}/{call['id']}/transport") as socket:
+        async with websockets.connect(f"ws{setup.url.removeprefix('http')}/{call['id']}/transport") as socket:
             with pytest.raises(websockets.ConnectionClosed):
                 await socket.recv()
             assert socket.close_code == 1008
-        await house.client.delete(f"/call/{call['id']}")
+        await setup.client.delete(f"/call/{call['id']}")
         await phone.until(lambda: phone.ended)

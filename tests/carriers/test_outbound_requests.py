@@ -11,7 +11,7 @@ import pytest
 from bargein.clock import LoopClock, iso_from_epoch_ms
 from tests.call.harness import eventually, running
 from tests.carriers.loopback import CALLER
-from tests.carriers.stage import House, on_the_phone
+from tests.carriers.stage import CallSetup, on_the_phone
 from tests.carriers.twilio.loopback import ACCOUNT, NUMBER, TOKEN, TwilioLoopback
 
 pytestmark = pytest.mark.anyio
@@ -31,28 +31,28 @@ BAD = [
 ]
 
 
-async def asked(house: House, **body: Any) -> httpx.Response:
-    given = {"assistant": house.speaker(), "phoneNumberId": house.number["id"], **body}
-    return await house.client.post("/call", json=given)
+async def asked(setup: CallSetup, **body: Any) -> httpx.Response:
+    given = {"assistant": setup.speaker(), "phoneNumberId": setup.number["id"], **body}
+    return await setup.client.post("/call", json=given)
 
 
-async def test_what_cannot_be_called_is_refused(tmp_path: Path) -> None:
+async def test_destinations_that_cannot_be_called_are_refused(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
+    async with on_the_phone(tmp_path, carrier) as setup:
         for body, finding in BAD:
-            answer = await asked(house, **body)
+            answer = await asked(setup, **body)
             assert answer.status_code == 400, body
             assert finding in str(answer.json()["message"]), body
-        assert await house.calls() == []
-        answer = await asked(house, customerId="c")
+        assert await setup.calls() == []
+        answer = await asked(setup, customerId="c")
         assert answer.status_code == 501
     assert not carrier.placed
 
 
-async def test_a_number_that_is_no_e164_may_be_called_where_the_check_is_off(tmp_path: Path) -> None:
+async def test_a_number_that_is_not_e164_can_be_called_without_the_check(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
-        answer = await asked(house, customer={"number": "1001", "numberE164CheckEnabled": False, "extension": "42#"})
+    async with on_the_phone(tmp_path, carrier) as setup:
+        answer = await asked(setup, customer={"number": "1001", "numberE164CheckEnabled": False, "extension": "42#"})
         assert answer.status_code == 201, answer.text
         phone = await carrier.next_placed()
     options = carrier.options[phone.id]
@@ -61,12 +61,12 @@ async def test_a_number_that_is_no_e164_may_be_called_where_the_check_is_off(tmp
 
 async def test_a_sip_address_is_called_with_its_transports_ring_time(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
-        given = house.speaker(
+    async with on_the_phone(tmp_path, carrier) as setup:
+        given = setup.speaker(
             transportConfigurations=[{"provider": "twilio", "timeout": 15}],
             voicemailDetection={"provider": "twilio", "machineDetectionTimeout": 7},
         )
-        call = await house.call(given, customer={"sipUri": "sip:ada@example.com"})
+        call = await setup.call(given, customer={"sipUri": "sip:ada@example.com"})
         phone = await carrier.next_placed()
     options = carrier.options[phone.id]
     assert (options["To"], options["Timeout"]) == ("sip:ada@example.com", "15")
@@ -74,20 +74,20 @@ async def test_a_sip_address_is_called_with_its_transports_ring_time(tmp_path: P
     assert call["phoneCallTransport"] == "sip"
 
 
-async def test_a_number_of_the_calls_own_is_used_and_its_secret_is_told_to_nobody(tmp_path: Path) -> None:
+async def test_an_inline_number_is_used_and_its_secret_is_not_returned(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
-        body = {"assistant": house.speaker(), "phoneNumber": INLINE, "customer": {"number": CALLER}}
-        made = await house.client.post("/call", json=body)
+    async with on_the_phone(tmp_path, carrier) as setup:
+        body = {"assistant": setup.speaker(), "phoneNumber": INLINE, "customer": {"number": CALLER}}
+        made = await setup.client.post("/call", json=body)
         assert made.status_code == 201, made.text
         phone = await carrier.next_placed()
         await carrier.answered(phone)
         await phone.until(lambda: phone.sounds() > 100)
-        async with house.listening(made.json()["id"]) as listener:
+        async with setup.listening(made.json()["id"]) as listener:
             await phone.hang_up()
             (told,) = await listener.until(lambda: listener.of("status-update", status="ended"))
-        over = await house.ended(made.json()["id"])
-        listed = await house.calls()
+        over = await setup.ended(made.json()["id"])
+        listed = await setup.calls()
     assert told["phoneNumber"]["number"] == NUMBER
     assert told["phoneNumber"]["provider"] == "twilio"
     assert over["endedReason"] == "customer-ended-call"
@@ -96,13 +96,13 @@ async def test_a_number_of_the_calls_own_is_used_and_its_secret_is_told_to_nobod
 
 async def test_a_batch_calls_each_of_its_customers(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
+    async with on_the_phone(tmp_path, carrier) as setup:
         answer = await asked(
-            house, customers=[{"number": "+15551230001"}, {"number": "no"}, {"number": "+15551230002"}]
+            setup, customers=[{"number": "+15551230001"}, {"number": "no"}, {"number": "+15551230002"}]
         )
         assert answer.status_code in (201, 400), answer.text
         if answer.status_code == 400:  # the whole body is held to Vapi's own type
-            answer = await asked(house, customers=[{"number": "+15551230001"}, {"number": "+15551230002"}])
+            answer = await asked(setup, customers=[{"number": "+15551230001"}, {"number": "+15551230002"}])
         assert len(answer.json()["results"]) == 2
         to = {carrier.options[(await carrier.next_placed()).id]["To"] for _ in range(2)}
     assert to == {"+15551230001", "+15551230002"}
@@ -110,23 +110,23 @@ async def test_a_batch_calls_each_of_its_customers(tmp_path: Path) -> None:
 
 async def test_a_scheduled_call_is_placed_when_its_time_has_come(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
+    async with on_the_phone(tmp_path, carrier) as setup:
         at = iso_from_epoch_ms(LoopClock().epoch_ms() + 1500)
-        answer = await asked(house, customer={"number": CALLER}, schedulePlan={"earliestAt": at})
+        answer = await asked(setup, customer={"number": CALLER}, schedulePlan={"earliestAt": at})
         assert answer.json()["status"] == "scheduled"
         assert not carrier.placed
         phone = await carrier.next_placed()
-        named = await eventually(house.calls, lambda calls: calls[0].get("phoneCallProviderId") == phone.id)
+        named = await eventually(setup.calls, lambda calls: calls[0].get("phoneCallProviderId") == phone.id)
         assert named[0]["status"] == "queued"
 
 
-async def test_a_stop_of_the_server_hangs_up_what_rings(tmp_path: Path) -> None:
+async def test_stopping_the_server_hangs_up_ringing_calls(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.call(house.speaker())
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.call(setup.speaker())
         phone = await carrier.next_placed()
         await carrier.tell_ringing(phone)
-        await house.server.stop()
+        await setup.server.stop()
         assert phone.ended
 
 

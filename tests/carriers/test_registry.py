@@ -70,7 +70,7 @@ def _run(program: str) -> set[str]:
 
 
 @pytest.mark.parametrize("spec", CARRIERS, ids=lambda spec: spec.name)
-def test_a_spec_is_whole(spec: CarrierSpec[Any]) -> None:
+def test_a_spec_is_complete(spec: CarrierSpec[Any]) -> None:
     assert (FOLDERS / spec.name / "carrier.py").exists()
     assert spec.settings in extension_sections()
     for provider, number_type in spec.numbers.items():

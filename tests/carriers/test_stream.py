@@ -139,7 +139,7 @@ async def running() -> AsyncIterator[Stage]:
     stage.peer.comes.close()
 
 
-async def test_a_clear_goes_before_all_that_waits_and_nothing_of_that_is_sent_any_more() -> None:
+async def test_a_clear_is_sent_first_and_drops_waiting_audio() -> None:
     async with running() as stage:
         stage.peer.takes = anyio.Event()
         for _ in range(4):
@@ -156,7 +156,7 @@ async def test_a_clear_goes_before_all_that_waits_and_nothing_of_that_is_sent_an
 
 
 @pytest.mark.parametrize("joins", [False, True])
-async def test_frames_go_out_as_one_where_the_wire_joins_them_and_marks_stay_in_their_places(
+async def test_binary_frames_are_joined_where_allowed_and_marks_keep_their_place(
     joins: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PlainCodec, "joins", joins)
@@ -171,7 +171,7 @@ async def test_frames_go_out_as_one_where_the_wire_joins_them_and_marks_stay_in_
         assert stage.peer.sent == ([b"ab", "mark 1-2", b"cde"] if joins else apart)
 
 
-async def test_frames_are_told_from_what_makes_no_sense() -> None:
+async def test_valid_and_unreadable_frames() -> None:
     async with running() as stage:
         for frame in ('["heard", "00"]', "{", b"\xff", '["start", "other"]', '["start", "CA1"]', '["start", "CA1"]'):
             stage.peer.says.send_nowait(frame)
@@ -192,7 +192,7 @@ async def test_frames_are_told_from_what_makes_no_sense() -> None:
         assert await stage.leg.ended_reason() == HUNG_UP
 
 
-async def test_a_stream_that_ends_before_it_begins_never_will() -> None:
+async def test_a_stream_that_ends_before_it_begins_is_an_error() -> None:
     async with running() as stage:
         stage.peer.says.send_nowait(None)
         with pytest.raises(CarrierError, match="before it had begun"):
@@ -200,7 +200,7 @@ async def test_a_stream_that_ends_before_it_begins_never_will() -> None:
         assert await stage.leg.ended_reason() == LOST
 
 
-async def test_hanging_up_ends_the_call_at_the_carrier_also_where_that_fails() -> None:
+async def test_hanging_up_closes_the_socket_even_if_the_carrier_fails() -> None:
     for fails in (False, True):
         async with running() as stage:
             stage.carrier.fails = fails
@@ -210,7 +210,7 @@ async def test_hanging_up_ends_the_call_at_the_carrier_also_where_that_fails() -
 
 
 @pytest.mark.parametrize("how", ["gone", "stalled"])
-async def test_a_peer_that_takes_nothing_is_let_go(how: str) -> None:
+async def test_a_stalled_peer_is_disconnected(how: str) -> None:
     async with running() as stage:
         if how == "gone":
             stage.peer.gone = True
@@ -224,7 +224,7 @@ async def test_a_peer_that_takes_nothing_is_let_go(how: str) -> None:
         assert stage.carrier.done == ["hang up CA1"]
 
 
-async def test_who_was_passed_on_is_not_hung_up() -> None:
+async def test_a_transferred_caller_is_not_hung_up() -> None:
     async with running() as stage, anyio.create_task_group() as tasks:
         reasons: list[str] = []
 
@@ -244,7 +244,7 @@ async def test_who_was_passed_on_is_not_hung_up() -> None:
         assert stage.carrier.done == ["transfer"]
 
 
-async def test_a_transfer_that_fails_leaves_the_caller_here() -> None:
+async def test_a_failed_transfer_keeps_the_caller() -> None:
     async with running() as stage:
         stage.carrier.fails = True
         stage.carrier.may.set()
@@ -256,7 +256,7 @@ async def test_a_transfer_that_fails_leaves_the_caller_here() -> None:
         assert stage.carrier.done == ["hang up CA1"]
 
 
-async def test_keys_are_pressed_in_their_order_and_a_failure_stops_nothing() -> None:
+async def test_keys_are_sent_in_order_and_a_failure_stops_nothing() -> None:
     async with running() as stage:
         stage.carrier.fails = True
         stage.leg.send_dtmf("1")

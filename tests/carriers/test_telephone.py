@@ -29,15 +29,15 @@ def beep(ms: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("how", ["the beep", "the words", "the carrier"])
-async def test_a_voicemail_is_left_a_message_once_its_greeting_is_over(tmp_path: Path, how: str) -> None:
+async def test_a_message_is_left_after_a_voicemails_greeting(tmp_path: Path, how: str) -> None:
     carrier = TwilioLoopback()
     plan: dict[str, Any] = {"provider": "twilio"} if how == "the carrier" else {"provider": "vapi", "type": "audio"}
     if how == "the words":
         plan["beepMaxAwaitSeconds"] = 1
     script = GREETING if how == "the words" else TranscriberScript()
-    async with on_the_phone(tmp_path, carrier, transcriber=script) as house:
-        given = house.speaker(voicemailDetection=plan, voicemailMessage=MESSAGE)
-        call = await house.call(given)
+    async with on_the_phone(tmp_path, carrier, transcriber=script) as setup:
+        given = setup.speaker(voicemailDetection=plan, voicemailMessage=MESSAGE)
+        call = await setup.call(given)
         phone = await carrier.next_placed()
         await carrier.answered(phone)
         await phone.until(lambda: phone.sounds() > 100)
@@ -45,7 +45,7 @@ async def test_a_voicemail_is_left_a_message_once_its_greeting_is_over(tmp_path:
             phone.say(beep(400))
         elif how == "the carrier":
             await carrier.tell_machine(phone, "machine_end_beep")
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "voicemail"
     said = [m["message"] for m in over["artifact"]["messages"] if m["role"] == "bot"]
@@ -53,21 +53,21 @@ async def test_a_voicemail_is_left_a_message_once_its_greeting_is_over(tmp_path:
     assert len(phone.clears) == 1, "what it was saying was cut"
 
 
-async def test_without_a_message_a_voicemail_is_hung_up_on(tmp_path: Path) -> None:
+async def test_without_a_message_a_call_to_voicemail_is_hung_up(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier, transcriber=GREETING) as house:
-        call = await house.call(house.speaker(voicemailDetection={"provider": "vapi"}))
+    async with on_the_phone(tmp_path, carrier, transcriber=GREETING) as setup:
+        call = await setup.call(setup.speaker(voicemailDetection={"provider": "vapi"}))
         phone = await carrier.next_placed()
         await carrier.answered(phone)
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "voicemail"
 
 
 async def test_a_person_is_no_voicemail(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
-        call = await house.call(house.speaker(voicemailDetection={"provider": "twilio"}, voicemailMessage=MESSAGE))
+    async with on_the_phone(tmp_path, carrier) as setup:
+        call = await setup.call(setup.speaker(voicemailDetection={"provider": "twilio"}, voicemailMessage=MESSAGE))
         phone = await carrier.next_placed()
         await carrier.answered(phone)
         await phone.until(lambda: phone.sounds() > 100)
@@ -75,18 +75,18 @@ async def test_a_person_is_no_voicemail(tmp_path: Path) -> None:
         heard = phone.sounds()
         await phone.until(lambda: phone.sounds() > heard + 300)
         await phone.hang_up()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     assert over["endedReason"] == "customer-ended-call"
 
 
-async def test_who_calls_is_no_voicemail_whatever_they_say(tmp_path: Path) -> None:
+async def test_an_inbound_caller_is_never_voicemail(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier, transcriber=GREETING) as house:
-        await house.answers(house.assistant(voicemailDetection={"provider": "vapi"}))
+    async with on_the_phone(tmp_path, carrier, transcriber=GREETING) as setup:
+        await setup.answers(setup.assistant(voicemailDetection={"provider": "vapi"}))
         phone = await carrier.rings()
         await phone.until(lambda: phone.sounds() > 100)
         await phone.hang_up()
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
     assert over["endedReason"] == "customer-ended-call"
 
 
@@ -125,7 +125,7 @@ class Host:
         ({"enabled": True}, "9" * 120, ["9" * 100]),
     ],
 )
-async def test_what_ends_an_entry(plan: dict[str, Any], pressed: str, posted: list[str]) -> None:
+async def test_the_end_of_an_entry(plan: dict[str, Any], pressed: str, posted: list[str]) -> None:
     host = Host(**plan)
     keypad = host.keypad()
     for key in pressed:
@@ -151,8 +151,8 @@ async def test_a_pause_ends_an_entry_unless_the_call_is_over() -> None:
 
 async def test_sip_headers_fill_templates_and_are_kept(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.speaker("Hello {{first_name}}."))
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.speaker("Hello {{first_name}}."))
         phone = carrier.new_call()
         fields = {
             "CallSid": phone.id,
@@ -166,9 +166,9 @@ async def test_sip_headers_fill_templates_and_are_kept(tmp_path: Path) -> None:
         hook: Hook = carrier.hook("voice", fields)
         await carrier.follow(phone, await carrier.send(hook))
         await phone.until(lambda: phone.sounds() > 400)
-        call = await house.the_call(phone)
+        call = await setup.the_call(phone)
         await phone.hang_up()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     assert over["customer"] == {"sipUri": "sip:ada@example.com"}
     assert over["phoneCallTransport"] == "sip"
     assert over["phoneCallProviderDetails"]["sip"]["headers"] == {"X-First_Name": "Ada"}
@@ -177,7 +177,7 @@ async def test_sip_headers_fill_templates_and_are_kept(tmp_path: Path) -> None:
     assert over["artifact"]["variableValues"]["first_name"] == "Ada"
 
 
-async def test_headers_go_beneath_the_calls_own_values() -> None:
+async def test_variables_of_headers_do_not_override_the_calls_own() -> None:
     assert header_variables({"X-A": "1", "x-B_c": "2", "Via": "3", "X-": "4"}) == {"a": "1", "b_c": "2"}
     call = {"assistantOverrides": {"firstMessage": "Hi", "variableValues": {"a": "own"}}}
     laid = overrides_with_variables(call, {"a": "1", "b": "2"})
@@ -188,33 +188,33 @@ async def test_headers_go_beneath_the_calls_own_values() -> None:
 async def test_a_hook_says_something_to_a_ringing_caller_and_the_call_ends(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
     hook = {"on": "call.ringing", "do": [{"type": "say", "exact": "We are closed."}]}
-    async with on_the_phone(tmp_path, carrier, embedded=Speaking()) as house:
-        await house.keep(hooks=[hook])
+    async with on_the_phone(tmp_path, carrier, embedded=Speaking()) as setup:
+        await setup.keep(hooks=[hook])
         phone = await carrier.rings()
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
         await phone.until(lambda: phone.ended)
     assert over["endedReason"] == "call.ringing.hook-executed-say"
     assert over["artifact"]["messages"][0]["message"] == "We are closed."
     assert phone.sounds() > 100
 
 
-async def test_a_hook_catches_calls_that_nobody_takes(tmp_path: Path) -> None:
+async def test_a_hook_handles_rejected_calls(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
     reason = "assistant-request-returned-no-assistant"
     filters = [{"type": "oneOf", "key": "call.endedReason", "oneOf": [reason]}]
     hook = {"on": "call.ending", "filters": filters, "do": {"type": "say", "exact": "Nobody is here."}}
-    async with Receiver([{}]) as receiver, on_the_phone(tmp_path, carrier, embedded=Speaking()) as house:
-        await house.keep(hooks=[hook], server={"url": receiver.url})
+    async with Receiver([{}]) as receiver, on_the_phone(tmp_path, carrier, embedded=Speaking()) as setup:
+        await setup.keep(hooks=[hook], server={"url": receiver.url})
         phone = await carrier.rings()
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
     assert over["endedReason"] == reason
     assert over["artifact"]["messages"][0]["message"] == "Nobody is here."
 
 
-async def test_the_owner_is_told_how_a_call_fares(tmp_path: Path) -> None:
+async def test_the_owner_gets_the_status_of_a_call(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
-    async with Receiver() as receiver, on_the_phone(tmp_path, carrier) as house:
-        await house.call(house.speaker(server={"url": receiver.url}))
+    async with Receiver() as receiver, on_the_phone(tmp_path, carrier) as setup:
+        await setup.call(setup.speaker(server={"url": receiver.url}))
         phone = await carrier.next_placed()
         await carrier.tell_ringing(phone)
         await receiver.until(lambda: receiver.of("status-update"))

@@ -1,4 +1,4 @@
-"""Stands where the server stands: has numbers, takes calls, and keeps what it is told."""
+"""A carrier host in place of the server: it has numbers, accepts calls, and records notices."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -45,7 +45,7 @@ def vapi(uri: str = ROBOT, **more: Any) -> PhoneLine:
 
 @dataclass
 class Held:
-    """A call that is held."""
+    """A running call."""
 
     call_id: str
     leg: MediaLeg
@@ -118,8 +118,8 @@ class RecordingHost:
 
 
 @dataclass
-class Switchboard:
-    """A SIP agent that runs, with a house behind it."""
+class RunningGateway:
+    """A running SIP gateway with its agent, and a recording host."""
 
     host: RecordingHost
     gateway: SipGateway
@@ -135,7 +135,7 @@ class Switchboard:
 
 
 def free_port() -> int:
-    """A port that is free for UDP and TCP, as the next is."""
+    """Return a port that is free for UDP and TCP, as is the next one."""
     import socket
 
     while True:
@@ -152,9 +152,9 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def switchboard(
+async def running_gateway(
     secret: str | None = None, port: int | None = None, **settings: Any
-) -> AsyncIterator[Switchboard]:
+) -> AsyncIterator[RunningGateway]:
     port = port or free_port()
     given: dict[str, Any] = {
         "listen": f"127.0.0.1:{port}",
@@ -174,6 +174,6 @@ async def switchboard(
         tasks.start_soon(carrier.run, host)
         await eventually(problem, lambda why: why is None, 20)
         try:
-            yield Switchboard(host, gateway, carrier, port)
+            yield RunningGateway(host, gateway, carrier, port)
         finally:
             tasks.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""A telephone made of baresip, in a process of its own, for what a few lines of ours do not speak: Opus, SRTP, TLS.
+"""A telephone made of baresip, in a process of its own, for what the test telephone does not support: Opus, SRTP, TLS.
 
 It calls `argv[1]` over the transport `argv[2]` with the codecs `argv[3]` and the encryption `argv[4]` (srtp-mand or
 none), trusting the certificates in `argv[5]`; says a tone, keeps what it hears, and prints one line of JSON.

@@ -1,4 +1,4 @@
-"""A Kamailio that runs with the configuration that is written for it."""
+"""A running Kamailio with the configuration that bargein writes for it."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ from tests.call.harness import eventually
 from tests.programs import located
 
 
-def write(folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str) -> Path:
-    text, odd = configuration_of(edge, lines, proof)
-    assert odd == []
+def write(folder: Path, edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], secret: str) -> Path:
+    text, skipped = configuration_of(edge, phone_lines, secret)
+    assert skipped == []
     (folder / CONFIG).write_text(text)
     (folder / AGENTS).write_text(agents_of(edge))
     return folder / CONFIG
@@ -25,10 +25,10 @@ def write(folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]]
 
 @asynccontextmanager
 async def kamailio(
-    folder: Path, edge: Edge, lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
+    folder: Path, edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], secret: str
 ) -> AsyncIterator[tuple[str, int]]:
-    """Run it; gives where it listens."""
-    config = write(folder, edge, lines, proof)
+    """Run Kamailio; yield the address that it listens on."""
+    config = write(folder, edge, phone_lines, secret)
     log = (folder / "log").open("wb")
     given = {"-f": config, "-m": 64, "-M": 8, "-Y": folder, "-P": folder / "pid"}
     options = [str(part) for pair in given.items() for part in pair]

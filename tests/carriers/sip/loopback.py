@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from bargein.audio import g711
 from bargein.carriers.sip import SipSettings
-from bargein.testing.sip_phone import Answering, RefusedError, Talk
+from bargein.testing.sip_phone import AnswerPolicy, RefusedError, SipCall
 from bargein.testing.sip_phone import Phone as Telephone
 from tests.carriers.loopback import CALLER, Frame, Hook, Loopback, Phone, Played
 from tests.carriers.sip.carrier_host import NUMBER, free_port
@@ -32,7 +32,7 @@ class SipPhone(Phone):
 
     def __init__(self, carrier: "SipLoopback", call_id: str) -> None:
         self.telephone: Telephone | None = None
-        self.talk: Talk | None = None
+        self.talk: SipCall | None = None
         self.hook_id = call_id
         super().__init__(carrier, call_id)
 
@@ -45,7 +45,7 @@ class SipPhone(Phone):
 
     @heard.setter
     def heard(self, _: object) -> None:
-        """Nothing is heard yet."""
+        """Ignore it: nothing is played yet."""
 
     @property
     def pressed(self) -> str:  # type: ignore[override]
@@ -53,7 +53,7 @@ class SipPhone(Phone):
 
     @pressed.setter
     def pressed(self, _: object) -> None:
-        """Nothing is pressed yet."""
+        """Ignore it: no key was sent yet."""
 
     @property
     def forwarded(self) -> Any:
@@ -61,7 +61,7 @@ class SipPhone(Phone):
 
     @forwarded.setter
     def forwarded(self, _: object) -> None:
-        """It is not forwarded yet."""
+        """Ignore it: the call is not forwarded yet."""
 
     @property
     def closed(self) -> bool:  # type: ignore[override]
@@ -69,7 +69,7 @@ class SipPhone(Phone):
 
     @closed.setter
     def closed(self, _: object) -> None:
-        """It is not yet."""
+        """Ignore it: the call has not ended yet."""
 
     @property
     def ended(self) -> bool:  # type: ignore[override]
@@ -176,7 +176,7 @@ class SipLoopback(Loopback):
         return Hook(hook.method, hook.url, {**hook.headers, "edge": "X-Other: 1"})
 
     async def send(self, hook: Hook) -> httpx.Response:
-        """Call; the same INVITE that is sent again, as UDP has it, has the same outcome."""
+        """Send an INVITE; a repetition of it, as over UDP, has the same result."""
         key = hook.headers["phone"] + hook.headers["edge"]
         if (done := self._done.get(key)) is not None:
             await done.wait()
@@ -202,7 +202,7 @@ class SipLoopback(Loopback):
         return f"<sip:{caller}@127.0.0.1>"
 
     async def _name(self, phone: SipPhone) -> None:
-        """The server's name of a call is its agent's, not the Call-ID; the record has both."""
+        """Rename the call: the server names it by its agent's id, not by the Call-ID; the record has both."""
         async with httpx.AsyncClient(base_url=self.server_url) as client:
             for call in (await client.get("/call")).json():
                 if call.get("transport", {}).get("callSid") == self.trunk.last_call_id:
@@ -211,13 +211,13 @@ class SipLoopback(Loopback):
                     self.calls[phone.id] = phone
 
     async def follow(self, phone: Phone, answer: httpx.Response) -> None:
-        """It has been done already."""
+        """Do nothing: it is done already."""
 
     # Calls that go out.
 
     async def next_placed(self, seconds: float = 5.0) -> Phone:
         with anyio.fail_after(seconds):
-            wants = self.trunk.answering.user is not None
+            wants = self.trunk.answer_policy.user is not None
             while not any(one.get("Proxy-Authorization") or not wants for one in self.trunk.invites):
                 await anyio.sleep(0.01)
         phone = self.make_phone("placed")
@@ -233,15 +233,15 @@ class SipLoopback(Loopback):
         return phone
 
     async def tell_ringing(self, phone: Phone) -> None:
-        """The trunk's telephone rings by itself."""
+        """Do nothing: the trunk's telephone rings by itself."""
 
     async def answered(self, phone: Phone) -> None:
         assert isinstance(phone, SipPhone)
         self.trunk.pick_up(200)
         with anyio.fail_after(5):
-            while not self.trunk.talks:
+            while not self.trunk.calls:
                 await anyio.sleep(0.01)
-        phone.talk = self.trunk.talks[-1]
+        phone.talk = self.trunk.calls[-1]
 
     async def tell_over(self, phone: Phone, why: str = "completed") -> None:
         self.trunk.pick_up({"busy": 486, "no-answer": 487, "failed": 503}[why])
@@ -258,18 +258,18 @@ class SipLoopback(Loopback):
     @fails.setter
     def fails(self, status: int | None) -> None:
         if status is not None:
-            self.trunk.answering = Answering(status=status, ring_s=0)
+            self.trunk.answer_policy = AnswerPolicy(status=status, ring_s=0)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         async with Telephone.open(CALLER) as telephone:
             self._open = telephone
-            telephone.answering = Answering(user=("trunkuser", PASSWORD), ring_s=60)
+            telephone.answer_policy = AnswerPolicy(user=("trunkuser", PASSWORD), ring_s=60)
             yield self
 
 
 class UriLoopback(SipLoopback):
-    """SIP URIs of the server's own, which have no trunk: from them other SIP URIs can be called."""
+    """SIP URIs of the server, which have no trunk and can call other SIP URIs."""
 
     provider = "vapi"
     numbers = False
@@ -277,7 +277,7 @@ class UriLoopback(SipLoopback):
     source = "203.0.113.77"
 
     async def number(self, client: httpx.AsyncClient) -> dict[str, Any]:
-        self.trunk.answering = Answering(ring_s=60)
+        self.trunk.answer_policy = AnswerPolicy(ring_s=60)
         return {"provider": self.provider, "sipUri": URI}
 
     @property

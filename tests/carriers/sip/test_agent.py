@@ -10,9 +10,9 @@ import pytest
 
 from bargein.carriers.interface import Answered, Rejected, Ringing
 from bargein.ports import CarrierError
-from bargein.testing.sip_phone import Answering, Phone, RefusedError
+from bargein.testing.sip_phone import AnswerPolicy, Phone, RefusedError
 from tests.call.harness import eventually
-from tests.carriers.sip.carrier_host import NUMBER, ROBOT, Held, byo, switchboard, vapi
+from tests.carriers.sip.carrier_host import NUMBER, ROBOT, Held, byo, running_gateway, vapi
 
 pytestmark = pytest.mark.anyio
 
@@ -39,16 +39,16 @@ def say(held: Held, pcm: np.ndarray) -> None:
         held.leg.send_audio(data[at : at + 320])
 
 
-async def test_a_call_comes_in_and_is_heard_both_ways() -> None:
-    async with switchboard() as board, Phone.open() as phone:
+async def test_an_incoming_call_has_audio_in_both_directions() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
         talk = await phone.call(
-            f"sip:{NUMBER}@127.0.0.1:{board.port}",
-            board.at,
+            f"sip:{NUMBER}@127.0.0.1:{running.port}",
+            running.at,
             "X-Colour: red\r\n",
             sender='"Ann B" <sip:+15559990000@127.0.0.1>',
         )
-        held = await board.host.until_held()
-        provider, number_id, incoming = board.host.came[0]
+        held = await running.host.until_held()
+        provider, number_id, incoming = running.host.came[0]
         assert (provider, number_id) == ("byo-phone-number", "n1")
         assert (incoming.to, incoming.caller, incoming.caller_name) == (NUMBER, "+15559990000", "Ann B")
         assert incoming.sip_headers == {"X-Colour": "red"}
@@ -56,20 +56,20 @@ async def test_a_call_comes_in_and_is_heard_both_ways() -> None:
         talk.say(tone(0.3))
         say(held, tone(0.3, 700))
         held.leg.mark("said")
-        await until(lambda: loudness(held.heard) > 5000 and loudness(talk.sound) > 5000)
+        await until(lambda: loudness(held.heard) > 5000 and loudness(talk.received_audio) > 5000)
         await until(lambda: held.marks == ["said"])
         await talk.bye()
         await until(lambda: held.ended_reason == "customer-ended-call")
-        assert board.host.overs == []
+        assert running.host.overs == []
 
 
-async def test_a_clear_silences_what_was_sent_and_gives_back_its_marks() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
+async def test_a_clear_drops_sent_audio_and_returns_its_marks() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
         say(held, tone(1.9))
         held.leg.mark("old")
-        await until(lambda: loudness(talk.sound) > 5000)
+        await until(lambda: loudness(talk.received_audio) > 5000)
         cleared_at = time.monotonic()
         held.leg.clear()
         await until(lambda: held.cleared == 1)
@@ -85,10 +85,10 @@ async def test_a_clear_silences_what_was_sent_and_gives_back_its_marks() -> None
         await talk.bye()
 
 
-async def test_keys_are_heard_and_pressed() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
+async def test_keys_are_received_and_sent() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
         await talk.send_dtmf("1#5")
         await until(lambda: held.keys == "1#5")
         held.leg.send_dtmf("4*w2")
@@ -97,9 +97,9 @@ async def test_keys_are_heard_and_pressed() -> None:
 
 
 async def test_a_caller_who_sends_nothing_is_heard_as_silence() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
+    async with running_gateway() as running, Phone.open() as phone:
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
         await until(lambda: len(held.heard) > 3200)
         talk.silent = True
         had = len(held.heard)
@@ -109,49 +109,49 @@ async def test_a_caller_who_sends_nothing_is_heard_as_silence() -> None:
 
 
 async def test_the_server_hangs_up() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
+    async with running_gateway() as running, Phone.open() as phone:
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
         held.leg.hang_up()
         with anyio.fail_after(5):
             await talk.over.wait()
 
 
-async def test_numbers_that_nobody_has_are_refused() -> None:
-    async with switchboard() as board, Phone.open() as phone:
+async def test_unknown_numbers_are_refused() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
         for who in ("+19998887777", "nobody"):
             with pytest.raises(RefusedError) as refused:
-                await phone.call(f"sip:{who}@127.0.0.1:{board.port}", board.at)
+                await phone.call(f"sip:{who}@127.0.0.1:{running.port}", running.at)
             assert refused.value.status == 486
-        assert board.host.came == []
-        assert board.host.refusals == ["unknown-number", "unknown-number"]
+        assert running.host.came == []
+        assert running.host.refusals == ["unknown-number", "unknown-number"]
 
 
-async def test_a_number_whose_call_nobody_takes() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        board.host.verdict = Rejected()
+async def test_a_number_whose_calls_are_rejected() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
+        running.host.verdict = Rejected()
         with pytest.raises(RefusedError):
-            await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        board.host.verdict = Rejected({"type": "sip", "sipUri": "sip:desk@127.0.0.1:9"})
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
+            await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        running.host.verdict = Rejected({"type": "sip", "sipUri": "sip:desk@127.0.0.1:9"})
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
         await until(lambda: talk.referred)
         assert "sip:desk@127.0.0.1:9" in talk.referred[0].get("Refer-To")
         with anyio.fail_after(5):
             await talk.over.wait()
 
 
-async def test_a_caller_who_gives_up_while_it_rings() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        board.host.incoming = _never  # type: ignore[method-assign]
+async def test_a_caller_hangs_up_while_it_rings() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
+        running.host.incoming = _never  # type: ignore[method-assign]
 
         async def give_up(cancel: str) -> None:
-            await until(lambda: board.gateway._calls)
-            phone.sip.sendto(cancel.encode(), board.at)
+            await until(lambda: running.gateway._calls)
+            phone.sip.sendto(cancel.encode(), running.at)
 
         with pytest.raises(RefusedError) as refused:
-            await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at, rung=give_up)
+            await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at, rung=give_up)
         assert refused.value.status == 487
-        await until(lambda: board.host.overs == ["call.ringing.sip-inbound-caller-hungup-before-call-connect"])
+        await until(lambda: running.host.overs == ["call.ringing.sip-inbound-caller-hungup-before-call-connect"])
 
 
 async def _never(*_: object) -> None:
@@ -159,20 +159,20 @@ async def _never(*_: object) -> None:
 
 
 async def test_a_sip_uri_of_this_server_and_its_authentication() -> None:
-    async with switchboard(secret="s3cret") as board, Phone.open() as phone:
+    async with running_gateway(secret="s3cret") as running, Phone.open() as phone:
         to = f"sip:{ROBOT[4:]}"
         edge = f"X-Bargein-Edge: {{}} 203.0.113.9 {{}} {to.upper()}\r\n"
         talk = await phone.call(
-            to, board.at, edge.format("s3cret", "-") + "X-Bargein-Headers-1: X-Plan=gold+%26%20blue&\r\n"
+            to, running.at, edge.format("s3cret", "-") + "X-Bargein-Headers-1: X-Plan=gold+%26%20blue&\r\n"
         )
-        await board.host.until_held()
-        _, _, incoming = board.host.came[0]
+        await running.host.until_held()
+        _, _, incoming = running.host.came[0]
         assert incoming.caller == "sip:+15550001111@127.0.0.1"
         assert incoming.sip_headers == {"X-Plan": "gold & blue"}
         assert incoming.details["sourceAddress"] == "203.0.113.9"
         await talk.bye()
 
-        board.host.numbers["vapi"]["n2"] = vapi(authentication={"username": "u" * 20, "password": "p" * 20})
+        running.host.numbers["vapi"]["n2"] = vapi(authentication={"username": "u" * 20, "password": "p" * 20})
         for headers, reason in (
             ("", "forged"),
             (edge.format("wrong", "u" * 20), "forged"),
@@ -180,15 +180,15 @@ async def test_a_sip_uri_of_this_server_and_its_authentication() -> None:
             (edge.format("s3cret", "someone"), "unauthenticated"),
         ):
             with pytest.raises(RefusedError):
-                await phone.call(to, board.at, headers)
-            assert board.host.refusals[-1] == reason
-        talk = await phone.call(to, board.at, edge.format("s3cret", "u" * 20))
-        await board.host.until_held(2)
+                await phone.call(to, running.at, headers)
+            assert running.host.refusals[-1] == reason
+        talk = await phone.call(to, running.at, edge.format("s3cret", "u" * 20))
+        await running.host.until_held(2)
         await talk.bye()
 
 
-async def test_a_trunks_number_is_called_from_its_gateways_alone() -> None:
-    async with switchboard(secret="s3cret") as board, Phone.open() as phone:
+async def test_a_trunks_number_is_called_only_from_its_gateways() -> None:
+    async with running_gateway(secret="s3cret") as running, Phone.open() as phone:
         trunk = {
             "gateways": [
                 {"ip": "198.51.100.0", "netmask": 24},
@@ -196,14 +196,14 @@ async def test_a_trunks_number_is_called_from_its_gateways_alone() -> None:
                 {"ip": "gateway.example"},
             ]
         }
-        board.host.numbers["byo-phone-number"]["n1"] = byo(trunk)
+        running.host.numbers["byo-phone-number"]["n1"] = byo(trunk)
         to = f"sip:{NUMBER}@sip.test"
         for source in ("203.0.113.1", "198.51.101.1", "nonsense"):
             with pytest.raises(RefusedError):
-                await phone.call(to, board.at, f"X-Bargein-Edge: s3cret {source} - {to}\r\n")
-            assert board.host.refusals[-1] == "not-a-gateway"
-        talk = await phone.call(to, board.at, f"X-Bargein-Edge: s3cret 198.51.100.77 - {to}\r\n")
-        await board.host.until_held()
+                await phone.call(to, running.at, f"X-Bargein-Edge: s3cret {source} - {to}\r\n")
+            assert running.host.refusals[-1] == "not-a-gateway"
+        talk = await phone.call(to, running.at, f"X-Bargein-Edge: s3cret 198.51.100.77 - {to}\r\n")
+        await running.host.until_held()
         await talk.bye()
 
 
@@ -212,76 +212,76 @@ def trunk_to(*phones: Phone, **more: object) -> dict[str, object]:
 
 
 async def test_a_call_goes_out_and_is_answered() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        phone.answering = Answering(user=("trunkuser", "secret"))
+    async with running_gateway() as running, Phone.open() as phone:
+        phone.answer_policy = AnswerPolicy(user=("trunkuser", "secret"))
         trunk = trunk_to(
             phone,
             techPrefix="99",
             sipDiversionHeader="+15551112222",
             outboundAuthenticationPlan={"authUsername": "trunkuser", "authPassword": "secret"},
         )
-        placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444", extension="42"))
-        held = await board.host.until_held()
+        placed = await running.carrier.place(byo(trunk), running.dial(number="+15553334444", extension="42"))
+        held = await running.host.until_held()
         assert held.call_id == "ours"
-        assert board.host.notices == [Ringing(placed.carrier_call_id), Answered(placed.carrier_call_id)]
+        assert running.host.notices == [Ringing(placed.carrier_call_id), Answered(placed.carrier_call_id)]
         invite = phone.invites[-1]
         assert invite.first.startswith("INVITE sip:9915553334444@127.0.0.1")
         assert invite.get("From").startswith(f"<sip:{NUMBER}@")
         assert "+15551112222" in invite.get("Diversion")
-        talk = phone.talks[0]
+        talk = phone.calls[0]
         say(held, tone(0.2))
-        await until(lambda: loudness(talk.sound) > 5000)
+        await until(lambda: loudness(talk.received_audio) > 5000)
         await until(lambda: talk.keys == "42")
-        await board.carrier.hang_up(byo(trunk), placed.carrier_call_id)
+        await running.carrier.hang_up(byo(trunk), placed.carrier_call_id)
         with anyio.fail_after(5):
             await talk.over.wait()
 
 
-async def test_a_call_that_comes_to_nothing_says_why() -> None:
-    async with switchboard() as board, Phone.open() as phone:
+async def test_a_failed_call_has_its_reason() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
         for status, reason in (
             (486, "customer-busy"),
             (403, "call.in-progress.error-providerfault-outbound-sip-403-forbidden"),
             (480, "call.in-progress.error-providerfault-outbound-sip-480-temporarily-unavailable"),
             (404, "call.in-progress.error-sip-outbound-call-failed-to-connect"),
         ):
-            phone.answering = Answering(status=status)
-            await board.carrier.place(byo(trunk_to(phone)), board.dial(f"c{status}", number="+15553334444"))
-            await until(lambda: board.host.overs)
-            assert board.host.overs == [reason]
-            board.host.notices.clear()
-        phone.answering = Answering(ring_s=30)
-        await board.carrier.place(byo(trunk_to(phone)), board.dial(ring_s=1, number="+15553334444"))
-        await until(lambda: board.host.overs == ["customer-did-not-answer"])
+            phone.answer_policy = AnswerPolicy(status=status)
+            await running.carrier.place(byo(trunk_to(phone)), running.dial(f"c{status}", number="+15553334444"))
+            await until(lambda: running.host.overs)
+            assert running.host.overs == [reason]
+            running.host.notices.clear()
+        phone.answer_policy = AnswerPolicy(ring_s=30)
+        await running.carrier.place(byo(trunk_to(phone)), running.dial(ring_s=1, number="+15553334444"))
+        await until(lambda: running.host.overs == ["customer-did-not-answer"])
         await until(lambda: phone.cancelled)
         with pytest.raises(CarrierError, match="has a character"):
-            await board.carrier.place(byo(trunk_to(phone)), board.dial(number="+1555;evil=1"))
+            await running.carrier.place(byo(trunk_to(phone)), running.dial(number="+1555;evil=1"))
         with pytest.raises(CarrierError, match="no SIP trunk"):
-            await board.carrier.place(vapi(), board.dial(number="+15553334444"))
+            await running.carrier.place(vapi(), running.dial(number="+15553334444"))
 
 
 async def test_the_next_gateway_is_tried_when_one_fails() -> None:
-    async with switchboard() as board, Phone.open() as broken, Phone.open() as well:
-        broken.answering = Answering(status=503)
-        placed = await board.carrier.place(byo(trunk_to(broken, well)), board.dial(number="+15553334444"))
-        await board.host.until_held()
+    async with running_gateway() as running, Phone.open() as broken, Phone.open() as well:
+        broken.answer_policy = AnswerPolicy(status=503)
+        placed = await running.carrier.place(byo(trunk_to(broken, well)), running.dial(number="+15553334444"))
+        await running.host.until_held()
         assert len(broken.invites) == 1
-        assert len(well.talks) == 1
-        await board.carrier.hang_up(byo(), placed.carrier_call_id)
+        assert len(well.calls) == 1
+        await running.carrier.hang_up(byo(), placed.carrier_call_id)
 
 
 async def test_a_sip_uri_is_called_from_a_number_without_a_trunk() -> None:
-    async with switchboard() as board, Phone.open("desk") as phone:
-        placed = await board.carrier.place(vapi(), board.dial(sipUri=phone.contact))
-        await board.host.until_held()
+    async with running_gateway() as running, Phone.open("desk") as phone:
+        placed = await running.carrier.place(vapi(), running.dial(sipUri=phone.contact))
+        await running.host.until_held()
         assert phone.invites[0].get("From").startswith("<sip:robot@")
-        await board.carrier.hang_up(vapi(), placed.carrier_call_id)
+        await running.carrier.hang_up(vapi(), placed.carrier_call_id)
 
 
-async def test_a_transfer_is_told_as_the_far_end_tells_it() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
+async def test_a_transfer_ends_as_the_far_end_reports() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
         talk.refer_outcome = "SIP/2.0 486 Busy Here"
         with pytest.raises(CarrierError, match="486"):
             await held.leg.transfer({"type": "number", "number": "+15556667777"})
@@ -294,7 +294,7 @@ async def test_a_transfer_is_told_as_the_far_end_tells_it() -> None:
         assert "sip:desk@pbx.test?X-Ticket=a%20b" in talk.referred[1].get("Refer-To")
         await until(lambda: held.ended_reason == "assistant-forwarded-call")
         with pytest.raises(CarrierError, match="only be transferred by REFER"):
-            await board.carrier.transfer(
+            await running.carrier.transfer(
                 byo(),
                 "x",
                 {"type": "sip", "sipUri": "sip:a@b", "transferPlan": {"mode": "blind-transfer", "sipVerb": "dial"}},
@@ -302,42 +302,42 @@ async def test_a_transfer_is_told_as_the_far_end_tells_it() -> None:
             )
 
 
-async def test_an_agent_that_dies_ends_its_calls_and_is_followed_by_another() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
-        first = board.gateway.agent.pid
+async def test_an_agent_that_dies_ends_its_calls_and_is_restarted() -> None:
+    async with running_gateway() as running, Phone.open() as phone:
+        await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
+        first = running.gateway.agent.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
         await until(lambda: held.ended_reason == "call.in-progress.error-sip-inbound-call-failed-to-connect")
-        await until(lambda: board.gateway.agent.problem is None and board.gateway.agent.pid != first)
-        assert board.gateway.agent.restarts == 1
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        await board.host.until_held(2)
+        await until(lambda: running.gateway.agent.problem is None and running.gateway.agent.pid != first)
+        assert running.gateway.agent.restarts == 1
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        await running.host.until_held(2)
         await talk.bye()
 
 
-async def test_noise_and_floods_leave_other_calls_alone() -> None:
-    async with switchboard(most_calls=3) as board, Phone.open() as phone:
-        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-        held = await board.host.until_held()
+async def test_noise_and_floods_do_not_disturb_other_calls() -> None:
+    async with running_gateway(most_calls=3) as running, Phone.open() as phone:
+        talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+        held = await running.host.until_held()
         noise = np.random.default_rng(5)
         for length in (1, 3, 40, 1500, 9000):
-            phone.sip.sendto(noise.bytes(length), board.at)
-            phone.sip.sendto(b"INVITE sip:x SIP/2.0\r\n" + noise.bytes(length), board.at)
-            phone.rtp.sendto(noise.bytes(length), talk.audio)
-        board.host.incoming = _never  # type: ignore[method-assign]
+            phone.sip.sendto(noise.bytes(length), running.at)
+            phone.sip.sendto(b"INVITE sip:x SIP/2.0\r\n" + noise.bytes(length), running.at)
+            phone.rtp.sendto(noise.bytes(length), talk.rtp_address)
+        running.host.incoming = _never  # type: ignore[method-assign]
         statuses: list[int] = []
 
         async def flood(_: int) -> None:
             try:
-                await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at, rung=give_up)
+                await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at, rung=give_up)
             except RefusedError as error:
                 statuses.append(error.status)
 
         async def give_up(cancel: str) -> None:
             await anyio.sleep(0.3)
-            phone.sip.sendto(cancel.encode(), board.at)
+            phone.sip.sendto(cancel.encode(), running.at)
 
         async with anyio.create_task_group() as tasks:
             for index in range(40):
@@ -350,9 +350,9 @@ async def test_noise_and_floods_leave_other_calls_alone() -> None:
 
 
 async def test_a_trunk_is_registered_with() -> None:
-    async with switchboard() as board, Phone.open() as phone:
-        phone.answering = Answering(user=("reguser", "pw"))
-        board.host.numbers["byo-phone-number"]["n1"] = byo(
+    async with running_gateway() as running, Phone.open() as phone:
+        phone.answer_policy = AnswerPolicy(user=("reguser", "pw"))
+        running.host.numbers["byo-phone-number"]["n1"] = byo(
             trunk_to(
                 phone,
                 outboundAuthenticationPlan={
@@ -362,35 +362,35 @@ async def test_a_trunk_is_registered_with() -> None:
                 },
             )
         )
-        await board.gateway._register(board.host.numbers["byo-phone-number"])
+        await running.gateway._register(running.host.numbers["byo-phone-number"])
         await until(lambda: len(phone.registers) >= 2)
         assert phone.registers[-1].get("Authorization")
         assert "sip:reguser@trunk.test" in phone.registers[-1].get("To")
 
 
-async def test_a_gateway_that_answers_no_options_is_passed_over() -> None:
-    async with switchboard() as board, Phone.open() as well:
+async def test_a_gateway_that_does_not_respond_to_options_is_skipped() -> None:
+    async with running_gateway() as running, Phone.open() as well:
         trunk = trunk_to(well)
         trunk["gateways"] = [{"ip": "127.0.0.1", "port": 9, "outboundProtocol": "tcp"}, *trunk["gateways"]]  # type: ignore[misc]
         for gateway in trunk["gateways"]:  # type: ignore[attr-defined]
             gateway["optionsPingEnabled"] = True
-        await board.gateway._pings.ping({"n1": byo(trunk)})
+        await running.gateway._pings.ping({"n1": byo(trunk)})
         assert well.options == 1
-        placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
-        await board.host.until_held()
-        await board.carrier.hang_up(byo(), placed.carrier_call_id)
+        placed = await running.carrier.place(byo(trunk), running.dial(number="+15553334444"))
+        await running.host.until_held()
+        await running.carrier.hang_up(byo(), placed.carrier_call_id)
         trunk["gateways"] = trunk["gateways"][:1]  # type: ignore[index]
         with pytest.raises(CarrierError, match="no gateway"):
-            await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
+            await running.carrier.place(byo(trunk), running.dial(number="+15553334444"))
 
 
 def test_a_server_on_uvloop_reaches_its_agent() -> None:
     async def call() -> None:
-        async with switchboard() as board, Phone.open() as phone:
-            talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{board.port}", board.at)
-            held = await board.host.until_held()
+        async with running_gateway() as running, Phone.open() as phone:
+            talk = await phone.call(f"sip:{NUMBER}@127.0.0.1:{running.port}", running.at)
+            held = await running.host.until_held()
             say(held, tone(0.2))
-            await until(lambda: loudness(talk.sound) > 5000)
+            await until(lambda: loudness(talk.received_audio) > 5000)
             await talk.bye()
 
     anyio.run(call, backend_options={"use_uvloop": True})

@@ -54,7 +54,7 @@ def counted(samples: int) -> bytes:
     return np.arange(samples, dtype="<i2").tobytes()
 
 
-def test_more_than_fits_is_handed_over_bit_by_bit_and_marks_come_when_it_has_been_played() -> None:
+def test_long_audio_is_written_in_pieces_and_marks_are_reached_when_it_was_played() -> None:
     streams = Streams()
     audio_bridge = AudioBridge(streams, 8000, 0)
     audio_bridge.play(counted(8000))
@@ -68,7 +68,7 @@ def test_more_than_fits_is_handed_over_bit_by_bit_and_marks_come_when_it_has_bee
     assert reached == [1040]
 
 
-def test_what_comes_after_a_clear_is_not_cleared_with_it() -> None:
+def test_audio_after_a_clear_is_not_cleared() -> None:
     streams = Streams()
     audio_bridge = AudioBridge(streams, 8000, 0)
     audio_bridge.play(counted(8000))
@@ -88,7 +88,7 @@ def test_what_comes_after_a_clear_is_not_cleared_with_it() -> None:
     assert names == ["new"]
 
 
-def test_wide_and_stereo_streams_are_narrowed_and_widened() -> None:
+def test_wideband_and_stereo_streams_are_converted() -> None:
     streams = Streams(rate_hz=48_000, channels=2, capacity=1 << 20)
     audio_bridge = AudioBridge(streams, 16_000, 0)
     tone = (np.sin(2 * np.pi * 500 * np.arange(16_000) / 16_000) * 8000).astype("<i2")
@@ -104,7 +104,7 @@ def test_wide_and_stereo_streams_are_narrowed_and_widened() -> None:
     assert 7000 < np.abs(back[1000:-1000]).max() < 9000
 
 
-def test_silence_stands_for_what_a_silent_far_end_does_not_send() -> None:
+def test_silence_is_filled_in_for_a_silent_far_end() -> None:
     streams = Streams()
     audio_bridge = AudioBridge(streams, 8000, 0)
     streams.came += counted(160)
@@ -121,7 +121,7 @@ def test_silence_stands_for_what_a_silent_far_end_does_not_send() -> None:
 
 
 @pytest.mark.parametrize("error", [AudioNotActive, AudioRestarted])
-def test_streams_that_are_away_for_a_while_lose_nothing_that_waits(error: type[Exception]) -> None:
+def test_inactive_streams_lose_no_waiting_audio(error: type[Exception]) -> None:
     streams = Streams()
     audio_bridge = AudioBridge(streams, 8000, 0)
     streams.fails = error

@@ -23,11 +23,11 @@ async def test_the_assistant_falls_silent_and_what_was_heard_is_remembered(
 ) -> None:
     (clip,) = commands(1)
     carrier = kind()
-    async with on_the_phone(tmp_path, carrier, llm=ANSWERS, transcriber=CUTS_IN) as house:
-        await house.answers(house.speaker(firstMessageInterruptionsEnabled=True))
+    async with on_the_phone(tmp_path, carrier, llm=ANSWERS, transcriber=CUTS_IN) as setup:
+        await setup.answers(setup.speaker(firstMessageInterruptionsEnabled=True))
         phone = await carrier.rings()
-        call = await house.the_call(phone)
-        async with house.listening(call["id"]) as listener:
+        call = await setup.the_call(phone)
+        async with setup.listening(call["id"]) as listener:
             await phone.until(lambda: phone.sounds() > 700)
             phone.say(clip.samples)
             (cut,) = await listener.until(lambda: listener.of("user-interrupted"))
@@ -36,7 +36,7 @@ async def test_the_assistant_falls_silent_and_what_was_heard_is_remembered(
             await phone.until(lambda: phone.sounds() > heard_ms + WORD_MS)  # the answer
             update = listener.of("conversation-update")[-1]
         await phone.hang_up()
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     sounding = [one.at_ms for one in phone.heard if np.abs(one.pcm).max(initial=0) > 300]
     before = [at for at in sounding if at <= told_ms]
     late, last_ms = 0, max(before)

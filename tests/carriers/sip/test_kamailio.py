@@ -7,8 +7,8 @@ import pytest
 
 from bargein.carriers.interface import PhoneLine
 from bargein.carriers.sip.kamailio import ConfigError, Edge, configuration_of
-from bargein.testing.sip_phone import Answering, Phone, RefusedError
-from tests.carriers.sip.carrier_host import NUMBER, byo, free_port, switchboard, vapi
+from bargein.testing.sip_phone import AnswerPolicy, Phone, RefusedError
+from tests.carriers.sip.carrier_host import NUMBER, byo, free_port, running_gateway, vapi
 from tests.carriers.sip.kamailio import kamailio
 from tests.carriers.sip.test_agent import loudness, say, tone, until
 from tests.programs import needs
@@ -36,16 +36,16 @@ async def refusal(phone: Phone, to: str, at: tuple[str, int], headers: str = "",
     return refused.value.status
 
 
-async def test_who_may_call_what(tmp_path: Path) -> None:
+async def test_the_callers_that_each_number_admits(tmp_path: Path) -> None:
     agent = free_port()
     edge = Edge(address="127.0.0.1", port=free_port(), agent=f"127.0.0.1:{agent}", folder=str(tmp_path))
     async with (
-        switchboard(secret=PROOF, port=agent) as board,
+        running_gateway(secret=PROOF, port=agent) as running,
         kamailio(tmp_path, edge, numbers(), PROOF) as at,
         Phone.open(host=GATEWAY) as gateway,
         Phone.open("ann", host=STRANGER) as stranger,
     ):
-        board.host.numbers = numbers()
+        running.host.numbers = numbers()
         number = f"sip:{NUMBER}@127.0.0.1:{at[1]}"
         # a gateway of the trunk calls its number, and a header of the caller's arrives; a forged one does not
         forged = (
@@ -53,14 +53,14 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
         )
         forged += "".join(f"X-Long-{n}: {str(n) * 700}\r\n" for n in range(5))
         talk = await gateway.call(number, at, forged)
-        held = await board.host.until_held()
-        _, number_id, incoming = board.host.came[0]
+        held = await running.host.until_held()
+        _, number_id, incoming = running.host.came[0]
         assert number_id == "n1"
         long = {f"X-Long-{n}": str(n) * 700 for n in range(5)}
         assert incoming.sip_headers == {"X-Plan": "gold & blue", **long}
         assert incoming.details["sourceAddress"] == GATEWAY
         say(held, tone(0.2))
-        await until(lambda: loudness(talk.sound) > 5000)
+        await until(lambda: loudness(talk.received_audio) > 5000)
         await talk.bye()
         await until(lambda: held.ended_reason == "customer-ended-call")
         # a stranger does not, nor does it reach a number that is none
@@ -68,54 +68,54 @@ async def test_who_may_call_what(tmp_path: Path) -> None:
         assert await refusal(stranger, f"sip:nobody@127.0.0.1:{at[1]}", at) == 403
         # a SIP URI is anybody's to call, in any case; one with a password is theirs who know it
         talk = await stranger.call("sip:Robot@SIP.test", at)
-        await (await board.host.until_held(2)).leg.transfer({"type": "sip", "sipUri": "sip:desk@sip.test"})
+        await (await running.host.until_held(2)).leg.transfer({"type": "sip", "sipUri": "sip:desk@sip.test"})
         assert talk.referred
         assert await refusal(stranger, CLOSED, at) == 401
         assert await refusal(stranger, CLOSED, at, login=(LOGIN[0], "wrong")) == 401
         talk = await stranger.call(CLOSED, at, login=LOGIN)
-        held = await board.host.until_held(3)
-        assert board.host.came[-1][1] == "n3"
+        held = await running.host.until_held(3)
+        assert running.host.came[-1][1] == "n3"
         held.leg.hang_up()
         with anyio.fail_after(5):
             await talk.over.wait()
         # past the proxy nobody gets in
-        assert await refusal(stranger, OPEN, board.at) == 486
-        assert board.host.refusals == ["forged"]
+        assert await refusal(stranger, OPEN, running.at) == 486
+        assert running.host.refusals == ["forged"]
 
 
-async def test_calls_go_out_through_it(tmp_path: Path) -> None:
+async def test_outbound_calls_go_through_kamailio(tmp_path: Path) -> None:
     agent, port = free_port(), free_port()
     edge = Edge(address="127.0.0.1", port=port, agent=f"127.0.0.1:{agent}", folder=str(tmp_path))
     async with (
-        switchboard(secret=PROOF, port=agent, proxy=f"127.0.0.1:{port}") as board,
+        running_gateway(secret=PROOF, port=agent, proxy=f"127.0.0.1:{port}") as running,
         kamailio(tmp_path, edge, numbers(), PROOF),
         Phone.open(host=GATEWAY) as gateway,
     ):
-        gateway.answering = Answering(user=("trunkuser", "secret"))
+        gateway.answer_policy = AnswerPolicy(user=("trunkuser", "secret"))
         plan = {"authUsername": "trunkuser", "authPassword": "secret"}
         trunk = {"gateways": [{"ip": GATEWAY, "port": gateway.port}], "outboundAuthenticationPlan": plan}
-        placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
-        held = await board.host.until_held()
-        talk = gateway.talks[0]
-        assert talk.far[1] == port
+        placed = await running.carrier.place(byo(trunk), running.dial(number="+15553334444"))
+        held = await running.host.until_held()
+        talk = gateway.calls[0]
+        assert talk.sip_address[1] == port
         assert not any(name.lower().startswith("x-bargein") for name, _ in gateway.invites[-1].headers)
         talk.say(tone(0.2))
         await until(lambda: loudness(held.heard) > 5000)
-        await board.carrier.hang_up(byo(trunk), placed.carrier_call_id)
+        await running.carrier.hang_up(byo(trunk), placed.carrier_call_id)
         with anyio.fail_after(5):
             await talk.over.wait()
 
 
-async def test_a_flood_is_not_heard_while_gateways_are(tmp_path: Path) -> None:
+async def test_a_flood_is_blocked_while_gateways_are_admitted(tmp_path: Path) -> None:
     agent = free_port()
     edge = Edge(address="127.0.0.1", port=free_port(), agent=f"127.0.0.1:{agent}", folder=str(tmp_path))
     async with (
-        switchboard(secret=PROOF, port=agent) as board,
+        running_gateway(secret=PROOF, port=agent) as running,
         kamailio(tmp_path, edge, numbers(), PROOF) as at,
         Phone.open(host=GATEWAY) as gateway,
         Phone.open("flood", host=STRANGER) as stranger,
     ):
-        board.host.numbers = numbers()
+        running.host.numbers = numbers()
         count = 400
         for index in range(count):
             stranger.sip.sendto(
@@ -129,11 +129,11 @@ async def test_a_flood_is_not_heard_while_gateways_are(tmp_path: Path) -> None:
             if index % 50 == 0:
                 await anyio.sleep(0.01)
         talk = await gateway.call(f"sip:{NUMBER}@127.0.0.1:{at[1]}", at)
-        assert len(board.host.came) < count / 4
+        assert len(running.host.came) < count / 4
         await talk.bye()
 
 
-def test_what_comes_from_the_api_is_never_configuration() -> None:
+def test_values_from_the_api_are_never_configuration() -> None:
     evil = '";}\nroute{t_relay();'
     lines = {
         "vapi": {

@@ -45,7 +45,7 @@ async def dialled(stack: Any) -> tuple[Call, list[Event]]:
     return call, heard
 
 
-async def test_an_answer_that_comes_before_the_calls_object_is_heard() -> None:
+async def test_an_answer_before_the_calls_object_exists_is_not_lost() -> None:
     stack = Stack(
         StackEvent(event=Event.CALL_RINGING, handle=0, call=7),
         StackEvent(event=Event.CALL_CLOSED, handle=0, call=8, text="another's"),
@@ -59,7 +59,7 @@ async def test_an_answer_that_comes_before_the_calls_object_is_heard() -> None:
     assert stack.listeners == []
 
 
-async def test_a_refusal_that_comes_at_once_ends_the_call_and_listens_no_longer() -> None:
+async def test_an_immediate_refusal_ends_the_call_and_the_listening() -> None:
     stack = Stack(StackEvent(event=Event.CALL_CLOSED, handle=0, call=7, text="403 Forbidden"))
     call, heard = await dialled(stack)
     assert (call.state, heard) == (CallState.CLOSED, [Event.CALL_CLOSED])

@@ -11,7 +11,7 @@ import anyio.to_thread
 import numpy as np
 import pytest
 
-from tests.carriers.sip.carrier_host import NUMBER, Switchboard, byo, free_port, switchboard
+from tests.carriers.sip.carrier_host import NUMBER, RunningGateway, byo, free_port, running_gateway
 from tests.carriers.sip.test_agent import say, tone, until
 from tests.programs import located, needs
 
@@ -35,7 +35,7 @@ async def sipp(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
 
 @needs("sipp")
 @pytest.mark.parametrize("password", ["secret", "wrong"])
-async def test_a_trunk_of_sipps_wants_a_password(tmp_path: Path, password: str) -> None:
+async def test_a_sipp_trunk_with_a_password(tmp_path: Path, password: str) -> None:
     port = free_port()
     outcome: list[subprocess.CompletedProcess[str]] = []
 
@@ -45,34 +45,36 @@ async def test_a_trunk_of_sipps_wants_a_password(tmp_path: Path, password: str) 
 
     plan = {"authUsername": "trunkuser", "authPassword": password}
     trunk = {"gateways": [{"ip": "127.0.0.1", "port": port}], "outboundAuthenticationPlan": plan}
-    async with switchboard() as board, anyio.create_task_group() as tasks:
+    async with running_gateway() as running, anyio.create_task_group() as tasks:
         tasks.start_soon(answer)
-        placed = await board.carrier.place(byo(trunk), board.dial(number="+15553334444"))
+        placed = await running.carrier.place(byo(trunk), running.dial(number="+15553334444"))
         if password == "secret":
-            await board.host.until_held()
-            await board.carrier.hang_up(byo(trunk), placed.carrier_call_id)
+            await running.host.until_held()
+            await running.carrier.hang_up(byo(trunk), placed.carrier_call_id)
             await until(lambda: outcome)
             assert outcome[0].returncode == 0, outcome[0].stdout[-3000:]
         else:
-            await until(lambda: board.host.overs)
-            assert board.host.overs == ["call.in-progress.error-providerfault-outbound-sip-403-forbidden"]
-            assert board.host.held == []
+            await until(lambda: running.host.overs)
+            assert running.host.overs == ["call.in-progress.error-providerfault-outbound-sip-403-forbidden"]
+            assert running.host.held == []
 
 
 @needs("sipp")
 @pytest.mark.parametrize("transport", ["u1", "t1"])
-async def test_callers_of_sipps_come_and_go(tmp_path: Path, transport: str) -> None:
-    async with switchboard(most_calls=4) as board:
-        arguments = ("-sf", str(SCENARIOS / "caller.xml"), f"127.0.0.1:{board.port}", "-s", NUMBER, "-t", transport)
+async def test_sipp_callers(tmp_path: Path, transport: str) -> None:
+    async with running_gateway(most_calls=4) as running:
+        arguments = ("-sf", str(SCENARIOS / "caller.xml"), f"127.0.0.1:{running.port}", "-s", NUMBER, "-t", transport)
         done = await sipp(*arguments, "-m", "12", "-r", "20", "-l", "12", folder=tmp_path)
         assert done.returncode == 0, done.stdout[-3000:]
-        await until(lambda: all(held.ended_reason == "customer-ended-call" for held in board.host.held))
-        assert 4 <= len(board.host.held) <= 8  # of twelve at once four are taken; the rest are told that it is busy
-        assert len(board.host.came) == len(board.host.held)
+        await until(lambda: all(held.ended_reason == "customer-ended-call" for held in running.host.held))
+        assert 4 <= len(running.host.held) <= 8  # of twelve at once four are taken; the rest are told that it is busy
+        assert len(running.host.came) == len(running.host.held)
 
 
-async def far_end(board: Switchboard, transport: str, codecs: str, encryption: str, authorities: str) -> dict[str, Any]:
-    port = board.port + 1 if transport == "tls" else board.port
+async def far_end(
+    running: RunningGateway, transport: str, codecs: str, encryption: str, authorities: str
+) -> dict[str, Any]:
+    port = running.port + 1 if transport == "tls" else running.port
     script = str(Path(__file__).parent / "far_end.py")
     to = f"sip:{NUMBER}@127.0.0.1:{port}"
     with anyio.fail_after(40):
@@ -81,7 +83,7 @@ async def far_end(board: Switchboard, transport: str, codecs: str, encryption: s
         )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     found: dict[str, Any] = json.loads(done.stdout.decode().splitlines()[-1])
-    assert "failed" not in found, (found, done.stderr.decode()[-3000:], board.host.refusals, board.host.overs)
+    assert "failed" not in found, (found, done.stderr.decode()[-3000:], running.host.refusals, running.host.overs)
     return found
 
 
@@ -125,21 +127,21 @@ async def test_codecs_encryption_and_transports(
 ) -> None:
     pem = await anyio.to_thread.run_sync(certificate, tmp_path)
     async with (
-        switchboard(transports=("udp", "tcp", "tls"), certificate=pem) as board,
+        running_gateway(transports=("udp", "tcp", "tls"), certificate=pem) as running,
         anyio.create_task_group() as tasks,
     ):
 
         async def talk() -> None:
-            held = await board.host.until_held()
+            held = await running.host.until_held()
             assert held.leg.rate_hz == rate_hz
             say(held, tone(1.5, 2000, rate_hz))
 
         tasks.start_soon(talk)
-        found = await far_end(board, transport, codecs, encryption, str(tmp_path / "cert.pem"))
+        found = await far_end(running, transport, codecs, encryption, str(tmp_path / "cert.pem"))
         assert found["loudest"] > 4000
         assert abs(found["peak_hz"] - 2000) < 20
         assert bool(found["encrypted"]) == (encryption != "none")
-        held = board.host.held[0]
+        held = running.host.held[0]
         audio_bridge = np.frombuffer(bytes(held.heard), dtype=np.int16).astype(float)
         loud = audio_bridge[np.flatnonzero(np.abs(audio_bridge) > 3000)[rate_hz // 10] :][: rate_hz // 2]
         assert abs(np.abs(np.fft.rfft(loud)).argmax() * rate_hz / loud.size - 3000) < 20

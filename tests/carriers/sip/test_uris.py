@@ -39,7 +39,7 @@ def test_names_and_numbers() -> None:
     assert same_address(SipUri("Ann", "h", 5060), SipUri("aNN", "h"))
 
 
-def test_whoever_hides_is_known_by_what_the_trunk_asserts() -> None:
+def test_an_anonymous_caller_is_known_by_the_asserted_identity() -> None:
     headers = {
         "To": "<sip:+15550001111@h>",
         "From": '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1',

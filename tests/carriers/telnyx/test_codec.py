@@ -57,7 +57,7 @@ def test_a_stream_from_its_start_to_its_end() -> None:
         codec.read(wire.media(frame_of(2), 2))
 
 
-def test_what_is_sent() -> None:
+def test_sent_frames() -> None:
     codec = TelnyxCodec()
     said = json.loads(codec.audio(frame_of(7)))
     assert (said["event"], b64decode(said["media"]["payload"])) == ("media", frame_of(7))
@@ -65,7 +65,7 @@ def test_what_is_sent() -> None:
     assert json.loads(codec.clear()) == {"event": "clear"}
 
 
-def test_less_than_telnyx_takes_is_filled_up_with_silence() -> None:
+def test_short_audio_is_padded_with_silence() -> None:
     payload = b64decode(json.loads(TelnyxCodec().audio(b"\1\2" * 10))["media"]["payload"])
     assert payload == b"\1\2" * 10 + bytes(CHUNK_BYTES - 20)
 
@@ -89,7 +89,7 @@ SOUNDS = {
 
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("sound", SOUNDS)
-def test_bytes_in_the_other_order_are_reported_once(sound: str, swapped: bool) -> None:
+def test_swapped_bytes_are_reported_once(sound: str, swapped: bool) -> None:
     pcm = SOUNDS[sound](np.random.default_rng(1)).astype("<i2")
     data = (pcm.byteswap() if swapped else pcm).tobytes()
     codec = begun()
@@ -136,7 +136,7 @@ def test_audio_of_a_telephone_leg_is_heard_at_16_khz(encoding: str) -> None:
     ("encoding", "rate_hz", "channels"),
     [("OPUS", 16_000, 1), ("L16", 44_100, 1), ("PCMU", 16_000, 1), ("", 0, 1), ("L16", 16_000, 2)],
 )
-def test_a_stream_that_nobody_asked_for_does_not_begin(encoding: str, rate_hz: int, channels: int) -> None:
+def test_a_stream_that_was_not_requested_does_not_begin(encoding: str, rate_hz: int, channels: int) -> None:
     codec = TelnyxCodec()
     with pytest.raises(FrameError):
         codec.read(wire.start(encoding, rate_hz, channels=channels))
@@ -146,7 +146,7 @@ def test_a_stream_that_nobody_asked_for_does_not_begin(encoding: str, rate_hz: i
     assert codec.read(wire.media(frame_of(1), 1)) == (Heard(b""),)
 
 
-def test_our_own_track_is_not_the_caller() -> None:
+def test_the_outbound_track_is_ignored() -> None:
     assert begun().read(wire.media(frame_of(1), 1, "outbound")) == ()
 
 
@@ -155,7 +155,7 @@ def test_chunks_in_order_are_not_held_back() -> None:
 
 
 @pytest.mark.parametrize("numbers", [(1, 3, 2, 4), (1, 4, 3, 2, 5), (1, 2, 4, 5, 3, 6)])
-def test_chunks_that_come_early_wait(numbers: tuple[int, ...]) -> None:
+def test_early_chunks_wait(numbers: tuple[int, ...]) -> None:
     assert heard(begun(), *numbers) == sorted(numbers)
 
 
@@ -166,27 +166,27 @@ def test_a_missing_chunk_is_not_waited_for_long() -> None:
     assert heard(codec, 11) == [11]
 
 
-def test_waiting_pays_again_once_what_was_missing_does_come() -> None:
+def test_missing_chunks_are_waited_for_again_after_one_arrived() -> None:
     codec = begun()
     heard(codec, 1, 3, 4, 5, 6, 8, 9, 11)
     assert heard(codec, 10) == [-1]  # late, and dropped
     assert heard(codec, 13, 12, 14) == [12, 13, 14]
 
 
-def test_a_double_is_dropped() -> None:
+def test_a_duplicate_is_dropped() -> None:
     assert heard(begun(), 1, 1, 2, 2, 4, 4, 3, 1) == [1, -1, 2, -1, -1, 3, 4, -1]
 
 
-def test_one_wild_number_does_not_silence_the_caller() -> None:
+def test_one_impossible_chunk_number_does_not_silence_the_caller() -> None:
     assert heard(begun(), 1, 2, 9_000_000, 3, 4) == [1, 2, -1, 3, 4]
 
 
-def test_a_count_that_began_anew_is_followed() -> None:
+def test_a_restarted_count_is_followed() -> None:
     assert heard(begun(), 1, 5000, 5001, 5002) == [1, -1, 5001 % 256, 5002 % 256]
     assert heard(begun(), 5000, 1, 2, 3) == [5000 % 256, -1, 2, 3]
 
 
-def test_what_waits_is_heard_at_the_end() -> None:
+def test_waiting_chunks_are_returned_at_the_end() -> None:
     codec = begun()
     heard(codec, 1, 3)
     assert codec.read(wire.STOP) == (Heard(frame_of(3)), Stopped())
@@ -208,7 +208,7 @@ def test_nothing_is_heard_twice_or_out_of_order(order: list[int], doubles: list[
 
 
 @given(st.integers(0, 40), st.lists(st.integers(0, 2), min_size=40, max_size=40))
-def test_small_disorder_loses_nothing(first: int, moves: list[int]) -> None:
+def test_slightly_reordered_chunks_are_all_kept(first: int, moves: list[int]) -> None:
     """Each chunk comes at most two places early or late."""
     numbers = sorted(range(first, first + 40), key=lambda number: number + moves[number - first])
     numbers.remove(first)
@@ -216,7 +216,7 @@ def test_small_disorder_loses_nothing(first: int, moves: list[int]) -> None:
     assert [*heard(codec, first, *numbers)] == list(range(first, first + 40))
 
 
-def test_telnyxs_complaints_change_nothing() -> None:
+def test_telnyxs_error_frames_are_ignored() -> None:
     codec = TelnyxCodec()
     complaint = {"event": "error", "payload": {"code": 100003, "title": "malformed_frame", "detail": "x"}}
     assert [codec.read(json.dumps(complaint)) for _ in range(50)] == [()] * 50
@@ -256,7 +256,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("frame", BAD, ids=range(len(BAD)))
-def test_what_means_nothing_is_refused_and_the_call_goes_on(frame: str | bytes) -> None:
+def test_unreadable_frames_are_refused_and_the_call_goes_on(frame: str | bytes) -> None:
     codec = begun()
     with pytest.raises(FrameError):
         codec.read(frame)

@@ -98,13 +98,13 @@ async def test_a_call_is_never_placed_twice(cloud: Cloud, telnyx: TelnyxCarrier)
     assert len(cloud.api.of("POST", "/calls")) == 1
 
 
-async def test_a_number_that_can_only_be_called_says_so(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_number_for_incoming_calls_only_is_reported(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.api.numbers = [number("n1", OURS, None)]
     with pytest.raises(CarrierError, match="no Call Control application"):
         await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
 
 
-async def test_a_call_that_came_in_is_answered(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_an_incoming_call_is_answered(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     answer = await telnyx.answer(LINE, CALL, ADDRESSES)
     assert answer == telnyx.acknowledge()
     [said] = cloud.api.of("POST", f"/calls/{CALL}/actions/answer")
@@ -132,14 +132,14 @@ async def test_texml_is_answered_with_a_stream(cloud: Cloud, telnyx: TelnyxCarri
 INCOMING = Incoming(CALL, OURS, CUSTOMER)
 
 
-async def test_nobody_takes_a_call(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_rejected_call(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     assert await telnyx.refuse(LINE, INCOMING, None) == telnyx.acknowledge()
     assert cloud.api.of("POST", "/actions/reject") == [{"cause": "CALL_REJECTED"}]
     incoming = await texml(telnyx)
     assert "<Reject" in (await telnyx.refuse(LINE, incoming, None)).body
 
 
-async def test_a_call_that_nobody_takes_is_forwarded(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_rejected_call_is_forwarded(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     destination = {"type": "number", "number": "+15559990000", "extension": "7"}
     await telnyx.refuse(LINE, INCOMING, destination)
     assert cloud.api.of("POST", "/actions/transfer") == [
@@ -164,13 +164,13 @@ async def test_hanging_up(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
 
 
 @pytest.mark.parametrize("answer", [error(422, "90018", "Call has already ended"), error(404, "10005", "Not found")])
-async def test_hanging_up_what_is_over_is_no_error(cloud: Cloud, telnyx: TelnyxCarrier, answer: Reply) -> None:
+async def test_hanging_up_an_ended_call_is_no_error(cloud: Cloud, telnyx: TelnyxCarrier, answer: Reply) -> None:
     cloud.refuses["/hangup"] = answer
     await telnyx.hang_up(LINE, CALL)
     assert len(cloud.api.asked) == 1
 
 
-async def test_keys_are_pressed(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_keys_are_sent(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     await telnyx.send_dtmf(LINE, CALL, "12w#")
     assert cloud.api.of("POST", "/actions/send_dtmf") == [{"digits": "12w#"}]
     await texml(telnyx)
@@ -192,7 +192,7 @@ async def test_keys_are_pressed(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
         ),
     ],
 )
-async def test_a_caller_is_given_away(
+async def test_a_caller_is_transferred(
     cloud: Cloud, telnyx: TelnyxCarrier, destination: dict[str, Any], said: dict[str, Any]
 ) -> None:
     await telnyx.transfer(LINE, CALL, destination, ADDRESSES)
@@ -200,21 +200,21 @@ async def test_a_caller_is_given_away(
     assert cloud.api.of("POST", "/actions/streaming_stop") == [{}]  # the stream would go on with the leg
 
 
-async def test_a_caller_whose_stream_does_not_stop_is_given_away_all_the_same(
+async def test_a_caller_is_transferred_even_if_the_stream_cannot_be_stopped(
     cloud: Cloud, telnyx: TelnyxCarrier
 ) -> None:
     cloud.refuses["/streaming_stop"] = error(422, "90000", "No stream")
     await telnyx.transfer(LINE, CALL, {"type": "number", "number": "+15559990000"}, ADDRESSES)
 
 
-async def test_a_caller_who_came_by_texml_is_given_away_by_it(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_texml_caller_is_transferred_by_texml(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     await texml(telnyx)
     await telnyx.transfer(LINE, CALL, {"type": "sip", "sipUri": "sip:bob@pbx.example"}, ADDRESSES)
     [said] = cloud.api.of("POST", f"/Calls/{CALL}")
     assert fromstring(said["Texml"]).findtext("./Dial/Sip") == "sip:bob@pbx.example"  # noqa: S314  # our own
 
 
-async def test_a_failed_transfer_is_told(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_failed_transfer_is_reported(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.refuses["/transfer"] = error(422, "10016", "Invalid destination", "to must be a number")
     with pytest.raises(CarrierError, match=r"\(422, Invalid destination to must be a number\)"):
         await telnyx.transfer(LINE, CALL, {"type": "number", "number": "+15559990000"}, ADDRESSES)
@@ -224,7 +224,7 @@ async def test_a_failed_transfer_is_told(cloud: Cloud, telnyx: TelnyxCarrier) ->
 
 
 @pytest.mark.parametrize("credential", [None, {}, {"apiKey": 7}, {"apiKey": ""}])
-async def test_without_a_key_nothing_is_asked(
+async def test_without_a_key_nothing_is_requested(
     cloud: Cloud, telnyx: TelnyxCarrier, credential: dict[str, Any] | None
 ) -> None:
     with pytest.raises(CarrierError, match="apiKey"):
@@ -255,7 +255,7 @@ async def test_an_api_that_does_not_answer(
         await telnyx.hang_up(LINE, CALL)
 
 
-async def test_an_answer_that_makes_no_sense(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_an_unreadable_response(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.refuses["/calls"] = (200, {"magic": True})
     with pytest.raises(CarrierError, match="no id"):
         await telnyx.place(LINE, Dial("call-1", {"number": CUSTOMER}, ADDRESSES))
@@ -272,7 +272,7 @@ async def test_the_application_of_one_number_is_pointed_here(cloud: Cloud, telny
     assert (list(cloud.api.call_control), cloud.api.of("PATCH", "/phone_numbers/n1")) == (["app1"], [])
 
 
-async def test_an_application_that_others_share_is_left_alone(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_shared_application_is_left_unchanged(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.api.numbers.append(number("n2", "+15550002222", "app1"))
     cloud.api.call_control = {"app1": application("app1", "Shared", "p7")}
     for _ in range(2):  # to import it again makes no further application
@@ -300,7 +300,7 @@ async def test_a_number_of_no_application_gets_one(cloud: Cloud, telnyx: TelnyxC
     assert cloud.api.call_control["app1"]["outbound"] == {}
 
 
-async def test_a_texml_application_asks_here_from_now_on(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_a_texml_application_is_pointed_at_this_server(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.api.call_control, cloud.api.texml = {}, {"app1": {"id": "app1", "friendly_name": "My TeXML"}}
     await telnyx.configure_webhooks(LINE, OF_A_NUMBER)
     assert cloud.api.texml["app1"] == {
@@ -315,7 +315,7 @@ async def test_a_texml_application_asks_here_from_now_on(cloud: Cloud, telnyx: T
     assert cloud.api.call_control == {}
 
 
-async def test_only_the_number_itself_is_taken(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+async def test_only_the_exact_number_is_found(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
     cloud.api.numbers = [number("n1", f"{OURS}99", "app1")]
     with pytest.raises(CarrierError, match="has no number"):
         await telnyx.configure_webhooks(LINE, OF_A_NUMBER)

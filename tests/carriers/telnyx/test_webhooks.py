@@ -46,7 +46,7 @@ def line(signer: Signer) -> PhoneLine:
     return PhoneLine({"number": OURS}, {"apiKey": "key", "publicKey": signer.public_key})
 
 
-def test_a_signed_webhook_is_believed(carrier: TelnyxCarrier, signer: Signer, clock: Clockwork) -> None:
+def test_a_signed_webhook_is_accepted(carrier: TelnyxCarrier, signer: Signer, clock: Clockwork) -> None:
     request = signer.request(BODY, at_s=NOW_S)
     carrier.verify(line(signer), request)
     clock.now_s += 301
@@ -55,7 +55,7 @@ def test_a_signed_webhook_is_believed(carrier: TelnyxCarrier, signer: Signer, cl
 
 
 @pytest.mark.parametrize(("late_s", "good"), [(300, True), (-300, True), (301, False), (-301, False)])
-def test_a_webhook_is_believed_while_it_is_fresh(
+def test_a_webhook_is_accepted_while_it_is_recent(
     carrier: TelnyxCarrier, signer: Signer, *, late_s: int, good: bool
 ) -> None:
     request = signer.request(BODY, at_s=NOW_S - late_s)
@@ -97,14 +97,14 @@ def test_a_forgery_is_refused_and_leaves_no_trace(carrier: TelnyxCarrier, signer
 
 
 @pytest.mark.parametrize("credential", [None, {"apiKey": "key"}, {"publicKey": "AAAA"}, {"publicKey": "?"}])
-def test_without_a_key_nothing_is_believed(
+def test_without_a_key_nothing_is_accepted(
     carrier: TelnyxCarrier, signer: Signer, credential: dict[str, Any] | None
 ) -> None:
     with pytest.raises(ForgedError):
         carrier.verify(PhoneLine({"number": OURS}, credential), signer.request(BODY, at_s=NOW_S))
 
 
-def test_telnyxs_own_check_sees_it_the_same_way(signer: Signer) -> None:
+def test_telnyxs_own_verification_agrees(signer: Signer) -> None:
     now_s = int(time.time())
     good = signer.request(BODY, at_s=now_s)
     for request in [good, changed(good, body=b"{}"), Signer().request(BODY, at_s=now_s)]:
@@ -125,7 +125,7 @@ def read(carrier: TelnyxCarrier, body: bytes, kind: str = "application/json") ->
     return list(carrier.read(WebhookRequest("POST", "https://us.example/webhook", {"content-type": kind}, body)))
 
 
-def test_a_call_that_comes_in(carrier: TelnyxCarrier) -> None:
+def test_an_incoming_call(carrier: TelnyxCarrier) -> None:
     headers = {"custom_headers": [{"name": "X-Mine", "value": "1"}, 7], "sip_headers": [{"name": "Diversion"}]}
     assert read(carrier, incoming(caller_id_name="Ada", **headers)) == [
         Incoming(
@@ -154,7 +154,7 @@ def test_a_call_that_comes_in(carrier: TelnyxCarrier) -> None:
         ),
     ],
 )
-def test_what_becomes_of_a_call(carrier: TelnyxCarrier, body: bytes, notice: Any) -> None:
+def test_the_notices_of_a_call(carrier: TelnyxCarrier, body: bytes, notice: Any) -> None:
     assert read(carrier, body) == [notice]
 
 
@@ -176,7 +176,7 @@ def test_what_becomes_of_a_call(carrier: TelnyxCarrier, body: bytes, notice: Any
         ("a_new_one", "999", "call.in-progress.error-sip-outbound-call-failed-to-connect"),
     ],
 )
-def test_why_a_call_ended(carrier: TelnyxCarrier, cause: str, sip: str, reason: str) -> None:
+def test_the_reasons_of_ended_calls(carrier: TelnyxCarrier, cause: str, sip: str, reason: str) -> None:
     body = event("call.hangup", hangup_cause=cause, hangup_source="callee", sip_hangup_cause=sip)
     [over] = read(carrier, body)
     assert isinstance(over, CallEnded)
@@ -190,7 +190,7 @@ def test_every_reason_is_one_of_vapis() -> None:
     assert {reason for table in tables for reason in table.values()} <= known
 
 
-def test_what_does_not_matter_says_nothing(carrier: TelnyxCarrier) -> None:
+def test_other_webhooks_have_no_notices(carrier: TelnyxCarrier) -> None:
     for kind in ("streaming.started", "streaming.stopped", "call.bridged", "call.dtmf.received", "call.cost"):
         assert read(carrier, event(kind)) == []
 
@@ -209,7 +209,7 @@ def test_what_does_not_matter_says_nothing(carrier: TelnyxCarrier) -> None:
         ({"CallStatus": "no-answer"}, [CallEnded(CALL, "customer-did-not-answer", "no-answer by unknown")]),
     ],
 )
-def test_texml_says_the_same_in_forms(carrier: TelnyxCarrier, fields: dict[str, str], notices: list[Any]) -> None:
+def test_texml_webhooks_are_forms(carrier: TelnyxCarrier, fields: dict[str, str], notices: list[Any]) -> None:
     assert read(carrier, form(**fields), FORM) == notices
 
 
@@ -229,7 +229,7 @@ def test_texml_says_the_same_in_forms(carrier: TelnyxCarrier, fields: dict[str, 
         (b"&".join([b"a=1"] * 500), FORM),
     ],
 )
-def test_what_cannot_be_read_is_an_error_of_its_own(carrier: TelnyxCarrier, body: bytes, kind: str) -> None:
+def test_unreadable_webhooks_raise_their_own_error(carrier: TelnyxCarrier, body: bytes, kind: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         read(carrier, body, kind)
 

@@ -36,7 +36,7 @@ def read(**fields: str) -> Any:
     return notice
 
 
-def test_what_a_status_says() -> None:
+def test_the_notices_of_each_status() -> None:
     out = {"Direction": "outbound-api"}
     assert TwilioCarrier().read(request(CallSid="CA1", CallStatus="initiated", **out)) == ()
     assert read(CallStatus="ringing", **out) == Ringing("CA1")
@@ -56,12 +56,12 @@ def test_what_a_status_says() -> None:
 @pytest.mark.parametrize(
     "fields", [{}, {"CallSid": "CA1"}, {"CallSid": "CA1", "CallStatus": "dancing"}, {"CallSid": "x" * 99}]
 )
-def test_a_form_that_is_no_calls_is_none(fields: dict[str, str]) -> None:
+def test_a_form_without_a_call_is_refused(fields: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="there is no Call"):
         TwilioCarrier().read(request(**fields))
 
 
-def test_only_what_the_accounts_token_signed_is_twilios() -> None:
+def test_only_requests_signed_with_the_accounts_token_are_accepted() -> None:
     carrier, phone_line = TwilioCarrier(), PhoneLine(OWN)
     carrier.verify(phone_line, request(CallSid="CA1"))
     for wrong in (
@@ -87,7 +87,7 @@ def test_a_sockets_upgrade_is_signed_too() -> None:
             carrier.verify_socket(phone_line, wrong, "t1")
 
 
-def test_whose_account_it_is() -> None:
+def test_the_account_of_a_number() -> None:
     credential = {"accountSid": ACCOUNT, "authToken": "theirs"}
     bare = {"number": NUMBER, "twilioAccountSid": ACCOUNT}
     assert _account(PhoneLine(OWN, credential)).auth_token == TOKEN
@@ -99,7 +99,7 @@ def test_whose_account_it_is() -> None:
         _account(PhoneLine({}))
 
 
-def test_where_a_caller_is_forwarded_to() -> None:
+def test_the_destinations_of_forwarding() -> None:
     number = twiml.forwarded({"type": "number", "number": "+15550002222", "extension": "7", "callerId": "+1555"})
     assert (
         '<Dial answerOnBridge="true" callerId="+1555"><Number sendDigits="ww7">+15550002222</Number></Dial>' in number
@@ -116,12 +116,12 @@ def test_where_a_caller_is_forwarded_to() -> None:
 @pytest.mark.parametrize(
     "frame", ["", "1", '{"event": 3}', '{"event": "media"}', '{"event": "media", "media": {}}', "[" * 10_000]
 )
-def test_a_frame_that_means_nothing(frame: str) -> None:
+def test_an_unreadable_frame(frame: str) -> None:
     with pytest.raises(FrameError):
         TwilioCodec().read(frame)
 
 
-def test_a_count_of_chunks_may_begin_anew_but_not_go_back() -> None:
+def test_the_count_of_chunks_may_restart_but_not_go_back() -> None:
     codec = TwilioCodec()
 
     def media(chunk: int) -> Any:

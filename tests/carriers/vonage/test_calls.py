@@ -8,7 +8,7 @@ import pytest
 import websockets
 
 from tests.call.harness import eventually
-from tests.carriers.stage import House, on_the_phone
+from tests.carriers.stage import CallSetup, on_the_phone
 from tests.carriers.vonage.loopback import VonageLoopback, VonagePhone
 from tests.carriers.vonage.rest import API_SECRET, NUMBER, credential
 from tests.carriers.vonage.signing import API_KEY, bearer
@@ -23,8 +23,8 @@ def carrier() -> VonageLoopback:
     return VonageLoopback()
 
 
-async def rings(house: House, carrier: VonageLoopback) -> VonagePhone:
-    await house.answers(house.speaker())
+async def rings(setup: CallSetup, carrier: VonageLoopback) -> VonagePhone:
+    await setup.answers(setup.speaker())
     phone = await carrier.rings()
     assert isinstance(phone, VonagePhone)
     await phone.until(lambda: phone.sounds() > 100)
@@ -32,9 +32,9 @@ async def rings(house: House, carrier: VonageLoopback) -> VonagePhone:
 
 
 async def test_importing_a_number_changes_its_application(tmp_path: Path, carrier: VonageLoopback) -> None:
-    async with on_the_phone(tmp_path, carrier, public_url="https://voice.example") as house:
+    async with on_the_phone(tmp_path, carrier, public_url="https://voice.example") as setup:
         voice = carrier.api.application["capabilities"]["voice"]
-        base = f"https://voice.example/carrier/vonage/{house.number['id']}"
+        base = f"https://voice.example/carrier/vonage/{setup.number['id']}"
         assert voice["webhooks"]["answer_url"]["address"] == f"{base}/voice"
         assert voice["webhooks"]["event_url"]["address"] == f"{base}/status"
         assert voice["signed_callbacks"] is True
@@ -44,22 +44,22 @@ async def test_importing_a_number_changes_its_application(tmp_path: Path, carrie
 async def test_the_socket_of_a_caller_who_hung_up_may_close_before_the_webhook_comes(
     tmp_path: Path, carrier: VonageLoopback
 ) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        phone = await rings(house, carrier)
+    async with on_the_phone(tmp_path, carrier) as setup:
+        phone = await rings(setup, carrier)
         await phone.socket.close()
         await anyio.sleep(0.2)
         await carrier.tell_over(phone)
-        over = await house.ended((await house.the_call(phone))["id"])
+        over = await setup.ended((await setup.the_call(phone))["id"])
     assert over["endedReason"] == "customer-ended-call"
 
 
-async def test_a_call_is_steered_by_the_region_that_it_came_from(tmp_path: Path, carrier: VonageLoopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        phone = await rings(house, carrier)
-        call = await house.the_call(phone)
-        await house.control(call["id"], {"type": "end-call"})
+async def test_a_call_is_controlled_in_the_region_of_its_webhook(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
+        phone = await rings(setup, carrier)
+        call = await setup.the_call(phone)
+        await setup.control(call["id"], {"type": "end-call"})
         await phone.until(lambda: phone.ended)
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
     [asked] = carrier.api.of("PUT", f"/v1/calls/{phone.id}")
     assert asked.host == "api-eu-4.vonage.com"
     assert over["transport"]["callUUID"] == phone.id
@@ -68,17 +68,17 @@ async def test_a_call_is_steered_by_the_region_that_it_came_from(tmp_path: Path,
 
 
 async def test_the_numbers_of_an_application_share_its_address(tmp_path: Path, carrier: VonageLoopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+    async with on_the_phone(tmp_path, carrier) as setup:
         carrier.api.numbers.append({"country": "US", "msisdn": OTHER})
-        body = {key: house.number[key] for key in ("provider", "credentialId")}
-        made = await house.client.post("/phone-number", json={**body, "number": OTHER})
+        body = {key: setup.number[key] for key in ("provider", "credentialId")}
+        made = await setup.client.post("/phone-number", json={**body, "number": OTHER})
         assert made.json()["status"] == "active"
         carrier.number_id = made.json()["id"]  # the application's address is that of the number imported last
-        phone = await rings(house, carrier)
-        call = await house.the_call(phone)
-        assert call["phoneNumberId"] == house.number["id"]
+        phone = await rings(setup, carrier)
+        call = await setup.the_call(phone)
+        assert call["phoneNumberId"] == setup.number["id"]
         await phone.hang_up()
-        assert (await house.ended(call["id"]))["endedReason"] == "customer-ended-call"
+        assert (await setup.ended(call["id"]))["endedReason"] == "customer-ended-call"
 
 
 async def test_the_environment_completes_vapis_credential(tmp_path: Path, carrier: VonageLoopback) -> None:
@@ -89,71 +89,71 @@ async def test_the_environment_completes_vapis_credential(tmp_path: Path, carrie
         "vonage_private_key": whole["vonageApplicationPrivateKey"],
         "vonage_signature_secret": whole["signatureSecret"],
     }
-    async with on_the_phone(tmp_path, carrier, **environment) as house:
+    async with on_the_phone(tmp_path, carrier, **environment) as setup:
         vapis = {"provider": "vonage", "apiKey": API_KEY, "apiSecret": API_SECRET}
-        made = await house.client.post("/credential", json=vapis)
-        await house.keep(credentialId=made.json()["id"])
-        phone = await rings(house, carrier)
+        made = await setup.client.post("/credential", json=vapis)
+        await setup.keep(credentialId=made.json()["id"])
+        phone = await rings(setup, carrier)
         await phone.hang_up()
-        await house.ended((await house.the_call(phone))["id"])
+        await setup.ended((await setup.the_call(phone))["id"])
 
 
-async def test_a_machine_is_told_of_by_vonage_and_left_a_message_at_its_beep(
+async def test_vonage_reports_a_machine_and_a_message_is_left_at_its_beep(
     tmp_path: Path, carrier: VonageLoopback
 ) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+    async with on_the_phone(tmp_path, carrier) as setup:
         detection: dict[str, Any] = {"provider": "twilio", "enabled": True}
-        call = await house.call(house.assistant(voicemailDetection=detection, voicemailMessage="Call me back."))
+        call = await setup.call(setup.assistant(voicemailDetection=detection, voicemailMessage="Call me back."))
         phone = await carrier.next_placed()
         assert carrier.requests[phone.id]["advanced_machine_detection"]["mode"] == "detect_beep"
         await carrier.answered(phone)
-        await house.live(call["id"])
+        await setup.live(call["id"])
         await carrier.tell_machine(phone, "machine")
         await anyio.sleep(0.3)
         assert phone.sounds() == 0, "its greeting is not over"
         await carrier.tell_machine(phone, "machine", sub_state="beep_start")
-        over = await house.ended(call["id"])
+        over = await setup.ended(call["id"])
         assert phone.sounds() > 300
     assert over["endedReason"] == "voicemail"
 
 
-async def test_what_vonage_refused_is_said_in_its_words(tmp_path: Path, carrier: VonageLoopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
+async def test_vonages_refusals_are_quoted(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
         carrier.api.refuses["/v1/calls"] = (402, {"title": "Low balance", "detail": API_SECRET})
-        call = await house.call(house.speaker())
-        over = await house.ended(call["id"])
+        call = await setup.call(setup.speaker())
+        over = await setup.ended(call["id"])
         assert over["endedReason"] == "vonage-failed-to-connect-call"
         assert over["endedMessage"] == "Vonage refused it with status 402 (Low balance)."
 
 
-async def test_events_of_legs_that_are_not_ours_end_no_call(tmp_path: Path, carrier: VonageLoopback) -> None:
+async def test_events_of_other_legs_do_not_end_the_call(tmp_path: Path, carrier: VonageLoopback) -> None:
     """The media socket's leg tells of itself, and so does the leg of one to whom somebody was transferred."""
-    async with on_the_phone(tmp_path, carrier) as house:
-        phone = await rings(house, carrier)
+    async with on_the_phone(tmp_path, carrier) as setup:
+        phone = await rings(setup, carrier)
         await carrier._media_event(phone, "completed")
         await carrier._event(phone, "completed", uuid="ffffffff-0000-0000-0000-000000000000")
         heard = phone.sounds()
         await phone.until(lambda: phone.sounds() > heard + 200)
-        call = await house.the_call(phone)
+        call = await setup.the_call(phone)
         assert call["status"] == "in-progress"
         await phone.hang_up()
-        await house.ended(call["id"])
+        await setup.ended(call["id"])
 
 
-async def test_the_number_that_was_dialled_is_known_without_its_plus(tmp_path: Path, carrier: VonageLoopback) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        assert house.number["number"] == f"+{NUMBER}"
-        phone = await rings(house, carrier)
-        assert (await house.the_call(phone))["phoneNumberId"] == house.number["id"]
+async def test_the_called_number_is_found_without_its_plus(tmp_path: Path, carrier: VonageLoopback) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
+        assert setup.number["number"] == f"+{NUMBER}"
+        phone = await rings(setup, carrier)
+        assert (await setup.the_call(phone))["phoneNumberId"] == setup.number["id"]
         await phone.hang_up()
-        await eventually(house.calls, lambda calls: calls[0]["status"] == "ended")
+        await eventually(setup.calls, lambda calls: calls[0]["status"] == "ended")
 
 
-async def test_a_media_socket_that_vonage_did_not_sign_is_refused_and_its_call_still_comes(
+async def test_an_unsigned_media_socket_is_refused_and_the_signed_one_connects(
     tmp_path: Path, carrier: VonageLoopback
 ) -> None:
-    async with on_the_phone(tmp_path, carrier) as house:
-        await house.answers(house.speaker())
+    async with on_the_phone(tmp_path, carrier) as setup:
+        await setup.answers(setup.speaker())
         phone = carrier.new_call()
         answer = await carrier.send(carrier.incoming(phone))
         [action] = answer.json()
@@ -161,8 +161,8 @@ async def test_a_media_socket_that_vonage_did_not_sign_is_refused_and_its_call_s
         for headers in ({}, bearer(None, "another-secret-of-some-length-0815"), bearer(None, iat=1)):
             with pytest.raises(websockets.InvalidStatus, match="403"):
                 await websockets.connect(endpoint["uri"], additional_headers=headers)
-        await house.refused("forged", 3)
+        await setup.refused("forged", 3)
         await carrier.follow(phone, answer)
         await phone.until(lambda: phone.sounds() > 100)
         await phone.hang_up()
-        await house.ended((await house.the_call(phone))["id"])
+        await setup.ended((await setup.the_call(phone))["id"])

@@ -29,7 +29,7 @@ def test_the_first_message_names_the_call_by_the_nccos_header() -> None:
     assert nameless == Started(None, {"contentType": "audio/l16;rate=16000"})
 
 
-def test_audio_is_what_the_binary_messages_hold() -> None:
+def test_binary_messages_are_audio() -> None:
     codec = connected()
     assert codec.read(FRAME) == [Heard(FRAME)]
     assert codec.read(b"") == []
@@ -79,7 +79,7 @@ def test_a_key_is_read_in_each_of_its_shapes(said: dict[str, Any], key: str) -> 
         bytes(640 * 51),
     ],
 )
-def test_a_frame_that_means_nothing_is_refused_and_the_next_one_is_not(frame: str | bytes) -> None:
+def test_an_unreadable_frame_is_refused_and_the_next_one_is_read(frame: str | bytes) -> None:
     codec = connected()
     with pytest.raises(FrameError):
         codec.read(frame)
@@ -94,12 +94,12 @@ def test_audio_that_was_not_offered_begins_no_stream(content_type: object) -> No
     assert isinstance(codec.read(json.dumps(CONNECTED))[0], Started)
 
 
-def test_what_vonage_may_come_to_say_is_passed_over() -> None:
+def test_unknown_events_are_ignored() -> None:
     assert connected().read('{"event": "websocket:weather", "rain": true}') == []
 
 
 @given(st.binary(max_size=5_000))
-def test_what_is_sent_is_whole_frames_filled_up_with_silence(audio: bytes) -> None:
+def test_sent_audio_is_whole_frames_padded_with_silence(audio: bytes) -> None:
     sent = VonageCodec().audio(audio)
     assert len(sent) % FRAME_BYTES == 0
     assert sent[: len(audio)] == audio
@@ -108,7 +108,7 @@ def test_what_is_sent_is_whole_frames_filled_up_with_silence(audio: bytes) -> No
 
 
 @given(st.one_of(st.text(), st.binary(), st.dictionaries(st.text(), st.text()).map(json.dumps)))
-def test_whatever_comes_is_an_event_or_refused(frame: str | bytes) -> None:
+def test_any_frame_is_an_event_or_an_error(frame: str | bytes) -> None:
     codec = connected()
     with suppress(FrameError):
         assert isinstance(codec.read(frame), list)

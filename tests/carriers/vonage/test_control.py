@@ -57,9 +57,7 @@ def media(uri: str = "wss://voice.example/media/some-token", **headers: str) -> 
     return {"action": "connect", "from": NUMBER, "endpoint": [endpoint]}
 
 
-async def test_a_call_is_placed_with_all_that_it_needs(
-    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
-) -> None:
+async def test_a_placed_call_has_all_parameters(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     placed = await carrier.place(phone_line, Dial("c-1", CUSTOMER, PLACES, ring_s=30))
     [asked] = cloud.asked
     assert placed.carrier_call_id in cloud.calls
@@ -78,7 +76,7 @@ async def test_a_call_is_placed_with_all_that_it_needs(
     }
 
 
-async def test_machines_are_detected_extensions_dialled_and_rings_bounded(
+async def test_machine_detection_extensions_and_the_ringing_time(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     dial = Dial("c-1", {**CUSTOMER, "extension": "12,3"}, PLACES, ring_s=999, detect_machine=True)
@@ -108,7 +106,7 @@ async def test_a_sip_customer_is_called_with_headers(
 
 
 @pytest.mark.parametrize("customer", [{}, {"number": "911"}, {"number": "+0123456789"}, {"sipUri": "mailto:a@b"}])
-async def test_whom_vonage_cannot_call_is_not_asked_for(
+async def test_numbers_that_vonage_cannot_call_are_not_requested(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine, customer: dict[str, Any]
 ) -> None:
     with pytest.raises(CarrierError):
@@ -124,13 +122,13 @@ async def test_an_inbound_call_is_answered_with_this_nodes_address(
     assert json.loads(answer.body) == [media(carrierCallId="u-1")]
 
 
-async def test_a_number_that_is_no_telephones_lets_vonage_choose_one(carrier: VonageCarrier) -> None:
+async def test_vonage_chooses_a_caller_number_for_one_that_is_no_telephone_number(carrier: VonageCarrier) -> None:
     [action] = json.loads((await carrier.answer(PhoneLine({"number": "ada"}), "u-1", PLACES)).body)
     assert "from" not in action
     assert action["randomFromNumber"] is True
 
 
-async def test_a_call_that_nobody_takes_is_ended_or_forwarded(carrier: VonageCarrier, phone_line: PhoneLine) -> None:
+async def test_a_rejected_call_is_ended_or_forwarded(carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     incoming = Incoming("u-1", f"+{NUMBER}", "+15551234567")
     assert json.loads((await carrier.refuse(phone_line, incoming, None)).body) == []
     to = {"type": "number", "number": "+15557654321", "callerId": "+15550002222", "extension": "9"}
@@ -171,7 +169,7 @@ async def test_a_call_is_transferred_to_a_number_or_a_sip_address(
         await carrier.transfer(phone_line, "u-2", {"type": "number", "number": "+15557654321"}, PLACES)
 
 
-async def test_keys_are_pressed_with_pauses(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
+async def test_keys_are_sent_with_pauses(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     cloud.calls.add("u-1")
     await carrier.send_dtmf(phone_line, "u-1", "1w2W#*")
     [asked] = cloud.of("PUT", "/v1/calls/u-1/dtmf")
@@ -182,7 +180,7 @@ async def test_keys_are_pressed_with_pauses(cloud: Cloud, carrier: VonageCarrier
     assert len(cloud.asked) == 1
 
 
-async def test_hanging_up_ends_a_call_and_one_that_is_over_is_no_error(
+async def test_hanging_up_ends_a_call_and_an_ended_call_is_no_error(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.calls.add("u-1")
@@ -194,7 +192,7 @@ async def test_hanging_up_ends_a_call_and_one_that_is_over_is_no_error(
         await carrier.hang_up(phone_line, "u-1")
 
 
-async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
+async def test_a_call_is_controlled_in_its_region(cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine) -> None:
     cloud.calls |= {"u-1", "u-2"}
     carrier._regions["u-1"] = "api-us-3.vonage.com"
     await carrier.hang_up(phone_line, "u-1")
@@ -202,7 +200,7 @@ async def test_a_call_is_steered_by_its_region(cloud: Cloud, carrier: VonageCarr
     assert [one.host for one in cloud.asked] == ["api-us-3.vonage.com", "api.nexmo.com"]
 
 
-async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
+async def test_importing_a_number_changes_only_its_webhooks(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.numbers.insert(0, {"country": "DE", "msisdn": f"{NUMBER}22"})
@@ -226,7 +224,7 @@ async def test_adopting_a_number_changes_its_webhooks_and_nothing_else(
     assert "app_id" not in cloud.numbers[0]
 
 
-async def test_a_number_that_cannot_be_adopted_leaves_the_application_alone(
+async def test_an_unknown_number_leaves_the_application_unchanged(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.numbers[0]["voiceCallbackType"] = "tel"
@@ -238,7 +236,7 @@ async def test_a_number_that_cannot_be_adopted_leaves_the_application_alone(
     assert cloud.of("PUT", "/v2") == []
 
 
-async def test_what_a_credential_lacks_is_named(cloud: Cloud, carrier: VonageCarrier) -> None:
+async def test_missing_fields_of_a_credential_are_named(cloud: Cloud, carrier: VonageCarrier) -> None:
     whole = credential()
 
     def without(*names: str) -> PhoneLine:
@@ -253,7 +251,7 @@ async def test_what_a_credential_lacks_is_named(cloud: Cloud, carrier: VonageCar
     assert cloud.asked == []
 
 
-async def test_a_key_that_is_the_name_of_a_file_opens_none(carrier: VonageCarrier, tmp_path: Any) -> None:
+async def test_a_key_that_is_a_files_name_does_not_read_the_file(carrier: VonageCarrier, tmp_path: Any) -> None:
     (tmp_path / "key.pem").write_text(key_pair()[0])
     phone_line = PhoneLine(
         {"number": NUMBER}, credential() | {"vonageApplicationPrivateKey": str(tmp_path / "key.pem")}
@@ -262,7 +260,7 @@ async def test_a_key_that_is_the_name_of_a_file_opens_none(carrier: VonageCarrie
         await carrier.hang_up(phone_line, "u-1")
 
 
-async def test_a_key_may_stand_in_one_line(cloud: Cloud, carrier: VonageCarrier) -> None:
+async def test_a_key_may_be_written_in_one_line(cloud: Cloud, carrier: VonageCarrier) -> None:
     whole = credential()
     joined = {**whole, "vonageApplicationPrivateKey": f" {key_pair()[0]} ".replace("\n", "\\n")}
     await carrier.place(PhoneLine({"number": NUMBER}, joined), Dial("c-1", CUSTOMER, PLACES))
@@ -301,7 +299,7 @@ async def test_a_call_is_never_placed_twice(cloud: Cloud, carrier: VonageCarrier
     assert len(cloud.of("PUT", "/v1/calls/u-1")) == 2  # which harms nobody
 
 
-async def test_a_silent_api_is_given_up(
+async def test_a_request_without_response_is_given_up(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests_of, "_TIMEOUT_S", 0.2)
@@ -320,7 +318,7 @@ async def test_the_library_is_loaded_before_anybody_calls(carrier: VonageCarrier
     assert carrier._control is control
 
 
-async def test_many_requests_at_once_do_not_mix_up_their_keys(
+async def test_concurrent_requests_keep_their_accounts_apart(
     cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
 ) -> None:
     cloud.calls |= {f"u-{n}" for n in range(12)}

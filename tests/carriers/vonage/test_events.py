@@ -22,7 +22,7 @@ def read(**said: Any) -> list[Any]:
     return list(VonageCarrier(LoopClock()).read(posted(**said)))
 
 
-def test_a_call_that_comes_in() -> None:
+def test_an_incoming_call() -> None:
     said = {**LEG, "endpoint_type": "phone", "region_url": "https://api-us-3.vonage.com", "SipHeader_X-UserId": "19"}
     assert read(**said) == [
         Incoming(
@@ -43,7 +43,7 @@ def test_callers_without_a_number() -> None:
         assert read(**{**LEG, "from": hidden})[0].caller == ""
 
 
-def test_how_a_call_that_was_placed_fares() -> None:
+def test_the_progress_of_a_placed_call() -> None:
     assert read(**LEG, status="started", direction="outbound") == []
     assert read(**LEG, status="ringing", direction="outbound") == [Ringing("u-1")]
     assert read(**LEG, status="answered", direction="outbound") == [Answered("u-1")]
@@ -79,7 +79,7 @@ def test_an_end_has_one_of_vapis_reasons(said: dict[str, Any], reason: str) -> N
     assert over == CallEnded("u-1", reason, said["status"])
 
 
-def test_the_carriers_own_words_are_kept_with_the_end() -> None:
+def test_the_carriers_own_words_are_kept_in_the_record() -> None:
     [over] = read(**LEG, status="failed", direction="outbound", detail="cannot_route")
     assert over.detail == "failed: cannot_route"
 
@@ -91,7 +91,7 @@ def test_the_legs_of_the_media_socket_end_no_call() -> None:
     assert read(**LEG, endpoint_type="websocket", status="completed") == []
 
 
-def test_what_does_not_matter_here_is_passed_over() -> None:
+def test_other_events_are_ignored() -> None:
     assert read(reason="Syntax error in NCCO. Invalid value type or action.", conversation_uuid="CON-1") == []
     assert read(type="transfer", conversation_uuid_from="CON-1", conversation_uuid_to="CON-2", uuid="u-1") == []
     assert read(status="completed") == []
@@ -99,7 +99,7 @@ def test_what_does_not_matter_here_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{oops", b"[]", b'"x"', b"\xff\xfe", b"[" * 100_000])
-def test_what_cannot_be_read_is_said_so(body: bytes) -> None:
+def test_unreadable_webhooks_are_errors(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"JSON|nested|Expecting|decode"):
         VonageCarrier(LoopClock()).read(request(body, {}))
 

@@ -46,7 +46,7 @@ def refused(
     return str(told.value)
 
 
-def test_what_vonage_signed_is_taken(carrier: VonageCarrier) -> None:
+def test_signed_webhooks_are_accepted(carrier: VonageCarrier) -> None:
     carrier.verify(LINE, request(BODY, bearer(BODY)))
     carrier.verify(LINE, request(BODY, {"authorization": f"bearer {token(BODY)}"}))
     carrier.verify(LINE, request(b"", bearer(b"")))
@@ -59,7 +59,7 @@ def test_a_replay_is_refused_and_the_same_body_signed_anew_is_not(carrier: Vonag
     carrier.verify(LINE, request(BODY, bearer(BODY)))
 
 
-def test_a_forged_request_does_not_use_a_token_up(carrier: VonageCarrier) -> None:
+def test_a_forged_request_does_not_use_up_a_token(carrier: VonageCarrier) -> None:
     headers = bearer(BODY)
     refused(carrier, headers, BODY + b" ")
     carrier.verify(LINE, request(BODY, headers))
@@ -69,12 +69,12 @@ def test_a_changed_body_is_refused(carrier: VonageCarrier) -> None:
     assert "body" in refused(carrier, bearer(BODY), BODY.replace(b"5550001111", b"5550001112"))
 
 
-def test_the_unsigned_are_refused(carrier: VonageCarrier) -> None:
+def test_unsigned_webhooks_are_refused(carrier: VonageCarrier) -> None:
     for headers in ({}, {"authorization": ""}, {"authorization": "Bearer "}, {"authorization": f"Basic {token(BODY)}"}):
         assert "not signed" in refused(carrier, headers)
 
 
-def test_the_forged_are_refused(carrier: VonageCarrier) -> None:
+def test_forged_webhooks_are_refused(carrier: VonageCarrier) -> None:
     assert "signature" in refused(carrier, bearer(BODY, "another-secret-of-some-length-0815"))
     refused(carrier, {"authorization": "Bearer not.a.token"})
     claims = jwt.decode(token(BODY), SECRET, ["HS256"])
@@ -114,14 +114,12 @@ def test_clocks_may_differ_by_a_minute(carrier: VonageCarrier) -> None:
     refused(carrier, bearer(BODY, "another-secret-of-some-length-0815", iat=now + 50))
 
 
-def test_without_a_signature_secret_nothing_is_taken(carrier: VonageCarrier) -> None:
+def test_without_a_signature_secret_nothing_is_accepted(carrier: VonageCarrier) -> None:
     for credential in (None, {}, {"signatureSecret": ""}, {"signatureSecret": "  "}, {"signatureSecret": 7}):
         assert "no signatureSecret" in refused(carrier, bearer(BODY), phone_line=PhoneLine({}, credential))
 
 
-def test_what_is_remembered_is_bounded_and_forgets_the_oldest(
-    carrier: VonageCarrier, clock: Moved, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_remembered_tokens_are_limited(carrier: VonageCarrier, clock: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "MOST_REMEMBERED", 3)
     sent = [bearer(BODY) for _ in range(4)]
     for headers in sent:
