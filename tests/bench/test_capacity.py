@@ -152,9 +152,9 @@ async def test_a_caller_measures_a_known_silence_to_ten_milliseconds() -> None:
     cuts = [Cut(message_ms=120, silence_ms=150), Cut(message_ms=400, silence_ms=420)]
     async with StubServer(Script(cuts=cuts, greeting_ms=0, answer_ms=4000)) as stub:
         caller, events = await _call(stub, 2)
-        assert stub.said[-1] == {"type": "end-call"}
+        assert stub.controls[-1] == {"type": "end-call"}
     assert len(events) == 2
-    for event, done in zip(events, stub.done, strict=True):
+    for event, done in zip(events, stub.applied_cuts, strict=True):
         assert not event.missed
         assert event.after_onset_ms(event.message_ms) == pytest.approx(done.message_ms, abs=10)
         assert event.after_onset_ms(event.silence_ms) == pytest.approx(done.silence_ms, abs=10)
@@ -164,7 +164,7 @@ async def test_a_caller_measures_a_known_silence_to_ten_milliseconds() -> None:
 
 @pytest.mark.anyio
 async def test_a_caller_counts_missed_interruptions_and_late_frames() -> None:
-    script = Script(cuts=[Cut(message_ms=None)], greeting_ms=0, answer_ms=5000, hiccup_ms=150)
+    script = Script(cuts=[Cut(message_ms=None)], greeting_ms=0, answer_ms=5000, gap_ms=150)
     async with StubServer(script) as stub:
         caller, (event,) = await _call(stub, 1)
     assert event.missed

@@ -51,7 +51,7 @@ async def test_a_stop_after_a_detected_onset_is_measured_to_ten_milliseconds(col
     async with StubServer(script) as stub:
         async with calling(Server(url=stub.url), {}, CLOCK, load(collection, [SCENE]), CLEAN) as call:
             outcome = await call.play(SCENE)
-        (done,) = stub.done
+        (done,) = stub.applied_cuts
     assert outcome.over_speech
     assert not outcome.early
     assert outcome.stop_ms == pytest.approx(done.silence_ms, abs=10)

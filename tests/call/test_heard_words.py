@@ -74,7 +74,7 @@ class Untimed(StageVoice):
 
 
 @dataclass
-class Told:
+class ReceivedByClient:
     """The messages and audio that the client of a simulated call received."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -95,7 +95,7 @@ class Told:
         return [message for message in self.messages if message["type"] == kind]
 
 
-async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
+async def cut_after(voice: StageVoice, received: ReceivedByClient, sounding_ms: int) -> None:
     """Run a call in which a voice interrupts a long speech after so much of it."""
     given = {
         "firstMessage": voice.text,
@@ -111,7 +111,7 @@ async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
     }
     assistant = Assistant.model_validate(given)
     setup = AgentSetup(call=call_record(0), assistant=assistant, assistant_json=given, plan=compile_plan(assistant))
-    leg = StageLeg(telephone=False, on_audio=told.receive_audio, on_message=told.receive_message)
+    leg = StageLeg(telephone=False, on_audio=received.receive_audio, on_message=received.receive_message)
     archive, clock = Archive(), StageClock()
     providers = Providers(detector=Loudness(), transcriber=Deaf(), model=StageModel("Go on."), voice=voice)
     session = CallSession(
@@ -123,7 +123,7 @@ async def cut_after(voice: StageVoice, told: Told, sounding_ms: int) -> None:
         tasks.start_soon(session.run)
         for _ in range((sounding_ms + 1500) // FRAME_MS):
             await anyio.sleep(FRAME_MS / 1000)
-            speaks = told.heard_ms >= sounding_ms and told.counting
+            speaks = received.heard_ms >= sounding_ms and received.counting
             session.receive_audio(leg.encode(pcm.from_float(loud if speaks else quiet)))
         session.hang_up("customer-ended-call")
 
@@ -135,21 +135,25 @@ def tone() -> np.ndarray:
 @pytest.mark.parametrize("sounding_ms", [1000, 1170, 2400, 5000])
 @pytest.mark.parametrize(("voice", "within"), [(StageVoice, 1), (Untimed, 2)])
 def test_history_and_messages_agree_with_what_sounded(voice: type[StageVoice], within: int, sounding_ms: int) -> None:
-    told = Told()
+    received = ReceivedByClient()
     speaker = voice(tone())
-    run_on_stage(cut_after, speaker, told, sounding_ms)
-    (_,) = told.of("user-interrupted")
-    after = told.messages[told.messages.index(told.of("user-interrupted")[0]) :]
+    run_on_stage(cut_after, speaker, received, sounding_ms)
+    (_,) = received.of("user-interrupted")
+    after = received.messages[received.messages.index(received.of("user-interrupted")[0]) :]
     history = next(message for message in after if message["type"] == "conversation-update")
     remembered = history["messages"][-1]["message"]
-    sounded = told.heard_ms / WORD_MS
-    assert sounding_ms + 120 <= told.heard_ms <= sounding_ms + 320, "it was cut when the plan says"
+    sounded = received.heard_ms / WORD_MS
+    assert sounding_ms + 120 <= received.heard_ms <= sounding_ms + 320, "it was cut when the plan says"
     assert abs(len(remembered.split()) - int(sounded)) <= within, "what is remembered is what sounded"
     assert len(remembered.split()) <= sounded + 1, "and hardly ever more"
     transcript = next(m for m in after if m["type"] == "transcript" and m["transcriptType"] == "final")
     assert transcript["transcript"] == remembered, "the transcript says the same"
-    progress = [m for m in told.of("assistant.speechStarted") if told.messages.index(m) < told.messages.index(history)]
+    progress = [
+        m
+        for m in received.of("assistant.speechStarted")
+        if received.messages.index(m) < received.messages.index(history)
+    ]
     assert progress[-1]["timing"]["wordsSpoken"] == len(remembered.split()), "and so does the count of words"
     assert progress[-1]["text"].startswith(remembered)
-    said = [message["input"] for message in told.of("voice-input")]
+    said = [message["input"] for message in received.of("voice-input")]
     assert said[0].startswith(remembered), "it is the beginning of what the voice was given"

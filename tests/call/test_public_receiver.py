@@ -40,7 +40,7 @@ def model(body: dict[str, Any]) -> LlmScript:
     return LlmScript(tokens=["The ", "blue ", "one."])
 
 
-class House:
+class PublicReceiver:
     """The receiver; it authenticates by the secret only, and gets the called number from `assistant-request`."""
 
     def __init__(self) -> None:
@@ -73,9 +73,9 @@ class House:
 
 
 async def test_one_server_carries_a_whole_call_with_a_tool_and_an_interruption(tmp_path: Path) -> None:
-    clips, house = commands(2), House()
-    async with Receiver([house]) as receiver, staged(tmp_path, llm=model, transcriber=SAYS) as stage:
-        house.stage = stage
+    clips, public = commands(2), PublicReceiver()
+    async with Receiver([public]) as receiver, staged(tmp_path, llm=model, transcriber=SAYS) as stage:
+        public.stage = stage
         call = await ring(stage.url, server={"url": receiver.url, "secret": SECRET})
         assert call["status"] == "queued", call
         async with joining(stage.url, call) as caller:
@@ -89,7 +89,7 @@ async def test_one_server_carries_a_whole_call_with_a_tool_and_an_interruption(t
         (report,) = await receiver.until(lambda: receiver.of("end-of-call-report"))
         asked_again = (await stage.llm.exchange(1)).body["messages"]
         asked_last = (await stage.llm.exchange(2)).body["messages"]
-    assert house.refused == 0
+    assert public.refused == 0
     check_messages(receiver, call)
     check_tool(receiver, asked_again)
     check_interruption(receiver, caller.of("user-interrupted"), asked_last)

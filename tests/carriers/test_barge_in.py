@@ -29,7 +29,7 @@ def carrier(request: pytest.FixtureRequest) -> Loopback:
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the server wrote to sockets, in its order. Who reads several sockets gets them in whichever order."""
+    """The frames that the server wrote to sockets, in order. A reader of several sockets would see no such order."""
     written: list[Any] = []
 
     def noting(send: Any) -> Any:
@@ -45,7 +45,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def clear_went_first(carrier: Loopback, phone: Phone, written: list[Any]) -> bool:
-    """Whether the carrier was told to drop what it holds before anybody was told of the interruption."""
+    """Return whether the carrier was told to drop its audio before any client was told of the interruption."""
     told = next(n for n, frame in enumerate(written) if '"user-interrupted"' in str(frame))
     return carrier.is_clear(phone, written[:told])
 

@@ -20,8 +20,8 @@ def carrier() -> Loopback:
     return VonageLoopback()
 
 
-class Told:
-    """What a terminal shows, and how the command ended."""
+class CommandOutput:
+    """The lines on the terminal, and the exit status of the command."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -46,7 +46,7 @@ async def test_bargein_call_places_a_call_and_prints_its_progress(tmp_path: Path
     async with on_the_phone(tmp_path, carrier) as setup:
         file = tmp_path / "assistant.json"
         file.write_text(json.dumps(setup.speaker("Hello there. " * 3)))
-        told = Told()
+        told = CommandOutput()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: told.run(setup, assistant=str(file)))
             phone = await carrier.next_placed()
@@ -65,7 +65,7 @@ async def test_bargein_call_places_a_call_and_prints_its_progress(tmp_path: Path
 
 async def test_a_busy_customer_is_reported_and_fails(tmp_path: Path, carrier: Loopback) -> None:
     async with on_the_phone(tmp_path, carrier) as setup:
-        told = Told()
+        told = CommandOutput()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: told.run(setup))
             phone = await carrier.next_placed()
@@ -77,7 +77,7 @@ async def test_a_busy_customer_is_reported_and_fails(tmp_path: Path, carrier: Lo
 
 async def test_hanging_up_while_it_rings_stops_the_ringing(tmp_path: Path, carrier: Loopback) -> None:
     async with on_the_phone(tmp_path, carrier) as setup:
-        told = Told()
+        told = CommandOutput()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: told.run(setup))
             phone = await carrier.next_placed()

@@ -1,4 +1,4 @@
-"""What `bargein doctor` finds of telephone calls."""
+"""Findings of `bargein doctor` about telephone calls."""
 
 import asyncio
 import datetime

@@ -1,6 +1,6 @@
 """Every carrier's codec against frames that are garbage, nearly right, or far too many.
 
-Whatever comes, `read` gives events or raises `FrameError`; it keeps little, and gives what the seam promises.
+Whatever arrives, `read` gives events or raises `FrameError`, keeps little, and its events have the promised form.
 """
 
 import gc
@@ -145,7 +145,7 @@ def spoiled(draw: st.DrawFn, wire: Wire) -> Frame:
 
 
 def frames_of(wire: Wire) -> st.SearchStrategy[Frame]:
-    """What a socket may bring."""
+    """Yield the frames that a socket may bring."""
     return st.one_of(
         st.sampled_from(wire.opening + wire.frames),
         spoiled(wire),
@@ -156,7 +156,7 @@ def frames_of(wire: Wire) -> st.SearchStrategy[Frame]:
 
 
 def fits(event: MediaEvent, codec: Codec) -> bool:
-    """Whether an event is what the seam promises."""
+    """Return whether an event has the form that the interface promises."""
     match event:
         case Heard(audio):
             return isinstance(audio, bytes) and len(audio) % (2 if codec.encoding == "pcm_s16le" else 1) == 0

@@ -45,7 +45,7 @@ def number_carrier(request: pytest.FixtureRequest) -> Loopback:
 
 
 def without_secrets(carrier: Loopback, *told: Any) -> None:
-    """See that nobody was told a secret."""
+    """Check that no client, receiver or carrier got a secret."""
     for secret in carrier.secrets:
         assert secret not in repr(told)
 
@@ -362,7 +362,7 @@ async def test_audio_before_the_start_is_not_heard(tmp_path: Path, socket_carrie
 
 
 async def media_url(setup: CallSetup, phone: Any) -> str:
-    """Where the server wants a call's media, without going there."""
+    """Return the media URL that the server names, without connecting to it."""
     carrier, urls = setup.carrier, list[str]()
     carrier.connect, connect = _noting(urls), carrier.connect
     answer = await carrier.send(carrier.incoming(phone))

@@ -1,4 +1,4 @@
-"""What one carrier's socket brings too much of does not reach the calls beside it."""
+"""A flood on one carrier's socket does not affect other calls."""
 
 from pathlib import Path
 

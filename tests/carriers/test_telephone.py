@@ -1,4 +1,4 @@
-"""What a telephone call has beside a talk: voicemail, keys, headers, hooks that speak."""
+"""Features of telephone calls: voicemail, keys, headers, hooks that speak."""
 
 from pathlib import Path
 from typing import Any

@@ -23,7 +23,7 @@ PAUSES = st.sampled_from([None, None, 0, 0, 100, 700, 3000, 15_000])
 MODELS_WORD = re.compile(r"the owner's endpointing model waits (\d+) ms")
 
 
-class Consulting(test_laws.Conversation):
+class EndpointingConversation(test_laws.Conversation):
     """A random call with the owner's endpointing model."""
 
     def __init__(self) -> None:
@@ -102,10 +102,10 @@ class Consulting(test_laws.Conversation):
             assert answered or self.now >= self.asked[-1] + plan.endpointing_timeout_ms, "an answer is waited for"
 
 
-Consulting.TestCase.settings = settings(
+EndpointingConversation.TestCase.settings = settings(
     max_examples=250,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestLawsWhereOthersAreAsked = Consulting.TestCase
+TestLawsWhereOthersAreAsked = EndpointingConversation.TestCase

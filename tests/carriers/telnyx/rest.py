@@ -178,7 +178,7 @@ def application(application_id: str, name: str, profile: str | None = None) -> d
 
 
 def error(status: int, code: str, title: str, detail: str = "") -> Reply:
-    """What goes wrong, in Telnyx's shape."""
+    """An error in Telnyx's shape."""
     return status, {"errors": [{"code": code, "title": title, "detail": detail}]}
 
 

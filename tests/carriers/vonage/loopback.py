@@ -161,7 +161,7 @@ class VonageLoopback(Loopback):
         await self._do(phone, self.requests[phone.id]["ncco"])
 
     async def tell_machine(self, phone: Phone, by: str, **more: str) -> None:
-        """Who answered has been detected."""
+        """Report the detected kind of answer (human or machine)."""
         await self._event(phone, by, call_uuid=phone.id, uuid=None, **more)
 
     async def tell_over(self, phone: Phone, why: str = "completed") -> None:

@@ -79,7 +79,7 @@ def _application() -> dict[str, Any]:
 
 @dataclass
 class Api:
-    """What the API knows, and what it answers.
+    """The state and the answers of Vonage's API.
 
     Attributes:
         asked: what was asked and let in, in order.

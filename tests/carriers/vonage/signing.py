@@ -1,4 +1,4 @@
-"""What Vonage signs, as it signs it."""
+"""Signatures as Vonage makes them."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is Vonage's own in a call, against a real server: the rest is in the conformance suite."""
+"""Vonage's peculiarities in a call, against a real server; the conformance suite has everything else."""
 
 from pathlib import Path
 from typing import Any

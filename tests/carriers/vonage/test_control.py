@@ -1,4 +1,4 @@
-"""What is asked of Vonage's REST API, by its own library, and what comes of its refusals."""
+"""Requests to Vonage's REST API by its own library, and the handling of refusals."""
 
 import json
 from collections.abc import AsyncIterator

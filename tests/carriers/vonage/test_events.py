@@ -1,4 +1,4 @@
-"""What Vonage's webhooks come to mean, and what they end a call with."""
+"""The meaning of Vonage's webhooks, and the `endedReason` that they give a call."""
 
 import json
 from typing import Any
