@@ -83,6 +83,8 @@ class ToolWatch:
                 self.interrupted.update([turn_id] if turn_id else [])
             case Decide("hook", why) if why.startswith("model.response.timeout"):
                 self.response_pending = True  # the model was asked already
+            case Decide("hook", why) if why.startswith("call.ending"):
+                self.unanswered.clear()  # the results of a call that is ending need no answer, also after a handoff
             case StartReply(turn_id, text, _, prompt) if not prompt:
                 self.check_reply(turn_id, text)
             case CloseReply(turn_id, "spoken"):
