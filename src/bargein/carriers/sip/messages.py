@@ -274,9 +274,9 @@ def read_order(data: bytes) -> Order:
         raise MessageError(f"not an order: {error.error_count()} findings") from None
 
 
-def write_report(told: Report) -> bytes:
+def write_report(report: Report) -> bytes:
     """Write a report as JSON."""
-    return _REPORT.dump_json(told)
+    return _REPORT.dump_json(report)
 
 
 def read_report(data: bytes) -> Report:

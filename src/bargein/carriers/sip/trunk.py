@@ -3,13 +3,14 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bargein.carriers.sip.messages import Account, Attempt, MediaEncryption, Transport
 from bargein.carriers.sip.uris import SipUri, read_uri
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object, as_object_or_none, as_objects
 
 _DEFAULT_PORT = 5060
 _TLS_PORT = 5061
@@ -34,8 +35,7 @@ IN_FAILED = "call.in-progress.error-sip-inbound-call-failed-to-connect"
 
 def gateways_of(trunk: JsonObject | None) -> list[JsonObject]:
     """Return the gateways of a trunk."""
-    given: Any = (trunk or {}).get("gateways")
-    return [gateway for gateway in cast("list[JsonObject]", given) if gateway.get("ip")] if given else []
+    return [gateway for gateway in as_objects((trunk or {}).get("gateways")) if gateway.get("ip")]
 
 
 def network_of(gateway: JsonObject) -> str | None:
@@ -155,8 +155,8 @@ def attempts_of(
 
 
 def _account(trunk: JsonObject | None, caller_id: str, way: Route) -> Account:
-    plan = cast("JsonObject", (trunk or {}).get("outboundAuthenticationPlan") or {})
-    register = cast("JsonObject", plan.get("sipRegisterPlan") or {})
+    plan = as_object((trunk or {}).get("outboundAuthenticationPlan"))
+    register = as_object(plan.get("sipRegisterPlan"))
     user = plan.get("authUsername")
     return Account(
         user=caller_id,
@@ -196,13 +196,12 @@ def _diversion(value: str, gateway: JsonObject) -> str:
 
 def registration_of(trunk: JsonObject, proxy: str | None = None) -> Account | None:
     """Return the account to register with a trunk (`sipRegisterPlan`); None if the trunk has no such plan."""
-    plan = cast("JsonObject", trunk.get("outboundAuthenticationPlan") or {})
-    register = plan.get("sipRegisterPlan")
+    plan = as_object(trunk.get("outboundAuthenticationPlan"))
+    register = as_object_or_none(plan.get("sipRegisterPlan"))
     outgoing = outbound_gateways(trunk)
-    if not isinstance(register, dict) or not outgoing:
+    if register is None or not outgoing:
         return None
-    given = cast("JsonObject", register)
-    user = str(given.get("username") or plan.get("authUsername") or "")
+    user = str(register.get("username") or plan.get("authUsername") or "")
     return _account(trunk, user, route_to(outgoing[0], proxy)) if user else None
 
 
@@ -215,7 +214,7 @@ def refer_to(trunk: JsonObject | None, destination: JsonObject, caller: SipUri |
     Raises:
         CarrierError: the destination is neither.
     """
-    plan = cast("JsonObject", destination.get("transferPlan") or {})
+    plan = as_object(destination.get("transferPlan"))
     if plan.get("sipVerb") not in (None, "refer"):
         raise CarrierError("a SIP call can only be transferred by REFER")
     given: Any = destination.get("sipUri") if destination.get("type") == "sip" else None
@@ -226,7 +225,7 @@ def refer_to(trunk: JsonObject | None, destination: JsonObject, caller: SipUri |
         address = uri.address
     else:
         address = _number_address(trunk, destination, caller)
-    headers = cast("dict[str, Any]", destination.get("sipHeaders") or {})
+    headers = as_object(destination.get("sipHeaders"))
     asked = "&".join(f"{quote(str(name), safe='')}={quote(str(value), safe='')}" for name, value in headers.items())
     return f"{address}?{asked}" if asked else address
 

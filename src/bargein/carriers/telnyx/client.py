@@ -123,13 +123,13 @@ def _import() -> ModuleType:
 
 
 def _refusal(error: "APIStatusError", key: str) -> CarrierError:
-    said = _first_error(error.body)
-    code = str(said.get("code") or "")
+    found = _first_error(error.body)
+    code = str(found.get("code") or "")
     if error.status_code == _NOT_THERE or code in _NOT_THERE_CODES:
         return NotThereError("Telnyx does not know it, or no longer.")
-    told = " ".join(str(said[name]) for name in ("title", "detail") if isinstance(said.get(name), str))
-    told = told.replace(key, MASK)[:200]
-    return CarrierError(f"Telnyx refused it ({error.status_code}{f', {told}' if told else ''}).")
+    detail = " ".join(str(found[name]) for name in ("title", "detail") if isinstance(found.get(name), str))
+    detail = detail.replace(key, MASK)[:200]
+    return CarrierError(f"Telnyx refused it ({error.status_code}{f', {detail}' if detail else ''}).")
 
 
 def _first_error(body: object) -> JsonObject:

@@ -1,7 +1,7 @@
 """The bodies of requests to Telnyx's API."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from bargein.carriers.interface import Addresses, Answer, Dial, PhoneLine
 from bargein.carriers.telnyx import texml
@@ -83,13 +83,12 @@ def _extension(destination: JsonObject) -> Params:
 
 def destination(phone_line: PhoneLine, destination: JsonObject) -> Params:
     """Return the body of `transfer`. Without an explicit caller id, Telnyx would show the called number."""
-    headers: object = destination.get("sipHeaders")
     ring_s: object = as_object(destination.get("transferPlan")).get("dialTimeout")
     return {
         "to": texml.number_or_uri(destination),
         "from_": str(destination.get("callerId") or number(phone_line)),
         **_extension(destination),
-        **_sip_headers(cast("Mapping[str, str]", headers) if isinstance(headers, dict) else {}),
+        **_sip_headers(as_object(destination.get("sipHeaders"))),
         **({"timeout_secs": int(ring_s)} if isinstance(ring_s, int | float) else {}),
     }
 

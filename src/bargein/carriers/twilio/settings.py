@@ -19,7 +19,7 @@ class TwilioSettings(CarrierSettings):
     """The account whose phone numbers need no token of their own."""
 
     auth_token: Text | None = variable("TWILIO_AUTH_TOKEN", secret=True)
-    """That account's token: it authenticates requests to Twilio and verifies the signatures of Twilio's webhooks."""
+    """The account's token: it authenticates requests to Twilio and verifies the signatures of Twilio's webhooks."""
 
     api_url: BaseUrl = variable("TWILIO_API_URL", shown="Twilio's own")
     """Another address of Twilio's API, as of a region."""

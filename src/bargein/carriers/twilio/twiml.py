@@ -1,12 +1,12 @@
 """TwiML: Twilio's instructions for a call."""
 
-from typing import cast
 from urllib.parse import quote
 
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object
 
 
 def streamed(media: str) -> str:
@@ -56,6 +56,6 @@ def forwarded(destination: JsonObject, caller_id: str | None = None) -> str:
 
 def with_headers(uri: str, headers: object) -> str:
     """Return a SIP address with headers for its INVITE; Twilio sends those that begin with X-."""
-    given = cast("JsonObject", headers) if isinstance(headers, dict) else {}
+    given = as_object(headers)
     pairs = [f"{quote(name)}={quote(str(value))}" for name, value in given.items() if name.lower().startswith("x-")]
     return f"{uri}{'&' if '?' in uri else '?'}{'&'.join(pairs)}" if pairs else uri

@@ -7,7 +7,7 @@ minute of audio, so an interrupted reply must be cleared.
 
 import json
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 from typing_extensions import override
 
@@ -24,6 +24,7 @@ from bargein.carriers.interface import (
     Started,
 )
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object, as_object_or_none
 
 RATE_HZ = 16_000
 CONTENT_TYPE: Final = "audio/l16;rate=16000"
@@ -103,8 +104,7 @@ def _audio(frame: bytes) -> Sequence[MediaEvent]:
 
 
 def _mark_in(event: JsonObject) -> str:
-    payload: object = event.get("payload")
-    name: object = cast("JsonObject", payload).get(_MARK) if isinstance(payload, dict) else None
+    name: object = as_object(event.get("payload")).get(_MARK)
     if not isinstance(name, str):
         raise FrameError("a notification that was not asked for")
     return name
@@ -115,8 +115,8 @@ def _key_in(event: JsonObject) -> str:
     digit: object = event.get("digit")
     if digit is None:
         digit = event.get("dtmf")
-    if isinstance(digit, dict):
-        digit = cast("JsonObject", digit).get("digit")
+    if (inner := as_object_or_none(digit)) is not None:
+        digit = inner.get("digit")
     key = str(digit).upper() if isinstance(digit, str | int) and not isinstance(digit, bool) else ""
     if key not in _KEYS:
         raise FrameError("a key that no telephone has")

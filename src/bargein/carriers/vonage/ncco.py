@@ -6,7 +6,6 @@ This module needs the extra `vonage` of the package.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from vonage_voice.models import CreateCallRequest, NccoAction
 from vonage_voice.models import connect_endpoints as endpoints
@@ -18,6 +17,7 @@ from bargein.carriers.interface import Addresses, Dial
 from bargein.carriers.vonage.codec import CALL_HEADER, CONTENT_TYPE
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_list, as_object
 
 _LONGEST_RING_S = 120
 _NUMBER = re.compile(r"[1-9]\d{6,14}")
@@ -104,7 +104,7 @@ def request_of(number: object, dial: Dial) -> CreateCallRequest:
     """
     detection: JsonObject = {}
     if dial.detect_machine:
-        at_once = "machine_start" in cast("list[object]", dial.machine_plan.get("voicemailDetectionTypes") or ())
+        at_once = "machine_start" in as_list(dial.machine_plan.get("voicemailDetectionTypes"))
         mode = "detect" if at_once else "detect_beep"
         detection["advanced_machine_detection"] = {"behavior": "continue", "mode": mode}
     return CreateCallRequest.model_validate(
@@ -140,10 +140,9 @@ def _phone(destination: JsonObject) -> endpoints.PhoneEndpoint:
 
 def _sip(destination: JsonObject) -> endpoints.SipEndpoint:
     uri: object = destination.get("sipUri")
-    given: object = destination.get("sipHeaders")
     if not isinstance(uri, str) or not uri:
         raise CarrierError("the destination has no sipUri.")
-    named = cast("JsonObject", given) if isinstance(given, dict) else {}
+    named = as_object(destination.get("sipHeaders"))
     extra, standard = _headers({name: str(value) for name, value in named.items()})
     return endpoints.SipEndpoint(uri=uri, headers=extra, standardHeaders=standard)
 

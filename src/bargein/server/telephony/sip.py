@@ -25,14 +25,14 @@ async def stored_lines(settings: Settings, clock: Clock) -> dict[str, Mapping[st
     path = settings.storage.data_dir / DATABASE
     store = await Store.open(path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys)
     try:
-        phone_lines = PhoneNumbers(store, settings)
-        return {provider: await phone_lines.of_provider(provider) for provider in CARRIER.numbers}
+        numbers = PhoneNumbers(store, settings)
+        return {provider: await numbers.of_provider(provider) for provider in CARRIER.numbers}
     finally:
         await store.close()
 
 
 def write_configuration(
-    folder: Path, edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], proof: str
+    folder: Path, edge: Edge, phone_lines: Mapping[str, Mapping[str, PhoneLine]], secret: str
 ) -> tuple[list[Path], list[str]]:
     """Write Kamailio's configuration, readable to its owner only; return the files, and a text per number left out.
 
@@ -40,8 +40,8 @@ def write_configuration(
         ConfigError: a value cannot be written into it.
         OSError: the files cannot be written.
     """
-    text, odd = configuration_of(edge, phone_lines, proof)
+    text, skipped = configuration_of(edge, phone_lines, secret)
     folder.mkdir(parents=True, exist_ok=True)
     write_private(folder / CONFIG, text)
     write_private(folder / AGENTS, agents_of(edge))
-    return [folder / CONFIG, folder / AGENTS], odd
+    return [folder / CONFIG, folder / AGENTS], skipped
