@@ -81,10 +81,8 @@ class ToolWatch:
                 self.observe_memory(command, event)
             case Send(Interrupted(turn_id)):
                 self.interrupted.update([turn_id] if turn_id else [])
-            case Decide("hook", why) if why.startswith("model.response.timeout"):
-                self.response_pending = True  # the model was asked already
-            case Decide("hook", why) if why.startswith("call.ending"):
-                self.unanswered.clear()  # the results of a call that is ending need no answer, also after a handoff
+            case Decide("hook", why):
+                self.observe_hook(why)
             case StartReply(turn_id, text, _, prompt) if not prompt:
                 self.check_reply(turn_id, text)
             case CloseReply(turn_id, "spoken"):
@@ -93,6 +91,12 @@ class ToolWatch:
                 self.explained = True
             case _:
                 pass
+
+    def observe_hook(self, why: str) -> None:
+        if why.startswith("model.response.timeout"):
+            self.response_pending = True  # the model was asked already
+        if why.startswith("call.ending"):
+            self.unanswered.clear()  # the results of a call that is ending need no answer, also after a handoff
 
     def observe_memory(self, entry: Remember, event: Event) -> None:
         if entry.text == "Wrap up.":  # a hook has added it, and asks for an answer
