@@ -90,7 +90,7 @@ async def test_an_inbound_caller_is_never_voicemail(tmp_path: Path) -> None:
     assert over["endedReason"] == "customer-ended-call"
 
 
-class Host:
+class FakeCallContext:
     """The call that a keypad works for."""
 
     def __init__(self, **plan: Any) -> None:
@@ -126,7 +126,7 @@ class Host:
     ],
 )
 async def test_the_end_of_an_entry(plan: dict[str, Any], pressed: str, posted: list[str]) -> None:
-    host = Host(**plan)
+    host = FakeCallContext(**plan)
     keypad = host.keypad()
     for key in pressed:
         keypad.receive_key(key)
@@ -134,7 +134,7 @@ async def test_the_end_of_an_entry(plan: dict[str, Any], pressed: str, posted: l
 
 
 async def test_a_pause_ends_an_entry_unless_the_call_is_over() -> None:
-    host = Host(enabled=True, timeoutSeconds=3)
+    host = FakeCallContext(enabled=True, timeoutSeconds=3)
     keypad = host.keypad()
     keypad.receive_key("1")
     host.clock.until(52_900)
