@@ -10,6 +10,7 @@ from bargein.wire.assistant import Assistant, AssistantOverrides, PinnedVersion,
 from bargein.wire.base import Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
 from bargein.wire.json import as_object, as_object_or_none, as_string
+from bargein.wire.ownership import MADE_BY
 from bargein.wire.redact import without_secrets
 
 AudioEncoding = Literal["pcm_s16le", "mulaw"]
@@ -232,7 +233,7 @@ ACTIVE_ASSISTANT = "activeAssistant"
 
 def public_call(call: JsonObject) -> JsonObject:
     """Return a call's record as the API returns it: without the secrets of its own phone number."""
-    public = {name: value for name, value in call.items() if name != ACTIVE_ASSISTANT}
+    public = {name: value for name, value in call.items() if name not in (ACTIVE_ASSISTANT, MADE_BY)}
     number = as_object_or_none(public.get("phoneNumber"))
     return public if number is None else {**public, "phoneNumber": without_secrets(number)}
 

@@ -27,6 +27,7 @@ from bargein.webhooks.owner_channel import OwnerChannel
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import without_author
 from bargein.wire.redact import without_secrets
 
 
@@ -163,7 +164,9 @@ class AgentAssembler:
             prepared = await self._prepare(agent, agent.variables())
             model = self._provider_factory.model(prepared.assistant, agent.record, prepared.credentials)
         customer: JsonObject = {"customer": agent.record["customer"]} if "customer" in agent.record else {}
-        channel = self._egress.owner_channels.channel(customer, prepared.assistant_json, chat=without_secrets(chat))
+        channel = self._egress.owner_channels.channel(
+            customer, prepared.assistant_json, chat=without_secrets(without_author(chat))
+        )
         headers = {"X-Chat-Id": str(chat["id"])}
         if "sessionId" in chat:
             headers["X-Session-Id"] = str(chat["sessionId"])

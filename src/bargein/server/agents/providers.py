@@ -32,6 +32,7 @@ from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import findings
 from bargein.wire.json import as_object_or_none
+from bargein.wire.ownership import MADE_BY
 from bargein.wire.redact import without_secrets
 
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
@@ -164,7 +165,7 @@ def _find(
         raise ProviderError(f"the {name} of provider {provider}: {wrong}", ended_reason=CANNOT_START) from None
 
 
-_BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber", "monitor")
+_BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber", "monitor", MADE_BY)
 """Fields of a call that providers do not get. The URLs in `monitor` control the call: they are for its owner alone."""
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bargein.wire.base import Bool, JsonObject, WireModel
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import Author
 
 Key = Literal["private", "public"]
 
@@ -56,6 +57,11 @@ class Permissions:
 
     key: Key
     restrictions: Restrictions | None = None
+
+    @property
+    def author(self) -> Author:
+        """The author of what the request contains: the owner, or a caller."""
+        return "owner" if self.key == "private" else "caller"
 
     def check_origin(self, origin: str | None) -> None:
         """Check that the token may be used by pages of an origin.

@@ -19,6 +19,7 @@ from bargein.wire.call import (
 )
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_objects
+from bargein.wire.ownership import Author, made_by
 from bargein.wire.schedule import initial_status
 
 _MAX_CUSTOMERS = 1000
@@ -81,21 +82,27 @@ class CallCreation:
         else:
             call = new_websocket_call(parsed, body, urls)
         status = initial_status(call, self._clock.epoch_ms())
-        created = await self._store.calls.create({**call, "status": status}, record_id=call_id)
+        created = await self._store.calls.create(made_by({**call, "status": status}, "owner"), record_id=call_id)
         self._scheduler.wake()
         if by_phone and status == "queued":
             self._phone_requests.dial(call_id)
         return public_call(created)
 
-    async def create_web(self, body: JsonObject, base_url: str) -> JsonObject:
+    async def create_web(self, body: JsonObject, base_url: str, author: Author) -> JsonObject:
         """Create a call from a web page and return its record.
+
+        Args:
+            body: the request's body.
+            base_url: the address of this server, for the call's URLs.
+            author: whose rights the request has.
 
         Raises:
             WireError: 400 or 501, as `create`.
         """
         await check_participants(body, self._store)
         call_id = str(uuid4())
-        return await self._store.calls.create(new_web_call(body, CallUrls.of(base_url, call_id)), record_id=call_id)
+        call = made_by(new_web_call(body, CallUrls.of(base_url, call_id)), author)
+        return public_call(await self._store.calls.create(call, record_id=call_id))
 
     async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
         """Create a call for each customer; return the calls and the errors (Vapi's `CallBatchResponse`)."""

@@ -15,6 +15,7 @@ from bargein.store import Store
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import without_author
 from bargein.wire.redact import without_secrets
 
 CallEvent = Literal["call.deleted", "call.delete.failed"]
@@ -49,11 +50,11 @@ class OwnerEvents:
 
     async def chat(self, chat: JsonObject, kind: ChatEvent) -> None:
         """Send an event about a chat."""
-        await self._send_about(chat, {"type": kind, "chat": without_secrets(chat)})
+        await self._send_about(chat, {"type": kind, "chat": without_secrets(without_author(chat))})
 
     async def session(self, session: JsonObject, kind: SessionEvent) -> None:
         """Send an event about a session."""
-        await self._send_about(session, {"type": kind, "session": without_secrets(session)})
+        await self._send_about(session, {"type": kind, "session": without_secrets(without_author(session))})
 
     async def _send_about(self, record: JsonObject, message: JsonObject) -> None:
         try:

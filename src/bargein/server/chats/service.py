@@ -24,6 +24,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.chat import DEFAULT_EXPIRATION_S, input_messages
 from bargein.wire.errors import WireError, bad_request, unknown_id
 from bargein.wire.json import as_object
+from bargein.wire.ownership import Author, least_of, made_by
 
 _WHOLE_ANSWER_S = 120.0
 _PARTICIPANTS = ("assistantId", "assistant", "squadId", "squad")
@@ -74,11 +75,12 @@ class ChatService:
         self._session_locks: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, body: JsonObject) -> AsyncGenerator[Turn]:
+    async def turn(self, body: JsonObject, author: Author) -> AsyncGenerator[Turn]:
         """Begin a chat. Until the context ends, no other turn of its session begins, so that none is lost.
 
         Args:
             body: the request's body (Vapi's `CreateChatDTO`), checked and without nulls.
+            author: whose rights the request has.
 
         Raises:
             WireError: 400: the assistant, session or chat does not exist, or the assistant cannot be run here.
@@ -94,7 +96,7 @@ class ChatService:
                 if found is None:
                     raise unknown_id("chat", previous_id, 400)
                 previous = found
-            turn = await self._begin(body, session, previous)
+            turn = await self._begin(body, session, previous, author)
             try:
                 yield turn
             finally:
@@ -127,13 +129,13 @@ class ChatService:
             raise WireError(400, f"The session {session_id} is completed.")
         return session
 
-    async def _begin(self, body: JsonObject, session: JsonObject | None, previous: JsonObject) -> Turn:
+    async def _begin(self, body: JsonObject, session: JsonObject | None, previous: JsonObject, author: Author) -> Turn:
         before = session if session is not None else previous
         named = body if _names_agent(body) else before
         participants: JsonObject = {name: named[name] for name in _PARTICIPANTS if name in named}
         overrides = _overrides(before, body)
         chat_id, history = str(uuid4()), _history(session, previous)
-        chat: JsonObject = {**participants, **body, "id": chat_id}
+        chat = made_by({**participants, **body, "id": chat_id}, least_of(author, before))
         if overrides:
             chat["assistantOverrides"] = overrides
         if history:

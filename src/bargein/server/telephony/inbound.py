@@ -22,6 +22,7 @@ from bargein.settings import Settings
 from bargein.store import Store
 from bargein.wire.base import JsonObject
 from bargein.wire.call import CallUrls
+from bargein.wire.ownership import made_by
 from bargein.wire.telephony import (
     HOOK_SAID,
     HOOK_TRANSFERRED,
@@ -113,7 +114,7 @@ class InboundPhoneCalls:
         details: JsonObject = {"phoneCallProviderId": incoming.carrier_call_id}
         if incoming.sip_headers:
             details["phoneCallProviderDetails"] = {"sip": {"headers": dict(incoming.sip_headers)}}
-        return await self._store.calls.create({**new, **details}, record_id=call_id)
+        return await self._store.calls.create(made_by({**new, **details}, "owner"), record_id=call_id)
 
     async def _run_hook(
         self, call_id: str, action: HookAction, reason: str, changes: JsonObject

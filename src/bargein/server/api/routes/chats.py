@@ -30,6 +30,7 @@ from bargein.wire.chat import (
 )
 from bargein.wire.errors import WireError
 from bargein.wire.json import as_object, as_object_or_none
+from bargein.wire.ownership import Author, made_by, without_author
 
 router = APIRouter(prefix="/chat", tags=["chats"])
 _private = [Depends(require_private)]
@@ -44,6 +45,7 @@ RESOURCE = Resource(
     name="chat",
     router=router,
     records=lambda store: store.chats,
+    view=lambda _services, chat: without_author(chat),
     notify=_notify,
     published=("Chat", "CreateChatDTO", "CreateWebChatDTO", "ChatPaginatedResponse", "OpenAIResponsesRequest"),
 )
@@ -73,8 +75,8 @@ async def create_chat(request: Request, services: ServicesDep) -> Response:
     parsed, body = await read_request(request, CreateChat)
     given = _checked(parsed, body)
     if parsed.stream:
-        return EventStream(lambda: _as_deltas(services, given))
-    return JSONResponse(await _complete(services, given), 201)
+        return EventStream(lambda: _as_deltas(services, given, "owner"))
+    return JSONResponse(await _complete(services, given, "owner"), 201)
 
 
 @router.post(
@@ -89,7 +91,7 @@ async def create_response(request: Request, services: ServicesDep) -> Response:
     given = _checked(parsed, {name: value for name, value in body.items() if name != "model"})
     if parsed.stream:
         return EventStream(lambda: _as_response_events(services, given))
-    chat = await _complete(services, given)
+    chat = await _complete(services, given, "owner")
     text = "".join(one.get("content") or "" for one in chat["output"] if one["role"] == "assistant")
     return JSONResponse(openai_response(chat, text, services.clock.epoch_ms() // 1000))
 
@@ -118,10 +120,10 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
     if values is not None:
         given["assistantOverrides"] = {"variableValues": values}
     if "sessionId" not in given and "previousChatId" not in given:
-        given = await _with_session(services, given, lasts)
+        given = await _with_session(services, given, lasts, permissions.author)
     if parsed.stream:
-        return EventStream(lambda: _as_deltas(services, given, over=over))
-    chat = await _complete(services, given, over=over)
+        return EventStream(lambda: _as_deltas(services, given, permissions.author, over=over))
+    chat = await _complete(services, given, permissions.author, over=over)
     # results of tools are for the owner, not for the page
     said = [one for one in chat["output"] if one["role"] == "assistant" and "tool_calls" not in one]
     shown = ("id", "sessionId", "orgId", "createdAt", "updatedAt")
@@ -175,7 +177,7 @@ def _checked(parsed: CreateChat, body: JsonObject) -> JsonObject:
     return given
 
 
-async def _with_session(services: Services, given: JsonObject, lasts: object) -> JsonObject:
+async def _with_session(services: Services, given: JsonObject, lasts: object, author: Author) -> JsonObject:
     """Create a session with the assistant and customer of a body, and return the body with the session instead."""
     kept = {name: given[name] for name in ("assistantId", "assistant", "assistantOverrides", "customer")
             if name in given}  # fmt: skip
@@ -183,27 +185,32 @@ async def _with_session(services: Services, given: JsonObject, lasts: object) ->
         raise WireError(400, "Need either `assistant`, `assistantId` or `sessionId`.")
     await check_references(services.store, kept, "assistantId")
     more = {} if lasts is None else {"expirationSeconds": lasts}
-    session = await services.store.sessions.create({**kept, **more, "status": "active"})
+    session = await services.store.sessions.create(made_by({**kept, **more, "status": "active"}, author))
     await services.owner_events.session(session, "session.created")
     rest = {name: value for name, value in given.items() if name not in kept}
     return {**rest, "sessionId": session["id"]}
 
 
-async def _complete(services: Services, given: JsonObject, *, over: bool = False) -> JsonObject:
-    async with services.chats.turn(given) as turn:
+async def _complete(services: Services, given: JsonObject, author: Author, *, over: bool = False) -> JsonObject:
+    async with services.chats.turn(given, author) as turn:
         async for _ in services.chats.pieces(turn):
             pass
-        return await services.chats.record(turn, over=over)
+        return without_author(await services.chats.record(turn, over=over))
 
 
 async def _stream(
-    services: Services, given: JsonObject, to_event: Callable[[JsonObject, str], bytes], *, over: bool = False
+    services: Services,
+    given: JsonObject,
+    author: Author,
+    to_event: Callable[[JsonObject, str], bytes],
+    *,
+    over: bool = False,
 ) -> AsyncGenerator[bytes | tuple[JsonObject, str]]:
     """Yield each piece of a response as an event, and at the end the stored chat with the whole text.
 
     An error after the first piece is sent as the last event, without that end.
     """
-    async with services.chats.turn(given) as turn:
+    async with services.chats.turn(given, author) as turn:
         begun = False
         try:
             async for piece in services.chats.pieces(turn):
@@ -217,8 +224,10 @@ async def _stream(
         yield await services.chats.record(turn, over=over), turn.text
 
 
-async def _as_deltas(services: Services, given: JsonObject, *, over: bool = False) -> AsyncGenerator[bytes]:
-    async for each in _stream(services, given, lambda chat, piece: event(delta_event(chat, piece)), over=over):
+async def _as_deltas(
+    services: Services, given: JsonObject, author: Author, *, over: bool = False
+) -> AsyncGenerator[bytes]:
+    async for each in _stream(services, given, author, lambda chat, piece: event(delta_event(chat, piece)), over=over):
         yield each if isinstance(each, bytes) else DONE
 
 
@@ -238,7 +247,7 @@ async def _as_response_events(services: Services, given: JsonObject) -> AsyncGen
             begun = numbered("response.created", {"response": openai_response(chat, "", created_s, "in_progress")})
         return begun + numbered("response.output_text.delta", {**place, "delta": piece})
 
-    async for each in _stream(services, given, to_event):
+    async for each in _stream(services, given, "owner", to_event):
         if isinstance(each, bytes):
             yield each
             continue

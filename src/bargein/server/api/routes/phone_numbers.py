@@ -28,9 +28,10 @@ from bargein.store import Query
 from bargein.wire import contract
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
-from bargein.wire.call import CallUrls, Ring, new_inbound_call
+from bargein.wire.call import CallUrls, Ring, new_inbound_call, public_call
 from bargein.wire.errors import bad_request, parse_request, unknown_id
 from bargein.wire.json import as_object
+from bargein.wire.ownership import made_by
 
 router = APIRouter(tags=["phone numbers"], dependencies=[Depends(require_private)])
 
@@ -154,9 +155,9 @@ async def ring(phone_number_id: str, request: Request, services: ServicesDep) ->
     number = await _by_id_or_number(services, phone_number_id)
     call_id = str(uuid4())
     new = new_inbound_call(parsed, str(number["id"]), CallUrls.of(base_url(services, request), call_id))
-    call = await services.store.calls.create(new, record_id=call_id)
+    call = await services.store.calls.create(made_by(new, "owner"), record_id=call_id)
     await services.inbound_calls.receive(call, number)
-    return JSONResponse(await services.store.calls.get(call_id), 201)
+    return JSONResponse(public_call(await services.store.calls.get(call_id) or call), 201)
 
 
 async def _by_id_or_number(services: Services, name: str) -> JsonObject:

@@ -20,13 +20,15 @@ from bargein.server.chats.service import is_over
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.chat import CreateSession, UpdateSession
+from bargein.wire.ownership import made_by, without_author
 
 router = APIRouter(prefix="/session", tags=["sessions"], dependencies=[Depends(require_private)])
 
 
 def _with_current_status(services: Services, session: JsonObject) -> JsonObject:
     """Return a session with its status now: one that was not used for its `expirationSeconds` is completed."""
-    return session | ({"status": "completed"} if is_over(session, services.clock.epoch_ms()) else {})
+    shown = without_author(session)
+    return shown | ({"status": "completed"} if is_over(session, services.clock.epoch_ms()) else {})
 
 
 _EVENTS: dict[Change, Literal["session.created", "session.updated", "session.deleted"]] = {
@@ -59,7 +61,7 @@ async def create_session(request: Request, services: ServicesDep) -> JSONRespons
     if parsed.assistant is not None:
         check_rules(parsed.assistant, "assistant.")
     await check_references(services.store, body, "assistantId", "squadId", "phoneNumberId")
-    return await RESOURCE.create(services, {"status": "active", **without_nulls(body)})
+    return await RESOURCE.create(services, made_by({"status": "active", **without_nulls(body)}, "owner"))
 
 
 @router.get("", responses=RESOURCE.responses(200, 400, paged=True))
