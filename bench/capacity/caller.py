@@ -59,6 +59,7 @@ class Caller:
         self.tried = 0
         self.answered = False
         self.may_interrupt = True
+        self.call_id = ""
         self._number = number
         self._clips = clips
         self._noise = noise
@@ -81,6 +82,7 @@ class Caller:
             OSError, TimeoutError, ClientError: the call could not be made.
         """
         call: CallInfo = await create_call(server, assistant=assistant, rate_hz=RATE_HZ)
+        self.call_id = call.id
         self._socket = await LoadSocket.open(call.socket_url, self._receive_audio, self._receive_message)
         self._ask_at_ms = self._clock.monotonic_ms() + self._random.uniform(200, 2000)
 
@@ -184,6 +186,12 @@ class Ticker:
         """Add a caller."""
         self._slots[self._added * 7 % len(self._slots)].append(caller)  # 7 spreads successive callers
         self._added += 1
+
+    def remove(self, caller: Caller) -> None:
+        """Remove a caller, if it was added."""
+        for slot in self._slots:
+            if caller in slot:
+                slot.remove(caller)
 
     def clear(self) -> None:
         """Remove all callers."""

@@ -3,6 +3,7 @@
 Counts and latencies are recorded as they happen (`bargein.call.record.metrics.CallMetrics`), so that a scrape is cheap.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -24,6 +25,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._live = Gauge("bargein_live_calls", "Live calls.", registry=self.registry)
+        tasks = Gauge("bargein_tasks", "Tasks of the event loop.", registry=self.registry)
+        tasks.set_function(_count_tasks)
         self.listeners = Gauge("bargein_listeners", "Listeners of live calls.", registry=self.registry)
         self._ended = self._counter("calls_ended", "Calls that have ended.", "ended_reason")
         self._cut = self._counter("interruptions", "Times a caller interrupted the assistant (user-interrupted).")
@@ -98,3 +101,11 @@ class Metrics:
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+def _count_tasks() -> float:
+    """Return the number of tasks of the running event loop; 0 outside of it."""
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:
+        return 0.0

@@ -1,0 +1,116 @@
+"""Run the checks: `python -m bench.torture`."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+
+from bargein.clock import LoopClock
+from bench.speech import HELP, SPEECH
+from bench.torture.options import PARTS, Database, Options
+from bench.torture.report import PartResult, publish, summary, write_json
+
+_DATABASES: dict[str, tuple[Database, ...]] = {
+    "sqlite": ("sqlite",),
+    "postgres": ("postgres",),
+    "both": ("sqlite", "postgres"),
+}
+_QUICK = Options(quick=True, kills=12, inputs=400, minutes=0.3, calls=6)
+"""The short form for CI: under 90 s for all parts."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.torture", description="Check what bargein promises under faults."
+    )
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)} (all)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of every random choice (1)")
+    parser.add_argument("--quick", action="store_true", help="the short form, under 90 s for all parts")
+    parser.add_argument("--database", choices=_DATABASES, default="sqlite", help="for kill and disk (sqlite)")
+    parser.add_argument("--minutes", type=float, help="duration of soak (480; quick: 0.3)")
+    parser.add_argument("--kills", type=int, help="number of kills on each database (1000; quick: 12)")
+    parser.add_argument("--inputs", type=int, help="number of inputs of fuzz (20000; quick: 400)")
+    parser.add_argument("--only", type=int, metavar="INDEX", help="run this input of fuzz alone")
+    parser.add_argument("--calls", type=int, help="simultaneous calls of soak (20; quick: 6)")
+    parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
+    parser.add_argument("--csv", type=Path, help="file to which soak adds a line each minute")
+    parser.add_argument("--from-csv", type=Path, help="run nothing: report the soak of this CSV")
+    parser.add_argument("--out", type=Path, help="file for all results as JSON")
+    parser.add_argument("--publish", type=Path, metavar="PAGE", help="write the table between its markers")
+    return parser
+
+
+def _options(given: argparse.Namespace) -> Options:
+    base = _QUICK if given.quick else Options()
+    changes = {name: getattr(given, name) for name in ("minutes", "kills", "inputs", "calls")}
+    return replace(
+        base,
+        **{name: value for name, value in changes.items() if value is not None},
+        parts=tuple(part for part in PARTS if part in given.parts.split(",")),
+        seed=given.seed,
+        databases=_DATABASES[given.database],
+        only=given.only,
+        data=given.data,
+        soak_csv=given.csv,
+    )
+
+
+async def run(options: Options) -> list[PartResult]:
+    """Run the parts in order."""
+    results: list[PartResult] = []
+    for part in options.parts:
+        for result in await _run_part(part, options):
+            results.append(result)
+            print(f"\n{summary([result])}\n", flush=True)
+    return results
+
+
+async def _run_part(part: str, options: Options) -> list[PartResult]:
+    # A part is imported when it runs: some need programs or packages that others do not.
+    match part:
+        case "kill":
+            from bench.torture import kill  # noqa: PLC0415
+
+            return [await kill.run(options, database) for database in options.databases]
+        case "soak":
+            from bench.torture import soak  # noqa: PLC0415
+
+            return [await soak.run(options)]
+        case _:
+            raise ValueError(part)
+
+
+def _from_csv(path: Path) -> list[PartResult]:
+    from bench.torture.soak import read_csv, result_of  # noqa: PLC0415  # see `_run_part`
+
+    return [result_of(read_csv(path))]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; return 0 if every promise was kept."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    unknown = set(given.parts.split(",")) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if given.from_csv is not None:
+        results = _from_csv(given.from_csv)
+    else:
+        results = anyio.run(run, _options(given), backend_options={"use_uvloop": True})
+    print(f"\n{summary(results)}\n", flush=True)
+    if given.out is not None:
+        write_json(results, given.out)
+    if given.publish is not None:
+        date = datetime.fromtimestamp(LoopClock().epoch_ms() / 1000, UTC).strftime("%Y-%m-%d")
+        command = "python -m bench.torture " + shlex.join(arguments if arguments is not None else sys.argv[1:])
+        publish(results, given.publish, command, date)
+    return int(any(result.broken for result in results))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,164 @@
+"""The checks under faults report what is broken: each checker gets a server, a receiver or figures that break it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench.torture.kill import Ledger
+from bench.torture.owner import OwnerServer
+from bench.torture.report import BEGIN, END, PartResult, publish, summary
+from bench.torture.servers import LogWatch
+from bench.torture.soak import Minute, problems, rises
+
+ENDED = {"status": "ended", "endedReason": "worker-died", "endedAt": "2026-01-01T00:00:00.000Z"}
+
+
+def told(owner: OwnerServer, kind: str = "end-of-call-report", key: str = "k", reason: str = "worker-died") -> None:
+    owner.receive({"type": kind, "status": "ended", "endedReason": reason, "call": {"id": "c"}}, key)
+
+
+def broken_after(owner: OwnerServer, *records: tuple[int, dict[str, str]]) -> list[str]:
+    ledger = Ledger(owner)
+    call = ledger.tell("c", began=True)
+    ledger.on_kill()
+    for status, record in records:
+        ledger.on_record("c", status, record)
+    ledger.check(call)
+    return ledger.broken
+
+
+def test_a_call_that_ended_once_and_was_reported_breaks_nothing() -> None:
+    owner = OwnerServer()
+    told(owner)
+    told(owner)  # again with the same key
+    told(owner, "status-update", "s")
+    assert broken_after(owner, (200, {"status": "in-progress"}), (200, ENDED), (200, ENDED)) == []
+
+
+def test_a_lost_report_is_found() -> None:
+    assert any("without an end-of-call-report" in line for line in broken_after(OwnerServer(), (200, ENDED)))
+
+
+@pytest.mark.parametrize("kind", ["end-of-call-report", "status-update"])
+def test_a_report_that_is_doubled_with_another_key_is_found(kind: str) -> None:
+    owner = OwnerServer()
+    told(owner)
+    told(owner, kind, "a")
+    told(owner, kind, "b")
+    assert any("different Idempotency-Keys" in line for line in broken_after(owner, (200, ENDED)))
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([(404, {})], "is not on record"),
+        ([(200, {"status": "in-progress"})], "has not ended on record"),
+        ([(200, ENDED), (200, {**ENDED, "endedReason": "customer-ended-call"})], "ended twice"),
+        ([(200, ENDED), (200, {"status": "in-progress"})], "is in-progress again"),
+    ],
+)
+def test_a_call_that_does_not_end_once_on_record_is_found(
+    records: list[tuple[int, dict[str, str]]], words: str
+) -> None:
+    owner = OwnerServer()
+    told(owner)
+    assert any(words in line for line in broken_after(owner, *records))
+
+
+def test_a_report_with_another_reason_than_the_record_is_found() -> None:
+    owner = OwnerServer()
+    told(owner, reason="customer-ended-call")
+    assert any("on record is worker-died" in line for line in broken_after(owner, (200, ENDED)))
+
+
+MINUTE = Minute(
+    minute=0,
+    live=20,
+    rss_mb=400,
+    descriptors=100,
+    threads=16,
+    tasks=300,
+    cpu_ms_per_call_s=25,
+    health_p99_ms=10,
+    calls=10,
+    interruptions=100,
+    missed=0,
+    silence_p50_ms=220,
+    silence_p95_ms=250,
+    reports_lost=0,
+)
+
+
+def minutes(count: int = 60, **per_minute: float) -> list[Minute]:
+    """Return minutes in which these fields rise by so much each minute, with a little noise."""
+    return [
+        replace(
+            MINUTE,
+            minute=n,
+            **{name: getattr(MINUTE, name) + n * rise + (n % 3 - 1) * 0.2 for name, rise in per_minute.items()},
+        )
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "rise"),
+    [
+        ("rss_mb", 0.5),
+        ("descriptors", 0.5),
+        ("threads", 0.1),
+        ("tasks", 1),
+        ("cpu_ms_per_call_s", 0.2),
+        ("silence_p95_ms", 1),
+    ],
+)
+def test_a_growth_is_found(name: str, rise: float) -> None:
+    assert problems(minutes()) == []
+    assert problems(minutes(**{name: rise / 100})) == [], "noise"
+    (line,) = problems(minutes(**{name: rise}))
+    assert line.startswith(f"{name} rose by")
+
+
+def test_growth_before_the_second_half_is_a_warm_up() -> None:
+    grown = [replace(one, rss_mb=400 + min(one.minute, 25) * 10) for one in minutes()]
+    assert problems(grown) == []
+    assert rises(grown)["rss_mb"] == pytest.approx(0, abs=1e-6)
+
+
+def test_missed_interruptions_and_lost_reports_of_a_soak_are_found() -> None:
+    missed = [replace(one, missed=2) for one in minutes(5)]
+    assert problems(missed) == ["10 of 500 interruptions were missed"]
+    assert problems([replace(one, reports_lost=1) for one in minutes(5)]) == ["1 end-of-call-reports were lost"]
+    assert problems([replace(one, interruptions=0) for one in minutes(5)]) == ["no interruption was measured"]
+
+
+def test_errors_in_a_log_are_found_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text('{"level": "warning", "event": "before"}\nTraceback (most recent call last):\n')
+    watch = LogWatch(log)
+    with log.open("a") as file:
+        file.write('{"level": "warning", "event": "fine"}\n')
+    assert watch.errors() == []
+    with log.open("a") as file:
+        file.write('Traceback (most recent call last):\n  File "x"\nValueError: boom\n')
+    (error,) = watch.errors()
+    assert "boom" in error
+    assert watch.errors() == []
+
+
+def test_the_table_is_written_between_the_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    results = [PartResult(part="kill", setting="sqlite", figures={"kills": 10}, broken=["a report was lost"])]
+    publish(results, page, "python -m bench.torture", "2026-01-01")
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert summary(results) in text
+    assert "| kill (sqlite) | **broken** | kills 10 | 0 |" in text
+    assert "- kill (sqlite): a report was lost" in text
+    bare = tmp_path / "bare.md"
+    bare.write_text("no markers")
+    with pytest.raises(ValueError, match=r"bare\.md"):
+        publish(results, bare, "c", "d")
