@@ -19,6 +19,7 @@ one of these.
             RefusedError  (client.errors)
             UnreachableError  (client.errors)
         DocumentationError  (documentation)
+        RefusedAnswerError  (http_client)
         CarrierError  (ports.errors)
         ProviderError  (ports.errors)
         ServerError  (ports.errors)

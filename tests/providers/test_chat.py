@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from bargein.clock import LoopClock
+from bargein.http_client import new_client
 from bargein.ports import ChatMessage, Model, ProviderError
 from bargein.providers.chat import completions_url
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
-from bargein.providers.http import new_client
 from bargein.providers.openai.llm import OpenAiConfig, OpenAiModel
 from bargein.testing import FakeLlm, LlmScript
 

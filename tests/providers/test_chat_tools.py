@@ -8,10 +8,10 @@ import anyio
 import httpx
 import pytest
 
+from bargein.http_client import new_client
 from bargein.ports import ChatMessage, ProviderError, ToolCall
 from bargein.providers.chat_tools import MOST_ARGUMENT_CHARS, MOST_CALLS
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
-from bargein.providers.http import new_client
 from bargein.providers.openai.llm import OpenAiConfig, OpenAiModel
 from bargein.testing import FakeLlm, LlmScript
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bargein.clock import LoopClock
+from bargein.http_client import new_client
 from bargein.ports import ProviderError, SpeechChunk, SpokenWord
 from bargein.providers.custom.tts import CustomVoice, CustomVoiceConfig
-from bargein.providers.http import new_client
 from bargein.testing import WORD_MS, FakeVoice, VoiceScript, speech
 
 pytestmark = pytest.mark.anyio

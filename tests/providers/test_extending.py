@@ -14,8 +14,8 @@ import pytest
 
 import bargein.providers
 from bargein.clock import LoopClock
+from bargein.http_client import new_client
 from bargein.ports import ChatMessage, ProviderError
-from bargein.providers.http import new_client
 from bargein.providers.interface import EmbeddedProviders, Resources, VendorSpec
 from bargein.settings import Settings
 from bargein.testing import FakeLlm, LlmScript

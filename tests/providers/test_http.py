@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bargein.http_client import new_client
 from bargein.ports import ProviderError
 from bargein.providers import http
 
@@ -95,7 +96,7 @@ async def test_the_client_keeps_no_cookies_and_reads_no_environment(monkeypatch:
         seen.append(request.headers.get("cookie"))
         return httpx.Response(200, headers={"set-cookie": "session=1"})
 
-    async with http.new_client() as client:
+    async with new_client() as client:
         assert not client._mounts
         assert not client.follow_redirects
         client._transport = httpx.MockTransport(answer)

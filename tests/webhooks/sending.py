@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from bargein.clock import LoopClock
+from bargein.http_client import new_client
 from bargein.webhooks.authentication import Authentication
 from bargein.webhooks.guard import AddressGuard
 from bargein.webhooks.oauth import Tokens
@@ -38,8 +39,8 @@ async def sending(*, allow_private: bool = True, **credentials: dict[str, Any]) 
     """Yield a sender whose credentials are the given ones, by their ids."""
     guard = AddressGuard(allow_private=allow_private)
     async with (
-        httpx.AsyncClient(transport=guard.transport(), timeout=30, trust_env=False) as client,
-        httpx.AsyncClient(transport=guard.transport(keep_alive=False), timeout=30, trust_env=False) as asking,
+        new_client(guard.transport(), timeout_s=30) as client,
+        new_client(guard.transport(keep_alive=False), timeout_s=30) as asking,
     ):
         clock = LoopClock()
         authentication = Authentication(StoredCredentials(**credentials), Tokens(client, clock), clock)

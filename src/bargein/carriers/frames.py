@@ -1,10 +1,8 @@
 """Text frames that are JSON objects, as the media sockets of several carriers have them."""
 
-import json
-
 from bargein.carriers.interface import FrameError
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object_or_none, read_json
 
 
 def json_object(frame: str | bytes, most: int) -> JsonObject:
@@ -18,8 +16,8 @@ def json_object(frame: str | bytes, most: int) -> JsonObject:
     if len(frame) > most:
         raise FrameError(f"a frame of {len(frame)} characters")
     try:
-        decoded: object = json.loads(frame)
-    except (ValueError, RecursionError):
+        decoded: object = read_json(frame)
+    except ValueError:
         raise FrameError("a frame that is not JSON") from None
     if (message := as_object_or_none(decoded)) is None:
         raise FrameError("a frame that is not a JSON object")

@@ -1,13 +1,12 @@
 """Reads an assistant from a file, for the commands that take one."""
 
-import json
 from pathlib import Path
 
 import anyio
 
 from bargein.client.errors import ClientError
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object_or_none, read_json
 
 
 async def load_assistant(path: Path) -> JsonObject:
@@ -17,7 +16,7 @@ async def load_assistant(path: Path) -> JsonObject:
         ClientError: the file cannot be read, or contains no JSON object.
     """
     try:
-        data: object = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
+        data: object = read_json(await anyio.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ClientError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:

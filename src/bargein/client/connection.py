@@ -25,7 +25,7 @@ from bargein.client.server_api import CallInfo, Server
 from bargein.clock import Clock, LoopClock
 from bargein.settings import is_loopback
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object_or_none, read_json
 
 Role = Literal["system", "user", "assistant"]
 Side = Literal["assistant", "customer"]
@@ -236,7 +236,7 @@ def _socket_headers(server: Server, call: CallInfo) -> dict[str, str]:
 def _message(frame: str) -> JsonObject | None:
     """Return the message in a frame, without a `{"message": …}` around it; None if the frame contains none."""
     try:
-        data: object = json.loads(frame)
+        data: object = read_json(frame)
     except ValueError:
         return None
     message = as_object_or_none(data)

@@ -3,18 +3,17 @@
 Vapi's own paths and fields are used (but for `ring`), so this works with any server of that protocol.
 """
 
-import ssl
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from bargein.client.errors import ClientError, RefusedError, UnreachableError
+from bargein.http_client import new_client
 from bargein.settings import is_loopback
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_list, as_object
+from bargein.wire.json import as_list, as_object, read_json
 
 Encoding = Literal["pcm_s16le", "mulaw"]
 
@@ -145,7 +144,7 @@ async def request_json(
     if not response.is_success:
         raise RefusedError(_reason(response, server.url), status=response.status_code)
     try:
-        return response.json()
+        return read_json(response.content)
     except ValueError:
         return None
 
@@ -170,31 +169,16 @@ def _call_info(call: JsonObject, encoding: Encoding, rate_hz: int) -> CallInfo:
     )
 
 
-@cache
-def _tls(*, trust_env: bool) -> ssl.SSLContext:
-    """Return the TLS context of all clients in this process.
-
-    Reading the certificate authorities takes about 35 ms, during which no audio is sent.
-    """
-    return httpx.create_ssl_context(trust_env=trust_env)
-
-
 def _http(server: Server, timeout_s: float) -> httpx.AsyncClient:
     trust_env = not is_loopback(urlsplit(server.url).hostname or "")
-    return httpx.AsyncClient(
-        base_url=server.url,
-        headers=server.headers(),
-        timeout=timeout_s,
-        verify=_tls(trust_env=trust_env),
-        trust_env=trust_env,
-    )
+    return new_client(base_url=server.url, headers=server.headers(), timeout_s=timeout_s, trust_env=trust_env)
 
 
 def _reason(response: httpx.Response, url: str) -> str:
     """Return the text of an error in Vapi's shape: `message` is a string or a list of strings."""
     try:
-        message: object = response.json()["message"]
-    except (ValueError, KeyError, TypeError):
+        message: object = as_object(read_json(response.content))["message"]
+    except (ValueError, KeyError):
         message = response.reason_phrase
     parts = as_list(message)
     text = "; ".join(map(str, parts)) if isinstance(message, list) else str(message)

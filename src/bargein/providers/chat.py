@@ -8,10 +8,12 @@ from typing import Any, Final, NamedTuple, cast
 import anyio
 import httpx
 
+from bargein.http_client import answer_problem
 from bargein.ports import ChatMessage, ProviderError, ToolCall
 from bargein.providers.chat_tools import CallCollector, chat_json
 from bargein.providers.http import Endpoint, StreamError, as_object, json_object, sse_data
 from bargein.wire.base import JsonObject
+from bargein.wire.json import TextJoiner
 
 DEFAULT_TIMEOUT_S = 20.0
 DEFAULT_TEMPERATURE = 0.5
@@ -93,7 +95,8 @@ async def stream_chat(
             except TimeoutError:
                 raise server.failure(f"sent no text for {server.timeout_s:g} s") from None
             except httpx.HTTPError as error:
-                raise server.failure(f"could not be reached or broke off ({type(error).__name__})") from error
+                problem = answer_problem(error) or f"could not be reached or broke off ({type(error).__name__})"
+                raise server.failure(problem) from error
             except StreamError as error:
                 raise server.failure(f"sent an unreadable answer: {error}") from error
             if piece == _END:
@@ -124,9 +127,10 @@ async def _pieces(
                 f"answered {response.status_code}", status=response.status_code, code=await _error_code(response)
             )
         events = sse_data(response.aiter_bytes())
-        calls = CallCollector()
+        calls, joiner = CallCollector(), TextJoiner()
         async for event in events:
-            text, finished, progress = _read_chunk(event, calls)
+            piece, finished, progress = _read_chunk(event, calls)
+            text = joiner.push(piece) + (joiner.flush() if finished else "")
             if text:
                 yield text
             elif progress:
@@ -176,7 +180,7 @@ def _read_chunk(event: bytes, calls: CallCollector) -> _Read:
     """Read one event, and add its pieces of tool calls to `calls`."""
     if event.strip() == b"[DONE]":
         return _Read(finished=True)
-    chunk = json_object(event)
+    chunk = json_object(event, pieces=True)
     if chunk.get("error"):
         raise StreamError("an event reports an error")
     choices = chunk.get("choices")

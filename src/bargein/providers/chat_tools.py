@@ -9,6 +9,7 @@ from uuid import uuid4
 from bargein.ports import ChatMessage, ToolCall
 from bargein.providers.http import StreamError, as_object
 from bargein.wire.base import JsonObject
+from bargein.wire.json import read_json, repair_text
 
 MOST_CALLS = 64
 """The most tool calls in one answer; more are an error of the model."""
@@ -39,8 +40,8 @@ def _call_json(call: ToolCall) -> JsonObject:
 def _is_object(text: str) -> bool:
     """Return True if the text is a JSON object; servers refuse conversations with broken arguments, even their own."""
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return isinstance(read_json(text), dict)
+    except ValueError:
         return False
 
 
@@ -114,7 +115,9 @@ class CallCollector:
     def complete(self) -> tuple[ToolCall, ...]:
         """Return all calls in the order of their begin. A missing id is generated; a call without a name is omitted."""
         return tuple(
-            ToolCall(call.id or f"call_{uuid4().hex[:24]}", call.name, call.arguments)
+            ToolCall(
+                repair_text(call.id) or f"call_{uuid4().hex[:24]}", repair_text(call.name), repair_text(call.arguments)
+            )
             for call in self._calls
             if call.name
         )

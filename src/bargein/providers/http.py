@@ -1,24 +1,20 @@
-"""HTTP for the vendors of a live call: one client, and streams of lines and server-sent events.
+"""HTTP for the vendors of a live call: endpoints, and streams of lines and server-sent events.
 
-The client retries nothing, follows no redirect (the headers may hold a secret) and keeps no cookies between calls; a
-body is never read faster than it is consumed.
+A body is never read faster than it is consumed. `bargein.http_client` makes the clients.
 """
 
-import json
-import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, cast
 
 import httpx
 
 from bargein.errors import BargeinError
 from bargein.ports import ProviderError
+from bargein.wire.json import read_json, read_json_pieces
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
-"""The longest line of a stream; a longer one is not part of the protocol."""
+"""The longest line and the longest event of a stream; a longer one is not part of the protocol."""
 
 _SSE_FIELDS = frozenset({b"data", b"event", b"id", b"retry"})
 
@@ -105,33 +101,6 @@ async def handshake_headers(auth: httpx.Auth | None, url: str) -> dict[str, str]
     return {name: value for name, value in signed.headers.items() if name not in plain}
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """Return the TLS context of all clients of the process; the certificate authorities are read once."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """Create a client that all calls of a process share; the caller has to close it.
-
-    It has no time limits of its own (every provider puts its own around each await), keeps no cookies, follows no
-    redirects and reads nothing from the environment.
-
-    Args:
-        transport: the transport; httpx's own if not given.
-    """
-    return httpx.AsyncClient(
-        timeout=None,  # noqa: S113 - each await of a provider has its own limit, tighter than one for all
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30),
-        transport=transport,
-        verify=_tls(),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"User-Agent": "bargein"},
-        follow_redirects=False,
-        trust_env=False,
-    )
-
-
 async def lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     r"""Split a body into lines at LF, CR or CR LF, regardless of its chunks; the last line may lack its end.
 
@@ -154,17 +123,20 @@ async def lines(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         yield bytes(rest)
 
 
-def json_object(data: bytes | str) -> dict[str, object]:
-    """Read one JSON object that a peer sent.
+def json_object(data: bytes | str, *, pieces: bool = False) -> dict[str, object]:
+    """Read one JSON object that a peer sent (`bargein.wire.json.read_json`).
+
+    Args:
+        data: the JSON text.
+        pieces: whether its texts are pieces of a longer one (`read_json_pieces`).
 
     Raises:
         StreamError: it is something else, or nested too deeply.
     """
     try:
-        value: object = json.loads(data)
-    except (ValueError, RecursionError):
+        return as_object(read_json_pieces(data) if pieces else read_json(data))
+    except ValueError:
         raise StreamError("it is not JSON") from None
-    return as_object(value)
 
 
 def as_object(value: object) -> dict[str, object]:
@@ -185,15 +157,20 @@ async def sse_data(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     error page, a plain JSON answer). An event may end with the body instead of a blank line.
 
     Raises:
-        StreamError: a line is not part of an event, or too long.
+        StreamError: a line is not part of an event, or an event is longer than `MAX_LINE_BYTES`.
     """
     data: list[bytes] = []
+    size = 0
     async for line in lines(chunks):
         if not line:
             if data:
                 yield b"\n".join(data)
                 data.clear()
+            size = 0
             continue
+        size += len(line)
+        if size > MAX_LINE_BYTES:
+            raise StreamError("an event is too long")
         name, _, value = line.partition(b":")
         if name and name not in _SSE_FIELDS:
             raise StreamError("it is not a stream of server-sent events")

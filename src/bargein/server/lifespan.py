@@ -10,8 +10,8 @@ from anyio.abc import TaskGroup
 from fastapi import FastAPI
 
 from bargein.clock import Clock
+from bargein.http_client import new_client
 from bargein.ports import ProviderError, StoreError, StoreFullError
-from bargein.providers.http import new_client
 from bargein.providers.registry import open_embedded
 from bargein.server.agents.assemble import AgentAssembler
 from bargein.server.agents.egress import Egress, open_egress

@@ -37,7 +37,7 @@ class Exchange:
     Attributes:
         path: path of the request, with its query.
         headers: headers of the request, names in lower case.
-        body: the request's parsed JSON; None without a body.
+        body: the request's parsed JSON, or the text of a form; None without a body.
         gone: set if the client closed the connection before the response was complete.
         done: set once the response has ended, completely or not.
         sent_bytes: bytes of the body written to the socket.
@@ -195,7 +195,9 @@ async def _read_request(stream: SocketStream, buffer: bytearray) -> Exchange | N
         return None
     body = bytes(buffer[end + 4 : body_end])
     del buffer[:body_end]
-    return Exchange(request_line.split(" ")[1], headers, json.loads(body) if body else None, stream)
+    form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    parsed = body.decode("latin-1") if form else json.loads(body) if body else None
+    return Exchange(request_line.split(" ")[1], headers, parsed, stream)
 
 
 def _chunk(data: bytes) -> bytes:

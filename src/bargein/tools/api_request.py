@@ -8,6 +8,7 @@ from urllib.parse import quote
 import anyio
 import httpx
 
+from bargein.http_client import answer_problem, read_bounded
 from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
@@ -15,7 +16,6 @@ from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed
 from bargein.tools.templates import Templates
 from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.guard import PrivateAddressError
-from bargein.webhooks.oauth import read_bounded
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_object_or_none
 from bargein.wire.plans import BackoffPlan
@@ -203,12 +203,12 @@ async def _send(
     except PrivateAddressError as error:
         raise ServerError(f"the API was not asked: {error}", reason="refused") from None
     except (httpx.HTTPError, httpx.StreamError) as error:
-        what = f"the API could not be reached or closed the connection ({type(error).__name__})"
-        raise ServerError(what, reason="unreachable") from None
+        problem = answer_problem(error)
+        what = problem or f"could not be reached or closed the connection ({type(error).__name__})"
+        raise ServerError(f"the API {what}", reason="invalid" if problem else "unreachable") from None
     if content is None:
         raise ServerError(f"the API answered with more than {MAX_ANSWER_BYTES} bytes", reason="invalid")
-    kept = [(name, value) for name, value in response.headers.multi_items() if name.lower() != "content-encoding"]
-    return httpx.Response(response.status_code, headers=kept, content=content)
+    return httpx.Response(response.status_code, headers=response.headers.multi_items(), content=content)
 
 
 def _is_html(answer: httpx.Response) -> bool:

@@ -13,7 +13,10 @@ from typing_extensions import override
 from bargein.ports import ServerError
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-"""Limit of an answer that is not an event stream (the library limits each event of a stream)."""
+"""Limit of an answer that is not an event stream.
+
+The library limits each event of a stream, and the client the stream as a whole (`bargein.http_client`).
+"""
 
 
 class Bridge(httpx2.AsyncBaseTransport):

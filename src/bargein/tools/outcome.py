@@ -6,6 +6,7 @@ from typing import Any, cast
 from bargein.errors import BargeinError
 from bargein.ports import ToolCall, ToolResult
 from bargein.wire.base import JsonObject
+from bargein.wire.json import read_json, repair_text
 
 MAX_RESULT_CHARS = 100_000
 """A longer result is not given to a model: it would displace the conversation, and cost too much."""
@@ -25,8 +26,8 @@ def arguments_of(call: ToolCall) -> JsonObject:
     if not call.arguments.strip():
         return {}
     try:
-        value: object = json.loads(call.arguments)
-    except (ValueError, RecursionError):
+        value = read_json(call.arguments)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise ToolError("Not run: its arguments are not a JSON object.")
@@ -41,14 +42,14 @@ def as_text(value: object) -> str:
 def parsed(text: str) -> object:
     """Return the value of a JSON text, or the text itself if it is not JSON."""
     try:
-        return cast("object", json.loads(text))
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except ValueError:
         return text
 
 
 def failed(text: str, **more: Any) -> ToolResult:
     """Return a result that says why the call failed."""
-    return ToolResult(text[:MAX_RESULT_CHARS], failed=True, **more)
+    return ToolResult(repair_text(text[:MAX_RESULT_CHARS]), failed=True, **more)
 
 
 def done(value: object, **more: Any) -> ToolResult:
@@ -56,4 +57,4 @@ def done(value: object, **more: Any) -> ToolResult:
     text = as_text(value)
     if len(text) > MAX_RESULT_CHARS:
         return failed(_TOO_LONG.format(len(text), MAX_RESULT_CHARS))
-    return ToolResult(text, **more)
+    return ToolResult(repair_text(text), **more)

@@ -19,6 +19,7 @@ from typing import Any, cast
 from typing_extensions import override
 
 from bargein.errors import BargeinError
+from bargein.wire.json import read_json, repair_text
 
 MAX_CHARS = 4_000_000
 """Characters that are read of one file: about two thousand pages."""
@@ -101,8 +102,8 @@ def _csv(path: Path) -> Iterator[str]:
 
 def _json(path: Path) -> Iterator[str]:
     try:
-        value: object = json.loads(_decoded(path))
-    except (ValueError, RecursionError):
+        value = read_json(_decoded(path))
+    except ValueError:
         raise UnreadableError("it is not JSON") from None
     if isinstance(value, list):
         for item in cast("list[object]", value):
@@ -201,7 +202,7 @@ def main(arguments: list[str]) -> int:
         why = str(error) if isinstance(error, UnreadableError) else f"it cannot be read ({type(error).__name__})"
         sys.stderr.write(why)
         return CANNOT_READ
-    sys.stdout.buffer.write(text.encode("utf-8", errors="replace"))
+    sys.stdout.buffer.write(repair_text(text).encode("utf-8"))
     return 0
 
 

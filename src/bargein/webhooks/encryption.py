@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from bargein.ports import ServerError
 from bargein.wire.authentication import EncryptionPlan
 from bargein.wire.base import JsonObject
+from bargein.wire.json import read_json
 
 _ARGUMENTS = ("arguments", "parameters")
 _WRAPPERS = ("function", "toolCall")
@@ -86,8 +87,8 @@ def _is_schema(value: JsonObject) -> bool:
 
 def _as_text(text: str, paths: tuple[str, ...], plan: EncryptionPlan) -> str:
     try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         raise ServerError("a tool's arguments are not JSON, and cannot be encrypted", reason="invalid") from None
     if not isinstance(value, dict):
         return text

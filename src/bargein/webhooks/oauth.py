@@ -1,15 +1,15 @@
 """OAuth2 tokens by client credentials (RFC 6749, section 4.4), cached until they expire."""
 
-import json
 from dataclasses import dataclass, field
 
 import anyio
 import httpx
 
 from bargein.clock import Clock
+from bargein.http_client import answer_problem, read_bounded
 from bargein.ports import ServerError
 from bargein.wire.authentication import OAuth2Plan
-from bargein.wire.json import as_object
+from bargein.wire.json import as_object, read_json
 
 _TIMEOUT_S = 10.0
 _MAX_BYTES = 64 * 1024
@@ -78,7 +78,8 @@ class Tokens:
         except TimeoutError:
             raise _failure(f"did not answer within {_TIMEOUT_S:g} s", "timeout") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _failure(f"could not be reached ({type(error).__name__})", "unreachable") from error
+            problem = answer_problem(error) or f"could not be reached ({type(error).__name__})"
+            raise _failure(problem, "unreachable") from error
         if not response.is_success:
             raise _failure(f"answered {response.status_code}", "status")
         return _read(body)
@@ -86,8 +87,8 @@ class Tokens:
 
 def _read(body: bytes | None) -> tuple[str, float]:
     try:
-        answer: object = json.loads(body or b"")
-    except (ValueError, RecursionError):
+        answer = read_json(body or b"")
+    except ValueError:
         answer = None
     found = as_object(answer)
     token: object = found.get("access_token")
@@ -102,13 +103,3 @@ def _read(body: bytes | None) -> tuple[str, float]:
 
 def _failure(what: str, reason: str) -> ServerError:
     return ServerError(f"the OAuth2 token server {what}", reason=reason)
-
-
-async def read_bounded(response: httpx.Response, most: int) -> bytes | None:
-    """Return a response's body; None if it is longer than `most` bytes, after which reading stops."""
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > most:
-            return None
-    return bytes(body)

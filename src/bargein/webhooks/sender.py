@@ -10,14 +10,15 @@ import anyio
 import httpx
 from pydantic import ValidationError
 
+from bargein.http_client import answer_problem, read_bounded
 from bargein.ports import ServerError
 from bargein.webhooks.authentication import Authentication, legacy_headers
 from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.encryption import encrypted_tool_calls
 from bargein.webhooks.guard import PrivateAddressError
-from bargein.webhooks.oauth import read_bounded
 from bargein.wire.authentication import ServerCredential
 from bargein.wire.base import JsonObject
+from bargein.wire.json import read_json
 from bargein.wire.plans import BackoffPlan, Server
 
 DEFAULT_TIMEOUT_S = 20.0
@@ -165,8 +166,9 @@ class Sender:
         except PrivateAddressError as error:
             raise ServerError(f"the server was not asked: {error}", reason="refused") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            what = f"the server could not be reached or closed the connection ({type(error).__name__})"
-            raise ServerError(what, reason="unreachable") from error
+            problem = answer_problem(error)
+            what = problem or f"could not be reached or closed the connection ({type(error).__name__})"
+            raise ServerError(f"the server {what}", reason="invalid" if problem else "unreachable") from error
 
     async def _exchange(self, delivery: Delivery, *, read: bool) -> bytes:
         headers = {"Content-Type": "application/json", **legacy_headers(delivery.server)}
@@ -206,8 +208,8 @@ def checked_url(url: object) -> httpx.URL:
 
 def _answer_of(body: bytes) -> JsonObject:
     try:
-        answer: object = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = read_json(body)
+    except ValueError:
         raise ServerError("the server's answer is not JSON", reason="invalid") from None
     if not isinstance(answer, dict):
         raise ServerError("the server's answer is not a JSON object", reason="invalid")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from bargein.ports import ToolCall, ToolResult
 from bargein.turns.events import DelayMessage
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_list, as_object, as_object_or_none, as_objects
+from bargein.wire.json import as_list, as_object, as_object_or_none, as_objects, read_json
 
 MOST_TOOLS = 128
 """OpenAI accepts no more functions than this."""
@@ -302,7 +302,7 @@ def arguments_of(call: ToolCall) -> JsonObject | None:
     if not call.arguments.strip():
         return {}
     try:
-        value: object = json.loads(call.arguments)
-    except (ValueError, RecursionError):
+        value = read_json(call.arguments)
+    except ValueError:
         return None
     return as_object_or_none(value)

@@ -23,7 +23,7 @@ from bargein.carriers.interface import (
     Stopped,
 )
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object_or_none, read_json
 
 NARROW_HZ = 8000
 WIDE_HZ = 16_000
@@ -52,7 +52,7 @@ class SipCodec(Codec):
                 raise FrameError("audio that is not 16-bit samples")
             return (Heard(frame),)
         try:
-            message = as_object_or_none(json.loads(frame))
+            message = as_object_or_none(read_json(frame))
         except ValueError:
             raise FrameError("a text frame that is not JSON") from None
         if message is None:

@@ -7,16 +7,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
+import httpx
 from anyio import to_thread
 
 from bargein.carriers.interface import PhoneLine
+from bargein.http_client import new_client
 from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_object, as_object_or_none
 from bargein.wire.redact import MASK
 
 if TYPE_CHECKING:
-    from telnyx import APIStatusError, AsyncTelnyx, DefaultAsyncHttpxClient
+    from telnyx import APIStatusError, AsyncTelnyx
 
 _T = TypeVar("_T")
 
@@ -25,6 +27,7 @@ BASE_URL = "https://api.telnyx.com/v2"
 _LONGEST_S = 20.0
 _ONE_TRY_S = 8.0
 _RETRIES = 1
+_MAX_BODY_BYTES = 4 * 1024 * 1024
 _NOT_THERE = 404
 _NOT_THERE_CODES = frozenset({"90015", "90018"})
 """Telnyx's error codes for commands to an unknown call or one that has ended; their status is 422."""
@@ -49,7 +52,7 @@ class Clients:
         self._base_url = base_url
         self._loading = anyio.Lock()
         self._sdk: ModuleType | None = None
-        self._http: DefaultAsyncHttpxClient | None = None
+        self._http: httpx.AsyncClient | None = None
 
     @asynccontextmanager
     async def use(self, phone_line: PhoneLine, *, retries: int = _RETRIES) -> "AsyncGenerator[AsyncTelnyx]":
@@ -96,13 +99,13 @@ class Clients:
             await self._http.aclose()
             self._http = None
 
-    async def load(self) -> "tuple[ModuleType, DefaultAsyncHttpxClient]":
+    async def load(self) -> tuple[ModuleType, httpx.AsyncClient]:
         """Load the SDK, once, and open its pool of connections."""
         async with self._loading:
             if self._sdk is None:
                 self._sdk = await to_thread.run_sync(_import, abandon_on_cancel=True)
             if self._http is None:
-                self._http = cast("DefaultAsyncHttpxClient", self._sdk.DefaultAsyncHttpxClient())
+                self._http = new_client(max_body_bytes=_MAX_BODY_BYTES)
             return self._sdk, self._http
 
 

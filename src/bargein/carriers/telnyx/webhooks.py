@@ -4,7 +4,6 @@ All have the same signature: Ed25519 over `timestamp|body`, in the headers `teln
 `telnyx-timestamp` (seconds since 1970). Call Control's are JSON events, TeXML's are forms.
 """
 
-import json
 from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -16,7 +15,7 @@ from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incomin
 from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
 from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
+from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string, read_json
 
 SIGNATURE = "telnyx-signature-ed25519"
 TIMESTAMP = "telnyx-timestamp"
@@ -76,9 +75,9 @@ def read_event(body: bytes) -> Notice | None:
         UnreadableError: it is not an event.
     """
     try:
-        message: object = json.loads(body)
-    except RecursionError as error:
-        raise UnreadableError("the event is nested too deep") from error
+        message = read_json(body)
+    except ValueError as error:
+        raise UnreadableError("the event is not JSON") from error
     event = _member(message, "data")
     payload = _member(event, "payload")
     kind: object = event.get("event_type")

@@ -30,6 +30,7 @@ from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 
 _TIMEOUT_S = 10.0
+_MAX_BODY_BYTES = 4 * 1024 * 1024
 _XML = "text/xml"
 _OVER = frozenset({20404, 21220})
 """Twilio's errors for a call that does not exist, or has ended."""
@@ -56,12 +57,34 @@ class _Account(NamedTuple):
     key: tuple[str, str] | None
 
 
+class _Answer(aiohttp.ClientResponse):
+    """An answer with a limited body, which may not be compressed (as in `bargein.http_client`)."""
+
+    @override
+    async def read(self) -> bytes:
+        if self._body is None:
+            if self.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+                self.close()
+                raise aiohttp.ClientPayloadError("a compressed answer")
+            body = bytearray()
+            async for chunk in self.content.iter_any():
+                body += chunk
+                if len(body) > _MAX_BODY_BYTES:
+                    self.close()
+                    raise aiohttp.ClientPayloadError("too long an answer")
+            self._body = bytes(body)  # where the base class keeps it, for `text`
+        return self._body
+
+
 class _Http(AsyncTwilioHttpClient):
     """Twilio's HTTP client with another address of the API; its user limits the time."""
 
     def __init__(self, api_url: str) -> None:
         # It logs its requests, with the called numbers.
-        super().__init__(pool_connections=True, logger=_silent())
+        super().__init__(pool_connections=False, logger=_silent())
+        self.session = aiohttp.ClientSession(
+            headers={"Accept-Encoding": "identity"}, auto_decompress=False, response_class=_Answer
+        )
         self._api_url = api_url
 
     @override

@@ -4,13 +4,12 @@ A call has several legs, whose events come to one URL: the telephone's leg, the 
 transfer's destination. Only the telephone's leg has the id that the call is known by.
 """
 
-import json
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from bargein.carriers.interface import Answered, CallEnded, Incoming, Notice, Ringing, WebhookRequest
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object_or_none, read_json
 
 _SIP_HEADER = "SipHeader_"
 _OVER = {
@@ -126,10 +125,7 @@ def _parsed(request: WebhookRequest) -> JsonObject:
     Raises:
         ValueError: it is not a JSON object.
     """
-    try:
-        body = as_object_or_none(json.loads(request.body))
-    except RecursionError:
-        raise ValueError("the body is nested too deep") from None
+    body = as_object_or_none(read_json(request.body))
     if body is None:
         raise ValueError("the body is not a JSON object")
     return body

@@ -15,12 +15,15 @@ import requests
 from pydantic import ValidationError
 from requests.adapters import HTTPAdapter
 from typing_extensions import override
+from urllib3.exceptions import HTTPError
 from vonage import Auth, HttpClientOptions, Vonage
 from vonage_http_client.errors import HttpRequestError
 from vonage_utils import VonageError
 
 from bargein.carriers.vonage.account import Account
+from bargein.clock import LoopClock
 from bargein.ports import CarrierError
+from bargein.wire.json import as_object, read_json
 
 API_HOST = "api.nexmo.com"
 
@@ -31,6 +34,8 @@ _WAIT_S = 8
 _TIMEOUT_S = 15.0
 """For a whole request, including its repetition."""
 _MOST_WORDS = 200
+_MAX_BODY_BYTES = 4 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 _T = TypeVar("_T")
 
@@ -38,7 +43,44 @@ _T = TypeVar("_T")
 logging.getLogger("vonage").setLevel(logging.CRITICAL)
 
 
-class Elsewhere(HTTPAdapter):
+class _Bounded(HTTPAdapter):
+    """Sends requests, and reads the answer within limits of size and time; it may not be compressed.
+
+    More than one connection to a pool, or retries, would have it send a request again whose connection broke: a call
+    would be placed twice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+        self._clock = LoopClock()
+
+    @override
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        until_ms = self._clock.monotonic_ms() + _TIMEOUT_S * 1000
+        request.headers["Accept-Encoding"] = "identity"
+        response = super().send(request, *args, **kwargs)
+        try:
+            response._content = self._body(response, until_ms)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        except HTTPError as error:
+            raise requests.ConnectionError(type(error).__name__) from None
+        finally:
+            response.close()
+        return response
+
+    def _body(self, response: requests.Response, until_ms: float) -> bytes:
+        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise requests.exceptions.ContentDecodingError("a compressed answer")
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+            body += chunk
+            if len(body) > _MAX_BODY_BYTES:
+                raise requests.exceptions.ContentDecodingError("too long an answer")
+            if self._clock.monotonic_ms() > until_ms:
+                raise requests.exceptions.ReadTimeout("the answer takes too long")
+        return bytes(body)
+
+
+class Elsewhere(_Bounded):
     """Sends requests for Vonage's hosts to another server, with the original host in `Host`.
 
     Args:
@@ -145,14 +187,11 @@ class Rest:
         if account.application_id is not None and account.private_key is not None:
             application_id, private_key = account.application
             known |= {"application_id": application_id, "private_key": private_key}
-        # More than one connection to a pool, or retries, would have it send a request again whose connection broke:
-        # a call would be placed twice.
         options = HttpClientOptions(api_host=host, timeout=_WAIT_S, pool_connections=1, pool_maxsize=1, max_retries=0)
         client = Vonage(Auth(**cast("dict[str, Any]", known)), options)
         session = _session(client)
         session.trust_env = False  # a netrc would replace the Authorization
-        if self._base_url is not None:
-            session.mount("https://", Elsewhere(self._base_url))
+        session.mount("https://", _Bounded() if self._base_url is None else Elsewhere(self._base_url))
         return client
 
 
@@ -172,12 +211,9 @@ class RefusedError(CarrierError):
 def _words_of(response: requests.Response) -> str:
     """The title of an error; details may hold what was sent."""
     try:
-        said: Any = response.json()
+        found = as_object(read_json(response.content))
     except ValueError:
         return ""
-    if not isinstance(said, dict):
-        return ""
-    found = cast("dict[str, object]", said)
     title = found.get("title") or found.get("error_title") or found.get("error-code-label")
     return title[:_MOST_WORDS].strip(" .") if isinstance(title, str) else ""
 

@@ -61,7 +61,7 @@ class CustomLlm(Model):
 
     Args:
         config: the server and the request's fields.
-        client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
+        client: shared by all calls and closed by its owner (`bargein.http_client.new_client`).
 
     Raises:
         ProviderError: the URL or a header is unusable.

@@ -10,6 +10,7 @@ import httpx
 from typing_extensions import override
 
 from bargein.clock import Clock
+from bargein.http_client import answer_problem
 from bargein.ports import ProviderError, ServerError, SpeechChunk, Voice
 from bargein.providers.custom.tts_frames import json_chunks, raw_chunks
 from bargein.providers.http import StreamError, endpoint, lines, sse_data, with_secret
@@ -75,7 +76,7 @@ class CustomVoice(Voice):
 
     Args:
         config: the server and the request's fields.
-        client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
+        client: shared by all calls and closed by its owner (`bargein.http_client.new_client`).
         clock: for the request's `timestamp`.
         auth: signs the requests (`server.credentialId`).
 
@@ -111,7 +112,8 @@ class CustomVoice(Voice):
         except TimeoutError:
             raise self._failure(f"sent no audio for {limit_s:g} s") from None
         except httpx.HTTPError as error:
-            raise self._failure(f"could not be reached or broke off ({type(error).__name__})") from error
+            problem = answer_problem(error) or f"could not be reached or broke off ({type(error).__name__})"
+            raise self._failure(problem) from error
         except ServerError as error:
             raise self._failure(f"cannot be asked: {error}") from None
         except StreamError as error:
@@ -121,7 +123,7 @@ class CustomVoice(Voice):
         request = self._client.build_request(
             "POST",
             self._endpoint.url,
-            headers={"Accept-Encoding": "identity", **self._endpoint.headers},
+            headers=self._endpoint.headers,
             json={"message": self._message(text)},
         )
         response = await self._client.send(request, stream=True, auth=self._auth)

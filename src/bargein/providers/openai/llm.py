@@ -60,7 +60,7 @@ class OpenAiModel(Model):
 
     Args:
         config: the model and the server.
-        client: shared by all calls and closed by its owner (`bargein.providers.http.new_client`).
+        client: shared by all calls and closed by its owner (`bargein.http_client.new_client`).
 
     Raises:
         ProviderError: the base URL or the key is unusable.

@@ -9,8 +9,8 @@ import anyio
 import httpx
 
 from bargein.clock import Clock
+from bargein.http_client import new_client
 from bargein.ports import Credentials, ProviderError, ServerError
-from bargein.providers.http import new_client
 from bargein.providers.interface import CANNOT_START
 from bargein.settings import Settings
 from bargein.webhooks.authentication import Authentication

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -16,13 +16,16 @@ from bargein.carriers.interface import PhoneLine
 from bargein.carriers.registry import BY_PROVIDER, CARRIERS
 from bargein.carriers.spec import CarrierSpec
 from bargein.clock import Clock, LoopClock
+from bargein.http_client import request_bounded
 from bargein.ports import BargeinError
 from bargein.server.ops.finding import Finding
 from bargein.server.telephony.numbers import PhoneNumbers
 from bargein.settings import Settings, is_loopback
 from bargein.store import Query, Store
+from bargein.wire.json import as_object, read_json
 
 _SECONDS = 10.0
+_MAX_BODY_BYTES = 64 * 1024
 _SOON_DAYS = 14
 _MAX_SKEW_S = 30
 """Carriers refuse signatures that are a few minutes off, and this server refuses theirs; this is well below that."""
@@ -111,8 +114,8 @@ def _reached(url: str) -> Finding:
     """Check that the server at an address is a bargein of this version."""
     name = "public address"
     try:
-        answer = httpx.get(f"{url}/health", timeout=_SECONDS)
-        answer_body = cast("dict[str, object]", answer.json()) if answer.status_code == 200 else {}
+        answer = request_bounded("GET", f"{url}/health", timeout_s=_SECONDS, max_bytes=_MAX_BODY_BYTES)
+        answer_body = as_object(read_json(answer.content)) if answer.status_code == 200 else {}
     except (httpx.HTTPError, ValueError) as error:
         fix = "start the server, and look at the proxy or tunnel in front of it"
         return Finding(name, ok=False, detail=f"{url} does not answer: {type(error).__name__}", fix=fix)
@@ -156,7 +159,7 @@ def _clock(settings: Settings, clock: Clock, called: list[CarrierSpec[Any]]) -> 
     if url is None:
         return []
     try:
-        date = httpx.head(url, timeout=_SECONDS).headers["date"]
+        date = request_bounded("HEAD", url, timeout_s=_SECONDS, max_bytes=_MAX_BODY_BYTES).headers["date"]
         theirs = parsedate_to_datetime(date)
     except (httpx.HTTPError, KeyError, ValueError) as error:
         detail = f"{carrier.name} could not be asked for the time: {type(error).__name__}"

@@ -16,6 +16,7 @@ from bargein.carriers.sip.codec import KEYS, NARROW_HZ, WIDE_HZ
 from bargein.carriers.sip.link import Link
 from bargein.carriers.sip.messages import Ended, Established, Report
 from bargein.clock import Clock
+from bargein.wire.json import as_object, read_json
 
 _AUDIO_S = 3.0
 _TRANSFER_END_S = 60.0
@@ -157,7 +158,7 @@ class AgentCall:
             if len(frame) % 2 == 0:
                 self._audio.play(frame)
             return
-        message: dict[str, object] = json.loads(frame)
+        message = as_object(read_json(frame))
         match message.get("event"):
             case "mark":
                 self._audio.mark(str(message.get("name")))
