@@ -20,6 +20,7 @@ one of these.
             UnreachableError  (client.errors)
         DocumentationError  (documentation)
         RefusedAnswerError  (http_client)
+        PatternError  (patterns)
         CarrierError  (ports.errors)
         ProviderError  (ports.errors)
         ServerError  (ports.errors)
@@ -41,6 +42,7 @@ one of these.
         WaitFunctionError  (turns.endpointing.wait_function)
         AddressRefusedError  (webhooks.guard)
         PrivateAddressError  (webhooks.guard)
+        RuleSizeError  (wire.endpointing_rules)
         WireError  (wire.errors)
 """
 

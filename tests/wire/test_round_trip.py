@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from bargein.wire.assistant import Assistant, merge_overrides, without_nulls
 from bargein.wire.call import AudioFormat, audio_format_of, effective_assistant
 from bargein.wire.errors import parse_request
-from bargein.wire.plans import RegexOption, compile_regex
 
 JSON = st.recursive(
     st.none()
@@ -153,26 +152,6 @@ def test_audio_formats_have_vapis_defaults(given_format: dict[str, Any], expecte
 
 def test_a_web_call_is_16_khz() -> None:
     assert audio_format_of({"transport": {"provider": "daily"}}).sample_rate == 16_000
-
-
-@pytest.mark.parametrize(
-    ("pattern", "options", "text", "matches"),
-    [
-        ("address", [], "my address is", True),
-        ("ADDRESS", [], "my address is", False),
-        ("ADDRESS", ["ignore-case"], "my address is", True),
-        ("dress", ["whole-word"], "my address is", False),
-        ("my|is", ["whole-word"], "this", False),
-        ("^is", ["multi-line"], "a\nis", True),
-        (r"(?<word>\w)\k<word>", [], "hello", True),
-        (r"(?<=a)b(?<!c)", [], "ab", True),
-        (r"\(?<", [], "(<", True),
-    ],
-)
-def test_javascript_patterns_are_translated(pattern: str, options: list[Any], text: str, matches: bool) -> None:
-    switches = [RegexOption(type=option, enabled=True) for option in options]
-    switches += [RegexOption(type="ignore-case", enabled=False)]
-    assert bool(compile_regex(pattern, switches).search(text)) is matches
 
 
 @pytest.mark.timed

@@ -62,10 +62,7 @@ def refusal(model: Any, data: object) -> list[str]:
                     "customEndpointingRules": [{"type": "customer", "regex": "(", "timeoutSeconds": 1}]
                 }
             },
-            (
-                "startSpeakingPlan.customEndpointingRules.0.regex must be a regular expression: "
-                "missing ), unterminated subpattern at position 0"
-            ),
+            ('startSpeakingPlan.customEndpointingRules.0.regex must be a regular expression: missing ) at "("'),
         ),
         (
             {

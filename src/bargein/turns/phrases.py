@@ -1,6 +1,7 @@
 """Words: how they are compared and counted, and how phrases are found among them."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 # One word is a run of anything but white space; in scripts written without spaces, one character (as Vapi counts).
@@ -26,32 +27,70 @@ def normalise(text: str) -> tuple[str, ...]:
     return tuple(m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(" ", text)))
 
 
+class _Node:
+    """A tree of phrases by their words, so that a search does not take longer for many phrases than for one.
+
+    Attributes:
+        after: the next words, each with the phrases that go on with it.
+        number: the number of the phrase that ends here; None: none.
+    """
+
+    __slots__ = ("after", "number")
+
+    def __init__(self) -> None:
+        self.after: dict[str, _Node] = {}
+        self.number: int | None = None
+
+
+@lru_cache(maxsize=256)
+def _tree(phrases: tuple[str, ...]) -> _Node:
+    root = _Node()
+    for number, phrase in enumerate(phrases):
+        node = root
+        for word in normalise(phrase):
+            node = node.after.setdefault(word, _Node())
+        if node.number is None and node is not root:
+            node.number = number
+    return root
+
+
+def _phrases_at(said: tuple[str, ...], start: int, root: _Node) -> Iterator[tuple[int, int]]:
+    """Yield each phrase that begins at a word: its number, and where it ends."""
+    node = root.after.get(said[start])
+    end = start + 1
+    while node is not None:
+        if node.number is not None:
+            yield node.number, end
+        node = node.after.get(said[end]) if end < len(said) else None
+        end += 1
+
+
+@lru_cache(maxsize=512)
 def find_phrase(text: str, phrases: tuple[str, ...]) -> str | None:
     """Return the first of `phrases` that occurs in `text` as whole words, or None."""
-    said = normalise(text)
-    for phrase in phrases:
-        sought = normalise(phrase)
-        if sought and any(said[i : i + len(sought)] == sought for i in range(len(said) - len(sought) + 1)):
-            return phrase
-    return None
+    said, root = normalise(text), _tree(phrases)
+    found = (number for start in range(len(said)) for number, _ in _phrases_at(said, start, root))
+    number = min(found, default=None)
+    return None if number is None else phrases[number]
 
 
+@lru_cache(maxsize=512)
 def consists_of(text: str, phrases: tuple[str, ...]) -> bool:
     """Return True if `text` is one or more of `phrases`, one after the other, and nothing else ("yeah, okay")."""
-    said = normalise(text)
-    if not said:
-        return False
-    wanted = [p for p in map(normalise, phrases) if p]
-    reachable = [True] + [False] * len(said)
-    for end in range(1, len(said) + 1):
-        reachable[end] = any(
-            len(p) <= end and reachable[end - len(p)] and said[end - len(p) : end] == p for p in wanted
-        )
+    said, root = normalise(text), _tree(phrases)
+    reachable = [bool(said)] + [False] * len(said)
+    for start in range(len(said)):
+        if reachable[start]:
+            for _, end in _phrases_at(said, start, root):
+                reachable[end] = True
     return reachable[-1]
 
 
+@lru_cache(maxsize=512)
 def begins_phrase(text: str, phrases: tuple[str, ...]) -> bool:
     """Return True if `text` is the beginning of one of `phrases`, but not all of it ("I", "got")."""
     said = normalise(text)
-    wanted = map(normalise, phrases)
-    return bool(said) and any(len(p) > len(said) and p[: len(said)] == said for p in wanted)
+    node: _Node | None = _tree(phrases)
+    for word in said:
+        node = None if node is None else node.after.get(word)
+    return bool(said) and node is not None and bool(node.after)

@@ -31,8 +31,8 @@ class Rule:
     """One of `startSpeakingPlan.customEndpointingRules`.
 
     Attributes:
-        assistant: regular expression for the assistant's last message; None: any.
-        customer: regular expression for the words of the caller's turn; None: any.
+        assistant: regular expression in RE2's syntax for the assistant's last message; None: any.
+        customer: the same for the words of the caller's turn; None: any.
         assistant_flags: JavaScript's flags i, m and s for `assistant`.
         customer_flags: the same for `customer`.
         timeout_ms: how long to wait if both match (`timeoutSeconds`).

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from bargein.wire.base import Bool, JsonObject, Name, Number, WireModel
+from bargein.wire.endpointing_rules import usable_rules
 from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
-from bargein.wire.plans import ArtifactPlan, MonitorPlan, Server, StartSpeakingPlan, StopSpeakingPlan, Url
+from bargein.wire.plans import MOST_PHRASES, ArtifactPlan, MonitorPlan, Server, StartSpeakingPlan, StopSpeakingPlan, Url
 from bargein.wire.providers import AssistantModel, AssistantTranscriber, AssistantVoice
 
 ClientMessageType = Literal[
@@ -96,7 +97,7 @@ class Assistant(_LegacyAssistant):
     server_messages: list[ServerMessageType] | None = None
     max_duration_seconds: Annotated[Number, Field(ge=10, le=43_200)] | None = None
     end_call_message: LongText | None = None
-    end_call_phrases: list[EndCallPhrase] | None = None
+    end_call_phrases: Annotated[list[EndCallPhrase], Field(max_length=MOST_PHRASES)] | None = None
     voicemail_message: LongText | None = None
     voicemail_detection: JsonObject | Literal["off"] | None = None
     background_sound: str | None = None
@@ -116,6 +117,26 @@ class Assistant(_LegacyAssistant):
     credential_ids: list[str] | None = None
     server: Server | None = None
     metadata: JsonObject | None = None
+
+
+def within_limits(assistant: JsonObject) -> JsonObject:
+    """Return a stored assistant without what exceeds the limits on rules and phrases.
+
+    New assistants are refused then. One that was stored before the limits is run, as far as they go.
+    """
+    kept = dict(assistant)
+    start, stop = as_object(assistant.get("startSpeakingPlan")), as_object(assistant.get("stopSpeakingPlan"))
+    rules = as_list_or_none(start.get("customEndpointingRules"))
+    if rules is not None:
+        kept["startSpeakingPlan"] = {**start, "customEndpointingRules": usable_rules(rules)}
+    if stop:
+        kept["stopSpeakingPlan"] = {**stop, **_shortened(stop, "acknowledgementPhrases", "interruptionPhrases")}
+    return {**kept, **_shortened(assistant, "endCallPhrases")}
+
+
+def _shortened(given: JsonObject, *names: str) -> JsonObject:
+    lists = {name: as_list_or_none(given.get(name)) for name in names}
+    return {name: found[:MOST_PHRASES] for name, found in lists.items() if found is not None}
 
 
 def server_messages_of(assistant: Assistant) -> frozenset[str]:

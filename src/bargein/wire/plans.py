@@ -3,20 +3,20 @@
 A field is None if it was not given; `bargein.call.plan` has the defaults.
 """
 
-import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from bargein.wire.base import Bool, Integer, JsonObject, Number, WireModel
+from bargein.wire.endpointing_rules import EndpointingRules
 
 Phrase = Annotated[str, Field(max_length=240)]
 EndpointingSeconds = Annotated[Number, Field(ge=0, le=3)]
-RuleSeconds = Annotated[Number, Field(ge=0, le=15)]
 
-_JS_NAMED_GROUP = re.compile(r"(\\.)|\(\?<(?=[A-Za-z_$])")
-_JS_NAMED_REFERENCE = re.compile(r"\\k<(\w+)>")
+MOST_PHRASES = 500
+"""The most phrases in each list of them: all are compared with the caller's words."""
+Phrases = Annotated[list[Phrase], Field(max_length=MOST_PHRASES)]
 
 
 def _url(value: str) -> str:
@@ -39,8 +39,8 @@ class StopSpeakingPlan(WireModel):
     num_words: Annotated[Integer, Field(ge=0, le=10)] | None = None
     voice_seconds: Annotated[Number, Field(ge=0, le=0.5)] | None = None
     backoff_seconds: Annotated[Number, Field(ge=0, le=10)] | None = None
-    acknowledgement_phrases: list[Phrase] | None = None
-    interruption_phrases: list[Phrase] | None = None
+    acknowledgement_phrases: Phrases | None = None
+    interruption_phrases: Phrases | None = None
 
 
 class TranscriptionEndpointingPlan(WireModel):
@@ -49,74 +49,6 @@ class TranscriptionEndpointingPlan(WireModel):
     on_punctuation_seconds: EndpointingSeconds | None = None
     on_no_punctuation_seconds: EndpointingSeconds | None = None
     on_number_seconds: EndpointingSeconds | None = None
-
-
-class RegexOption(WireModel):
-    """An option of a rule's pattern; a disabled one has no effect."""
-
-    type: Literal["ignore-case", "whole-word", "multi-line"]
-    enabled: Bool
-
-
-def compile_regex(pattern: str, options: list[RegexOption] | None = None) -> re.Pattern[str]:
-    """Compile a rule's JavaScript pattern for `Pattern.search` (JavaScript's `test`).
-
-    Named groups are translated. Other syntax that Python does not have is an error; syntax that both read differently
-    has Python's meaning.
-
-    Raises:
-        ValueError: the pattern is not valid.
-    """
-    python = _JS_NAMED_GROUP.sub(lambda found: found.group(1) or "(?P<", pattern)
-    python = _JS_NAMED_REFERENCE.sub(r"(?P=\1)", python)
-    on = {option.type for option in options or () if option.enabled}
-    if "whole-word" in on:
-        python = rf"\b(?:{python})\b"
-    flags = (re.IGNORECASE if "ignore-case" in on else 0) | (re.MULTILINE if "multi-line" in on else 0)
-    try:
-        return re.compile(python, flags)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"must be a regular expression: {error}") from None
-
-
-def _compiles(pattern: str) -> str:
-    compile_regex(pattern)
-    return pattern
-
-
-Regex = Annotated[str, AfterValidator(_compiles)]
-
-
-class AssistantRule(WireModel):
-    """Waits `timeout_seconds` if the assistant's last message matches."""
-
-    type: Literal["assistant"]
-    regex: Regex
-    regex_options: list[RegexOption] | None = None
-    timeout_seconds: RuleSeconds
-
-
-class CustomerRule(WireModel):
-    """Waits `timeout_seconds` if the caller's words match."""
-
-    type: Literal["customer"]
-    regex: Regex
-    regex_options: list[RegexOption] | None = None
-    timeout_seconds: RuleSeconds
-
-
-class BothRule(WireModel):
-    """Waits `timeout_seconds` if both sides' words match."""
-
-    type: Literal["both"]
-    assistant_regex: Regex
-    assistant_regex_options: list[RegexOption] | None = None
-    customer_regex: Regex
-    customer_regex_options: list[RegexOption] | None = None
-    timeout_seconds: RuleSeconds
-
-
-EndpointingRule = Annotated[AssistantRule | CustomerRule | BothRule, Field(discriminator="type")]
 
 
 class BackoffPlan(WireModel):
@@ -172,7 +104,7 @@ class StartSpeakingPlan(WireModel):
     wait_seconds: Annotated[Number, Field(ge=0, le=5)] | None = None
     smart_endpointing_enabled: Bool | Literal["livekit"] | None = None
     smart_endpointing_plan: SmartEndpointingPlan | None = None
-    custom_endpointing_rules: list[EndpointingRule] | None = None
+    custom_endpointing_rules: EndpointingRules | None = None
     transcription_endpointing_plan: TranscriptionEndpointingPlan | None = None
 
 

@@ -5,21 +5,18 @@ from typing import Any
 
 from bargein.call.plan.hooks import compile_hooks
 from bargein.errors import BargeinError
+from bargein.patterns import PatternError
 from bargein.turns import Plan
 from bargein.turns.endpointing.wait_function import WaitFunctionError, compile_expression
 from bargein.turns.plan import WAIT_FUNCTION, Rule
 from bargein.wire.assistant import Assistant
+from bargein.wire.endpointing_rules import AssistantRule, BothRule, CustomerRule, patterns_of
 from bargein.wire.plans import (
-    AssistantRule,
-    BothRule,
     CustomEndpointing,
-    CustomerRule,
     LivekitEndpointing,
-    RegexOption,
     StartSpeakingPlan,
     StopSpeakingPlan,
     VapiEndpointing,
-    compile_regex,
 )
 
 _DEFAULT_ASK_MS = 1000
@@ -103,7 +100,7 @@ def with_start_speaking(plan: Plan, start: StartSpeakingPlan) -> Plan:
             endpointing_timeout_ms=_endpointing_timeout_ms(start),
             adaptive_endpointing=_adaptive_endpointing(start),
             adaptive_wait_ms=_adaptive_wait_ms(start, plan),
-            rules=None if rules is None else tuple(_rule(rule) for rule in rules),
+            rules=None if rules is None else _rules(rules),
         ),
     )
 
@@ -154,32 +151,21 @@ def _endpointing_timeout_ms(start: StartSpeakingPlan) -> int | None:
     return _DEFAULT_ASK_MS if seconds is None else min(_LONGEST_ASK_MS, int(seconds * 1000))
 
 
+def _rules(rules: list[AssistantRule | CustomerRule | BothRule]) -> tuple[Rule, ...]:
+    try:
+        return tuple(map(_rule, rules))
+    except PatternError as error:
+        raise PlanError(f"startSpeakingPlan.customEndpointingRules {error}") from None
+
+
 def _rule(rule: AssistantRule | CustomerRule | BothRule) -> Rule:
-    timeout_ms = _ms(rule.timeout_seconds) or 0
-    match rule:
-        case AssistantRule():
-            source, flags = _pattern(rule.regex, rule.regex_options)
-            return Rule(assistant=source, assistant_flags=flags, timeout_ms=timeout_ms)
-        case CustomerRule():
-            source, flags = _pattern(rule.regex, rule.regex_options)
-            return Rule(customer=source, customer_flags=flags, timeout_ms=timeout_ms)
-        case BothRule():
-            assistant, assistant_flags = _pattern(rule.assistant_regex, rule.assistant_regex_options)
-            customer, customer_flags = _pattern(rule.customer_regex, rule.customer_regex_options)
-            return Rule(
-                assistant=assistant,
-                assistant_flags=assistant_flags,
-                customer=customer,
-                customer_flags=customer_flags,
-                timeout_ms=timeout_ms,
-            )
-
-
-def _pattern(regex: str, options: list[RegexOption] | None) -> tuple[str, str]:
-    """Return the pattern in Python's syntax, and its flags as the engine names them."""
-    on = {option.type for option in options or () if option.enabled}
-    return compile_regex(regex, options).pattern, "".join(
-        flag for flag, name in (("i", "ignore-case"), ("m", "multi-line")) if name in on
+    assistant, customer = patterns_of(rule)
+    return Rule(
+        assistant=None if assistant is None else assistant.source,
+        assistant_flags="" if assistant is None else assistant.flags,
+        customer=None if customer is None else customer.source,
+        customer_flags="" if customer is None else customer.flags,
+        timeout_ms=_ms(rule.timeout_seconds) or 0,
     )
 
 

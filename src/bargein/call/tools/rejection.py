@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+from bargein.patterns import PatternError, compile_javascript
 from bargein.turns.commands import Remember
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_object
-from bargein.wire.plans import compile_regex
 
-_LONGEST_MATCHED = 1000
-"""Patterns come from the owner of the call, and matching a long text may take the server's time."""
 _DEEPEST = 10
 _MOST_MESSAGES = 100
 
@@ -51,9 +49,9 @@ def _matches(condition: JsonObject, spoken: Sequence[Remember]) -> bool:
     of_role = [m.text for m in spoken if role is None or m.role == role]
     position: object = target.get("position", -1)
     try:
-        found = compile_regex(str(condition.get("regex"))).search(of_role[int(str(position))][-_LONGEST_MATCHED:])
-    except ValueError:
+        found = compile_javascript(str(condition.get("regex"))).found_in(of_role[int(str(position))])
+    except (PatternError, ValueError):
         return False
     except IndexError:
-        found = None
-    return (found is None) == (condition.get("negate") is True)
+        found = False
+    return found != (condition.get("negate") is True)

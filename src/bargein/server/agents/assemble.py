@@ -8,6 +8,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import structlog
+
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.plan.compile import PlanError
 from bargein.call.plan.variables import Variables
@@ -24,11 +26,13 @@ from bargein.server.agents.tools import gather_hook_tools, gather_tools
 from bargein.store import Store
 from bargein.tools.runner import CallToolRunner
 from bargein.webhooks.owner_channel import OwnerChannel
-from bargein.wire.assistant import Assistant
+from bargein.wire.assistant import Assistant, within_limits
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
 from bargein.wire.ownership import without_author
 from bargein.wire.redact import without_secrets
+
+_log = structlog.get_logger("bargein.server")
 
 
 class AssemblyError(BargeinError):
@@ -176,7 +180,10 @@ class AgentAssembler:
         return ReadyChatAgent(instructions_of(prepared.assistant), model, tools, runner)
 
     async def _prepare(self, agent: ResolvedAgent, variables: Variables) -> _Prepared:
-        assistant_json = await fill_in(agent.assistant_json, variables, self._clock.epoch_ms())
+        runnable = within_limits(agent.assistant_json)
+        if runnable != agent.assistant_json:
+            _log.warning("rules or phrases beyond the limits are left out", assistant_id=agent.assistant_id)
+        assistant_json = await fill_in(runnable, variables, self._clock.epoch_ms())
         assistant = parse_assistant(assistant_json)
         return _Prepared(variables, assistant_json, assistant, await credentials_for(assistant_json, self._store))
 

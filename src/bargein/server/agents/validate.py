@@ -8,7 +8,7 @@ from bargein.call.plan.compile import PlanError, compile_plan
 from bargein.server.agents.resolve import parse_assistant, resolve_call
 from bargein.server.agents.squads import MissingAgentError, members_of, squad_of, stored_assistant
 from bargein.store import Store
-from bargein.wire.assistant import Assistant, AssistantOverrides, without_nulls
+from bargein.wire.assistant import Assistant, AssistantOverrides, within_limits, without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.squad import Squad, check_members
@@ -97,7 +97,7 @@ async def check_participants(participants: JsonObject, store: Store) -> None:
         check_rules(Assistant.from_json(participants["assistant"]), "assistant.")
     if (overrides := participants.get("assistantOverrides")) is not None:
         check_rules(AssistantOverrides.from_json(overrides), "assistantOverrides.")
-    check_assistant(agent.assistant_json, "")
+    check_assistant(within_limits(agent.assistant_json), "")
 
 
 async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
@@ -107,4 +107,4 @@ async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
         await check_squad(store, parse_request(Squad, inline))
     squad = await squad_of(participants, store) or {}
     for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"))):
-        check_assistant(without_nulls(member.assistant), f"squad.members.{index}.assistant.")
+        check_assistant(within_limits(without_nulls(member.assistant)), f"squad.members.{index}.assistant.")

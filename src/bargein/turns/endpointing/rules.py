@@ -25,6 +25,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from bargein.patterns import LONGEST_SUBJECT_BYTES, Pattern, PatternError, compile_pattern
 from bargein.turns.endpointing import end_of_turn
 from bargein.turns.endpointing.smart import current_request
 from bargein.turns.endpointing.wait_function import wait_ms
@@ -32,10 +33,6 @@ from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan, Rule
 from bargein.turns.state import State
 
-# A regular expression sees no more than this: the assistant's owner writes it, but this server pays for its time.
-_LONGEST_MATCHED = 1000
-
-_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 _NUMBER_END = re.compile(
     r"(?:\d|\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|"
     r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million))[\s.,!?-]*$",
@@ -74,8 +71,10 @@ def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
         return None
     silent_since_ms = caller.words_at_ms if caller.background else caller.offset_ms
     said = caller.said
-    for rule in plan.rules:
-        if _matches(rule, state.last_assistant_text, said):
+    if plan.rules:
+        texts = (text[-LONGEST_SUBJECT_BYTES:] for text in (state.last_assistant_text, said))
+        rule = _first_match(plan.rules, *texts)
+        if rule is not None:
             at_ms = max(silent_since_ms + rule.timeout_ms, caller.words_at_ms)
             return Endpoint(at_ms, f"a custom endpointing rule waits {rule.timeout_ms} ms", 1 - unfinished(said))
     request = current_request(state)
@@ -129,24 +128,38 @@ def unfinished(said: str) -> float:
     return 0.8 if ends_open else 0.4
 
 
-@lru_cache(maxsize=512)
-def pattern(source: str, flags: str) -> re.Pattern[str]:
-    """Compile a rule's pattern, which `bargein.wire` has translated to Python's syntax.
+@lru_cache(maxsize=256)
+def _first_match(rules: tuple[Rule, ...], assistant: str, customer: str) -> Rule | None:
+    """Return the first rule that matches; the result is cached, because most steps change neither text."""
+    for rule, (about_assistant, about_customer) in zip(rules, _compiled(rules), strict=True):
+        if about_assistant.found_in(assistant) and about_customer.found_in(customer):
+            return rule
+    return None
 
-    Raises:
-        re.error: it cannot be compiled.
+
+@lru_cache(maxsize=256)
+def _compiled(rules: tuple[Rule, ...]) -> tuple[tuple["_Condition", "_Condition"], ...]:
+    return tuple(
+        (_Condition.of(rule.assistant, rule.assistant_flags), _Condition.of(rule.customer, rule.customer_flags))
+        for rule in rules
+    )
+
+
+class _Condition(NamedTuple):
+    """One side of a rule: matches any text without a pattern, and none if the pattern cannot be compiled.
+
+    The latter are patterns in journals of older versions, which had another syntax.
     """
-    combined = 0
-    for flag in flags:
-        combined |= _FLAGS.get(flag, 0)
-    return re.compile(source, combined)
 
+    pattern: Pattern | None
+    broken: bool = False
 
-def _matches(rule: Rule, assistant: str, customer: str) -> bool:
-    for source, flags, text in (
-        (rule.assistant, rule.assistant_flags, assistant),
-        (rule.customer, rule.customer_flags, customer),
-    ):
-        if source is not None and not pattern(source, flags).search(text[-_LONGEST_MATCHED:]):
-            return False
-    return True
+    @classmethod
+    def of(cls, source: str | None, flags: str) -> "_Condition":
+        try:
+            return cls(None if source is None else compile_pattern(source, flags))
+        except PatternError:
+            return cls(None, broken=True)
+
+    def found_in(self, text: str) -> bool:
+        return not self.broken and (self.pattern is None or self.pattern.found_in(text))

@@ -1,0 +1,239 @@
+"""Regular expressions that come from outside, matched in time linear in the text (RE2). Only this module imports it.
+
+Python's `re` backtracks: `(a|a)+$` on 40 letters takes longer than a call, and holds up all other calls. RE2 has no
+construct that needs backtracking, so a look-around or a back-reference is refused where the pattern is validated.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, cast
+
+import re2
+
+from bargein.errors import BargeinError
+
+LONGEST_PATTERN = 1000
+"""The most characters of a pattern."""
+LONGEST_SUBJECT_BYTES = 500
+"""A pattern is matched against this much of the end of a text, in UTF-8."""
+
+LARGEST_SIZE = 3000
+"""The most instructions of a pattern: about one for each character, 600 for `\\p{L}` (`Pattern.size`)."""
+
+_MOST_MEMORY_BYTES = 256 * 1024  # for the program and the cache of one pattern
+_MOST_CATEGORIES = 10  # each has some hundred ranges, which take a fifth of a millisecond to compile
+_LONGEST_DETAIL = 80
+
+_TOO_LARGE = "is too large for a regular expression: use fewer and smaller repetitions"
+
+_LINE_ENDS = r"\n\r\x{2028}\x{2029}"
+_BLANKS = r"\s\x0b\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}"
+_ANYTHING = r"\x{0}-\x{10ffff}"
+_ESCAPES = {
+    "0": r"\x00", "t": r"\t", "n": r"\n", "r": r"\r", "f": r"\f", "v": r"\x0b", "d": r"\d", "D": r"\D", "w": r"\w",
+    "W": r"\W",
+}  # fmt: skip
+_OUTSIDE = {**_ESCAPES, "s": f"[{_BLANKS}]", "S": f"[^{_BLANKS}]", "b": r"\b", "B": r"\B"}
+_IN_CLASS = {**_ESCAPES, "s": _BLANKS, "S": r"\S", "b": r"\x08"}
+"""Escapes within a class and outside of one; all others stand for the character itself."""
+_LOOK_AROUNDS = {
+    "(?=": "a lookahead (?=…)",
+    "(?!": "a lookahead (?!…)",
+    "(?<=": "a lookbehind (?<=…)",
+    "(?<!": "a lookbehind (?<!…)",
+}
+_GROUP = re.compile(r"\(\?(?:<[=!]|[=!]|P?<[^<>()]{1,80}>)")
+_UNICODE = re.compile(r"u([0-9A-Fa-f]{4})(?:\\u([0-9A-Fa-f]{4}))?|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})")
+_PROPERTY = re.compile(r"[pP](?:\{\^?[A-Za-z_]{1,40}\}|[A-Z])")
+
+
+class PatternError(BargeinError, ValueError):
+    """A pattern is not a regular expression, or needs what this server does not have; the text says which."""
+
+
+class Pattern:
+    """A compiled pattern.
+
+    Args:
+        source: the pattern in RE2's syntax.
+        flags: JavaScript's `i`, `m` and `s`.
+
+    Attributes:
+        source: the same.
+        flags: the same.
+        size: the number of instructions of its program; a match costs at most this times the length of the text.
+
+    Raises:
+        PatternError: it is too large or not valid.
+    """
+
+    __slots__ = ("_compiled", "flags", "size", "source")
+
+    def __init__(self, source: str, flags: str = "") -> None:
+        if len(source) > 10 * LONGEST_PATTERN:  # translated, it may be longer than the one that was given
+            raise PatternError(_TOO_LARGE)
+        prefix = "".join(flag for flag in "ims" if flag in flags)
+        options: Any = re2.Options()
+        options.log_errors = False
+        options.max_mem = _MOST_MEMORY_BYTES
+        options.never_capture = True
+        try:
+            # bytes, so that no offsets of characters are computed
+            given = (f"(?{prefix})" if prefix else "") + source
+            self._compiled = cast("Any", re2.compile(given.encode(), options))
+        except UnicodeEncodeError:
+            raise PatternError("must be a regular expression without lone surrogates") from None
+        except cast("type[Exception]", re2.error) as error:
+            raise PatternError(_why(error)) from None
+        self.source = source
+        self.flags = flags
+        self.size: int = self._compiled.programsize
+        if self.size > LARGEST_SIZE:
+            raise PatternError(_TOO_LARGE)
+
+    def found_in(self, text: str) -> bool:
+        """Return True if the end of a text, of `LONGEST_SUBJECT_BYTES`, contains a match (JavaScript's `test`)."""
+        subject = text[-LONGEST_SUBJECT_BYTES:].encode(errors="replace")[-LONGEST_SUBJECT_BYTES:]
+        while subject and subject[0] & 0xC0 == 0x80:  # the rest of a character that was cut
+            subject = subject[1:]
+        return self._compiled.search(subject) is not None
+
+
+@lru_cache(maxsize=1024)
+def compile_pattern(source: str, flags: str = "") -> Pattern:
+    """Compile a pattern in RE2's syntax; the result is cached.
+
+    Raises:
+        PatternError: it is too large or not valid.
+    """
+    return Pattern(source, flags)
+
+
+def compile_javascript(pattern: str, flags: str = "", *, whole_word: bool = False) -> Pattern:
+    r"""Compile a JavaScript pattern.
+
+    Args:
+        pattern: the pattern, with JavaScript's meaning of `\w`, `\s`, `\b`, `$` and `.`.
+        flags: JavaScript's `i`, `m` and `s`.
+        whole_word: the match must begin and end at the boundary of a word (`\b`).
+
+    Raises:
+        PatternError: it is too large, not valid, or needs a look-around or a back-reference.
+    """
+    if len(pattern) > LONGEST_PATTERN:
+        raise PatternError(f"must be shorter than or equal to {LONGEST_PATTERN} characters")
+    source = _Translation(pattern, dot_all="s" in flags).text()
+    return compile_pattern(rf"\b(?:{source})\b" if whole_word else source, flags)
+
+
+class _Translation:
+    """The translation of one JavaScript pattern to RE2's syntax.
+
+    Both agree on most of it. They differ in escapes, in `[]`, `[^]` and `[` within a class, in `.`, and in the names of
+    groups, which are left out, since nothing refers to them.
+    """
+
+    def __init__(self, pattern: str, *, dot_all: bool) -> None:
+        self._pattern = pattern
+        self._at = 0
+        self._categories = 0
+        self._dot = "." if dot_all else f"[^{_LINE_ENDS}]"
+
+    def text(self) -> str:
+        parts: list[str] = []
+        while self._at < len(self._pattern):
+            character = self._pattern[self._at]
+            if character == "\\":
+                parts.append(self._escape(in_class=False))
+            elif character == "[":
+                parts.append(self._class())
+            elif character == "(":
+                parts.append(self._group())
+            else:
+                parts.append(self._dot if character == "." else character)
+                self._at += 1
+        return "".join(parts)
+
+    def _group(self) -> str:
+        found = _GROUP.match(self._pattern, self._at)
+        if found is None:
+            self._at += 1
+            return "("
+        if found.group() in _LOOK_AROUNDS:
+            raise PatternError(f"must not have {_LOOK_AROUNDS[found.group()]}, which this server does not support")
+        self._at = found.end()
+        return "(?:"
+
+    def _class(self) -> str:
+        self._at += 1
+        negated = self._pattern.startswith("^", self._at)
+        self._at += negated
+        parts: list[str] = []
+        while self._at < len(self._pattern):
+            character = self._pattern[self._at]
+            if character == "]":
+                self._at += 1
+                if not parts:  # matches any character, or none
+                    return f"[{_ANYTHING}]" if negated else f"[^{_ANYTHING}]"
+                return f"[{'^' if negated else ''}{''.join(parts)}]"
+            if character == "\\":
+                parts.append(self._escape(in_class=True))
+                continue
+            parts.append(r"\[" if character == "[" else character)
+            self._at += 1
+        raise PatternError("must be a regular expression: missing ]")
+
+    def _escape(self, *, in_class: bool) -> str:
+        self._at += 1
+        code = _UNICODE.match(self._pattern, self._at)
+        if code is not None:
+            return self._code(code)
+        category = _PROPERTY.match(self._pattern, self._at)
+        if category is not None:
+            return self._category(category)
+        character = self._pattern[self._at : self._at + 1]
+        if not character:
+            raise PatternError("must be a regular expression: a \\ at its end")
+        self._at += 1
+        if character == "c":
+            return self._control()
+        refers = character in "123456789" or (character == "k" and self._pattern.startswith("<", self._at))
+        if refers and not in_class:
+            raise PatternError(f"must not have a back-reference (\\{character}), which this server does not support")
+        escapes = _IN_CLASS if in_class else _OUTSIDE
+        return escapes.get(character) or (character if character.isalnum() else re.escape(character))
+
+    def _category(self, found: re.Match[str]) -> str:
+        self._at = found.end()
+        self._categories += 1
+        if self._categories > _MOST_CATEGORIES:
+            raise PatternError(f"must have no more than {_MOST_CATEGORIES} Unicode categories (\\p{{…}})")
+        return f"\\{found.group()}"
+
+    def _code(self, found: re.Match[str]) -> str:
+        """Return a code point; two escapes of a surrogate pair are one."""
+        first, second, braces, two = found.groups()
+        value = int(first or braces or two, 16)
+        if second is not None and not (0xD800 <= value < 0xDC00 <= int(second, 16) < 0xE000):
+            second = None
+        self._at += 5 if first is not None and second is None else len(found.group())
+        if second is not None:
+            value = 0x10000 + ((value - 0xD800) << 10) + int(second, 16) - 0xDC00
+        return rf"\x{{{value:x}}}"
+
+    def _control(self) -> str:
+        letter = self._pattern[self._at : self._at + 1]
+        if not (letter.isascii() and letter.isalpha()):
+            return r"\\c"
+        self._at += 1
+        return rf"\x{{{ord(letter) % 32:x}}}"
+
+
+def _why(error: Exception) -> str:
+    given = error.args[0] if error.args else ""
+    text = given.decode(errors="replace") if isinstance(given, bytes) else str(given)
+    if "too large" in text:
+        return _TOO_LARGE
+    reason, _, detail = text.partition(": ")
+    detail = detail if len(detail) <= _LONGEST_DETAIL else ""  # RE2 repeats the whole pattern for some errors
+    return f"must be a regular expression: {reason}" + (f' at "{detail}"' if detail else "")
