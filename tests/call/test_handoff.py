@@ -75,7 +75,7 @@ async def test_a_squads_member_hands_over_to_another_which_hears_and_can_be_inte
                     },
                     {"assistant": bea, "assistantOverrides": {"firstMessage": "Bea here."}},
                 ],
-                "membersOverrides": {"metadata": {"team": "blue"}},
+                "membersOverrides": {"maxDurationSeconds": 321, "metadata": {"team": "blue"}},
             }
             call = await create_call(stage.url, None, squad=squad)
             async with joining(stage.url, call) as caller:
@@ -90,7 +90,8 @@ async def test_a_squads_member_hands_over_to_another_which_hears_and_can_be_inte
     (passed,) = caller.of("transfer-update")
     assert passed["destination"] == {"type": "assistant", "assistantName": "Bea"}
     assert (passed["fromAssistant"]["name"], passed["toAssistant"]["name"]) == ("Ada", "Bea")
-    assert passed["toAssistant"]["metadata"] == {"team": "blue"}
+    assert passed["toAssistant"]["maxDurationSeconds"] == 321
+    assert "metadata" not in passed["toAssistant"]  # it is the owner's
     assert [m["newAssistant"]["name"] for m in caller.of("assistant.started")] == ["Ada", "Bea"]
     assert caller.of("user-interrupted")[0]["assistant"]["name"] == "Bea"
     system, user, ada, result, greeting, question = body["messages"]

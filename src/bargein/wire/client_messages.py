@@ -93,7 +93,8 @@ class ClientMessage(WireModel):
 
     Attributes:
         timestamp: milliseconds since 1970.
-        call: the call; like the next three, without secrets, and absent from high-rate messages.
+        call: the call; like the next three, as clients see it (`bargein.wire.client_view`), and absent from high-rate
+            messages.
         assistant: the assistant with this call's overrides.
         customer: the customer, if known.
         phone_number: the number that was called or that the call is made from, if any.

@@ -1,4 +1,4 @@
-"""Removal of secrets from Vapi's JSON before it goes to a client, a log or a journal.
+"""Removal of secrets from Vapi's JSON before it goes to an owner's server, a client, a log or a journal.
 
 Secrets are recognised by the names of fields, at any depth, so that settings of providers that bargein only keeps are
 covered too. A secret is removed if the field is optional and masked if it is required, so that the result is still

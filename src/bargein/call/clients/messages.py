@@ -12,41 +12,41 @@ from bargein.turns import commands
 from bargein.wire import client_messages as wire
 from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, FINALS_ONLY, Assistant, server_messages_of
 from bargein.wire.base import JsonObject
+from bargein.wire.client_view import assistant_view, call_view, customer_view, message_view, phone_number_view
 from bargein.wire.json import as_object_or_none
 from bargein.wire.redact import without_secrets
 from bargein.wire.tools import tool_with_call
 
-# The fields of a call's record that a message holds: not the assistant, which is a field of the message itself, no long
-# fields, and no addresses with which others could control the call.
-_CALL_FIELDS = (
-    "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
-    "transport", "assistantId", "phoneNumberId", "customerId",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participants:
-    """The participants of a call as its messages have them: without secrets."""
+    """The participants of a call as its messages have them.
+
+    Attributes:
+        call: what clients see of the call's record.
+        assistant: what clients see of the current assistant.
+        owners_assistant: what the owner's server sees of it: all but secrets.
+        customer: what clients see of the customer.
+        phone_number: what clients see of the phone number.
+    """
 
     call: JsonObject
     assistant: JsonObject
+    owners_assistant: JsonObject
     customer: JsonObject | None = None
     phone_number: JsonObject | None = None
 
     @classmethod
     def of(cls, call: JsonObject, assistant: JsonObject) -> "Participants":
         """Return the participants from a call's record and its current assistant."""
+        customer, number = as_object_or_none(call.get("customer")), as_object_or_none(call.get("phoneNumber"))
         return cls(
-            call=without_secrets({name: call[name] for name in _CALL_FIELDS if call.get(name) is not None}),
-            assistant=without_secrets(assistant),
-            customer=_without_secrets(call, "customer"),
-            phone_number=_without_secrets(call, "phoneNumber"),
+            call=call_view(call),
+            assistant=assistant_view(assistant),
+            owners_assistant=without_secrets(assistant),
+            customer=None if customer is None else customer_view(customer),
+            phone_number=None if number is None else phone_number_view(number),
         )
-
-
-def _without_secrets(call: JsonObject, name: str) -> JsonObject | None:
-    value = as_object_or_none(call.get(name))
-    return None if value is None else without_secrets(value)
 
 
 _DESTINATION_TYPES = ("assistant", "number", "sip")
@@ -54,7 +54,7 @@ _DESTINATION_TYPES = ("assistant", "number", "sip")
 
 
 class ClientMessenger:
-    """The writer of one call's client messages.
+    """The writer of one call's client messages, as `bargein.wire.client_view` has them.
 
     Args:
         participants: the envelope of the messages.
@@ -101,7 +101,10 @@ class ClientMessenger:
             return
         assistants: dict[str, Any] = {}
         if to_assistant is not None:
-            assistants = {"to_assistant": without_secrets(to_assistant), "from_assistant": self._participants.assistant}
+            assistants = {
+                "to_assistant": without_secrets(to_assistant),
+                "from_assistant": self._participants.owners_assistant,
+            }
         sent = without_secrets(destination) if destination.get("type") in _DESTINATION_TYPES else None
         if sent is not None and sent.get("type") == "assistant":
             sent.setdefault("assistantName", str((to_assistant or {}).get("name") or ""))
@@ -124,7 +127,7 @@ class ClientMessenger:
     def assistant_started(self) -> None:
         """Send `assistant.started`."""
         if "assistant.started" in self._wanted:
-            self._send(wire.AssistantStarted(**self._envelope(), new_assistant=self._participants.assistant))
+            self._send(wire.AssistantStarted(**self._envelope(), new_assistant=self._participants.owners_assistant))
 
     def conversation(self, history: tuple[commands.Remember, ...]) -> None:
         """Send `conversation-update`: the history has changed."""
@@ -221,10 +224,11 @@ class ClientMessenger:
         }
 
     def _send(self, message: wire.ClientMessage) -> None:
+        """Send a message, as the owner's server gets it; clients get what they may see of it."""
         kind = str(getattr(message, "type", ""))
         final = isinstance(message, wire.Transcript) and message.transcript_type == "final"
         if (kind in self._for_client or (final and FINALS_ONLY in self._for_client)) and self._has_reader():
-            self._send_text(message.to_text())
+            self._send_text(message_view(message).to_text())
         if self._owner is None or not self._for_server:
             return
         if isinstance(message, wire.StatusUpdate) and message.status == "ended":

@@ -1,0 +1,217 @@
+"""The view that clients have of a call: pages, apps, listeners and clients of the WebSocket transport.
+
+A client is not the owner: a page is in the hands of whoever visits it. It sees what it needs to show a call and to
+follow the conversation, and the owner's server sees everything but secrets (`bargein.wire.redact`). The fields below
+are the whole list. A field that is not in it is not sent: no prompt, tool, server, address, credential, hook or
+analysis plan, and no field that Vapi adds later.
+
+Vapi's schemas require some of the hidden fields, so that a message without them would not be valid (`url` of a custom
+model, `server` of a custom voice, `credentialId` of a phone number). Those are sent without their value.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Union
+
+from bargein.wire.base import JsonObject
+from bargein.wire.client_messages import (
+    AssistantStarted,
+    ChatEntry,
+    ClientMessage,
+    ConversationUpdate,
+    SystemMessage,
+    ToolCalls,
+    TransferUpdate,
+)
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
+from bargein.wire.redact import MASK, without_secrets
+
+_HIDDEN = object()
+
+_View = Callable[[object], object]
+_Fields = Mapping[str, Union[_View, "_Fields"]]
+
+
+def _plain(value: object) -> object:
+    """Return a text, number or boolean, or a list of them; nothing else."""
+    items = as_list_or_none(value)
+    if items is not None:
+        return [item for item in items if isinstance(item, str | int | float)]
+    return value if isinstance(value, str | int | float) else _HIDDEN
+
+
+def _masked(_value: object) -> object:
+    return MASK
+
+
+def _emptied(value: object) -> object:
+    return [] if isinstance(value, list) else JsonObject()
+
+
+def _schema(value: object) -> object:
+    """Return the names and types of a JSON Schema's properties, without the descriptions, which are for the model."""
+    given = as_object(value)
+    shown = _shown(given, {"type": _plain, "required": _plain})
+    properties = as_object_or_none(given.get("properties"))
+    if properties is not None:
+        shown["properties"] = {name: _schema(each) for name, each in properties.items()}
+    if "items" in given:
+        shown["items"] = _schema(given["items"])
+    return shown
+
+
+_ASSISTANT: _Fields = {
+    "name": _plain,
+    "firstMessage": _plain,
+    "firstMessageMode": _plain,
+    "firstMessageInterruptionsEnabled": _plain,
+    "clientMessages": _plain,
+    "maxDurationSeconds": _plain,
+    "silenceTimeoutSeconds": _plain,
+    "model": {"provider": _plain, "model": _plain, "url": _masked},
+    "voice": {"provider": _plain, "voiceId": _plain, "model": _plain, "language": _plain, "server": _emptied},
+    "transcriber": {
+        "provider": _plain,
+        "model": _plain,
+        "language": _plain,
+        "server": _emptied,
+        "customVocabulary": _emptied,
+    },
+    "startSpeakingPlan": {
+        "waitSeconds": _plain,
+        "transcriptionEndpointingPlan": {
+            "onPunctuationSeconds": _plain,
+            "onNoPunctuationSeconds": _plain,
+            "onNumberSeconds": _plain,
+        },
+    },
+    "stopSpeakingPlan": {"numWords": _plain, "voiceSeconds": _plain, "backoffSeconds": _plain},
+}
+
+_CALL: _Fields = {
+    **dict.fromkeys(
+        (
+            "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
+            "assistantId", "phoneNumberId", "customerId",
+        ),
+        _plain,
+    ),
+    "transport": {
+        "provider": _plain,
+        "conversationType": _plain,
+        "audioFormat": {"format": _plain, "container": _plain, "sampleRate": _plain},
+        "websocketCallUrl": _plain,
+        "callUrl": _plain,
+        "assistantVideoEnabled": _plain,
+        "roomDeleteOnUserLeaveEnabled": _plain,
+    },
+}  # fmt: skip
+
+_CUSTOMER: _Fields = dict.fromkeys(("number", "sipUri", "extension", "name", "email"), _plain)
+
+_PHONE_NUMBER: _Fields = {
+    "provider": _plain,
+    "number": _plain,
+    "name": _plain,
+    "credentialId": _masked,
+    "twilioAccountSid": _masked,
+}
+
+_DESTINATION: _Fields = dict.fromkeys(("type", "assistantName", "assistantId", "number", "extension", "sipUri"), _plain)
+
+_TOOL: _Fields = {
+    "type": _plain,
+    "subType": _plain,
+    "name": _plain,
+    "async": _plain,
+    "displayWidthPx": _plain,
+    "displayHeightPx": _plain,
+    "function": {"name": _plain, "parameters": _schema, "strict": _plain},
+    "metadata": _emptied,
+}
+
+
+def assistant_view(assistant: JsonObject) -> JsonObject:
+    """Return what clients see of an assistant."""
+    return _view(assistant, _ASSISTANT)
+
+
+def call_view(call: JsonObject) -> JsonObject:
+    """Return what clients see of a call's record."""
+    return _view(call, _CALL)
+
+
+def customer_view(customer: JsonObject) -> JsonObject:
+    """Return what clients see of a customer."""
+    return _view(customer, _CUSTOMER)
+
+
+def phone_number_view(phone_number: JsonObject) -> JsonObject:
+    """Return what clients see of a phone number."""
+    return _view(phone_number, _PHONE_NUMBER)
+
+
+def message_view(message: ClientMessage) -> ClientMessage:
+    """Return a message as clients get it; the given one is the owner's.
+
+    The envelope (`call`, `assistant`, `customer`, `phoneNumber`) is the clients' already: it is made once for each
+    assistant of a call, and the owner's server gets another one.
+    """
+    # a look-up instead of `match`: `isinstance` of a pydantic model costs more than a token's message
+    changed = _CHANGED.get(type(message))
+    return message if changed is None else message.model_copy(update=changed(message))
+
+
+def _assistant_started(message: Any) -> JsonObject:
+    return {"new_assistant": assistant_view(message.new_assistant)}
+
+
+def _transfer_update(message: Any) -> JsonObject:
+    fields = {"to_assistant": _ASSISTANT, "from_assistant": _ASSISTANT, "destination": _DESTINATION}
+    given = {name: getattr(message, name) for name in fields}
+    return {name: None if value is None else _view(value, fields[name]) for name, value in given.items()}
+
+
+def _conversation_update(message: Any) -> JsonObject:
+    return {
+        "conversation": _spoken(message.conversation),
+        "messages": [one for one in message.messages if not isinstance(one, SystemMessage)],
+        "messages_openai_formatted": _spoken(message.messages_openai_formatted),
+    }
+
+
+def _tool_calls(message: Any) -> JsonObject:
+    tools: list[JsonObject] = message.tool_with_tool_call_list
+    return {"tool_with_tool_call_list": [{**_view(one, _TOOL), "toolCall": one.get("toolCall")} for one in tools]}
+
+
+_CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {
+    AssistantStarted: _assistant_started,
+    TransferUpdate: _transfer_update,
+    ConversationUpdate: _conversation_update,
+    ToolCalls: _tool_calls,
+}
+"""The messages with something of the owner's besides their envelope, and the fields that clients get instead."""
+
+
+def _spoken(entries: list[ChatEntry]) -> list[ChatEntry]:
+    return [one for one in entries if one.role != "system"]
+
+
+def _view(data: JsonObject, fields: _Fields) -> JsonObject:
+    # A name, text or address among the shown fields may hold a password.
+    return without_secrets(_shown(data, fields))
+
+
+def _shown(data: JsonObject, fields: _Fields) -> JsonObject:
+    shown: JsonObject = {}
+    for name, view in fields.items():
+        if data.get(name) is None:
+            continue
+        if callable(view):
+            value = view(data[name])
+        else:
+            inner = as_object_or_none(data[name])
+            value = _HIDDEN if inner is None else _shown(inner, view)
+        if value is not _HIDDEN:
+            shown[name] = value
+    return shown

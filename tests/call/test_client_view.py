@@ -1,0 +1,153 @@
+"""The bytes that a page gets of a stored assistant's call or chat: none of them is the owner's own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import websockets
+
+from bargein.testing import LlmScript
+from bargein.wire.client_messages import CLIENT_MESSAGES
+from tests.call.harness import bearing, joining
+from tests.call.stage import Stage, staged
+from tests.webhooks.receiver import Receiver
+
+pytestmark = pytest.mark.anyio
+
+MARK = "HUSH-HUSH"
+KEY, PUBLIC = "private-key-1234", "public-key-5678"
+
+
+def hidden(name: str) -> str:
+    return f"{MARK}-{name}"
+
+
+def full_of_marks(stage: Stage, hook: Receiver, name: str, **more: Any) -> dict[str, Any]:
+    """Return an assistant that runs and has something of its owner's in each field that a page must not see."""
+    look_up = {
+        "type": "function",
+        "function": {"name": "look_up", "description": hidden("tool")},
+        "server": {"url": f"{hook.url}/{hidden('tool-server')}", "secret": hidden("tool-secret")},
+        "messages": [{"type": "request-failed", "content": "No.", "role": "system"}],
+    }
+    plan = {"summaryPlan": {"messages": [{"role": "system", "content": hidden("analysis")}]}}
+    note = {"type": "message.add", "message": {"role": "system", "content": hidden("hook")},
+            "triggerResponseEnabled": False}  # fmt: skip
+    assistant = stage.assistant(name=name, clientMessages=sorted(CLIENT_MESSAGES), **more)
+    return {
+        **assistant,
+        "model": {
+            **assistant["model"],
+            "headers": {"x-key": hidden("header")},
+            "messages": [{"role": "system", "content": hidden("prompt")}],
+            "toolIds": [hidden("tool-id")],  # there is no such tool
+            "tools": [look_up, *more.get("model", {}).get("tools", [])],
+        },
+        "server": {"url": f"{hook.url}/{hidden('server')}", "secret": hidden("server-secret")},
+        "serverMessages": ["assistant.started", "conversation-update", "transfer-update", "tool-calls"],
+        "credentials": [{"provider": "openai", "apiKey": hidden("key")}],
+        "hooks": [{"on": "call.timeElapsed", "options": {"seconds": 1}, "do": [note]}],
+        "analysisPlan": plan,
+        "voicemailMessage": hidden("voicemail"),
+        "endCallMessage": "Bye.",
+        "metadata": {"note": hidden("metadata")},
+    }
+
+
+def asked_to(*calls: tuple[str, str]) -> Callable[[dict[str, Any]], LlmScript]:
+    """Return a model that calls these tools one after the other, and then talks."""
+
+    def script(body: dict[str, Any]) -> LlmScript:
+        done = sum(message["role"] == "tool" for message in body["messages"])
+        return (
+            LlmScript(tokens=[], calls=[calls[done]])
+            if done < len(calls)
+            else LlmScript(tokens=["So ", "that ", "is ", "it."])
+        )
+
+    return script
+
+
+async def posted(url: str, path: str, body: dict[str, Any], key: str) -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}{path}", json=body, headers=bearing(key), timeout=20)
+    assert answer.status_code in {200, 201}, answer.text
+    return answer
+
+
+async def squad_of_two(stage: Stage, hook: Receiver) -> str:
+    handoff = {"type": "handoff", "destinations": [
+        {"type": "assistant", "assistantName": "Bea", "description": hidden("destination")}
+    ]}  # fmt: skip
+    ada = full_of_marks(stage, hook, "Ada")
+    ada["model"]["tools"].append(handoff)
+    bea = full_of_marks(stage, hook, "Bea", firstMessage="Bea here.", firstMessageMode="assistant-speaks-first")
+    ids = [(await posted(stage.url, "/assistant", one, KEY)).json()["id"] for one in (ada, bea)]
+    values = {"assistantOverrides": {"variableValues": {"api_token": hidden("variable")}}}
+    squad = {"members": [{"assistantId": one, **values} for one in ids]}
+    return (await posted(stage.url, "/squad", squad, KEY)).json()["id"]
+
+
+async def heard(url: str, call: dict[str, Any], path: str, kept: list[bytes]) -> None:
+    """Keep what a listener gets."""
+    async with websockets.connect(f"ws{url.removeprefix('http')}/{call['id']}/{path}", compression=None) as socket:
+        kept.extend([frame.encode() async for frame in socket if isinstance(frame, str)])
+
+
+async def test_no_byte_of_a_page_is_the_owners(tmp_path: Path) -> None:
+    kept: list[bytes] = []
+    script = asked_to(("look_up", "{}"), ("handoff_to_Bea", "{}"))
+    async with (
+        Receiver() as hook,
+        staged(tmp_path, llm=script, api_key=KEY, public_key=PUBLIC) as stage,
+    ):
+        squad_id = await squad_of_two(stage, hook)
+        answer = await posted(stage.url, "/call/web", {"squadId": squad_id}, PUBLIC)
+        kept.append(answer.content)
+        call = answer.json()
+        async with joining(stage.url, call) as caller, anyio.create_task_group() as tasks:
+            await caller.until(lambda: caller.messages)
+            tasks.start_soon(heard, stage.url, call, "listen", kept)
+            await caller.until(lambda: len(caller.of("assistant.started")) == 2, 20)
+            await caller.until(lambda: caller.of("transcript", role="assistant", transcript="Bea here."), 20)
+            # Refused: there is nobody of that name, and no such message.
+            await caller.send({"type": "handoff", "destination": {"type": "assistant", "assistantName": "Nobody"}})
+            await caller.send({"type": "dance"})
+            await caller.until(lambda: len([m for _, m in caller.messages if m.get("statusCode") == 400]) == 2)
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+        await hook.until(lambda: hook.of("transfer-update"))
+        frames = [json.dumps(frame).encode() for frame in caller.order if isinstance(frame, dict)]
+        kinds = set(caller.kinds())
+        told = json.dumps([got.message for got in hook.got])
+    assert kinds >= {"assistant.started", "transfer-update", "tool-calls", "tool-calls-result", "conversation-update"}
+    assert len(kept) > 5, "a listener got messages too"
+    for text in (*frames, *kept):
+        assert MARK.encode() not in text, text[max(0, text.index(MARK.encode()) - 300) :][:600]
+    for name in ("prompt", "tool", "hook", "analysis", "metadata"):
+        assert hidden(name) in told, "the owner's server sees what is its own"
+    for name in ("tool-secret", "server-secret", "header", "key"):
+        assert f'"{hidden(name)}"' not in told
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_byte_of_a_pages_chat_is_the_owners(tmp_path: Path, stream: bool) -> None:
+    async with (
+        Receiver() as hook,
+        staged(tmp_path, llm=asked_to(("look_up", "{}")), api_key=KEY, public_key=PUBLIC) as stage,
+    ):
+        assistant = full_of_marks(stage, hook, "Ada")
+        assistant_id = (await posted(stage.url, "/assistant", assistant, KEY)).json()["id"]
+        body = {"assistantId": assistant_id, "input": "Hi.", "stream": stream}
+        answer = await posted(stage.url, "/chat/web", body, PUBLIC)
+        assert "that" in answer.text
+        assert MARK not in answer.text
+        for method, path in (("GET", f"/assistant/{assistant_id}"), ("GET", "/call"), ("GET", "/chat")):
+            async with httpx.AsyncClient() as client:
+                refused = await client.request(method, f"{stage.url}{path}", headers=bearing(PUBLIC))
+            assert refused.status_code == 403
+            assert MARK not in refused.text
