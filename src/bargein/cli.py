@@ -58,7 +58,7 @@ def serve(
     clock = LoopClock()
     logs.configure(level=settings.log.level, clock=clock, secrets=settings.secrets())
     server = create_app(settings, clock=clock, embedded=open_embedded(clock, settings.calls.turn_model))
-    if problem := run(server, settings.server.host, settings.server.port, lambda bound: _welcome(settings, bound)):
+    if problem := run(server, settings, lambda bound: _welcome(settings, bound)):
         raise _fail(problem)
 
 

@@ -101,7 +101,8 @@ async def running(
     """Run a server; `config` is passed to uvicorn."""
     embedded = embedded or DetectorOnly()
     settings = {"allow_private_addresses": True, **settings}  # the fakes are on loopback
-    app = create_app(make_settings(data_dir=tmp_path, **settings), embedded=embedded)
+    made = make_settings(data_dir=tmp_path, port=0, **settings)
+    app = create_app(made, embedded=embedded)
     bound: list[int] = []
     listening, over = anyio.Event(), anyio.Event()
 
@@ -109,7 +110,7 @@ async def running(
         bound.append(port)
         listening.set()
 
-    server = Server(config_of(app, "127.0.0.1", 0, **{"timeout_graceful_shutdown": 2, **(config or {})}), heard)
+    server = Server(config_of(app, made, **{"timeout_graceful_shutdown": 2, **(config or {})}), heard)
     server.capture_signals = _no_signals  # type: ignore[method-assign]
 
     async def serve() -> None:

@@ -9,6 +9,12 @@ import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
+from bargein.clock import LoopClock
+from bargein.server.connections.admission import Admission, raise_descriptor_limit
+from bargein.server.connections.http import LimitedConfig, LimitedHttpProtocol
+from bargein.server.connections.websocket import LimitedWebSocketProtocol
+from bargein.settings import Settings
+
 if TYPE_CHECKING:
     from bargein.server.api.services import Services
 
@@ -66,25 +72,33 @@ class Server(uvicorn.Server):
         self._captured_signals.clear()
 
 
-def config_of(app: FastAPI, host: str, port: int, **changes: Any) -> uvicorn.Config:
+def config_of(app: FastAPI, settings: Settings, **changes: Any) -> LimitedConfig:
     """Return uvicorn's configuration for live calls; `changes` override it."""
-    settings: dict[str, Any] = {
+    limits = settings.limits
+    given: dict[str, Any] = {
+        "host": settings.server.host,
+        "port": settings.server.port,
         "loop": "auto",
-        # the fastest of uvicorn's WebSocket implementations in our measurements; deflate does not shrink audio
-        "ws": "websockets-sansio",
+        "http": LimitedHttpProtocol,
+        # derived from the fastest of uvicorn's WebSocket implementations in our measurements
+        "ws": LimitedWebSocketProtocol,
         "ws_max_size": MAX_FRAME_BYTES,
-        "ws_per_message_deflate": False,
+        "ws_per_message_deflate": False,  # it does not shrink audio, and a small frame could become a large message
         "ws_ping_interval": 20,
         "ws_ping_timeout": 20,
+        "timeout_keep_alive": limits.idle_s,
         "timeout_graceful_shutdown": 5,
+        "forwarded_allow_ips": [*limits.trusted_proxies],
         "log_config": None,
         "access_log": False,
         "server_header": False,
     }
-    return uvicorn.Config(app, host=host, port=port, **(settings | changes))
+    config = LimitedConfig(app, **(given | changes))
+    config.admission = Admission(limits, raise_descriptor_limit(), LoopClock())
+    return config
 
 
-def serve(app: FastAPI, host: str, port: int, listening: Callable[[int], None]) -> str | None:
+def serve(app: FastAPI, settings: Settings, listening: Callable[[int], None]) -> str | None:
     """Serve until SIGINT or SIGTERM.
 
     Returns:
@@ -97,6 +111,7 @@ def serve(app: FastAPI, host: str, port: int, listening: Callable[[int], None]) 
         gc.freeze()
         listening(port)
 
-    server = Server(config_of(app, host, port), on_listening)
+    address = f"{settings.server.host}:{settings.server.port}"
+    server = Server(config_of(app, settings), on_listening)
     server.run()
-    return None if server.started else getattr(app.state, "start_error", f"cannot listen on {host}:{port}")
+    return None if server.started else getattr(app.state, "start_error", f"cannot listen on {address}")

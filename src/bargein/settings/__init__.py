@@ -19,6 +19,7 @@ from bargein.settings.core import (
     TurnModel,
     WebhookSettings,
 )
+from bargein.settings.limits import LimitSettings
 from bargein.settings.section import Section, SettingsError, Variable, is_loopback, variable
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "MIN_SECRET_KEY_CHARS",
     "CallSettings",
     "KeySettings",
+    "LimitSettings",
     "LogSettings",
     "Section",
     "ServerSettings",

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BeforeValidator
 from typing_extensions import override
 
+from bargein.settings.limits import LimitSettings
 from bargein.settings.section import (
     BaseUrl,
     OptionalSwitch,
@@ -227,6 +228,7 @@ class Settings:
         webhooks: the owner's server of the whole installation.
         calls: the audio of calls, and early replies.
         log: the log's level.
+        limits: the limits of connections and of the public key.
         sections: one section of each carrier and vendor; use `section` to find one.
     """
 
@@ -236,6 +238,7 @@ class Settings:
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     calls: CallSettings = field(default_factory=CallSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     sections: tuple[Section, ...] = ()
 
     def section(self, kind: type[SectionT]) -> SectionT:
@@ -244,7 +247,7 @@ class Settings:
 
     def all_sections(self) -> tuple[Section, ...]:
         """Return every section, the server's own first."""
-        return (self.server, self.keys, self.storage, self.webhooks, self.calls, self.log, *self.sections)
+        return (self.server, self.keys, self.storage, self.webhooks, self.calls, self.log, self.limits, *self.sections)
 
     def secrets(self) -> frozenset[str]:
         """Return every text that must not appear in a log."""
@@ -284,5 +287,6 @@ CORE_SECTIONS: tuple[type[Section], ...] = (
     WebhookSettings,
     CallSettings,
     LogSettings,
+    LimitSettings,
 )
 """In the order of docs/settings.md."""

@@ -22,6 +22,7 @@ from bargein.settings.core import (
     StorageSettings,
     WebhookSettings,
 )
+from bargein.settings.limits import LimitSettings
 from bargein.settings.section import Section, SettingsError
 
 CONFIG_VARIABLE = "BARGEIN_CONFIG"
@@ -130,6 +131,7 @@ def read_settings(
         webhooks=_read(WebhookSettings, sources),
         calls=_read(CallSettings, sources),
         log=_read(LogSettings, sources),
+        limits=_read(LimitSettings, sources),
         sections=tuple(_read(section, sources) for section in extensions),
     )
     settings.check()
