@@ -118,10 +118,11 @@ def test_the_servers_message_goes_before_the_tools_own() -> None:
     given = tool(
         said("request-complete", "Done.", endCallAfterSpokenEnabled=True), said("request-failed", "Oh.", role="system")
     )
-    assert end_of(given, {}, ToolResult("x"), 0) == ("Done.", None, True)
-    assert end_of(given, {}, ToolResult("x", failed=True), 0) == (None, "Oh.", False)
-    assert end_of(given, {}, ToolResult("x", message=said("request-complete", "Mine.")), 0).say == "Mine."
-    assert end_of(tool(), {}, ToolResult("x"), 0) == (None, None, False)
+    assert end_of(given, {}, ToolResult("x"), 0) == ("Done.", None, True, True)
+    assert end_of(given, {}, ToolResult("x", failed=True), 0) == (None, "Oh.", False, True)
+    mine = end_of(given, {}, ToolResult("x", message=said("request-complete", "Mine.")), 0)
+    assert (mine.say, mine.is_template) == ("Mine.", False)
+    assert end_of(tool(), {}, ToolResult("x"), 0) == (None, None, False, True)
     german = {
         "type": "request-complete",
         "contents": [{"language": "de", "text": "Gut."}, {"language": "en-US", "text": "Good."}],
@@ -132,7 +133,7 @@ def test_the_servers_message_goes_before_the_tools_own() -> None:
 def test_an_async_tool_says_its_end_at_the_start() -> None:
     given = tool(said("request-start", "No."), said("request-complete", "Noted."), **{"async": True})
     assert start_of(given, {}, 0) == StartMessage("Noted.")
-    assert end_of(given, {}, ToolResult("x"), 0) == (None, None, False)
+    assert end_of(given, {}, ToolResult("x"), 0) == (None, None, False, True)
 
 
 def test_the_time_limit_includes_the_retries() -> None:

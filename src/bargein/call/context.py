@@ -19,7 +19,7 @@ from bargein.ports import (
 from bargein.turns import Plan, State
 from bargein.turns.events import Event
 from bargein.wire.assistant import Assistant
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ class CallContext(Protocol):
         """Post an event to the engine."""
         ...
 
-    def render(self, text: str, values: Mapping[str, object]) -> str:
+    def render(self, text: Template, values: Mapping[str, object]) -> str:
         """Render the templates of a text, which may also use these values."""
         ...
 

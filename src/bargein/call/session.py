@@ -57,7 +57,8 @@ from bargein.turns.commands import (
 )
 from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick, TranscriptReceived
 from bargein.wire import client_controls
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
+from bargein.wire.ownership import Author
 
 _log = structlog.get_logger("bargein.call")
 
@@ -149,7 +150,7 @@ class CallSession:
             self._next_step = anyio.Event()
         await self._next_step.wait()
 
-    def render(self, text: str, values: Mapping[str, object]) -> str:
+    def render(self, text: Template, values: Mapping[str, object]) -> str:
         """Render the templates of a text, which may also use these values."""
         return self.setup.variables.render(text, self._clock.epoch_ms(), values)
 
@@ -176,13 +177,13 @@ class CallSession:
         """Handle the carrier's answering machine detection: `human` or `machine`, and the carrier's own word for it."""
         self._components.voicemail.handle_answered_by(by, detail)
 
-    def control(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
-        """Carry out a client's message; `by_caller`: it came from the caller's own client, not from another one.
+    def control(self, message: client_controls.ClientControl, *, by_caller: bool, author: Author) -> None:
+        """Carry out a client's message (`ClientControls.execute`).
 
         Raises:
             WireError: this call cannot do that.
         """
-        self._components.controls.execute(message, by_caller=by_caller)
+        self._components.controls.execute(message, by_caller=by_caller, author=author)
 
     def reply_to_client(self, text: str) -> None:
         """Send a text frame that is not a message of the call: the error of a refused message."""

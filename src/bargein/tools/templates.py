@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol, cast
 
 from bargein.tools.outcome import ToolError
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_objects
 
 _MAX_DEPTH = 30
@@ -13,7 +13,7 @@ _MAX_DEPTH = 30
 class Render(Protocol):
     """Renders a text with the call's current variables and with more."""
 
-    def __call__(self, text: str, more: Mapping[str, object]) -> str:
+    def __call__(self, text: Template, more: Mapping[str, object]) -> str:
         """Return the rendered text; `more` takes precedence over the call's variables.
 
         Raises:
@@ -37,7 +37,7 @@ class Templates:
         self.extracted: JsonObject = {}
 
     def text(self, text: str, more: Mapping[str, object] | None = None) -> str:
-        """Render a text.
+        """Render a text of the tool's settings.
 
         Raises:
             ToolError: the template is broken.
@@ -45,7 +45,7 @@ class Templates:
         if "{{" not in text and "{%" not in text:
             return text
         try:
-            return self._render(text, {**self.extracted, **(more or {})})
+            return self._render(Template(text), {**self.extracted, **(more or {})})
         except ValueError:
             raise ToolError("Not run: a template of the tool's settings is broken.") from None
 

@@ -1,12 +1,21 @@
 """The base of all wire types: camelCase names, unknown fields kept, strict numbers and booleans."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NewType, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
 from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, Any]
 """A JSON object of any content."""
+
+Template = NewType("Template", str)
+"""A text in which `{{…}}` is replaced by the values of variables, some of which may be private to the owner.
+
+Only a text that the owner wrote is one: it stands in an assistant, tool or hook, or came over the control URL with the
+private key. The words of a caller or a model, the answers of servers, values of variables, and texts that have been
+rendered are none. All that renders takes a `Template`, and `tests/call/test_templates.py` lists the places that make
+one.
+"""
 
 Bool = Annotated[bool, Strict()]
 

@@ -14,8 +14,9 @@ from bargein.call.tools.transfer import FORWARDED, HandoffError, Transfers
 from bargein.ports import CarrierError
 from bargein.turns.events import AddMessage, HangUp, Mute, Say, SayFirstMessage
 from bargein.wire import client_controls
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import Author
 
 _log = structlog.get_logger("bargein.call")
 
@@ -52,12 +53,13 @@ class ClientControls:
         self._background = background
         self._answer = answer
 
-    def execute(self, message: client_controls.ClientControl, *, by_caller: bool) -> None:
+    def execute(self, message: client_controls.ClientControl, *, by_caller: bool, author: Author) -> None:
         """Carry out a message.
 
         Args:
             message: the message.
             by_caller: whether it came from the caller's own client, and not from another one that controls the call.
+            author: whose rights the message has; only the owner's texts are templates.
 
         Raises:
             WireError: this call cannot do that.
@@ -72,7 +74,7 @@ class ClientControls:
             case client_controls.Say():
                 interruptible = message.interruptions_enabled is not False
                 interrupts, ends = message.interrupt_assistant_enabled, message.end_call_after_spoken
-                context.post(Say(at_ms, context.render(message.content, {}), interruptible, interrupts, ends))
+                context.post(Say(at_ms, self._text(message.content, author), interruptible, interrupts, ends))
             case client_controls.Control(control="say-first-message"):
                 context.post(SayFirstMessage(at_ms))
             case client_controls.Control():
@@ -80,16 +82,19 @@ class ClientControls:
                 self._audio_input.muted = on if side == "customer" else self._audio_input.muted
                 context.post(Mute(at_ms, side, on))
             case client_controls.Transfer() | client_controls.Handoff():
-                self._transfer(message)
+                self._transfer(message, author)
             case client_controls.EndCall():
                 context.post(HangUp(at_ms, "customer-ended-call" if by_caller else "manually-canceled"))
 
-    def _transfer(self, message: client_controls.Transfer | client_controls.Handoff) -> None:
+    def _text(self, content: str, author: Author) -> str:
+        return self._context.render(Template(content), {}) if author == "owner" else content
+
+    def _transfer(self, message: client_controls.Transfer | client_controls.Handoff, author: Author) -> None:
         to_phone = isinstance(message, client_controls.Transfer) and message.destination.get("type") != "assistant"
         if to_phone and not self._transfers.can_transfer:
             raise WireError(501, "this call cannot be transferred to a telephone: its transport has none")
         if message.content:
-            self._context.post(Say(int(self._context.now_ms()), self._context.render(message.content, {})))
+            self._context.post(Say(int(self._context.now_ms()), self._text(message.content, author)))
         self._background.start(partial(self._run_transfer, message.destination, to_phone=to_phone))
 
     async def _run_transfer(self, destination: JsonObject, *, to_phone: bool) -> None:

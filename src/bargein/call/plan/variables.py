@@ -16,7 +16,7 @@ import structlog
 from bargein.call.plan.hooks import hook_texts, render_hooks
 from bargein.call.plan.liquid import Budget, render_template, worth_rendering
 from bargein.call.plan.liquid_dates import format_date
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
 
 _log = structlog.get_logger("bargein.call")
@@ -67,7 +67,7 @@ class Variables:
             values[name] = value if default is None or given is None else default | given
         return cls(str(call.get("id", "")), values)
 
-    def render(self, text: str, epoch_ms: int, more: Mapping[str, object] | None = None) -> str:
+    def render(self, text: Template, epoch_ms: int, more: Mapping[str, object] | None = None) -> str:
         """Render a text (`say`); one that cannot be rendered is returned unchanged, and logged.
 
         Args:
@@ -81,7 +81,7 @@ class Variables:
         at = _At(values, datetime.fromtimestamp(epoch_ms / 1000, UTC))
         return self._rendered(text, at, Budget(_SAY_BUDGET), "say")
 
-    def render_strict(self, text: str, epoch_ms: int, more: Mapping[str, object]) -> str:
+    def render_strict(self, text: Template, epoch_ms: int, more: Mapping[str, object]) -> str:
         """Render a text that must not be used unrendered (an address, a header).
 
         Args:

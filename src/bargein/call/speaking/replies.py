@@ -13,6 +13,7 @@ from bargein.call.speaking.speech import SpeechPipeline
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage
 from bargein.turns.commands import CloseReply, Duck, Play, StartReply, StopPlayback, Unduck
+from bargein.wire.base import Template
 
 
 class _Request(NamedTuple):
@@ -71,7 +72,7 @@ class ReplyRunner:
         if not start.prompt:
             return []
         transcript = {"transcript": transcript_of(self._context.state.history)}
-        return [ChatMessage(role, self._context.render(text, transcript)) for role, text in start.prompt]
+        return [ChatMessage(role, self._context.render(Template(text), transcript)) for role, text in start.prompt]
 
     async def _reply(self, request: _Request) -> None:
         turn_id = request.turn_id

@@ -158,11 +158,20 @@ class StartMessage(NamedTuple):
 
 
 class EndMessage(NamedTuple):
-    """The message after a tool's result; the fields are those of `turns.events.ToolReturned`."""
+    """The message after a tool's result; the first fields are those of `turns.events.ToolReturned`.
+
+    Attributes:
+        say: said to the caller.
+        system_message: added to the history.
+        ends_call: whether the call ends afterwards.
+        is_template: whether the texts are the tool's own, which are templates. Those of a tool's server are not: it
+            may repeat what the caller said.
+    """
 
     say: str | None = None
     system_message: str | None = None
     ends_call: bool = False
+    is_template: bool = True
 
 
 def start_of(tool: JsonObject, arguments: JsonObject, count: int) -> StartMessage | None:
@@ -222,7 +231,7 @@ def end_of(tool: JsonObject, arguments: JsonObject, result: ToolResult, count: i
     if is_async(tool):
         return EndMessage()
     if result.message is not None and result.message.get("type", kind) == kind:
-        return _end(result.message)
+        return _end(result.message)._replace(is_template=False)
     message = _pick(_eligible(tool, kind, arguments), count)
     return EndMessage() if message is None else _end(message)
 

@@ -16,7 +16,7 @@ from bargein.call.tools.tool_runners import ToolRunners
 from bargein.ports import ToolCall, ToolResult, ToolRunner
 from bargein.turns.commands import Remember
 from bargein.turns.events import DelayMessage, Event, HookToolCalled, ToolCallRequest, ToolReturned, ToolsCalled
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -179,7 +179,8 @@ class ToolExecutor:
         return None
 
     def _render_text(self, text: str) -> str:
-        return self._render(text, {}) if text else text
+        """Render a text of a tool's settings."""
+        return self._render(Template(text), {}) if text else text
 
     def run(self, call_ids: Sequence[str]) -> list[ToolInvocation]:
         """Run these tool calls; return those that are not refused."""
@@ -247,11 +248,8 @@ class ToolExecutor:
         result, tool = outcome.result, invocation.tool
         if result.variables:
             self._save_variables(result.variables)
-        end = (
-            declarations.EndMessage()
-            if tool is None
-            else declarations.end_of(tool, invocation.arguments or {}, result, invocation.number)
-        )
+        end = declarations.EndMessage() if tool is None else self._end_of(tool, invocation, result)
+        # The text of a built-in tool is the assistant's, whose templates are filled in already.
         say = outcome.say if end.say is None and end.system_message is None else end.say
         self._post(
             ToolReturned(
@@ -259,12 +257,21 @@ class ToolExecutor:
                 invocation.call.id,
                 _bounded(result.text),
                 failed=result.failed,
-                say=None if say is None else self._render_text(say),
-                system_message=None if end.system_message is None else self._render_text(end.system_message),
+                say=say,
+                system_message=end.system_message,
                 end_call_reason=outcome.ends or (SPOKEN_AND_ENDED if end.ends_call else None),
                 metadata=None if result.metadata is None else json.dumps(result.metadata, ensure_ascii=False),
                 variables=json.dumps(result.variables, ensure_ascii=False) if result.variables else None,
             )
+        )
+
+    def _end_of(self, tool: JsonObject, invocation: ToolInvocation, result: ToolResult) -> declarations.EndMessage:
+        end = declarations.end_of(tool, invocation.arguments or {}, result, invocation.number)
+        if not end.is_template:
+            return end
+        return end._replace(
+            say=None if end.say is None else self._render_text(end.say),
+            system_message=None if end.system_message is None else self._render_text(end.system_message),
         )
 
     def _at(self) -> int:

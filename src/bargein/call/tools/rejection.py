@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from bargein.patterns import PatternError, compile_javascript
 from bargein.turns.commands import Remember
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_list, as_object
 
 _DEEPEST = 10
 _MOST_MESSAGES = 100
 
-Render = Callable[[str, JsonObject], str]
+Render = Callable[[Template, JsonObject], str]
 """Renders a Liquid template, which may also use these values; returns a broken template unchanged."""
 
 
@@ -35,7 +35,7 @@ def _holds(condition: object, spoken: Sequence[Remember], render: Render, depth:
             return _matches(given, spoken)
         case "liquid":
             recent = [{"role": m.role, "content": m.text} for m in spoken[-_MOST_MESSAGES:]]
-            return render(str(given.get("liquid")), {"messages": recent}).strip() == "true"
+            return render(Template(str(given.get("liquid"))), {"messages": recent}).strip() == "true"
         case "group":
             holding = [_holds(one, spoken, render, depth + 1) for one in as_list(given.get("conditions"))]
             return any(holding) if given.get("operator") == "OR" else all(holding) and bool(holding)

@@ -11,7 +11,7 @@ from bargein.server.agents.egress import Egress
 from bargein.tools.outbound import Outbound
 from bargein.tools.runner import CallToolRunner, SharedToolResources, open_shared_tools
 from bargein.webhooks.owner_channel import credentials_of
-from bargein.wire.base import JsonObject
+from bargein.wire.base import JsonObject, Template
 
 
 class ToolRunnerFactory:
@@ -42,7 +42,7 @@ class ToolRunnerFactory:
             headers: HTTP headers that tell MCP servers about the call or chat.
         """
 
-        def render(text: str, more: Mapping[str, object]) -> str:
+        def render(text: Template, more: Mapping[str, object]) -> str:
             return variables.render_strict(text, self._clock.epoch_ms(), more)
 
         outbound = replace(self._shared.outbound, inline=credentials_of(assistant_json))

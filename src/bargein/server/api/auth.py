@@ -23,6 +23,7 @@ from bargein.server.api.jwt import Key, Permissions, read_token
 from bargein.server.api.services import services_of
 from bargein.settings import Settings, is_loopback
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import Author
 
 _log = structlog.get_logger("bargein.server")
 
@@ -42,6 +43,11 @@ def key_of(settings: Settings, headers: Headers) -> Key | None:
     except WireError:
         return None
     return permissions.key
+
+
+def author_of_request(settings: Settings, headers: Headers) -> Author:
+    """Return whose rights a request has: the owner's with the private key or its token, else a caller's."""
+    return "owner" if key_of(settings, headers) == "private" else "caller"
 
 
 def permissions_of(settings: Settings, headers: Headers) -> Permissions | None:

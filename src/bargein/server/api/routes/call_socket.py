@@ -184,7 +184,7 @@ def _log_broken(call_id: str, frame: MutableMapping[str, Any]) -> None:
 
 def _handle_text(session: CallSession, text: str) -> None:
     try:
-        session.control(_parse(text), by_caller=True)
+        session.control(_parse(text), by_caller=True, author="caller")
     except WireError as error:
         _log.warning("a client's message was refused", call_id=session.setup.call_id, reason=error.messages)
         session.reply_to_client(json.dumps(error.body()))

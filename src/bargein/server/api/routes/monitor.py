@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from bargein.call.clients.listeners import LISTENER_FRAME_MS, LISTENER_RATE_HZ, Listener
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import WebsocketLeg
-from bargein.server.api.auth import has_wrong_key, key_of
+from bargein.server.api.auth import author_of_request, has_wrong_key, key_of
 from bargein.server.api.bodies import read_json
 from bargein.server.api.services import Services, ServicesDep, services_of
 from bargein.server.api.sockets import POLICY_VIOLATION, CarrierSocket, close_refused
@@ -34,7 +34,8 @@ _INSIGHT_BATCH_S = 0.1
 async def control(call_id: str, request: Request, services: ServicesDep) -> Response:
     """Control a live call (`monitor.controlUrl`) with one inbound message.
 
-    A telephone call that still rings can only be ended.
+    Whoever knows a call's id knows this address, and a page knows the id of its own call: without the private key a
+    message has the rights of a caller. A telephone call that still rings can only be ended.
     """
     if services.live_calls.session(call_id) is None and services.call_router.find(call_id) is not None:
         if has_wrong_key(services.settings, request.headers):
@@ -49,7 +50,8 @@ async def control(call_id: str, request: Request, services: ServicesDep) -> Resp
         raise WireError(403, "This call's assistant has monitorPlan.controlEnabled false.")
     if plan.control_authentication_enabled and key_of(services.settings, request.headers) is None:
         raise WireError(401, "This call's assistant wants a bearer key here.")
-    session.control(parse_client_control(await read_json(request)), by_caller=False)
+    author = author_of_request(services.settings, request.headers)
+    session.control(parse_client_control(await read_json(request)), by_caller=False, author=author)
     return Response(status_code=200)
 
 
