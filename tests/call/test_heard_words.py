@@ -120,6 +120,7 @@ async def cut_after(voice: StageVoice, received: ReceivedByClient, sounding_ms: 
     quiet = np.zeros(16 * FRAME_MS, dtype=np.float32)
     loud = 0.3 * np.sin(np.arange(16 * FRAME_MS) / 5, dtype=np.float32)
     async with anyio.create_task_group() as tasks:
+        await session.record_start()
         tasks.start_soon(session.run)
         for _ in range((sounding_ms + 1500) // FRAME_MS):
             await anyio.sleep(FRAME_MS / 1000)

@@ -86,6 +86,7 @@ class ScenePlayer:
         decisions: list[JsonObject] = []
         session.insight.watch(decisions.append)
         async with anyio.create_task_group() as tasks:
+            await session.record_start()
             tasks.start_soon(session.run)
             await anyio.lowlevel.checkpoint()
             outcome = await one.talk(session)

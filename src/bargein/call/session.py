@@ -227,11 +227,18 @@ class CallSession:
         finally:
             self._stepping = False
 
+    async def record_start(self) -> None:
+        """Record that the call is in progress here.
+
+        Await this before `run`: nobody is told of the call before, so that a restart ends every call that was told of.
+        """
+        started = {"status": "in-progress", "startedAt": self._started_at, "artifactPlan": self._artifact_plan}
+        await self._records.begin(self.setup.call_id, started)
+
     async def run(self) -> None:
         """Run the call; returns once it is over and its record is stored."""
         setup = self.setup
-        started_at = iso_from_epoch_ms(self.epoch_ms)
-        self._sink.write(journal.head_line(journal.Head(setup.call_id, started_at, setup.plan)))
+        self._sink.write(journal.head_line(journal.Head(setup.call_id, self._started_at, setup.plan)))
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._sink.run)
@@ -245,7 +252,6 @@ class CallSession:
                 tasks.start_soon(self._components.pauses.run)
                 if self._components.overlaps is not None:
                     tasks.start_soon(self._components.overlaps.run)
-                tasks.start_soon(self._records.begin, setup.call_id, self._initial_fields(started_at))
                 self._components.messenger.status("in-progress")
                 self._components.messenger.assistant_started()
                 self.post(CallStarted(0))
@@ -376,8 +382,9 @@ class CallSession:
         self._components.voicemail.close()
         self._components.audio_input.close()
 
-    def _initial_fields(self, started_at: str) -> dict[str, Any]:
-        return {"status": "in-progress", "startedAt": started_at, "artifactPlan": self._artifact_plan}
+    @property
+    def _started_at(self) -> str:
+        return iso_from_epoch_ms(self.epoch_ms)
 
     def _call_record(self) -> JsonObject:
         return {**self.setup.call, "artifactPlan": self._artifact_plan}
@@ -388,6 +395,7 @@ class CallSession:
             self.setup.assistant_json,
             self.summary,
             epoch_ms=self.epoch_ms,
-            ended_at_ms=self._clock.epoch_ms(),
+            # not by the wall clock, which may have been set meanwhile
+            ended_at_ms=self.epoch_ms + round(self.now_ms() if self._ended_ms is None else self._ended_ms),
             reason=self._ended_reason,
         )

@@ -16,18 +16,36 @@ from bargein.wire.schedule import due_ms
 class Calls(Records):
     """The stored calls, with the server that each live call runs on.
 
+    A call that a server goes on with by itself is live from the transaction that creates it, so that a server that is
+    killed at any moment leaves no call behind that nobody ends.
+
     Attributes:
         jobs: the stored jobs; a call's end adds to them.
+        node_id: the id of this server.
     """
 
     jobs: JobTable
+    node_id: str
 
     def _columns(self, document: JsonObject) -> JsonObject:
         return {**super()._columns(document), "duration_ms": duration_ms(document), "due_at": due_ms(document)}
 
+    async def create_live(self, document: JsonObject, *, record_id: str) -> JsonObject:
+        """Store a call that this server goes on with: one that it places, or that comes in."""
+        async with self._database.writing() as connection:
+            await add_live_call(connection, record_id, self.node_id)
+            return await self._insert(connection, document, record_id)
+
     async def update(self, call_id: str, changes: JsonObject) -> None:
-        """Change a call's record. A call that was deleted while it was live stays deleted."""
-        await self.patch(call_id, changes)
+        """Change a call's record. A call that was deleted while it was live stays deleted.
+
+        A call that becomes `queued` waits for its caller and is live nowhere.
+        """
+        async with self._database.writing() as connection:
+            if (row := await self._locked(connection, call_id)) is not None:
+                await self._change(connection, row, changes)
+            if changes.get("status") == "queued":
+                await remove_live_call(connection, call_id)
 
     async def begin(self, call_id: str, changes: JsonObject, node_id: str) -> None:
         """Change a call's record, and store which server it is live on; a deleted or ended call stays as it is."""
@@ -70,7 +88,12 @@ class Calls(Records):
             return (await connection.execute(select(func.min(self._column("due_at"))))).scalar_one()
 
     async def advance(
-        self, call_id: str, changes: Callable[[JsonObject], JsonObject | None], jobs: Sequence[NewJob]
+        self,
+        call_id: str,
+        changes: Callable[[JsonObject], JsonObject | None],
+        jobs: Sequence[NewJob],
+        *,
+        live: bool = False,
     ) -> bool:
         """Change a call if `changes` returns any, and submit jobs; of several servers that try, one changes it.
 
@@ -78,6 +101,7 @@ class Calls(Records):
             call_id: the call.
             changes: returns the changes for the current document; None leaves it as it is.
             jobs: the jobs to submit.
+            live: whether this server goes on with the call if it changes it.
 
         Returns:
             True if the call was changed by this method.
@@ -88,6 +112,8 @@ class Calls(Records):
             if row is None or wanted is None:
                 return False
             await self._change(connection, row, wanted)
+            if live:
+                await add_live_call(connection, call_id, self.node_id)
             for job in jobs:
                 await self.jobs.put(connection, job)
         self.jobs.on_submit()

@@ -66,12 +66,8 @@ class Records:
 
     async def create(self, document: JsonObject, *, record_id: str | None = None) -> JsonObject:
         """Store a document, and return it with its id, orgId, createdAt and updatedAt."""
-        now = self._clock.epoch_ms()
-        values: JsonObject = {"id": record_id or str(uuid4()), "created_at": now, "updated_at": now}
-        values |= self._columns(document)
         async with self._database.writing() as connection:
-            await connection.execute(insert(self._table).values(values))
-        return self._view(values)
+            return await self._insert(connection, document, record_id or str(uuid4()))
 
     async def get(self, record_id: str) -> JsonObject | None:
         """Return the document with this id, or None."""
@@ -107,6 +103,12 @@ class Records:
         async with self._database.writing() as connection:
             row = await self._locked(connection, record_id)
             return None if row is None else self._view(await self._change(connection, row, changes, check))
+
+    async def _insert(self, connection: AsyncConnection, document: JsonObject, record_id: str) -> JsonObject:
+        now = self._clock.epoch_ms()
+        values: JsonObject = {"id": record_id, "created_at": now, "updated_at": now, **self._columns(document)}
+        await connection.execute(insert(self._table).values(values))
+        return self._view(values)
 
     async def _locked(self, connection: AsyncConnection, record_id: str) -> RowMapping | None:
         """Return a row, locked against changes until the transaction ends."""

@@ -82,9 +82,11 @@ class CallCreation:
         else:
             call = new_websocket_call(parsed, body, urls)
         status = initial_status(call, self._clock.epoch_ms())
-        created = await self._store.calls.create(made_by({**call, "status": status}, "owner"), record_id=call_id)
+        dialled = by_phone and status == "queued"
+        create = self._store.calls.create_live if dialled else self._store.calls.create
+        created = await create(made_by({**call, "status": status}, "owner"), record_id=call_id)
         self._scheduler.wake()
-        if by_phone and status == "queued":
+        if dialled:
             self._phone_requests.dial(call_id)
         return public_call(created)
 

@@ -60,6 +60,7 @@ class Durable:
         self.node_id = node.id
         self._node = node
         self._store = store
+        store.calls.node_id = node.id
         self._worker: Worker | None = None
         records = _StoredCallRecords(store, node.id)
         recovery = Recovery(store, settings.storage.data_dir, clock, records.finish)

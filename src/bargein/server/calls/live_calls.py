@@ -187,11 +187,12 @@ class LiveCalls:
             raise RefusedError(f"its {error.kind} has been deleted") from None
 
     async def open(self, agent: ResolvedAgent, leg: Leg) -> CallSession:
-        """Assemble a call's agent and make its session, which must be registered next.
+        """Assemble a call's agent, make its session and record its start; the session must be registered next.
 
         Raises:
             StartError: the agent cannot be run on this server; the call is recorded as ended.
-            RefusedError: the server began to stop meanwhile; another server can still take the call.
+            RefusedError: the server began to stop meanwhile. Another server can still take the call, unless its start
+                was being recorded: then it is recorded as ended.
         """
         call_id = str(agent.record["id"])
         try:
@@ -201,7 +202,7 @@ class LiveCalls:
             raise StartError(str(error), error.ended_reason) from None
         if self._closing:
             ready.tool_runner.close()
-        self._refuse_when_closing()  # nothing is awaited from here until the call is registered
+        self._refuse_when_closing()
         handoffs = HandoffResolver(ready, leg.rate_hz, self._store, self._assembler)
         is_logged = artifact_plan_of(ready.setup.assistant_json).logging_enabled is not False
         session = CallSession(
@@ -216,7 +217,13 @@ class LiveCalls:
             handoffs=handoffs,
         )
         ready.owner_channel.artifact = session.artifact
-        self._agents[call_id] = _Agents(ready, handoffs)
+        agents = _Agents(ready, handoffs)
+        await session.record_start()
+        if self._closing:  # nothing is awaited from here until the call is registered
+            agents.close()
+            await self._end_unstarted(call_id, "worker-shutdown", "the server is stopping")
+            self._refuse_when_closing()
+        self._agents[call_id] = agents
         return session
 
     @contextmanager

@@ -76,11 +76,12 @@ class Scheduler:
             _log.warning("nobody joined a scheduled call", call_id=call_id)
             self._metrics.ended(NEVER_JOINED)
             return
+        call = await self._store.calls.get(call_id)
+        dialled = call is not None and is_phone_call(call)
         queued = NewJob(CALL_QUEUED, about, f"{call_id}:{CALL_QUEUED}")
-        if await self._store.calls.advance(call_id, partial(_queued, now_ms=now_ms), [queued]):
+        if await self._store.calls.advance(call_id, partial(_queued, now_ms=now_ms), [queued], live=dialled):
             _log.info("a scheduled call may be joined", call_id=call_id)
-            call = await self._store.calls.get(call_id)
-            if call is not None and is_phone_call(call):
+            if dialled:
                 self._dial(call_id)
 
 

@@ -91,7 +91,8 @@ class InboundPhoneCalls:
             call = await self._create_record(provider, number_id, call_id, incoming, base_url)
         elif call.get("status") == "ended":
             return Rejected()
-        await self._records.begin(call_id, {})
+        else:  # another server had it
+            await self._records.begin(call_id, {})
         if (action := when_ringing(phone_line.number, incoming.caller)) is not None:
             reason = HOOK_SAID if action.say is not None else HOOK_TRANSFERRED
             return await self._run_hook(call_id, action, reason, {})
@@ -114,7 +115,7 @@ class InboundPhoneCalls:
         details: JsonObject = {"phoneCallProviderId": incoming.carrier_call_id}
         if incoming.sip_headers:
             details["phoneCallProviderDetails"] = {"sip": {"headers": dict(incoming.sip_headers)}}
-        return await self._store.calls.create(made_by({**new, **details}, "owner"), record_id=call_id)
+        return await self._store.calls.create_live(made_by({**new, **details}, "owner"), record_id=call_id)
 
     async def _run_hook(
         self, call_id: str, action: HookAction, reason: str, changes: JsonObject

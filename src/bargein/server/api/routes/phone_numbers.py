@@ -155,7 +155,7 @@ async def ring(phone_number_id: str, request: Request, services: ServicesDep) ->
     number = await _by_id_or_number(services, phone_number_id)
     call_id = str(uuid4())
     new = new_inbound_call(parsed, str(number["id"]), CallUrls.of(base_url(services, request), call_id))
-    call = await services.store.calls.create(made_by(new, "owner"), record_id=call_id)
+    call = await services.store.calls.create_live(made_by(new, "owner"), record_id=call_id)
     await services.inbound_calls.receive(call, number)
     return JSONResponse(public_call(await services.store.calls.get(call_id) or call), 201)
 
