@@ -218,7 +218,8 @@ class LiveCalls:
         )
         ready.owner_channel.artifact = session.artifact
         agents = _Agents(ready, handoffs)
-        await session.record_start()
+        with anyio.CancelScope(shield=True):  # a call that is recorded as in progress is run, which records its end
+            await session.record_start()
         if self._closing:  # nothing is awaited from here until the call is registered
             agents.close()
             await self._end_unstarted(call_id, "worker-shutdown", "the server is stopping")
