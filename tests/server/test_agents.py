@@ -184,5 +184,5 @@ async def test_a_handoff_to_an_agent_that_does_not_exist_fails(
     first = cast("ReadyAgent", SimpleNamespace(setup=setup, owner_channel=None))
     handoffs = HandoffResolver(first, 16_000, store, cast("AgentAssembler", None))
     with pytest.raises(HandoffError) as caught:
-        await handoffs.successor(destination)
+        await handoffs.successor(destination, "owner")
     assert str(caught.value) == message

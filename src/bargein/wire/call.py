@@ -10,6 +10,7 @@ from bargein.wire.assistant import Assistant, AssistantOverrides, PinnedVersion,
 from bargein.wire.base import Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
 from bargein.wire.json import as_object, as_object_or_none, as_string
+from bargein.wire.limits import CALLER_LIMITS
 from bargein.wire.ownership import MADE_BY
 from bargein.wire.redact import without_secrets
 
@@ -230,10 +231,13 @@ def audio_format_of(call: JsonObject) -> AudioFormat:
 ACTIVE_ASSISTANT = "activeAssistant"
 """A field of the stored record only: the assistant that took over last. Vapi's `Call` has no field for it."""
 
+INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, MADE_BY, CALLER_LIMITS})
+"""The fields of a stored call that nobody is shown."""
+
 
 def public_call(call: JsonObject) -> JsonObject:
     """Return a call's record as the API returns it: without the secrets of its own phone number."""
-    public = {name: value for name, value in call.items() if name not in (ACTIVE_ASSISTANT, MADE_BY)}
+    public = {name: value for name, value in call.items() if name not in INTERNAL_FIELDS}
     number = as_object_or_none(public.get("phoneNumber"))
     return public if number is None else {**public, "phoneNumber": without_secrets(number)}
 

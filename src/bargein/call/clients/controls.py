@@ -95,13 +95,13 @@ class ClientControls:
             raise WireError(501, "this call cannot be transferred to a telephone: its transport has none")
         if message.content:
             self._context.post(Say(int(self._context.now_ms()), self._text(message.content, author)))
-        self._background.start(partial(self._run_transfer, message.destination, to_phone=to_phone))
+        self._background.start(partial(self._run_transfer, message.destination, author, to_phone=to_phone))
 
-    async def _run_transfer(self, destination: JsonObject, *, to_phone: bool) -> None:
+    async def _run_transfer(self, destination: JsonObject, author: Author, *, to_phone: bool) -> None:
         context = self._context
         try:
             if not to_phone:
-                await self._transfers.hand_off(destination)
+                await self._transfers.hand_off(destination, author)
                 return
             while context.state.reply is not None or context.state.pending_says:
                 await context.next_step()
@@ -111,4 +111,5 @@ class ClientControls:
             _log.warning(
                 "a transfer or handoff that a client asked for failed", call_id=context.setup.call_id, reason=str(error)
             )
-            self._answer(json.dumps(WireError(400, str(error)).body()))
+            status = error.status if isinstance(error, HandoffError) else 400
+            self._answer(json.dumps(WireError(status, str(error)).body()))

@@ -11,12 +11,21 @@ from bargein.ports import BargeinError, CarrierError, Leg, OwnerMessenger, Serve
 from bargein.turns.events import Context, Event, HandoffRequested
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object_or_none
+from bargein.wire.ownership import Author
 
 FORWARDED = "assistant-forwarded-call"
 
 
 class HandoffError(BargeinError):
-    """The handoff is not possible. The text may be shown to a model and to a client."""
+    """The handoff is not possible. The text may be shown to a model and to a client.
+
+    Attributes:
+        status: the HTTP status of an answer that says so: 400, or 403 if the client may not ask for it.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,16 @@ class Successor:
 class Handoffs(Protocol):
     """The resolver of the assistants that a call is handed to."""
 
-    async def successor(self, destination: JsonObject) -> Successor:
+    async def successor(self, destination: JsonObject, author: Author) -> Successor:
         """Resolve a `HandoffDestinationAssistant`, `HandoffDestinationSquad` or `TransferDestinationAssistant`.
 
+        Args:
+            destination: the destination.
+            author: who wrote it: the owner, in a tool, a hook or an answer of the owner's server, or a caller, in a
+                message of the call's client.
+
         Raises:
-            HandoffError: there is no such assistant, or this server cannot run it.
+            HandoffError: there is no such assistant, the caller may not have it, or this server cannot run it.
         """
         ...
 
@@ -93,7 +107,7 @@ class Transfers:
             if destination is None or destination.get("type") == "dynamic":
                 answer = await self._request_destination("handoff-destination-request", tool, destination, arguments)
                 destination, text = _destination_of(answer), answer.get("result") or text
-            await self.hand_off(destination)
+            await self.hand_off(destination, "owner")
         except (HandoffError, ServerError) as error:
             return ToolOutcome(ToolResult(f"Not handed over: {error}", failed=True))
         return ToolOutcome(ToolResult(text if isinstance(text, str) and text else "Handed over."), say="")
@@ -108,7 +122,7 @@ class Transfers:
                 answer = await self._request_destination("transfer-destination-request", tool, None, arguments, message)
                 destination = _destination_of(answer)
             if destination.get("type") == "assistant":
-                await self.hand_off(destination)
+                await self.hand_off(destination, "owner")
                 return ToolOutcome(ToolResult("Handed over."), say="")
             await self.transfer(destination)
         except (HandoffError, ServerError, CarrierError) as error:
@@ -138,15 +152,19 @@ class Transfers:
             raise HandoffError(str(answer["error"])[:500])
         return answer
 
-    async def hand_off(self, destination: JsonObject) -> None:
+    async def hand_off(self, destination: JsonObject, author: Author) -> None:
         """Hand the call to another assistant, once the current speech has been heard.
+
+        Args:
+            destination: the destination.
+            author: who wrote it.
 
         Raises:
             HandoffError: the destination cannot be resolved.
         """
         if self._handoffs is None:
             raise HandoffError("this call has no other assistant.")
-        successor = await self._handoffs.successor(destination)
+        successor = await self._handoffs.successor(destination, author)
         self.successors.append(successor)
         context, most = context_of(destination)
         name = str(successor.setup.assistant_json.get("name") or "")

@@ -12,7 +12,10 @@ from bargein.server.agents.squads import Member, MissingAgentError, members_of, 
 from bargein.store import Store
 from bargein.wire.assistant import merge_overrides
 from bargein.wire.base import JsonObject
+from bargein.wire.errors import WireError
 from bargein.wire.json import as_object, as_object_or_none, as_string
+from bargein.wire.limits import AssistantLimits
+from bargein.wire.ownership import Author
 
 if TYPE_CHECKING:
     from bargein.tools.runner import CallToolRunner
@@ -47,19 +50,30 @@ class HandoffResolver(Handoffs):
         self._runners.clear()
 
     @override
-    async def successor(self, destination: JsonObject) -> Successor:
+    async def successor(self, destination: JsonObject, author: Author) -> Successor:
         try:
-            agent = await self._resolve(destination)
+            agent = await self._resolve(destination, author)
             ready = await self._assembler.assemble_successor(agent, self._rate_hz, self._owner_channel, self._found)
         except (MissingAgentError, AssemblyError) as error:
             raise HandoffError(str(error)) from None
+        except WireError as error:
+            raise HandoffError(str(error), error.status) from None
         self._runners.append(ready.tool_runner)
         if self._closed:
             ready.tool_runner.close()
         return Successor(destination, ready.setup, ready.providers, agent.assistant_id)
 
-    async def _resolve(self, destination: JsonObject) -> ResolvedAgent:
+    async def _resolve(self, destination: JsonObject, author: Author) -> ResolvedAgent:
+        """Resolve a destination.
+
+        Raises:
+            WireError: 403: the limits of the token that made the call do not allow it to the call's client.
+        """
+        limits = AssistantLimits() if author == "owner" else AssistantLimits.of_record(self._call)
+        limits.check_written({name: value for name, value in destination.items() if name != "assistantName"})
         member = await self._member(destination)
+        if destination.get("assistant") is None:
+            limits.check_id(member.id)
         agent = ResolvedAgent.of_member(member, self._call)
         overrides = as_object(destination.get("assistantOverrides"))
         values = {**agent.values, **as_object(overrides.get("variableValues"))}

@@ -30,9 +30,9 @@ from bargein.turns import Plan
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.call import INTERNAL_FIELDS
 from bargein.wire.errors import findings
 from bargein.wire.json import as_object_or_none
-from bargein.wire.ownership import MADE_BY
 from bargein.wire.redact import without_secrets
 
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
@@ -165,7 +165,7 @@ def _find(
         raise ProviderError(f"the {name} of provider {provider}: {wrong}", ended_reason=CANNOT_START) from None
 
 
-_BESIDE_THE_CALL = ("assistant", "assistantOverrides", "phoneNumber", "monitor", MADE_BY)
+_BESIDE_THE_CALL = INTERNAL_FIELDS | {"assistant", "assistantOverrides", "phoneNumber", "monitor"}
 """Fields of a call that providers do not get. The URLs in `monitor` control the call: they are for its owner alone."""
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bargein.wire.base import Bool, JsonObject, WireModel
 from bargein.wire.errors import WireError
+from bargein.wire.limits import AssistantLimits
 from bargein.wire.ownership import Author
 
 Key = Literal["private", "public"]
@@ -73,20 +74,27 @@ class Permissions:
         if allowed and (origin is None or _normalized(origin) not in map(_normalized, allowed)):
             raise WireError(403, "This token may not be used from this origin.")
 
-    def check_assistant(self, body: JsonObject) -> None:
-        """Check that the token may talk to the assistant or squad that a request, session or chat names or contains.
+    @property
+    def limits(self) -> AssistantLimits:
+        """The assistants that it may be used with."""
+        given = self.restrictions
+        if given is None:
+            return AssistantLimits()
+        named, transient = given.allowed_assistant_ids, given.allow_transient_assistant
+        return AssistantLimits(frozenset(named) if named else None, not named if transient is None else transient)
+
+    def check_assistant(self, body: JsonObject, source: JsonObject | None = None) -> None:
+        """Check the assistant or squad that a request is about, and all that it contains.
+
+        Args:
+            body: the request's body.
+            source: the session or chat that the request continues, which then names the assistant.
 
         Raises:
             WireError: 403.
         """
-        if self.restrictions is None:
-            return
-        named, transient = self.restrictions.allowed_assistant_ids, self.restrictions.allow_transient_assistant
-        contains_one = any(body.get(name) is not None for name in ("assistant", "squad"))
-        if contains_one and not (transient if transient is not None else not named):
-            raise WireError(403, "This token may not be used with an assistant of the request's own.")
-        if named and not contains_one and (body.get("squadId") is not None or body.get("assistantId") not in named):
-            raise WireError(403, "This token may not be used with this assistant.")
+        self.limits.check_named(body if source is None else source)
+        self.limits.check_written(body)
 
 
 def read_token(token: str, key: str) -> Permissions | None:

@@ -19,6 +19,7 @@ from bargein.wire.call import (
 )
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_objects
+from bargein.wire.limits import AssistantLimits
 from bargein.wire.ownership import Author, made_by
 from bargein.wire.schedule import initial_status
 
@@ -84,26 +85,28 @@ class CallCreation:
         status = initial_status(call, self._clock.epoch_ms())
         dialled = by_phone and status == "queued"
         create = self._store.calls.create_live if dialled else self._store.calls.create
-        created = await create(made_by({**call, "status": status}, "owner"), record_id=call_id)
+        record = AssistantLimits().limited(made_by({**call, "status": status}, "owner"))
+        created = await create(record, record_id=call_id)
         self._scheduler.wake()
         if dialled:
             self._phone_requests.dial(call_id)
         return public_call(created)
 
-    async def create_web(self, body: JsonObject, base_url: str, author: Author) -> JsonObject:
+    async def create_web(self, body: JsonObject, base_url: str, author: Author, limits: AssistantLimits) -> JsonObject:
         """Create a call from a web page and return its record.
 
         Args:
             body: the request's body.
             base_url: the address of this server, for the call's URLs.
             author: whose rights the request has.
+            limits: the assistants that the call's client may hand it over to.
 
         Raises:
             WireError: 400 or 501, as `create`.
         """
         await check_participants(body, self._store)
         call_id = str(uuid4())
-        call = made_by(new_web_call(body, CallUrls.of(base_url, call_id)), author)
+        call = limits.limited(made_by(new_web_call(body, CallUrls.of(base_url, call_id)), author))
         return public_call(await self._store.calls.create(call, record_id=call_id))
 
     async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:

@@ -83,7 +83,9 @@ async def create_web_call(request: Request, permissions: PermissionsDep, service
     """Create a call from a page, with the public key."""
     _, body = await read_request(request, CreateWebCall, normalize_widget_body)
     permissions.check_assistant(body)
-    created = await services.call_creation.create_web(body, base_url(services, request), permissions.author)
+    created = await services.call_creation.create_web(
+        body, base_url(services, request), permissions.author, permissions.limits
+    )
     return JSONResponse(created if permissions.key == "private" else without_secrets(created), 201)
 
 

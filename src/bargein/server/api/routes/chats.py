@@ -111,7 +111,7 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
     given = without_nulls(body)
     if parsed.assistant is not None:
         check_assistant(given["assistant"], "assistant.")
-    permissions.check_assistant(await services.chats.source_of_agent(given))
+    permissions.check_assistant(given, await services.chats.source_of_agent(given))
     if permissions.key == "public":
         check_web_roles(input_messages(given["input"]))
     over = given.pop("sessionEnd", False)
