@@ -111,6 +111,10 @@ class Caller:
         """Interruptions since the reset. Open ones are closed, so ask only after they had time to end."""
         return [event for event in self._meter.finish() if event.onset_ms >= self._first_ms]
 
+    def closed_interruptions(self) -> list[Interruption]:
+        """Interruptions of the whole call but the one that may still have an effect."""
+        return self._meter.closed
+
     @property
     def unprompted(self) -> int:
         """Number of times that the assistant was interrupted although this caller did not interrupt it."""

@@ -63,6 +63,11 @@ class LoadSocket(asyncio.Protocol):
             self._websocket.send_text(text.encode())
             self._flush()
 
+    def pause_reading(self) -> None:
+        """Read nothing more, as a client that hangs."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
     def abort(self) -> None:
         """Drop the connection."""
         if self._transport is not None:

@@ -188,7 +188,7 @@ class KillRun:
             if number % SETTLE_EVERY == 0 or number == kills:
                 await self._settle()
                 for error in log.errors():
-                    self.errors[error[-400:]] += 1
+                    self.errors[error] += 1
 
     async def _start(self) -> ServerProcess:
         return await self._launcher.start(self._folder, self._environment, port=self._port, until="/health")

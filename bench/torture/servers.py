@@ -19,10 +19,12 @@ import httpx
 import psutil
 
 from bargein.errors import BargeinError
+from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object_or_none
 from bench.torture.waiting import wait_for
 
 _STOP_S = 15.0
-_TRACEBACK = re.compile(r"Traceback \(most recent call last\)|\"exception\":|\"level\": \"(?:error|critical)\"")
+_EXCEPTION = re.compile(r"^[\s|+]*([A-Za-z_][\w.]*(?:Error|Exception|Exit|Group|Warning|Interrupt)\b.*)$", re.MULTILINE)
 
 
 class ServerDiedError(BargeinError):
@@ -228,12 +230,39 @@ class LogWatch:
         self._read_bytes = log.stat().st_size if log.exists() else 0
 
     def errors(self) -> list[str]:
-        """Return tracebacks and error lines that were written since the last call, each cut to 1,500 characters."""
+        """Return what was logged since the last call with a traceback, or as an error, one line for each.
+
+        A line has the event and, of a traceback, the line with the exception.
+        """
         if not self._log.exists():
             return []
         with self._log.open("rb") as file:
             file.seek(self._read_bytes)
             data = file.read()
-        self._read_bytes += len(data)
-        text = data.decode(errors="replace")
-        return [text[max(0, found.start() - 300) : found.start() + 1200] for found in _TRACEBACK.finditer(text)]
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        found: list[str] = []
+        plain: list[str] = []
+        for line in whole.decode(errors="replace").splitlines():
+            entry = _entry(line)
+            if entry is None:
+                plain.append(line)
+            elif "exception" in entry or entry.get("level") in ("error", "critical"):
+                found.append(f"{entry.get('event')}: {exception_of(str(entry.get('exception', '')))}"[:400])
+        if any("Traceback (most recent call last)" in line for line in plain):
+            found.append(f"a traceback: {exception_of(chr(10).join(plain))}"[:400])
+        return found
+
+
+def _entry(line: str) -> JsonObject | None:
+    try:
+        return as_object_or_none(json.loads(line))
+    except ValueError:
+        return None
+
+
+def exception_of(text: str) -> str:
+    """Return the last line of a traceback that names an exception, also of one in a group; empty without any."""
+    named = _EXCEPTION.findall(text)
+    plain = [line for line in named if "ExceptionGroup" not in line]
+    return (plain or named or [""])[-1][:250]

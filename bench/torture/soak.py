@@ -360,7 +360,7 @@ async def run(options: Options) -> PartResult:
                     minutes.append(minute)
                 tasks.cancel_scope.cancel()
             result = result_of(minutes)
-            result.broken += [f"in the server's log: {text[-300:]}" for text in watch.errors()[:10]]
+            result.broken += [f"in the server's log: {text}" for text in watch.errors()[:10]]
             result.broken += list(dict.fromkeys(soak.failed))[:10]
             if not await server.stop():
                 result.broken.append("the server did not end within 15 s of SIGTERM")

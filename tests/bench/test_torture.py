@@ -1,9 +1,15 @@
 """The checks under faults report what is broken: each checker gets a server, a receiver or figures that break it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
+import httpx
 import pytest
+from bench.torture.fuzz.mutations import encoded, mutated
+from bench.torture.fuzz.onsets import Onsets
+from bench.torture.fuzz.surfaces import BrokenPromiseError, check_answer
 from bench.torture.kill import Ledger
 from bench.torture.owner import OwnerServer
 from bench.torture.report import BEGIN, END, PartResult, publish, summary
@@ -132,17 +138,21 @@ def test_missed_interruptions_and_lost_reports_of_a_soak_are_found() -> None:
     assert problems([replace(one, interruptions=0) for one in minutes(5)]) == ["no interruption was measured"]
 
 
+TRACEBACK = 'Traceback (most recent call last):\n  File "x", line 1, in f\nValueError: boom'
+
+
 def test_errors_in_a_log_are_found_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text('{"level": "warning", "event": "before"}\nTraceback (most recent call last):\n')
+    log.write_text(f"{TRACEBACK}\n")
     watch = LogWatch(log)
+    entries = [
+        {"level": "warning", "event": "fine"},
+        {"level": "error", "event": "bad"},
+        {"level": "info", "event": "worse", "exception": TRACEBACK},
+    ]
     with log.open("a") as file:
-        file.write('{"level": "warning", "event": "fine"}\n')
-    assert watch.errors() == []
-    with log.open("a") as file:
-        file.write('Traceback (most recent call last):\n  File "x"\nValueError: boom\n')
-    (error,) = watch.errors()
-    assert "boom" in error
+        file.write("\n".join(json.dumps(entry) for entry in entries) + f"\n{TRACEBACK}\n")
+    assert watch.errors() == ["bad: ", "worse: ValueError: boom", "a traceback: ValueError: boom"]
     assert watch.errors() == []
 
 
@@ -162,3 +172,48 @@ def test_the_table_is_written_between_the_markers(tmp_path: Path) -> None:
     bare.write_text("no markers")
     with pytest.raises(ValueError, match=r"bare\.md"):
         publish(results, bare, "c", "d")
+
+
+VALID = {"type": "say", "content": "Hello.", "list": [1, {"a": "b"}], "flag": True}
+
+
+def test_the_same_seed_makes_the_same_input_and_others_differ() -> None:
+    def made(seed: int) -> bytes:
+        random = Random(seed)  # noqa: S311  # test data
+        return encoded(mutated(VALID, random), random)
+
+    assert [made(seed) for seed in range(300)] == [made(seed) for seed in range(300)]
+    assert len({made(seed) for seed in range(300)}) > 200
+    assert VALID == {"type": "say", "content": "Hello.", "list": [1, {"a": "b"}], "flag": True}, "it was not changed"
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_server_error_is_found(status: int) -> None:
+    with pytest.raises(BrokenPromiseError, match=f"answered {status}"):
+        check_answer("POST", "/call", httpx.Response(status, text="Internal Server Error"))
+
+
+def test_an_error_without_vapis_shape_is_found() -> None:
+    check_answer("GET", "/x", httpx.Response(404, json={"message": "m", "error": "Not Found", "statusCode": 404}))
+    check_answer("GET", "/x", httpx.Response(501, json={"message": "m", "error": "Not Implemented", "statusCode": 501}))
+    with pytest.raises(BrokenPromiseError, match="not in Vapi's shape"):
+        check_answer("GET", "/x", httpx.Response(422, json={"detail": []}))
+
+
+def onsets(later_ms: float, *, missed: int = 0) -> Onsets:
+    random = Random(1)  # noqa: S311  # test data
+    made = Onsets()
+    for _ in range(400):
+        made.add(0, random.gauss(220, 15), fuzzed=False)
+        made.add(0, random.gauss(220, 15) + later_ms, fuzzed=True)
+    for _ in range(missed):
+        made.add(0, None, fuzzed=True)
+    return made
+
+
+def test_a_neighbour_that_is_interrupted_later_beside_the_fuzzer_is_found() -> None:
+    assert onsets(0).problems() == []
+    assert onsets(15).problems() == []
+    (line,) = onsets(45).problems()
+    assert "a neighbour's p95 was at least" in line
+    assert onsets(0, missed=20).problems() == ["a neighbour's interruptions were missed 20 times of 400"]

@@ -198,6 +198,11 @@ class InterruptionMeter:
         event.message_ms, event.turn_id, event.playing = at_ms, turn_id, playing
         return event
 
+    @property
+    def closed(self) -> list[Interruption]:
+        """All interruptions but the open one."""
+        return list(self._done)
+
     def finish(self) -> list[Interruption]:
         """Close the open interruption, and return all interruptions."""
         event, self._open = self._open, None
