@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(slots=True)
 class Observed:
-    """What happened to the call of a case.
+    """The course of a call with a faulty peer.
 
     Attributes:
         silent_s: the longest stretch of a live call in which neither side was heard.
@@ -107,7 +107,7 @@ def cases(*, quick: bool) -> list[Case]:
 
 @dataclass(slots=True)
 class _Ear:
-    """When the caller heard something, and when it spoke itself."""
+    """The times at which a caller heard something or spoke."""
 
     last_ms: float = field(default_factory=_CLOCK.monotonic_ms)
     silent_ms: float = 0.0
