@@ -6,6 +6,7 @@ no queue and no task switch delays the silence after an interruption.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,11 @@ from bargein.call.clients.insight import InsightFeed
 from bargein.call.clients.listeners import Listeners
 from bargein.call.components import CallEnvironment, build_components
 from bargein.call.context import AgentSetup, Providers
+from bargein.call.hearing.audio_input import FloodError
 from bargein.call.hearing.voicemail import VOICEMAIL
 from bargein.call.record import journal
 from bargein.call.record.call_log import CallLog
+from bargein.call.record.guard import Guard, GuardedClock, GuardedSink
 from bargein.call.record.outcome import (
     CallSummary,
     activation_of,
@@ -26,6 +29,7 @@ from bargein.call.record.outcome import (
     artifact_of,
     artifact_plan_after_handoff,
     ended_fields,
+    essential_fields,
     initial_artifact_plan,
     is_recorded,
 )
@@ -58,6 +62,7 @@ from bargein.turns.commands import (
 from bargein.turns.events import CallStarted, Event, HangUp, Played, Say, Tick, TranscriptReceived
 from bargein.wire import client_controls
 from bargein.wire.base import JsonObject, Template
+from bargein.wire.json import as_object, repaired
 from bargein.wire.ownership import Author
 
 _log = structlog.get_logger("bargein.call")
@@ -107,13 +112,17 @@ class CallSession:
         self.insight = InsightFeed()
         self.summary = CallSummary(activation_of(setup.call, setup.assistant_json))
         self.listeners = Listeners()
-        self._clock = clock
+        self._guard = Guard(setup.call_id)
+        self._clock = GuardedClock(clock, self.fail)
         self._records = records
-        self._sink = sink
-        self._recording = Recording(recorder or NullRecorder(), on=is_recorded(setup.assistant_json))
+        self._sink = GuardedSink(sink, "journal", self._guard)
+        on = is_recorded(setup.assistant_json)
+        self._recording = Recording(recorder or NullRecorder(), on=on, guard=self._guard)
         self._artifact_plan = initial_artifact_plan(setup.assistant_json)
         self._leg = leg
-        self._log = None if log is None else CallLog(log, setup.call_id, self.epoch_ms)
+        self._log = None
+        if log is not None:
+            self._log = CallLog(GuardedSink(log, "log", self._guard), setup.call_id, self.epoch_ms)
         self._state = State(call_id=setup.call_id)
         self._sent_history = self._state.history
         self._inbox: deque[Event] = deque()
@@ -127,7 +136,7 @@ class CallSession:
         self._at_end: list[Callable[[], None]] = []
         environment = CallEnvironment(
             leg=leg,
-            clock=clock,
+            clock=self._clock,
             recorder=self._recording,
             handoffs=handoffs,
             insight=self.insight,
@@ -161,12 +170,22 @@ class CallSession:
             ValueError: it is not in the format that was agreed on.
             FloodError: it is sent much faster than real time.
         """
-        if not self._ended.is_set():
+        if self._ended.is_set():
+            return
+        try:
             self._components.audio_input.receive(data)
+        except (ValueError, FloodError):
+            raise
+        except Exception as error:  # noqa: BLE001  # a bug must end this call with a reason
+            self.fail(error)
 
     def mark_reached(self, mark: str) -> bool:
         """Handle a mark that the far end has reached (`Leg.mark`); return False if it belongs to an earlier reply."""
-        return self._components.audio_output.mark_reached(mark)
+        try:
+            return self._components.audio_output.mark_reached(mark)
+        except Exception as error:  # noqa: BLE001  # a bug must end this call with a reason
+            self.fail(error)
+            return False
 
     def receive_key(self, key: str) -> None:
         """Handle a DTMF key of the caller (0 to 9, *, #, A to D)."""
@@ -221,11 +240,16 @@ class CallSession:
                 self._step(self._inbox.popleft())
             self._set_timer()
         except Exception as error:  # noqa: BLE001  # a bug must end this call with a reason, and no other call
-            _log.error("the call failed with an unexpected error", call_id=self.setup.call_id, exc_info=error)
-            self._inbox.clear()
-            self._end(_INTERNAL_ERROR, "internal error")
+            self.fail(error)
         finally:
             self._stepping = False
+
+    def fail(self, error: BaseException) -> None:
+        """End the call because of an error that nobody expected."""
+        with suppress(Exception):  # the log itself may be what fails
+            _log.error("the call failed with an unexpected error", call_id=self.setup.call_id, exc_info=error)
+        self._inbox.clear()
+        self._end(_INTERNAL_ERROR, "internal error")
 
     async def record_start(self) -> None:
         """Record that the call is in progress here.
@@ -236,48 +260,62 @@ class CallSession:
         await self._records.begin(self.setup.call_id, started)
 
     async def run(self) -> None:
-        """Run the call; returns once it is over and its record is stored."""
-        setup = self.setup
-        self._sink.write(journal.head_line(journal.Head(setup.call_id, self._started_at, setup.plan)))
+        """Run the call; returns once it is over and its record is stored, whatever has failed meanwhile."""
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._sink.run)
-                tasks.start_soon(self._recording.run, self.now_ms)
-                if self._log is not None:
-                    tasks.start_soon(self._log.sink.run)
-                tasks.start_soon(self._components.background.run, tasks)
-                tasks.start_soon(self._components.tools.run_tasks, tasks)
-                tasks.start_soon(self._components.endpointing_requests.run, tasks)
-                tasks.start_soon(self._components.transcription.run)
-                tasks.start_soon(self._components.pauses.run)
-                if self._components.overlaps is not None:
-                    tasks.start_soon(self._components.overlaps.run)
-                self._components.messenger.status("in-progress")
-                self._components.messenger.assistant_started()
-                self.post(CallStarted(0))
-                if setup.rejection is not None:
-                    self.post(Say(0, setup.rejection.text, interruptible=False, ends_call=True))
-                await self._ended.wait()
-                await self._components.tools.wait_for_async()
-                tasks.cancel_scope.cancel()
+            await self._run()
+        except* Exception as errors:  # noqa: BLE001  # a bug in a task of the call
+            self.fail(errors)
         finally:
-            self._close()
+            self._guard.attempt("end", self._close)
             with anyio.CancelScope(shield=True):
-                await self._sink.close()
-                await self._recording.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
-                await self._records.finish(setup.call_id, self._outcome())
-                if self._log is not None:
-                    await self._log.sink.close()
+                await self._store_end()
+
+    async def _run(self) -> None:
+        setup, attempt = self.setup, self._guard.attempt
+        attempt("journal", self._write_head)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._sink.run)
+            tasks.start_soon(self._recording.run, self.now_ms)
+            if self._log is not None:
+                tasks.start_soon(self._log.sink.run)
+            tasks.start_soon(self._components.background.run, tasks)
+            tasks.start_soon(self._components.tools.run_tasks, tasks)
+            tasks.start_soon(self._components.endpointing_requests.run, tasks)
+            tasks.start_soon(self._components.transcription.run)
+            tasks.start_soon(self._components.pauses.run)
+            if self._components.overlaps is not None:
+                tasks.start_soon(self._components.overlaps.run)
+            attempt("client messages", self._components.messenger.status, "in-progress")
+            attempt("client messages", self._components.messenger.assistant_started)
+            self.post(CallStarted(0))
+            if setup.rejection is not None:
+                self.post(Say(0, setup.rejection.text, interruptible=False, ends_call=True))
+            await self._ended.wait()
+            await self._components.tools.wait_for_async()
+            tasks.cancel_scope.cancel()
+
+    async def _store_end(self) -> None:
+        await self._sink.close()
+        await self._recording.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
+        await self._guard.attempt_later("record", self._records.finish, self.setup.call_id, self._outcome())
+        if self._log is not None:
+            await self._log.sink.close()
+
+    def _write_head(self) -> None:
+        self._sink.write(journal.head_line(journal.Head(self.setup.call_id, self._started_at, self.setup.plan)))
+
+    def _write_event(self, event: Event) -> None:
+        self._sink.write(journal.event_line(event))
 
     def _step(self, event: Event) -> None:
         # What was heard follows from the playout position: the engine needs the current one with each event.
         played = None if isinstance(event, Played) else self._components.audio_output.played(int(self.now_ms()))
         for one in (event,) if played is None else (played, event):
-            self._sink.write(journal.event_line(one))
+            self._guard.attempt("journal", self._write_event, one)
             self._state, commands = step(self._state, one, self.setup.plan)
-            self.summary.apply(self._state, one, commands)
+            self._guard.attempt("summary", self.summary.apply, self._state, one, commands)
             if self._log is not None:
-                self._log.write_step(self._state.now_ms, one, commands)
+                self._guard.attempt("log", self._log.write_step, self._state.now_ms, one, commands)
             for command in commands:
                 self._perform(command)
             if isinstance(one, TranscriptReceived):
@@ -291,7 +329,7 @@ class CallSession:
         """Send the history if it has changed; after the step's commands, so that `user-interrupted` comes before it."""
         if self._state.history is not self._sent_history:
             self._sent_history = self._state.history
-            self._components.messenger.conversation(self._sent_history)
+            self._guard.attempt("client messages", self._components.messenger.conversation, self._sent_history)
 
     def _perform(self, command: Command) -> None:
         components = self._components
@@ -303,7 +341,7 @@ class CallSession:
             case SwitchAssistant(successor):
                 self._take_over(components.transfers.successors[successor])
             case Send(message):
-                components.messenger.send(message)
+                self._guard.attempt("client messages", components.messenger.send, message)
             case KeepReply():  # the reply goes on as it is
                 pass
             case Decide(what, why, turn_id):
@@ -312,13 +350,15 @@ class CallSession:
                 self._end(reason, detail)
             case Remember():  # the whole history is sent once the step is done
                 if command.tool_call_id is not None:
-                    components.messenger.tool_result(command, components.tools.find(command.tool_call_id))
+                    invocation = components.tools.find(command.tool_call_id)
+                    self._guard.attempt("client messages", components.messenger.tool_result, command, invocation)
 
     def _request(self, command: RunTools | CallHookTool | StopTool | AskEndpointing | JudgePause) -> None:
         components = self._components
         match command:
             case RunTools(call_ids=call_ids):
-                components.messenger.tool_calls(components.tools.run(call_ids))
+                invocations = components.tools.run(call_ids)
+                self._guard.attempt("client messages", components.messenger.tool_calls, invocations)
             case CallHookTool(turn_id, tool):
                 hook_tools = self.setup.hook_tools
                 components.tools.prepare_for_hook(turn_id, hook_tools[tool] if tool < len(hook_tools) else None)
@@ -364,14 +404,15 @@ class CallSession:
             reason = VOICEMAIL
         self._ended_reason = reason
         self._ended_ms = self.now_ms()
-        _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
-        self._components.audio_output.close()
+        with suppress(Exception):  # the log itself may be what fails
+            _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
+        self._guard.attempt("playout", self._components.audio_output.close)
         self._send_conversation()
-        self._components.messenger.status("ended", reason)
-        self._leg.hang_up()
+        self._guard.attempt("client messages", self._components.messenger.status, "ended", reason)
+        self._guard.attempt("connection", self._leg.hang_up)
         self._ended.set()
         for action in self._at_end:
-            action()
+            self._guard.attempt("end", action)
 
     def _close(self) -> None:
         if self._timer is not None:
@@ -390,12 +431,20 @@ class CallSession:
         return {**self.setup.call, "artifactPlan": self._artifact_plan}
 
     def _outcome(self) -> dict[str, Any]:
-        return ended_fields(
-            self._call_record(),
-            self.setup.assistant_json,
-            self.summary,
-            epoch_ms=self.epoch_ms,
-            # not by the wall clock, which may have been set meanwhile
-            ended_at_ms=self.epoch_ms + round(self.now_ms() if self._ended_ms is None else self._ended_ms),
-            reason=self._ended_reason,
-        )
+        # not by the wall clock, which may have been set meanwhile
+        ended_at_ms = self.epoch_ms + round(self.now_ms() if self._ended_ms is None else self._ended_ms)
+        outcome: dict[str, Any] = {}
+
+        def complete() -> None:
+            fields = ended_fields(
+                self._call_record(),
+                self.setup.assistant_json,
+                self.summary,
+                epoch_ms=self.epoch_ms,
+                ended_at_ms=ended_at_ms,
+                reason=self._ended_reason,
+            )
+            outcome.update(as_object(repaired(fields)))
+
+        self._guard.attempt("record", complete)
+        return outcome or essential_fields(self._ended_reason, ended_at_ms)

@@ -22,6 +22,9 @@ PATIENCE_S = 5.0
 MAX_PENDING = 2_000
 """Calls whose pending writes are kept in memory; beyond that, ended calls are recovered from their journals."""
 
+_ESSENTIAL = ("status", "startedAt", "endedAt", "endedReason", "endedMessage")
+"""The fields of an end that are written if the database refuses the others."""
+
 _FIRST_WAIT_S = 0.2
 _MAX_WAIT_S = 5.0
 
@@ -133,6 +136,10 @@ class Ledger(CallRecords):
             return False
         except Exception as error:  # noqa: BLE001  # a record that the database refuses must not hold up the others
             _log.error("a call's record could not be written", call_id=call_id, exc_info=error)
+            essential = {name: pending.changes[name] for name in _ESSENTIAL if name in pending.changes}
+            if pending.step == "finish" and essential != pending.changes:
+                pending.changes = essential  # the call ends, without its conversation
+                return await self._write_pending(call_id, pending)
         self._begun.add(call_id)
         if self._pending.get(call_id) is pending:
             del self._pending[call_id]

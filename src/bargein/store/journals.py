@@ -70,11 +70,12 @@ class JournalFile(JournalSink):
         try:
             # Shielded: the lines of a cancelled call must still be written.
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._append, text.encode())
-        except OSError as error:
+                await anyio.to_thread.run_sync(self._append, text.encode("utf-8", "replace"))
+        except Exception as error:  # noqa: BLE001  # whatever the disk or a line does, the call goes on
             if not self._failing:
                 self._failing = True
-                _log.error(f"a call's {self._what} cannot be written", file=self._path.name, reason=error.strerror)
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                _log.error(f"a call's {self._what} cannot be written", file=self._path.name, reason=reason)
             return
         if self._failing:
             self._failing = False

@@ -77,10 +77,11 @@ class RecordingFile(Recorder):
             # Shielded: the audio of a cancelled call must still be written.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._append, samples)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # whatever the disk does, the call goes on
             self._broken = True
             self._sound = Stereo(TRANSCRIBER_RATE_HZ, 0, 0)
-            _log.error("a call's recording cannot be written", file=self._path.name, reason=error.strerror)
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            _log.error("a call's recording cannot be written", file=self._path.name, reason=reason)
 
     def _append(self, samples: Pcm16) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)

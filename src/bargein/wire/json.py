@@ -32,7 +32,7 @@ def read_json(data: str | bytes) -> object:
     """
     text = data if isinstance(data, str) else data.decode("utf-8-sig", "replace")
     value = _loads(text)
-    return _repaired(value) if _ESCAPE.search(text) or _UNSTORABLE.search(text) else value
+    return repaired(value) if _ESCAPE.search(text) or _UNSTORABLE.search(text) else value
 
 
 def read_json_pieces(data: str | bytes) -> object:
@@ -112,14 +112,15 @@ def _check_depth(value: object) -> None:
     raise ValueError("it is nested too deeply")
 
 
-def _repaired(value: object) -> object:
+def repaired(value: object) -> object:
+    """Return a JSON value with `repair_text` applied to its texts and keys."""
     match value:
         case str():
             return repair_text(value)
         case dict():
-            return {repair_text(key): _repaired(one) for key, one in cast("JsonObject", value).items()}
+            return {repair_text(key): repaired(one) for key, one in cast("JsonObject", value).items()}
         case list():
-            return [_repaired(one) for one in cast("list[object]", value)]
+            return [repaired(one) for one in cast("list[object]", value)]
         case _:
             return value
 

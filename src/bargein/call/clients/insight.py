@@ -6,6 +6,10 @@ It is not part of Vapi's protocol.
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
+_log = structlog.get_logger("bargein.call")
+
 Watcher = Callable[[dict[str, Any]], None]
 
 
@@ -33,4 +37,9 @@ class InsightFeed:
 
     def _send(self, entry: dict[str, Any]) -> None:
         for watcher in tuple(self._watchers):
-            watcher(entry)
+            try:
+                watcher(entry)
+            except Exception as error:  # noqa: BLE001  # the call does not depend on who watches
+                _log.error("a watcher of a call failed, and gets no more", exc_info=error)
+                if watcher in self._watchers:
+                    self._watchers.remove(watcher)

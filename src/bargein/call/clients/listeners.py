@@ -1,12 +1,17 @@
 """Listeners of a live call (`monitor.listenUrl`)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import structlog
 
 from bargein.audio.pcm import to_bytes
 from bargein.ports import Pcm16
+
+_T = TypeVar("_T")
+
+_log = structlog.get_logger("bargein.call")
 
 LISTENER_RATE_HZ = 16_000
 """Listeners get 16-bit little-endian samples at this rate, interleaved: the customer, then the assistant."""
@@ -58,9 +63,17 @@ class Listeners:
             both = to_bytes(np.concatenate(self._pending))
             self._pending, self._samples = [], 0
             for listener in tuple(self._listeners):
-                listener.audio(both)
+                self._send(listener, listener.audio, both)
 
     def send_text(self, text: str) -> None:
         """Send a client message."""
         for listener in tuple(self._listeners):
-            listener.text(text)
+            self._send(listener, listener.text, text)
+
+    def _send(self, listener: Listener, send: Callable[[_T], None], data: _T) -> None:
+        try:
+            send(data)
+        except Exception as error:  # noqa: BLE001  # the call does not depend on who listens
+            _log.error("a listener failed, and hears no more", exc_info=error)
+            if listener in self._listeners:
+                self._listeners.remove(listener)

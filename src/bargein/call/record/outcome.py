@@ -55,7 +55,6 @@ class CallSummary:
             kept = set(map(id, state.history))
             self.removed += [entry for entry in self.history if id(entry) not in kept]
             self.history = state.history
-        self.metrics.apply(state.now_ms, event, commands)
         match event:
             case HandoffRequested():
                 self._pending_activations[event.successor] = _activation(event.name, event.assistant_id)
@@ -68,6 +67,7 @@ class CallSummary:
                 self.ended = command
             elif isinstance(command, SwitchAssistant):
                 self.later_activations.append(self._pending_activations[command.successor])
+        self.metrics.apply(state.now_ms, event, commands)  # last: its watcher belongs to the server, and may fail
 
     @property
     def full_history(self) -> tuple[Remember, ...]:
@@ -92,13 +92,16 @@ def ended_fields(
     """
     artifact = artifact_of(call, assistant, summary, epoch_ms=epoch_ms)
     return {
-        "status": "ended",
-        "endedReason": reason,
-        "endedAt": iso_from_epoch_ms(ended_at_ms),
+        **essential_fields(reason, ended_at_ms),
         "messages": artifact["messages"],
         "artifact": artifact,
         **(active_assistant_fields(assistant) if summary.later_activations else {}),
     }
+
+
+def essential_fields(reason: str, ended_at_ms: int) -> dict[str, Any]:
+    """Return the fields without which a call has not ended: its status, and why and when (Unix ms) it ended."""
+    return {"status": "ended", "endedReason": reason, "endedAt": iso_from_epoch_ms(ended_at_ms)}
 
 
 def active_assistant_fields(assistant: JsonObject) -> JsonObject:

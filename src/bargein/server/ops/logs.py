@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -37,6 +38,12 @@ class Redactor:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return a line with its secrets masked."""
+        try:
+            return self._redacted(event)
+        except Exception as error:  # noqa: BLE001  # a line that cannot be redacted is not written, and fails nothing
+            return {"event": "a line of the log could not be written", "error": type(error).__name__}
+
+    def _redacted(self, event: EventDict) -> EventDict:
         own = {name: event[name] for name in ("_record", "_from_structlog", "exc_info") if name in event}
         rest = {name: value for name, value in event.items() if name not in own}
         return {**cast("EventDict", self._masked(without_secrets(rest))), **own}
@@ -77,7 +84,8 @@ class CallLogs:
         sink = self._sinks.get(str(event.get("call_id")))
         if sink is not None:
             line = {name: value for name, value in event.items() if not name.startswith("_")}
-            sink.write(json.dumps(line, default=str, ensure_ascii=False))
+            with suppress(Exception):  # the line is in the server's log
+                sink.write(json.dumps(line, default=str, ensure_ascii=False))
         return event
 
 
