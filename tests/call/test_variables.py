@@ -1,5 +1,8 @@
 """Template variables: texts that are rendered or left unchanged, and the cost of a template."""
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bargein.call.plan.liquid import Budget, render_template
-from bargein.call.plan.variables import Variables, has_templates
+from bargein.call.plan.variables import Variables, _Allowance, has_templates
 from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import calling, stored
 from tests.call.stage import staged
@@ -310,3 +313,66 @@ async def control(caller: Any, message: dict[str, Any]) -> None:
 
 def _spoken(caller: Any) -> list[str]:
     return [m["transcript"] for m in caller.of("transcript", role="assistant", transcriptType="final")]
+
+
+EXPENSIVE = {
+    "nested loops": "{% for a in (1..1000) %}{% for b in (1..1000) %}{{ a }}{% endfor %}{% endfor %}",
+    "a range": "{% for a in (1..10000000) %}{% endfor %}",
+    "a range as a text": "{{ (1..10000000) | join: ',' }}",
+    "doubling by capture": "{% assign s = 'ab' %}" + "{% capture s %}{{ s }}{{ s }}{% endcapture %}" * 40,
+    "doubling by append": "{% assign s = 'ab' %}" + "{% assign s = s | append: s %}" * 40,
+    "replace": "{% assign s = 'aaaaaaaaaa' %}" + "{% assign s = s | replace: 'a', 'aaaaaaaaaa' %}" * 9,
+    "split and join": "{% assign s = text | split: '' | sort | uniq | join: ',' %}" * 20,
+    "dates with a width": "{% for a in (1..1000) %}{{ 'now' | date: '%99Y%99Y%99Y%99Y' }}{% endfor %}",
+    "texts that are no dates": "{% for a in (1..1000) %}{{ 'the day after tomorrow' | date: '%Y' }}{% endfor %}",
+    "deep nesting": "{% if true %}" * 200 + "{% endif %}" * 200,
+    "long paths": "{% for a in (1..1000) %}{{ deep.a.a.a.a.a.a.a.a }}{% endfor %}",
+    "many outputs": "{{ name }}" * 1900,
+    "conditions": "{% for a in (1..1000) %}{% if a == 1 or a == 2 or a == 3 or a == 4 %}{% endif %}{% endfor %}",
+    "a large value": "{{ large | json }}" * 50,
+    "a huge text": "{{ name }}" + "x" * 199_000,
+}
+
+
+def cpu_s(work: Callable[[], object]) -> float:
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
+
+
+@pytest.mark.parametrize("template", EXPENSIVE.values(), ids=EXPENSIVE)
+def test_an_expensive_template_is_given_up_before_it_delays_other_calls(template: str) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(30):
+        deep = {"a": deep}
+    values = {"text": "abc " * 2000, "name": "Ann", "deep": deep, "large": [{"a": number} for number in range(20_000)]}
+    warm = Variables("call", values)
+    warm.render("{{ large[0].a }}", NOON_MS)
+    best = min(cpu_s(lambda: replace(warm, _allowance=_Allowance()).render(template, NOON_MS)) for _ in range(3))
+    assert best < 0.015  # some 4 ms on a free machine
+
+
+def test_a_call_cannot_render_without_pause() -> None:
+    variables = Variables("call", {"name": "Ann"})
+    nested = EXPENSIVE["nested loops"]
+
+    def a_second_of_says() -> None:
+        for number in range(50):
+            variables.render(nested, NOON_MS + number * 20)
+
+    assert cpu_s(a_second_of_says) < 0.15
+    greeting = "Hello {{ name }}!"
+    assert variables.render(greeting, NOON_MS + 981) == greeting, "nothing is left at once"
+    assert variables.render(greeting, NOON_MS + 2000) == "Hello Ann!"
+
+
+def test_many_says_at_once_are_rendered_if_they_are_cheap() -> None:
+    variables = Variables("call", {"name": "Ann"})
+    said = [variables.render("Hello {{ name }}! It is {{ time }}.", NOON_MS) for _ in range(100)]
+    assert all(text.startswith("Hello Ann!") for text in said)
+
+
+def test_large_values_cost_only_the_templates_that_name_them() -> None:
+    large = [{"a": [number]} for number in range(200_000)]
+    variables = Variables("call", {"name": "Ann", "large": large})
+    assert cpu_s(lambda: variables.render("Hello {{ name }}!", NOON_MS)) < 0.02

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ MOST_CALLS = 64
 MOST_ARGUMENT_CHARS = 256 * 1024
 """The most characters in the arguments of all calls of one answer."""
 _MOST_NAME_CHARS = 256
+_MOST_TRIES = 64
 
 
 def chat_json(message: ChatMessage) -> JsonObject:
@@ -50,7 +51,19 @@ class _Call:
     index: object
     id: str = ""
     name: str = ""
-    arguments: str = ""
+    pieces: list[str] = field(default_factory=list[str])  # joined at the end, because adding to a text copies it
+    tries: int = 0
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
+
+    def is_complete(self) -> bool:
+        """Return True if the arguments are a JSON object; after `_MOST_TRIES` that they were not, they are not read."""
+        if self.tries == _MOST_TRIES or not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
+            return False
+        self.tries += 1
+        return _is_object(self.arguments)
 
 
 class CallCollector:
@@ -87,9 +100,10 @@ class CallCollector:
         call = self._find(piece.get("index"), call_id, is_whole=bool(name and arguments))
         if not call.name:
             call.name = name[:_MOST_NAME_CHARS]
-        elif name != call.name and not call.arguments:
+        elif name != call.name and not call.pieces:
             call.name = (call.name + name)[:_MOST_NAME_CHARS]
-        call.arguments += arguments
+        if arguments:
+            call.pieces.append(arguments)
         self._chars += len(arguments)
         if self._chars > MOST_ARGUMENT_CHARS:
             raise StreamError("the arguments of its tool calls are too long")
@@ -102,7 +116,7 @@ class CallCollector:
         """
         last = next((call for call in reversed(self._calls) if call.index == index), None)
         if last is not None:
-            another = call_id != last.id if call_id and last.id else is_whole and _is_object(last.arguments)
+            another = call_id != last.id if call_id and last.id else is_whole and last.is_complete()
             if not another:
                 last.id = last.id or call_id
                 return last

@@ -13,7 +13,7 @@ from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed, parsed
-from bargein.tools.templates import Templates
+from bargein.tools.templates import Templates, markup_spans
 from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.guard import PrivateAddressError
 from bargein.wire.base import JsonObject
@@ -29,7 +29,6 @@ _MAX_DEPTH = 30
 
 _AUTHORITY = re.compile(r"((?:[^{/]|\{(?!\{))*//(?:\{\{.*?\}\}|\{%.*?%\}|[^/?#{]|\{(?![{%]))*)(.*)", re.DOTALL)
 _BARE = re.compile(r"\{\{-?\s*([A-Za-z_][\w-]*)\s*-?\}\}")
-_MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _NAMED = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -85,7 +84,7 @@ async def _request(tool: JsonObject, arguments: JsonObject, outbound: Outbound, 
     headers = _headers(tool.get("headers"), arguments, templates)
     try:
         if method == "GET":
-            named = {name for markup in _MARKUP.findall(template) for name in _NAMED.findall(markup)}
+            named = {name for start, end in markup_spans(template) for name in _NAMED.findall(template, start, end)}
             left = {name: as_text(value) for name, value in body.items() if name not in named and value is not None}
             return outbound.client.build_request(method, httpx.URL(url).copy_merge_params(left), headers=headers)
         if method == "DELETE" and not body:

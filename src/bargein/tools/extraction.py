@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
+import anyio
 import anyio.to_thread
 
 from bargein.ports import ToolResult
 from bargein.tools.outcome import ToolError
-from bargein.tools.templates import Templates
+from bargein.tools.templates import Templates, markup_spans
 from bargein.wire.base import JsonObject
 
 _KEY = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,39}")
-_MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _QUOTED_OR_DOLLAR = re.compile(r"""("[^"]*"|'[^']*')|\$(?=[\s.\[|}%])""")
+_EXTRACTING = anyio.CapacityLimiter(1)
+"""Threads share one interpreter: each that renders delays the event loop, so only one does at a time."""
 _BODY = "tool_response_body"
 _MAX_DEPTH = 30
 _MAX_ALIASES = 100
@@ -30,7 +32,7 @@ async def with_variables(
     if result.failed or not isinstance(tool.get("variableExtractionPlan"), dict):
         return result
     # on a thread: a large answer with many templates may take a few hundred milliseconds
-    variables = await anyio.to_thread.run_sync(extracted, tool, body, headers, templates)
+    variables = await anyio.to_thread.run_sync(extracted, tool, body, headers, templates, limiter=_EXTRACTING)
     templates.extracted |= variables
     return replace(result, variables=variables) if variables else result
 
@@ -72,13 +74,19 @@ def _alias(alias: object, seen: JsonObject, templates: Templates) -> JsonObject:
     if not isinstance(key, str) or not isinstance(template, str) or not _KEY.fullmatch(key):
         return {}
     try:
-        return {key: templates.text(_MARKUP.sub(_without_dollar, template), seen)}
+        return {key: templates.text(_without_dollars(template), seen)}
     except ToolError:
         return {}
 
 
-def _without_dollar(markup: re.Match[str]) -> str:
-    return _QUOTED_OR_DOLLAR.sub(lambda found: found.group(1) or _BODY, markup.group(0))
+def _without_dollars(template: str) -> str:
+    """Return a template with `$`, the body, as a variable that Liquid can name."""
+    parts, at = list[str](), 0
+    for start, end in markup_spans(template):
+        named = _QUOTED_OR_DOLLAR.sub(lambda found: found.group(1) or _BODY, template[start:end])
+        parts += [template[at:start], named]
+        at = end
+    return "".join([*parts, template[at:]])
 
 
 def _selected(schema: JsonObject, body: object) -> JsonObject:

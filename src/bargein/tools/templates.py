@@ -1,6 +1,6 @@
 """Liquid templates in tools: their variables, and rendering of whole JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol, cast
 
 from bargein.tools.outcome import ToolError
@@ -8,6 +8,26 @@ from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_objects
 
 _MAX_DEPTH = 30
+
+
+_CLOSINGS = {"{{": "}}", "{%": "%}"}
+
+
+def markup_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each markup of a template begins and ends: `{{…}}` and `{%…%}`."""
+    at, openings = 0, list(_CLOSINGS)
+    while openings:
+        found = {opening: start for opening in openings if (start := text.find(opening, at)) >= 0}
+        if not found:
+            return
+        opening = min(found, key=found.__getitem__)
+        start = found[opening]
+        end = text.find(_CLOSINGS[opening], start + 2)
+        if end < 0:  # nor has any other that begins like it
+            openings.remove(opening)
+            continue
+        at = end + 2
+        yield start, at
 
 
 class Render(Protocol):

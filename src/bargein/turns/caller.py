@@ -11,6 +11,11 @@ from bargein.turns.phrases import count_words
 from bargein.turns.plan import Plan
 from bargein.turns.state import Caller, Change, State
 
+MOST_TRANSCRIPT_CHARS = 10_000
+"""The most characters of one transcript, about ten minutes of speech; the rest is dropped."""
+MOST_TURN_CHARS = 20_000
+"""The most characters of the closed utterances of a turn; the first ones are dropped."""
+
 
 def start_voice(state: State, event: VoiceStarted, plan: Plan) -> Change:
     """Begin a run of voice, or continue the last one after a short dip."""
@@ -81,7 +86,7 @@ def apply_transcript(state: State, event: TranscriptReceived, plan: Plan) -> Cha
     caller = state.caller
     if state.customer_muted:
         return state, []
-    text, interrupted = event.text.strip(), list[Command]()
+    text, interrupted = event.text[:MOST_TRANSCRIPT_CHARS].strip(), list[Command]()
     if not count_words(text):
         return replace(state, caller=_withdraw_utterance(caller) if event.final else caller), []
     if event.final and (dropped := triggers.drop_low_confidence(state, event.confidence, plan)) is not None:
@@ -138,7 +143,7 @@ def _settle_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
     overlaps = reply is not None and reply.audible_ms is not None
     if overlaps and is_backchannel(caller.utterance, plan):
         return replace(caller, utterance="", utterance_final=False)
-    return replace(caller, final_text=caller.said, utterance="", utterance_final=False)
+    return replace(caller, final_text=caller.said[-MOST_TURN_CHARS:], utterance="", utterance_final=False)
 
 
 def _open_turn(state: State, caller: Caller, began_ms: int) -> tuple[State, Caller, int]:

@@ -8,6 +8,9 @@ from functools import lru_cache
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
 _NOT_SPOKEN = re.compile(r"[^\w\s]|_")
+_SPOKEN = re.compile(r"[^\W_]")
+_SHORT = 1000
+"""Longer texts are not kept in the cache of words, which would fill the memory."""
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -15,14 +18,23 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
+@lru_cache(maxsize=256)
 def count_words(text: str) -> int:
     """Count words as Vapi does; punctuation alone is not a word."""
-    return sum(1 for start, end in word_spans(text) if normalise(text[start:end]))
+    return sum(1 for word in _WORD.finditer(text) if _SPOKEN.search(word.group()))
+
+
+def normalise(text: str) -> tuple[str, ...]:
+    """Split into words, in lower case and without punctuation: "Don't, uh-huh!" gives ("dont", "uh", "huh")."""
+    return _normalise_short(text) if len(text) <= _SHORT else _normalise(text)
 
 
 @lru_cache(maxsize=4096)
-def normalise(text: str) -> tuple[str, ...]:
-    """Split into words, in lower case and without punctuation: "Don't, uh-huh!" gives ("dont", "uh", "huh")."""
+def _normalise_short(text: str) -> tuple[str, ...]:
+    return _normalise(text)
+
+
+def _normalise(text: str) -> tuple[str, ...]:
     text = text.lower().replace("'", "").replace("\u2019", "")
     return tuple(m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(" ", text)))
 

@@ -26,6 +26,7 @@ _MOST_BLANKS = 64
 _MOST_BITS = 1_024
 _PARSING_COST = 10
 _CHARS_A_UNIT = 50
+_DATE_COST = 60  # a text that is no date is tried with each of the usual forms
 _RAW = re.compile(r"\{%-?\s{0,64}(raw|doc)\s{0,64}-?%\}")
 _BLANKS = re.compile(rf"\s{{{_MOST_BLANKS}}}")
 _NOT_LIQUIDJS = ("safe", "escapejs")
@@ -47,7 +48,13 @@ class Budget:
     """
 
     def __init__(self, units: int) -> None:
+        self._units = units
         self.left = float(units)
+
+    @property
+    def spent(self) -> float:
+        """The units that were used up."""
+        return self._units - max(0.0, self.left)
 
     def spend(self, units: float) -> None:
         """Use up units.
@@ -113,7 +120,7 @@ class _Context(RenderContext):
 
     def get(self, path: list[object], *, token: Token | None, **kwargs: Any) -> object:
         found = super().get(path, token=token, **kwargs)
-        self.budget.spend(1)
+        self.budget.spend(len(path))
         self.budget.walk(found)
         return found
 
@@ -147,6 +154,10 @@ def _growth(name: str, value: object, size: int, args: tuple[Any, ...]) -> float
             return str(value).count(old) * len(new)
         case "join" | "array_to_sentence_string":
             return size * len(str(args[0])) if args else size
+        case "split":
+            return size * _CHARS_A_UNIT / 5 if args and not str(args[0]) else size
+        case _ if name.startswith("date"):
+            return _DATE_COST * _CHARS_A_UNIT
         case "uniq" | "sort" | "sort_natural" | "strip_html" | "compact" | "where" | "reject" | "sum":
             return size * size / 20
         case _:

@@ -6,12 +6,13 @@ that an expensive one cannot hold up other calls.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import structlog
+from typing_extensions import override
 
 from bargein.call.plan.hooks import hook_texts, render_hooks
 from bargein.call.plan.liquid import Budget, render_template, worth_rendering
@@ -24,7 +25,33 @@ _log = structlog.get_logger("bargein.call")
 _TEXTS: dict[str, int | None] = {"firstMessage": None, "endCallMessage": 1000, "voicemailMessage": 1000}
 """The assistant's texts that are templates, with the most characters that Vapi's schema allows."""
 _ASSISTANT_BUDGET = 200_000
-_SAY_BUDGET = 20_000
+_SAY_BUDGET = 2_000
+_TOOL_BUDGET = 10_000
+"""The budgets of an assistant's texts, of a text that is said, and of one of a tool's, in units of one to two
+microseconds. An assistant's texts are rendered in a worker thread, all others on the event loop."""
+_MOST_AT_ONCE = 20_000
+_UNITS_A_MS = 10
+"""All that one call renders on the event loop: so many units at once, and so many more each millisecond: some 2 % of
+one processor. A call whose client sends one expensive `say` after the other takes no more from the others."""
+
+
+class _Allowance:
+    """The units that one call may spend, which come back with time."""
+
+    def __init__(self) -> None:
+        self._left = float(_MOST_AT_ONCE)
+        self._epoch_ms = 0
+
+    def budget(self, units: int, epoch_ms: int) -> Budget:
+        """Return a budget of at most `units`; it must be given back."""
+        passed_ms = max(0, epoch_ms - self._epoch_ms) if self._epoch_ms else 0
+        self._epoch_ms = epoch_ms
+        self._left = min(_MOST_AT_ONCE, self._left + passed_ms * _UNITS_A_MS)
+        return Budget(round(min(units, max(0.0, self._left))))
+
+    def give_back(self, budget: Budget) -> None:
+        """Subtract what was spent of a budget."""
+        self._left -= budget.spent
 
 
 class _Object(dict[str, object]):
@@ -47,6 +74,10 @@ class Variables:
     call_id: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     extracted: JsonObject = field(default_factory=JsonObject)
+    _allowance: _Allowance = field(default_factory=_Allowance, repr=False, compare=False)
+    _converted: dict[str, tuple[object, object]] = field(
+        default_factory=dict[str, tuple[object, object]], repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, call: JsonObject) -> "Variables":
@@ -78,8 +109,12 @@ class Variables:
         if not worth_rendering(text):
             return text
         values = {**self.values, **self.extracted, **(more or {})}
-        at = _At(values, datetime.fromtimestamp(epoch_ms / 1000, UTC))
-        return self._rendered(text, at, Budget(_SAY_BUDGET), "say")
+        at = _At(values, datetime.fromtimestamp(epoch_ms / 1000, UTC), self._converted)
+        budget = self._allowance.budget(_SAY_BUDGET, epoch_ms)
+        try:
+            return self._rendered(text, at, budget, "say")
+        finally:
+            self._allowance.give_back(budget)
 
     def render_strict(self, text: Template, epoch_ms: int, more: Mapping[str, object]) -> str:
         """Render a text that must not be used unrendered (an address, a header).
@@ -92,12 +127,16 @@ class Variables:
         Raises:
             ValueError: it cannot be rendered.
         """
+        budget = self._allowance.budget(_TOOL_BUDGET, epoch_ms)
         try:
-            values = _At({**self.values, **self.extracted, **more}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
-            return render_template(text, values.all_values(), values.now, Budget(_SAY_BUDGET))
+            given = {**self.values, **self.extracted, **more}
+            values = _At(given, datetime.fromtimestamp(epoch_ms / 1000, UTC), self._converted)
+            return render_template(text, values.all_values(), values.now, budget)
         except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
             # the error's text may hold values of the call
             raise ValueError(type(error).__name__) from None
+        finally:
+            self._allowance.give_back(budget)
 
     def render_assistant(self, assistant: JsonObject, epoch_ms: int) -> JsonObject:
         """Return the assistant with its texts rendered; the given one is not changed.
@@ -143,18 +182,26 @@ class Variables:
         _log.warning("a template is used unrendered", call_id=self.call_id, where=where, reason=reason)
 
     def _at(self, epoch_ms: int) -> "_At":
-        return _At({**self.values, **self.extracted}, datetime.fromtimestamp(epoch_ms / 1000, UTC))
+        given = {**self.values, **self.extracted}
+        return _At(given, datetime.fromtimestamp(epoch_ms / 1000, UTC), self._converted)
 
 
 @dataclass(slots=True)
 class _At:
-    """The values at one point in time."""
+    """The values at one point in time.
+
+    Attributes:
+        values: the values by name.
+        now: the time, in UTC.
+        converted: large values that were converted before, with what they were converted from.
+    """
 
     values: Mapping[str, object]
     now: datetime
-    _all: dict[str, object] | None = None
+    converted: dict[str, tuple[object, object]]
+    _all: "_Values | None" = None
 
-    def all_values(self) -> dict[str, object]:
+    def all_values(self) -> Mapping[str, object]:
         """Return the values with the default variables of date and time, which are in UTC."""
         if self._all is None:
             now = self.now
@@ -166,8 +213,35 @@ class _At:
                 "day": now.day,
                 "year": now.year,
             }
-            self._all = {name: _as_liquid(value) for name, value in {**times, **self.values}.items()}
+            self._all = _Values({**times, **self.values}, self.converted)
         return self._all
+
+
+class _Values(Mapping[str, object]):
+    """Values as Liquid shows them. Each is converted when a template names it: a call may have a megabyte of others."""
+
+    def __init__(self, values: Mapping[str, object], converted: dict[str, tuple[object, object]]) -> None:
+        self._values = values
+        self._converted = converted
+
+    @override
+    def __getitem__(self, name: str) -> object:
+        value = self._values[name]
+        if not isinstance(value, dict | list):
+            return _as_liquid(value)
+        source, made = self._converted.get(name, (None, None))
+        if source is not value:
+            made = _as_liquid(cast("object", value))
+            self._converted[name] = (cast("object", value), made)
+        return made
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def given_values(call: JsonObject) -> JsonObject:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from itertools import islice
 from typing import Any, cast
 
 import anyio
+import anyio.lowlevel
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
@@ -14,6 +16,7 @@ from bargein.call.speaking.sentences import Piece, Sentences
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice
 from bargein.turns.events import Event, ReplyEnded, ReplyFailed, ReplyToken, SpeechQueued, SpeechRequested, TimedWord
+from bargein.turns.replies.lifecycle import MOST_REPLY_CHARS
 
 _log = structlog.get_logger("bargein.call")
 
@@ -91,15 +94,22 @@ class SpeechPipeline:
             return
         calls: list[ToolCall] = []
         spoke = False
+        room = MOST_REPLY_CHARS
         async with aclosing(cast("Any", self._model.reply(messages, tools.declarations))) as tokens:
             async for token in tokens:
                 if not isinstance(token, str):
                     calls.append(token)
                     continue
-                spoke = spoke or bool(token.strip())
-                self._post(ReplyToken(self._at(), turn_id, token))
-                for piece in sentences.push(token):
+                given, room = token[:room], room - len(token)
+                spoke = spoke or bool(given.strip())
+                self._post(ReplyToken(self._at(), turn_id, given))
+                for piece in sentences.push(given):
                     await pieces.send(piece)
+                if room < 0:
+                    _log.warning("a reply was cut: it is too long", turn_id=turn_id, most_chars=MOST_REPLY_CHARS)
+                    break
+                # Many tokens may arrive at once: other calls go on between them.
+                await anyio.lowlevel.checkpoint()
         if calls:
             self._call_tools(turn_id, calls, tools, spoke)
         for piece in sentences.flush():
@@ -128,12 +138,14 @@ class SpeechPipeline:
             async for chunk in chunks:
                 if resampler is None:
                     resampler = StreamResampler(chunk.rate_hz, self._rate_hz)
-                words.extend(TimedWord(w.char_end, w.start_ms, w.end_ms) for w in chunk.words)
+                timed = (TimedWord(w.char_end, w.start_ms, w.end_ms) for w in chunk.words)
+                words.extend(islice(timed, len(text) - len(words)))  # a text has no more words than characters
                 pcm = resampler.push(chunk.pcm)
                 samples += pcm.size
                 self._audio_output.queue(turn_id, pcm)
                 queued(done=False)
                 await self._audio_output.wait_until_below(turn_id, LONGEST_AHEAD_MS)
+                await anyio.lowlevel.checkpoint()  # as for tokens
         if resampler is not None:
             rest = resampler.flush()
             samples += rest.size

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 _URI = re.compile(
-    r"(?P<scheme>sips?):(?:(?P<user>[^@?>\s]*)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::(?P<port>\d{1,5}))?"
+    r"(?P<scheme>sips?):(?:(?P<user>[^@?>\s]{0,512}+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::(?P<port>\d{1,5}))?"
     r"(?P<rest>[;?][^>\s]*)?",
     re.IGNORECASE,
 )
-_NAME = re.compile(r'^\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^<"]*?))\s*<')
+_NAME = re.compile(r'^\s*+(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<bare>[^<"]*+))<')
 _NUMBER = re.compile(r"\+?[0-9]{3,20}")
 _UNRESERVED = "-_.!~*'()&=+$,;?/"
 _SEPARATORS = re.compile(r"[\s().\-]")

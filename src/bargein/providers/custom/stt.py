@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import anyio
+import anyio.lowlevel
 import httpx
 import numpy as np
 import structlog
@@ -268,6 +269,9 @@ class CustomTranscriberStream(TranscriberStream):
             try:
                 async for message in socket:
                     self._receive(message)
+                    await (
+                        anyio.lowlevel.checkpoint()
+                    )  # many messages may arrive at once: other calls go on between them
             except ConnectionClosed:
                 pass
             tasks.cancel_scope.cancel()

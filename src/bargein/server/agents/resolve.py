@@ -6,6 +6,7 @@ makes a running agent of the result.
 
 from dataclasses import dataclass, field, replace
 
+import anyio
 import anyio.to_thread
 
 from bargein.call.context import Rejection
@@ -18,6 +19,9 @@ from bargein.wire.call import ACTIVE_ASSISTANT, effective_assistant
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
 from bargein.wire.telephony import inline_number
+
+_RENDERING = anyio.CapacityLimiter(1)
+"""Threads share one interpreter: each that renders delays the event loop, so only one does at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +137,7 @@ async def fill_in(assistant_json: JsonObject, variables: Variables, epoch_ms: in
     if not has_templates(assistant_json):
         return assistant_json
     # A large template may take a few hundred milliseconds, which would delay the audio of other calls.
-    return await anyio.to_thread.run_sync(variables.render_assistant, assistant_json, epoch_ms)
+    return await anyio.to_thread.run_sync(variables.render_assistant, assistant_json, epoch_ms, limiter=_RENDERING)
 
 
 def parse_assistant(assistant_json: JsonObject, *, whole: bool = False) -> Assistant:

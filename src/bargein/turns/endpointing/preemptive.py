@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from bargein.turns.commands import CloseReply, StartReply
 from bargein.turns.endpointing.rules import find_endpoint
-from bargein.turns.events import ReplyFailed
+from bargein.turns.events import ReplyFailed, ReplyToken, SpeechQueued
 from bargein.turns.item import Item
 from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan
@@ -32,10 +32,24 @@ MIN_PROBABILITY = 0.5
 MIN_GAIN_MS = 60
 """Nor does a turn that is over sooner than this anyway."""
 
+MOST_EVENTS = 500
+"""More than a model and a voice send in the pause."""
+
 
 def record_event(state: State, preemptive: PreemptiveReply, event: GeneratedEvent) -> State:
-    """Keep an event of the preemptive reply until the turn is over."""
-    return replace(state, preemptive=replace(preemptive, events=(*preemptive.events, event)))
+    """Keep an event of the preemptive reply until the turn is over.
+
+    All are applied at once then, so beyond `MOST_EVENTS` of them pieces of text are joined, and of the reports about
+    the same audio the last one is kept.
+    """
+    events = preemptive.events
+    if len(events) >= MOST_EVENTS:
+        last = events[-1]
+        if isinstance(last, ReplyToken) and isinstance(event, ReplyToken):
+            events, event = events[:-1], replace(event, text=last.text + event.text)
+        elif isinstance(last, SpeechQueued) and isinstance(event, SpeechQueued) and last.segment == event.segment:
+            events = events[:-1]
+    return replace(state, preemptive=replace(preemptive, events=(*events, event)))
 
 
 def discard(state: State, _plan: Plan | None = None) -> Change:

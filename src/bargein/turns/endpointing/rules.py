@@ -33,6 +33,8 @@ from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan, Rule
 from bargein.turns.state import State
 
+_ENDING_CHARS = 500
+"""How much of the end of the words shows how they end."""
 _NUMBER_END = re.compile(
     r"(?:\d|\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|"
     r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million))[\s.,!?-]*$",
@@ -103,6 +105,7 @@ def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
 
 
 def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:
+    said = said[-_ENDING_CHARS:]
     if _NUMBER_END.search(said):
         return plan.on_number_ms, "the words end with a number"
     if _PUNCTUATION_END.search(said):
@@ -115,6 +118,7 @@ def unfinished(said: str) -> float:
 
     It is used where the end-of-turn detector gives no judgement.
     """
+    said = said[-_ENDING_CHARS:]
     words = normalise(said)
     if not words:
         return 1.0

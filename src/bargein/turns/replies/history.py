@@ -12,6 +12,8 @@ _MS_PER_CHAR = 66.0
 _CHARS_FOR_RATE = 20
 _RECENT_WORDS = 15
 """About five seconds of speech."""
+_RECENT_CHARS = 1000
+"""More than so many words have."""
 
 
 def heard_chars(reply: Reply) -> int:
@@ -33,7 +35,8 @@ def heard_text(reply: Reply) -> str:
 def recently_spoken(reply: Reply) -> tuple[str, ...]:
     """Return the words of the last seconds and the one that sounds now, normalised: an echo may repeat them."""
     heard = heard_chars(reply)
-    return normalise(reply.text[:heard])[-_RECENT_WORDS:] + normalise(reply.text[heard:])[:1]
+    before, after = reply.text[max(0, heard - _RECENT_CHARS) : heard], reply.text[heard : heard + _RECENT_CHARS]
+    return normalise(before)[-_RECENT_WORDS:] + normalise(after)[:1]
 
 
 def heard_chars_of(segment: Segment, reply: Reply) -> int:

@@ -39,6 +39,9 @@ from bargein.turns.roles import Role
 from bargein.turns.state import Caller, Change, State
 from bargein.turns.tools import tool_calls
 
+MOST_REPLY_CHARS = 50_000
+"""The most characters of a reply, about an hour of speech; the rest of a longer text is dropped."""
+
 SPOKEN_AND_ENDED = "assistant-ended-call-after-message-spoken"
 """The `endedReason` when the call ends after the assistant has said its last message."""
 
@@ -71,6 +74,7 @@ def start(
     Only a reply of the model without a `prompt` answers the conversation, so that no further response is pending.
     """
     answers = kind == "model" and not prompt
+    text = None if text is None else text[:MOST_REPLY_CHARS]
     state, before = preemptive.discard(state)
     reply = Reply(
         turn_id=state.next_turn_id,
@@ -115,16 +119,17 @@ def keep_preemptive(state: State, kept: PreemptiveReply, *, not_before_ms: int) 
 
 def add_text(state: State, reply: Reply, event: ReplyToken) -> Change:
     """Add a piece of text from the model."""
-    if reply.kind != "model" or not event.text:
+    added = event.text[: MOST_REPLY_CHARS - len(reply.text)]
+    if reply.kind != "model" or not added:
         return state, []
-    text = reply.text + event.text
+    text = reply.text + added
     reply = replace(reply, text=text, model_output_sent=True, last_activity_ms=state.now_ms, hang_sent=False)
-    return replace(state, reply=reply), [Send(ModelOutput(reply.turn_id, event.text))]
+    return replace(state, reply=reply), [Send(ModelOutput(reply.turn_id, added))]
 
 
 def add_segment(state: State, reply: Reply, event: SpeechRequested) -> Change:
     """Add a segment that went to the voice, if it is the next one and its text matches."""
-    if event.segment != len(reply.segments) or reply.text[event.char_start :][: len(event.text)] != event.text:
+    if event.segment != len(reply.segments) or not reply.text.startswith(event.text, event.char_start):
         return state, []
     segment = Segment(char_start=event.char_start, text=event.text, start_ms=reply.audio_ms)
     reply = replace(reply, segments=(*reply.segments, segment), last_activity_ms=state.now_ms)
