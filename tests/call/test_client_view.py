@@ -10,7 +10,7 @@ import httpx
 import pytest
 import websockets
 
-from bargein.testing import LlmScript
+from bargein.testing import LlmScript, TranscriberScript
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.harness import bearing, joining
 from tests.call.stage import Stage, staged
@@ -151,3 +151,70 @@ async def test_no_byte_of_a_pages_chat_is_the_owners(tmp_path: Path, stream: boo
                 refused = await client.request(method, f"{stage.url}{path}", headers=bearing(PUBLIC))
             assert refused.status_code == 403
             assert MARK not in refused.text
+
+
+AWAY = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_error_of_the_owners_model_names_no_server_to_a_page(tmp_path: Path, stream: bool) -> None:
+    async with staged(tmp_path, api_key=KEY, public_key=PUBLIC) as stage, httpx.AsyncClient() as client:
+        for model in ({"provider": "custom-llm", "model": "m", "url": AWAY}, {"provider": "groq", "model": "m"}):
+            assistant = (await posted(stage.url, "/assistant", {"model": model}, KEY)).json()
+            body = {"assistantId": assistant["id"], "input": "Hi.", "stream": stream}
+            shown = await client.post(f"{stage.url}/chat/web", json=body, headers=bearing(PUBLIC))
+            whole = await client.post(f"{stage.url}/chat", json=body, headers=bearing(KEY))
+            assert shown.status_code == whole.status_code in {400, 502}
+            for name in ("127.0.0.1", "groq"):
+                assert name not in shown.text
+            assert "the assistant" in shown.text
+            assert "127.0.0.1" in whole.text or "groq" in whole.text
+
+
+async def test_a_page_is_not_told_why_the_owners_assistant_cannot_run(tmp_path: Path) -> None:
+    async with staged(tmp_path, api_key=KEY, public_key=PUBLIC) as stage:
+        voice = {"provider": "11labs", "voiceId": "sarah"}
+        broken = (await posted(stage.url, "/assistant", stage.assistant(voice=voice), KEY)).json()["id"]
+        call = (await posted(stage.url, "/call/web", {"assistantId": broken}, PUBLIC)).json()
+        for key, told in ((None, False), (KEY, True)):
+            call = (await posted(stage.url, "/call/web", {"assistantId": broken}, PUBLIC)).json()
+            async with joining(stage.url, call, key=key) as caller:
+                assert await caller.until_closed() == 1011
+                assert ("11labs" in caller.reason) == told
+        works = (await posted(stage.url, "/assistant", stage.assistant(), KEY)).json()["id"]
+        call = (await posted(stage.url, "/call/web", {"assistantId": works}, PUBLIC)).json()
+        async with joining(stage.url, call) as caller:
+            await caller.until(lambda: caller.messages)
+            await caller.send({"type": "handoff", "destination": {"type": "assistant", "assistantId": broken}})
+            await caller.until(lambda: [m for _, m in caller.messages if m.get("statusCode") == 400])
+            assert "11labs" not in json.dumps([m for _, m in caller.messages])
+
+
+async def test_a_hooks_name_and_arguments_are_not_a_pages(tmp_path: Path) -> None:
+    keys = {"type": "dtmf", "parameters": [{"key": "dtmf", "value": "47110815#47110815"}]}
+    hook = {"on": "call.timeElapsed", "options": {"seconds": 1}, "name": hidden("name"),
+            "do": [{"type": "tool", "tool": keys}]}  # fmt: skip
+    insights: list[bytes] = []
+
+    async def watch(call: dict[str, Any]) -> None:
+        async with (
+            httpx.AsyncClient() as client,
+            client.stream("GET", f"{stage.url}/{call['id']}/insight", headers=bearing(PUBLIC)) as answer,
+        ):
+            insights.append(await answer.aread())
+
+    async with staged(tmp_path, transcriber=TranscriberScript(), api_key=KEY, public_key=PUBLIC) as stage:
+        assistant = stage.assistant(clientMessages=sorted(CLIENT_MESSAGES), hooks=[hook])
+        assistant_id = (await posted(stage.url, "/assistant", assistant, KEY)).json()["id"]
+        call = (await posted(stage.url, "/call/web", {"assistantId": assistant_id}, PUBLIC)).json()
+        async with joining(stage.url, call) as caller, anyio.create_task_group() as tasks:
+            await caller.until(lambda: caller.messages)
+            tasks.start_soon(watch, call)
+            await caller.until(lambda: caller.of("tool.completed"))
+            await caller.send({"type": "end-call"})
+            await caller.until_closed()
+    assert b'"hook"' in insights[0]
+    assert {"tool-calls", "tool.completed", "conversation-update"} <= set(caller.kinds())
+    for text in (json.dumps([m for _, m in caller.messages]).encode(), *insights):
+        assert MARK.encode() not in text
+        assert b"47110815" not in text, text[text.index(b"47110815") - 300 :][:400]

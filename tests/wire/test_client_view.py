@@ -190,3 +190,26 @@ def test_a_tools_parameters_are_shown_by_name_and_type() -> None:
             "required": ["city"],
         },
     }
+
+
+def test_a_hooks_tool_call_is_shown_without_its_arguments() -> None:
+    hooks, models = [
+        {"id": call_id, "type": "function", "function": {"name": "dtmf", "arguments": arguments}}
+        for call_id, arguments in (("hook_0001", MARK), ("call_1", "{}"))
+    ]
+    entry = m.ChatEntry.from_json({"role": "assistant", "content": "", "tool_calls": [hooks, models]})
+    item = m.ToolCallMessage(tool_calls=[hooks, models], time=NOW, seconds_from_start=0)
+    tools = [{"type": "dtmf", "toolCall": one} for one in (hooks, models)]
+    calls = [hooks, models]
+    shown = [
+        message_view(one).to_text()
+        for one in (
+            m.ToolCalls(timestamp=NOW, tool_calls=calls, tool_call_list=calls, tool_with_tool_call_list=tools),
+            m.ToolCompleted(timestamp=NOW, tool_call=hooks, tool_call_result={}),
+            m.ConversationUpdate(
+                timestamp=NOW, conversation=[entry], messages=[item], messages_openai_formatted=[entry]
+            ),
+        )
+    ]
+    assert all(MARK not in text and "hook_0001" in text for text in shown)
+    assert MARK in str(hooks), "the owner's is not changed"

@@ -77,8 +77,12 @@ class ChatEntry(WireModel):
 
     role: Literal["assistant", "function", "user", "system", "tool"]
     content: str | None
-    tool_calls: Annotated[list[JsonObject] | None, Field(serialization_alias="tool_calls")] = None
-    tool_call_id: Annotated[str | None, Field(serialization_alias="tool_call_id")] = None
+    tool_calls: Annotated[
+        list[JsonObject] | None, Field(validation_alias="tool_calls", serialization_alias="tool_calls")
+    ] = None
+    tool_call_id: Annotated[str | None, Field(validation_alias="tool_call_id", serialization_alias="tool_call_id")] = (
+        None
+    )
 
     @model_serializer(mode="wrap")
     def _with_content(self, serialize: SerializerFunctionWrapHandler) -> JsonObject:

@@ -20,10 +20,12 @@ from bargein.wire.client_messages import (
     ConversationUpdate,
     SystemMessage,
     ToolCalls,
+    ToolCompleted,
     TransferUpdate,
 )
 from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
 from bargein.wire.redact import MASK, without_secrets
+from bargein.wire.tools import HOOK_CALL
 
 _HIDDEN = object()
 
@@ -174,14 +176,32 @@ def _transfer_update(message: Any) -> JsonObject:
 def _conversation_update(message: Any) -> JsonObject:
     return {
         "conversation": _spoken(message.conversation),
-        "messages": [one for one in message.messages if not isinstance(one, SystemMessage)],
+        "messages": [_with_calls(one) for one in message.messages if not isinstance(one, SystemMessage)],
         "messages_openai_formatted": _spoken(message.messages_openai_formatted),
     }
 
 
 def _tool_calls(message: Any) -> JsonObject:
     tools: list[JsonObject] = message.tool_with_tool_call_list
-    return {"tool_with_tool_call_list": [{**_view(one, _TOOL), "toolCall": one.get("toolCall")} for one in tools]}
+    calls = [_call(one) for one in message.tool_call_list]
+    return {
+        "tool_calls": calls,
+        "tool_call_list": calls,
+        "tool_with_tool_call_list": [
+            {**_view(one, _TOOL), "toolCall": _call(as_object(one.get("toolCall")))} for one in tools
+        ],
+    }
+
+
+def _tool_completed(message: Any) -> JsonObject:
+    return {"tool_call": _call(message.tool_call)}
+
+
+def _call(call: JsonObject) -> JsonObject:
+    """Return a tool call as clients see it: that of a hook without its arguments, which the owner wrote."""
+    if not str(call.get("id")).startswith(HOOK_CALL):
+        return call
+    return {**call, "function": {**as_object(call.get("function")), "arguments": "{}"}}
 
 
 _CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {
@@ -189,12 +209,21 @@ _CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {
     TransferUpdate: _transfer_update,
     ConversationUpdate: _conversation_update,
     ToolCalls: _tool_calls,
+    ToolCompleted: _tool_completed,
 }
 """The messages with something of the owner's besides their envelope, and the fields that clients get instead."""
 
 
 def _spoken(entries: list[ChatEntry]) -> list[ChatEntry]:
-    return [one for one in entries if one.role != "system"]
+    return [_with_calls(one) for one in entries if one.role != "system"]
+
+
+def _with_calls(message: Any) -> Any:
+    """Return a message of the history with its tool calls as clients see them."""
+    calls: list[JsonObject] | None = getattr(message, "tool_calls", None)
+    if not calls or not any(str(one.get("id")).startswith(HOOK_CALL) for one in calls):
+        return message
+    return message.model_copy(update={"tool_calls": [_call(one) for one in calls]})
 
 
 def _view(data: JsonObject, fields: _Fields) -> JsonObject:

@@ -294,6 +294,9 @@ def without_null_fields(tool: JsonObject) -> JsonObject:
     return kept
 
 
+HOOK_CALL = "hook_"
+"""The beginning of the id of a tool call that comes from a hook: its arguments are the owner's, not the model's."""
+
 _SENT_UNCHANGED = frozenset({
     "function", "ghl", "make", "bash", "computer", "textEditor", "google.calendar.event.create",
 })  # fmt: skip

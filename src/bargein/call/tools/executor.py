@@ -17,6 +17,7 @@ from bargein.ports import ToolCall, ToolResult, ToolRunner
 from bargein.turns.commands import Remember
 from bargein.turns.events import DelayMessage, Event, HookToolCalled, ToolCallRequest, ToolReturned, ToolsCalled
 from bargein.wire.base import JsonObject, Template
+from bargein.wire.tools import HOOK_CALL
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -129,7 +130,7 @@ class ToolExecutor:
         asked: tuple[ToolCallRequest, ...] = ()
         if tool is not None:
             arguments = static_arguments(tool) if tool.get("type") in declarations.BUILTIN_TYPES else {}
-            call = ToolCall(f"hook_{turn_id[-12:]}", declarations.name_of(tool), json.dumps(arguments))
+            call = ToolCall(f"{HOOK_CALL}{turn_id[-12:]}", declarations.name_of(tool), json.dumps(arguments))
             asked = (self._prepare(call, ToolDeclarations((tool,)), spoke=True),)
         self._post(HookToolCalled(self._at(), turn_id, asked))
 

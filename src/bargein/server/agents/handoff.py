@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
 from typing_extensions import override
 
 from bargein.call.tools.transfer import HandoffError, Handoffs, Successor
@@ -19,6 +20,8 @@ from bargein.wire.ownership import Author
 
 if TYPE_CHECKING:
     from bargein.tools.runner import CallToolRunner
+
+_log = structlog.get_logger("bargein.server")
 
 
 class HandoffResolver(Handoffs):
@@ -54,7 +57,13 @@ class HandoffResolver(Handoffs):
         try:
             agent = await self._resolve(destination, author)
             ready = await self._assembler.assemble_successor(agent, self._rate_hz, self._owner_channel, self._found)
-        except (MissingAgentError, AssemblyError) as error:
+        except AssemblyError as error:
+            if author == "owner" or destination.get("assistant") is not None:
+                raise HandoffError(str(error)) from None
+            # the whole reason may name the owner's servers
+            _log.warning("an assistant cannot take a call over", call_id=self._call.get("id"), reason=str(error))
+            raise HandoffError("the assistant cannot be run on this server.") from None
+        except MissingAgentError as error:
             raise HandoffError(str(error)) from None
         except WireError as error:
             raise HandoffError(str(error), error.status) from None

@@ -31,6 +31,15 @@ _PARTICIPANTS = ("assistantId", "assistant", "squadId", "squad")
 """The fields with which a chat or session names its assistant or squad."""
 
 
+class ChatAgentError(WireError):
+    """An assistant cannot be run, or its model failed. The messages may name the owner's servers and settings."""
+
+    def for_callers(self) -> WireError:
+        """Return the error as a caller may see it."""
+        text = "the assistant's model failed" if self.status == 502 else "the assistant cannot be run on this server"
+        return WireError(self.status, [text] if self.status == 400 else text)
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One chat that is being answered.
@@ -153,7 +162,7 @@ class ChatService:
         except MissingAgentError as error:
             raise error.as_bad_request() from None
         except AssemblyError as error:
-            raise WireError(400, error.messages) from None
+            raise ChatAgentError(400, error.messages) from None
         messages = for_model(ready.instructions, [*history, *input_messages(body["input"])])
         return Turn(chat, messages, ready.model, session, ChatTools(ready.tools, ready.tool_runner))
 
@@ -198,7 +207,7 @@ class ChatService:
                         raise _too_slow()
                     yield piece
         except ProviderError as error:
-            raise WireError(502, str(error)) from None
+            raise ChatAgentError(502, str(error)) from None
 
     async def _results(self, tools: ChatTools, calls: Sequence[ToolCall], ends_at: float) -> list[JsonObject]:
         with anyio.move_on_after(ends_at - anyio.current_time()):

@@ -20,7 +20,7 @@ from bargein.call.session import CallSession
 from bargein.carriers.websocket import Room, WebsocketLeg
 from bargein.ports import StoreError
 from bargein.server.agents.resolve import ResolvedAgent
-from bargein.server.api.auth import has_wrong_key
+from bargein.server.api.auth import author_of_request, has_wrong_key
 from bargein.server.api.bodies import parse_json
 from bargein.server.api.services import Services, services_of
 from bargein.server.api.sockets import (
@@ -40,6 +40,7 @@ from bargein.wire.call import allows_rejoin, audio_format_of
 from bargein.wire.client_controls import ClientControl, parse_client_control
 from bargein.wire.client_messages import Hang, StatusUpdate
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import author_of
 
 router = APIRouter(tags=["live calls"])
 
@@ -87,7 +88,7 @@ async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent)
         session = await services.live_calls.open(agent, room or leg)
     except StartError as error:
         await _send_end(services, socket, error)
-        await close_refused(socket, str(agent.record["id"]), INTERNAL_ERROR, str(error))
+        await close_refused(socket, str(agent.record["id"]), INTERNAL_ERROR, _reason(services, socket, agent, error))
         return
     async with anyio.create_task_group() as tasks:
         with services.live_calls.register(session, room):
@@ -100,6 +101,14 @@ async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent)
         with anyio.move_on_after(2):
             await leg.done.wait()
         tasks.cancel_scope.cancel()
+
+
+def _reason(services: Services, socket: WebSocket, agent: ResolvedAgent, error: StartError) -> str:
+    """Return why a call could not start, as its client may know it: the whole reason may name the owner's servers."""
+    wrote_it = agent.record.get("assistant") is not None and author_of(agent.record) == "caller"
+    if wrote_it or author_of_request(services.settings, socket.headers) == "owner":
+        return str(error)
+    return "the assistant cannot be run on this server"
 
 
 async def _send_end(services: Services, socket: WebSocket, error: StartError) -> None:

@@ -1,8 +1,10 @@
 """`/chat`: a turn of a text conversation with an assistant, streamed or not."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
 
+import structlog
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
@@ -16,6 +18,7 @@ from bargein.server.api.paging import PagingQuery
 from bargein.server.api.references import check_references
 from bargein.server.api.resource import BODY_ERRORS, Change, Resource
 from bargein.server.api.services import Services, ServicesDep
+from bargein.server.chats.service import ChatAgentError
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import normalize_widget_body
@@ -31,6 +34,8 @@ from bargein.wire.chat import (
 from bargein.wire.errors import WireError
 from bargein.wire.json import as_object, as_object_or_none
 from bargein.wire.ownership import Author, made_by, without_author
+
+_log = structlog.get_logger("bargein.server")
 
 router = APIRouter(prefix="/chat", tags=["chats"])
 _private = [Depends(require_private)]
@@ -192,10 +197,27 @@ async def _with_session(services: Services, given: JsonObject, lasts: object, au
 
 
 async def _complete(services: Services, given: JsonObject, author: Author, *, over: bool = False) -> JsonObject:
-    async with services.chats.turn(given, author) as turn:
-        async for _ in services.chats.pieces(turn):
-            pass
-        return without_author(await services.chats.record(turn, over=over))
+    with _errors_for(author):
+        async with services.chats.turn(given, author) as turn:
+            async for _ in services.chats.pieces(turn):
+                pass
+            return without_author(await services.chats.record(turn, over=over))
+
+
+@contextmanager
+def _errors_for(author: Author) -> Generator[None]:
+    """Raise the errors of an assistant and its model as their author may see them."""
+    try:
+        yield
+    except ChatAgentError as error:
+        raise _error_for(author, error) from None
+
+
+def _error_for(author: Author, error: WireError) -> WireError:
+    if author == "owner" or not isinstance(error, ChatAgentError):
+        return error
+    _log.warning("a chat could not be answered", status=error.status, reason=str(error))
+    return error.for_callers()
 
 
 async def _stream(
@@ -210,18 +232,19 @@ async def _stream(
 
     An error after the first piece is sent as the last event, without that end.
     """
-    async with services.chats.turn(given, author) as turn:
-        begun = False
-        try:
-            async for piece in services.chats.pieces(turn):
-                begun = True
-                yield to_event(turn.chat, piece)
-        except WireError as error:
-            if not begun:
-                raise
-            yield event({**error.body(), "id": turn.chat["id"]}, "error")
-            return
-        yield await services.chats.record(turn, over=over), turn.text
+    with _errors_for(author):
+        async with services.chats.turn(given, author) as turn:
+            begun = False
+            try:
+                async for piece in services.chats.pieces(turn):
+                    begun = True
+                    yield to_event(turn.chat, piece)
+            except WireError as error:
+                if not begun:
+                    raise
+                yield event({**_error_for(author, error).body(), "id": turn.chat["id"]}, "error")
+                return
+            yield await services.chats.record(turn, over=over), turn.text
 
 
 async def _as_deltas(

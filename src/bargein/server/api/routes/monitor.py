@@ -20,6 +20,7 @@ from bargein.server.api.services import Services, ServicesDep, services_of
 from bargein.server.api.sockets import POLICY_VIOLATION, CarrierSocket, close_refused
 from bargein.wire.client_controls import EndCall, parse_client_control
 from bargein.wire.errors import WireError, unknown_id
+from bargein.wire.ownership import Author
 from bargein.wire.plans import MonitorPlan
 
 router = APIRouter(tags=["live calls"])
@@ -112,15 +113,23 @@ async def _until_gone(socket: WebSocket, scope: anyio.CancelScope) -> None:
 
 @router.get("/{call_id}/insight", response_class=StreamingResponse)
 async def insight(call_id: str, request: Request, services: ServicesDep) -> StreamingResponse:
-    """Stream a live call's voice probability and decisions (server-sent events; an addition to Vapi's API)."""
+    """Stream a live call's voice probability and decisions (server-sent events; an addition to Vapi's API).
+
+    Without the private key the reasons do not name the assistant's hooks.
+    """
     session = _live(services, call_id, request.headers)
-    return StreamingResponse(_insights(session), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    author = author_of_request(services.settings, request.headers)
+    return StreamingResponse(
+        _insights(session, author), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
 
 
-async def _insights(session: CallSession) -> AsyncGenerator[str]:
+async def _insights(session: CallSession, author: Author) -> AsyncGenerator[str]:
     send, receive = anyio.create_memory_object_stream[dict[str, Any]](_INSIGHT_BUFFER)
 
     def watcher(item: dict[str, Any]) -> None:
+        if author == "caller" and item.get("what") == "hook":
+            item = {**item, "why": "a hook triggers"}
         # a client that reads too slowly misses items; the call does not wait for it
         with suppress(anyio.WouldBlock, anyio.ClosedResourceError, anyio.BrokenResourceError):
             send.send_nowait(item)
