@@ -83,7 +83,8 @@ async def payloads(tmp_path: Path, database_url: str | None) -> str:
     """Return the payloads of all pending jobs as JSON."""
     store = await Store.open(tmp_path / "bargein.db", CLOCK, url=database_url)
     async with store._database.reading() as connection:
-        found = (await connection.execute(select(jobs.c.payload))).scalars().all()
+        sealed = (await connection.execute(select(jobs.c.payload))).scalars().all()
+    found = [store.jobs._vault.open(payload) for payload in sealed]
     await store.close()
     return json.dumps(found)
 

@@ -13,6 +13,7 @@ from bargein.server.lifespan import DATABASE
 from bargein.server.ops.finding import Finding
 from bargein.server.telephony.checkup import examine_telephony
 from bargein.settings import Settings
+from bargein.store.private import make_file, make_folder
 
 _PACKAGES = ("fastapi", "uvicorn", "uvloop", "onnxruntime", "soxr", "sqlalchemy", "aiosqlite")
 _MIN_FREE_BYTES = 200 << 20
@@ -64,9 +65,9 @@ def _keys(settings: Settings) -> list[Finding]:
 def _data_dir(settings: Settings) -> Finding:
     folder = settings.storage.data_dir.absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         probe = folder / ".doctor"
-        probe.write_bytes(b"")
+        make_file(probe)
         probe.unlink()
         free = shutil.disk_usage(folder).free
     except OSError as error:

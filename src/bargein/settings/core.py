@@ -54,7 +54,7 @@ class ServerSettings(Section):
 
 
 class KeySettings(Section):
-    """The keys that clients prove themselves with, and the keys that stored secrets are encrypted with."""
+    """The keys that clients prove themselves with, and the keys that stored data is encrypted with."""
 
     table: ClassVar[str] = "keys"
     title: ClassVar[str] = "Keys"
@@ -72,7 +72,7 @@ class KeySettings(Section):
     secret_keys: Words = variable(
         "BARGEIN_SECRET_KEY", (), secret=True, shown="a key kept in `secret.key` (data folder)"
     )
-    """What credentials and other secrets are encrypted with at rest, of 32 characters or more. Several may be
+    """What resources, calls and their secrets are encrypted with at rest, of 32 characters or more. Several may be
     separated by commas: the first encrypts, all decrypt."""
 
     @override

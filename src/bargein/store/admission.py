@@ -6,7 +6,6 @@ from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bargein.store import tables
-from bargein.store.records import secret_in
 from bargein.store.vault import Vault, VaultError
 
 
@@ -21,29 +20,34 @@ async def get_or_create_meta(connection: AsyncConnection, name: str, first: Call
     return known
 
 
-async def check_vault(connection: AsyncConnection, vault: Vault) -> None:
-    """Check that the vault has the key of this database, and encrypt all secrets with its first key.
+async def check_vault(connection: AsyncConnection, vault: Vault) -> bool:
+    """Check that the vault has the key of this database, and encrypt everything with its first key.
+
+    Everything is encrypted again if another key was the first one, or if an older version encrypted less.
+
+    Returns:
+        True if everything was encrypted again.
 
     Raises:
-        VaultError: the secrets were encrypted with a key that the vault lacks.
+        VaultError: the documents were encrypted with a key that the vault lacks.
     """
     canary = tables.meta.c.key == "vault"
     known = (await connection.execute(select(tables.meta.c.value).where(canary))).scalar_one_or_none()
-    if known is not None and vault.knows(known, first_key_only=True):
-        return
+    if known is not None and vault.is_current(known):
+        return False
     if known is not None and not vault.knows(known):
         raise VaultError("the secrets in the database were encrypted with a key that is not in BARGEIN_SECRET_KEY")
     for table in tables.metadata.sorted_tables:
-        if "document" in table.c:
-            await _reseal(connection, vault, table)
+        for column in ("document", "payload"):
+            if column in table.c:
+                await _reseal(connection, vault, table, column)
     await connection.execute(delete(tables.meta).where(canary))
     await connection.execute(insert(tables.meta).values(key="vault", value=vault.canary()))
+    return True
 
 
-async def _reseal(connection: AsyncConnection, vault: Vault, table: Table) -> None:
+async def _reseal(connection: AsyncConnection, vault: Vault, table: Table, column: str) -> None:
     for record_id in (await connection.execute(select(table.c.id))).scalars().all():
         this = table.c.id == record_id
-        before = (await connection.execute(select(table.c.document).where(this))).scalar_one()
-        after = vault.seal(vault.open(before), secret_in(table))
-        if after != before:
-            await connection.execute(update(table).where(this).values(document=after))
+        before = (await connection.execute(select(table.c[column]).where(this))).scalar_one()
+        await connection.execute(update(table).where(this).values({column: vault.seal(vault.open(before))}))

@@ -114,7 +114,9 @@ def _classify(error: DBAPIError) -> StoreUnavailableError | StoreFullError | Non
 def _on_connect(connection: Any, _record: object) -> None:  # a DBAPI connection, which has no type
     connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", f"busy_timeout = {_BUSY_TIMEOUT_MS}", "foreign_keys = ON"):
+    # secure_delete: what is deleted or replaced is overwritten in the file
+    pragmas = ("journal_mode = WAL", f"busy_timeout = {_BUSY_TIMEOUT_MS}", "foreign_keys = ON", "secure_delete = ON")
+    for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

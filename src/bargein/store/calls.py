@@ -121,7 +121,7 @@ class Calls(Records):
 
     async def _change_unended(self, connection: AsyncConnection, call_id: str, changes: JsonObject) -> bool:
         current = await self._locked(connection, call_id)
-        if current is None or current["document"].get("status") == "ended":
+        if current is None or self._vault.open(current["document"]).get("status") == "ended":
             return False
         await self._change(connection, current, changes)
         return True

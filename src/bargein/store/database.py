@@ -3,14 +3,17 @@
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import anyio
+import anyio.to_thread
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bargein.store.backends import WRITE, postgres_engine, sqlite_engine, store_errors
+from bargein.store.private import make_file, make_folder
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _STATEMENT_S = 10.0
@@ -46,7 +49,7 @@ class Database:
         if url is not None:
             await _migrate(cls(postgres_engine(url, _MIGRATION_S), is_sqlite=False))
             return cls(postgres_engine(url, _STATEMENT_S), is_sqlite=False)
-        await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+        await anyio.to_thread.run_sync(_prepare, path)
         await _migrate(cls(sqlite_engine(path), is_sqlite=True))
         # without its file the database is away: a connection must not put an empty one in its place
         return cls(sqlite_engine(path, create=False), is_sqlite=True)
@@ -97,8 +100,23 @@ class Database:
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             yield connection
 
+    async def drop_remains(self) -> None:
+        """Remove what deleted and replaced rows left in SQLite's files. In Postgres its own vacuum does so."""
+        if self.is_sqlite:
+            with store_errors():
+                async with self._engine.connect() as connection:
+                    raw = await connection.get_raw_connection()
+                    driver: Any = raw.driver_connection  # not in a transaction: SQLite has no VACUUM in one
+                    for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                        await driver.execute(statement)
+
     def _write_lock(self) -> AbstractAsyncContextManager[None]:
         return self._writing if self.is_sqlite else nullcontext()
+
+
+def _prepare(path: Path) -> None:
+    make_folder(path.parent)
+    make_file(path)  # SQLite gives its other files, such as the write-ahead log, the mode of this one
 
 
 async def _migrate(database: Database) -> None:

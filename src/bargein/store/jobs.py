@@ -10,6 +10,7 @@ from bargein.clock import Clock
 from bargein.ports import Job
 from bargein.store.database import Database
 from bargein.store.tables import jobs
+from bargein.store.vault import Vault
 from bargein.wire.base import JsonObject
 
 
@@ -29,10 +30,12 @@ class JobTable:
     Args:
         database: the database that holds them.
         clock: the clock by which they are due.
+        vault: encrypts their payloads.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
         self._database = database
+        self._vault = vault
         self._clock = clock
         self.on_submit: Callable[[], None] = lambda: None
 
@@ -50,7 +53,7 @@ class JobTable:
             "key": job.key,
             "lane": about if isinstance(about, str) else job.key,
             "kind": job.kind,
-            "payload": job.payload,
+            "payload": self._vault.seal(job.payload),
             "attempts": 0,
             "created_at": now,
             "due_at": now,
@@ -81,7 +84,14 @@ class JobTable:
                 leased = {"leased_by": node_id, "leased_until": now + lease_ms}
                 await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(leased))
         return [
-            Job(row["id"], row["kind"], row["payload"], row["key"], row["attempts"], now - row["created_at"])
+            Job(
+                row["id"],
+                row["kind"],
+                self._vault.open(row["payload"]),
+                row["key"],
+                row["attempts"],
+                now - row["created_at"],
+            )
             for row in rows
         ]
 

@@ -1,6 +1,5 @@
 """Journals and logs of calls as files, written during the call on another thread than the event loop's."""
 
-import os
 import re
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import structlog
 from typing_extensions import override
 
 from bargein.ports import JournalSink
+from bargein.store.private import make_folder, private
 
 _FLUSH_S = 0.5
 _MAX_CHARS = 8 << 20
@@ -84,9 +84,9 @@ class JournalFile(JournalSink):
         self._kept_chars = sum(map(len, self._lines))
 
     def _append(self, data: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         # Only the server's user may read what was said on a call. (Path.open takes no opener.)
-        with open(self._path, "wb" if self._size is None else "r+b", buffering=0, opener=_private) as file:
+        with open(self._path, "wb" if self._size is None else "r+b", buffering=0, opener=private) as file:
             # the remains of an attempt that failed half way are overwritten
             at = file.seek(self._size or 0)
             file.truncate()
@@ -95,10 +95,6 @@ class JournalFile(JournalSink):
                 written = file.write(data)
                 at, data = at + written, data[written:]
         self._size = at
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def journal_path(data_dir: Path, call_id: str) -> Path:

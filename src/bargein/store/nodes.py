@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bargein.clock import Clock
 from bargein.store.database import Database
+from bargein.store.private import make_folder, private
 from bargein.store.tables import live_calls, nodes
 
 
@@ -98,8 +99,8 @@ class NodeId:
         Raises:
             OSError: the folder cannot be written to.
         """
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._file: IO[str] | None = (data_dir / "node").open("a+", encoding="ascii")
+        make_folder(data_dir)
+        self._file: IO[str] | None = open(data_dir / "node", "a+", encoding="ascii", opener=private)  # noqa: SIM115  # kept open; Path.open takes no opener
         if _locked(self._file):
             self.id = self._stored(self._file)
         else:

@@ -14,6 +14,7 @@ from bargein.audio.pcm import to_bytes
 from bargein.audio.timeline import Stereo
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, Recorder
 from bargein.store.journals import check_call_id
+from bargein.store.private import make_folder, private
 from bargein.store.waves import HEADER_BYTES, Part, Wave, wave_header, write_mp3
 
 _FLUSH_S = 1.0
@@ -84,8 +85,8 @@ class RecordingFile(Recorder):
             _log.error("a call's recording cannot be written", file=self._path.name, reason=reason)
 
     def _append(self, samples: Pcm16) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+        make_folder(self._path.parent)
+        descriptor = private(str(self._path), os.O_WRONLY | os.O_CREAT)
         with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123  # opened by descriptor
             size = file.seek(0, os.SEEK_END)
             sound = max(0, size - HEADER_BYTES) // 4 * 4  # a partial frame from a full disk is overwritten

@@ -1,5 +1,6 @@
-"""Stored documents of one kind, as Vapi's JSON with encrypted secrets."""
+"""Stored documents of one kind: Vapi's JSON, encrypted."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from uuid import uuid4
@@ -8,12 +9,10 @@ from sqlalchemy import Column, ColumnElement, RowMapping, Select, Table, delete,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bargein.clock import Clock, iso_from_epoch_ms
-from bargein.store import tables
 from bargein.store.database import Database
 from bargein.store.query import Page, Query
-from bargein.store.vault import IsSecret, Vault
+from bargein.store.vault import Vault
 from bargein.wire.base import JsonObject
-from bargein.wire.redact import is_secret_name
 
 _STORE_FIELDS = ("id", "orgId", "createdAt", "updatedAt")
 """Fields that the store sets."""
@@ -22,6 +21,8 @@ _MAX_OFFSET = (1 << 63) - 1
 """Largest row offset that both databases accept."""
 
 _MAX_KEY_CHARS = 500
+
+_SIP_PASSWORD = re.compile(r"^(sips?:[^:@]*):[^@]*@", re.IGNORECASE)
 
 Check = Callable[[JsonObject, JsonObject], None]
 """Checks a change: called with the document before and after it, without the store's fields; raises to refuse it."""
@@ -52,7 +53,7 @@ class Records:
             org_id: the orgId of every document.
             table: the table.
             filtered: for each column that lists are filtered by, the document's field that it copies (a dotted path).
-            vault: encrypts secret fields.
+            vault: encrypts the documents.
             searched: the columns that `Query.search` looks into.
         """
         self._database = database
@@ -62,7 +63,6 @@ class Records:
         self._filtered = filtered
         self._searched = searched
         self._vault = vault
-        self._is_secret = secret_in(table)
 
     async def create(self, document: JsonObject, *, record_id: str | None = None) -> JsonObject:
         """Store a document, and return it with its id, orgId, createdAt and updatedAt."""
@@ -145,7 +145,7 @@ class Records:
 
     def _columns(self, document: JsonObject) -> JsonObject:
         copied = {column: _key(_string_at(document, path)) for column, path in self._filtered.items()}
-        return {"document": self._vault.seal(_without_store_fields(document), self._is_secret), **copied}
+        return {"document": self._vault.seal(_without_store_fields(document)), **copied}
 
     def _wanted(self, query: Query) -> Select[Any]:
         columns = (func.coalesce(self._column(query.order_by), 0), self._column("created_at"), self._column("id"))
@@ -189,18 +189,12 @@ class Records:
 def _key(value: Any) -> Any:
     """Return a value as a column can hold it; the document keeps it unchanged.
 
-    Postgres' text cannot hold U+0000, and its indexes no value beyond some 2,700 bytes.
+    Postgres' text cannot hold U+0000, and its indexes no value beyond some 2,700 bytes. Columns are not encrypted: a
+    SIP address loses its password (RFC 3261, section 19.1.1).
     """
-    return value.replace("\0", "\ufffd")[:_MAX_KEY_CHARS] if isinstance(value, str) else value
-
-
-def secret_in(table: Table) -> IsSecret:
-    """Return which fields of a table's documents are encrypted: of a credential all but its provider and name."""
-    return _in_a_credential if table is tables.credentials else is_secret_name
-
-
-def _in_a_credential(name: str) -> bool:
-    return name not in ("provider", "name")
+    if not isinstance(value, str):
+        return value
+    return _SIP_PASSWORD.sub(r"\1@", value.replace("\0", "\ufffd"))[:_MAX_KEY_CHARS]
 
 
 def _without_store_fields(document: JsonObject) -> JsonObject:

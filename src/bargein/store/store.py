@@ -14,6 +14,7 @@ from bargein.store.calls import Calls
 from bargein.store.database import Database
 from bargein.store.jobs import JobTable
 from bargein.store.nodes import NodeTable
+from bargein.store.private import make_folder, tighten
 from bargein.store.records import Credentials, Records
 from bargein.store.vault import Vault, key_in
 
@@ -60,7 +61,7 @@ class Store:
     def __init__(self, database: Database, clock: Clock, org_id: str, vault: Vault) -> None:
         self._database = database
         self.org_id = org_id
-        self.jobs = JobTable(database, clock)
+        self.jobs = JobTable(database, clock, vault)
         self.nodes = NodeTable(database, clock)
 
         def records(table: Table, filtered: Mapping[str, str] | None = None, *searched: str) -> Records:
@@ -96,13 +97,15 @@ class Store:
             StoreError: it cannot be opened.
             VaultError: the secrets in the database were encrypted with none of these keys.
         """
+        await anyio.to_thread.run_sync(_prepare, path.parent)
         database = await Database.open(path, url)
         try:
-            await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
             vault = Vault(secret_keys or [await anyio.to_thread.run_sync(key_in, path.parent)])
             async with database.exclusive() as connection:
                 org_id = await get_or_create_meta(connection, "org_id", lambda: str(uuid4()))
-                await check_vault(connection, vault)
+                encrypted_again = await check_vault(connection, vault)
+            if encrypted_again:
+                await database.drop_remains()
         except BaseException:
             await database.close()
             raise
@@ -120,3 +123,8 @@ class Store:
     async def close(self) -> None:
         """Close the database."""
         await self._database.close()
+
+
+def _prepare(folder: Path) -> None:
+    make_folder(folder)
+    tighten(folder)

@@ -1,4 +1,8 @@
-"""Encryption of secrets at rest: the secret fields of a document are encrypted before they reach the database.
+"""Encryption at rest: a document is encrypted as a whole before it reaches the database.
+
+A secret may stand in any part of a document: in a field that is named like one, in a URL, in a header, in a static
+parameter of a tool, in the text of a prompt. So no part of it is stored in clear; only the columns that lists are
+filtered by are.
 
 The cipher is Fernet (AES-128-CBC with HMAC-SHA256) of the `cryptography` package. Its key is derived from the key in
 the settings, which may be any long text. With several keys, for rotation, the first encrypts and all decrypt.
@@ -8,7 +12,7 @@ import json
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,15 +21,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bargein.ports import BargeinError
+from bargein.store.private import FILE_MODE
 from bargein.wire.base import JsonObject
 
 KEY_FILE = "secret.key"
 _MARK = "$sealed"
 _PURPOSE = b"bargein: secrets at rest"
-_CANARY = "bargein"
-
-IsSecret = Callable[[str], bool]
-"""Returns whether a field of that name is encrypted."""
+_CANARY = "bargein: whole documents"
+_CANARY_OF_FIELDS = "bargein"
+"""The canary of a version that encrypted only the fields that are named like secrets."""
 
 
 class VaultError(BargeinError):
@@ -33,7 +37,7 @@ class VaultError(BargeinError):
 
 
 class Vault:
-    """Encrypts and decrypts the secrets of documents.
+    """Encrypts and decrypts documents.
 
     Args:
         keys: the first encrypts, all decrypt; at least one.
@@ -44,49 +48,37 @@ class Vault:
         self._first = ciphers[0]
         self._all = MultiFernet(ciphers)
 
-    def seal(self, document: JsonObject, is_secret: IsSecret) -> JsonObject:
-        """Return a copy of a document in which every secret field, at any depth, is encrypted."""
-        return {name: self._sealed(name, value, is_secret) for name, value in document.items()}
+    def seal(self, document: JsonObject) -> JsonObject:
+        """Return a document as it is stored: encrypted."""
+        return {_MARK: self._first.encrypt(json.dumps(document).encode()).decode()}
 
-    def open(self, document: JsonObject) -> JsonObject:
-        """Return a copy of a document with its secrets decrypted.
+    def open(self, stored: JsonObject) -> JsonObject:
+        """Return a stored document decrypted; one of an older version is in clear but for its secret fields.
 
         Raises:
-            VaultError: a secret was encrypted with none of the keys.
+            VaultError: it was encrypted with none of the keys.
         """
-        return {name: self._opened(value) for name, value in document.items()}
+        opened: Any = self._opened(stored)
+        return opened
 
     def canary(self) -> str:
         """Return a text by which a later start recognises its first key."""
         return self._first.encrypt(_CANARY.encode()).decode()
 
-    def knows(self, canary: str, *, first_key_only: bool = False) -> bool:
-        """Return whether a canary was made with one of the keys, or with the first of them."""
-        try:
-            return (self._first if first_key_only else self._all).decrypt(canary).decode() == _CANARY
-        except InvalidToken:
-            return False
+    def knows(self, canary: str) -> bool:
+        """Return whether a canary was made with one of the keys."""
+        return _decrypted(self._all, canary) in (_CANARY, _CANARY_OF_FIELDS)
 
-    def _sealed(self, name: str, value: Any, is_secret: IsSecret) -> Any:
-        if value is not None and is_secret(name):
-            return self._encrypted(value)
-        if isinstance(value, dict):
-            inner = cast("JsonObject", value)
-            # a field of metadata may have the mark's name: encrypted, it cannot be mistaken for a secret
-            return self._encrypted(inner) if _MARK in inner else self.seal(inner, is_secret)
-        if isinstance(value, list):
-            return [self._sealed("", item, is_secret) for item in cast("list[Any]", value)]
-        return value
-
-    def _encrypted(self, value: Any) -> JsonObject:
-        return {_MARK: self._first.encrypt(json.dumps(value).encode()).decode()}
+    def is_current(self, canary: str) -> bool:
+        """Return whether a canary was made with the first key, by a version that encrypts whole documents."""
+        return _decrypted(self._first, canary) == _CANARY
 
     def _opened(self, value: Any) -> Any:
         if isinstance(value, dict):
             inner = cast("JsonObject", value)
             if inner.keys() == {_MARK}:
                 return self._decrypted(str(inner[_MARK]))
-            return self.open(inner)
+            return {name: self._opened(one) for name, one in inner.items()}
         return [self._opened(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
     def _decrypted(self, token: str) -> Any:
@@ -94,6 +86,13 @@ class Vault:
             return json.loads(self._all.decrypt(token))
         except InvalidToken:
             raise VaultError("a stored secret was encrypted with a key that is not in BARGEIN_SECRET_KEY") from None
+
+
+def _decrypted(cipher: Fernet | MultiFernet, canary: str) -> str | None:
+    try:
+        return cipher.decrypt(canary).decode()
+    except InvalidToken:
+        return None
 
 
 def _derived(key: str) -> bytes:
@@ -109,7 +108,7 @@ def key_in(folder: Path) -> str:
     """
     path = folder / KEY_FILE
     try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     except FileExistsError:
         key = path.read_text(encoding="ascii").strip()
         if not key:

@@ -10,6 +10,7 @@ import soundfile
 
 from bargein.audio.pcm import Int16Array, from_bytes, to_bytes, to_float
 from bargein.ports import TRANSCRIBER_RATE_HZ
+from bargein.store.private import private
 
 Part = Literal["mono", "stereo", "customer", "assistant"]
 """Both sides mixed into one channel, both in two channels, or one side."""
@@ -104,7 +105,7 @@ def write_mp3(wave: Wave, path: Path) -> None:
     temporary = path.with_suffix(".draft")
     try:
         with (
-            temporary.open("wb") as file,
+            open(temporary, "wb", opener=private) as file,  # Path.open takes no opener
             soundfile.SoundFile(
                 file, "w", TRANSCRIBER_RATE_HZ, wave.channels, format="MP3", subtype="MPEG_LAYER_III"
             ) as mp3,

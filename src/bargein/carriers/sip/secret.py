@@ -19,7 +19,7 @@ def proxy_secret(settings: SipSettings, data_dir: Path) -> str:
         return settings.secret
     path = data_dir / SECRET_FILE
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(0o700, parents=True, exist_ok=True)
         write_private(path, secrets.token_hex(24))
     return path.read_text(encoding="ascii").strip()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +12,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from bargein.store.private import make_folder, private
 from bargein.wire.errors import WireError, bad_request
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -127,9 +129,9 @@ async def _receive(request: Request, path: Path, boundary: bytes) -> Upload:
         "on_headers_finished": form.on_headers_finished,
         "on_end": form.on_end,
     })  # fmt: skip
-    await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+    await anyio.to_thread.run_sync(make_folder, path.parent)
     size = 0
-    with await anyio.to_thread.run_sync(path.open, "xb") as file:
+    with await anyio.to_thread.run_sync(partial(open, path, "xb", opener=private)) as file:
         try:
             size = await _write_file(request, parser, form, file)
         except MultipartParseError:

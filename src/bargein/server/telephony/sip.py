@@ -41,7 +41,7 @@ def write_configuration(
         OSError: the files cannot be written.
     """
     text, skipped = configuration_of(edge, phone_lines, secret)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     write_private(folder / CONFIG, text)
     write_private(folder / AGENTS, agents_of(edge))
     return [folder / CONFIG, folder / AGENTS], skipped
