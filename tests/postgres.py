@@ -13,6 +13,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.programs import located
 
 _START_S = 20.0
@@ -64,6 +66,20 @@ class Cluster:
             self._process.send_signal(signal.SIGINT)  # its "fast shutdown"
             self._process.wait(_START_S)
             self._process = None
+
+    def pause(self) -> None:
+        """Have its processes do nothing (SIGSTOP): connections stay open, and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        main = psutil.Process(self._process.pid)
+        for process in (main, *main.children(recursive=True)):
+            process.send_signal(number)
 
     def url(self, name: str) -> str:
         """Return the URL of a database."""

@@ -3,7 +3,9 @@
 import argparse
 import logging
 import shlex
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ import anyio
 from bargein.clock import LoopClock
 from bench.speech import HELP, SPEECH
 from bench.torture.options import PARTS, Database, Options
-from bench.torture.report import PartResult, publish, summary, write_json
+from bench.torture.report import PartResult, publish, read_json, summary, write_json
 
 _DATABASES: dict[str, tuple[Database, ...]] = {
     "sqlite": ("sqlite",),
@@ -61,18 +63,42 @@ def _options(given: argparse.Namespace) -> Options:
     )
 
 
+_LANES = (("peers",), ("disk",), ("kill", "fuzz", "soak"))
+"""What runs side by side in the short form."""
+
+
 async def run(options: Options) -> list[PartResult]:
-    """Run the parts in order."""
-    logging.disable()  # what carriers on loopback log about mutated requests; servers have logs of their own
-    results: list[PartResult] = []
-    for part in options.parts:
-        for result in await _run_part(part, options):
-            results.append(result)
-            print(f"\n{summary([result])}\n", flush=True)
-    return results
+    """Run the parts, one after the other; in the short form several at once, because most of them mostly wait."""
+    found: dict[str, list[PartResult]] = {}
+    if options.quick and len(options.parts) > 1:
+        async with anyio.create_task_group() as tasks:
+            for lane in _LANES:
+                tasks.start_soon(_run_lane, [part for part in lane if part in options.parts], options, found)
+    else:
+        for part in options.parts:
+            found[part] = await _run_part(part, options)
+            print(f"\n{summary(found[part])}\n", flush=True)
+    return [result for part in options.parts for result in found[part]]
+
+
+async def _run_lane(parts: Sequence[str], options: Options, found: dict[str, list[PartResult]]) -> None:
+    """Run parts one after the other, each in a process of its own."""
+    for part in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "results.json"
+            command = [sys.executable, "-m", "bench.torture", "--quick", "--parts", part, "--out", str(out)]
+            command += ["--seed", str(options.seed), "--data", str(options.data)]
+            command += ["--database", "both" if len(options.databases) > 1 else options.databases[0]]
+            done = await anyio.run_process(command, check=False, stderr=subprocess.STDOUT)
+            print(done.stdout.decode(errors="replace"), flush=True)
+            if out.exists():
+                found[part] = read_json(out)
+            else:
+                found[part] = [PartResult(part=part, broken=[f"it ended with status {done.returncode}"])]
 
 
 async def _run_part(part: str, options: Options) -> list[PartResult]:
+    logging.disable()  # what carriers on loopback log about mutated requests; servers have logs of their own
     # A part is imported when it runs: some need programs or packages that others do not.
     match part:
         case "kill":
@@ -83,6 +109,10 @@ async def _run_part(part: str, options: Options) -> list[PartResult]:
             from bench.torture.fuzz import run as fuzz  # noqa: PLC0415
 
             return [await fuzz.run(options)]
+        case "disk":
+            from bench.torture import outages  # noqa: PLC0415
+
+            return await outages.run(options)
         case "peers":
             from bench.torture import peers  # noqa: PLC0415
 

@@ -41,12 +41,15 @@ class OwnerServer:
     Args:
         seed: seed of the delays of its answers, 0 to `slowest_ms`.
         slowest_ms: longest delay of an answer: a kill then also hits messages on their way.
+        fails_first: whether the first delivery of each final message is refused with 503, so that it is retried.
     """
 
-    def __init__(self, seed: int = 0, slowest_ms: float = 0.0) -> None:
+    def __init__(self, seed: int = 0, slowest_ms: float = 0.0, *, fails_first: bool = False) -> None:
         self.calls: dict[str, Told] = {}
         self._random = Random(seed)
         self._slowest_ms = slowest_ms
+        self._fails_first = fails_first
+        self._refused: set[str] = set()
         self._peer = HttpPeer(self._answer, record=False)
 
     @property
@@ -71,7 +74,12 @@ class OwnerServer:
 
     async def _answer(self, exchange: Exchange) -> None:
         message = as_object(as_object(exchange.body).get("message"))
-        self.receive(message, exchange.headers.get("idempotency-key", ""))
+        key = exchange.headers.get("idempotency-key", "")
+        if self._fails_first and key and key not in self._refused:
+            self._refused.add(key)
+            await exchange.respond(503)
+            return
+        self.receive(message, key)
         if self._slowest_ms:
             await anyio.sleep(self._random.uniform(0, self._slowest_ms) / 1000)
         await exchange.respond(200, b"{}", content_type="application/json")

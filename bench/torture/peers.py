@@ -31,6 +31,8 @@ SILENCE_TIMEOUT_S = 10.0
 MARGIN_S = 6.0
 OBSERVED_S = 40.0
 """A call that goes on for so long without a silence is hung up: it may go on."""
+QUICK_S = 24.0
+"""The same for the short form."""
 
 _RECORD_S = 8.0
 _AT_ONCE = 24
@@ -134,9 +136,11 @@ class PeersRun:
         http: client of the server's API.
         peers: the faulty peers.
         clip: what callers say to interrupt.
+        observed_s: how long a call is watched that goes on.
     """
 
-    def __init__(self, http: httpx.AsyncClient, peers: FaultyPeers, clip: Utterance) -> None:
+    def __init__(self, http: httpx.AsyncClient, peers: FaultyPeers, clip: Utterance, observed_s: float) -> None:
+        self._observed_s = observed_s
         self._http = http
         self._peers = peers
         self._clip = clip
@@ -156,18 +160,20 @@ class PeersRun:
         except (OSError, TimeoutError):
             observed.reason = await self._reason(made["id"])
             return observed
-        with anyio.move_on_after(OBSERVED_S):
+        over = socket.closed
+        with anyio.move_on_after(self._observed_s):
             async with anyio.create_task_group() as tasks:
                 if case.peer == "client":
+                    over = anyio.Event()  # a client that does not read sees no end
                     tasks.start_soon(self._be_faulty, case, socket, ear)
+                    tasks.start_soon(self._until_on_record, made["id"], over)
                 else:
                     tasks.start_soon(self._talk, case, socket, ear)
-                await socket.closed.wait()
+                await over.wait()
                 tasks.cancel_scope.cancel()
-        if socket.closed.is_set():
+        if over.is_set():
             observed.ended_s = (_CLOCK.monotonic_ms() - began_ms) / 1000
-        if case.peer != "client":
-            ear.sound()
+        ear.sound()
         observed.silent_s, observed.heard_s = ear.silent_ms / 1000, ear.heard_ms / 1000
         socket.send_text('{"type":"end-call"}')
         with anyio.move_on_after(2):
@@ -175,6 +181,11 @@ class PeersRun:
         socket.abort()
         observed.reason = await self._reason(made["id"])
         return observed
+
+    async def _until_on_record(self, call_id: str, over: anyio.Event) -> None:
+        while not await self._reason(call_id):
+            pass
+        over.set()
 
     async def _reason(self, call_id: str) -> str:
         for _ in range(int(_RECORD_S / 0.2)):
@@ -251,7 +262,7 @@ async def run(options: Options) -> PartResult:
         watch = LogWatch(server.log)
         peers = await stack.enter_async_context(FaultyPeers())
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=15, trust_env=False))
-        runner = PeersRun(http, peers, recorded(options.data, 1)[0])
+        runner = PeersRun(http, peers, recorded(options.data, 1)[0], QUICK_S if options.quick else OBSERVED_S)
         todo = cases(quick=options.quick)
         observed: dict[Case, Observed] = {}
         limiter = anyio.CapacityLimiter(_AT_ONCE)

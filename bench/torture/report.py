@@ -72,6 +72,11 @@ def write_json(results: Sequence[PartResult], path: Path) -> None:
     path.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> list[PartResult]:
+    """Read results that `write_json` wrote."""
+    return [PartResult(**result) for result in json.loads(path.read_text(encoding="utf-8"))]
+
+
 def publish(results: Sequence[PartResult], page: Path, command: str, date: str) -> None:
     """Replace the text between the markers of a page.
 

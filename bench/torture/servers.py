@@ -134,20 +134,20 @@ class Launcher:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, wrapper: tuple[str, ...] = ()) -> AsyncGenerator[Self]:
+    async def running(cls, environment: Mapping[str, str] | None = None) -> AsyncGenerator[Self]:
         """Run a launcher; at the end of the block its servers are killed.
 
         Args:
-            wrapper: command before the interpreter's, such as `faketime` with its arguments.
+            environment: additional environment variables that must be set before the interpreter starts.
         """
         # A library with threads of its own could not be forked.
         single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         process = subprocess.Popen(  # noqa: ASYNC220  # this interpreter; starting takes a moment
-            [*wrapper, sys.executable, "-m", "bench.torture.launcher"],
+            [sys.executable, "-m", "bench.torture.launcher"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **single},
+            env={**os.environ, **single, **(environment or {})},
         )
         launcher = cls(process)
         try:
