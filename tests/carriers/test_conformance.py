@@ -13,7 +13,9 @@ import anyio
 import httpx
 import pytest
 import websockets
+from structlog.testing import capture_logs
 
+from bargein.server.calls.recovery import recover_from_journal
 from bargein.server.telephony import call_router, outbound
 from bargein.testing import LlmScript, TimedReply, TranscriberScript
 from tests.call.harness import eventually
@@ -70,6 +72,25 @@ async def test_a_call_comes_in_and_the_caller_hangs_up(tmp_path: Path, carrier: 
     without_secrets(carrier, over, listener.messages)
     assert told["phoneNumber"]["provider"] == carrier.provider
     assert told["phoneNumber"].get("number") == setup.number.get("number")
+
+
+async def test_the_journal_of_a_short_call_is_whole_and_nothing_else_is_said(tmp_path: Path, carrier: Loopback) -> None:
+    """The end comes twice at least: as the carrier's message, and as the end of its connection."""
+    with capture_logs() as lines:
+        async with on_the_phone(tmp_path, carrier) as setup:
+            await setup.answers(setup.speaker())
+            phones = [await carrier.rings() for _ in range(3)]
+            for phone in phones:
+                call = await setup.the_call(phone)
+                await setup.live(call["id"])
+                await phone.hang_up()
+                await setup.ended(call["id"])
+    assert [line for line in lines if "lacks its end" in line["event"]] == []
+    for call in (tmp_path / "journals").iterdir():
+        recovered = recover_from_journal(call)
+        assert recovered is not None
+        assert recovered.summary.ended is not None
+        assert recovered.summary.ended.reason == "customer-ended-call"
 
 
 async def test_a_call_goes_out_and_the_assistant_hangs_up(tmp_path: Path, carrier: Loopback) -> None:

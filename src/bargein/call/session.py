@@ -131,6 +131,7 @@ class CallSession:
         self._timer: Timer | None = None
         self._due_ms: int | None = None
         self._ended = anyio.Event()
+        self._storing_end = False
         self._ended_reason = "worker-shutdown"
         self._ended_ms: float | None = None
         self._at_end: list[Callable[[], None]] = []
@@ -230,7 +231,13 @@ class CallSession:
         self.post(HangUp(int(self.now_ms()), reason))
 
     def post(self, event: Event) -> None:
-        """Post an event to the engine. Its commands are performed on return, unless this is called from one of them."""
+        """Post an event to the engine. Its commands are performed on return, unless this is called from one of them.
+
+        An event that comes once the end is being stored is dropped: it would be in the journal and not in the record. A
+        carrier's report of the end, which follows the end of its connection, is one.
+        """
+        if self._storing_end:
+            return
         self._inbox.append(event)
         if self._stepping:
             return
@@ -266,6 +273,7 @@ class CallSession:
         except* Exception as errors:  # noqa: BLE001  # a bug in a task of the call
             self.fail(errors)
         finally:
+            self._storing_end = True
             self._guard.attempt("end", self._close)
             with anyio.CancelScope(shield=True):
                 await self._store_end()

@@ -59,6 +59,8 @@ class JournalFile(JournalSink):
     @override
     async def close(self) -> None:
         await self._flush()
+        while self._lines and not self._failing:  # some came while others were written
+            await self._flush()
         if self._lines:
             _log.error(f"a call's {self._what} lacks its end", file=self._path.name)
 
