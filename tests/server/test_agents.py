@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import pytest
 
-from bargein.call.plan.variables import Variables
+from bargein.call.plan.variables import Extracted, Values, Variables
 from bargein.call.tools.transfer import HandoffError
 from bargein.clock import LoopClock
 from bargein.server.agents.handoff import HandoffResolver
@@ -17,6 +17,7 @@ from bargein.server.agents.squads import MissingAgentError
 from bargein.server.agents.validate import check_participants
 from bargein.store import Store
 from bargein.wire.errors import WireError
+from bargein.wire.ownership import made_by
 
 if TYPE_CHECKING:
     from bargein.server.agents.assemble import AgentAssembler, ReadyAgent
@@ -60,7 +61,7 @@ async def test_a_calls_squad_is_changed_by_three_layers_in_order(store: Store) -
         "squadOverrides": {"voicemailMessage": "3", "variableValues": {"b": 2}},
         "assistantOverrides": {"firstMessage": "not for squads", "variableValues": {"a": 3}},
     }
-    agent = await resolve_call(call, store)
+    agent = await resolve_call(made_by(call, "owner"), store)
     messages = [agent.assistant_json[name] for name in ("firstMessage", "endCallMessage", "voicemailMessage")]
     assert messages == ["1", "2", "3"]
     assert agent.assistant_json["model"]["tools"] == [
@@ -77,7 +78,7 @@ async def test_a_chat_is_answered_by_the_first_member_without_handoffs(store: St
         "assistantDestinations": [{"type": "assistant", "assistantName": "Eve"}],
     }
     record = {"squad": squad(first, {"assistantId": "gone"}), "assistantOverrides": {"firstMessage": "2"}}
-    agent = await resolve_chat(record, store)
+    agent = await resolve_chat(made_by(record, "owner"), store)
     assert agent.assistant_json == {"name": "Ada", "model": {"provider": "vapi"}, "firstMessage": "2"}
 
 
@@ -106,17 +107,18 @@ async def test_a_chat_that_names_no_assistant_is_refused(store: Store, record: d
 async def test_the_last_assistant_is_the_one_that_took_over_or_the_first_with_its_templates_filled_in(
     store: Store,
 ) -> None:
-    call = {"id": "c", "assistant": {"firstMessage": "{{customer.name}}"}, "customer": {"name": "Eve"}}
+    made = {"id": "c", "assistant": {"firstMessage": "{{customer.name}}"}, "customer": {"name": "Eve"}}
+    call = made_by(made, "owner")
     assert await last_assistant(call, store, 0) == {"firstMessage": "Eve"}
     taken = {**call, "activeAssistant": {"name": "Ada"}}
     assert await last_assistant(taken, store, 0) == {"name": "Ada"}
 
 
 def test_variables_that_tools_set_are_shared_and_go_first() -> None:
-    found: dict[str, Any] = {}
-    agent = ResolvedAgent(record={"id": "c"}, assistant_json={}, values={"city": "Berlin"})
+    found = Extracted()
+    agent = ResolvedAgent(record={"id": "c"}, assistant_json={}, values=(Values({"city": "Berlin"}, "owner"),))
     variables = agent.variables(found)
-    found["city"] = "Paris"
+    found.save({"city": "Paris"}, None)
     assert variables.render("{{city}}", 0) == "Paris"
     assert agent.variables().render("{{city}}", 0) == "Berlin"
 
@@ -148,7 +150,7 @@ async def test_an_agent_that_could_not_be_run_is_found_when_it_is_named(
     store: Store, participants: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(WireError) as caught:
-        await check_participants(participants, store)
+        await check_participants(made_by(participants, "owner"), store)
     assert caught.value.status == 400
     assert str(caught.value).startswith(message)
 

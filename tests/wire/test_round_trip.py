@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bargein.wire.assistant import Assistant, merge_overrides, without_nulls
 from bargein.wire.call import AudioFormat, audio_format_of, effective_assistant
 from bargein.wire.errors import parse_request
+from bargein.wire.ownership import made_by
 
 JSON = st.recursive(
     st.none()
@@ -130,7 +131,7 @@ def test_a_calls_own_assistant_has_precedence_over_a_stored_one() -> None:
         "name": "stored",
         "firstMessage": "ho",
     }
-    assert effective_assistant({"assistant": {"name": "own"}}, stored) == {"name": "own"}
+    assert effective_assistant(made_by({"assistant": {"name": "own"}}, "owner"), stored) == {"name": "own"}
     assert effective_assistant({}, None) == {}
 
 

@@ -26,6 +26,8 @@ from bargein.call.tools.transfer import Handoffs, Successor, Transfers
 from bargein.clock import Clock
 from bargein.ports import Leg, OwnerMessenger, Pcm16, Recorder, ToolCall
 from bargein.wire.base import JsonObject
+from bargein.wire.json import as_object
+from bargein.wire.ownership import without_marks
 from bargein.wire.plans import CustomEndpointing
 
 
@@ -83,7 +85,8 @@ class CallComponents:
         if self.overlaps is not None:
             self.overlaps.enabled = after.plan.adaptive_interruption
         self.reply_runner.switch_agent(after, providers)
-        other = before.assistant_json.get("transcriber") != after.assistant_json.get("transcriber")
+        old, new = (without_marks(as_object(one.assistant_json.get("transcriber"))) for one in (before, after))
+        other = old != new
         if other or self.transcription.over:
             self.transcription.switch_transcriber(providers.transcriber)
 
@@ -195,7 +198,7 @@ def _tools(context: CallContext, providers: Providers, leg: Leg, transfers: Tran
         runner=providers.tools,
         builtin=builtin_tools(leg, lambda: context.setup.assistant, transfers),
         render=context.render,
-        save_variables=context.setup.variables.extracted.update,
+        save_variables=context.setup.variables.extracted.save,
         history=lambda: context.state.history,
         now_ms=context.now_ms,
         post=context.post,

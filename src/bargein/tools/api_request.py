@@ -13,12 +13,13 @@ from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed, parsed
-from bargein.tools.templates import Templates, markup_spans
+from bargein.tools.templates import NOT_THE_OWNERS, Templates, markup_spans
 from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.guard import PrivateAddressError
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object, as_object_or_none
+from bargein.wire.json import as_list, as_object, as_object_or_none
 from bargein.wire.plans import BackoffPlan
+from bargein.wire.redact import is_secret_name
 
 DEFAULT_NAME = "api_request"
 """Name of a tool that has none."""
@@ -29,6 +30,7 @@ _MAX_DEPTH = 30
 
 _AUTHORITY = re.compile(r"((?:[^{/]|\{(?!\{))*//(?:\{\{.*?\}\}|\{%.*?%\}|[^/?#{]|\{(?![{%]))*)(.*)", re.DOTALL)
 _BARE = re.compile(r"\{\{-?\s*([A-Za-z_][\w-]*)\s*-?\}\}")
+_PARAMETER = re.compile(r"[?&]([^=&#]+)=")
 _NAMED = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -53,8 +55,10 @@ async def run_api_request(tool: JsonObject, call: ToolCall, outbound: Outbound, 
         ServerError: it cannot be sent, or there is no answer.
     """
     arguments = arguments_of(call)
-    request = await _request(tool, arguments, outbound, templates)
     auth = await outbound.auth(tool)
+    if (auth is not None or _has_fixed_values(tool)) and not _is_owners_address(str(tool.get("url") or ""), templates):
+        raise ToolError(NOT_THE_OWNERS)
+    request = await _request(tool, arguments, outbound, templates)
     given = as_object_or_none(tool.get("backoffPlan"))
     plan = None if given is None else BackoffPlan.from_json(given)
     seconds = float(tool.get("timeoutSeconds") or DEFAULT_TIMEOUT_S)
@@ -98,6 +102,29 @@ async def _request(tool: JsonObject, arguments: JsonObject, outbound: Outbound, 
         raise ToolError("Not run: its URL or one of its headers cannot be used in a request.") from None
 
 
+def _is_owners_address(template: str, templates: Templates) -> bool:
+    """Return whether a URL up to its path is made of what the owner set alone."""
+    parts = _AUTHORITY.fullmatch(template)
+    return parts is None or templates.is_owners(parts.group(1).strip())
+
+
+def _has_fixed_values(tool: JsonObject) -> bool:
+    """Return whether a request has values of its settings, which may be secret.
+
+    Those are headers, fixed parts of its body, and in the URL variables and parameters with the name of a secret.
+    """
+    body, parts = as_object_or_none(tool.get("body")), _AUTHORITY.fullmatch(str(tool.get("url") or ""))
+    rest = "" if parts is None else parts.group(2)
+    return (
+        bool(_headers_of(tool.get("headers")))
+        or "{{" in rest
+        or "{%" in rest
+        or any(is_secret_name(name) for name in _PARAMETER.findall(rest))
+        or bool(as_list(tool.get("parameters")))
+        or (body is not None and _open_part(body, 0) != body)
+    )
+
+
 def _url(template: str, arguments: JsonObject, templates: Templates) -> str:
     """Return the URL of a request.
 
@@ -127,15 +154,21 @@ def _url(template: str, arguments: JsonObject, templates: Templates) -> str:
 
 def _headers(schema: object, arguments: JsonObject, templates: Templates) -> dict[str, str]:
     """Return the request's headers: the fixed values of their schema, or a plain object of strings."""
-    if not isinstance(schema, dict):
-        return {}
-    given = cast("JsonObject", schema)
+    given = as_object(schema)
     properties: object = given.get("properties")
     if isinstance(properties, dict):
         filled = _filled({"type": "object", "properties": properties}, {}, templates, arguments)
         return {name: as_text(value) for name, value in cast("JsonObject", filled).items()}
-    plain = {name: value for name, value in given.items() if isinstance(value, str) and name not in {"type", "title"}}
-    return {name: templates.text(value, arguments) for name, value in plain.items()}
+    return {name: templates.text(value, arguments) for name, value in _headers_of(schema).items()}
+
+
+def _headers_of(schema: object) -> dict[str, str]:
+    """Return the headers of a plain object, or the names of those in a schema's properties."""
+    given = as_object(schema)
+    properties: object = given.get("properties")
+    if isinstance(properties, dict):
+        return dict.fromkeys(cast("JsonObject", properties), "")
+    return {name: value for name, value in given.items() if isinstance(value, str) and name not in {"type", "title"}}
 
 
 def _fixed_value(schema: JsonObject) -> object:

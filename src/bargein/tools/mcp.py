@@ -5,7 +5,7 @@ call. A task of the server holds it, because one task must open and close it, an
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, done, failed
-from bargein.tools.templates import Templates
+from bargein.tools.templates import NOT_THE_OWNERS, Templates
 from bargein.webhooks.authentication import legacy_headers
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_objects, as_string
@@ -64,7 +64,7 @@ class McpTools:
     Args:
         outbound: sends requests to them.
         tasks: the task group that holds the connections.
-        templates: the templates of the call, for URLs and headers.
+        templates_of: returns the templates of a tool, for its URL and headers.
         headers: sent to each server with every request.
         listing_s: time limit of listing a server's tools.
     """
@@ -73,13 +73,13 @@ class McpTools:
         self,
         outbound: Outbound,
         tasks: TaskGroup,
-        templates: Templates,
+        templates_of: Callable[[JsonObject], Templates],
         headers: Mapping[str, str],
         listing_s: float = LISTING_S,
     ) -> None:
         self._outbound = outbound
         self._tasks = tasks
-        self._templates = templates
+        self._templates_of = templates_of
         self._headers = headers
         self._listing_s = listing_s
         self._connections: dict[str, Connection] = {}
@@ -185,9 +185,12 @@ class McpTools:
         except ImportError:
             raise ToolError(_NO_LIBRARY) from None
         server = as_object(tool.get("server"))
-        url = self._templates.text(_url(tool))
-        headers = {name: self._templates.text(value) for name, value in legacy_headers(server).items()}
+        templates = self._templates_of(tool)
+        url = templates.text(_url(tool))
+        headers = {name: templates.text(value) for name, value in legacy_headers(server).items()}
         auth = await self._outbound.auth(server)
+        if (headers or auth is not None) and not templates.is_owners(_url(tool)):
+            raise ToolError(NOT_THE_OWNERS)
         return module.Connection(
             url,
             sse=_sse(tool),

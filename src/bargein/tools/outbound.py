@@ -9,7 +9,7 @@ from bargein.ports import ServerError
 from bargein.webhooks.authentication import Authentication
 from bargein.webhooks.encryption import encrypted
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_list, as_string
+from bargein.wire.json import as_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Outbound:
         Raises:
             ServerError: the credential cannot be found or used.
         """
-        return await self.authentication.find(as_string(settings.get("credentialId")), self.inline)
+        return await self.authentication.find(settings, self.inline)
 
     async def encrypted(self, settings: JsonObject, body: JsonObject) -> JsonObject:
         """Return a body in which the values at `encryptedPaths` are encrypted with the credential's public key.
@@ -43,8 +43,7 @@ class Outbound:
         paths = as_list(settings.get("encryptedPaths"))
         if not paths:
             return body
-        named = as_string(settings.get("credentialId"))
-        credential = None if named is None else await self.authentication.credential(named, self.inline)
+        credential = await self.authentication.credential(settings, self.inline)
         if credential is None or credential.encryption_plan is None:
             raise ServerError("encryptedPaths needs a credential with an encryptionPlan", reason="invalid")
         return encrypted(body, map(str, paths), credential.encryption_plan)

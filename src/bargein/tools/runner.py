@@ -19,6 +19,7 @@ from bargein.tools.query import Library, expand_query, run_query
 from bargein.tools.templates import Render, Templates
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object
+from bargein.wire.ownership import Author, is_callers
 
 _log = structlog.get_logger("bargein.tools")
 
@@ -45,6 +46,9 @@ class SharedToolResources:
         render: Render,
         outbound: Outbound | None = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        render_as_owner: Render | None = None,
+        render_as_caller: Render | None = None,
     ) -> "CallToolRunner":
         """Return the tool runner of one call.
 
@@ -53,8 +57,14 @@ class SharedToolResources:
             render: renders templates with the call's variables.
             outbound: sends requests with the credentials of the call's assistant; by default the shared one.
             headers: headers for MCP servers (`X-Call-Id`).
+            render_as_owner: renders templates with the variables that the owner set; by default all are the owner's.
+            render_as_caller: renders the templates of tools that a caller wrote; by default with all variables.
         """
-        return CallToolRunner(self, owner, Templates(render), outbound or self.outbound, headers or {})
+        templates: dict[Author, Templates] = {
+            "owner": Templates(render, render_as_owner),
+            "caller": Templates(render_as_caller or render),
+        }
+        return CallToolRunner(self, owner, templates, outbound or self.outbound, headers or {})
 
 
 @asynccontextmanager
@@ -72,7 +82,7 @@ class CallToolRunner(ToolRunner):
         self,
         shared: SharedToolResources,
         owner: OwnerMessenger,
-        templates: Templates,
+        templates: Mapping[Author, Templates],
         outbound: Outbound,
         headers: Mapping[str, str],
     ) -> None:
@@ -80,7 +90,7 @@ class CallToolRunner(ToolRunner):
         self._owner = owner
         self._templates = templates
         self._outbound = outbound
-        self._mcp = McpTools(outbound, shared.tasks, templates, headers)
+        self._mcp = McpTools(outbound, shared.tasks, self._templates_of, headers)
 
     @override
     async def expand(self, tool: JsonObject) -> Sequence[JsonObject]:
@@ -117,13 +127,16 @@ class CallToolRunner(ToolRunner):
     def close(self) -> None:
         self._mcp.close()
 
+    def _templates_of(self, tool: JsonObject) -> Templates:
+        return self._templates["caller" if is_callers(tool) else "owner"]
+
     async def _run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
-        kind = str(tool.get("type"))
+        kind, templates = str(tool.get("type")), self._templates_of(tool)
         runners: dict[str, Callable[[], Awaitable[ToolResult]]] = {
-            "apiRequest": lambda: run_api_request(tool, call, self._outbound, self._templates),
+            "apiRequest": lambda: run_api_request(tool, call, self._outbound, templates),
             "mcp": lambda: self._mcp.run(tool, call),
             "query": lambda: run_query(tool, call, self._shared.library),
-            "function": lambda: run_function(tool, call, self._owner, self._templates),
+            "function": lambda: run_function(tool, call, self._owner, templates),
         }
         has_server = bool(as_object(tool.get("server")).get("url"))
         run = runners.get(kind) or (runners["function"] if has_server else None)

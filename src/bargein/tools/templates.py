@@ -8,6 +8,11 @@ from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_objects
 
 _MAX_DEPTH = 30
+NOT_THE_OWNERS = (
+    "Not run: its address depends on variables that its owner did not set, and it has credentials or headers, which "
+    "are for the owner's address."
+)
+_BROKEN = "Not run: a template of the tool's settings is broken."
 
 
 _CLOSINGS = {"{{": "}}", "{%": "%}"}
@@ -47,14 +52,29 @@ class Templates:
 
     Args:
         render: renders a text with the call's variables.
+        render_as_owner: renders a text with those that the owner set, and no others; by default, all are the owner's.
 
     Attributes:
         extracted: variables extracted from the results of the call's tools so far; templates may name them too.
     """
 
-    def __init__(self, render: Render) -> None:
+    def __init__(self, render: Render, render_as_owner: Render | None = None) -> None:
         self._render = render
+        self._render_as_owner = render_as_owner or render
         self.extracted: JsonObject = {}
+
+    def is_owners(self, template: str) -> bool:
+        """Return whether a text is made of what the owner set alone: the other variables of the call change nothing.
+
+        Raises:
+            ToolError: the template is broken.
+        """
+        if not _is_template(template):
+            return True
+        try:
+            return self._render_as_owner(Template(template), {}) == self.text(template)
+        except ValueError:
+            raise ToolError(_BROKEN) from None
 
     def text(self, text: str, more: Mapping[str, object] | None = None) -> str:
         """Render a text of the tool's settings.
@@ -62,12 +82,12 @@ class Templates:
         Raises:
             ToolError: the template is broken.
         """
-        if "{{" not in text and "{%" not in text:
+        if not _is_template(text):
             return text
         try:
             return self._render(Template(text), {**self.extracted, **(more or {})})
         except ValueError:
-            raise ToolError("Not run: a template of the tool's settings is broken.") from None
+            raise ToolError(_BROKEN) from None
 
     def value(self, value: object, more: Mapping[str, object] | None = None, *, depth: int = 0) -> object:
         """Render each string of a JSON value.
@@ -98,3 +118,7 @@ class Templates:
         for parameter in as_objects(tool.get("parameters")):
             given[str(parameter.get("key"))] = self.value(parameter.get("value"), more)
         return given
+
+
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text

@@ -19,7 +19,8 @@ from bargein.ports import Credentials, ServerError
 from bargein.webhooks.oauth import Tokens
 from bargein.wire.authentication import BearerPlan, HmacPlan, OAuth2Plan, ServerCredential, server_credential
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object
+from bargein.wire.json import as_object, as_string
+from bargein.wire.ownership import is_callers, may_use
 
 _UNAUTHORIZED = 401
 
@@ -129,18 +130,25 @@ class Authentication:
         self._tokens = tokens
         self._clock = clock
 
-    async def credential(self, credential_id: str, inline: Iterable[JsonObject] = ()) -> ServerCredential:
-        """Return the credential that a `credentialId` names.
+    async def credential(self, named_by: JsonObject, inline: Iterable[JsonObject] = ()) -> ServerCredential | None:
+        """Return the credential that an object names by its `credentialId`; None if it names none.
 
         Args:
-            credential_id: its id; for an inline credential also its name, since those may have no id.
-            inline: `assistant.credentials`, which take precedence over the stored ones.
+            named_by: a `server` or a tool. The `credentialId` is the credential's id; for an inline credential also its
+                name, since those may have no id.
+            inline: `assistant.credentials`, which take precedence over the stored ones. Those that a caller brought are
+                for addresses of callers, and no others are used there (`bargein.wire.ownership`).
 
         Raises:
             ServerError: there is no such credential, or it cannot be read.
         """
-        named = (given for given in inline if credential_id in (given.get("id"), given.get("name")))
-        found = next(named, None) or await self._credentials.find(credential_id)
+        credential_id = as_string(named_by.get("credentialId"))
+        if not credential_id:
+            return None
+        named = (given for given in may_use(named_by, inline) if credential_id in (given.get("id"), given.get("name")))
+        found = next(named, None)
+        if found is None and not is_callers(named_by):
+            found = await self._credentials.find(credential_id)
         if found is None:
             raise _unusable("none has that id")
         try:
@@ -164,13 +172,13 @@ class Authentication:
             case None:
                 return None
 
-    async def find(self, credential_id: str | None, inline: Iterable[JsonObject] = ()) -> httpx.Auth | None:
-        """Return the authentication that a `credentialId` names; None if it is None.
+    async def find(self, named_by: JsonObject, inline: Iterable[JsonObject] = ()) -> httpx.Auth | None:
+        """Return the authentication that an object names by its `credentialId`; None if it names none.
 
         Raises:
             ServerError: the credential cannot be found or used.
         """
-        return self.auth(None if credential_id is None else await self.credential(credential_id, inline))
+        return self.auth(await self.credential(named_by, inline))
 
 
 def legacy_headers(server: JsonObject) -> dict[str, str]:

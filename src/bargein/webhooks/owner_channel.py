@@ -14,7 +14,8 @@ from bargein.clock import Clock
 from bargein.ports import OwnerMessenger, ServerError
 from bargein.webhooks.sender import Sender
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_objects
+from bargein.wire.json import as_object, as_objects
+from bargein.wire.ownership import is_callers, marked
 from bargein.wire.redact import without_secrets
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _CALL_FIELDS = (
     "transport", "monitor", "assistantId", "assistantVersion", "squadId", "phoneNumberId", "customerId", "metadata",
     "phoneCallProvider", "phoneCallTransport", "cost", "webCallUrl",
 )  # fmt: skip
+_NAMES_AN_ASSISTANT = frozenset({"transfer-destination-request", "handoff-destination-request"})
+"""Messages whose answer has a destination, which is written by the owner of the server that answers."""
 _HIGH_RATE = frozenset({"model-output", "voice-input", "assistant.speechStarted"})
 """Messages sent many times a second: they carry the call and the time only."""
 
@@ -179,7 +182,11 @@ class OwnerChannel(OwnerMessenger):
         full = self.enveloped(message)
         if self.artifact is not None and "artifact" not in full:
             full["artifact"] = self.artifact()
-        return await self._sender.ask(target, full, inline=self._owner.credentials, timeout_s=timeout_s)
+        answer = await self._sender.ask(target, full, inline=self._owner.credentials, timeout_s=timeout_s)
+        destination = as_object(answer.get("destination"))
+        if destination and is_callers(target) and message.get("type") in _NAMES_AN_ASSISTANT:
+            return {**answer, "destination": marked(destination, "caller")}
+        return answer
 
     async def deliver(self, message: JsonObject, *, key: str) -> None:
         """Send one message now, and wait until the server has accepted it.

@@ -141,8 +141,7 @@ class Sender:
             settings = Server.from_json(server)
         except ValidationError:
             raise ServerError("the server's settings cannot be read", reason="invalid") from None
-        credential_id = settings.credential_id
-        credential = await self._authentication.credential(credential_id, inline) if credential_id else None
+        credential = await self._authentication.credential(server, inline)
         if settings.encrypted_paths:
             if credential is None or credential.encryption_plan is None:
                 raise ServerError("server.encryptedPaths needs a credential with an encryptionPlan", reason="invalid")

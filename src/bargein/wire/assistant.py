@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Field
 
 from bargein.wire.base import Bool, JsonObject, Name, Number, WireModel
 from bargein.wire.endpointing_rules import usable_rules
-from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects
+from bargein.wire.ownership import Author, separated, without_credentials_of_moved
 from bargein.wire.plans import MOST_PHRASES, ArtifactPlan, MonitorPlan, Server, StartSpeakingPlan, StopSpeakingPlan, Url
 from bargein.wire.providers import AssistantModel, AssistantTranscriber, AssistantVoice
 
@@ -165,12 +166,18 @@ _KEPT_ON_PROVIDER_CHANGE = {
 """Fields that are kept if an override changes the provider of a part: never a URL, key or header."""
 
 
-def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> JsonObject:
+def merge_overrides(assistant: JsonObject, overrides: JsonObject | None, author: Author = "owner") -> JsonObject:
     """Return an assistant with a call's `assistantOverrides` applied; neither argument is changed.
 
     Objects are merged field by field at every level; arrays and plain values are replaced, null removes a field (RFC
     7386). `tools:append` adds to the model's tools. If model, voice or transcriber change their provider, only the
-    fields that all providers have in common are kept. `variableValues` belong to the call and are not merged.
+    fields that all providers have in common are kept. `variableValues` belong to the call and are not merged. Secrets
+    stay with their addresses (`bargein.wire.ownership`); a caller's `credentials` are added to the owner's.
+
+    Args:
+        assistant: the assistant; the objects in it that a caller wrote are marked.
+        overrides: the overrides; those of a caller are marked, too.
+        author: who wrote the overrides.
     """
     changes = dict(overrides or {})
     changes.pop("variableValues", None)
@@ -180,20 +187,25 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None) -> Json
         old, new = as_object_or_none(base.get(part)), as_object(changes.get(part))
         if old is not None and new.get("provider", old.get("provider")) != old.get("provider"):
             base[part] = {name: old[name] for name in common if name in old}
-    merged = _merge(base, changes)
+    if author == "caller" and (more := as_objects(changes.get("credentials"))):
+        changes["credentials"] = [*more, *as_objects(base.get("credentials"))]
+    merged = _merge(base, changes, author)
+    if author == "owner":
+        merged = without_credentials_of_moved(assistant, merged, changes, _KEPT_ON_PROVIDER_CHANGE)
     model = as_object_or_none(merged.get("model"))
     if more_tools is not None and model is not None:
         merged["model"] = {**model, "tools": [*(model.get("tools") or []), *more_tools]}
     return merged
 
 
-def _merge(base: JsonObject, changes: JsonObject) -> JsonObject:
+def _merge(base: JsonObject, changes: JsonObject, author: Author, field: str = "") -> JsonObject:
+    base, changes = separated(base, changes, author, field)
     merged = dict(base)
     for name, value in changes.items():
         if value is None:
             merged.pop(name, None)
         elif (change := as_object_or_none(value)) is not None:
-            merged[name] = _merge(as_object(merged.get(name)), change)
+            merged[name] = _merge(as_object(merged.get(name)), change, author, name)
         else:
             merged[name] = value
     return merged

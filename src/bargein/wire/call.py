@@ -11,7 +11,7 @@ from bargein.wire.base import Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
 from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.limits import CALLER_LIMITS
-from bargein.wire.ownership import MADE_BY
+from bargein.wire.ownership import MADE_BY, author_of, marked
 from bargein.wire.redact import without_secrets
 
 AudioEncoding = Literal["pcm_s16le", "mulaw"]
@@ -246,14 +246,19 @@ def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObje
     """Return the assistant that a call runs: its own or the stored one, with the call's overrides applied.
 
     Args:
-        call: the call's JSON.
+        call: the call's record, whose author (`MADE_BY`) wrote what it contains.
         stored: the assistant with the call's `assistantId`, if the call has no `assistant`.
     """
-    base: JsonObject = call.get("assistant") or stored or {}
-    merged = merge_overrides(base, call.get("assistantOverrides"))
-    for name in ("id", "orgId", "createdAt", "updatedAt"):
-        merged.pop(name, None)
-    return without_nulls(merged)
+    author = author_of(call)
+    inline = as_object_or_none(call.get("assistant"))
+    base: JsonObject = marked(inline, author) if inline else stored or {}
+    merged = merge_overrides(base, marked(as_object(call.get("assistantOverrides")), author), author)
+    return without_ids(merged)
+
+
+def without_ids(assistant: JsonObject) -> JsonObject:
+    """Return a stored assistant without nulls and without what the store adds."""
+    return without_nulls({n: v for n, v in assistant.items() if n not in ("id", "orgId", "createdAt", "updatedAt")})
 
 
 def duration_ms(call: JsonObject) -> int | None:

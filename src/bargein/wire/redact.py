@@ -13,6 +13,9 @@ from bargein.wire.json import as_list_or_none, as_object_or_none, as_string
 
 MASK = "[redacted]"
 
+AUTHOR_MARK = "bargein:madeBy"
+"""A field of objects that a caller wrote (`bargein.wire.ownership`). It is never shown."""
+
 _SECRET_NAMES = frozenset({
     "accesskeyid", "apikeys", "auth", "authentication", "authenticationartifact", "authenticationplan",
     "authenticationsession", "authorization", "authpassword", "authusername", "awsaccesskeyid", "bearer", "cookie",
@@ -48,6 +51,8 @@ def without_secrets(data: JsonObject) -> JsonObject:
 def _without_secrets(data: JsonObject, *, in_properties: bool) -> JsonObject:
     clean: JsonObject = {}
     for name, value in data.items():
+        if name == AUTHOR_MARK:
+            continue
         if is_secret_name(name):
             schema = as_object_or_none(value)
             if in_properties and schema is not None:

@@ -59,7 +59,7 @@ class ClientControls:
         Args:
             message: the message.
             by_caller: whether it came from the caller's own client, and not from another one that controls the call.
-            author: whose rights the message has; only the owner's texts are templates.
+            author: whose rights the message has, and an assistant in it; only the owner's texts are templates.
 
         Raises:
             WireError: this call cannot do that.

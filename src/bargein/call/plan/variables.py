@@ -6,10 +6,11 @@ that an expensive one cannot hold up other calls.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from types import MappingProxyType
+from typing import Any, Literal, cast
 
 import structlog
 from typing_extensions import override
@@ -19,6 +20,7 @@ from bargein.call.plan.liquid import Budget, render_template, worth_rendering
 from bargein.call.plan.liquid_dates import format_date
 from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
+from bargein.wire.ownership import Author, author_of, is_callers, is_callers_text, plain_text
 
 _log = structlog.get_logger("bargein.call")
 
@@ -54,11 +56,46 @@ class _Allowance:
         self._left -= budget.spent
 
 
+Sees = Literal["all", "owner", "callers"]
+
+
 class _Object(dict[str, object]):
     """An object among the values; as text it is JSON."""
 
     def __str__(self) -> str:
         return json.dumps(self, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """`variableValues`, and who wrote them."""
+
+    values: JsonObject
+    author: Author
+
+    @classmethod
+    def of(cls, call: JsonObject) -> "Values":
+        """Return the values of a call's `assistantOverrides`."""
+        return cls(given_values(call), author_of(call))
+
+
+@dataclass(slots=True)
+class Extracted:
+    """The values that the tools of a call have extracted so far (`ToolResult.variables`).
+
+    Attributes:
+        values: all of them.
+        of_callers: those that a caller's tools have extracted.
+    """
+
+    values: JsonObject = field(default_factory=JsonObject)
+    of_callers: JsonObject = field(default_factory=JsonObject)
+
+    def save(self, values: JsonObject, tool: JsonObject | None) -> None:
+        """Add the values that a tool has extracted."""
+        self.values.update(values)
+        if tool is not None and is_callers(tool):
+            self.of_callers.update(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +105,59 @@ class Variables:
     Attributes:
         call_id: the call's id, for the log.
         values: the values by name; those of `variableValues` take precedence over the defaults.
-        extracted: the values that tools have extracted so far; they go before `values` (`ToolResult.variables`).
+        extracted: the values that tools have extracted so far; they go before `values`.
+        of_owner: those of `values` that the owner set; addresses with secrets are made of these alone.
+        of_callers: the values that templates of a caller may use instead of `values`.
     """
 
     call_id: str = ""
     values: Mapping[str, object] = field(default_factory=dict[str, object])
-    extracted: JsonObject = field(default_factory=JsonObject)
+    extracted: Extracted = field(default_factory=Extracted)
+    of_owner: Mapping[str, object] = field(default_factory=dict[str, object])
+    of_callers: Mapping[str, object] = field(default_factory=dict[str, object])
     _allowance: _Allowance = field(default_factory=_Allowance, repr=False, compare=False)
     _converted: dict[str, tuple[object, object]] = field(
         default_factory=dict[str, tuple[object, object]], repr=False, compare=False
     )
 
     @classmethod
-    def of(cls, call: JsonObject) -> "Variables":
-        """Return the variables of a call: its `assistantOverrides.variableValues`, and the defaults that Vapi has.
+    def of(
+        cls, call: JsonObject, given: Sequence[Values] | None = None, extracted: Extracted | None = None
+    ) -> "Variables":
+        """Return the variables of a call: its `variableValues`, and the defaults that Vapi has.
 
         The defaults are `customer`, `phoneNumber` (number, name), `call` (id, type) and `transport` (conversationType,
         callSid), with their plain fields only, so that no key or address can get into a text. If a value of the call
         and a default are both objects, their fields are merged.
+
+        Args:
+            call: the call's record.
+            given: the `variableValues`, in the order of their precedence; None: those of the record alone.
+            extracted: the values that the call's tools have set; None for a call or chat that begins.
         """
-        values: dict[str, object] = {
+        defaults: dict[str, object] = {
             "customer": _plain(call.get("customer")),
             "phoneNumber": _plain(call.get("phoneNumber"), "number", "name"),
             "call": _plain(call, "id", "type"),
             "transport": {"conversationType": "voice", **_plain(call.get("transport"), "conversationType", "callSid")},
         }
-        for name, value in given_values(call).items():
-            default, given = as_object_or_none(values.get(name)), as_object_or_none(value)
-            values[name] = value if default is None or given is None else default | given
-        return cls(str(call.get("id", "")), values)
+        values: dict[str, object] = {}
+        of_owner: dict[str, object] = {}
+        of_callers: dict[str, object] = {}
+        for layer in (Values.of(call),) if given is None else given:
+            values.update(layer.values)
+            if layer.author == "owner":
+                of_owner.update(layer.values)
+            else:
+                of_callers.update(layer.values)
+                of_owner = {name: value for name, value in of_owner.items() if name not in layer.values}
+        return cls(
+            str(call.get("id", "")),
+            _over(defaults, values),
+            Extracted() if extracted is None else extracted,
+            of_owner,
+            _over(defaults, of_callers),
+        )
 
     def render(self, text: Template, epoch_ms: int, more: Mapping[str, object] | None = None) -> str:
         """Render a text (`say`); one that cannot be rendered is returned unchanged, and logged.
@@ -108,30 +169,32 @@ class Variables:
         """
         if not worth_rendering(text):
             return text
-        values = {**self.values, **self.extracted, **(more or {})}
-        at = _At(values, datetime.fromtimestamp(epoch_ms / 1000, UTC), self._converted)
         budget = self._allowance.budget(_SAY_BUDGET, epoch_ms)
         try:
-            return self._rendered(text, at, budget, "say")
+            return self._rendered(text, self._at(epoch_ms, more or {}), budget, "say")
         finally:
             self._allowance.give_back(budget)
 
-    def render_strict(self, text: Template, epoch_ms: int, more: Mapping[str, object]) -> str:
+    def render_strict(self, text: Template, epoch_ms: int, more: Mapping[str, object], sees: Sees = "all") -> str:
         """Render a text that must not be used unrendered (an address, a header).
 
         Args:
             text: the template.
             epoch_ms: the time, in milliseconds since 1970.
             more: further values, which take precedence.
+            sees: the values that it may use: all of them, those that the owner set, or those of callers.
 
         Raises:
             ValueError: it cannot be rendered.
         """
         budget = self._allowance.budget(_TOOL_BUDGET, epoch_ms)
         try:
-            given = {**self.values, **self.extracted, **more}
-            values = _At(given, datetime.fromtimestamp(epoch_ms / 1000, UTC), self._converted)
-            return render_template(text, values.all_values(), values.now, budget)
+            at = self._at(epoch_ms, more)
+            if sees == "owner":
+                at = _At({**self.of_owner, **more}, at.now, self._converted)
+            elif sees == "callers":
+                at = at.callers or at
+            return render_template(text, at.all_values(), at.now, budget)
         except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
             # the error's text may hold values of the call
             raise ValueError(type(error).__name__) from None
@@ -167,6 +230,8 @@ class Variables:
     def _rendered(self, text: str, at: "_At", budget: Budget, where: str, most: int | None = None) -> str:
         if not worth_rendering(text):
             return text
+        if is_callers_text(text):
+            text, at = plain_text(text), at.callers or at
         try:
             rendered = render_template(text, at.all_values(), at.now, budget)
         except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
@@ -181,9 +246,10 @@ class Variables:
     def _log_failure(self, where: str, reason: str) -> None:
         _log.warning("a template is used unrendered", call_id=self.call_id, where=where, reason=reason)
 
-    def _at(self, epoch_ms: int) -> "_At":
-        given = {**self.values, **self.extracted}
-        return _At(given, datetime.fromtimestamp(epoch_ms / 1000, UTC), self._converted)
+    def _at(self, epoch_ms: int, more: Mapping[str, object] = MappingProxyType({})) -> "_At":
+        now = datetime.fromtimestamp(epoch_ms / 1000, UTC)
+        callers = _At({**self.of_callers, **self.extracted.of_callers, **more}, now, self._converted)
+        return _At({**self.values, **self.extracted.values, **more}, now, self._converted, callers)
 
 
 @dataclass(slots=True)
@@ -194,11 +260,13 @@ class _At:
         values: the values by name.
         now: the time, in UTC.
         converted: large values that were converted before, with what they were converted from.
+        callers: those that a caller's templates see instead.
     """
 
     values: Mapping[str, object]
     now: datetime
     converted: dict[str, tuple[object, object]]
+    callers: "_At | None" = None
     _all: "_Values | None" = None
 
     def all_values(self) -> Mapping[str, object]:
@@ -242,6 +310,16 @@ class _Values(Mapping[str, object]):
     @override
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _over(defaults: JsonObject, given: JsonObject) -> JsonObject:
+    """Return values with those given in place of the defaults; the fields of objects are merged."""
+    values = {**defaults, **given}
+    for name in defaults.keys() & given.keys():
+        default, value = as_object_or_none(defaults[name]), as_object_or_none(given[name])
+        if default is not None and value is not None:
+            values[name] = default | value
+    return values
 
 
 def given_values(call: JsonObject) -> JsonObject:

@@ -81,8 +81,8 @@ class ToolExecutor:
         runner: runs tools that reach outside the call, until a handoff brings another one; None: they cannot be run.
         builtin: the built-in tools, by type.
         render: renders templates.
-        save_variables: receives the values that a tool has extracted (`ToolResult.variables`), before its message
-            is said.
+        save_variables: receives the values that a tool has extracted (`ToolResult.variables`) and the tool, before its
+            message is said.
         history: returns the conversation so far.
         now_ms: returns the time since the call began.
         post: receives `ToolsCalled`, `HookToolCalled` and `ToolReturned`.
@@ -94,7 +94,7 @@ class ToolExecutor:
         runner: ToolRunner | None,
         builtin: dict[str, BuiltinTool],
         render: Render,
-        save_variables: Callable[[JsonObject], None],
+        save_variables: Callable[[JsonObject, JsonObject | None], None],
         history: Callable[[], Sequence[Remember]],
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
@@ -248,7 +248,7 @@ class ToolExecutor:
     def _post_result(self, invocation: ToolInvocation, outcome: ToolOutcome) -> None:
         result, tool = outcome.result, invocation.tool
         if result.variables:
-            self._save_variables(result.variables)
+            self._save_variables(result.variables, tool)
         end = declarations.EndMessage() if tool is None else self._end_of(tool, invocation, result)
         # The text of a built-in tool is the assistant's, whose templates are filled in already.
         say = outcome.say if end.say is None and end.system_message is None else end.say

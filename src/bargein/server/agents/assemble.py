@@ -12,7 +12,7 @@ import structlog
 
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.plan.compile import PlanError
-from bargein.call.plan.variables import Variables
+from bargein.call.plan.variables import Extracted, Variables
 from bargein.clock import Clock
 from bargein.errors import BargeinError
 from bargein.ports import ChatMessage, Model, ProviderError
@@ -137,7 +137,7 @@ class AgentAssembler:
             return await self._assemble(agent, prepared, rate_hz, channel)
 
     async def assemble_successor(
-        self, agent: ResolvedAgent, rate_hz: int, owner_channel: OwnerChannel, found: JsonObject
+        self, agent: ResolvedAgent, rate_hz: int, owner_channel: OwnerChannel, found: Extracted
     ) -> ReadyAgent:
         """Assemble an agent that takes over a call.
 

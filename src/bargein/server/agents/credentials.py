@@ -1,10 +1,11 @@
 """The stored credentials that an assistant's providers use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none, as_objects, as_strings
+from bargein.wire.json import as_object, as_objects, as_string, as_strings
+from bargein.wire.ownership import has_address, is_callers, leads_to_caller
 
 ProviderCredentials = Mapping[str, JsonObject]
 """Provider -> the credential for it, with its secrets."""
@@ -13,19 +14,34 @@ _PARTS = ("model", "voice", "transcriber")
 
 
 async def credentials_for(assistant_json: JsonObject, store: Store) -> ProviderCredentials:
-    """Return the credentials for the providers that an assistant names.
+    """Return the credentials for the providers that an assistant names, by the rule of `bargein.wire.ownership`.
 
     By precedence, as with Vapi: the assistant's own (`credentials`), the stored ones that it names (`credentialIds`),
-    the newest stored one of the provider.
+    the newest stored one of the provider. A provider at a caller's address gets a caller's own alone, one at an
+    owner's address the owner's alone.
     """
-    parts = [as_object_or_none(assistant_json.get(name)) for name in _PARTS]
-    wanted = {str(part.get("provider")) for part in parts if part is not None}
-    named = [await store.credentials.find(one) for one in as_strings(assistant_json.get("credentialIds"))]
     found: dict[str, JsonObject] = {}
-    for credential in (*as_objects(assistant_json.get("credentials")), *named):
-        if credential is not None and (provider := str(credential.get("provider"))) in wanted:
-            found.setdefault(provider, credential)
-    for provider in wanted - found.keys():
-        for credential in await store.credentials.list(Query(limit=1, where={"provider": provider})):
+    for part in (as_object(assistant_json.get(name)) for name in _PARTS):
+        provider = as_string(part.get("provider"))
+        if provider is None:
+            continue
+        credential = _inline(part, as_objects(assistant_json.get("credentials")), provider)
+        if credential is None and not leads_to_caller(part):
+            credential = await _stored(assistant_json, store, provider)
+        if credential is not None:
             found[provider] = credential
     return found
+
+
+def _inline(part: JsonObject, given: Sequence[JsonObject], provider: str) -> JsonObject | None:
+    usable = [one for one in given if not has_address(part) or is_callers(one) == leads_to_caller(part)]
+    return next((one for one in usable if one.get("provider") == provider), None)
+
+
+async def _stored(assistant_json: JsonObject, store: Store, provider: str) -> JsonObject | None:
+    """Return the stored credential for a provider; those that a caller's assistant names do not count."""
+    for name in () if is_callers(assistant_json) else as_strings(assistant_json.get("credentialIds")):
+        named = await store.credentials.find(name)
+        if named is not None and named.get("provider") == provider:
+            return named
+    return next(iter(await store.credentials.list(Query(limit=1, where={"provider": provider}))), None)

@@ -19,7 +19,7 @@ from bargein.webhooks.oauth import Tokens
 from bargein.webhooks.owner_channel import OwnerChannels, credentials_of
 from bargein.webhooks.sender import Sender
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object, as_string
+from bargein.wire.json import as_object
 
 _DRAIN_S = 5.0
 
@@ -62,7 +62,7 @@ class Egress:
         for part in ("voice", "transcriber"):
             server = as_object(as_object(assistant_json.get(part)).get("server"))
             try:
-                found[part] = await self.authentication.find(as_string(server.get("credentialId")), inline)
+                found[part] = await self.authentication.find(server, inline)
             except ServerError as error:
                 raise ProviderError(f"the {part}: {error}", ended_reason=CANNOT_START) from None
         return ProviderAuth(**found)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import structlog
 from typing_extensions import override
 
+from bargein.call.plan.variables import Values
 from bargein.call.tools.transfer import HandoffError, Handoffs, Successor
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError, ReadyAgent
 from bargein.server.agents.resolve import ResolvedAgent
@@ -16,7 +17,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
 from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.limits import AssistantLimits
-from bargein.wire.ownership import Author
+from bargein.wire.ownership import Author, author_of, is_callers, marked
 
 if TYPE_CHECKING:
     from bargein.tools.runner import CallToolRunner
@@ -78,6 +79,8 @@ class HandoffResolver(Handoffs):
         Raises:
             WireError: 403: the limits of the token that made the call do not allow it to the call's client.
         """
+        destination = marked(destination, author)
+        author = _author_of(destination)
         limits = AssistantLimits() if author == "owner" else AssistantLimits.of_record(self._call)
         limits.check_written({name: value for name, value in destination.items() if name != "assistantName"})
         member = await self._member(destination)
@@ -85,18 +88,23 @@ class HandoffResolver(Handoffs):
             limits.check_id(member.id)
         agent = ResolvedAgent.of_member(member, self._call)
         overrides = as_object(destination.get("assistantOverrides"))
-        values = {**agent.values, **as_object(overrides.get("variableValues"))}
-        return replace(agent, assistant_json=merge_overrides(agent.assistant_json, overrides), values=values)
+        assistant = merge_overrides(agent.assistant_json, marked(overrides, author), author)
+        given = Values(as_object(overrides.get("variableValues")), author)
+        return replace(agent, assistant_json=assistant, values=(*member.values, given, Values.of(self._call)))
 
     async def _member(self, destination: JsonObject) -> Member:
         members = await self._squad_members()
         match destination.get("type"):
             case "assistant":
                 inline = as_object_or_none(destination.get("assistant"))
-                return Member(None, inline, {}) if inline is not None else await self._named(destination, members)
+                if inline is None:
+                    return await self._named(destination, members)
+                return Member(None, marked(inline, _author_of(destination)), ())
             case "squad":
-                squad = await squad_of({**destination, "squadId": str(destination.get("squadId"))}, self._store) or {}
-                members = await members_of(squad, self._store, destination.get("squadOverrides"))
+                author = _author_of(destination)
+                named = {**destination, "squadId": str(destination.get("squadId"))}
+                squad = await squad_of(named, self._store, author) or {}
+                members = await members_of(squad, self._store, destination.get("squadOverrides"), author)
                 if not members:
                     raise HandoffError("the squad has no members.")
                 self._members = members
@@ -115,12 +123,18 @@ class HandoffResolver(Handoffs):
                 return member
         if assistant_id is None:
             raise HandoffError("this call has no assistant of that name.")
-        return Member(assistant_id, await stored_assistant(assistant_id, self._store), {})
+        return Member(assistant_id, await stored_assistant(assistant_id, self._store), ())
 
     async def _squad_members(self) -> list[Member]:
         """Return the members of the squad that has the call: its own, or the one it was handed over to last."""
         if self._members is None:
-            squad = await squad_of(self._call, self._store)
+            author = author_of(self._call)
+            squad = await squad_of(self._call, self._store, author)
             overrides = self._call.get("squadOverrides")
-            self._members = [] if squad is None else await members_of(squad, self._store, overrides)
+            self._members = [] if squad is None else await members_of(squad, self._store, overrides, author)
         return self._members
+
+
+def _author_of(destination: JsonObject) -> Author:
+    """Return who wrote a destination: the author of the tool that names it, or of the message that contains it."""
+    return "caller" if is_callers(destination) else "owner"

@@ -4,20 +4,22 @@
 makes a running agent of the result.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
 
 from bargein.call.context import Rejection
-from bargein.call.plan.variables import Variables, has_templates
+from bargein.call.plan.variables import Extracted, Values, Variables, has_templates
 from bargein.server.agents.squads import Member, MissingAgentError, member_of, members_of, squad_of, stored_assistant
 from bargein.store import Store
-from bargein.wire.assistant import Assistant
+from bargein.wire.assistant import Assistant, merge_overrides
 from bargein.wire.base import JsonObject
-from bargein.wire.call import ACTIVE_ASSISTANT, effective_assistant
+from bargein.wire.call import ACTIVE_ASSISTANT, effective_assistant, without_ids
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
+from bargein.wire.ownership import Author, author_of, marked
 from bargein.wire.telephony import inline_number
 
 _RENDERING = anyio.CapacityLimiter(1)
@@ -31,37 +33,30 @@ class ResolvedAgent:
     Attributes:
         record: the call or chat; its fields are what templates and providers see of it.
         assistant_json: the assistant, with the squad member's overrides and the record's applied.
-        values: `variableValues` of a squad member's overrides; the record's own have precedence.
+        values: `variableValues` with their authors, in the order of their precedence.
         assistant_id: the id of a stored assistant; None for an inline one.
         rejection: what the caller hears instead of the assistant, before the call ends.
     """
 
     record: JsonObject
     assistant_json: JsonObject
-    values: JsonObject = field(default_factory=JsonObject)
+    values: tuple[Values, ...] = ()
     assistant_id: str | None = None
     rejection: Rejection | None = None
 
     @classmethod
     def of_member(cls, member: Member, record: JsonObject) -> "ResolvedAgent":
         """Return the agent of a squad member, which can hand the call over to the member's destinations."""
-        return cls(
-            record=record, assistant_json=member.with_handoff_tool(), values=member.values, assistant_id=member.id
-        )
+        values = (*member.values, Values.of(record))
+        return cls(record=record, assistant_json=member.with_handoff_tool(), values=values, assistant_id=member.id)
 
-    def variables(self, found: JsonObject | None = None) -> Variables:
+    def variables(self, found: Extracted | None = None) -> Variables:
         """Return the variables that the agent's templates may name.
 
         Args:
             found: the variables that the call's tools have set; None for a call or chat that begins.
         """
-        record = self.record
-        if self.values:
-            overrides = as_object(record.get("assistantOverrides"))
-            values = {**self.values, **as_object(overrides.get("variableValues"))}
-            record = {**record, "assistantOverrides": {**overrides, "variableValues": values}}
-        variables = Variables.of(record)
-        return variables if found is None else replace(variables, extracted=found)
+        return Variables.of(self.record, self.values or (Values.of(self.record),), found)
 
 
 async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
@@ -72,9 +67,9 @@ async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
     Raises:
         MissingAgentError: the assistant, the squad or one of the squad's members is not stored.
     """
-    squad = await squad_of(call, store)
+    squad = await squad_of(call, store, author_of(call))
     if squad is not None:
-        first, *_ = await members_of(squad, store, call.get("squadOverrides"))
+        first, *_ = await members_of(squad, store, call.get("squadOverrides"), author_of(call))
         return ResolvedAgent.of_member(first, call)
     assistant_id = as_string(call.get("assistantId"))
     stored: JsonObject | None = None
@@ -83,17 +78,25 @@ async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
     return ResolvedAgent(record=call, assistant_json=effective_assistant(call, stored), assistant_id=assistant_id)
 
 
-async def resolve_chat(record: JsonObject, store: Store) -> ResolvedAgent:
+async def resolve_chat(
+    record: JsonObject, store: Store, layers: Sequence[tuple[JsonObject, Author]] | None = None
+) -> ResolvedAgent:
     """Resolve the agent of a chat or session: its assistant, or the first member of its squad.
 
     A text conversation has no handoffs, so only the first member is read, and its destinations do not become a tool.
-    The record's `assistantOverrides` are applied to the assistant and to the squad's member.
+
+    Args:
+        record: the chat or session, whose author wrote what it contains.
+        store: where assistants and squads are.
+        layers: the `assistantOverrides` to apply to the assistant or the squad's member, each with its author, in
+            order; None: those of the record.
 
     Raises:
         WireError: 400: the record names no assistant and no squad.
         MissingAgentError: the assistant or the squad is not stored.
     """
-    squad = await squad_of(record, store)
+    author = author_of(record)
+    squad = await squad_of(record, store, author)
     # an inline squad of a chat may have any form: Vapi's schema is not checked here
     named = record if squad is None else next(iter(as_objects(squad.get("members"))), JsonObject())
     inline, assistant_id = as_object_or_none(named.get("assistant")), named.get("assistantId")
@@ -103,10 +106,18 @@ async def resolve_chat(record: JsonObject, store: Store) -> ResolvedAgent:
     if squad is not None:
         assistant = (await member_of(named, squad, store)).assistant
     else:
-        assistant = await stored_assistant(str(assistant_id), store) if inline is None else inline
-    overrides: JsonObject = {"assistantOverrides": record.get("assistantOverrides")}
-    effective = effective_assistant(overrides, assistant)
-    return ResolvedAgent(record=record, assistant_json=effective, assistant_id=as_string(assistant_id))
+        assistant = await stored_assistant(str(assistant_id), store) if inline is None else marked(inline, author)
+    values: list[Values] = []
+    own: Sequence[tuple[JsonObject, Author]] = ((as_object(record.get("assistantOverrides")), author),)
+    for overrides, by in own if layers is None else layers:
+        assistant = merge_overrides(assistant, marked(overrides, by), by)
+        values.append(Values(as_object(overrides.get("variableValues")), by))
+    return ResolvedAgent(
+        record=record,
+        assistant_json=without_ids(assistant),
+        values=tuple(values),
+        assistant_id=as_string(assistant_id),
+    )
 
 
 async def first_agent(call: JsonObject, store: Store) -> ResolvedAgent:

@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
-from bargein.call.plan.variables import Variables
+from bargein.call.plan.variables import Sees, Variables
 from bargein.clock import Clock
 from bargein.ports import Files, OwnerMessenger
 from bargein.server.agents.egress import Egress
@@ -42,11 +43,18 @@ class ToolRunnerFactory:
             headers: HTTP headers that tell MCP servers about the call or chat.
         """
 
-        def render(text: Template, more: Mapping[str, object]) -> str:
-            return variables.render_strict(text, self._clock.epoch_ms(), more)
+        def render(text: Template, more: Mapping[str, object], sees: Sees = "all") -> str:
+            return variables.render_strict(text, self._clock.epoch_ms(), more, sees)
 
         outbound = replace(self._shared.outbound, inline=credentials_of(assistant_json))
-        return self._shared.runner(owner_channel, render, outbound, headers)
+        return self._shared.runner(
+            owner_channel,
+            render,
+            outbound,
+            headers,
+            render_as_owner=partial(render, sees="owner"),
+            render_as_caller=partial(render, sees="callers"),
+        )
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from bargein.ports import ToolRunner
 from bargein.store import Store
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_object, as_objects
+from bargein.wire.ownership import is_callers
 
 _log = structlog.get_logger("bargein.server")
 
@@ -31,6 +32,7 @@ async def gather_tools(assistant_json: JsonObject, store: Store, runner: ToolRun
             _log.warning("a tool of an assistant does not exist", tool_id=str(tool_id)[:80])
         else:
             tools.append(stored)
+    tools = [_for_server(tool, assistant_json) for tool in tools]
     if assistant_json.get("endCallFunctionEnabled") is True and not any(t.get("type") == "endCall" for t in tools):
         tools.append({"type": "endCall"})
     return await _expanded(tools, runner)
@@ -46,9 +48,20 @@ async def gather_hook_tools(
         stored = one if "type" in one else await store.tools.get(str(tool_id))
         if stored is None:
             _log.warning("a tool of a hook does not exist", tool_id=str(tool_id)[:80])
-        expanded = () if stored is None else await _expanded([stored], runner)
+        expanded = () if stored is None else await _expanded([_for_server(stored, assistant_json)], runner)
         tools.append(expanded[0] if expanded else None)
     return tuple(tools)
+
+
+def _for_server(tool: JsonObject, assistant_json: JsonObject) -> JsonObject:
+    """Return a tool without its fixed arguments if they would go to a server that a caller set.
+
+    A tool without a server is run by the assistant's, and its owner wrote the arguments for the owner's server.
+    """
+    at_assistants = not as_object(tool.get("server")).get("url")
+    if is_callers(tool) or not (at_assistants and is_callers(as_object(assistant_json.get("server")))):
+        return tool
+    return {name: value for name, value in tool.items() if name != "parameters" or tool.get("type") == "apiRequest"}
 
 
 async def _expanded(tools: Sequence[JsonObject], runner: ToolRunner) -> tuple[JsonObject, ...]:

@@ -11,6 +11,7 @@ from bargein.store import Store
 from bargein.wire.assistant import Assistant, AssistantOverrides, within_limits, without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, bad_request, parse_request
+from bargein.wire.ownership import Author, author_of, credentials_named, without_marks
 from bargein.wire.squad import Squad, check_members
 
 _PARTICIPANTS = ("assistant", "assistantId", "squad", "squadId", "workflow", "workflowId")
@@ -32,6 +33,16 @@ def check_rules(assistant: Assistant, within: str = "") -> None:
         raise bad_request(f"{within}{error}") from None
 
 
+def check_credentials(body: JsonObject, author: Author) -> None:
+    """Check that a caller names no stored credential: those are for addresses that the owner sets.
+
+    Raises:
+        WireError: 400, naming the fields.
+    """
+    if author == "caller" and (fields := credentials_named(body)):
+        raise bad_request(*(f"{field} names a stored credential, which needs the private key" for field in fields))
+
+
 def check_assistant(assistant_json: JsonObject, within: str) -> None:
     """Check an inline assistant's fields and plans.
 
@@ -43,7 +54,7 @@ def check_assistant(assistant_json: JsonObject, within: str) -> None:
         WireError: 400, naming the fields.
     """
     try:
-        assistant = parse_assistant(assistant_json, whole=True)
+        assistant = parse_assistant(without_marks(assistant_json), whole=True)
     except WireError as error:
         raise bad_request(*(f"{within}{finding}" for finding in error.messages)) from None
     check_rules(assistant, within)
@@ -71,7 +82,8 @@ async def check_participants(participants: JsonObject, store: Store) -> None:
 
     Args:
         participants: the fields of a request or of the answer to an `assistant-request` that name it (`assistant`,
-            `assistantId`, `assistantOverrides`, `squad`, `squadId`, `squadOverrides`); their types have been checked.
+            `assistantId`, `assistantOverrides`, `squad`, `squadId`, `squadOverrides`) and their author (`MADE_BY`);
+            their types have been checked.
         store: where assistants and squads are.
 
     Raises:
@@ -105,6 +117,7 @@ async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
     inline = participants.get("squad")
     if inline is not None:
         await check_squad(store, parse_request(Squad, inline))
-    squad = await squad_of(participants, store) or {}
-    for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"))):
+    author = author_of(participants)
+    squad = await squad_of(participants, store, author) or {}
+    for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"), author)):
         check_assistant(within_limits(without_nulls(member.assistant)), f"squad.members.{index}.assistant.")

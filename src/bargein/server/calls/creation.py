@@ -4,7 +4,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from bargein.clock import Clock
-from bargein.server.agents.validate import check_participants
+from bargein.server.agents.validate import check_credentials, check_participants
 from bargein.server.calls.scheduler import Scheduler
 from bargein.store import Store
 from bargein.wire.base import JsonObject
@@ -75,7 +75,7 @@ class CallCreation:
         by_phone = _is_phone_request(parsed)
         if parsed.customers is not None:
             return await self._create_batch(parsed, body, base_url)
-        await check_participants(body, self._store)
+        await check_participants(made_by(body, "owner"), self._store)
         call_id = str(uuid4())
         urls = CallUrls.of(base_url, call_id)
         if by_phone:
@@ -104,7 +104,8 @@ class CallCreation:
         Raises:
             WireError: 400 or 501, as `create`.
         """
-        await check_participants(body, self._store)
+        check_credentials(body, author)
+        await check_participants(made_by(body, author), self._store)
         call_id = str(uuid4())
         call = limits.limited(made_by(new_web_call(body, CallUrls.of(base_url, call_id)), author))
         return public_call(await self._store.calls.create(call, record_id=call_id))

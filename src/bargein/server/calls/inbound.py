@@ -17,6 +17,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import AssistantRequestAnswer, participants_of
 from bargein.wire.errors import WireError, findings
 from bargein.wire.json import as_object_or_none
+from bargein.wire.ownership import made_by
 from bargein.wire.server_messages import AssistantRequest
 
 REQUEST_S = 7.5
@@ -112,7 +113,7 @@ class InboundResolver:
     async def _checked(self, participants: JsonObject, reason: str) -> JsonObject | _Ended:
         """Return the participants if they exist and can be run."""
         try:
-            await check_participants(participants, self._store)
+            await check_participants(made_by(participants, "owner"), self._store)
         except WireError as error:
             return _Ended(reason, str(error))
         return participants

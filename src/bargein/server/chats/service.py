@@ -24,7 +24,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.chat import DEFAULT_EXPIRATION_S, input_messages
 from bargein.wire.errors import WireError, bad_request, unknown_id
 from bargein.wire.json import as_object
-from bargein.wire.ownership import Author, least_of, made_by
+from bargein.wire.ownership import Author, author_of, least_of, made_by
 
 _WHOLE_ANSWER_S = 120.0
 _PARTICIPANTS = ("assistantId", "assistant", "squadId", "squad")
@@ -143,6 +143,14 @@ class ChatService:
         named = body if _names_agent(body) else before
         participants: JsonObject = {name: named[name] for name in _PARTICIPANTS if name in named}
         overrides = _overrides(before, body)
+        of_before: Author = author_of(before) if before else author
+        if (author, of_before) == ("caller", "owner") and (body.get("assistant") or body.get("squad")) is not None:
+            # it would get the history and the variables of the owner's conversation
+            raise bad_request("assistant must not be given in a conversation that was begun with the private key")
+        layers: list[tuple[JsonObject, Author]] = [
+            (as_object(before.get("assistantOverrides")), of_before),
+            (as_object(body.get("assistantOverrides")), author),
+        ]
         chat_id, history = str(uuid4()), _history(session, previous)
         chat = made_by({**participants, **body, "id": chat_id}, least_of(author, before))
         if overrides:
@@ -157,7 +165,8 @@ class ChatService:
             **({"customer": customer} if customer is not None else {}),
         }
         try:
-            agent = await resolve_chat({**participants, "assistantOverrides": overrides}, self._store)
+            by: Author = author if named is body else of_before
+            agent = await resolve_chat(made_by(participants, by), self._store, layers)
             ready = await self._assembler.assemble_chat(replace(agent, record=context), chat)
         except MissingAgentError as error:
             raise error.as_bad_request() from None

@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from bargein.server.agents.validate import check_assistant
+from bargein.server.agents.validate import check_assistant, check_credentials
 from bargein.server.api.auth import PermissionsDep, require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.event_stream import DONE, EventStream, event
@@ -119,6 +119,7 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
     permissions.check_assistant(given, await services.chats.source_of_agent(given))
     if permissions.key == "public":
         check_web_roles(input_messages(given["input"]))
+    check_credentials(given, permissions.author)
     over = given.pop("sessionEnd", False)
     lasts: object = given.pop("sessionExpirationSeconds", None)
     values = as_object_or_none(as_object(given.pop("assistantOverrides", None)).get("variableValues"))
