@@ -16,7 +16,22 @@ import bargein
 SIZE = 8000
 """A pattern in quadratic time needs at least 15 ms for so many characters, one in linear time about 0.2 ms."""
 LIMIT_S = 0.008
-WORDS = ("sip:", "sip:a@", "http://", "{{a", "{%a", '"a', "a.m.", "one ", "um ", "bytes=1-", "bearer ", "teen", "e.g. ")
+WORDS = (
+    "sip:",
+    "sip:a@",
+    "://",
+    "a: ",
+    "{{a",
+    "{%a",
+    '"a',
+    "a.m.",
+    "one ",
+    "um ",
+    "bytes=1-",
+    "bearer ",
+    "teen",
+    "e.g. ",
+)
 METHODS = ("search", "match", "fullmatch", "findall", "finditer", "sub", "split")
 
 
@@ -57,6 +72,9 @@ def texts(pattern: re.Pattern[str]) -> Iterator[str]:
         yield (first + "x") * (SIZE // 2)
     for word in WORDS:
         yield word * (SIZE // len(word))
+        yield word + "x" * SIZE
+        yield word + "1" * SIZE
+        yield word + " " * SIZE + "x"
     for first, second in itertools.permutations(named[:7], 2):
         yield first + second * SIZE
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
 import anyio
+import anyio.lowlevel
 import httpx
 
 from bargein.http_client import answer_problem
@@ -129,6 +130,7 @@ async def _pieces(
         events = sse_data(response.aiter_bytes())
         calls, joiner = CallCollector(), TextJoiner()
         async for event in events:
+            await anyio.lowlevel.checkpoint()  # many events may arrive at once: other calls go on between them
             piece, finished, progress = _read_chunk(event, calls)
             text = joiner.push(piece) + (joiner.flush() if finished else "")
             if text:

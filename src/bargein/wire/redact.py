@@ -33,7 +33,7 @@ _TEXT_NAMES = frozenset({"content", "message", "transcript", "firstMessage", "te
 """Fields with the words of people and models: a URL in them loses its password and keeps its query."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
-_USERINFO = re.compile(r"(?<=://)[^\s/?#@]*:?[^\s/?#]*@(?=[^\s@/?#])")
+_USERINFO = re.compile(r"(?<=://)[^\s/?#]*@(?=[^\s@/?#])")
 _NAME_NOISE = re.compile(r"[^a-z0-9]")
 
 

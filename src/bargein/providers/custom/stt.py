@@ -269,9 +269,8 @@ class CustomTranscriberStream(TranscriberStream):
             try:
                 async for message in socket:
                     self._receive(message)
-                    await (
-                        anyio.lowlevel.checkpoint()
-                    )  # many messages may arrive at once: other calls go on between them
+                    # Many messages may arrive at once: other calls go on between them.
+                    await anyio.lowlevel.checkpoint()
             except ConnectionClosed:
                 pass
             tasks.cancel_scope.cancel()

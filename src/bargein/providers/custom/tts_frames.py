@@ -10,6 +10,7 @@ import math
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import cast
 
+import anyio.lowlevel
 import numpy as np
 import structlog
 
@@ -44,6 +45,7 @@ async def json_chunks(frames: AsyncIterable[bytes], text: str, rate_hz: int) -> 
     samples = _Samples()
     aligner = _Aligner(text)
     async for data in frames:
+        await anyio.lowlevel.checkpoint()  # many frames may arrive at once: other calls go on between them
         if not data.strip():
             continue
         if data.strip() == b"[DONE]":
