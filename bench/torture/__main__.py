@@ -2,7 +2,9 @@
 
 import argparse
 import logging
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = set(given.parts.split(",")) - set(PARTS)
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))  # so that its processes are ended
     if given.from_csv is not None:
         results = _from_csv(given.from_csv)
     else:

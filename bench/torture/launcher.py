@@ -2,13 +2,16 @@
 
 It imports the server once and forks itself for each line of standard input: a JSON object with `data_dir`, `port`,
 `log` and `environment`. It answers each line with the process id of the new server, a process that runs
-`bargein serve` as the command line does. It ends with its standard input.
+`bargein serve` as the command line does. It ends with its standard input, and
+kills those that still run.
 """
 
 import json
 import os
 import signal
 import sys
+
+import psutil
 
 import bargein.cli
 import bargein.configuration
@@ -49,6 +52,8 @@ def main() -> None:
                 os._exit(1)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+    for child in psutil.Process().children():
+        child.kill()
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class Watched:
         broken: broken promises.
         callers: callers that stay, and callers that leave.
         during: status codes of `POST /call` during the outage.
+        report_s: longest wait for the reports.
     """
 
     owner: OwnerServer
@@ -77,6 +78,7 @@ class Watched:
     broken: list[str] = field(default_factory=list[str])
     callers: list[Caller] = field(default_factory=list[Caller])
     during: list[int] = field(default_factory=list[int])
+    report_s: float = REPORT_S
 
     async def run(self, outage: Outage, seconds: float) -> None:
         """Begin the outage during calls, end it, and check what they and the owner got."""
@@ -94,24 +96,25 @@ class Watched:
             await caller.leave()
         for caller in staying:
             caller.reset(_CLOCK.monotonic_ms())
-        await self._call_during(outage.server.url)
+        await self.call_during(outage.server.url)
         await anyio.sleep(seconds)
-        self._check_staying(staying)
+        self.check_staying(staying)
         await outage.end()
         await self._call_after(outage.server.url)
         await anyio.sleep(2)
         for caller in staying:
             await caller.leave()
-        await self._check_ends(outage.server.url)
+        await self.check_ends(outage.server.url)
 
-    def _check_staying(self, staying: list[Caller]) -> None:
+    def check_staying(self, staying: list[Caller]) -> None:
+        """Check that calls went on during the outage, and that their callers heard something."""
         for number, caller in enumerate(staying):
             if not caller.alive:
                 self.broken.append(f"call {number} ended during the outage")
             elif not caller.heard.frames:
                 self.broken.append(f"call {number}: the caller heard nothing during the outage")
 
-    async def _call_during(self, url: str) -> None:
+    async def call_during(self, url: str) -> None:
         """Make a request that must be answered soon, with a call or with a documented refusal."""
         async with httpx.AsyncClient(base_url=url, timeout=ANSWER_S, trust_env=False) as http:
             try:
@@ -135,14 +138,15 @@ class Watched:
     def _body(self) -> JsonObject:
         return {"assistant": self.assistant, "transport": {"provider": "vapi.websocket"}}
 
-    async def _check_ends(self, url: str) -> None:
+    async def check_ends(self, url: str) -> None:
+        """Check that each call has ended on record, with one report of the same end."""
         ids = [caller.call_id for caller in self.callers]
-        await wait_for(lambda: all(self.owner.told(call_id).reports for call_id in ids), REPORT_S, 0.2)
+        await wait_for(lambda: all(self.owner.told(call_id).reports for call_id in ids), self.report_s, 0.2)
         async with httpx.AsyncClient(base_url=url, timeout=ANSWER_S, trust_env=False) as http:
             for number, call_id in enumerate(ids):
                 told = self.owner.told(call_id)
                 if not told.reports:
-                    self.broken.append(f"call {number}: no end-of-call-report within {REPORT_S:g} s")
+                    self.broken.append(f"call {number}: no end-of-call-report within {self.report_s:g} s")
                 elif len(told.reports) > 1:
                     self.broken.append(f"call {number}: reports with {len(told.reports)} different Idempotency-Keys")
                 record = (await http.get(f"/call/{call_id}")).json()
@@ -215,6 +219,7 @@ async def _clock(folder: Path, library: Path) -> AsyncGenerator[Outage]:
     environment = {
         "LD_PRELOAD": str(library),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # with it, threads of Python wait up to two seconds for one another
         "FAKETIME_CACHE_DURATION": "1",  # seconds; to read the file at each look at the clock would take all time
         "FAKETIME_TIMESTAMP_FILE": str(offset),
     }

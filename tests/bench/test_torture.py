@@ -7,14 +7,20 @@ from random import Random
 
 import httpx
 import pytest
+from bench.capacity.caller import Heard, Ticker
 from bench.torture.fuzz.mutations import encoded, mutated
 from bench.torture.fuzz.onsets import Onsets
 from bench.torture.fuzz.surfaces import BrokenPromiseError, check_answer
 from bench.torture.kill import Ledger
+from bench.torture.outages import Watched
 from bench.torture.owner import OwnerServer
+from bench.torture.peers import Case, Observed, allowed_silence_s, cases, table
 from bench.torture.report import BEGIN, END, PartResult, publish, summary
 from bench.torture.servers import LogWatch
 from bench.torture.soak import Minute, problems, rises
+
+from bargein.clock import LoopClock
+from bargein.testing.http_peer import Exchange, HttpPeer
 
 ENDED = {"status": "ended", "endedReason": "worker-died", "endedAt": "2026-01-01T00:00:00.000Z"}
 
@@ -217,3 +223,84 @@ def test_a_neighbour_that_is_interrupted_later_beside_the_fuzzer_is_found() -> N
     (line,) = onsets(45).problems()
     assert "a neighbour's p95 was at least" in line
     assert onsets(0, missed=20).problems() == ["a neighbour's interruptions were missed 20 times of 400"]
+
+
+def test_dead_air_a_call_without_an_end_and_a_worker_that_died_are_found() -> None:
+    fine = Observed(silent_s=10.4, heard_s=3, ended_s=14, reason="silence-timed-out")
+    assert fine.broken() is None
+    assert replace(fine, ended_s=None).broken() is None, "a call that goes on and is heard"
+    assert replace(fine, silent_s=16.5).broken() == "16 s without a sound"
+    assert replace(fine, reason="").broken() == "no end on record 8 s after the call was over"
+    died = "call.in-progress.error-vapifault-worker-died"
+    assert replace(fine, reason=died).broken() == f"ended as {died}"
+    rows = table([(Case("voice", "slow", "middle"), replace(fine, silent_s=30))], 16)
+    assert rows[1] == ["voice", "middle", "-", "**30 s without a sound**", "-", "-", "-", "-"]
+
+
+def test_a_late_machine_allows_more_silence_by_as_much_as_a_call_without_a_fault_was_late() -> None:
+    assert allowed_silence_s(10.5) == 16
+    assert allowed_silence_s(14) == 19
+
+
+def test_every_peer_has_every_fault_at_every_moment() -> None:
+    everything = cases(quick=False)
+    assert len(set(everything)) == len(everything)
+    assert {case.peer for case in cases(quick=True)} == {case.peer for case in everything}
+    assert Case("voice", "too fast", "interruption") in everything
+    assert Case("model", "broken off", "before connect") in everything
+
+
+class DeadCaller:
+    """A caller whose call ended, or that heard nothing."""
+
+    def __init__(self, *, alive: bool, frames: int) -> None:
+        self.alive = alive
+        self.heard = Heard(frames=frames)
+        self.call_id = "c"
+
+
+def test_a_call_that_ends_or_is_not_heard_during_an_outage_is_found() -> None:
+    watched = Watched(OwnerServer(), {}, [], Ticker(LoopClock()))
+    callers = [DeadCaller(alive=True, frames=9), DeadCaller(alive=False, frames=9), DeadCaller(alive=True, frames=0)]
+    watched.check_staying(callers)  # type: ignore[arg-type]
+    assert watched.broken == [
+        "call 1 ended during the outage",
+        "call 2: the caller heard nothing during the outage",
+    ]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("record", "reports", "words"),
+    [
+        ({"status": "ended", "endedReason": "r"}, [], "no end-of-call-report"),
+        ({"status": "ended", "endedReason": "r"}, ["a", "b"], "2 different Idempotency-Keys"),
+        ({"status": "in-progress"}, ["a"], "is in-progress on record"),
+        ({"status": "ended", "endedReason": "other"}, ["a"], "on record is other"),
+    ],
+)
+async def test_what_an_outage_broke_is_found(record: dict[str, str], reports: list[str], words: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.respond(200, json.dumps(record).encode(), content_type="application/json")
+
+    owner = OwnerServer()
+    for key in reports:
+        told(owner, key=key, reason="r")
+    watched = Watched(owner, {}, [], Ticker(LoopClock()), report_s=0.1)
+    watched.callers.append(DeadCaller(alive=True, frames=1))  # type: ignore[arg-type]
+    async with HttpPeer(answer) as server:
+        await watched.check_ends(server.origin)
+    (line,) = watched.broken
+    assert words in line
+
+
+@pytest.mark.anyio
+async def test_a_refused_request_that_no_documentation_names_is_found_during_an_outage() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.respond(500, b"{}", content_type="application/json")
+
+    watched = Watched(OwnerServer(), {}, [], Ticker(LoopClock()))
+    async with HttpPeer(answer) as server:
+        await watched.call_during(server.origin)
+    assert watched.during == [500]
+    assert "POST /call answered 500 during the outage" in watched.broken[0]
