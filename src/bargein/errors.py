@@ -28,6 +28,7 @@ one of these.
         StoreError  (ports.errors)
             StoreFullError  (ports.errors)
             StoreUnavailableError  (ports.errors)
+            StoreOpenError  (store.opening)
         StreamError  (providers.http)
         AssemblyError  (server.agents.assemble)
         MissingAgentError  (server.agents.squads)
@@ -44,6 +45,7 @@ one of these.
         PrivateAddressError  (webhooks.guard)
         RuleSizeError  (wire.endpointing_rules)
         WireError  (wire.errors)
+            ChatAgentError  (server.chats.service)
 """
 
 

@@ -1,7 +1,7 @@
 """The lifespan of the app: opens the database, builds the parts of the server and starts its background tasks."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -10,8 +10,9 @@ from anyio.abc import TaskGroup
 from fastapi import FastAPI
 
 from bargein.clock import Clock
+from bargein.errors import BargeinError
 from bargein.http_client import new_client
-from bargein.ports import ProviderError, StoreError, StoreFullError
+from bargein.ports import ProviderError, StoreUnavailableError
 from bargein.providers.registry import open_embedded
 from bargein.server.agents.assemble import AgentAssembler
 from bargein.server.agents.egress import Egress, open_egress
@@ -36,6 +37,7 @@ from bargein.server.telephony.outbound_requests import OutboundRequests
 from bargein.settings import Settings
 from bargein.store import Store
 from bargein.store.files import UploadedFiles
+from bargein.store.opening import folder_error
 from bargein.store.recordings import Recordings
 
 _log = structlog.get_logger("bargein.server")
@@ -77,9 +79,10 @@ def lifespan_of(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
-            store = await _open_store(app, settings, clock)
-            stack.push_async_callback(_shielded, store.close)
-            opened = await _open(stack, settings, clock, store, embedded)
+            with _start_errors(app, settings):
+                store = await _open_store(settings, clock)
+                stack.push_async_callback(_shielded, store.close)
+                opened = await _open(stack, settings, clock, store, embedded)
             async with anyio.create_task_group() as tasks:
                 services = _start(opened, tasks, embedded)
                 app.state.services = services
@@ -91,7 +94,20 @@ def lifespan_of(
     return lifespan
 
 
-async def _open_store(app: FastAPI, settings: Settings, clock: Clock) -> Store:
+@contextmanager
+def _start_errors(app: FastAPI, settings: Settings) -> Generator[None]:
+    """Keep the reason why the server cannot start for the one who starts it (`bargein.server.serving.serve`)."""
+    try:
+        yield
+    except BargeinError as error:
+        app.state.start_error = str(error)
+        raise
+    except OSError as error:
+        app.state.start_error = folder_error(error, settings.storage.data_dir)
+        raise
+
+
+async def _open_store(settings: Settings, clock: Clock) -> Store:
     """Open the store; wait for a database that is starting."""
     path = settings.storage.data_dir / DATABASE
     until_ms = clock.monotonic_ms() + settings.storage.database_wait_s * 1000
@@ -100,9 +116,8 @@ async def _open_store(app: FastAPI, settings: Settings, clock: Clock) -> Store:
             return await Store.open(
                 path, clock, url=settings.storage.database_url, secret_keys=settings.keys.secret_keys
             )
-        except StoreError as error:
-            if isinstance(error, StoreFullError) or clock.monotonic_ms() > until_ms:
-                app.state.start_error = str(error)
+        except StoreUnavailableError as error:
+            if clock.monotonic_ms() > until_ms:
                 raise
             _log.warning("waiting for the database", reason=str(error))
             await anyio.sleep(1)

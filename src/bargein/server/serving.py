@@ -1,8 +1,10 @@
 """Runs the server: uvicorn with the settings that live calls need, and a graceful shutdown."""
 
 import gc
+import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -113,5 +115,25 @@ def serve(app: FastAPI, settings: Settings, listening: Callable[[int], None]) ->
 
     address = f"{settings.server.host}:{settings.server.port}"
     server = Server(config_of(app, settings), on_listening)
-    server.run()
-    return None if server.started else getattr(app.state, "start_error", f"cannot listen on {address}")
+    logging.getLogger("uvicorn.error").addFilter(_WithoutStartError(app))
+    with suppress(SystemExit):  # uvicorn exits the process by itself if it cannot start
+        server.run()
+    if server.started:
+        return None
+    if server.lifespan.startup_failed:
+        return getattr(app.state, "start_error", "the server could not start; the log has the error")
+    return f"cannot listen on {address}"
+
+
+class _WithoutStartError(logging.Filter):
+    """Leaves out what uvicorn logs of an error for which there is a sentence: a traceback, and that it exits."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__()
+        self._app = app
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        known = getattr(self._app.state, "start_error", None) is not None
+        text = record.getMessage()
+        return not (known and ("Traceback (most recent" in text or text.startswith("Application startup failed")))

@@ -14,6 +14,7 @@ from bargein.store.calls import Calls
 from bargein.store.database import Database
 from bargein.store.jobs import JobTable
 from bargein.store.nodes import NodeTable
+from bargein.store.opening import open_errors
 from bargein.store.private import make_folder, tighten
 from bargein.store.records import Credentials, Records
 from bargein.store.vault import Vault, key_in
@@ -94,21 +95,23 @@ class Store:
                 again.
 
         Raises:
-            StoreError: it cannot be opened.
+            StoreUnavailableError: it cannot be opened now; it may be later.
+            StoreOpenError: it cannot be opened; the text says why, with the path and the setting.
             VaultError: the secrets in the database were encrypted with none of these keys.
         """
-        await anyio.to_thread.run_sync(_prepare, path.parent)
-        database = await Database.open(path, url)
-        try:
-            vault = Vault(secret_keys or [await anyio.to_thread.run_sync(key_in, path.parent)])
-            async with database.exclusive() as connection:
-                org_id = await get_or_create_meta(connection, "org_id", lambda: str(uuid4()))
-                encrypted_again = await check_vault(connection, vault)
-            if encrypted_again:
-                await database.drop_remains()
-        except BaseException:
-            await database.close()
-            raise
+        with open_errors(path, url):
+            await anyio.to_thread.run_sync(_prepare, path.parent)
+            database = await Database.open(path, url)
+            try:
+                vault = Vault(secret_keys or [await anyio.to_thread.run_sync(key_in, path.parent)])
+                async with database.exclusive() as connection:
+                    org_id = await get_or_create_meta(connection, "org_id", lambda: str(uuid4()))
+                    encrypted_again = await check_vault(connection, vault)
+                if encrypted_again:
+                    await database.drop_remains()
+            except BaseException:
+                await database.close()
+                raise
         return cls(database, clock, org_id, vault)
 
     async def ping(self) -> None:

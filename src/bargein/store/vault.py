@@ -104,13 +104,17 @@ def key_in(folder: Path) -> str:
     """Return the key of a server without a key in its settings: created at the first start, in a file only it can read.
 
     Raises:
-        VaultError: the file is empty.
+        VaultError: the file is empty or holds something else.
+        OSError: it can be neither read nor made.
     """
     path = folder / KEY_FILE
     try:
         made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     except FileExistsError:
-        key = path.read_text(encoding="ascii").strip()
+        try:
+            key = path.read_text(encoding="ascii").strip()
+        except UnicodeDecodeError:
+            raise VaultError(f"the key file {path} holds no key: restore it from a backup") from None
         if not key:
             raise VaultError(f"the key file {path} is empty: restore it from a backup") from None
         return key
