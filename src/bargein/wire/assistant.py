@@ -187,8 +187,8 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None, author:
         old, new = as_object_or_none(base.get(part)), as_object(changes.get(part))
         if old is not None and new.get("provider", old.get("provider")) != old.get("provider"):
             base[part] = {name: old[name] for name in common if name in old}
-    if author == "caller" and (more := as_objects(changes.get("credentials"))):
-        changes["credentials"] = [*more, *as_objects(base.get("credentials"))]
+    if author == "caller" and "credentials" in changes:
+        changes["credentials"] = [*as_objects(changes["credentials"]), *as_objects(base.get("credentials"))]
     merged = _merge(base, changes, author)
     if author == "owner":
         merged = without_credentials_of_moved(assistant, merged, changes, _KEPT_ON_PROVIDER_CHANGE)
