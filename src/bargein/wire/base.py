@@ -44,9 +44,11 @@ class WireModel(BaseModel):
     Attributes:
         contract: the name of Vapi's own type, which `parse_request` checks a body against in addition to the fields
             declared here (`bargein.wire.contract`); None if Vapi has no such type.
+        wider_fields: the JSON names of fields that take more than Vapi's type does; they are checked as declared here.
     """
 
     contract: ClassVar[str | None] = None
+    wider_fields: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         alias_generator=to_camel,

@@ -1,7 +1,7 @@
 """Text conversations: the chat (one turn), the session (several turns), and the events of a streamed turn."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from bargein.wire.base import Bool, Integer, JsonObject, Name, WireModel
 from bargein.wire.customer import Customer
 from bargein.wire.errors import bad_request
 from bargein.wire.json import as_objects
+from bargein.wire.squad import Squad
 
 SessionStatus = Literal["active", "completed"]
 ExpirationSeconds = Annotated[Integer, Field(ge=60, le=2_592_000)]
@@ -40,12 +41,15 @@ class _ChatParticipants(WireModel):
     assistant: Assistant | None = None
     assistant_overrides: AssistantOverrides | None = None
     squad_id: str | None = None
-    squad: JsonObject | None = None
+    squad: Squad | None = None
     name: Name | None = None
 
 
 class CreateChat(_ChatParticipants):
     """The body of `POST /chat` (Vapi's `CreateChatDTO`)."""
+
+    contract: ClassVar[str | None] = "CreateChatDTO"
+    wider_fields: ClassVar[frozenset[str]] = frozenset({"input"})
 
     session_id: str | None = None
     previous_chat_id: str | None = None
@@ -69,6 +73,9 @@ class WebOverrides(WireModel):
 class CreateWebChat(WireModel):
     """The body of `POST /chat/web` (Vapi's `CreateWebChatDTO`), with `previousChatId`, which Vapi's widget sends."""
 
+    contract: ClassVar[str | None] = "CreateWebChatDTO"
+    wider_fields: ClassVar[frozenset[str]] = frozenset({"input"})
+
     assistant_id: str | None = None
     assistant: Assistant | None = None
     assistant_overrides: WebOverrides | None = None
@@ -84,6 +91,9 @@ class CreateWebChat(WireModel):
 class UpdateSession(WireModel):
     """The body of `PATCH /session/{id}` (Vapi's `UpdateSessionDTO`)."""
 
+    contract: ClassVar[str | None] = "UpdateSessionDTO"
+    wider_fields: ClassVar[frozenset[str]] = frozenset({"messages"})
+
     name: Name | None = None
     status: SessionStatus | None = None
     expiration_seconds: ExpirationSeconds | None = None
@@ -92,6 +102,9 @@ class UpdateSession(WireModel):
 
 class CreateSession(_ChatParticipants):
     """The body of `POST /session` (Vapi's `CreateSessionDTO`)."""
+
+    contract: ClassVar[str | None] = "CreateSessionDTO"
+    wider_fields: ClassVar[frozenset[str]] = frozenset({"messages"})
 
     status: SessionStatus | None = None
     expiration_seconds: ExpirationSeconds | None = None

@@ -96,13 +96,19 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
         # the items of an array that is refused for their number are not validated one by one
         too_long = any(detail["type"] == "too_long" for detail in error.errors(include_url=False, include_input=False))
     if whole and model.contract is not None and not too_long:
-        problems = (
-            problems | contract.problems(model.contract, body) | problems
-        )  # the model's own texts are more precise and come first
+        # the model's own texts are more precise and come first
+        problems = problems | _contract_problems(model.contract, body, model.wider_fields) | problems
     refused += [validation_text.sentence(path, text) for path, text in problems.items()]
     if parsed is None or refused:
         raise bad_request(*refused[:_MAX_MESSAGES])
     return parsed
+
+
+def _contract_problems(name: str, body: JsonObject, wider: frozenset[str]) -> dict[str, str]:
+    if not wider:
+        return contract.problems(name, body)
+    found = contract.problems(name, {field: value for field, value in body.items() if field not in wider})
+    return {path: text for path, text in found.items() if path not in wider}
 
 
 def findings(error: ValidationError, data: object) -> list[str]:

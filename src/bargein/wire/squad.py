@@ -29,14 +29,18 @@ class Squad(WireModel):
     members_overrides: AssistantOverrides | None = None
 
 
-def check_members(squad: Squad) -> None:
+def check_members(squad: Squad, within: str = "") -> None:
     """Check that each member has either an assistant or an assistant's id.
+
+    Args:
+        squad: the squad.
+        within: the path of the squad in the request, with a dot at its end.
 
     Raises:
         WireError: 400, naming the other members.
     """
     found = [
-        f"members.{index} needs either assistantId or assistant"
+        f"{within}members.{index} needs either assistantId or assistant"
         for index, member in enumerate(squad.members)
         if (member.assistant_id is None) == (member.assistant is None)
     ]

@@ -15,7 +15,7 @@ from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incomin
 from bargein.carriers.telnyx.reasons import ended_reason, texml_ended_reason
 from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string, read_json
+from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string, read_json, repair_text
 
 SIGNATURE = "telnyx-signature-ed25519"
 TIMESTAMP = "telnyx-timestamp"
@@ -138,9 +138,10 @@ def read_form(body: bytes) -> tuple[Notice | None, Mapping[str, str]]:
         UnreadableError: it is not a form, or names no call.
     """
     try:
-        form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200))
+        fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200)
     except UnicodeDecodeError as error:
         raise UnreadableError("the form is not UTF-8") from error
+    form = {repair_text(name): repair_text(value) for name, value in fields}
     call_id = form.get("CallSid", "")
     if not call_id:
         raise UnreadableError("the form names no CallSid")

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from twilio.request_validator import RequestValidator
 
 from bargein.carriers.interface import Answered, CallEnded, ForgedError, Incoming, Notice, Ringing, WebhookRequest
+from bargein.wire.json import repair_text
 
 if TYPE_CHECKING:
     from bargein.wire.base import JsonObject
@@ -61,7 +62,7 @@ def read(request: WebhookRequest) -> Sequence[Notice]:
     Raises:
         ValueError: it is not a form about a call.
     """
-    fields = {name: values[-1] for name, values in _form(request).items()}
+    fields = {repair_text(name): repair_text(values[-1]) for name, values in _form(request).items()}
     sid, status = fields.get("CallSid", ""), fields.get("CallStatus", "")
     if not sid or len(sid) > 64:
         raise ValueError("there is no CallSid")

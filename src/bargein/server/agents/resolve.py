@@ -97,7 +97,6 @@ async def resolve_chat(
     """
     author = author_of(record)
     squad = await squad_of(record, store, author)
-    # an inline squad of a chat may have any form: Vapi's schema is not checked here
     named = record if squad is None else next(iter(as_objects(squad.get("members"))), JsonObject())
     inline, assistant_id = as_object_or_none(named.get("assistant")), named.get("assistantId")
     if inline is None and assistant_id is None:

@@ -60,17 +60,22 @@ def check_assistant(assistant_json: JsonObject, within: str) -> None:
     check_rules(assistant, within)
 
 
-async def check_squad(store: Store, squad: Squad) -> None:
+async def check_squad(store: Store, squad: Squad, within: str = "") -> None:
     """Check that the assistants of a squad's members are stored, or can be run if they are inline.
+
+    Args:
+        store: where assistants are.
+        squad: the squad.
+        within: the path of the squad in the request, with a dot at its end.
 
     Raises:
         WireError: 400, naming the member.
     """
-    check_members(squad)
+    check_members(squad, within)
     try:
         for index, member in enumerate(squad.members):
             if member.assistant is not None:
-                check_rules(member.assistant, f"members.{index}.assistant.")
+                check_rules(member.assistant, f"{within}members.{index}.assistant.")
             else:
                 await stored_assistant(str(member.assistant_id), store)
     except MissingAgentError as error:
@@ -116,7 +121,11 @@ async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
     """Check each member with its own overrides, the squad's and the call's applied."""
     inline = participants.get("squad")
     if inline is not None:
-        await check_squad(store, parse_request(Squad, inline))
+        try:
+            parsed = parse_request(Squad, inline)
+        except WireError as error:
+            raise bad_request(*(f"squad.{finding}" for finding in error.messages)) from None
+        await check_squad(store, parsed, "squad.")
     author = author_of(participants)
     squad = await squad_of(participants, store, author) or {}
     for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"), author)):

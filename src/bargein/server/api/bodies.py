@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from email.message import Message
 from typing import Any, NoReturn, TypeVar, cast
 
 import anyio
@@ -17,6 +18,8 @@ M = TypeVar("M", bound=WireModel)
 
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 64
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
+"""JSON is UTF-8 (RFC 8259, section 8.1); ASCII is a part of it."""
 MAX_SECONDS = 10
 """The time limit for a body to arrive."""
 
@@ -68,6 +71,9 @@ async def read_json(request: Request) -> object:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise WireError(415, f"Content-Type must be application/json, not {kind[:80]}")
+    charset = _charset(request.headers.get("content-type", ""))
+    if charset not in _CHARSETS:
+        raise WireError(415, f'unsupported charset "{charset[:40].upper()}"')
     return parse_json(await read_bytes(request))
 
 
@@ -98,6 +104,12 @@ async def _read(request: Request) -> bytes:
     return bytes(raw)
 
 
+def _charset(content_type: str) -> str:
+    found = Message()
+    found["content-type"] = content_type
+    return str(found.get_param("charset", "utf-8")).strip().lower()
+
+
 def _too_large() -> WireError:
     return WireError(413, f"the body must not be larger than {MAX_BODY_BYTES} bytes")
 
@@ -109,7 +121,10 @@ def parse_json(raw: bytes | str) -> object:
         WireError: 400.
     """
     try:
-        data: object = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
+        text = (
+            raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
+        )  # json.loads would also take UTF-16 and UTF-32
+        data: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
         # a lone surrogate can be written as an escape, but cannot be encoded in UTF-8
         json.dumps(data, ensure_ascii=False).encode()
     except RecursionError:

@@ -1,6 +1,7 @@
 """File uploads as forms (multipart/form-data, RFC 7578), written to disk in chunks as they arrive."""
 
 import contextlib
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import IO
 
 import anyio
 import anyio.to_thread
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
@@ -17,10 +18,17 @@ from bargein.wire.errors import WireError, bad_request
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_FIELD_BYTES = 16 * 1024
-_FORM_BYTES = 64 * 1024
-"""The limit for the parts of a form beside its file."""
+MAX_FORM_BYTES = 64 * 1024
+"""The limit for the fields of a form beside its file, together, and for its heads and boundaries."""
+MAX_PARTS = 32
+"""The limit for the parts of a form."""
+MAX_BOUNDARY_BYTES = 70
+"""The limit for a form's boundary (RFC 2046, section 5.1.1)."""
 _CHUNK_TIMEOUT_S = 30
 """The time limit for the next chunk of a form to arrive."""
+MAX_UPLOAD_S = 600
+"""The time limit for a whole form."""
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(slots=True)
@@ -52,8 +60,12 @@ class _Form:
         self._name, self._value = b"", b""
         self._field: str | None = None
         self._text = bytearray()
+        self._parts = self._field_bytes = 0
 
     def on_part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise bad_request(f"the form must not have more than {MAX_PARTS} parts")
         self._headers, self._field = {}, None
         self._text.clear()
 
@@ -79,7 +91,11 @@ class _Form:
             raise bad_request("file must be one file")
         given = options[b"filename"].decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
         kind = self._headers.get(b"content-type", b"").decode("ascii", "replace")
-        self.upload = Upload(name=given.replace("\0", "")[:255], mimetype=kind[:255])
+        if _CONTROL_CHARACTERS.search(given):
+            raise bad_request("the name of the file must not contain control characters")
+        if _CONTROL_CHARACTERS.search(kind) or not kind.isascii():
+            raise bad_request("the Content-Type of the file is not valid")
+        self.upload = Upload(name=given[:255], mimetype=kind[:255])
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._field is None:
@@ -88,6 +104,9 @@ class _Form:
             raise WireError(413, f"a field must not be larger than {MAX_FIELD_BYTES} bytes")
         else:
             self._text += data[start:end]
+            self._field_bytes += end - start
+            if self._field_bytes > MAX_FORM_BYTES:
+                raise WireError(413, f"the fields must not be larger than {MAX_FORM_BYTES} bytes together")
 
     def on_part_end(self) -> None:
         if self._field is not None:
@@ -109,6 +128,8 @@ async def receive_file(request: Request, path: Path) -> Upload:
         raise WireError(415, "Content-Type must be multipart/form-data")
     if not boundary:
         raise bad_request("the form has no boundary")
+    if len(boundary) > MAX_BOUNDARY_BYTES:
+        raise bad_request(f"the boundary of the form must not be longer than {MAX_BOUNDARY_BYTES} characters")
     try:
         return await _receive(request, path, boundary)
     except BaseException:
@@ -133,11 +154,14 @@ async def _receive(request: Request, path: Path, boundary: bytes) -> Upload:
     size = 0
     with await anyio.to_thread.run_sync(partial(open, path, "xb", opener=private)) as file:
         try:
-            size = await _write_file(request, parser, form, file)
-        except MultipartParseError:
+            with anyio.fail_after(MAX_UPLOAD_S):
+                size = await _write_file(request, parser, form, file)
+        except FormParserError:
             raise bad_request("the body is not a valid form") from None
         except TimeoutError:
-            raise WireError(408, f"nothing more came within {_CHUNK_TIMEOUT_S} s") from None
+            raise WireError(
+                408, f"nothing more came within {_CHUNK_TIMEOUT_S} s, or not all within {MAX_UPLOAD_S} s"
+            ) from None
         except ClientDisconnect:
             raise bad_request("the body was cut off") from None
     if not form.complete:
@@ -159,7 +183,7 @@ async def _write_file(request: Request, parser: MultipartParser, form: _Form, fi
         got += len(chunk)
         parser.write(chunk)
         size += len(form.pending)
-        if size > MAX_FILE_BYTES or got > MAX_FILE_BYTES + _FORM_BYTES:
+        if size > MAX_FILE_BYTES or got > MAX_FILE_BYTES + MAX_FORM_BYTES:
             raise WireError(413, f"the file must not be larger than {MAX_FILE_BYTES} bytes")
         if form.pending:
             await anyio.to_thread.run_sync(file.write, bytes(form.pending))

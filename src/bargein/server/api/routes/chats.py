@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from bargein.server.agents.validate import check_assistant, check_credentials
+from bargein.server.agents.validate import check_assistant, check_credentials, check_squad
 from bargein.server.api.auth import PermissionsDep, require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.event_stream import DONE, EventStream, event
@@ -78,7 +78,7 @@ _RESPONDED: dict[int | str, JsonObject] = {
 async def create_chat(request: Request, services: ServicesDep) -> Response:
     """Send a message to an assistant and return its response: whole, or with `stream` as it is generated."""
     parsed, body = await read_request(request, CreateChat)
-    given = _checked(parsed, body)
+    given = await _checked(services, parsed, body)
     if parsed.stream:
         return EventStream(lambda: _as_deltas(services, given, "owner"))
     return JSONResponse(await _complete(services, given, "owner"), 201)
@@ -93,7 +93,7 @@ async def create_chat(request: Request, services: ServicesDep) -> Response:
 async def create_response(request: Request, services: ServicesDep) -> Response:
     """Do the same in the format of OpenAI's Responses API; not streamed unless `stream` is true, as there."""
     parsed, body = await read_request(request, CreateResponse)
-    given = _checked(parsed, {name: value for name, value in body.items() if name != "model"})
+    given = await _checked(services, parsed, {name: value for name, value in body.items() if name != "model"})
     if parsed.stream:
         return EventStream(lambda: _as_response_events(services, given))
     chat = await _complete(services, given, "owner")
@@ -169,8 +169,8 @@ async def delete_chat(chat_id: str, services: ServicesDep) -> JSONResponse:
     return await RESOURCE.delete(services, chat_id)
 
 
-def _checked(parsed: CreateChat, body: JsonObject) -> JsonObject:
-    """Return the body without nulls, after the checks that need no store.
+async def _checked(services: Services, parsed: CreateChat, body: JsonObject) -> JsonObject:
+    """Return the body without nulls, after the checks of its inline assistant or squad.
 
     Raises:
         WireError: 400: the assistant cannot be run; 501: `transport` is given.
@@ -180,6 +180,8 @@ def _checked(parsed: CreateChat, body: JsonObject) -> JsonObject:
     given = without_nulls(body)
     if parsed.assistant is not None:
         check_assistant(given["assistant"], "assistant.")
+    if parsed.squad is not None:
+        await check_squad(services.store, parsed.squad, "squad.")
     return given
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Parameter
 from starlette.responses import JSONResponse
 
-from bargein.server.agents.validate import check_rules
+from bargein.server.agents.validate import check_rules, check_squad
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.filters import conditions
@@ -60,6 +60,8 @@ async def create_session(request: Request, services: ServicesDep) -> JSONRespons
     parsed, body = await read_request(request, CreateSession)
     if parsed.assistant is not None:
         check_rules(parsed.assistant, "assistant.")
+    if parsed.squad is not None:
+        await check_squad(services.store, parsed.squad, "squad.")
     await check_references(services.store, body, "assistantId", "squadId", "phoneNumberId")
     return await RESOURCE.create(services, made_by({"status": "active", **without_nulls(body)}, "owner"))
 
