@@ -7,28 +7,38 @@ headers and credentials. The addresses of the owner contain `owner`, those of ca
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bargein.call.plan.variables import Variables
+from bargein.call.plan.variables import Extracted, Variables
 from bargein.call.tools.transfer import HandoffError
 from bargein.clock import LoopClock
 from bargein.ports import ServerError
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError, ReadyAgent
 from bargein.server.agents.credentials import credentials_for
 from bargein.server.agents.handoff import HandoffResolver
-from bargein.server.agents.resolve import ResolvedAgent, resolve_call, resolve_chat
+from bargein.server.agents.resolve import ResolvedAgent, fill_in, resolve_call, resolve_chat
 from bargein.server.agents.squads import MissingAgentError
+from bargein.server.agents.tool_runners import ToolRunnerFactory
 from bargein.server.agents.tools import gather_hook_tools, gather_tools
+from bargein.tools.outbound import Outbound
+from bargein.tools.runner import open_shared_tools
 from bargein.webhooks.authentication import Authentication, legacy_headers
 from bargein.webhooks.owner_channel import credentials_of, server_of
 from bargein.wire.errors import WireError
 from bargein.wire.ownership import MADE_BY, Author, made_by
 from bargein.wire.redact import AUTHOR_MARK
+from tests.tools.tool_calls import ScriptedMessenger, StoredFiles, call
+from tests.webhooks.receiver import Receiver
+from tests.webhooks.sending import sending
+
+pytestmark = pytest.mark.anyio
 
 if TYPE_CHECKING:
     from bargein.store import Store
@@ -369,3 +379,40 @@ def test_an_override_of_the_owner_that_changes_the_address_leaves_the_old_secret
                     assert set(hushed(sent)) <= allowed, address
 
     anyio.run(check)
+
+
+TEXTS = ("firstMessage", "endCallMessage", "voicemailMessage")
+
+
+@pytest.mark.parametrize("author", ["owner", "caller"])
+@pytest.mark.parametrize("text", ["{{token}}", "{{ token | upcase }}", "{% if token %}hush{% endif %}", "{{x}}"])
+async def test_a_template_of_a_caller_does_not_see_the_variables_of_the_owner(author: Author, text: str) -> None:
+    own = dict.fromkeys(TEXTS, text)
+    given = {**own, "model": {"provider": "custom-llm", "messages": [{"role": "system", "content": text}]},
+             "hooks": [{"on": "call.ending", "do": [{"type": "say", "exact": [text, text]}]}],
+             "variableValues": {"x": "{{token}}"}}  # fmt: skip
+    agent = await resolve_call(made_by({"squadId": "team", "squadOverrides": given}, author), STORE)
+    variables = agent.variables(Extracted({"token": f"{HUSH}-extracted"}))
+    filled = await fill_in(agent.assistant_json, variables, 0)
+    said = json.dumps([filled[name] for name in TEXTS] + [filled["model"]["messages"], filled["hooks"]])
+    assert (HUSH in said.lower()) == (author == "owner" and text != "{{x}}")
+    assert "comment" not in said
+
+
+async def test_a_tool_of_a_caller_does_not_see_the_variables_of_the_owner() -> None:
+    overrides = {"tools:append": [{"type": "apiRequest", "name": "mine", "headers": {"X": "{{token}}|{{x}}"}}],
+                 "variableValues": {"x": "mine"}}  # fmt: skip
+    agent = await resolve_call(made_by({"squadId": "team", "squadOverrides": overrides}, "caller"), STORE)
+    variables = agent.variables(Extracted({"token": f"{HUSH}-extracted"}))
+    async with Receiver() as api, sending() as opened:
+        outbound = Outbound(opened.client, opened.authentication)
+        async with open_shared_tools(StoredFiles(Path()), outbound) as shared:
+            runner = ToolRunnerFactory(shared, CLOCK).tools(
+                agent.assistant_json, cast("Any", ScriptedMessenger()), variables, {}
+            )
+            *_, mine = [tool for tool in agent.assistant_json["model"]["tools"] if tool.get("name") == "mine"]
+            await runner.run({**mine, "url": api.url}, call("mine"))
+            owners = {"type": "apiRequest", "name": "owners", "headers": {"X": "{{token}}|{{x}}"}, "url": api.url}
+            await runner.run(owners, call("owners"))
+            runner.close()
+    assert [got.headers["x"] for got in api.got] == ["|mine", f"{HUSH}-extracted|mine"]
