@@ -3,22 +3,28 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
 import websockets
 
-from bargein.testing import LlmScript, TranscriberScript
+from bargein.call.clients.messages import ClientMessenger, Participants
+from bargein.call.tools.executor import ToolInvocation
+from bargein.ports import OwnerMessenger, ToolCall
+from bargein.testing import FakeLlm, LlmScript, TranscriberScript
+from bargein.turns import commands
+from bargein.wire.assistant import Assistant
 from bargein.wire.client_messages import CLIENT_MESSAGES
 from tests.call.harness import bearing, joining
 from tests.call.stage import Stage, staged
 from tests.webhooks.receiver import Receiver
+from tests.wire.test_client_view import MARK, NUMBERS, whole
 
 pytestmark = pytest.mark.anyio
 
-MARK = "HUSH-HUSH"
+OWNERS = ("assistant.started", "transfer-update", "conversation-update")
 KEY, PUBLIC = "private-key-1234", "public-key-5678"
 
 
@@ -218,3 +224,100 @@ async def test_a_hooks_name_and_arguments_are_not_a_pages(tmp_path: Path) -> Non
     for text in (json.dumps([m for _, m in caller.messages]).encode(), *insights):
         assert MARK.encode() not in text
         assert b"47110815" not in text, text[text.index(b"47110815") - 300 :][:400]
+
+
+class Owner:
+    """An owner's server that keeps what it is sent."""
+
+    has_server = True
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+
+
+@pytest.mark.parametrize("branch", range(0, 36, 3))
+def test_every_message_of_a_call_hides_what_its_assistants_hold(branch: int) -> None:
+    sent: list[str] = []
+    owner = Owner()
+    call = whole("Call", "call", branch) | {
+        "customer": whole("CreateCustomerDTO", "customer", branch),
+        "phoneNumber": whole(f"Create{NUMBERS[branch % len(NUMBERS)]}PhoneNumberDTO", "phoneNumber", branch),
+    }
+    ada, bea = (whole("CreateAssistantDTO", "assistant", n) for n in (branch, branch + 1))
+    lists = Assistant.from_json({"clientMessages": sorted(CLIENT_MESSAGES), "serverMessages": sorted(OWNERS)})
+    messenger = ClientMessenger(
+        Participants.of(call, ada), lists, 0, lambda: 1, sent.append, owner=cast("OwnerMessenger", owner)
+    )
+    tool = whole("CreateFunctionToolDTO", "tool", branch) | {"type": "function"}
+    invocation = ToolInvocation(ToolCall("call_1", "look", "{}"), tool, {}, None, 0, None)
+    history = (
+        commands.Remember("system", MARK, 0, 0),
+        commands.Remember("user", "Hi.", 0, 1),
+        commands.Remember("assistant", "Hello.", 1, 2),
+    )
+    for _ in range(2):
+        messenger.status("in-progress")
+        messenger.assistant_started()
+        for message in (
+            commands.SpeechUpdate("user", "started", 1),
+            commands.ModelOutput("t", "word "),
+            commands.VoiceInput("word "),
+            commands.Transcript("user", True, "Hi."),
+            commands.Transcript("user", False, "Hi."),
+            commands.UserInterrupted("t"),
+            commands.Hang(),
+        ):
+            messenger.send(message)
+        messenger.conversation(history)
+        messenger.tool_calls([invocation])
+        messenger.transfer_update(whole("TransferDestinationAssistant", "destination", branch), bea)
+        messenger.switch_agent(Participants.of(call, bea), lists)
+    messenger.status("ended", "customer-ended-call")
+    assert {json.loads(text)["type"] for text in sent} == set(CLIENT_MESSAGES) - {
+        "assistant.speechStarted", "tool-calls-result", "tool.completed"
+    }  # fmt: skip
+    assert not [text for text in sent if MARK in text]
+    for kind in OWNERS:
+        assert MARK in json.dumps([one for one in owner.sent if one["type"] == kind]), "the owner sees what is its own"
+
+
+async def test_a_page_cannot_have_the_owners_prompt_sent_to_a_server_of_its_own(tmp_path: Path) -> None:
+    async with (
+        Receiver() as owners,
+        Receiver() as callers,
+        FakeLlm(LlmScript(tokens=["So ", "it ", "is."])) as callers_llm,
+        staged(tmp_path, llm=LlmScript(tokens=["So ", "it ", "is."]), api_key=KEY, public_key=PUBLIC) as stage,
+    ):
+        assistant = full_of_marks(stage, owners, "Ada")
+        assistant["model"]["tools"] = [{**assistant["model"]["tools"][0], "server": {"url": f"{owners.url}/tool"}}]
+        assistant_id = (await posted(stage.url, "/assistant", assistant, KEY)).json()["id"]
+        messages = ["assistant.started", "conversation-update", "status-update", "end-of-call-report"]
+        overrides: list[dict[str, Any]] = [
+            {"server": {"url": callers.url}, "serverMessages": messages},
+            {"serverUrl": callers.url, "server": None, "serverMessages": messages},
+            {"model": {"provider": "custom-llm", "model": "m", "url": callers_llm.url}},
+            {
+                "server": {"url": callers.url},
+                "tools:append": [{"type": "function", "function": {"name": "mine"}, "server": {"url": callers.url}}],
+            },
+        ]
+        for changed in overrides:
+            body = {"assistantId": assistant_id, "assistantOverrides": changed}
+            call = (await posted(stage.url, "/call/web", body, PUBLIC)).json()
+            async with joining(stage.url, call) as caller:
+                await caller.until(lambda c=caller: c.of("transcript", role="assistant", transcript="So it is."), 15)
+                await caller.send({"type": "handoff", "destination": {
+                    "type": "assistant", "assistantId": assistant_id, "assistantOverrides": changed
+                }})  # fmt: skip
+                await caller.until(lambda c=caller: len(c.of("assistant.started")) == 2, 15)
+                await caller.send({"type": "end-call"})
+                await caller.until_closed()
+        await callers.until(lambda: callers.of("end-of-call-report"))
+        got = [got.body.decode() for got in callers.got]
+        got += [json.dumps(exchange.body) for exchange in callers_llm.exchanges]
+    assert callers_llm.exchanges
+    for text in got:
+        assert MARK not in text, text[max(0, text.index(MARK) - 300) :][:600]

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from bargein.ports import ServerError, ToolResult
+from bargein.wire.ownership import Author, marked
 from tests.tools.tool_calls import ScriptedMessenger, call, tools
 from tests.vapi_schema import problems
 from tests.webhooks.receiver import NEVER, Receiver, as_json, response
@@ -43,6 +44,21 @@ async def test_the_request_is_vapis_tool_calls_message() -> None:
     assert message["toolWithToolCallList"][0]["function"] == BOOK["function"]
     assert "hush" not in json.dumps(message)
     assert problems("ServerMessageToolCalls", message) == []
+
+
+@pytest.mark.parametrize(("of_tool", "of_server", "sent"), [
+    ("owner", "owner", True), ("owner", "caller", False), ("caller", "caller", True)
+])  # fmt: skip
+async def test_static_parameters_go_to_no_server_that_somebody_else_set(
+    of_tool: Author, of_server: Author, sent: bool
+) -> None:
+    messenger = ScriptedMessenger({"results": [{"result": "ok"}]})
+    tool = marked({**BOOK, "parameters": [{"key": "token", "value": "hush"}]}, of_tool)
+    tool["server"] = marked({"url": "https://x.example/hook"}, of_server)
+    async with tools(messenger) as runner:
+        await runner.run(tool, call(arguments='{"day": "Monday"}'))
+    assert ("token" in messenger.asked[0][0]["toolCallList"][0]["parameters"]) == sent
+    assert messenger.asked[0][0]["toolCallList"][0]["parameters"]["day"] == "Monday"
 
 
 async def test_static_parameters_are_sent_along_filled_in() -> None:

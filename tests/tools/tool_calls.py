@@ -13,6 +13,7 @@ from bargein.tools.outbound import Outbound
 from bargein.tools.runner import CallToolRunner, open_shared_tools
 from bargein.webhooks.owner_channel import Owner, OwnerChannel
 from bargein.wire.base import JsonObject
+from bargein.wire.ownership import is_callers
 from tests.webhooks.sending import sending
 
 EPOCH_MS = 1_795_000_000_000
@@ -30,6 +31,9 @@ class ScriptedMessenger:
 
     def switch_assistant(self, assistant: JsonObject) -> None:
         raise AssertionError(assistant)
+
+    def reaches_caller(self, server: dict[str, Any] | None) -> bool:
+        return is_callers(server or {})
 
     async def request(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None

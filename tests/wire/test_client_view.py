@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bargein.wire import client_messages as m
+from bargein.wire.assistant import merge_overrides
 from bargein.wire.client_view import (
     assistant_view,
     call_view,
     customer_view,
     message_view,
     phone_number_view,
+    server_message_view,
 )
+from bargein.wire.ownership import marked as marked_as
 from tests.vapi_schema import fill, problems, registry, requirement
 
 MARK = "HUSH-HUSH"
@@ -213,3 +216,40 @@ def test_a_hooks_tool_call_is_shown_without_its_arguments() -> None:
     ]
     assert all(MARK not in text and "hook_0001" in text for text in shown)
     assert MARK in str(hooks), "the owner's is not changed"
+
+
+@pytest.mark.parametrize("branch", range(0, 36, 3))
+def test_a_callers_server_is_told_what_pages_are_told(branch: int) -> None:
+    parts = {
+        "call": whole("Call", "call", branch),
+        "assistant": whole("CreateAssistantDTO", "assistant", branch),
+        "customer": whole("CreateCustomerDTO", "customer", branch),
+        "phoneNumber": whole("CreateTwilioPhoneNumberDTO", "phoneNumber", branch),
+    }
+    system, spoken = {"role": "system", "message": MARK, "content": MARK}, {"role": "user", "message": "Hi."}
+    history = {name: [system, spoken] for name in ("messages", "messagesOpenAIFormatted", "conversation")}
+    artifact = {**history, "variableValues": {"token": MARK}, "recordingUrl": MARK, "logUrl": MARK, "transcript": "Hi."}
+    own = [one for _, message in messages(branch) for one in [message.without_envelope()]]
+    for message in (*own, {"type": "end-of-call-report", "artifact": artifact, "analysis": {"summary": MARK}}, history):
+        shown = server_message_view({**parts, **message, "x": MARK, "chat": {"input": MARK}})
+        assert MARK not in json.dumps(shown)
+        assert shown.get("type") == message.get("type")
+        assert shown["call"]["id"] == parts["call"]["id"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"provider": "custom-llm", "model": "m", "url": "https://mine.example"}, {"url": "https://mine.example"}],
+)
+def test_a_model_at_a_callers_address_does_not_get_the_owners_prompt(model: dict[str, Any]) -> None:
+    prompt = {"messages": [{"role": "system", "content": MARK}], "tools": [{"type": "function", "name": MARK}],
+              "toolIds": [MARK], "knowledgeBase": {"name": MARK}, "systemPrompt": MARK}  # fmt: skip
+    for own in ({"provider": "custom-llm", "url": "https://owner.example"}, {"provider": "openai"}):
+        stored = {"model": {**own, **prompt, "temperature": 0.5}}
+        changed = merge_overrides(stored, marked_as({"model": model}, "caller"), "caller")["model"]
+        assert MARK not in json.dumps(changed)
+        assert changed["url"] == "https://mine.example"
+        assert MARK in json.dumps(merge_overrides(stored, {"model": model}))  # the owner's own override
+        mine = {"messages": [{"role": "system", "content": "Mine."}]}
+        changed = merge_overrides(stored, marked_as({"model": {**model, **mine}}, "caller"), "caller")["model"]
+        assert [one["content"] for one in changed["messages"]] == ["Mine."]

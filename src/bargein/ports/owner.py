@@ -21,6 +21,10 @@ class OwnerMessenger(Protocol):
         """Send a message; returns at once. Messages of a call arrive in order."""
         ...
 
+    def reaches_caller(self, server: JsonObject | None) -> bool:
+        """Return whether a request with this `server` goes to an address that a caller set, and not the owner."""
+        ...
+
     async def request(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:

@@ -9,6 +9,7 @@ from bargein.tools.outcome import arguments_of, done, failed, parsed
 from bargein.tools.templates import Templates
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object_or_none, as_objects
+from bargein.wire.ownership import is_callers
 from bargein.wire.redact import without_secrets
 from bargein.wire.tools import tool_with_call
 
@@ -16,13 +17,17 @@ from bargein.wire.tools import tool_with_call
 async def run_function(tool: JsonObject, call: ToolCall, owner: OwnerMessenger, templates: Templates) -> ToolResult:
     """Ask the owner's server to run a tool call; `tool.server` takes precedence over the call's server.
 
+    The static `parameters` of an owner's tool are the owner's: a server whose address a caller set does not get them.
+
     Raises:
         ToolError: the arguments or a template of the tool are broken.
         ServerError: the server gave no usable answer.
     """
     arguments = arguments_of(call)
-    arguments |= templates.static_parameters(tool, arguments)
-    answer = await owner.request(message_of(tool, call, arguments), server=as_object_or_none(tool.get("server")))
+    server = as_object_or_none(tool.get("server"))
+    if is_callers(tool) or not owner.reaches_caller(server):
+        arguments |= templates.static_parameters(tool, arguments)
+    answer = await owner.request(message_of(tool, call, arguments), server=server)
     return await _result(answer, tool, call, templates)
 
 

@@ -14,6 +14,7 @@ from bargein.clock import Clock
 from bargein.ports import OwnerMessenger, ServerError
 from bargein.webhooks.sender import Sender
 from bargein.wire.base import JsonObject
+from bargein.wire.client_view import server_message_view
 from bargein.wire.json import as_object, as_objects
 from bargein.wire.ownership import is_callers, marked
 from bargein.wire.redact import without_secrets
@@ -169,20 +170,28 @@ class OwnerChannel(OwnerMessenger):
                     "an owner's server does not keep up: its oldest messages are dropped", call_id=self.call_id
                 )
         # The receiver is decided now: another assistant may have taken over before the message is sent.
-        self._waiting.append((self._server, self._owner.credentials, self.enveloped(message)))
+        self._waiting.append((self._server, self._owner.credentials, _seen_by(self._server, self.enveloped(message))))
         self._wakeup.set()
+
+    @override
+    def reaches_caller(self, server: JsonObject | None) -> bool:
+        return is_callers(self._target(server) or {})
+
+    def _target(self, server: JsonObject | None) -> JsonObject | None:
+        return server if server is not None and server.get("url") else self._server
 
     @override
     async def request(
         self, message: JsonObject, *, server: JsonObject | None = None, timeout_s: float | None = None
     ) -> JsonObject:
-        target = server if server is not None and server.get("url") else self._server
+        target = self._target(server)
         if target is None:
             raise ServerError("there is no server to ask: no server.url is set", reason="invalid")
         full = self.enveloped(message)
         if self.artifact is not None and "artifact" not in full:
             full["artifact"] = self.artifact()
-        answer = await self._sender.ask(target, full, inline=self._owner.credentials, timeout_s=timeout_s)
+        seen = _seen_by(target, full)
+        answer = await self._sender.ask(target, seen, inline=self._owner.credentials, timeout_s=timeout_s)
         destination = as_object(answer.get("destination"))
         if destination and is_callers(target) and message.get("type") in _NAMES_AN_ASSISTANT:
             return {**answer, "destination": marked(destination, "caller")}
@@ -200,7 +209,7 @@ class OwnerChannel(OwnerMessenger):
         """
         if self._server is not None:
             full = self.enveloped(message)
-            await self._sender.post(self._server, full, inline=self._owner.credentials, key=key)
+            await self._sender.post(self._server, _seen_by(self._server, full), inline=self._owner.credentials, key=key)
 
     def close(self) -> None:
         """Accept no more messages; those that wait are still sent."""
@@ -236,6 +245,11 @@ class OwnerChannel(OwnerMessenger):
                     reason=error.reason,
                     detail=str(error),
                 )
+
+
+def _seen_by(server: JsonObject, message: JsonObject) -> JsonObject:
+    """Return a message as a server gets it: one whose address a caller set is told what pages are told."""
+    return server_message_view(message) if is_callers(server) else message
 
 
 def _is_high_rate(message: JsonObject) -> bool:

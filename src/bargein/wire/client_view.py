@@ -23,7 +23,7 @@ from bargein.wire.client_messages import (
     ToolCompleted,
     TransferUpdate,
 )
-from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects
 from bargein.wire.redact import MASK, without_secrets
 from bargein.wire.tools import HOOK_CALL
 
@@ -187,9 +187,7 @@ def _tool_calls(message: Any) -> JsonObject:
     return {
         "tool_calls": calls,
         "tool_call_list": calls,
-        "tool_with_tool_call_list": [
-            {**_view(one, _TOOL), "toolCall": _call(as_object(one.get("toolCall")))} for one in tools
-        ],
+        "tool_with_tool_call_list": [_tool_view(one) for one in tools],
     }
 
 
@@ -201,7 +199,9 @@ def _call(call: JsonObject) -> JsonObject:
     """Return a tool call as clients see it: that of a hook without its arguments, which the owner wrote."""
     if not str(call.get("id")).startswith(HOOK_CALL):
         return call
-    return {**call, "function": {**as_object(call.get("function")), "arguments": "{}"}}
+    # messages to servers have the arguments beside the function, too
+    kept = {name: value for name, value in call.items() if name not in ("parameters", "arguments")}
+    return {**kept, "function": {**as_object(call.get("function")), "arguments": "{}"}}
 
 
 _CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {
@@ -212,6 +212,84 @@ _CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {
     ToolCompleted: _tool_completed,
 }
 """The messages with something of the owner's besides their envelope, and the fields that clients get instead."""
+
+
+def server_message_view(message: JsonObject) -> JsonObject:
+    """Return a message to a server, with its envelope, as a server gets it whose address a caller set.
+
+    A page may set a server of its own by `assistantOverrides`. That server is told what a page is told.
+    """
+    return _shown(message, _SERVER_MESSAGE)
+
+
+def _list_of(view: Callable[[JsonObject], JsonObject]) -> _View:
+    def shown(value: object) -> object:
+        return [view(item) for item in as_objects(value)]
+
+    return shown
+
+
+def _object(view: Callable[[JsonObject], JsonObject]) -> _View:
+    def shown(value: object) -> object:
+        given = as_object_or_none(value)
+        return _HIDDEN if given is None else view(given)
+
+    return shown
+
+
+def _spoken_json(value: object) -> object:
+    """Return the messages of a history without those of the role `system`."""
+    return [
+        one
+        | ({"toolCalls": [_call(call) for call in as_objects(one["toolCalls"])]} if "toolCalls" in one else {})
+        | ({"tool_calls": [_call(call) for call in as_objects(one["tool_calls"])]} if "tool_calls" in one else {})
+        for one in as_objects(value)
+        if one.get("role") != "system"
+    ]
+
+
+def _whole(value: object) -> object:
+    return value
+
+
+def _tool_view(tool: JsonObject) -> JsonObject:
+    return {**_view(tool, _TOOL), "toolCall": _call(as_object(tool.get("toolCall")))}
+
+
+_HISTORY: _Fields = {
+    "conversation": _spoken_json,
+    "messages": _spoken_json,
+    "messagesOpenAIFormatted": _spoken_json,
+}
+
+_SERVER_MESSAGE: _Fields = {
+    **dict.fromkeys(
+        (
+            "type", "timestamp", "status", "endedReason", "role", "turn", "turnId", "transcriptType", "transcript",
+            "input", "output", "text", "source", "startedAt", "endedAt", "durationSeconds", "language", "request",
+        ),
+        _plain,
+    ),
+    "call": _object(call_view),
+    "assistant": _object(assistant_view),
+    "customer": _object(customer_view),
+    "phoneNumber": _object(phone_number_view),
+    "newAssistant": _object(assistant_view),
+    "toAssistant": _object(assistant_view),
+    "fromAssistant": _object(assistant_view),
+    "destination": _object(lambda destination: _view(destination, _DESTINATION)),
+    **_HISTORY,
+    "artifact": {**_HISTORY, "transcript": _plain, "performanceMetrics": _whole},
+    "toolCalls": _list_of(_call),
+    "toolCallList": _list_of(_call),
+    "toolWithToolCallList": _list_of(_tool_view),
+    "toolCall": _object(_call),
+    "toolCallResult": _whole,
+    "timing": _whole,
+    "parameters": _whole,
+    "functionCall": _whole,
+}  # fmt: skip
+"""The fields of messages to servers; `parameters` and `functionCall` are a model's arguments."""
 
 
 def _spoken(entries: list[ChatEntry]) -> list[ChatEntry]:

@@ -7,7 +7,9 @@ Whoever changes the address, or is not the owner, gets none. In detail:
 2. A record (call, chat, session) knows its author (`MADE_BY`). Inside an assistant the objects that a caller wrote have
    a mark (`marked`), which is set by the server alone and is shown to nobody.
 3. An override that leads an object to another address takes the secrets of the object from it, unless it brings its own
-   (`separated`): for the owner that is another origin (scheme, user, host, port), for a caller any other URL.
+   (`separated`): for the owner that is another origin (scheme, user, host, port), for a caller any other URL. A
+   model that a caller leads elsewhere also loses the owner's prompt and tools, and a server that a caller set is told
+   what pages are told (`bargein.wire.client_view`).
 4. A template that a caller wrote sees the variables of callers alone (`callers_text`). An address that an owner's
    template makes out of anything but the owner's variables is not the owner's (`bargein.tools.api_request`).
 5. An object with a mark names only the credentials that a caller brought along; one without a mark only the owner's
@@ -47,6 +49,10 @@ _TEXTS = frozenset({
 """Fields with templates whose texts are rendered away from the object that holds them."""
 _CALLERS_TEXT = "{% comment %}caller{% endcomment %}"
 """The mark of a text: Liquid renders it as nothing."""
+_FOR_THE_MODEL = frozenset({
+    "messages", "systemPrompt", "tools", "toolIds", "toolRefs", "knowledgeBase", "knowledgeBaseId",
+})  # fmt: skip
+"""Fields of a model that it is sent: those of the owner are not for a model of the caller's."""
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -198,6 +204,8 @@ def separated(base: JsonObject, changes: JsonObject, author: Author, field: str 
         base = {name: value for name, value in base.items() if name != _SECRET_OF_ASSISTANT}
     if moved - {_ADDRESS_OF_ASSISTANT}:
         kept = _without_own_secrets(base)
+        if field == "model" and author == "caller" and not is_callers(base):
+            kept = {name: value for name, value in kept.items() if name not in _FOR_THE_MODEL}
         kept.pop(AUTHOR_MARK, None)
         return (kept | {AUTHOR_MARK: "caller"} if author == "caller" else kept), changes
     if is_callers(base) and author == "owner":

@@ -31,8 +31,10 @@ from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.call import INTERNAL_FIELDS
+from bargein.wire.client_view import call_view, customer_view, phone_number_view
 from bargein.wire.errors import findings
 from bargein.wire.json import as_object_or_none
+from bargein.wire.ownership import author_of, leads_to_caller
 from bargein.wire.redact import without_secrets
 
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
@@ -174,6 +176,9 @@ def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
 
     A stored phone number is a field beside the call: `phoneNumber` within the call has another type in Vapi's contract.
     """
+    parts = (assistant.model, assistant.voice, assistant.transcriber)
+    if any(leads_to_caller(part.to_json()) for part in parts if part is not None):
+        return _callers_context(assistant, call)
     metadata: object = assistant.metadata or call.get("metadata")
     context: JsonObject = {
         "call": without_secrets({n: v for n, v in call.items() if n not in _BESIDE_THE_CALL}),
@@ -184,3 +189,16 @@ def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
         if about is not None:
             context[name] = without_secrets(about)
     return {name: value for name, value in context.items() if value is not None}
+
+
+def _callers_context(assistant: Assistant, call: JsonObject) -> JsonObject:
+    """Return the call as providers get it if one of them has an address that a caller set: as clients see it."""
+    context: JsonObject = {"call": call_view(call)}
+    if author_of(call) == "caller":
+        metadata: object = (assistant.metadata if call.get("assistant") is not None else None) or call.get("metadata")
+        context |= {} if metadata is None else {"metadata": metadata}
+    for name, view in (("customer", customer_view), ("phoneNumber", phone_number_view)):
+        about = as_object_or_none(call.get(name))
+        if about is not None:
+            context[name] = view(about)
+    return context
