@@ -165,7 +165,7 @@ def test_what_counts_as_heard_follows_the_marks() -> None:
     assert heard(far) == (420, False)
     assert far.audio_output.mark_reached(far.leg.marks[-1])
     assert heard(far) == (500, True)
-    assert far.posted[-1] == Played(700, "one", 500, drained=True), "the end is told at once"
+    assert far.posted[-1] == Played(700, "one", 500, drained=True, heard_ms=0), "the end is told at once"
 
 
 def test_marks_of_a_cut_reply_count_for_nothing() -> None:

@@ -44,6 +44,7 @@ BROKEN_VOICES = {
     "hangs": VoiceScript(first_ms=60_000),
     "hangs in mid-sentence": VoiceScript(stop_after_ms=900, ending="hang"),
     "dies in mid-sentence": VoiceScript(stop_after_ms=900, ending="die"),
+    "sends a byte at a time": VoiceScript(piece_bytes=1, interval_ms=400),
     "sends nothing": VoiceScript(content=b""),
     "sends a page": VoiceScript(content=b"<html><body>Oops</body></html>", content_type="text/html"),
     "sends music": VoiceScript(content=bytes(3000), content_type="audio/mpeg"),

@@ -11,6 +11,7 @@ import pytest
 from bargein.clock import LoopClock
 from bargein.http_client import new_client
 from bargein.ports import ChatMessage, Model, ProviderError
+from bargein.providers import chat
 from bargein.providers.chat import completions_url
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.openai.llm import OpenAiConfig, OpenAiModel
@@ -308,3 +309,19 @@ def test_secrets_are_not_shown() -> None:
     config = CustomLlmConfig(url="http://h", model="m", api_key="sk-1", headers={"X": "sk-2"}, context={"k": "sk-3"})
     assert "sk-" not in repr(config)
     assert "sk-" not in repr(OpenAiConfig(model="m", api_key="sk-4"))
+
+
+async def test_an_answer_that_never_ends_is_given_up(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "_LONGEST_ANSWER_S", 0.5)
+    heard: list[str] = []
+    async with FakeLlm(LlmScript(tokens=("word ",), interval_ms=20, repeat=True)) as llm:
+        with pytest.raises(ProviderError, match=r"has not ended its answer after 0\.5 s"), anyio.fail_after(3):
+            await listen(custom(llm, client), heard)
+    assert len(heard) > 5
+
+
+async def test_a_pair_of_surrogates_split_over_two_pieces_is_one_character(client: httpx.AsyncClient) -> None:
+    async with FakeLlm(LlmScript(tokens=("a\ud83d", "\ude00b", "\ud83d"), interval_ms=1)) as llm:
+        assert "".join(await said(custom(llm, client))) == "a\U0001f600b\ufffd"

@@ -14,6 +14,7 @@ from bargein.http_client import new_client
 from bargein.ports import ProviderError, SpeechChunk, SpokenWord
 from bargein.providers.custom.tts import CustomVoice, CustomVoiceConfig
 from bargein.testing import WORD_MS, FakeVoice, VoiceScript, speech
+from bargein.testing.http_peer import Exchange, HttpPeer
 
 pytestmark = pytest.mark.anyio
 
@@ -283,3 +284,33 @@ async def test_the_connection_serves_the_next_sentence(client: httpx.AsyncClient
 def test_secrets_are_not_shown() -> None:
     config = CustomVoiceConfig(url="http://h", sample_rate_hz=8000, secret="sk-1", headers={"X": "sk-2"})
     assert "sk-" not in repr(config)
+
+
+async def test_a_voice_slower_than_real_time_is_given_up(client: httpx.AsyncClient) -> None:
+    chunks: list[SpeechChunk] = []
+    async with FakeVoice(VoiceScript(piece_bytes=2, interval_ms=20)) as fake:
+        with pytest.raises(ProviderError, match=r"is 0.3 s slower than its sound plays") as caught, anyio.fail_after(2):
+            await listen(custom(fake, client, chunk_timeout_s=0.3), chunks)
+    assert caught.value.ended_reason == FAILED
+    assert chunks, "what came was played"
+
+
+@pytest.mark.parametrize("script", [VoiceScript(pace="realtime"), VoiceScript(piece_bytes=3200, interval_ms=90)])
+async def test_a_voice_in_real_time_is_not_late(client: httpx.AsyncClient, script: VoiceScript) -> None:
+    chunks: list[SpeechChunk] = []
+    async with FakeVoice(script) as fake:
+        await listen(custom(fake, client, chunk_timeout_s=0.5), chunks)
+    assert len(pcm(chunks)) == 5 * WORD_MS * RATE_HZ // 1000 * 2
+
+
+async def test_frames_without_audio_do_not_postpone_the_limit_of_the_first_audio(client: httpx.AsyncClient) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.start("application/x-ndjson")
+        while True:
+            await exchange.send(b'{"timing": {"words": [{"word": "Hello", "startMs": 0, "endMs": 1}]}}\n')
+            await anyio.sleep(0.02)
+
+    async with HttpPeer(answer) as peer:
+        config = CustomVoiceConfig(url=peer.origin, sample_rate_hz=RATE_HZ, timeout_s=0.3)
+        with pytest.raises(ProviderError, match=r"sent no audio for 0.3 s"), anyio.fail_after(2):
+            await listen(CustomVoice(config, client, LoopClock()), [])

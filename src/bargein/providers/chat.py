@@ -20,6 +20,9 @@ DEFAULT_TIMEOUT_S = 20.0
 DEFAULT_TEMPERATURE = 0.5
 DEFAULT_MAX_TOKENS = 250
 
+_LONGEST_ANSWER_S = 600.0
+"""The longest time of one answer, however steadily its pieces come."""
+
 _DRAIN_S = 0.2
 """The wait for the end of the body after a finished reply, so that the connection can be used again."""
 
@@ -81,19 +84,23 @@ async def stream_chat(
 
     Closing the generator closes the connection at once. A limit of `server.timeout_s` runs until the first text and
     again between two pieces; only text and the pieces of a tool call count, so that a server that sends comments or
-    empty deltas does not leave a caller in silence. Nothing is retried.
+    empty deltas does not leave a caller in silence. The whole answer has a limit, too. Nothing is retried.
 
     Raises:
         ProviderError: the server cannot be reached, answers with an error, falls silent, sends something else than
             a stream of chat completion chunks, or ends it without `finish_reason` or `[DONE]`.
     """
     pieces = _pieces(client, server, messages, tools)
+    until_s = anyio.current_time() + _LONGEST_ANSWER_S
     async with aclosing(pieces):
         while True:
+            left_s = until_s - anyio.current_time()
             try:
-                with anyio.fail_after(server.timeout_s):
+                with anyio.fail_after(min(server.timeout_s, left_s)):
                     piece = await anext(pieces, _END)
             except TimeoutError:
+                if left_s < server.timeout_s:
+                    raise server.failure(f"has not ended its answer after {_LONGEST_ANSWER_S:g} s") from None
                 raise server.failure(f"sent no text for {server.timeout_s:g} s") from None
             except httpx.HTTPError as error:
                 problem = answer_problem(error) or f"could not be reached or broke off ({type(error).__name__})"

@@ -28,6 +28,8 @@ class VoiceScript:
         stop_after_ms: amount of audio after which `ending` happens; None means after all of it.
         ending: `end`, `die` (the connection breaks) or `hang` (the response stays open without data).
         piece_bytes: size of the pieces of raw audio; may be odd, so that samples are cut in two.
+        interval_ms: delay after each piece.
+        silent: send silence of the same length as the audio.
         status: HTTP status; with any but 200 the body is a JSON error.
         content_type: header to send in place of the one that fits `body`; empty sends none.
         content: bytes to send in place of the audio.
@@ -42,6 +44,8 @@ class VoiceScript:
     stop_after_ms: int | None = None
     ending: Literal["end", "die", "hang"] = "end"
     piece_bytes: int | None = None
+    interval_ms: float = 0
+    silent: bool = False
     status: int = 200
     content_type: str | None = None
     content: bytes | None = None
@@ -101,6 +105,7 @@ async def _pieces(script: VoiceScript, message: dict[str, object]) -> AsyncItera
         return
     total_ms = len(words) * WORD_MS + script.extra_ms
     audio = speech(min(total_ms, script.stop_after_ms or total_ms), rate_hz)
+    audio = bytes(len(audio)) if script.silent else audio
     realtime = script.pace == "realtime"
     size = script.piece_bytes or (rate_hz * 40 // 1000 * 2 if realtime else len(audio)) or 1
     began_s = anyio.current_time()
@@ -108,6 +113,7 @@ async def _pieces(script: VoiceScript, message: dict[str, object]) -> AsyncItera
         if realtime:
             await anyio.sleep_until(began_s + start / 2 / rate_hz)
         yield audio[start : start + size]
+        await anyio.sleep(script.interval_ms / 1000)
 
 
 def _frame(script: VoiceScript, word: str, index: int, rate_hz: int) -> bytes:

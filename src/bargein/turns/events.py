@@ -194,12 +194,14 @@ class Played:
         turn_id: the reply.
         position_ms: how much has been heard, from the reply's first sample on.
         drained: everything that was queued has been played.
+        heard_ms: how far the last part of that reaches which is loud enough to be heard; None: all of it is.
     """
 
     at_ms: int
     turn_id: str
     position_ms: int
     drained: bool = False
+    heard_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def _hand_over(state: State, _plan: Plan) -> Change:
         end_call_reason=None,
         tool_rounds=0,
         history=history_for(state.history, handoff),
-        idle_since_ms=state.now_ms,
+        idle_since_ms=state.idle_since_ms if state.closing is None else state.now_ms,
         hook_counts=(),
     )
     commands: list[Command] = [

@@ -89,7 +89,7 @@ class Plan:
             interruption.
         background_voice_ms: a voice that brings no new words for this long is background noise.
         hang_ms: a reply without progress for this long is reported by `hang`.
-        stall_ms: a reply without progress for this long ends the call.
+        stall_ms: a reply without progress, or of which nothing is heard, for this long ends the call.
         model_failed_reason: the `endedReason` when the model has stalled.
         voice_failed_reason: the `endedReason` when the voice has stalled.
     """

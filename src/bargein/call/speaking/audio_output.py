@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import anyio
 
+from bargein.audio.audible import AudibleTrack
 from bargein.audio.ducking import Ducking
 from bargein.audio.playout import FRAME_MS, Playout
 from bargein.clock import Clock, Timer
@@ -60,6 +61,7 @@ class AudioOutput:
         self._on_silenced = on_silenced
         self._turn_id: str | None = None
         self._playout: Playout | None = None
+        self._audible = AudibleTrack(leg.rate_hz)
         self._playing = False
         self._ducking = Ducking(leg.rate_hz)
         self._timer: Timer | None = None
@@ -72,6 +74,7 @@ class AudioOutput:
         self._drop()
         self._ducking.reset()
         self._turn_id = turn_id
+        self._audible = AudibleTrack(self._leg.rate_hz)
         self._opened += 1
         bytes_per_second = self._leg.rate_hz * self._leg.bytes_per_sample
         lead_ms, at_once_ms = (CLEARABLE_LEAD_MS, CLEARABLE_AT_ONCE_MS) if self._leg.can_clear else (LEAD_MS, FRAME_MS)
@@ -82,6 +85,7 @@ class AudioOutput:
         if turn_id != self._turn_id or self._playout is None:
             return False
         self._playout.queue(self._leg.encode(pcm))
+        self._audible.add(pcm)
         self._pump()
         return True
 
@@ -146,7 +150,9 @@ class AudioOutput:
         if not self._playing or self._playout is None or self._turn_id is None:
             return None
         now_ms = self._clock.monotonic_ms()
-        return Played(at_ms, self._turn_id, int(self._playout.position_ms(now_ms)), self._playout.drained(now_ms))
+        position_ms = int(self._playout.position_ms(now_ms))
+        drained, heard_ms = self._playout.drained(now_ms), self._audible.heard_ms(position_ms)
+        return Played(at_ms, self._turn_id, position_ms, drained, heard_ms)
 
     def _drop(self) -> None:
         self._turn_id = None

@@ -38,7 +38,8 @@ class CustomVoiceConfig:
         secret: `server.secret`, sent as `X-Vapi-Secret`.
         headers: `server.headers`.
         timeout_s: `server.timeoutSeconds`: the longest wait for the first audio.
-        chunk_timeout_s: the longest wait for more audio.
+        chunk_timeout_s: the longest wait for more audio, and how far the waits together may be behind the audio that
+            they brought: a voice that is slower than real time is heard as silence.
         voice_id: `voiceId`, passed on in the request.
         context: further fields of the message: `call`, `assistant`, `customer`, `phoneNumber`, without secrets.
     """
@@ -95,22 +96,32 @@ class CustomVoice(Voice):
 
     @override
     async def speak(self, text: str) -> AsyncGenerator[SpeechChunk]:
-        audible = False
+        started = False
+        late_s, until_s = 0.0, anyio.current_time() + self._config.timeout_s
         chunks = self._chunks(text)
         async with aclosing(chunks):
-            while (chunk := await self._next(chunks, started=audible)) is not None:
-                audible = audible or bool(chunk.pcm.size)
+            while True:
+                asked_s = anyio.current_time()
+                limit_s = self._config.chunk_timeout_s if started else max(0.0, until_s - asked_s)
+                if (chunk := await self._next(chunks, limit_s, started=started)) is None:
+                    break
+                if started:
+                    late_s += anyio.current_time() - asked_s
+                late_s = max(0.0, late_s - chunk.pcm.size / chunk.rate_hz)
+                if late_s > self._config.chunk_timeout_s:
+                    raise self._failure(f"is {self._config.chunk_timeout_s:g} s slower than its sound plays")
+                started = started or bool(chunk.pcm.size)
                 yield chunk
-        if not audible and any(letter.isalnum() for letter in text):
+        if not started and any(letter.isalnum() for letter in text):
             raise self._failure("answered without any audio")
 
-    async def _next(self, chunks: AsyncGenerator[SpeechChunk], *, started: bool) -> SpeechChunk | None:
-        limit_s = self._config.chunk_timeout_s if started else self._config.timeout_s
+    async def _next(self, chunks: AsyncGenerator[SpeechChunk], limit_s: float, *, started: bool) -> SpeechChunk | None:
         try:
             with anyio.fail_after(limit_s):
                 return await anext(chunks, None)
         except TimeoutError:
-            raise self._failure(f"sent no audio for {limit_s:g} s") from None
+            waited_s = self._config.chunk_timeout_s if started else self._config.timeout_s
+            raise self._failure(f"sent no audio for {waited_s:g} s") from None
         except httpx.HTTPError as error:
             problem = answer_problem(error) or f"could not be reached or broke off ({type(error).__name__})"
             raise self._failure(problem) from error

@@ -168,9 +168,13 @@ def update_playout(state: State, reply: Reply, event: Played) -> Change:
     position_ms = reply.audio_ms if event.drained else event.position_ms
     played_ms = min(max(position_ms, reply.played_ms), reply.audio_ms)
     moved = played_ms > reply.played_ms
+    sound_ms = played_ms if event.heard_ms is None else min(event.heard_ms, played_ms)
+    if sound_ms > reply.sound_ms:
+        state = replace(state, idle_since_ms=state.now_ms)
     reply = replace(
         reply,
         played_ms=played_ms,
+        sound_ms=max(sound_ms, reply.sound_ms),
         drained=event.drained,
         last_activity_ms=state.now_ms if moved else reply.last_activity_ms,
     )
@@ -273,7 +277,7 @@ def _close(state: State, reply: Reply, outcome: Outcome, text: str, plan: Plan) 
         commands.append(entry)
     if by_caller and reply.by_model:
         state = tool_calls.drop_pending_says(state, reply.turn_id)
-    state = replace(state, reply=None, idle_since_ms=state.now_ms)
+    state = replace(state, reply=None)
     state = triggers.assistant_finished(state, reply) if audible else state
     if by_caller and (audible or reply.model_output_sent):
         state, more = triggers.trigger(state, "assistant.speech.interrupted", plan, turn_id=reply.turn_id)

@@ -91,7 +91,8 @@ class Reply:
         text: all of its text so far.
         segments: the pieces of its text that were sent to the voice, in order.
         audible_ms: when it began to sound; None: not yet.
-        played_ms: how much of its audio the caller has heard.
+        played_ms: how much of its audio has been played to the caller.
+        sound_ms: how far the last audible part of that reaches; 0: nothing audible has been played.
         model_output_sent: a `model-output` of it was sent.
         words_reported: the last `wordsSpoken` that was sent; -1: none.
         ended: model and voice have finished it.
@@ -116,6 +117,7 @@ class Reply:
     segments: tuple[Segment, ...] = ()
     audible_ms: int | None = None
     played_ms: int = 0
+    sound_ms: int = 0
     model_output_sent: bool = False
     words_reported: int = -1
     ended: bool = False

@@ -18,6 +18,10 @@ A reply without a sign of life is reported after 4 s and ends the call after 30 
                                       hang notice
                         |<----------------- 30 s ----------------->|
                                                           call ends
+
+So does one of which nothing is heard, whatever model and voice send: tokens that do not become speech, silent samples,
+audio that comes byte by byte. Its time runs from the last sound of either side, and is `silenceTimeoutSeconds` if that
+is shorter; a reply that was requested late in it gets up to `DEAD_AIR_GRACE_MS` more.
 """
 
 from dataclasses import replace
@@ -30,6 +34,10 @@ from bargein.turns.plan import Plan
 from bargein.turns.replies import lifecycle, reply_events
 from bargein.turns.replies.reply import Reply
 from bargein.turns.state import Change, State
+from bargein.turns.tools import tool_calls
+
+DEAD_AIR_GRACE_MS = 10_000
+"""The most time that a reply which begins late has beyond the limit of the time in which nobody is heard."""
 
 
 def _pending_say_due(state: State, _plan: Plan) -> int | None:
@@ -149,15 +157,38 @@ def _trigger_model_timeout(state: State, plan: Plan) -> Change:
 
 def _stalled_reply_due(state: State, plan: Plan) -> int | None:
     reply = state.reply
-    return None if reply is None or _is_held_back(reply) else reply.last_activity_ms + plan.stall_ms
+    if reply is None or _is_held_back(reply):
+        return None
+    stalled_ms = reply.last_activity_ms + plan.stall_ms
+    unheard_ms = _unheard_until(state, reply, plan)
+    return stalled_ms if unheard_ms is None else min(stalled_ms, unheard_ms)
+
+
+def _unheard_until(state: State, reply: Reply, plan: Plan) -> int | None:
+    """Return when nobody has been heard for too long; None while the caller is heard or a tool is awaited."""
+    caller = state.caller
+    if (caller.voiced and not caller.background) or tool_calls.is_awaited(state):
+        return None
+    limit_ms = min(plan.stall_ms, plan.silence_timeout_ms)
+    heard_ms = max(state.idle_since_ms, caller.offset_ms)
+    # A reply that begins late is given time to sound, but not each one of a chain of silent ones.
+    return min(max(heard_ms, reply.requested_ms) + limit_ms, heard_ms + limit_ms + DEAD_AIR_GRACE_MS)
 
 
 def _end_stalled(state: State, plan: Plan) -> Change:
     reply = lifecycle.current_reply(state)
     # The voice has stalled if it has not finished its segment, otherwise the model.
-    by_model = reply.kind == "model" and not reply.ended and (not reply.segments or reply.segments[-1].done)
+    silent = reply.played_ms > 0 and not reply.sound_ms
+    waits_for_text = not reply.segments or reply.segments[-1].done
+    by_model = reply.kind == "model" and not reply.ended and waits_for_text and not silent
     reason = plan.model_failed_reason if by_model else plan.voice_failed_reason
-    return lifecycle.end_call(state, reason, f"the reply made no progress for {plan.stall_ms} ms", plan, [])
+    stalled = state.now_ms >= reply.last_activity_ms + plan.stall_ms
+    detail = (
+        f"the reply made no progress for {plan.stall_ms} ms"
+        if stalled
+        else f"nothing was heard for {state.now_ms - state.idle_since_ms} ms"
+    )
+    return lifecycle.end_call(state, reason, detail, plan, [])
 
 
 REPLY_FINISHED = Item(
@@ -212,7 +243,8 @@ MODEL_TIMEOUT_HOOK = Item(
 )
 STALLED_REPLY = Item(
     "stalled reply",
-    "Due when a reply has made no progress for 30 seconds: the call ends with the fault of the model or the voice.",
+    "Due when a reply has made no progress for 30 seconds, or nobody has been heard for so long (or for"
+    " `silenceTimeoutSeconds`) while it runs: the call ends with the fault of the model or the voice.",
     _stalled_reply_due,
     _end_stalled,
     closing=True,

@@ -65,7 +65,7 @@ def _call(
     called = tuple(CalledTool(request.id, request.name, request.arguments) for request in requests)
     entry = Remember("assistant", "", state.now_ms, state.now_ms, turn_id, tool_calls=called)
     ids = state.tool_call_ids.union(request.id for request in requests)
-    state = replace(state, history=(*state.history, entry), tool_call_ids=ids, idle_since_ms=state.now_ms)
+    state = replace(state, history=(*state.history, entry), tool_call_ids=ids)
     commands: list[Command] = [entry]
     run: list[str] = []
     for request in requests:
@@ -158,7 +158,7 @@ def apply_result(state: State, event: ToolReturned) -> Change:
     tool = next((t for t in state.tools if t.call_id == event.call_id and t.status == "running"), None)
     if tool is None or tool.duplicate_of is not None:
         return state, []
-    state = replace(state, idle_since_ms=state.now_ms)
+    state = _without_wait(state, tool)
     answer = event.say is None and event.end_call_reason is None and not tool.is_async
     state, commands = _close(
         state, tool, event.text, failed=event.failed, needs_response=answer, metadata=event.metadata
@@ -201,6 +201,14 @@ def _close(
     return replace(state, pending_says=says), commands
 
 
+def _without_wait(state: State, tool: Tool) -> State:
+    """Take the time in which the assistant waited for a tool off the time in which nobody was heard."""
+    if tool.is_async:
+        return state
+    idle_ms = max(0, tool.started_ms - state.idle_since_ms)
+    return replace(state, idle_since_ms=max(state.idle_since_ms, state.now_ms - idle_ms))
+
+
 def _replace_tool(state: State, tool: Tool) -> State:
     return replace(state, tools=tuple(tool if t.call_id == tool.call_id else t for t in state.tools))
 
@@ -213,7 +221,7 @@ def _give_up_tool(state: State, _plan: Plan) -> Change:
     tool = min(_running(state), key=lambda t: t.started_ms + t.timeout_ms)
     text = f"The tool gave no answer within {tool.timeout_ms / 1000:g} seconds."
     state, commands = _close(state, tool, text, failed=True, needs_response=not tool.is_async)
-    return replace(state, idle_since_ms=state.now_ms), [StopTool(tool.call_id), *commands]
+    return _without_wait(state, tool), [StopTool(tool.call_id), *commands]
 
 
 def _delay_message_due(state: State, _plan: Plan) -> int | None:
