@@ -52,6 +52,23 @@ class LoopClock(Clock):
         return asyncio.get_running_loop().call_later(max(0.0, monotonic_ms / 1000 - time.monotonic()), action)
 
 
+class SteadyClock:
+    """Counts on from one time since 1970 by the monotonic clock, so that due times do not follow a clock that is set.
+
+    Args:
+        clock: the clock.
+        epoch_ms: the time since 1970 now; that of the clock if not given.
+    """
+
+    def __init__(self, clock: Clock, epoch_ms: int | None = None) -> None:
+        self._clock = clock
+        self._zero_ms = (clock.epoch_ms() if epoch_ms is None else epoch_ms) - clock.monotonic_ms()
+
+    def now_ms(self) -> int:
+        """Return the milliseconds since 1970 by this clock."""
+        return round(self._zero_ms + self._clock.monotonic_ms())
+
+
 def iso_from_epoch_ms(epoch_ms: int) -> str:
     """Return a time as Vapi writes `createdAt` and other times: ISO 8601, UTC, with milliseconds and a Z."""
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{epoch_ms % 1000:03d}Z"

@@ -20,6 +20,10 @@ PATIENCE_MS = 300_000
 """How long the calls of a dead server are left to it where only its own disk has their journals."""
 
 
+_SET_MS = 2_000
+"""A wall clock that moves against the monotonic one by more than this was set; one that drifts moves by less."""
+
+
 class NodeRegistry(Protocol):
     """The servers' heartbeats and their live calls (`bargein.store.nodes.NodeTable`)."""
 
@@ -66,6 +70,7 @@ class LeaseKeeper:
         self._has_journal = has_journal
         self._orphans: deque[str] = deque()
         self._steady_since_ms: float | None = None
+        self._wall_ms: float | None = None
 
     async def recover_own_calls(self) -> None:
         """Record the first heartbeat, and find this server's calls from before its restart, which `run` will end.
@@ -102,6 +107,11 @@ class LeaseKeeper:
             StoreError: the database is away.
         """
         # While the database was away no server could record a heartbeat, so all of them count as alive for that long.
+        # The same holds where the wall clock was set, by which the heartbeats of servers on SQLite are recorded.
+        wall_ms, before_ms = self._clock.epoch_ms() - self._clock.monotonic_ms(), self._wall_ms
+        self._wall_ms = wall_ms
+        if before_ms is not None and abs(wall_ms - before_ms) > _SET_MS and self._steady_since_ms is not None:
+            self._steady_since_ms = self._clock.monotonic_ms()
         if self._steady_since_ms is None or self._clock.monotonic_ms() - self._steady_since_ms < SILENT_MS:
             return
         for call_id in await self._registry.calls_of_the_dead(SILENT_MS):

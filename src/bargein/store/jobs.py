@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bargein.clock import Clock
+from bargein.clock import SteadyClock
 from bargein.ports import Job
 from bargein.store.database import Database
 from bargein.store.tables import jobs
@@ -29,11 +29,12 @@ class JobTable:
 
     Args:
         database: the database that holds them.
-        clock: the clock by which they are due.
+        clock: the clock by which they are due. It is not the wall clock: after that was set back by an hour, a job that
+            is due in a second must not wait for an hour.
         vault: encrypts their payloads.
     """
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault) -> None:
+    def __init__(self, database: Database, clock: SteadyClock, vault: Vault) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
@@ -47,7 +48,7 @@ class JobTable:
 
     async def put(self, connection: AsyncConnection, job: NewJob) -> None:
         """Store a job as part of a transaction; one that waits under the same key is not stored again."""
-        now = self._clock.epoch_ms()
+        now = self._clock.now_ms()
         about: object = job.payload.get("callId")
         values: dict[str, Any] = {
             "key": job.key,
@@ -69,10 +70,10 @@ class JobTable:
             count: the number of jobs at most.
             lease_ms: the length of the lease.
         """
-        now = self._clock.epoch_ms()
+        now = self._clock.now_ms()
         wanted = (
             select(jobs)
-            .where(jobs.c.due_at <= now, _free(now), _first_of_its_lane())
+            .where(_is_due(now), _free(now), _first_of_its_lane())
             .order_by(jobs.c.due_at, jobs.c.id)
             .limit(count)
             .with_for_update(skip_locked=True)
@@ -104,7 +105,7 @@ class JobTable:
         """Count a failed attempt, and make the job due again in `in_ms`."""
         values = {
             "attempts": jobs.c.attempts + 1,
-            "due_at": self._clock.epoch_ms() + in_ms,
+            "due_at": self._clock.now_ms() + in_ms,
             "leased_by": None,
             "leased_until": None,
         }
@@ -113,14 +114,14 @@ class JobTable:
 
     async def release(self, node_id: str) -> None:
         """Release the leases of an earlier process of a server; its jobs are due now."""
-        now = self._clock.epoch_ms()
+        now = self._clock.now_ms()
         values = {"leased_by": None, "leased_until": None, "due_at": now}
         async with self._database.writing() as connection:
             await connection.execute(update(jobs).where(jobs.c.leased_by == node_id).values(values))
 
     async def due_in_ms(self) -> int | None:
         """Return the time until the next job is due; None if there is none."""
-        now = self._clock.epoch_ms()
+        now = self._clock.now_ms()
         when = func.min(func.coalesce(jobs.c.leased_until, jobs.c.due_at))
         async with self._database.reading() as connection:
             due = (await connection.execute(select(when).where(_first_of_its_lane()))).scalar_one_or_none()
@@ -132,8 +133,18 @@ class JobTable:
             return (await connection.execute(select(func.count()).select_from(jobs))).scalar_one()
 
 
+_FARTHEST_MS = 600_000
+"""A job that is due, or leased, for longer than this was stored before the clock was set back and the server restarted:
+waits (`bargein.fleet.jobs`) are of 5 minutes at most, leases of 5.5."""
+
+
+def _is_due(now: int) -> Any:
+    return or_(jobs.c.due_at <= now, jobs.c.due_at > now + _FARTHEST_MS)
+
+
 def _free(now: int) -> Any:
-    return or_(jobs.c.leased_until.is_(None), jobs.c.leased_until < now)
+    until = jobs.c.leased_until
+    return or_(until.is_(None), until < now, until > now + _FARTHEST_MS)
 
 
 def _first_of_its_lane() -> Any:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, insert, select, text, update
@@ -55,22 +55,38 @@ class NodeTable:
     async def calls_of_the_dead(self, silent_ms: int) -> Sequence[str]:
         """Return the ids of the live calls of servers without a heartbeat for `silent_ms`."""
         async with self._database.reading() as connection:
-            alive = select(nodes.c.id).where(nodes.c.seen_at > await self._now(connection) - silent_ms)
+            alive = _alive(await self._now(connection), silent_ms)
             wanted = select(live_calls.c.call_id).where(live_calls.c.node_id.not_in(alive))
             return (await connection.execute(wanted)).scalars().all()
 
     async def take_over(self, call_id: str, node_id: str, silent_ms: int) -> bool:
         """Move a dead server's call to `node_id`; return False if another server took it, or its server is alive."""
         async with self._database.writing() as connection:
-            alive = select(nodes.c.id).where(nodes.c.seen_at > await self._now(connection) - silent_ms)
+            alive = _alive(await self._now(connection), silent_ms)
             this = (live_calls.c.call_id == call_id) & live_calls.c.node_id.not_in(alive)
             return (await connection.execute(update(live_calls).where(this).values(node_id=node_id))).rowcount == 1
 
     async def _now(self, connection: AsyncConnection) -> int:
-        if self._database.is_sqlite:
-            return self._clock.epoch_ms()
-        asked = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")
-        return (await connection.execute(asked)).scalar_one()
+        return await database_ms(connection, self._database, self._clock)
+
+
+async def database_ms(connection: AsyncConnection, database: Database, clock: Clock) -> int:
+    """Return the time that the servers of a database share, in milliseconds since 1970.
+
+    It is the database's own on Postgres. SQLite has one machine, and the time is that of the clock.
+    """
+    if database.is_sqlite:
+        return clock.epoch_ms()
+    asked = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)")
+    return (await connection.execute(asked)).scalar_one()
+
+
+def _alive(now: int, silent_ms: int) -> Any:
+    """Return the ids of the servers with a heartbeat in the last `silent_ms`.
+
+    A heartbeat of the future is one of before the clock was set back; a live server soon gives another.
+    """
+    return select(nodes.c.id).where(nodes.c.seen_at > now - silent_ms, nodes.c.seen_at < now + silent_ms)
 
 
 async def add_live_call(connection: AsyncConnection, call_id: str, node_id: str) -> None:

@@ -7,13 +7,13 @@ from uuid import uuid4
 import anyio.to_thread
 from sqlalchemy import Table, text
 
-from bargein.clock import Clock
+from bargein.clock import Clock, SteadyClock
 from bargein.store import tables
 from bargein.store.admission import check_vault, get_or_create_meta
 from bargein.store.calls import Calls
 from bargein.store.database import Database
 from bargein.store.jobs import JobTable
-from bargein.store.nodes import NodeTable
+from bargein.store.nodes import NodeTable, database_ms
 from bargein.store.opening import open_errors
 from bargein.store.private import make_folder, tighten
 from bargein.store.records import Credentials, Records
@@ -59,10 +59,10 @@ class Store:
         nodes: the servers of this database.
     """
 
-    def __init__(self, database: Database, clock: Clock, org_id: str, vault: Vault) -> None:
+    def __init__(self, database: Database, clock: Clock, org_id: str, vault: Vault, steady_clock: SteadyClock) -> None:
         self._database = database
         self.org_id = org_id
-        self.jobs = JobTable(database, clock, vault)
+        self.jobs = JobTable(database, steady_clock, vault)
         self.nodes = NodeTable(database, clock)
 
         def records(table: Table, filtered: Mapping[str, str] | None = None, *searched: str) -> Records:
@@ -107,12 +107,13 @@ class Store:
                 async with database.exclusive() as connection:
                     org_id = await get_or_create_meta(connection, "org_id", lambda: str(uuid4()))
                     encrypted_again = await check_vault(connection, vault)
+                    steady_clock = SteadyClock(clock, await database_ms(connection, database, clock))
                 if encrypted_again:
                     await database.drop_remains()
             except BaseException:
                 await database.close()
                 raise
-        return cls(database, clock, org_id, vault)
+        return cls(database, clock, org_id, vault, steady_clock)
 
     async def ping(self) -> None:
         """Check that the database answers.
