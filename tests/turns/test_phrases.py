@@ -125,3 +125,12 @@ def test_every_word_lies_inside_the_text_in_order_and_nothing_else_does(text: st
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert "".join(text[start:end] for start, end in spans) == "".join(text.split())
     assert count_words(text) <= len(spans)
+
+
+@given(st.text(alphabet="ab '_.\u3042\u30fb\n", max_size=40), st.integers(1, 80))
+def test_words_of_a_long_text_are_counted_as_those_of_a_short_one(text: str, times: int) -> None:
+    long = f"{text} " * times
+    assert count_words(long) == count_words(text) * times
+    assert count_words(text * times) == sum(
+        1 for start, end in word_spans(text * times) if normalise((text * times)[start:end])
+    )

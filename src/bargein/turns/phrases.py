@@ -9,6 +9,8 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
 _NOT_SPOKEN = re.compile(r"[^\w\s]|_")
 _SPOKEN = re.compile(r"[^\W_]")
+_BOUNDARY = re.compile(rf"[\s{_CJK}]")
+_BLOCK_CHARS = 500
 _SHORT = 1000
 """Longer texts are not kept in the cache of words, which would fill the memory."""
 
@@ -18,9 +20,23 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
-@lru_cache(maxsize=256)
 def count_words(text: str) -> int:
-    """Count words as Vapi does; punctuation alone is not a word."""
+    """Count words as Vapi does; punctuation alone is not a word.
+
+    A long text is counted in blocks that begin between two words. A reply's text grows with each token and is counted
+    each time, and the blocks at its beginning stay the same.
+    """
+    count = at = 0
+    while at < len(text):
+        boundary = _BOUNDARY.search(text, at + _BLOCK_CHARS)
+        end = len(text) if boundary is None else boundary.start()
+        count += _count_in_block(text[at:end])
+        at = end
+    return count
+
+
+@lru_cache(maxsize=4096)
+def _count_in_block(text: str) -> int:
     return sum(1 for word in _WORD.finditer(text) if _SPOKEN.search(word.group()))
 
 
