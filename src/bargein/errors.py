@@ -46,6 +46,7 @@ one of these.
         RuleSizeError  (wire.endpointing_rules)
         WireError  (wire.errors)
             ChatAgentError  (server.chats.service)
+        RejectionPlanError  (wire.rejection)
 """
 
 

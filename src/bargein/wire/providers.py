@@ -6,10 +6,11 @@ made for Vapi can be stored and read back; a call that needs one fails at its st
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.plans import Server, Url
+from bargein.wire.rejection import check_tool
 
 MessageRole = Literal["assistant", "function", "user", "system", "tool"]
 
@@ -23,7 +24,7 @@ class OpenAIMessage(WireModel):
 
 class _ModelBase(WireModel):
     messages: list[OpenAIMessage] | None = None
-    tools: list[JsonObject] | None = None
+    tools: list[Annotated[JsonObject, AfterValidator(check_tool)]] | None = None
     tool_ids: list[str] | None = None
     knowledge_base: JsonObject | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = None

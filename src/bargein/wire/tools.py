@@ -13,6 +13,7 @@ from bargein.wire.base import Bool, JsonObject, Number, WireModel
 from bargein.wire.errors import bad_request, one_of, parse_request
 from bargein.wire.json import as_object, as_object_or_none
 from bargein.wire.plans import BackoffPlan, Server
+from bargein.wire.rejection import check_rejection_plan
 
 
 def _matches(pattern: str) -> AfterValidator:
@@ -111,7 +112,7 @@ class _Tool(WireModel):
     contract: ClassVar[str | None] = "CreateToolDTO"
 
     messages: list[ToolMessage] | None = None
-    rejection_plan: JsonObject | None = None
+    rejection_plan: Annotated[JsonObject, AfterValidator(check_rejection_plan)] | None = None
     function: Function | None = None
     is_async: Annotated[Bool | None, Field(validation_alias="async", serialization_alias="async")] = None
     server: Server | None = None

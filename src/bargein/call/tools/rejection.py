@@ -1,13 +1,13 @@
 """Rejection of tool calls by the state of the conversation (`rejectionPlan`)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bargein.patterns import PatternError, compile_javascript
 from bargein.turns.commands import Remember
 from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_list, as_object
+from bargein.wire.rejection import DEEPEST_GROUP, MOST_CONDITIONS
 
-_DEEPEST = 10
 _MOST_MESSAGES = 100
 
 Render = Callable[[Template, JsonObject], str]
@@ -23,11 +23,12 @@ def rejected(tool: JsonObject, history: Sequence[Remember], render: Render) -> b
     if not conditions:
         return False
     spoken = [entry for entry in history if entry.text and entry.tool_call_id is None]
-    return all(_holds(one, spoken, render, 0) for one in conditions)
+    left = iter(range(MOST_CONDITIONS))
+    return all(_holds(one, spoken, render, left) for one in conditions)
 
 
-def _holds(condition: object, spoken: Sequence[Remember], render: Render, depth: int) -> bool:
-    if depth > _DEEPEST:
+def _holds(condition: object, spoken: Sequence[Remember], render: Render, left: Iterator[int], depth: int = 0) -> bool:
+    if depth > DEEPEST_GROUP or next(left, None) is None:  # a plan that was stored before the limits
         return False
     given = as_object(condition)
     match given.get("type"):
@@ -37,7 +38,7 @@ def _holds(condition: object, spoken: Sequence[Remember], render: Render, depth:
             recent = [{"role": m.role, "content": m.text} for m in spoken[-_MOST_MESSAGES:]]
             return render(Template(str(given.get("liquid"))), {"messages": recent}).strip() == "true"
         case "group":
-            holding = [_holds(one, spoken, render, depth + 1) for one in as_list(given.get("conditions"))]
+            holding = [_holds(one, spoken, render, left, depth + 1) for one in as_list(given.get("conditions"))]
             return any(holding) if given.get("operator") == "OR" else all(holding) and bool(holding)
         case _:
             return False
