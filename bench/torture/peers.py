@@ -15,11 +15,14 @@ import anyio
 import anyio.lowlevel
 import httpx
 import numpy as np
+from tests.carriers.twilio.loopback import TwilioLoopback
 
 from bargein.client.playback import audible_ms
 from bargein.clock import LoopClock
+from bargein.server.telephony.call_router import CONNECT_S
 from bench.capacity.clips import RATE_HZ, Utterance, recorded
 from bench.capacity.socket import LoadSocket
+from bench.torture import carrier_faults
 from bench.torture.faulty import FAULTS, MOMENTS, FaultyPeers
 from bench.torture.options import Options
 from bench.torture.report import PartResult
@@ -33,6 +36,9 @@ OBSERVED_S = 40.0
 """A call that goes on for so long without a silence is hung up: it may go on."""
 QUICK_S = 24.0
 """The same for the short form."""
+
+CARRIER_S = 60.0
+"""The longest wait for the end of a telephone call whose stream fails: each must end."""
 
 _RECORD_S = 8.0
 _AT_ONCE = 24
@@ -84,11 +90,13 @@ class Observed:
 
     def cell(self, allowed_s: float = SILENCE_TIMEOUT_S + MARGIN_S) -> str:
         """Return the text of the table's cell."""
-        if (broken := self.broken(allowed_s)) is not None:
+        broken = self.broken(allowed_s)
+        if broken is not None and not self.reason:
             return f"**{broken}**"
         reason = self.reason.removeprefix("call.in-progress.error-").removeprefix("call.")
         heard = f"heard {self.heard_s:.0f} s" if self.heard_s >= 0.1 else "not heard"
-        return f"{heard}, goes on" if self.ended_s is None else f"{heard}, {reason} after {self.ended_s:.0f} s"
+        end = "goes on" if self.ended_s is None else f"{reason} after {self.ended_s:.0f} s"
+        return f"{heard}, {end}" if broken is None else f"**{broken}** ({heard}, {end})"
 
 
 CONTROL = (Case("nobody", "none", "first"), Case("nobody", "none", "last"))
@@ -103,6 +111,13 @@ def allowed_silence_s(control_s: float) -> float:
     return SILENCE_TIMEOUT_S + MARGIN_S + max(0.0, control_s - SILENCE_TIMEOUT_S - 1)
 
 
+def limit_s(case: Case, allowed_s: float) -> float:
+    """Return the longest silence of a case: a carrier has 20 s to connect the stream of a call, whatever its plan."""
+    if case.peer == "carrier" and case.moment != "middle":
+        return allowed_s + CONNECT_S - SILENCE_TIMEOUT_S
+    return allowed_s
+
+
 def cases(*, quick: bool) -> list[Case]:
     """Return all cases, or a few of each peer."""
     found = [
@@ -113,6 +128,12 @@ def cases(*, quick: bool) -> list[Case]:
         if moment != "before connect" or fault in ("hung", "broken off")
     ]
     found += [Case("client", fault, moment) for moment in ("before first byte", "middle") for fault in CLIENT_FAULTS]
+    found += [
+        Case("carrier", fault, moment)
+        for moment in carrier_faults.MOMENTS
+        for fault in FAULTS
+        if moment != "before connect" or fault == "hung"
+    ]
     if not quick:
         return found
     chosen = (("hung", "before first byte"), ("slow", "middle"), ("broken off", "interruption"))
@@ -147,11 +168,21 @@ class PeersRun:
     Args:
         http: client of the server's API.
         peers: the faulty peers.
+        carrier: telephone calls whose stream is the faulty peer.
         clip: what callers say to interrupt.
         observed_s: how long a call is watched that goes on.
     """
 
-    def __init__(self, http: httpx.AsyncClient, peers: FaultyPeers, clip: Utterance, observed_s: float) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        peers: FaultyPeers,
+        carrier: carrier_faults.CarrierCalls,
+        *,
+        clip: Utterance,
+        observed_s: float,
+    ) -> None:
+        self._carrier = carrier
         self._observed_s = observed_s
         self._http = http
         self._peers = peers
@@ -159,6 +190,8 @@ class PeersRun:
 
     async def observe(self, case: Case) -> Observed:
         """Make a call with the faulty peer and watch it until it ends."""
+        if case.peer == "carrier":
+            return Observed(*await self._carrier.observe(case.fault, case.moment, CARRIER_S))
         self._peers.add(case.key, case.peer, case.fault, case.moment)
         ear, began_ms = _Ear(), _CLOCK.monotonic_ms()
         body = {
@@ -258,7 +291,7 @@ def table(results: Sequence[tuple[Case, Observed]], allowed_s: float) -> list[li
     """Return the matrix: a row for each peer and moment, a column for each fault."""
     rows = [["peer", "moment", *FAULTS]]
     for (peer, moment), group in groupby(results, lambda one: (one[0].peer, one[0].moment)):
-        cells = {case.fault: observed.cell(allowed_s) for case, observed in group}
+        cells = {case.fault: observed.cell(limit_s(case, allowed_s)) for case, observed in group}
         rows.append([peer, moment, *(cells.get(fault, "-") for fault in FAULTS)])
     return rows
 
@@ -270,11 +303,21 @@ async def run(options: Options) -> PartResult:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bargein-peers-"))) / "data"
         folder.mkdir()
         launcher = await stack.enter_async_context(Launcher.running())
-        server = await launcher.start(folder)
+        carrier = await stack.enter_async_context(TwilioLoopback().running())
+        server = await launcher.start(folder, {"TWILIO_API_URL": carrier.url})
         watch = LogWatch(server.log)
         peers = await stack.enter_async_context(FaultyPeers())
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=15, trust_env=False))
-        runner = PeersRun(http, peers, recorded(options.data, 1)[0], QUICK_S if options.quick else OBSERVED_S)
+        peers.add("carrier", "nobody", "none", "none")
+        given = peers.assistant("carrier", SILENCE_TIMEOUT_S)
+        calls = await stack.enter_async_context(carrier_faults.CarrierCalls.ready(carrier, http, given))
+        runner = PeersRun(
+            http,
+            peers,
+            calls,
+            clip=recorded(options.data, 1)[0],
+            observed_s=QUICK_S if options.quick else OBSERVED_S,
+        )
         todo = cases(quick=options.quick)
         observed: dict[Case, Observed] = {}
         limiter = anyio.CapacityLimiter(_AT_ONCE)
@@ -282,7 +325,10 @@ async def run(options: Options) -> PartResult:
         async def one(case: Case) -> None:
             async with limiter:
                 observed[case] = await runner.observe(case)
-                print(f"  {case.peer}, {case.fault}, {case.moment}: {observed[case].cell()}", flush=True)
+                print(
+                    f"  {case.peer}, {case.fault}, {case.moment}: {observed[case].cell(limit_s(case, SILENCE_TIMEOUT_S + MARGIN_S))}",
+                    flush=True,
+                )
 
         async with anyio.create_task_group() as tasks:
             for case in (CONTROL[0], *todo, CONTROL[1]):
@@ -294,7 +340,7 @@ async def run(options: Options) -> PartResult:
         broken = [
             f"{case.peer}, {case.fault}, {case.moment}: {line}"
             for case, one_observed in results
-            if (line := one_observed.broken(allowed_s)) is not None
+            if (line := one_observed.broken(limit_s(case, allowed_s))) is not None
         ]
         if not server.alive:
             broken.append("the server's process ended")

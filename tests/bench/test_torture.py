@@ -234,7 +234,16 @@ def test_dead_air_a_call_without_an_end_and_a_worker_that_died_are_found() -> No
     died = "call.in-progress.error-vapifault-worker-died"
     assert replace(fine, reason=died).broken() == f"ended as {died}"
     rows = table([(Case("voice", "slow", "middle"), replace(fine, silent_s=30))], 16)
-    assert rows[1] == ["voice", "middle", "-", "**30 s without a sound**", "-", "-", "-", "-"]
+    assert rows[1] == [
+        "voice",
+        "middle",
+        "-",
+        "**30 s without a sound** (heard 3 s, silence-timed-out after 14 s)",
+        "-",
+        "-",
+        "-",
+        "-",
+    ]
 
 
 def test_a_late_machine_allows_more_silence_by_as_much_as_a_call_without_a_fault_was_late() -> None:
