@@ -189,6 +189,7 @@ class KillRun:
                 await self._settle()
                 for error in log.errors():
                     self.errors[error] += 1
+                print(f"  {number} of {kills} kills, broken so far: {len(self._ledger.broken)}", flush=True)
 
     async def _start(self) -> ServerProcess:
         return await self._launcher.start(self._folder, self._environment, port=self._port, until="/health")

@@ -325,10 +325,8 @@ async def run(options: Options) -> PartResult:
         async def one(case: Case) -> None:
             async with limiter:
                 observed[case] = await runner.observe(case)
-                print(
-                    f"  {case.peer}, {case.fault}, {case.moment}: {observed[case].cell(limit_s(case, SILENCE_TIMEOUT_S + MARGIN_S))}",
-                    flush=True,
-                )
+                cell = observed[case].cell(limit_s(case, SILENCE_TIMEOUT_S + MARGIN_S))
+                print(f"  {case.peer}, {case.fault}, {case.moment}: {cell}", flush=True)
 
         async with anyio.create_task_group() as tasks:
             for case in (CONTROL[0], *todo, CONTROL[1]):
