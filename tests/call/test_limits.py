@@ -173,3 +173,17 @@ async def test_a_request_names_nobody_else_in_what_it_contains(tmp_path: Path) -
         session_id = (await made.post("/session", session, KEY)).json()["id"]
         for body in ({"sessionId": session_id}, bodies[1]):
             assert (await made.post("/chat/web", {"input": "Hi.", **body}, token)).status_code == 403, body
+
+
+async def test_the_limits_of_a_call_outlive_a_restart(tmp_path: Path) -> None:
+    async with office(tmp_path) as made:
+        call = await made.call(made.token(allowedAssistantIds=[made.ids["Ada"]]))
+        other = {"type": "assistant", "assistantId": made.ids["Bea"]}
+    async with staged(tmp_path, transcriber=SILENT, api_key=KEY) as stage, httpx.AsyncClient() as client:
+        stored = (await client.get(f"{stage.url}/call/{call['id']}", headers=bearing(KEY))).json()
+        assert CALLER_LIMITS not in stored
+        # The fakes of the first server are gone; the assistant's voice is not needed for a refusal.
+        async with joining(stage.url, call) as caller:
+            await caller.until(lambda: caller.messages)
+            await caller.send({"type": "handoff", "destination": other})
+            await caller.until(lambda: refusals(caller))
