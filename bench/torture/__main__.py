@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=SPEECH, help=HELP)
     parser.add_argument("--csv", type=Path, help="file to which soak adds a line each minute")
     parser.add_argument("--from-csv", type=Path, help="run nothing: report the soak of this CSV")
+    parser.add_argument("--report", type=Path, nargs="+", metavar="FILE", help="run nothing: report these results")
     parser.add_argument("--out", type=Path, help="file for all results as JSON")
     parser.add_argument("--publish", type=Path, metavar="PAGE", help="write the table between its markers")
     return parser
@@ -65,7 +66,7 @@ def _options(given: argparse.Namespace) -> Options:
     )
 
 
-_LANES = (("peers",), ("disk",), ("kill", "fuzz", "soak"))
+_LANES = (("peers",), ("disk",), ("kill", "soak"), ("fuzz",))
 """What runs side by side in the short form."""
 
 
@@ -133,6 +134,17 @@ def _from_csv(path: Path) -> list[PartResult]:
     return [result_of(read_csv(path))]
 
 
+def _sign(results: Sequence[PartResult], arguments: Sequence[str]) -> None:
+    """Note in results when and with which command they were made; where they are written to does not matter."""
+    kept = list(arguments)
+    for name in ("--out", "--publish", "--csv"):
+        if name in kept:
+            del kept[kept.index(name) : kept.index(name) + 2]
+    for result in results:
+        result.date = datetime.fromtimestamp(LoopClock().epoch_ms() / 1000, UTC).strftime("%Y-%m-%d")
+        result.command = f"python -m bench.torture {shlex.join(kept)}".rstrip()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return 0 if every promise was kept."""
     parser = _parser()
@@ -141,17 +153,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))  # so that its processes are ended
-    if given.from_csv is not None:
+    if given.report:
+        results = [result for path in given.report for result in read_json(path)]
+    elif given.from_csv is not None:
         results = _from_csv(given.from_csv)
     else:
         results = anyio.run(run, _options(given), backend_options={"use_uvloop": True})
     print(f"\n{summary(results)}\n", flush=True)
+    if not given.report:
+        _sign(results, sys.argv[1:] if arguments is None else arguments)
     if given.out is not None:
         write_json(results, given.out)
     if given.publish is not None:
-        date = datetime.fromtimestamp(LoopClock().epoch_ms() / 1000, UTC).strftime("%Y-%m-%d")
-        command = "python -m bench.torture " + shlex.join(arguments if arguments is not None else sys.argv[1:])
-        publish(results, given.publish, command, date)
+        publish(results, given.publish)
     return int(any(result.broken for result in results))
 
 

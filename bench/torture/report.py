@@ -22,6 +22,8 @@ class PartResult:
         tables: further tables by title, each a list of rows whose first is the head.
         void: the reason why the part says nothing, such as a program that is missing; None if it ran.
         seconds: how long it took.
+        command: the command that ran it.
+        date: the day on which it ran.
     """
 
     part: str
@@ -31,6 +33,8 @@ class PartResult:
     tables: dict[str, list[list[str]]] = field(default_factory=dict[str, "list[list[str]]"])
     void: str | None = None
     seconds: float = 0.0
+    command: str = ""
+    date: str = ""
 
     @property
     def title(self) -> str:
@@ -77,8 +81,8 @@ def read_json(path: Path) -> list[PartResult]:
     return [PartResult(**result) for result in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def publish(results: Sequence[PartResult], page: Path, command: str, date: str) -> None:
-    """Replace the text between the markers of a page.
+def publish(results: Sequence[PartResult], page: Path) -> None:
+    """Replace the text between the markers of a page with these results.
 
     Raises:
         ValueError: the page lacks the markers.
@@ -87,5 +91,7 @@ def publish(results: Sequence[PartResult], page: Path, command: str, date: str) 
     marked = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
     if not marked.search(before):
         raise ValueError(f"{page} has no {BEGIN} … {END}")
-    text = f"Measured {date} with:\n\n```sh\n{command}\n```\n\n{summary(results)}"
+    runs = dict.fromkeys((result.date, result.command) for result in results)
+    commands = "\n".join(f"{command}  # {date}" for date, command in runs)
+    text = f"```sh\n{commands}\n```\n\n{summary(results)}"
     page.write_text(marked.sub(lambda _: f"{BEGIN}\n{text}\n{END}", before, count=1), encoding="utf-8")

@@ -8,6 +8,7 @@ from random import Random
 import httpx
 import pytest
 from bench.capacity.caller import Heard, Ticker
+from bench.torture.__main__ import main
 from bench.torture.fuzz.mutations import encoded, mutated
 from bench.torture.fuzz.onsets import Onsets
 from bench.torture.fuzz.surfaces import BrokenPromiseError, check_answer
@@ -15,7 +16,7 @@ from bench.torture.kill import Ledger
 from bench.torture.outages import Watched
 from bench.torture.owner import OwnerServer
 from bench.torture.peers import Case, Observed, allowed_silence_s, cases, table
-from bench.torture.report import BEGIN, END, PartResult, publish, summary
+from bench.torture.report import BEGIN, END, PartResult, publish, summary, write_json
 from bench.torture.servers import LogWatch
 from bench.torture.soak import Minute, problems, rises
 
@@ -165,19 +166,22 @@ def test_errors_in_a_log_are_found_once(tmp_path: Path) -> None:
 def test_the_table_is_written_between_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    results = [PartResult(part="kill", setting="sqlite", figures={"kills": 10}, broken=["a report was lost"])]
-    publish(results, page, "python -m bench.torture", "2026-01-01")
+    kill = PartResult(part="kill", setting="sqlite", figures={"kills": 10}, broken=["a report was lost"])
+    results = [replace(kill, command="python -m bench.torture --parts kill", date="2026-01-01")]
+    write_json(results, tmp_path / "results.json")
+    assert main(["--report", str(tmp_path / "results.json"), "--publish", str(page)]) == 1, "a promise was broken"
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
+    assert "python -m bench.torture --parts kill  # 2026-01-01" in text
     assert summary(results) in text
     assert "| kill (sqlite) | **broken** | kills 10 | 0 |" in text
     assert "- kill (sqlite): a report was lost" in text
     bare = tmp_path / "bare.md"
     bare.write_text("no markers")
     with pytest.raises(ValueError, match=r"bare\.md"):
-        publish(results, bare, "c", "d")
+        publish(results, bare)
 
 
 VALID = {"type": "say", "content": "Hello.", "list": [1, {"a": "b"}], "flag": True}
