@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from alembic.util.exc import CommandError
 
 from bargein.ports import StoreError, StoreFullError, StoreUnavailableError
+from bargein.store.private import private
 from bargein.store.vault import VaultError
 
 
@@ -28,6 +29,7 @@ _REASONS = {
     errno.EPERM: "permission denied",
     errno.EROFS: "the file system is read-only",
     errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "a file may not be as large",
     errno.EDQUOT: "the disk quota is used up",
     errno.ENOENT: "there is no such file or folder, and it cannot be made",
 }
@@ -73,6 +75,24 @@ def folder_error(error: OSError, folder: Path) -> str:
     where = Path(str(error.filename)) if error.filename is not None else folder
     what = "" if where in (folder, folder.absolute()) else f": {where}"
     return f"the data folder {folder.absolute()} ({_FOLDER}) cannot be used{what}: {_reason(error)}"
+
+
+_PROBE = ".ready"
+_PROBE_BYTES = 64 * 1024
+
+
+def write_error(folder: Path) -> str | None:
+    """Return why the data folder cannot be written to, without its path; None if it can: a file of 64 KiB is written."""
+    path = folder / _PROBE
+    try:
+        try:
+            with open(path, "wb", opener=private) as file:  # noqa: PTH123  # Path.open takes no opener
+                file.write(bytes(_PROBE_BYTES))
+        finally:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        return f"the data folder cannot be written to: {_reason(error)}"
+    return None
 
 
 def _reason(error: OSError) -> str:

@@ -1,16 +1,19 @@
 """`GET /health` and `GET /ready`: liveness and readiness."""
 
 import anyio
+import anyio.to_thread
 from fastapi import APIRouter
 
 from bargein import __version__
 from bargein.ports import StoreError
 from bargein.server.api.services import ServicesDep
+from bargein.store.opening import write_error
 from bargein.wire.errors import WireError
 
 router = APIRouter(tags=["health"])
 
 _DATABASE_SECONDS = 2
+_DISK_SECONDS = 2
 
 
 @router.get("/health")
@@ -29,6 +32,12 @@ async def ready(services: ServicesDep) -> dict[str, str]:
             await services.store.ping()
     except (StoreError, TimeoutError):
         missing.append("the database does not answer")
+    with anyio.move_on_after(_DISK_SECONDS) as disk:
+        folder = services.settings.storage.data_dir
+        problem = await anyio.to_thread.run_sync(write_error, folder, abandon_on_cancel=True)
+        missing += [] if problem is None else [problem]
+    if disk.cancelled_caught:
+        missing.append("the data folder does not answer")
     if missing:
         raise WireError(503, missing)
     return {"status": "ready"}
