@@ -82,11 +82,11 @@ _PROBE_BYTES = 64 * 1024
 
 
 def write_error(folder: Path) -> str | None:
-    """Return why the data folder cannot be written to, without its path; None if it can: a file of 64 KiB is written."""
+    """Write and remove a file of 64 KiB; return why the data folder cannot be written to, without its path, or None."""
     path = folder / _PROBE
     try:
         try:
-            with open(path, "wb", opener=private) as file:  # noqa: PTH123  # Path.open takes no opener
+            with open(path, "wb", opener=private) as file:  # Path.open takes no opener
                 file.write(bytes(_PROBE_BYTES))
         finally:
             path.unlink(missing_ok=True)
