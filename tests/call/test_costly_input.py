@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
@@ -137,3 +138,19 @@ async def test_templates_and_long_says_hold_up_no_other_call(tmp_path: Path, ste
         await caller.send({"type": "say", "content": "word " * 5_000, "interruptAssistantEnabled": True})
         await caller.until(lambda: caller.of("voice-input", input=("word " * 48)[:-1]), 10)
         await anyio.sleep(1)
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "many messages": {"model": {"provider": "vapi", "messages": [{"role": "system", "content": "a"}] * 20_000}},
+    "many hooks": {"hooks": [{"on": "call.ending", "do": [{"type": "say", "exact": "a"}]}] * 15_000},
+    "many rules": {"startSpeakingPlan": {"customEndpointingRules": RULES * 4000}},
+    "many tools": {"model": {"provider": "vapi", "tools": [{"type": "endCall"}] * 30_000}},
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_a_large_assistant_holds_up_no_call(tmp_path: Path, body: dict[str, Any], steps: Steps) -> None:
+    async with served(tmp_path) as stage, httpx.AsyncClient(base_url=stage.url) as client:
+        steps.longest_s = 0.0
+        answer = await client.post("/assistant", json=body, timeout=30)
+        assert answer.status_code in {201, 400}

@@ -22,7 +22,7 @@ from bargein.wire.endpointing_rules import (
     usable_rules,
 )
 from bargein.wire.errors import WireError, parse_request
-from bargein.wire.plans import MOST_PHRASES
+from bargein.wire.plans import MOST_HOOKS, MOST_PHRASES
 
 PATH = "startSpeakingPlan.customEndpointingRules"
 
@@ -174,15 +174,16 @@ def test_a_stored_assistant_is_cut_to_the_limits() -> None:
         **assistant(rule("(?=a)"), rule("fine")),
         "stopSpeakingPlan": stop,
         "endCallPhrases": phrases,
-        "name": "A",
+        "hooks": [{}] * 5000,
     }
-    parsed = parse_request(Assistant, within_limits(stored))
+    parsed = parse_request(Assistant, within_limits(stored), whole=False)
     assert parsed.start_speaking_plan is not None
     assert parsed.stop_speaking_plan is not None
     assert [one.to_json() for one in parsed.start_speaking_plan.custom_endpointing_rules or ()] == [rule("fine")]
     assert parsed.stop_speaking_plan.acknowledgement_phrases == phrases[:MOST_PHRASES]
     assert parsed.stop_speaking_plan.num_words == 2
     assert parsed.end_call_phrases == phrases[:MOST_PHRASES]
+    assert parsed.hooks == [{}] * MOST_HOOKS
     for field in ("stopSpeakingPlan.acknowledgementPhrases", "stopSpeakingPlan.interruptionPhrases", "endCallPhrases"):
         path, _, name = field.rpartition(".")
         with pytest.raises(WireError) as refused:

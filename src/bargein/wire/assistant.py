@@ -8,7 +8,16 @@ from bargein.wire.base import Bool, JsonObject, Name, Number, WireModel
 from bargein.wire.endpointing_rules import usable_rules
 from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects
 from bargein.wire.ownership import Author, separated, without_credentials_of_moved
-from bargein.wire.plans import MOST_PHRASES, ArtifactPlan, MonitorPlan, Server, StartSpeakingPlan, StopSpeakingPlan, Url
+from bargein.wire.plans import (
+    MOST_HOOKS,
+    MOST_PHRASES,
+    ArtifactPlan,
+    MonitorPlan,
+    Server,
+    StartSpeakingPlan,
+    StopSpeakingPlan,
+    Url,
+)
 from bargein.wire.providers import AssistantModel, AssistantTranscriber, AssistantVoice
 
 ClientMessageType = Literal[
@@ -113,7 +122,7 @@ class Assistant(_LegacyAssistant):
     background_speech_denoising_plan: JsonObject | None = None
     observability_plan: JsonObject | None = None
     transport_configurations: list[JsonObject] | None = None
-    hooks: list[JsonObject] | None = None
+    hooks: Annotated[list[JsonObject], Field(max_length=MOST_HOOKS)] | None = None
     credentials: list[JsonObject] | None = None
     credential_ids: list[str] | None = None
     server: Server | None = None
@@ -121,7 +130,7 @@ class Assistant(_LegacyAssistant):
 
 
 def within_limits(assistant: JsonObject) -> JsonObject:
-    """Return a stored assistant without what exceeds the limits on rules and phrases.
+    """Return a stored assistant without what exceeds the limits on rules, phrases and hooks.
 
     New assistants are refused then. One that was stored before the limits is run, as far as they go.
     """
@@ -132,6 +141,9 @@ def within_limits(assistant: JsonObject) -> JsonObject:
         kept["startSpeakingPlan"] = {**start, "customEndpointingRules": usable_rules(rules)}
     if stop:
         kept["stopSpeakingPlan"] = {**stop, **_shortened(stop, "acknowledgementPhrases", "interruptionPhrases")}
+    hooks = as_list_or_none(assistant.get("hooks"))
+    if hooks is not None:
+        kept["hooks"] = hooks[:MOST_HOOKS]
     return {**kept, **_shortened(assistant, "endCallPhrases")}
 
 

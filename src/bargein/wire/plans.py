@@ -16,6 +16,8 @@ EndpointingSeconds = Annotated[Number, Field(ge=0, le=3)]
 
 MOST_PHRASES = 500
 """The most phrases in each list of them: all are compared with the caller's words."""
+MOST_HOOKS = 100
+"""The most hooks of an assistant."""
 Phrases = Annotated[list[Phrase], Field(max_length=MOST_PHRASES)]
 
 

@@ -13,6 +13,7 @@ from bargein.turns.hooks.plan import Action, Hook, HookOn
 from bargein.turns.roles import Role
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_objects, as_strings
+from bargein.wire.plans import MOST_HOOKS
 
 _log = structlog.get_logger("bargein.call")
 
@@ -22,7 +23,6 @@ _IDLE_S = 10.0
 """Vapi's defaults of `timeoutSeconds`, `triggerMaxCount` (and `idleMessageMaxSpokenCount`), `idleTimeoutSeconds`."""
 _TRANSCRIBER_CONFIDENCE = 0.4
 _CONFIDENCE_SPAN = 0.2
-_MOST_HOOKS = 100
 _MOST_ACTIONS = 20
 _MOST_CHARS = 10_000
 _LONGEST_S = 43_200.0
@@ -66,7 +66,7 @@ def compile_hooks(assistant: JsonObject, *, log: bool = True) -> CompiledHooks:
     """
     tools: list[JsonObject] = []
     hooks: list[Hook] = []
-    for number, given in enumerate(as_objects(assistant.get("hooks"))[:_MOST_HOOKS]):
+    for number, given in enumerate(as_objects(assistant.get("hooks"))[:MOST_HOOKS]):
         before = len(tools)
         try:
             hooks.append(_hook(given, assistant, tools))

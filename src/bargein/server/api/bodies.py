@@ -4,9 +4,11 @@ import json
 import math
 from collections.abc import Callable
 from email.message import Message
+from functools import partial
 from typing import Any, NoReturn, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 
 from bargein.wire import contract
@@ -15,6 +17,7 @@ from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_object, as_object_or_none
 
 M = TypeVar("M", bound=WireModel)
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -22,6 +25,9 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 """JSON is UTF-8 (RFC 8259, section 8.1); ASCII is a part of it."""
 MAX_SECONDS = 10
 """The time limit for a body to arrive."""
+_LARGE_BYTES = 32 * 1024
+_PARSING = anyio.CapacityLimiter(1)
+"""Threads share one interpreter: each that parses delays the event loop, so only one does at a time."""
 
 
 async def read_request(
@@ -40,7 +46,11 @@ async def read_request(
     Raises:
         WireError: 400, 408, 413 or 415.
     """
-    data = await read_json(request)
+    return await _parsed(await _read_json_bytes(request), partial(_as_model, model=model, repair=repair))
+
+
+def _as_model(raw: bytes, *, model: type[M], repair: Callable[[object], object] | None) -> tuple[M, JsonObject]:
+    data = parse_json(raw)
     if repair is not None:
         data = repair(data)
     parsed, body = parse_request(model, data), as_object(data)
@@ -68,13 +78,24 @@ async def read_json(request: Request) -> object:
         WireError: 400 for invalid JSON, 408 for a body that does not arrive in time, 413 for one over
             `MAX_BODY_BYTES`, 415 for another content type.
     """
+    return await _parsed(await _read_json_bytes(request), parse_json)
+
+
+async def _parsed(raw: bytes, parse: Callable[[bytes], T]) -> T:
+    """Parse a body: a large one in a worker thread, because validating a megabyte takes longer than calls can wait."""
+    if len(raw) <= _LARGE_BYTES:
+        return parse(raw)
+    return await anyio.to_thread.run_sync(parse, raw, limiter=_PARSING)
+
+
+async def _read_json_bytes(request: Request) -> bytes:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise WireError(415, f"Content-Type must be application/json, not {kind[:80]}")
     charset = _charset(request.headers.get("content-type", ""))
     if charset not in _CHARSETS:
         raise WireError(415, f'unsupported charset "{charset[:40].upper()}"')
-    return parse_json(await read_bytes(request))
+    return await read_bytes(request)
 
 
 async def read_bytes(request: Request) -> bytes:
