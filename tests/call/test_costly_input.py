@@ -12,6 +12,7 @@ import anyio
 import httpx
 import pytest
 
+from bargein.call.clients.controls import MOST_ADDED_CHARS, MOST_ADDED_MESSAGES
 from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from bargein.turns.caller import MOST_TRANSCRIPT_CHARS
 from bargein.turns.replies.lifecycle import MOST_REPLY_CHARS
@@ -138,6 +139,26 @@ async def test_templates_and_long_says_hold_up_no_other_call(tmp_path: Path, ste
         await caller.send({"type": "say", "content": "word " * 5_000, "interruptAssistantEnabled": True})
         await caller.until(lambda: caller.of("voice-input", input=("word " * 48)[:-1]), 10)
         await anyio.sleep(1)
+
+
+async def test_clients_add_messages_up_to_a_limit(tmp_path: Path, steps: Steps) -> None:
+    def refused() -> list[dict[str, Any]]:
+        return [message for _, message in caller.messages if message.get("statusCode") == 400]
+
+    plain = {"clientMessages": ["transcript"]}
+    added = {"type": "add-message", "message": {"role": "system", "content": "hum"}, "triggerResponseEnabled": False}
+    long = {**added, "message": {"role": "system", "content": "hum " * 10_000}}
+    async with served(tmp_path) as stage:
+        async with calling(stage.url, stage.assistant(**plain)) as caller:
+            steps.longest_s = 0.0
+            for _ in range(MOST_ADDED_MESSAGES + 1):
+                await caller.send(added)
+            await caller.until(refused, 30)
+            assert len(refused()) == 1
+        async with calling(stage.url, stage.assistant()) as caller:
+            for _ in range(MOST_ADDED_CHARS // 40_000 + 1):
+                await caller.send(long)
+            await caller.until(refused, 30)
 
 
 BODIES: dict[str, dict[str, Any]] = {

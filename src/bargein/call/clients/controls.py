@@ -15,10 +15,14 @@ from bargein.ports import CarrierError
 from bargein.turns.events import AddMessage, HangUp, Mute, Say, SayFirstMessage
 from bargein.wire import client_controls
 from bargein.wire.base import JsonObject, Template
-from bargein.wire.errors import WireError
+from bargein.wire.errors import WireError, bad_request
 from bargein.wire.ownership import Author
 
 _log = structlog.get_logger("bargein.call")
+
+MOST_ADDED_MESSAGES = 1000
+MOST_ADDED_CHARS = 500_000
+"""The most messages that clients may add to one call's history, and their characters: each change sends all of it."""
 
 _MUTES: dict[str, tuple[Any, bool]] = {
     "mute-assistant": ("assistant", True),
@@ -52,6 +56,7 @@ class ClientControls:
         self._transfers = transfers
         self._background = background
         self._answer = answer
+        self._added = self._added_chars = 0
 
     def execute(self, message: client_controls.ClientControl, *, by_caller: bool, author: Author) -> None:
         """Carry out a message.
@@ -69,6 +74,7 @@ class ClientControls:
         match message:
             case client_controls.AddMessage():
                 text = message.message.content or ""
+                self._count_added(text)
                 role = "assistant" if message.message.role == "function" else message.message.role
                 context.post(AddMessage(at_ms, role, text, respond=message.trigger_response_enabled))
             case client_controls.Say():
@@ -85,6 +91,15 @@ class ClientControls:
                 self._transfer(message, author)
             case client_controls.EndCall():
                 context.post(HangUp(at_ms, "customer-ended-call" if by_caller else "manually-canceled"))
+
+    def _count_added(self, text: str) -> None:
+        if self._added >= MOST_ADDED_MESSAGES or self._added_chars + len(text) > MOST_ADDED_CHARS:
+            raise bad_request(
+                f"message cannot be added: a call takes at most {MOST_ADDED_MESSAGES} messages"
+                f" of {MOST_ADDED_CHARS} characters together"
+            )
+        self._added += 1
+        self._added_chars += len(text)
 
     def _text(self, content: str, author: Author) -> str:
         return self._context.render(Template(content), {}) if author == "owner" else content
