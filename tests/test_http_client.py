@@ -17,10 +17,11 @@ from bargein.carriers.vonage.rest import Rest
 from bargein.client.server_api import Server, request_json
 from bargein.clock import LoopClock
 from bargein.errors import BargeinError
-from bargein.http_client import RefusedAnswerError, new_client, read_bounded, request_bounded
+from bargein.http_client import RefusedAnswerError, new_client, read_bounded, read_url, request_bounded
 from bargein.ports import CarrierError, ChatMessage, ProviderError, ServerError
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.custom.tts import CustomVoice, CustomVoiceConfig
+from bargein.providers.http import endpoint
 from bargein.testing.http_peer import Exchange, HttpPeer
 from bargein.tools.mcp_http import Bridge
 from bargein.wire.authentication import OAuth2Plan
@@ -76,7 +77,8 @@ async def ask_owner(origin: str) -> str:
 
 
 async def ask_for_a_token(origin: str) -> str:
-    plan = OAuth2Plan.from_json({"type": "oauth2", "url": origin, "clientId": "a", "clientSecret": "b"})
+    plan = OAuth2Plan.from_json({"type": "oauth2", "url": "http://a/", "clientId": "a", "clientSecret": "b"})
+    plan = plan.model_copy(update={"url": origin})  # also one that the schema would refuse
     async with sending() as parts:
         with pytest.raises(ServerError) as caught:
             await parts.authentication._tokens.get(plan)
@@ -219,6 +221,29 @@ async def test_the_mcp_librarys_requests_are_bounded_too() -> None:
             with pytest.raises(httpx2.TransportError, match="RefusedAnswerError"):
                 await library.get(peer.origin)
         assert peer.exchanges[0].headers["accept-encoding"] == "identity"
+
+
+BROKEN_URLS = [
+    "http://xn--/", "http://\ud83d/", "http://a\0b/", "http://[::1", "http://127.0.0.1:99999/", "http:///path", "ftp://a/",
+    "http://127.0.0.1:-1/", "http://" + "a" * 70_000, "", "http://xn--a.b.xn--/", "http://\u200b.com/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", [*BROKEN_URLS, None, 1])
+def test_a_url_that_cannot_be_requested_is_none(url: object) -> None:
+    assert read_url(url) is None
+
+
+@pytest.mark.parametrize("url", BROKEN_URLS)
+@pytest.mark.parametrize("contact", [ask_owner, ask_for_a_token, run_api_request])
+async def test_a_broken_url_is_a_failure_in_words(contact: Contact, url: str) -> None:
+    assert await contact(url)
+
+
+def test_a_broken_url_of_a_provider_is_its_failure() -> None:
+    for url in BROKEN_URLS:
+        with pytest.raises(ProviderError):
+            endpoint(url, {}, ended_reason="failed")
 
 
 def test_every_client_is_made_in_one_place() -> None:

@@ -21,6 +21,9 @@ The head of an answer is limited by the HTTP library (h11): 100 KiB.
 """
 
 
+_MAX_PORT = 65535
+
+
 class RefusedAnswerError(BargeinError, httpx.DecodingError):
     """An answer that is not read: it is compressed or too long. The text may be shown; it quotes nothing."""
 
@@ -65,6 +68,17 @@ def new_client(
         trust_env=trust_env,
         event_hooks={"request": [_ask_uncompressed], "response": [_limit(max_body_bytes)]},
     )
+
+
+def read_url(url: object) -> httpx.URL | None:
+    """Return an http or https URL with a host and a port that exist; None for anything else."""
+    try:
+        parsed = httpx.URL(url) if isinstance(url, str) else None
+        # these decode the host, and raise for a malformed international name
+        usable = parsed is not None and bool(parsed.host) and 0 <= (parsed.port or 0) <= _MAX_PORT
+    except (httpx.InvalidURL, ValueError, TypeError):
+        return None
+    return parsed if parsed is not None and usable and parsed.scheme in {"http", "https"} else None
 
 
 def answer_problem(error: Exception) -> str | None:

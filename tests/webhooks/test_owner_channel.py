@@ -12,6 +12,7 @@ from bargein.clock import LoopClock
 from bargein.ports import ServerError
 from bargein.webhooks import owner_channel as module
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels, server_of
+from bargein.webhooks.sender import Sender
 from tests.webhooks.receiver import NEVER, Receiver, as_json
 from tests.webhooks.sending import plan, sending
 
@@ -218,3 +219,23 @@ async def test_the_artifact_is_sent_on_request() -> None:
     assert "artifact" not in receiver.got[1].message
     assert receiver.got[1].headers["idempotency-key"] == "k-1"
     assert json.loads(receiver.got[1].body)["message"]["type"] == "hang"
+
+
+async def test_a_bug_costs_one_message_and_not_the_next_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post = Sender.post
+
+    async def fail_once(sender: Sender, server: dict[str, Any], message: dict[str, Any], **more: Any) -> None:
+        if message["type"] == "hang":
+            raise ZeroDivisionError("a bug")
+        await post(sender, server, message, **more)
+
+    monkeypatch.setattr(Sender, "post", fail_once)
+    async with Receiver() as receiver, channels_of() as channels:
+        channel = open_channel(channels, CALL, assistant(receiver.url))
+        channel.send({"type": "hang"})
+        channel.send({"type": "status-update", "status": "ended"})
+        channel.close()
+        await channel.done.wait()
+        assert [got.message["type"] for got in receiver.got] == ["status-update"]

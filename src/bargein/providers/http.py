@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import httpx
 
 from bargein.errors import BargeinError
+from bargein.http_client import read_url
 from bargein.ports import ProviderError
 from bargein.wire.json import read_json, read_json_pieces
 
@@ -53,13 +54,12 @@ def endpoint(url: str, headers: Mapping[str, str], *, ended_reason: str) -> Endp
         ProviderError: they cannot be used in a request.
     """
     try:
-        parsed, checked = httpx.URL(url), httpx.Headers(dict(headers))
-    except (httpx.InvalidURL, ValueError, TypeError):
+        checked = httpx.Headers(dict(headers))
+    except (ValueError, TypeError):
         # the error's own text may quote a header's value
-        raise ProviderError(
-            "its URL or one of its headers cannot be used in a request", ended_reason=ended_reason
-        ) from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host or (parsed.port or 0) > 65535:
+        raise ProviderError("one of its headers cannot be used in a request", ended_reason=ended_reason) from None
+    parsed = read_url(url)
+    if parsed is None:
         raise ProviderError("its URL must be one of http or https with a host", ended_reason=ended_reason)
     return Endpoint(parsed, checked)
 

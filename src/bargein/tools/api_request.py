@@ -8,7 +8,7 @@ from urllib.parse import quote
 import anyio
 import httpx
 
-from bargein.http_client import answer_problem, read_bounded
+from bargein.http_client import answer_problem, read_bounded, read_url
 from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
@@ -143,11 +143,10 @@ def _url(template: str, arguments: JsonObject, templates: Templates) -> str:
     start = templates.text(parts.group(1).strip())
     url = start + templates.text(_BARE.sub(bare, parts.group(2)), arguments)
     try:
-        read = httpx.URL(url)
-        same = httpx.URL(start).netloc == read.netloc
-    except httpx.InvalidURL:
+        same = httpx.URL(start).netloc == httpx.URL(url).netloc
+    except (httpx.InvalidURL, ValueError):
         raise ToolError("Not run: its URL cannot be read.") from None
-    if read.scheme not in {"http", "https"} or not read.host or not same:
+    if read_url(url) is None or not same:
         raise ToolError("Not run: its URL must be one of http or https with a host.")
     return url
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
-import httpx
 import structlog
 from anyio.abc import TaskGroup
 
+from bargein.http_client import read_url
 from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, done, failed
@@ -44,9 +44,10 @@ def _url(tool: JsonObject) -> str:
 
 def _host(tool: JsonObject) -> str:
     try:
-        return httpx.URL(_url(tool)).host
-    except (ToolError, httpx.InvalidURL):
+        url = read_url(_url(tool))
+    except ToolError:
         return ""
+    return "" if url is None else url.host
 
 
 def _sse(tool: JsonObject) -> bool:

@@ -6,7 +6,7 @@ import anyio
 import httpx
 
 from bargein.clock import Clock
-from bargein.http_client import answer_problem, read_bounded
+from bargein.http_client import answer_problem, read_bounded, read_url
 from bargein.ports import ServerError
 from bargein.wire.authentication import OAuth2Plan
 from bargein.wire.json import as_object, read_json
@@ -65,11 +65,12 @@ class Tokens:
             "client_secret": plan.client_secret,
             **({"scope": plan.scope} if plan.scope else {}),
         }
+        url = read_url(plan.url)
+        if url is None:
+            raise _failure("has no http or https URL", "invalid")
         try:
             with anyio.fail_after(_TIMEOUT_S):
-                request = self._client.build_request(
-                    "POST", plan.url, data=form, headers={"Accept": "application/json"}
-                )
+                request = self._client.build_request("POST", url, data=form, headers={"Accept": "application/json"})
                 response = await self._client.send(request, stream=True)
                 try:
                     body = await read_bounded(response, _MAX_BYTES)

@@ -232,11 +232,21 @@ class OwnerChannel(OwnerMessenger):
                 left=len(self._waiting),
             )
 
+    async def _post(self, server: JsonObject, message: JsonObject, credentials: Sequence[JsonObject]) -> None:
+        try:
+            await self._sender.post(server, message, inline=credentials)
+        except ServerError:
+            raise
+        except Exception as error:
+            # a bug must cost this message, and neither the next ones nor the server
+            _log.error("a message to an owner's server raised an unexpected error", exc_info=error)
+            raise ServerError("internal error", reason="invalid") from error
+
     async def _send_all(self) -> None:
         while self._waiting:
             server, credentials, message = self._waiting.popleft()
             try:
-                await self._sender.post(server, message, inline=credentials)
+                await self._post(server, message, credentials)
             except ServerError as error:
                 _log.warning(
                     "an owner's server did not accept a message",

@@ -10,7 +10,7 @@ import anyio
 import httpx
 from pydantic import ValidationError
 
-from bargein.http_client import answer_problem, read_bounded
+from bargein.http_client import answer_problem, read_bounded, read_url
 from bargein.ports import ServerError
 from bargein.webhooks.authentication import Authentication, legacy_headers
 from bargein.webhooks.backoff import StatusError, with_retries
@@ -196,11 +196,8 @@ def checked_url(url: object) -> httpx.URL:
     Raises:
         ServerError: it is not an http or https URL.
     """
-    try:
-        parsed = httpx.URL(url) if isinstance(url, str) else None
-    except (httpx.InvalidURL, ValueError, TypeError):
-        parsed = None
-    if parsed is None or parsed.scheme not in {"http", "https"} or not parsed.host:
+    parsed = read_url(url)
+    if parsed is None:
         raise ServerError("server.url must be an http or https URL", reason="invalid")
     return parsed
 
