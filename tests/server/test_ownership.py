@@ -148,3 +148,34 @@ async def test_an_address_made_of_a_callers_variables_is_asked_if_there_is_no_se
         body = {"assistantId": made.json()["id"], "input": "Order.", **values}
         assert (await client.post("/chat/web", json=body, headers=VISITOR)).status_code == 201
     assert len(api.got) == 1
+
+
+async def test_a_chat_that_a_page_continued_keeps_what_the_owner_wrote_from_the_pages_assistant(serve: Serve) -> None:
+    hello = LlmScript(tokens=["Hello."])
+    async with with_keys(serve) as client, FakeLlm(hello) as llm, FakeLlm(hello) as other:
+        await keyed(client)
+        values = {"variableValues": {"token": f"{HUSH}-variable"}}
+        body = {"assistant": custom(llm), "assistantOverrides": values, "input": "Hi."}
+        chat = (await client.post("/chat", json=body, headers=OWNER)).json()
+        for _ in range(2):
+            page = {"previousChatId": chat["id"], "input": "And?"}
+            chat = (await client.post("/chat/web", json=page, headers=VISITOR)).json()
+            mine = custom(other, messages=[{"role": "system", "content": "{{token}}"}])
+            taken = {**page, "previousChatId": chat["id"], "assistant": mine}
+            answer = await client.post("/chat/web", json=taken, headers=VISITOR)
+            assert answer.status_code == 400
+    assert not other.exchanges
+    assert [one.headers.get("authorization") for one in llm.exchanges] == [f"Bearer {HUSH}-llm"] * 3
+
+
+async def test_a_page_does_not_see_variables_that_the_owner_added_to_its_chat(serve: Serve) -> None:
+    async with with_keys(serve) as client, FakeLlm(LlmScript(tokens=["Hello."])) as other:
+        mine = custom(other, messages=[{"role": "system", "content": "{{token}}|{{x}}"}])
+        page = {"assistant": mine, "assistantOverrides": {"variableValues": {"x": "mine"}}, "input": "Hi."}
+        chat = (await client.post("/chat/web", json=page, headers=VISITOR)).json()
+        values = {"variableValues": {"token": f"{HUSH}-variable"}, "server": {"secret": HUSH}}
+        more = {"previousChatId": chat["id"], "assistantOverrides": values, "input": "And?"}
+        chat = (await client.post("/chat", json=more, headers=OWNER)).json()
+        await client.post("/chat/web", json={"previousChatId": chat["id"], "input": "So?"}, headers=VISITOR)
+    assert [one.body["messages"][0]["content"] for one in other.exchanges] == ["|mine"] * 3
+    assert HUSH not in str([(one.headers, one.body) for one in other.exchanges])

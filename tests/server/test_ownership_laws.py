@@ -7,6 +7,7 @@ headers and credentials. The addresses of the owner contain `owner`, those of ca
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,7 @@ from bargein.server.agents.tool_runners import ToolRunnerFactory
 from bargein.server.agents.tools import gather_hook_tools, gather_tools
 from bargein.tools.outbound import Outbound
 from bargein.tools.runner import open_shared_tools
+from bargein.tools.templates import Templates
 from bargein.webhooks.authentication import Authentication, legacy_headers
 from bargein.webhooks.owner_channel import credentials_of, server_of
 from bargein.wire.errors import WireError
@@ -416,3 +418,35 @@ async def test_a_tool_of_a_caller_does_not_see_the_variables_of_the_owner() -> N
             await runner.run(owners, call("owners"))
             runner.close()
     assert [got.headers["x"] for got in api.got] == ["|mine", f"{HUSH}-extracted|mine"]
+
+
+@pytest.mark.parametrize(
+    ("record", "is_owners"),
+    [
+        ({"assistantOverrides": {"variableValues": {"tenant": "a"}}, MADE_BY: "owner"}, True),
+        ({"assistantOverrides": {"variableValues": {"tenant": "a"}}, MADE_BY: "caller"}, False),
+        ({"assistantOverrides": {"variableValues": {"tenant": "a"}}}, False),
+        (
+            {
+                "assistantOverrides": {"variableValues": {"tenant": "a"}},
+                "phoneCallProviderDetails": {"sip": {"headers": {"X-Tenant": "a"}}},
+                MADE_BY: "owner",
+            },
+            False,
+        ),
+        ({"customer": {"number": "a"}, MADE_BY: "owner"}, False),
+    ],
+)
+def test_an_address_is_the_owners_if_the_owner_set_all_variables_in_it(record: Json, is_owners: bool) -> None:
+    variables = ResolvedAgent(record=record, assistant_json={}).variables()
+
+    def render(text: Any, more: Any, sees: Any = "all") -> str:
+        return variables.render_strict(text, 0, more, sees)
+
+    templates = Templates(render, partial(render, sees="owner"))
+    name = "customer.number" if "customer" in record else "tenant"
+    url = f"https://{{{{{name}}}}}.owner.example/{{{{x}}}}"
+    assert templates.is_owners_address(url) == is_owners
+    templates.extracted["tenant"] = "b"
+    assert not templates.is_owners_address("https://{{tenant}}.owner.example/")
+    assert templates.is_owners_address("https://mcp.owner.example/{{tenant}}")

@@ -13,7 +13,7 @@ from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed, parsed
-from bargein.tools.templates import NOT_THE_OWNERS, Templates, markup_spans
+from bargein.tools.templates import AUTHORITY, NOT_THE_OWNERS, Templates, markup_spans
 from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.guard import PrivateAddressError
 from bargein.wire.base import JsonObject
@@ -28,7 +28,6 @@ MAX_ANSWER_BYTES = 1024 * 1024
 _MAX_ERROR_CHARS = 4_000
 _MAX_DEPTH = 30
 
-_AUTHORITY = re.compile(r"((?:[^{/]|\{(?!\{))*//(?:\{\{.*?\}\}|\{%.*?%\}|[^/?#{]|\{(?![{%]))*)(.*)", re.DOTALL)
 _BARE = re.compile(r"\{\{-?\s*([A-Za-z_][\w-]*)\s*-?\}\}")
 _PARAMETER = re.compile(r"[?&]([^=&#]+)=")
 _NAMED = re.compile(r"[A-Za-z_][\w-]*")
@@ -56,7 +55,7 @@ async def run_api_request(tool: JsonObject, call: ToolCall, outbound: Outbound, 
     """
     arguments = arguments_of(call)
     auth = await outbound.auth(tool)
-    if (auth is not None or _has_fixed_values(tool)) and not _is_owners_address(str(tool.get("url") or ""), templates):
+    if (auth is not None or _has_fixed_values(tool)) and not templates.is_owners_address(str(tool.get("url") or "")):
         raise ToolError(NOT_THE_OWNERS)
     request = await _request(tool, arguments, outbound, templates)
     given = as_object_or_none(tool.get("backoffPlan"))
@@ -102,18 +101,12 @@ async def _request(tool: JsonObject, arguments: JsonObject, outbound: Outbound, 
         raise ToolError("Not run: its URL or one of its headers cannot be used in a request.") from None
 
 
-def _is_owners_address(template: str, templates: Templates) -> bool:
-    """Return whether a URL up to its path is made of what the owner set alone."""
-    parts = _AUTHORITY.fullmatch(template)
-    return parts is None or templates.is_owners(parts.group(1).strip())
-
-
 def _has_fixed_values(tool: JsonObject) -> bool:
     """Return whether a request has values of its settings, which may be secret.
 
     Those are headers, fixed parts of its body, and in the URL variables and parameters with the name of a secret.
     """
-    body, parts = as_object_or_none(tool.get("body")), _AUTHORITY.fullmatch(str(tool.get("url") or ""))
+    body, parts = as_object_or_none(tool.get("body")), AUTHORITY.fullmatch(str(tool.get("url") or ""))
     rest = "" if parts is None else parts.group(2)
     return (
         bool(_headers_of(tool.get("headers")))
@@ -132,7 +125,7 @@ def _url(template: str, arguments: JsonObject, templates: Templates) -> str:
     to the path a template sees the call's variables only. In the path, an argument that stands alone in its markup is
     escaped, so that it stays one path segment or value.
     """
-    parts = _AUTHORITY.fullmatch(template)
+    parts = AUTHORITY.fullmatch(template)
     if parts is None:
         raise ToolError("Not run: its URL must be one of http or https with a host.")
 

@@ -17,7 +17,7 @@ from bargein.http_client import read_url
 from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, done, failed
-from bargein.tools.templates import NOT_THE_OWNERS, Templates
+from bargein.tools.templates import AUTHORITY, NOT_THE_OWNERS, Templates
 from bargein.webhooks.authentication import legacy_headers
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_objects, as_string
@@ -40,6 +40,11 @@ def _url(tool: JsonObject) -> str:
     if url is None:
         raise ToolError("Not run: the tool names no MCP server (server.url).")
     return url
+
+
+def _path(tool: JsonObject) -> str:
+    parts = AUTHORITY.fullmatch(_url(tool))
+    return "" if parts is None else parts.group(2)
 
 
 def _host(tool: JsonObject) -> str:
@@ -190,7 +195,7 @@ class McpTools:
         url = templates.text(_url(tool))
         headers = {name: templates.text(value) for name, value in legacy_headers(server).items()}
         auth = await self._outbound.auth(server)
-        if (headers or auth is not None) and not templates.is_owners(_url(tool)):
+        if (headers or auth is not None or "{{" in _path(tool)) and not templates.is_owners_address(_url(tool)):
             raise ToolError(NOT_THE_OWNERS)
         return module.Connection(
             url,

@@ -1,5 +1,6 @@
 """Liquid templates in tools: their variables, and rendering of whole JSON values."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol, cast
 
@@ -8,6 +9,8 @@ from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_objects
 
 _MAX_DEPTH = 30
+AUTHORITY = re.compile(r"((?:[^{/]|\{(?!\{))*//(?:\{\{.*?\}\}|\{%.*?%\}|[^/?#{]|\{(?![{%]))*)(.*)", re.DOTALL)
+"""The template of a URL: all up to its path, which decides where a request goes, and the rest."""
 NOT_THE_OWNERS = (
     "Not run: its address depends on variables that its owner did not set, and it has credentials or headers, which "
     "are for the owner's address."
@@ -63,12 +66,16 @@ class Templates:
         self._render_as_owner = render_as_owner or render
         self.extracted: JsonObject = {}
 
-    def is_owners(self, template: str) -> bool:
-        """Return whether a text is made of what the owner set alone: the other variables of the call change nothing.
+    def is_owners_address(self, url: str) -> bool:
+        """Return whether a URL up to its path is made of what the owner set alone.
+
+        The other variables of the call (a caller's, and those extracted from answers) then change nothing.
 
         Raises:
-            ToolError: the template is broken.
+            ToolError: a template in it is broken.
         """
+        parts = AUTHORITY.fullmatch(url)
+        template = url if parts is None else parts.group(1).strip()
         if not _is_template(template):
             return True
         try:

@@ -18,12 +18,12 @@ Whoever changes the address, or is not the owner, gets none. In detail:
    own, which no JSON changes (`has_address`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects, as_string
+from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_objects, as_string
 from bargein.wire.redact import AUTHOR_MARK, is_secret_name
 
 Author = Literal["owner", "caller"]
@@ -31,6 +31,16 @@ Author = Literal["owner", "caller"]
 
 MADE_BY = "madeBy"
 """A field of the stored record of a call, chat or session: its `Author`. Vapi's types have no field for it."""
+
+LAYERS = "overrideLayers"
+"""A field of the stored record of a chat that several authors wrote: `{"participants": Author, "overrides": […]}`.
+
+`participants` is the author of its assistant or squad; `overrides` are the `assistantOverrides` with their authors, in
+order, as `[overrides, Author]`.
+"""
+
+Layer = tuple[JsonObject, Author]
+"""`assistantOverrides`, and who wrote them."""
 
 _ADDRESS_ENDINGS = ("url", "uri", "endpoint", "host", "hostname", "domain")
 _ADDRESS_OF_ASSISTANT = "serverUrl"
@@ -58,7 +68,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 def author_of(record: JsonObject) -> Author:
     """Return who made a record. One without the field has the rights of a caller."""
-    return "owner" if record.get(MADE_BY) == "owner" else "caller"
+    return _author(record.get(MADE_BY))
 
 
 def made_by(record: JsonObject, author: Author) -> JsonObject:
@@ -67,8 +77,26 @@ def made_by(record: JsonObject, author: Author) -> JsonObject:
 
 
 def without_author(record: JsonObject) -> JsonObject:
-    """Return a stored record as others may see it: without its author."""
-    return {name: value for name, value in record.items() if name != MADE_BY}
+    """Return a stored record as others may see it: without its authors."""
+    return {name: value for name, value in record.items() if name not in (MADE_BY, LAYERS)}
+
+
+def layers_of(record: JsonObject) -> tuple[Author, list[Layer]]:
+    """Return the author of a record's assistant or squad, and its `assistantOverrides` with their authors, in order."""
+    author, stored = author_of(record), as_object_or_none(record.get(LAYERS))
+    if stored is None:
+        return author, [(as_object(record.get("assistantOverrides")), author)]
+    found = [as_list(one) for one in as_list(stored.get("overrides"))]
+    return _author(stored.get("participants")), [(as_object(one[0]), _author(one[1])) for one in found if len(one) == 2]
+
+
+def _author(value: object) -> Author:
+    return "owner" if value == "owner" else "caller"
+
+
+def with_layers(record: JsonObject, participants: Author, layers: Sequence[Layer]) -> JsonObject:
+    """Return a record with the authors of its assistant or squad and of its overrides."""
+    return {**record, LAYERS: {"participants": participants, "overrides": [[one, by] for one, by in layers]}}
 
 
 def least_of(author: Author, before: JsonObject) -> Author:

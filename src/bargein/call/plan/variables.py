@@ -21,6 +21,7 @@ from bargein.call.plan.liquid_dates import format_date
 from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
 from bargein.wire.ownership import Author, author_of, is_callers, is_callers_text, plain_text
+from bargein.wire.telephony import header_variables
 
 _log = structlog.get_logger("bargein.call")
 
@@ -74,9 +75,13 @@ class Values:
     author: Author
 
     @classmethod
-    def of(cls, call: JsonObject) -> "Values":
-        """Return the values of a call's `assistantOverrides`."""
-        return cls(given_values(call), author_of(call))
+    def of(cls, call: JsonObject) -> "tuple[Values, ...]":
+        """Return the values of a call's `assistantOverrides`; those of SIP headers are a caller's."""
+        headers = as_object(as_object(as_object(call.get("phoneCallProviderDetails")).get("sip")).get("headers"))
+        values, of_sip = given_values(call), header_variables(headers)
+        of_caller: JsonObject = {name: value for name, value in values.items() if of_sip.get(name) == value}
+        rest: JsonObject = {name: value for name, value in values.items() if name not in of_caller}
+        return cls(rest, author_of(call)), cls(of_caller, "caller")
 
 
 @dataclass(slots=True)
@@ -144,7 +149,7 @@ class Variables:
         values: dict[str, object] = {}
         of_owner: dict[str, object] = {}
         of_callers: dict[str, object] = {}
-        for layer in (Values.of(call),) if given is None else given:
+        for layer in Values.of(call) if given is None else given:
             values.update(layer.values)
             if layer.author == "owner":
                 of_owner.update(layer.values)

@@ -90,7 +90,7 @@ class HandoffResolver(Handoffs):
         overrides = as_object(destination.get("assistantOverrides"))
         assistant = merge_overrides(agent.assistant_json, marked(overrides, author), author)
         given = Values(as_object(overrides.get("variableValues")), author)
-        return replace(agent, assistant_json=assistant, values=(*member.values, given, Values.of(self._call)))
+        return replace(agent, assistant_json=assistant, values=(*member.values, given, *Values.of(self._call)))
 
     async def _member(self, destination: JsonObject) -> Member:
         members = await self._squad_members()

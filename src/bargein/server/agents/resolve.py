@@ -4,7 +4,6 @@
 makes a running agent of the result.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -19,7 +18,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import ACTIVE_ASSISTANT, effective_assistant, without_ids
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
-from bargein.wire.ownership import Author, author_of, marked
+from bargein.wire.ownership import author_of, layers_of, marked
 from bargein.wire.telephony import inline_number
 
 _RENDERING = anyio.CapacityLimiter(1)
@@ -47,7 +46,7 @@ class ResolvedAgent:
     @classmethod
     def of_member(cls, member: Member, record: JsonObject) -> "ResolvedAgent":
         """Return the agent of a squad member, which can hand the call over to the member's destinations."""
-        values = (*member.values, Values.of(record))
+        values = (*member.values, *Values.of(record))
         return cls(record=record, assistant_json=member.with_handoff_tool(), values=values, assistant_id=member.id)
 
     def variables(self, found: Extracted | None = None) -> Variables:
@@ -56,7 +55,7 @@ class ResolvedAgent:
         Args:
             found: the variables that the call's tools have set; None for a call or chat that begins.
         """
-        return Variables.of(self.record, self.values or (Values.of(self.record),), found)
+        return Variables.of(self.record, self.values or Values.of(self.record), found)
 
 
 async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
@@ -78,24 +77,18 @@ async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
     return ResolvedAgent(record=call, assistant_json=effective_assistant(call, stored), assistant_id=assistant_id)
 
 
-async def resolve_chat(
-    record: JsonObject, store: Store, layers: Sequence[tuple[JsonObject, Author]] | None = None
-) -> ResolvedAgent:
+async def resolve_chat(record: JsonObject, store: Store) -> ResolvedAgent:
     """Resolve the agent of a chat or session: its assistant, or the first member of its squad.
 
     A text conversation has no handoffs, so only the first member is read, and its destinations do not become a tool.
 
-    Args:
-        record: the chat or session, whose author wrote what it contains.
-        store: where assistants and squads are.
-        layers: the `assistantOverrides` to apply to the assistant or the squad's member, each with its author, in
-            order; None: those of the record.
+    The record's `assistantOverrides` are applied to the assistant and to the squad's member.
 
     Raises:
         WireError: 400: the record names no assistant and no squad.
         MissingAgentError: the assistant or the squad is not stored.
     """
-    author = author_of(record)
+    author, layers = layers_of(record)
     squad = await squad_of(record, store, author)
     named = record if squad is None else next(iter(as_objects(squad.get("members"))), JsonObject())
     inline, assistant_id = as_object_or_none(named.get("assistant")), named.get("assistantId")
@@ -107,8 +100,7 @@ async def resolve_chat(
     else:
         assistant = await stored_assistant(str(assistant_id), store) if inline is None else marked(inline, author)
     values: list[Values] = []
-    own: Sequence[tuple[JsonObject, Author]] = ((as_object(record.get("assistantOverrides")), author),)
-    for overrides, by in own if layers is None else layers:
+    for overrides, by in layers:
         assistant = merge_overrides(assistant, marked(overrides, by), by)
         values.append(Values(as_object(overrides.get("variableValues")), by))
     return ResolvedAgent(

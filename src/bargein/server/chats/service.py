@@ -24,7 +24,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.chat import DEFAULT_EXPIRATION_S, input_messages
 from bargein.wire.errors import WireError, bad_request, unknown_id
 from bargein.wire.json import as_object
-from bargein.wire.ownership import Author, author_of, least_of, made_by
+from bargein.wire.ownership import Author, Layer, author_of, layers_of, least_of, made_by, with_layers
 
 _WHOLE_ANSWER_S = 120.0
 _PARTICIPANTS = ("assistantId", "assistant", "squadId", "squad")
@@ -143,16 +143,17 @@ class ChatService:
         named = body if _names_agent(body) else before
         participants: JsonObject = {name: named[name] for name in _PARTICIPANTS if name in named}
         overrides = _overrides(before, body)
-        of_before: Author = author_of(before) if before else author
-        if (author, of_before) == ("caller", "owner") and (body.get("assistant") or body.get("squad")) is not None:
+        by, layers = layers_of(before) if before else (author, [])
+        brings_one = body.get("assistant") is not None or body.get("squad") is not None
+        if author == "caller" and brings_one and "owner" in (by, *(one for _, one in layers)):
             # it would get the history and the variables of the owner's conversation
             raise bad_request("assistant must not be given in a conversation that was begun with the private key")
-        layers: list[tuple[JsonObject, Author]] = [
-            (as_object(before.get("assistantOverrides")), of_before),
-            (as_object(body.get("assistantOverrides")), author),
-        ]
+        layers = _appended(layers, as_object(body.get("assistantOverrides")), author)
+        by = author if named is body else by
         chat_id, history = str(uuid4()), _history(session, previous)
         chat = made_by({**participants, **body, "id": chat_id}, least_of(author, before))
+        if {by, *(one for _, one in layers)} != {author_of(chat)}:
+            chat = with_layers(chat, by, layers)
         if overrides:
             chat["assistantOverrides"] = overrides
         if history:
@@ -165,8 +166,7 @@ class ChatService:
             **({"customer": customer} if customer is not None else {}),
         }
         try:
-            by: Author = author if named is body else of_before
-            agent = await resolve_chat(made_by(participants, by), self._store, layers)
+            agent = await resolve_chat(with_layers(participants, by, layers), self._store)
             ready = await self._assembler.assemble_chat(replace(agent, record=context), chat)
         except MissingAgentError as error:
             raise error.as_bad_request() from None
@@ -258,9 +258,22 @@ def _names_agent(body: JsonObject) -> bool:
     return any(body.get(name) is not None for name in _PARTICIPANTS)
 
 
+def _appended(layers: list[Layer], overrides: JsonObject, author: Author) -> list[Layer]:
+    """Return the overrides of a conversation so far and those of a chat; those of the same author are merged."""
+    if not overrides:
+        return layers
+    if layers and layers[-1][1] == author:
+        return [*layers[:-1], (_merged(layers[-1][0], overrides), author)]
+    return [*layers, (overrides, author)]
+
+
 def _overrides(before: JsonObject, now: JsonObject) -> JsonObject:
-    """Return the overrides of the conversation so far with those of this chat applied; variables are merged by name."""
-    old, new = as_object(before.get("assistantOverrides")), as_object(now.get("assistantOverrides"))
+    """Return the overrides of the conversation so far with those of this chat applied, for the record."""
+    return _merged(as_object(before.get("assistantOverrides")), as_object(now.get("assistantOverrides")))
+
+
+def _merged(old: JsonObject, new: JsonObject) -> JsonObject:
+    """Return overrides with others applied; variables are merged by name."""
     values: JsonObject = {**as_object(old.get("variableValues")), **as_object(new.get("variableValues"))}
     return merge_overrides(old, new) | ({"variableValues": values} if values else {})
 
