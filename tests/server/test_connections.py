@@ -16,7 +16,7 @@ import httpx
 import pytest
 import websockets
 
-from bargein.server.connections.admission import Admission, State, limited_address
+from bargein.server.connections.admission import Admission, State
 from bargein.settings import LimitSettings
 from tests.call.harness import CLOCK, Running, running, serving
 from tests.server.raw_http import HEAD, OK_REQUEST, connect, status_of
@@ -180,8 +180,7 @@ def test_half_of_the_file_descriptors_stay_free() -> None:
      ("2001:db8::ffff", "2001:db8::/64"), ("fe80::1%eth0", "fe80::/64"), ("testclient", "testclient")],
 )  # fmt: skip
 def test_the_address_that_a_peer_counts_for(host: str, counted: str | None) -> None:
-    admission = Admission(LimitSettings(trusted_proxies=("10.0.0.0/8",)), 1000, CLOCK)
-    assert limited_address(host, admission._trusted) == counted
+    assert LimitSettings(trusted_proxies=("10.0.0.0/8",)).counted_address(host) == counted
 
 
 @contextmanager

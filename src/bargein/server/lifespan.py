@@ -19,6 +19,7 @@ from bargein.server.agents.egress import Egress, open_egress
 from bargein.server.agents.providers import ProviderFactory
 from bargein.server.agents.tool_runners import open_tool_runners
 from bargein.server.api.errors import log_unexpected
+from bargein.server.api.rate_limits import RateLimits
 from bargein.server.api.services import Readiness, Services, Warmable
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.durable import Durable
@@ -181,7 +182,7 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         store=store,
         embedded=embedded,
         readiness=readiness,
-        call_creation=CallCreation(store, clock, scheduler, phone_requests),
+        call_creation=CallCreation(store, clock, scheduler, phone_requests, join_s=opened.settings.limits.join_s),
         inbound_calls=InboundCalls(inbound_resolver, opened.durable.ledger, opened.metrics, owner_jobs),
         live_calls=live_calls,
         call_router=call_router,
@@ -190,6 +191,7 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         scheduler=scheduler,
         recordings=opened.recordings,
         metrics=opened.metrics,
+        rate_limits=RateLimits(opened.settings.limits),
     )
 
 

@@ -1,6 +1,7 @@
 """The limits of connections and of what the public key may do."""
 
 import ipaddress
+from functools import cache
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator
@@ -13,6 +14,15 @@ Count = Annotated[int, BeforeValidator(whole_number(0))]
 
 Seconds = Annotated[int, BeforeValidator(whole_number(1))]
 """A time limit."""
+
+
+_IPV6_NETWORK_BITS = 64
+"""The prefix that a provider assigns to one customer (RFC 6177)."""
+
+
+@cache
+def _networks(texts: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(each) for each in texts)
 
 
 def _optional_count(value: object) -> int | None:
@@ -44,6 +54,46 @@ class LimitSettings(Section):
 
     idle_s: Seconds = variable("BARGEIN_IDLE_CONNECTION_SECONDS", 5)
     """Seconds after which a connection without a further request is closed."""
+
+    public_requests_per_minute: Count = variable("BARGEIN_PUBLIC_REQUESTS_PER_MINUTE", 240)
+    """Requests of one address with the public key or a token of it. All addresses together may have ten times as many;
+    the same holds for the next three."""
+
+    public_calls_per_minute: Count = variable("BARGEIN_PUBLIC_CALLS_PER_MINUTE", 30)
+    """Calls that one address may create with the public key."""
+
+    public_chats_per_minute: Count = variable("BARGEIN_PUBLIC_CHATS_PER_MINUTE", 60)
+    """Chats of one address with the public key."""
+
+    public_bytes_per_minute: Count = variable("BARGEIN_PUBLIC_BYTES_PER_MINUTE", 10_000_000)
+    """Bytes of requests' bodies that one address may send with the public key."""
+
+    public_live_calls: Count = variable("BARGEIN_PUBLIC_LIVE_CALLS", 100)
+    """Live calls that were created with the public key, in all."""
+
+    wrong_keys_per_minute: Count = variable("BARGEIN_WRONG_KEYS_PER_MINUTE", 20)
+    """Wrong keys or tokens of one address; then its requests with a key are refused until the minute is over."""
+
+    join_s: Count = variable("BARGEIN_JOIN_SECONDS", 900)
+    """Seconds in which a call over a WebSocket or from a page must be joined; then it ends
+    (`customer-did-not-answer`)."""
+
+    def counted_address(self, host: str) -> str | None:
+        """Return the text under which an address is counted; None for a trusted proxy, which has no limit.
+
+        An IPv6 address counts as its network of 64 bits, because one host may use all of that.
+        """
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return host[:80]
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if any(address in network for network in _networks(self.trusted_proxies)):
+            return None
+        if isinstance(address, ipaddress.IPv6Address):
+            return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
+        return str(address)
 
     @override
     def check(self) -> None:

@@ -13,6 +13,7 @@ from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.limits import CALLER_LIMITS
 from bargein.wire.ownership import MADE_BY, author_of, marked
 from bargein.wire.redact import without_secrets
+from bargein.wire.schedule import JOIN_UNTIL
 
 AudioEncoding = Literal["pcm_s16le", "mulaw"]
 CallType = Literal["inboundPhoneCall", "outboundPhoneCall", "webCall", "vapi.websocketCall"]
@@ -231,7 +232,7 @@ def audio_format_of(call: JsonObject) -> AudioFormat:
 ACTIVE_ASSISTANT = "activeAssistant"
 """A field of the stored record only: the assistant that took over last. Vapi's `Call` has no field for it."""
 
-INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, MADE_BY, CALLER_LIMITS})
+INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, MADE_BY, CALLER_LIMITS, JOIN_UNTIL})
 """The fields of a stored call that nobody is shown."""
 
 

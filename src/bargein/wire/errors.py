@@ -32,13 +32,17 @@ class WireError(BargeinError):
         status: HTTP status.
         messages: the problems: a list for a 400, a sentence otherwise.
         error: name of the status, as "Bad Request" for 400.
+        retry_after_s: after how many seconds a client may try again (the header `Retry-After`); None: not said.
     """
 
-    def __init__(self, status: int, messages: list[str] | str, error: str | None = None) -> None:
+    def __init__(
+        self, status: int, messages: list[str] | str, error: str | None = None, *, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(messages if isinstance(messages, str) else "; ".join(messages))
         self.status = int(status)
         self.messages = messages
         self.error = error or phrase(status)
+        self.retry_after_s = retry_after_s
 
     def body(self) -> JsonObject:
         """Return the answer's JSON."""

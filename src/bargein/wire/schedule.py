@@ -12,8 +12,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GRACE_MS = 15_000
 """Time after `latestAt` at which a call is ended: at `latestAt` another server may just have let a client join it."""
 
+JOIN_UNTIL = "joinUntil"
+"""A field of the stored record of a call that a client joins: until when, in milliseconds since 1970."""
+
 NEVER_JOINED = "customer-did-not-answer"
-"""The `endedReason` of a call that no client joined until its `latestAt`."""
+"""The `endedReason` of a call that no client joined until its `latestAt`, or in the time that the settings allow."""
 
 
 class Schedule(NamedTuple):
@@ -56,33 +59,54 @@ def initial_status(call: JsonObject, now_ms: int) -> Literal["scheduled", "queue
     return "scheduled" if schedule.earliest_ms > now_ms else "queued"
 
 
+def with_join_until(call: JsonObject, now_ms: int, join_s: int) -> JsonObject:
+    """Return the record of a new call with the time until which a client must join it; a `latestAt` goes before it.
+
+    Args:
+        call: the record.
+        now_ms: milliseconds since 1970.
+        join_s: how long the call may wait, from now or from its `earliestAt`; 0: for ever.
+    """
+    schedule = schedule_of(call)
+    if not join_s or (schedule is not None and schedule.latest_ms is not None):
+        return call
+    return {**call, JOIN_UNTIL: max(now_ms, schedule.earliest_ms if schedule else 0) + join_s * 1000}
+
+
 def next_status(call: JsonObject, now_ms: int) -> Literal["queued", "ended"] | None:
     """Return the status that is due for a call that no client has joined; None if its status is right."""
     schedule, status = schedule_of(call), call.get("status")
-    if schedule is None or status not in ("scheduled", "queued"):
+    if status not in ("scheduled", "queued"):
         return None
-    if schedule.latest_ms is not None and now_ms >= schedule.latest_ms + GRACE_MS:
+    latest_ms = _latest_ms(call, schedule)
+    if latest_ms is not None and now_ms >= latest_ms + GRACE_MS:
         return "ended"
-    return "queued" if status == "scheduled" and now_ms >= schedule.earliest_ms else None
+    due = schedule is not None and status == "scheduled" and now_ms >= schedule.earliest_ms
+    return "queued" if due else None
+
+
+def _latest_ms(call: JsonObject, schedule: Schedule | None) -> int | None:
+    limits = (call.get(JOIN_UNTIL), None if schedule is None else schedule.latest_ms)
+    return min((limit for limit in limits if isinstance(limit, int)), default=None)
 
 
 def due_ms(call: JsonObject) -> int | None:
     """Return the time at which `next_status` of a call changes; None if it never does."""
     schedule = schedule_of(call)
-    if schedule is None:
-        return None
     match call.get("status"):
-        case "scheduled":
+        case "scheduled" if schedule is not None:
             return schedule.earliest_ms
-        case "queued" if schedule.latest_ms is not None:
-            return schedule.latest_ms + GRACE_MS
+        case "queued" if (latest_ms := _latest_ms(call, schedule)) is not None:
+            return latest_ms + GRACE_MS
         case _:
             return None
 
 
 def join_refusal(call: JsonObject, now_ms: int) -> str | None:
     """Return the reason that a waiting call cannot be joined now; None if it can."""
-    schedule = schedule_of(call)
+    schedule, join_until_ms = schedule_of(call), call.get(JOIN_UNTIL)
+    if isinstance(join_until_ms, int) and now_ms > join_until_ms:
+        return "this call was not joined in time"
     if schedule is None:
         return None
     plan: JsonObject = call["schedulePlan"]

@@ -70,9 +70,20 @@ def bearer_token(headers: Headers) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def has_wrong_key(settings: Settings, headers: Headers) -> bool:
-    """Return True if a request has a key or token that is not valid; a request without one has not."""
-    return bearer_token(headers) is not None and key_of(settings, headers) is None
+def has_wrong_key(connection: HTTPConnection) -> bool:
+    """Return True if a request has a key or token that is not valid, and count it; a request without one has not.
+
+    Raises:
+        WireError: 429: its address has sent too many wrong keys.
+    """
+    if bearer_token(connection.headers) is None:
+        return False
+    services = services_of(connection)
+    services.rate_limits.check_address(connection)
+    if key_of(services.settings, connection.headers) is not None:
+        return False
+    services.rate_limits.count_wrong_key(connection)
+    return True
 
 
 def _equal(given: str | None, key: str | None) -> bool:
@@ -93,13 +104,19 @@ def require_any(connection: HTTPConnection) -> Permissions:
     """Check that a request has a valid key or token, and return its permissions.
 
     Raises:
-        WireError: 401 for no key or a wrong one, 403 for a token from another origin.
+        WireError: 401 for no key or a wrong one, 403 for a token from another origin, 429 for too many requests.
     """
-    permissions = permissions_of(services_of(connection).settings, connection.headers)
+    services = services_of(connection)
+    given = bearer_token(connection.headers) is not None
+    if given:
+        services.rate_limits.check_address(connection)
+    permissions = permissions_of(services.settings, connection.headers)
     if permissions is None:
-        given = bearer_token(connection.headers) is not None
+        if given:
+            services.rate_limits.count_wrong_key(connection)
         raise WireError(401, "The bearer key is not valid." if given else "A bearer key is needed.")
     permissions.check_origin(connection.headers.get("origin"))
+    services.rate_limits.check_request(connection, permissions)
     return permissions
 
 

@@ -46,6 +46,8 @@ def _respond(request: Request, error: WireError, headers: dict[str, str] | None 
     )
     if error.status == 401:
         headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
+    if error.retry_after_s is not None:
+        headers = {"Retry-After": str(error.retry_after_s), **(headers or {})}
     if error.status in (408, 413):
         headers = {"Connection": "close", **(headers or {})}  # the rest of the body is not read
     return JSONResponse(error.body(), error.status, headers)

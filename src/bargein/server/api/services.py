@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from bargein.clock import Clock
 from bargein.providers.interface import EmbeddedProviders
+from bargein.server.api.rate_limits import RateLimits
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.inbound import InboundCalls
 from bargein.server.calls.live_calls import LiveCalls
@@ -67,6 +68,7 @@ class Services:
         scheduler: starts scheduled calls.
         recordings: the recordings of calls.
         metrics: the metrics for Prometheus.
+        rate_limits: the limits of the public key and of wrong keys.
     """
 
     settings: Settings
@@ -83,6 +85,7 @@ class Services:
     scheduler: Scheduler
     recordings: Recordings
     metrics: Metrics
+    rate_limits: RateLimits
 
 
 def services_of(connection: HTTPConnection) -> Services:

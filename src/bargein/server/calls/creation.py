@@ -21,7 +21,7 @@ from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_objects
 from bargein.wire.limits import AssistantLimits
 from bargein.wire.ownership import Author, made_by
-from bargein.wire.schedule import initial_status
+from bargein.wire.schedule import initial_status, with_join_until
 
 _MAX_CUSTOMERS = 1000
 
@@ -50,13 +50,17 @@ class CallCreation:
         clock: the time.
         scheduler: queues calls with a `schedulePlan`.
         phone_requests: checks and places outbound telephone calls.
+        join_s: how long a call waits for its client; 0: for ever.
     """
 
-    def __init__(self, store: Store, clock: Clock, scheduler: Scheduler, phone_requests: PhoneRequests) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, scheduler: Scheduler, phone_requests: PhoneRequests, *, join_s: int
+    ) -> None:
         self._store = store
         self._clock = clock
         self._scheduler = scheduler
         self._phone_requests = phone_requests
+        self._join_s = join_s
 
     async def create(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
         """Create a call, or with `customers` one for each of them, and return the answer of `POST /call`.
@@ -81,7 +85,7 @@ class CallCreation:
         if by_phone:
             call = await self._phone_requests.new_call(parsed, body, urls)
         else:
-            call = new_websocket_call(parsed, body, urls)
+            call = self._expiring(new_websocket_call(parsed, body, urls))
         status = initial_status(call, self._clock.epoch_ms())
         dialled = by_phone and status == "queued"
         create = self._store.calls.create_live if dialled else self._store.calls.create
@@ -107,8 +111,11 @@ class CallCreation:
         check_credentials(body, author)
         await check_participants(made_by(body, author), self._store)
         call_id = str(uuid4())
-        call = limits.limited(made_by(new_web_call(body, CallUrls.of(base_url, call_id)), author))
+        call = limits.limited(made_by(self._expiring(new_web_call(body, CallUrls.of(base_url, call_id))), author))
         return public_call(await self._store.calls.create(call, record_id=call_id))
+
+    def _expiring(self, call: JsonObject) -> JsonObject:
+        return with_join_until(call, self._clock.epoch_ms(), self._join_s)
 
     async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
         """Create a call for each customer; return the calls and the errors (Vapi's `CallBatchResponse`)."""

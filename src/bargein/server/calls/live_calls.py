@@ -29,6 +29,7 @@ from bargein.store.journals import JournalFile, journal_path
 from bargein.store.recordings import Recordings
 from bargein.webhooks.owner_channel import OwnerChannels
 from bargein.wire.call import rejection_of
+from bargein.wire.ownership import author_of
 from bargein.wire.schedule import join_refusal
 from bargein.wire.telephony import spoken_reason
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("bargein.server")
 
 _DRAIN_S = 5.0
-_SERVICE_RESTART = 1012
+_SERVICE_RESTART, _TRY_AGAIN_LATER = 1012, 1013
 
 
 class RefusedError(BargeinError):
@@ -119,6 +120,8 @@ class LiveCalls:
         self._records = records
         self._agents: dict[str, _Agents] = {}
         self._reserved: set[str] = set()
+        self._callers_own: set[str] = set()
+        self._most_callers_own = settings.limits.public_live_calls
         self._live: dict[str, CallSession] = {}
         self._rooms: dict[str, Room] = {}
         self._closing = False
@@ -132,6 +135,11 @@ class LiveCalls:
     def live_calls(self) -> int:
         """The number of live calls."""
         return len(self._live)
+
+    @property
+    def callers_own(self) -> int:
+        """The number of calls that are live or begin, and were created with the public key."""
+        return len(self._callers_own)
 
     def rejoinable(self, call_id: str) -> tuple[CallSession, Room] | None:
         """Return the live call with an id and its room, if its caller may leave and come back."""
@@ -153,6 +161,7 @@ class LiveCalls:
             yield
         finally:
             self._reserved.discard(call_id)
+            self._callers_own.discard(call_id)
             if not self._reserved:
                 self._all_gone.set()
 
@@ -174,6 +183,10 @@ class LiveCalls:
             raise RefusedError("this call comes over a telephone" if not phone else "this call has no telephone")
         if call.get("status") not in (("queued", "ringing") if phone else ("queued", "scheduled")):
             raise RefusedError("this call is over")
+        if author_of(call) == "caller":
+            if self._most_callers_own and self.callers_own >= self._most_callers_own:
+                raise RefusedError("too many calls of the public key are live", _TRY_AGAIN_LATER)
+            self._callers_own.add(call_id)
         if not phone and (why := join_refusal(call, self._clock.epoch_ms())) is not None:
             raise RefusedError(why)
         if (text := rejection_of(call)) is not None:

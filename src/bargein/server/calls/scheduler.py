@@ -73,7 +73,7 @@ class Scheduler:
         about: JsonObject = {"callId": call_id}
         ended = NewJob(CALL_ENDED, about, f"{call_id}:{CALL_ENDED}")
         if await self._store.calls.advance(call_id, partial(_ended, now_ms=now_ms), [ended]):
-            _log.warning("nobody joined a scheduled call", call_id=call_id)
+            _log.warning("nobody joined a call", call_id=call_id)
             self._metrics.ended(NEVER_JOINED)
             return
         call = await self._store.calls.get(call_id)
@@ -95,6 +95,6 @@ def _ended(call: JsonObject, now_ms: int) -> JsonObject | None:
     return {
         "status": "ended",
         "endedReason": NEVER_JOINED,
-        "endedMessage": "nobody joined the call until its schedulePlan.latestAt",
+        "endedMessage": "nobody joined the call in time",
         "endedAt": iso_from_epoch_ms(now_ms),
     }

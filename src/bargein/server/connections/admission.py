@@ -1,6 +1,5 @@
 """Admission of connections: how many may be open, for an address and in all, and how many are kept for calls."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
@@ -16,8 +15,6 @@ _MOST_DESCRIPTORS = 65_536
 """The number of file descriptors up to which the process raises its own limit."""
 _FEWEST_CONNECTIONS = 8
 _LOG_EVERY_MS = 10_000
-_IPV6_NETWORK_BITS = 64
-"""The prefix that a provider assigns to one customer (RFC 6177)."""
 
 _log = structlog.get_logger("bargein.server")
 
@@ -94,7 +91,6 @@ class Admission:
         self.most = max(most, _FEWEST_CONNECTIONS)
         self.most_requests = self.most - self.most // 4
         self.limits = limits
-        self._trusted = tuple(ipaddress.ip_network(each) for each in limits.trusted_proxies)
         self._waiting: dict[Connection, None] = {}  # the one that has waited longest comes first
         self._of_address: Counter[str] = Counter()
         self._of_state: Counter[State] = Counter()
@@ -114,7 +110,7 @@ class Admission:
             host: the peer's address; None for a Unix socket.
             close: closes the connection.
         """
-        address = self._counted_address(host)
+        address = None if host is None else self.limits.counted_address(host)
         per_address = self.limits.connections_per_address
         if address is not None and per_address and self._of_address[address] >= per_address:
             self._count_refused("this address has too many connections")
@@ -166,33 +162,9 @@ class Admission:
         oldest.close()
         return True
 
-    def _counted_address(self, host: str | None) -> str | None:
-        return None if host is None else limited_address(host, self._trusted)
-
     def _count_refused(self, reason: str) -> None:
         self._refused += 1
         now_ms = self._clock.monotonic_ms()
         if now_ms - self._logged_at_ms >= _LOG_EVERY_MS:
             _log.warning("refused connections", reason=reason, connections=self._refused, open=self.open)
             self._refused, self._logged_at_ms = 0, now_ms
-
-
-Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-
-
-def limited_address(host: str, trusted: Networks) -> str | None:
-    """Return the text under which an address is counted; None for a trusted proxy, which has no limit.
-
-    An IPv6 address counts as its network of 64 bits, because one host may use all of that.
-    """
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host[:80]
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if any(address in network for network in trusted):
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, _IPV6_NETWORK_BITS), strict=False))
-    return str(address)

@@ -63,7 +63,12 @@ async def transport(socket: WebSocket, call_id: str) -> None:
     """Carry a call: audio in both directions in binary frames, messages in text frames."""
     services = services_of(socket)
     await socket.accept()
-    if has_wrong_key(services.settings, socket.headers):
+    try:
+        wrong_key = has_wrong_key(socket)
+    except WireError as error:
+        await close_refused(socket, call_id, TRY_AGAIN_LATER, str(error))
+        return
+    if wrong_key:
         await close_refused(socket, call_id, POLICY_VIOLATION, "the bearer key is not valid")
         return
     if (live := services.live_calls.rejoinable(call_id)) is not None:

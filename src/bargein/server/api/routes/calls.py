@@ -77,10 +77,14 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
 
 
 @router.post(
-    "/call/web", status_code=201, responses=RESOURCE.responses(201, *_ERRORS), openapi_extra=request_body(CreateWebCall)
+    "/call/web",
+    status_code=201,
+    responses=RESOURCE.responses(201, *_ERRORS, 429),
+    openapi_extra=request_body(CreateWebCall),
 )
 async def create_web_call(request: Request, permissions: PermissionsDep, services: ServicesDep) -> JSONResponse:
     """Create a call from a page, with the public key."""
+    services.rate_limits.check_call(request, permissions, services.live_calls.callers_own)
     _, body = await read_request(request, CreateWebCall, normalize_widget_body)
     permissions.check_assistant(body)
     created = await services.call_creation.create_web(

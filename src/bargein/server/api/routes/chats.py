@@ -104,7 +104,7 @@ async def create_response(request: Request, services: ServicesDep) -> Response:
 @router.post(
     "/web",
     status_code=201,
-    responses={**RESOURCE.responses(201, *_ERRORS), **_STREAMED},
+    responses={**RESOURCE.responses(201, *_ERRORS, 429), **_STREAMED},
     openapi_extra=request_body(CreateWebChat),
 )
 async def create_web_chat(request: Request, permissions: PermissionsDep, services: ServicesDep) -> Response:
@@ -112,6 +112,7 @@ async def create_web_chat(request: Request, permissions: PermissionsDep, service
 
     Of a stored assistant a page can set variables and nothing else.
     """
+    services.rate_limits.check_chat(request, permissions)
     parsed, body = await read_request(request, CreateWebChat, normalize_widget_body)
     given = without_nulls(body)
     if parsed.assistant is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 from fastapi import APIRouter, Request, Response, WebSocket, WebSocketDisconnect
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import StreamingResponse
 
 from bargein.call.clients.listeners import LISTENER_FRAME_MS, LISTENER_RATE_HZ, Listener
@@ -39,13 +39,13 @@ async def control(call_id: str, request: Request, services: ServicesDep) -> Resp
     message has the rights of a caller. A telephone call that still rings can only be ended.
     """
     if services.live_calls.session(call_id) is None and services.call_router.find(call_id) is not None:
-        if has_wrong_key(services.settings, request.headers):
+        if has_wrong_key(request):
             raise WireError(401, "The bearer key is not valid.")
         if not isinstance(parse_client_control(await read_json(request)), EndCall):
             raise WireError(409, "This call has not been answered yet: it can be ended (end-call), and nothing else.")
         await services.call_router.cancel(call_id, "manually-canceled")
         return Response(status_code=200)
-    session = _live(services, call_id, request.headers)
+    session = _live(services, call_id, request)
     plan = session.setup.assistant.monitor_plan or MonitorPlan()
     if plan.control_enabled is False:
         raise WireError(403, "This call's assistant has monitorPlan.controlEnabled false.")
@@ -65,7 +65,7 @@ async def listen(socket: WebSocket, call_id: str) -> None:
     services = services_of(socket)
     await socket.accept()
     try:
-        session = _audible(services, call_id, socket.headers)
+        session = _audible(services, call_id, socket)
     except WireError as error:
         await close_refused(socket, call_id, POLICY_VIOLATION, str(error.messages))
         return
@@ -93,12 +93,12 @@ def _later(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
     loop.call_soon(action)
 
 
-def _audible(services: Services, call_id: str, headers: Headers) -> CallSession:
-    session = _live(services, call_id, headers)
+def _audible(services: Services, call_id: str, connection: HTTPConnection) -> CallSession:
+    session = _live(services, call_id, connection)
     plan = session.setup.assistant.monitor_plan or MonitorPlan()
     if plan.listen_enabled is False:
         raise WireError(403, "This call's assistant has monitorPlan.listenEnabled false.")
-    if plan.listen_authentication_enabled and key_of(services.settings, headers) is None:
+    if plan.listen_authentication_enabled and key_of(services.settings, connection.headers) is None:
         raise WireError(401, "This call's assistant wants a bearer key here.")
     return session
 
@@ -117,7 +117,7 @@ async def insight(call_id: str, request: Request, services: ServicesDep) -> Stre
 
     Without the private key the reasons do not name the assistant's hooks.
     """
-    session = _live(services, call_id, request.headers)
+    session = _live(services, call_id, request)
     author = author_of_request(services.settings, request.headers)
     return StreamingResponse(
         _insights(session, author), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -171,8 +171,8 @@ def _event(item: dict[str, Any]) -> str:
     return f"data: {json.dumps(item)}\n\n"
 
 
-def _live(services: Services, call_id: str, headers: Headers) -> CallSession:
-    if has_wrong_key(services.settings, headers):
+def _live(services: Services, call_id: str, connection: HTTPConnection) -> CallSession:
+    if has_wrong_key(connection):
         raise WireError(401, "The bearer key is not valid.")
     session = services.live_calls.session(call_id)
     if session is None:
