@@ -14,7 +14,7 @@ from bargein.http_client import read_url
 from bargein.ports import ProviderError
 from bargein.wire.json import read_json, read_json_pieces
 
-MAX_LINE_BYTES = 4 * 1024 * 1024
+MAX_LINE_BYTES = 2 * 1024 * 1024
 """The longest line and the longest event of a stream; a longer one is not part of the protocol."""
 
 _SSE_FIELDS = frozenset({b"data", b"event", b"id", b"retry"})
