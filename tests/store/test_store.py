@@ -11,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from bargein.clock import Timer, iso_from_epoch_ms
 from bargein.store import Query, Store
@@ -325,3 +326,12 @@ async def test_calls_can_be_sorted_by_duration(store: Store) -> None:
     assert [call["name"] for call in page.records] == ["long", "short", "none"]
     page = await store.calls.page(Query(order_by="duration_ms", oldest_first=True, limit=2))
     assert ([call["name"] for call in page.records], page.total) == (["none", "short"], 3)
+
+
+async def test_a_chat_and_its_session_are_stored_together(store: Store) -> None:
+    session = await store.sessions.create({"status": "active"})
+    chat, changed = await store.record_chat({"input": "Hello."}, "a-chat", session["id"], {"status": "completed"})
+    assert (chat["input"], changed and changed["status"]) == ("Hello.", "completed")
+    with pytest.raises(IntegrityError):  # the id is taken
+        await store.record_chat({"input": "Again."}, "a-chat", session["id"], {"status": "active"})
+    assert await store.sessions.get(session["id"]) == changed

@@ -34,7 +34,7 @@ class Calls(Records):
         """Store a call that this server goes on with: one that it places, or that comes in."""
         async with self._database.writing() as connection:
             await add_live_call(connection, record_id, self.node_id)
-            return await self._insert(connection, document, record_id)
+            return await self.insert(connection, document, record_id)
 
     async def update(self, call_id: str, changes: JsonObject) -> None:
         """Change a call's record. A call that was deleted while it was live stays deleted.

@@ -67,7 +67,7 @@ class Records:
     async def create(self, document: JsonObject, *, record_id: str | None = None) -> JsonObject:
         """Store a document, and return it with its id, orgId, createdAt and updatedAt."""
         async with self._database.writing() as connection:
-            return await self._insert(connection, document, record_id or str(uuid4()))
+            return await self.insert(connection, document, record_id or str(uuid4()))
 
     async def get(self, record_id: str) -> JsonObject | None:
         """Return the document with this id, or None."""
@@ -101,10 +101,17 @@ class Records:
             check: may refuse the change by raising, before anything is written.
         """
         async with self._database.writing() as connection:
-            row = await self._locked(connection, record_id)
-            return None if row is None else self._view(await self._change(connection, row, changes, check))
+            return await self.apply(connection, record_id, changes, check)
 
-    async def _insert(self, connection: AsyncConnection, document: JsonObject, record_id: str) -> JsonObject:
+    async def apply(
+        self, connection: AsyncConnection, record_id: str, changes: JsonObject, check: Check | None = None
+    ) -> JsonObject | None:
+        """Do what `patch` does, as part of a transaction."""
+        row = await self._locked(connection, record_id)
+        return None if row is None else self._view(await self._change(connection, row, changes, check))
+
+    async def insert(self, connection: AsyncConnection, document: JsonObject, record_id: str) -> JsonObject:
+        """Do what `create` does, as part of a transaction."""
         now = self._clock.epoch_ms()
         values: JsonObject = {"id": record_id, "created_at": now, "updated_at": now, **self._columns(document)}
         await connection.execute(insert(self._table).values(values))

@@ -18,6 +18,7 @@ from bargein.store.opening import open_errors
 from bargein.store.private import make_folder, tighten
 from bargein.store.records import Credentials, Records
 from bargein.store.vault import Vault, key_in
+from bargein.wire.base import JsonObject
 
 _CALL_FILTERS = {"assistant_id": "assistantId", "phone_number_id": "phoneNumberId", "status": "status"}
 _NUMBER_FILTERS = {"number": "number", "sip_uri": "sipUri", "name": "name", "assistant_id": "assistantId"}
@@ -114,6 +115,24 @@ class Store:
                 await database.close()
                 raise
         return cls(database, clock, org_id, vault, steady_clock)
+
+    async def record_chat(
+        self, chat: JsonObject, chat_id: str, session_id: str | None, changes: JsonObject
+    ) -> tuple[JsonObject, JsonObject | None]:
+        """Store an answered chat and what it changes in its session, in one transaction.
+
+        Args:
+            chat: the chat.
+            chat_id: its id.
+            session_id: the id of its session; None: it has none.
+            changes: the session's fields to replace.
+
+        Returns:
+            The stored chat, and the session; None if there is none.
+        """
+        async with self._database.writing() as connection:
+            session = None if session_id is None else await self.sessions.apply(connection, session_id, changes)
+            return await self.chats.insert(connection, chat, chat_id), session
 
     async def ping(self) -> None:
         """Check that the database answers.

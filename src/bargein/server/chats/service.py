@@ -227,12 +227,12 @@ class ChatService:
         """Record an answered chat, and with `over` the end of its session; send their events to the owner."""
         chat = {**turn.chat, "output": turn.output, "cost": 0, "costs": []}
         chat_id = str(chat.pop("id"))
-        session: JsonObject | None = None
+        changes: JsonObject = {}
         if turn.session is not None:
             messages = [*_history(turn.session, {}), *input_messages(chat["input"]), *turn.output]
-            changes: JsonObject = {"messages": messages, **({"status": "completed"} if over else {})}
-            session = await self._store.sessions.patch(turn.session["id"], changes)
-        stored = await self._store.chats.create(chat, record_id=chat_id)
+            changes = {"messages": messages, **({"status": "completed"} if over else {})}
+        session_id = None if turn.session is None else str(turn.session["id"])
+        stored, session = await self._store.record_chat(chat, chat_id, session_id, changes)
         await self._owner_events.chat(stored, "chat.created")
         if session is not None:
             await self._owner_events.session(session, "session.updated")

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 import anyio
+import structlog
 
 from bargein.carriers.interface import Dial
-from bargein.ports import CallRecords, CarrierError
+from bargein.ports import CallRecords, CarrierError, StoreError
 from bargein.server.agents.resolve import first_agent
+from bargein.server.agents.squads import MissingAgentError
 from bargein.server.telephony.call_registry import NumberEndpoint, PhoneCall
 from bargein.server.telephony.call_router import CONNECT_S, PhoneCallRouter
 from bargein.server.telephony.urls import addresses_of, base_of
@@ -22,6 +24,11 @@ RING_GRACE_S = 15.0
 """The extra time, after the ringing time, for a carrier to report that nobody answered."""
 
 _PLACE_S = 30.0
+
+_DATABASE_ERROR = "call.start.error-vapifault-database-error"
+_INTERNAL_ERROR = "call.in-progress.error-vapifault-worker-died"
+
+_log = structlog.get_logger("bargein.server")
 
 
 class OutboundPhoneCalls:
@@ -51,7 +58,25 @@ class OutboundPhoneCalls:
 
     def dial(self, call_id: str) -> None:
         """Place a queued call; return at once."""
-        self._tasks.start_soon(self._dial, call_id)
+        self._tasks.start_soon(self._dial_or_end, call_id)
+
+    async def _dial_or_end(self, call_id: str) -> None:
+        """Place a call; whatever fails ends the call, and never the server, whose task this is."""
+        try:
+            await self._dial(call_id)
+            return
+        except StoreError as error:
+            reason, detail = _DATABASE_ERROR, str(error)
+        except MissingAgentError as error:
+            reason, detail = "call.start.error-get-assistant", f"the {error.kind} has been deleted"
+        except Exception as error:  # noqa: BLE001  # a bug, also of a carrier's library
+            _log.error("a call could not be placed", call_id=call_id, exc_info=error)
+            reason, detail = _INTERNAL_ERROR, "internal error"
+        call = self._call_router.find(call_id)
+        if call is None:
+            await self._call_router.end_record(call_id, reason, detail)
+        else:
+            await self._call_router.end(call, reason, detail)
 
     async def _dial(self, call_id: str) -> None:
         call_router = self._call_router
