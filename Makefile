@@ -45,8 +45,9 @@ compatibility: $(VENV)/.dev  ## generate docs/reference/compatibility.md from th
 engine-docs: $(VENV)/.dev  ## generate docs/engine.md from the code
 	$(BIN)/python -m dev.engine
 
-settings: $(VENV)/.dev  ## generate docs/settings.md from the code
+settings: $(VENV)/.dev  ## generate docs/settings.md and docs/security.md from the code
 	$(BIN)/python -m dev.settings
+	$(BIN)/python -m dev.security
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage build dist

@@ -67,7 +67,8 @@ class KeySettings(Section):
     public_key: Text | None = variable(
         "BARGEIN_PUBLIC_KEY", secret=True, unset="not set: no page can call without the private key"
     )
-    """The public bearer key, for browsers: it opens `POST /call/web` alone."""
+    """The public bearer key, for browsers: it opens `POST /call/web` and `POST /chat/web` alone, with
+    limits (see [Security](security.md))."""
 
     secret_keys: Words = variable(
         "BARGEIN_SECRET_KEY", (), secret=True, shown="a key kept in `secret.key` (data folder)"
