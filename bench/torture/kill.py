@@ -23,8 +23,11 @@ from bench.torture.report import PartResult
 from bench.torture.servers import Launcher, LogWatch, ServerProcess, free_port
 
 CALLS_AT_ONCE = 4
-LIFE_MS = 900.0
-"""A server is killed at a random time within this after it listens."""
+LIFE_MS = (900.0, 8000.0)
+"""The shortest and the longest life of a server after it listens; it is killed at a random time of it.
+
+The length follows the machine, so that in about half of the lives a call begins before the kill.
+"""
 
 SETTLE_EVERY = 25
 """After so many kills the server is left alone until all calls have ended."""
@@ -70,6 +73,11 @@ class Ledger:
     broken: list[str] = field(default_factory=list[str])
     kills: int = 0
     unended: set[str] = field(default_factory=set[str])
+
+    @property
+    def began(self) -> int:
+        """Number of calls that have begun."""
+        return sum(call.began for call in self.calls.values())
 
     def tell(self, call_id: str, *, began: bool = False) -> KilledCall:
         """Note that somebody was told of a call."""
@@ -176,6 +184,7 @@ class KillRun:
         self._port = free_port()
         self.errors: Counter[str] = Counter()
         self.cycles_ms: list[float] = []
+        self._life_ms = LIFE_MS[0]
 
     async def run(self, kills: int) -> None:
         """Kill this number of servers; in between and at the end wait until all calls have ended, and check them."""
@@ -195,7 +204,8 @@ class KillRun:
         return await self._launcher.start(self._folder, self._environment, port=self._port, until="/health")
 
     async def _live_and_kill(self, server: ServerProcess) -> None:
-        life_s = self._random.uniform(0, LIFE_MS) / 1000
+        life_s = self._random.uniform(0, self._life_ms) / 1000
+        began_before = self._ledger.began
         async with (
             httpx.AsyncClient(base_url=server.url, timeout=5, trust_env=False) as http,
             anyio.create_task_group() as tasks,
@@ -208,6 +218,8 @@ class KillRun:
             self._ledger.on_kill()
             await server.wait_ended()
             tasks.cancel_scope.cancel()
+        factor = 0.92 if self._ledger.began > began_before else 1.09
+        self._life_ms = min(max(self._life_ms * factor, LIFE_MS[0]), LIFE_MS[1])
 
     async def _call(self, http: httpx.AsyncClient, random: Random, life_s: float) -> None:
         """Make a call, talk, and perhaps hang up, each at a random time."""
