@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bargein.testing import FakeLlm, LlmScript
+from bargein.wire.redact import AUTHOR_MARK
 from tests.call.harness import bearing, joining
 from tests.call.stage import Stage, staged
 from tests.webhooks.receiver import Receiver
@@ -44,6 +45,7 @@ class Scene:
     def assert_nothing_leaked(self) -> None:
         assert self.other.got, "the test must reach the other address"
         assert HUSH not in str(self.other.got)
+        assert AUTHOR_MARK not in str(self.other.got)
 
 
 def secret_server(url: str, webhook: str | None = None, name: str = "") -> dict[str, Any]:
@@ -242,3 +244,26 @@ async def test_the_owner_hands_over_with_its_secrets(tmp_path: Path) -> None:
                 assert (await client.post(f"{at.stage.url}/{call['id']}/control", json=handoff)).is_success
             await caller.until(lambda: second.exchanges)
         assert second.exchanges[0].headers["authorization"] == "Bearer hush-llm"
+
+
+async def test_what_a_caller_wrote_is_told_without_its_mark(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        tool = {"type": "function", "function": {"name": "find"}, "server": {"url": at.other.url}}
+        hook = {"on": "customer.speech.timeout", "do": [{"type": "say", "exact": "Still there, {{x}}?"}]}
+        mine = at.stage.assistant(
+            firstMessage="Hello.",
+            firstMessageMode=SPEAKS,
+            server={"url": at.other.url},
+            hooks=[hook],
+            metadata={"url": "https://my.example", "mine": True},
+        )
+        mine["model"] |= {"tools": [tool], "messages": [{"role": "system", "content": "Help {{x}}."}]}
+        call = await at.begin({"assistant": mine})
+        async with joining(at.stage.url, call, pump=False) as caller:
+            await caller.until(lambda: at.other.got and at.stage.voice.exchanges)
+        async with httpx.AsyncClient(headers=bearing(KEY)) as client:
+            record = (await client.get(f"{at.stage.url}/call/{call['id']}")).json()
+        everything = str((caller.messages, at.other.got, record, [one.body for one in at.stage.voice.exchanges]))
+        assert AUTHOR_MARK not in everything
+        assert "endcomment" not in everything
+        assert record["assistant"]["hooks"] == [hook]

@@ -11,7 +11,7 @@ from bargein.ports import BargeinError, CarrierError, Leg, OwnerMessenger, Serve
 from bargein.turns.events import Context, Event, HandoffRequested
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object_or_none
-from bargein.wire.ownership import Author
+from bargein.wire.ownership import Author, without_marks
 
 FORWARDED = "assistant-forwarded-call"
 
@@ -182,6 +182,7 @@ class Transfers:
         Raises:
             CarrierError: the transfer failed; the caller is still connected.
         """
+        destination = without_marks(destination)
         if destination.get("type") not in ("number", "sip"):
             raise CarrierError("the destination is neither a number nor a SIP address.")
         if self._delegated() and self._owner is not None:
