@@ -73,7 +73,7 @@ class FuzzPeers:
             "voice": {"provider": "custom-voice", "server": {"url": self.url("voice", index), "timeoutSeconds": 5}},
             "transcriber": {"provider": "custom-transcriber", "server": {"url": self.transcriber_url(index)}},
             "silenceTimeoutSeconds": 10,
-            "maxDurationSeconds": 20,
+            "maxDurationSeconds": 60,
             **more,
         }
 

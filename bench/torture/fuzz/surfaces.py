@@ -20,7 +20,7 @@ from bench.torture.fuzz.schemas import Schemas
 
 ANSWER_S = 15.0
 """An HTTP request must be answered within this."""
-END_S = 12.0
+END_S = 20.0
 """A call must end within this after its client has asked for that, or has left."""
 
 WEBSOCKET: JsonObject = {"transport": {"provider": "vapi.websocket"}}
