@@ -189,7 +189,9 @@ async def test_each_successor_has_its_own_tools_credentials_and_server(
             await said(caller, "Bea here, Ann.")
             await said(caller, "Cid here, Ann.")
             await said(caller, "Done.")
-            await caller.send({"type": "say", "content": "{{ order }} for {{ who }}."})
+            say = {"type": "say", "content": "{{ order }} for {{ who }}."}  # only the owner's texts are templates
+            async with httpx.AsyncClient() as owner:
+                assert (await owner.post(f"{stage.url}/{caller.id}/control", json=say)).is_success
             await said(caller, "Cid-7 for Ann.")
             await caller.send({"type": "end-call"})
             await caller.until_closed()
