@@ -1,14 +1,17 @@
 """Answers of other servers that are meant to exhaust this one: compressed, endless, or sent byte by byte."""
 
 import ast
+import time
 import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
+from bargein import http_client
 from bargein.carriers.interface import PhoneLine
 from bargein.carriers.telnyx.client import Clients
 from bargein.carriers.twilio.carrier import TwilioCarrier
@@ -24,6 +27,7 @@ from bargein.providers.custom.tts import CustomVoice, CustomVoiceConfig
 from bargein.providers.http import endpoint
 from bargein.testing.http_peer import Exchange, HttpPeer
 from bargein.tools.mcp_http import Bridge
+from bargein.webhooks.guard import AddressGuard
 from bargein.wire.authentication import OAuth2Plan
 from tests.tools.tool_calls import call, tools
 from tests.webhooks.sending import sending
@@ -199,6 +203,57 @@ async def test_headers_of_an_assistant_cannot_ask_for_compression(given: str) ->
     async with HttpPeer(answer) as peer, new_client() as client:
         await client.get(peer.origin, headers={"accept-encoding": given})
         assert peer.exchanges[0].headers["accept-encoding"] == "identity"
+
+
+async def lateness(contact: Callable[[], Awaitable[object]]) -> float:
+    """Return the longest time in seconds for which other tasks did not run meanwhile, of this process's own work."""
+    late = 0.0
+
+    async def beat() -> None:
+        nonlocal late
+        while True:
+            began = time.process_time()
+            await anyio.sleep(0.002)
+            late = max(late, time.process_time() - began)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(beat)
+        await contact()
+        tasks.cancel_scope.cancel()
+    return late
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+FLOODS = {
+    "chunks of one byte": HEAD + b"1\r\na\r\n" * 12_000,
+    "informational responses": b"HTTP/1.1 100 Continue\r\n\r\n" * 2500 + HEAD,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_other_calls_go_on_while_an_answer_is_parsed(flood: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange._write(FLOODS[flood])
+        await exchange.die()
+
+    async with HttpPeer(answer) as peer, new_client(AddressGuard(allow_private=True).transport()) as client:
+
+        async def read() -> None:
+            with suppress(httpx.HTTPError), anyio.move_on_after(8):
+                await client.get(peer.origin)
+
+        assert await lateness(read) < 0.02
+
+
+async def test_a_body_in_too_many_chunks_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "MAX_CHUNKS", 1000)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange._write(HEAD + b"1\r\na\r\n" * 2000)
+
+    async with HttpPeer(answer) as peer, new_client() as client:
+        with pytest.raises(RefusedAnswerError, match="in more than 1000 chunks"):
+            await client.get(peer.origin)
 
 
 @pytest.mark.parametrize(("size", "read"), [(1000, bytes(1000)), (1001, None)])

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
+import anyio.lowlevel
 import httpx
 from typing_extensions import override
 
@@ -21,6 +22,9 @@ The head of an answer is limited by the HTTP library (h11): 100 KiB.
 """
 
 
+MAX_CHUNKS = 100_000
+"""The most pieces of a body: with chunks of one byte, a megabyte takes many seconds to parse."""
+_CHUNKS_AT_ONCE = 16
 _MAX_PORT = 65535
 
 
@@ -149,11 +153,16 @@ class _Limited(httpx.AsyncByteStream):
 
     @override
     async def __aiter__(self) -> AsyncGenerator[bytes]:
-        size = 0
+        size = count = 0
         async for chunk in self._stream:
             size += len(chunk)
+            count += 1
             if size > self._max_bytes:
                 raise _too_long(self._max_bytes)
+            if count > MAX_CHUNKS:
+                raise RefusedAnswerError(f"sent an answer in more than {MAX_CHUNKS} chunks")
+            if count % _CHUNKS_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()  # chunks that have arrived are read without one
             yield chunk
 
     @override

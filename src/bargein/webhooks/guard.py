@@ -25,6 +25,7 @@ _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, section 2.5.5.1: 
 _LOOKUP_TIMEOUT_S = 5.0
 _KEEP_ALIVE_S = 30.0
 _MAX_KEEP_ALIVE = 200
+_READ_BYTES = 4096
 
 _log = structlog.get_logger("bargein.webhooks")
 
@@ -117,6 +118,38 @@ class AddressGuard:
         return _GuardedTransport(self, _MAX_KEEP_ALIVE if keep_alive else 0)
 
 
+class _SmallReads(httpcore.AsyncNetworkStream):
+    """A connection that is read in small pieces.
+
+    All events of a piece are parsed without a pause: thousands of chunks of one byte, or of responses `100 Continue`.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    @override
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(min(max_bytes, _READ_BYTES), timeout)
+
+    @override
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    @override
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    @override
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return _SmallReads(await self._stream.start_tls(ssl_context, server_hostname=server_hostname, timeout=timeout))
+
+    @override
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
     """Connects to addresses that the guard allows. TLS runs on top of the stream, with the requested name."""
 
@@ -142,7 +175,8 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in addresses:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _SmallReads(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError("no address")
