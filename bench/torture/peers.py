@@ -147,6 +147,12 @@ class _Ear:
     last_ms: float = field(default_factory=_CLOCK.monotonic_ms)
     silent_ms: float = 0.0
     heard_ms: float = 0.0
+    begun: bool = False
+
+    def begin(self, _: bytes = b"") -> None:
+        """Note the server's first message: before it the call has not begun."""
+        if not self.begun:
+            self.begun, self.last_ms = True, _CLOCK.monotonic_ms()
 
     def sound(self, duration_ms: float = 0.0) -> None:
         """Note a sound of either side that ends after `duration_ms`."""
@@ -201,7 +207,7 @@ class PeersRun:
         made = (await self._http.post("/call", json=body)).json()
         observed = Observed()
         try:
-            socket = await LoadSocket.open(made["transport"]["websocketCallUrl"], ear.receive, lambda _: None)
+            socket = await LoadSocket.open(made["transport"]["websocketCallUrl"], ear.receive, ear.begin)
         except (OSError, TimeoutError):
             observed.reason = await self._reason(made["id"])
             return observed
@@ -257,6 +263,7 @@ class PeersRun:
 
     async def _be_faulty(self, case: Case, socket: LoadSocket, ear: _Ear) -> None:  # noqa: C901  # a case each
         random = Random(1)
+        await wait_for(lambda: ear.begun, 10)
         if case.moment == "middle":
             socket.send_text('{"type":"add-message","message":{"role":"user","content":"Tell me a story."}}')
             await wait_for(lambda: ear.heard_ms > 500 or socket.closed.is_set(), 8)
