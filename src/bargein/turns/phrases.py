@@ -12,7 +12,7 @@ _SPOKEN = re.compile(r"[^\W_]")
 _BOUNDARY = re.compile(rf"[\s{_CJK}]")
 _BLOCK_CHARS = 500
 _SHORT = 1000
-"""Longer texts are not kept in the cache of words, which would fill the memory."""
+"""Of longer texts only the last few are kept in a cache, because many would fill the memory."""
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -50,6 +50,7 @@ def _normalise_short(text: str) -> tuple[str, ...]:
     return _normalise(text)
 
 
+@lru_cache(maxsize=32)
 def _normalise(text: str) -> tuple[str, ...]:
     text = text.lower().replace("'", "").replace("\u2019", "")
     return tuple(m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(" ", text)))
