@@ -213,6 +213,7 @@ async def test_the_bodies_are_valid_as_they_are(client: httpx.AsyncClient, name:
     assert (await assert_no_server_error(client, "POST", path, body)).status_code in (201, 502)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(BODIES))
 def test_a_value_of_another_kind_at_any_depth_causes_no_server_error(name: str, tmp_path_factory: Any) -> None:
     path, body = BODIES[name]

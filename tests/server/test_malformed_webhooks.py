@@ -104,6 +104,7 @@ def malformed_events(provider: str) -> list[tuple[str, bytes]]:
     return forms + [(JSON, json.dumps(body).encode()) for body in changed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["twilio", "telnyx", "vonage"])
 async def test_a_signed_webhook_with_malformed_content_causes_no_server_error(
     client: httpx.AsyncClient, provider: str
