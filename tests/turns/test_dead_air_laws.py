@@ -8,7 +8,7 @@ enough; tokens, silent samples and audio that comes byte by byte are not.
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bargein.turns.commands import Play
@@ -129,7 +129,7 @@ def asked(silence_timeout_ms: int) -> Peers:
     return peers
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     timeout_ms=st.sampled_from([10_000, 30_000, 60_000]),
     steps=st.lists(st.tuples(ACTIONS, GAPS), max_size=40),

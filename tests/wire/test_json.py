@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bargein.wire.json import (
@@ -44,6 +44,7 @@ OWN = {
 """Modules that read JSON that bargein wrote itself, the command line's, or request bodies by stricter rules."""
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # recursive values, on a machine under load
 @given(ANY_JSON, st.booleans())
 def test_every_text_of_a_peer_can_be_stored_and_sent(value: object, ascii_only: bool) -> None:
     read = read_json(json.dumps(value, ensure_ascii=ascii_only))
