@@ -99,7 +99,8 @@ def _mutated_hook(carrier: Loopback, hook: Hook, random: Random) -> Hook:
     if isinstance(carrier, TwilioLoopback):
         fields = dict(parse_qsl(hook.body.decode()))
         changed = mutated(fields, random)
-        flat = {_form_text(name): _form_text(value) for name, value in changed.items()} if isinstance(changed, dict) else {}
+        items = changed.items() if isinstance(changed, dict) else ()
+        flat = {_form_text(name): _form_text(value) for name, value in items}
         return carrier.hook_to(hook.url, flat)
     body = encoded(mutated(json.loads(hook.body), random), random)
     if isinstance(carrier, TelnyxLoopback):
