@@ -218,17 +218,29 @@ def test_a_call_in_which_nobody_speaks_ends() -> None:
     assert call.decisions() == ["ending"]
 
 
-def test_silence_counts_from_the_end_of_the_last_speech_of_either_side() -> None:
+def test_silence_counts_from_the_last_sound_of_the_assistant() -> None:
     call = asked(silence_timeout_ms=10_000)
     call.model_says(1100, "Hi.", 500)
     call.until(1500)
     call.spoken(2000)
-    call.voice(8000, 8500)
-    assert wake_at(call.state, call.plan) == 8800
-    call.until(8800)
-    call.until(18_799)
+    call.until(11_999)
     assert call.ended_reason() is None
-    call.until(18_800)
+    call.until(12_000)
+    assert call.ended_reason() == "silence-timed-out"
+
+
+def test_a_voice_without_words_is_no_speech() -> None:
+    """A transcriber that has failed, or noise: the assistant answers neither, so the caller hears nothing."""
+    call = asked(silence_timeout_ms=10_000)
+    call.model_says(1100, "Hi.", 500)
+    call.until(1500)
+    call.spoken(2000)
+    for at in (3000, 6000, 9000):
+        call.voice(at, at + 1500)
+        call.until(at + 2800)
+    call.until(11_999)
+    assert call.ended_reason() is None
+    call.until(12_000)
     assert call.ended_reason() == "silence-timed-out"
 
 
@@ -240,12 +252,30 @@ def test_silence_counts_from_the_start_of_the_call() -> None:
     assert call.ended_reason() == "silence-timed-out"
 
 
-def test_a_voice_that_began_in_time_breaks_the_silence() -> None:
+def test_a_voice_that_began_in_time_is_waited_for_until_its_words_would_have_come() -> None:
     call = Call(waiting(silence_timeout_ms=10_000)).start()
     call.voice(9900, 10_500)
-    call.until(20_799)
+    call.until(11_699)
     assert call.ended_reason() is None
-    call.until(20_800)
+    call.until(11_700)
+    assert call.ended_reason() == "silence-timed-out"
+
+
+def test_a_voice_that_began_in_time_breaks_the_silence_with_its_words() -> None:
+    call = Call(waiting(silence_timeout_ms=10_000)).start()
+    call.voice(9900, 10_500)
+    call.feed(TranscriptReceived(10_700, "um", final=True))
+    call.until(20_699)
+    assert call.ended_reason() is None
+
+
+def test_a_voice_that_lasts_has_the_whole_time_for_its_words() -> None:
+    """A transcriber may report words at the end of a voice alone."""
+    call = Call(waiting(silence_timeout_ms=10_000)).start()
+    call.feed(VoiceStarted(9032, 9000))
+    call.until(18_999)
+    assert call.ended_reason() is None
+    call.until(19_000)
     assert call.ended_reason() == "silence-timed-out"
 
 

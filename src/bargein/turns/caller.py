@@ -38,7 +38,7 @@ def start_voice(state: State, event: VoiceStarted, plan: Plan) -> Change:
         )
     caller = replace(caller, awaiting_transcript=not caller.background, committed_words=0)
     state, caller, turn = _open_turn(state, caller, onset_ms)
-    state, commands = replace(state, idle_since_ms=state.now_ms), list[Command]()
+    commands = list[Command]()
     if state.reply is not None and state.reply.audible_ms is not None and onset_ms < state.reply.audible_ms:
         state, commands = _interrupt_caller(state, plan)
     if caller.speaking_turn is not None:

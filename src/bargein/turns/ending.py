@@ -1,12 +1,14 @@
 """The agenda items that end a call.
 
-`silenceTimeoutSeconds: 30`, counted from the end of the last activity of either side:
+`silenceTimeoutSeconds: 30`, counted from the last words of the caller or the last sound of the assistant:
 
-    caller     ###|................................................
+    caller     ###|................##..............................
     assistant  ......|=====|.......................................|
                            |<---------- silence timeout ---------->|
                                                              call ends
 
+A voice without words does not start the time anew: it is noise, or the transcriber has failed, and then nothing answers
+the caller. While a voice lasts, and until its words are no longer waited for, the call does not end.
 The time does not run while the assistant waits for a tool: a tool has a time limit of its own.
 """
 
@@ -41,15 +43,19 @@ def _end_by_tool(state: State, plan: Plan) -> Change:
 
 
 def _silence_timeout_due(state: State, plan: Plan) -> int | None:
-    if state.reply is not None or state.pending_says or (state.caller.voiced and not state.caller.background):
+    caller = state.caller
+    if state.reply is not None or state.pending_says or (caller.voiced and not caller.background):
         return None
     if tool_calls.is_awaited(state):  # a tool has a time limit of its own
         return None
-    return state.idle_since_ms + plan.silence_timeout_ms
+    silent_ms = state.idle_since_ms + plan.silence_timeout_ms
+    if caller.voiced:  # its words may come at its end alone
+        return max(silent_ms, caller.onset_ms + plan.silence_timeout_ms)
+    return max(silent_ms, caller.offset_ms + plan.transcript_timeout_ms) if caller.awaiting_transcript else silent_ms
 
 
 def _end_by_silence(state: State, plan: Plan) -> Change:
-    why: list[Command] = [Decide("ending", f"nobody has said anything for {plan.silence_timeout_ms} ms")]
+    why: list[Command] = [Decide("ending", f"nothing has been said for {plan.silence_timeout_ms} ms")]
     return lifecycle.end_call(state, "silence-timed-out", "", plan, why)
 
 
@@ -75,7 +81,8 @@ END_BY_TOOL = Item(
 )
 SILENCE_TIMEOUT = Item(
     "silence timeout",
-    "Due when nobody has spoken and no tool has been awaited for `silenceTimeoutSeconds`: the call ends.",
+    "Due when the caller has said no words, the assistant was not heard and no tool was awaited for"
+    " `silenceTimeoutSeconds`: the call ends.",
     _silence_timeout_due,
     _end_by_silence,
 )

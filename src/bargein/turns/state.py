@@ -212,7 +212,7 @@ class State:
         plan: the plan of the assistant that took over last; None: the call's first plan applies.
         response_pending: the model is to be asked as soon as possible, without waiting for the caller.
         backoff_until_ms: no assistant audio before this time (`backoffSeconds`).
-        idle_since_ms: when the caller or the assistant was last heard (`silenceTimeoutSeconds`).
+        idle_since_ms: when the caller's last words came, or the assistant was last heard (`silenceTimeoutSeconds`).
         assistant_muted: the assistant was muted by a control message.
         customer_muted: the caller was muted by a control message.
         hook_counts: the hooks that have triggered.

@@ -31,7 +31,7 @@ def _report_caller_stopped(state: State, _plan: Plan) -> Change:
     if turn is None:  # _caller_stopped_due has checked it
         raise AssertionError
     caller = replace(state.caller, speaking_turn=None)
-    return replace(state, caller=caller, idle_since_ms=state.now_ms), [Send(SpeechUpdate("user", "stopped", turn))]
+    return replace(state, caller=caller), [Send(SpeechUpdate("user", "stopped", turn))]
 
 
 def _transcript_timeout_due(state: State, plan: Plan) -> int | None:
