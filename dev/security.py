@@ -1,8 +1,9 @@
 """Generate `docs/security.md`: the settings that are limits, and every fixed limit in the code, with its value.
 
 `python -m dev.security` writes the page; a test checks that it is current. A fixed limit is a constant of a module
-whose name says so (`MAX_…`, `MOST_…`, `LONGEST_…`, `…_TIMEOUT_S`, `…_PER_S`), and its meaning is the docstring below it
-or the comment beside it.
+whose name says so (`MAX_…`, `MOST_…`, `LONGEST_…`, `…_TIMEOUT_S`, `…_PER_S`) and whose docstring or comment says its
+meaning. Left out are constants of the algorithms, which limit nothing that others send: private ones that need no
+explanation, and those of the packages in `_NOT_OF_THE_SERVER`.
 """
 
 import ast
@@ -18,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "bargein"
 TARGET = ROOT / "docs" / "security.md"
 
-HEAD = """# Security: the limits of the server
+HEAD = """# Limits of the server
 
-This page is generated from the code by `make settings`, and a test checks that it is current.
+The threat model, and the tests that hold each promise, are in [SECURITY.md](../SECURITY.md). This page is generated
+from the code by `make settings`, and a test checks that it is current.
 
 ## What is limited
 
@@ -50,6 +52,7 @@ _FIXED = """
 
 | Module | Constant | Value | Meaning |
 | --- | --- | --- | --- |"""
+_NOT_OF_THE_SERVER = ("audio.", "client.", "providers.embedded.", "testing.")
 _NAMED = re.compile(r"(^|_)(MAX|MOST|LONGEST|TIMEOUT|LINGER|REST)(_|$)|_PER_S$")
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
@@ -67,7 +70,7 @@ class Limit(NamedTuple):
         module: the module's path below the package, with dots.
         name: the constant.
         value: its value.
-        meaning: the first sentences of its docstring or its comment; may be empty.
+        meaning: the first sentences of its docstring, or its comment.
     """
 
     module: str
@@ -94,13 +97,17 @@ def fixed_limits() -> Iterator[Limit]:
     for path in sorted(SOURCE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        if module.startswith(_NOT_OF_THE_SERVER):
+            continue
         body = ast.parse(text).body
         for index, node in enumerate(body):
             found = _constant(node)
             if found is None or not _NAMED.search(found[0]):
                 continue
             following = body[index + 1] if index + 1 < len(body) else None
-            yield Limit(module, *found, _docstring(following) or _comment(text.splitlines()[node.lineno - 1]))
+            meaning = _docstring(following) or _comment(text.splitlines()[node.lineno - 1])
+            if meaning or not found[0].startswith("_"):
+                yield Limit(module, *found, meaning)
 
 
 def _constant(node: ast.stmt) -> tuple[str, float] | None:

@@ -22,6 +22,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CHANGELOG.md",
+    REPOSITORY / "SECURITY.md",
     REPOSITORY / "clients" / "daily-js" / "README.md",
     REPOSITORY / "tests" / "README.md",
     *sorted((REPOSITORY / "src").rglob("README.md")),

@@ -17,8 +17,10 @@ from bargein.wire.base import JsonObject
 from bargein.wire.json import TextJoiner
 
 DEFAULT_TIMEOUT_S = 20.0
+"""Default of `model.timeoutSeconds`."""
 DEFAULT_TEMPERATURE = 0.5
 DEFAULT_MAX_TOKENS = 250
+"""Default of `model.maxTokens`."""
 
 _LONGEST_ANSWER_S = 600.0
 """The longest time of one answer, however steadily its pieces come."""

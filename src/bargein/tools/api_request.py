@@ -24,7 +24,9 @@ from bargein.wire.redact import is_secret_name
 DEFAULT_NAME = "api_request"
 """Name of a tool that has none."""
 DEFAULT_TIMEOUT_S = 20.0
+"""Default of `timeoutSeconds` of an `apiRequest` tool."""
 MAX_ANSWER_BYTES = 1024 * 1024
+"""The limit for the answer to an `apiRequest` tool."""
 _MAX_ERROR_CHARS = 4_000
 _MAX_DEPTH = 30
 

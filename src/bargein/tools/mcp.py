@@ -30,6 +30,7 @@ _log = structlog.get_logger("bargein.tools")
 LISTING_S = 5.0
 """How long a call waits for the list of a server's tools; after that it starts without them."""
 DEFAULT_TIMEOUT_S = 20.0
+"""Default of `server.timeoutSeconds` of an `mcp` tool."""
 _IDLE_S = 4 * 3600.0
 _NO_LIBRARY = "MCP tools need the extra `mcp` of the package: pip install 'bargein[mcp]'"
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")

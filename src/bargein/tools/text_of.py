@@ -24,6 +24,7 @@ from bargein.wire.json import read_json, repair_text
 MAX_CHARS = 4_000_000
 """Characters that are read of one file: about two thousand pages."""
 MAX_MEMORY_BYTES = 1 << 30
+"""The memory of the process that reads an uploaded file."""
 CANNOT_READ = 3
 
 _BLOCKS = frozenset({

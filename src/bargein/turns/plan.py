@@ -81,8 +81,8 @@ class Plan:
         remember_model_output: `modelOutputInMessagesEnabled`: the history holds the whole model output, heard or not.
         end_call_phrases: `endCallPhrases`: the call ends once the assistant has said one.
         max_duration_ms: `maxDurationSeconds`.
-        silence_timeout_ms: `silenceTimeoutSeconds`: the call ends when the caller has said no words and heard nothing for
-            this long.
+        silence_timeout_ms: `silenceTimeoutSeconds`: the call ends when the caller has said no words and heard
+            nothing for this long.
         hooks: `hooks`, and `messagePlan.idleMessages`.
         speech_stopped_ms: how long the caller must be silent for `speech-update` to say stopped.
         transcript_timeout_ms: how long after the end of a voice its words may still come.

@@ -21,6 +21,7 @@ from bargein.wire.ownership import Author
 _log = structlog.get_logger("bargein.call")
 
 MOST_ADDED_MESSAGES = 1000
+"""The most messages that clients may add to one call's history."""
 MOST_ADDED_CHARS = 500_000
 """The most messages that clients may add to one call's history, and their characters: each change sends all of it."""
 

@@ -19,9 +19,13 @@ from bargein.call.plan.liquid_dates import DEFAULT_FORMAT, format_date, moment_o
 from bargein.errors import BargeinError
 
 _MOST_CHARS = 200_000
+"""The most characters of a template."""
 _MOST_OUTPUT_BYTES = 400_000
+"""The most bytes that a template may produce."""
 _MOST_MARKUPS = 2_000
+"""The most tags and outputs of a template."""
 _MOST_MARKUP_CHARS = 1_000
+"""The most characters of one tag or output of a template."""
 _MOST_BLANKS = 64
 _MOST_BITS = 1_024
 _PARSING_COST = 10

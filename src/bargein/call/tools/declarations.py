@@ -18,6 +18,7 @@ MOST_TOOLS = 128
 DEFAULT_TIMEOUT_S = 20.0
 """Vapi's default of `server.timeoutSeconds`."""
 LONGEST_S = 600.0
+"""The longest time limit of a tool that its owner can set."""
 FILLER_AFTER_MS = 1000
 FILLERS = ("One moment.", "Just a second.", "Give me a moment.")
 """Said when a tool has no `request-start` message, its reply had no words, and it takes long (Vapi's schema has the

@@ -24,7 +24,7 @@ EDGE = "X-Bargein-Edge"
 PACKED = "X-Bargein-Headers"
 """With a number behind it: the INVITE's X- headers, encoded by the proxy like a form (`name=value&…`), because baresip
 passes on 16 headers at most, and 1024 characters of each."""
-MOST_PACKED = 8
+MOST_PACKED = 8  # headers; together 8192 characters of the INVITE's X- headers
 ALWAYS = ("To", "From", "P-Asserted-Identity", "Diversion", EDGE)
 FROM_PROXY = tuple(f"{PACKED}-{number}" for number in range(1, MOST_PACKED + 1))
 _NOT_PASSED_ON = frozenset(name.lower() for name in (*ALWAYS[:2], EDGE, *FROM_PROXY))

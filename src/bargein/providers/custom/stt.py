@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 FAILED = "pipeline-error-custom-transcriber-failed"
 
 DEFAULT_TIMEOUT_S = 20.0
+"""Default of `transcriber.server.timeoutSeconds`."""
 
 _START = json.dumps(
     {"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": TRANSCRIBER_RATE_HZ, "channels": 2}

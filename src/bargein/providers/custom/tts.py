@@ -21,7 +21,9 @@ from bargein.wire import providers as wire
 FAILED = "pipeline-error-custom-voice-failed"
 
 DEFAULT_TIMEOUT_S = 20.0
+"""Default of `voice.server.timeoutSeconds`, until the first audio."""
 DEFAULT_CHUNK_TIMEOUT_S = 10.0
+"""The longest pause between two pieces of a voice's audio."""
 
 _RAW_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 _COMPRESSED = frozenset({"mpeg", "mp3", "mp4", "aac", "ogg", "opus", "webm", "flac", "x-flac", "amr", "basic", "pcmu"})

@@ -20,7 +20,9 @@ M = TypeVar("M", bound=WireModel)
 T = TypeVar("T")
 
 MAX_BODY_BYTES = 1 << 20
+"""The limit for a body of JSON."""
 MAX_DEPTH = 64
+"""The limit for the levels of arrays and objects in a body."""
 _CHARSETS = ("utf-8", "utf8", "us-ascii")
 """JSON is UTF-8 (RFC 8259, section 8.1); ASCII is a part of it."""
 MAX_SECONDS = 10

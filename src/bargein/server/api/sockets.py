@@ -18,6 +18,7 @@ INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013  # IANA's registry of close codes
 
 SEND_TIMEOUT_S = 5.0
+"""The time in which a client must take a message; then its socket is closed."""
 _MAX_REASON_BYTES = 123  # RFC 6455, section 5.5: a control frame has 125 bytes, of which the code takes two
 
 _log = structlog.get_logger("bargein.server")

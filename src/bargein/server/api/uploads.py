@@ -17,7 +17,9 @@ from bargein.store.private import make_folder, private
 from bargein.wire.errors import WireError, bad_request
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
+"""The limit for an uploaded file."""
 MAX_FIELD_BYTES = 16 * 1024
+"""The limit for one field of a form beside its file."""
 MAX_FORM_BYTES = 64 * 1024
 """The limit for the fields of a form beside its file, together, and for its heads and boundaries."""
 MAX_PARTS = 32

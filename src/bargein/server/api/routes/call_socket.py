@@ -49,6 +49,7 @@ MAX_TEXT_CHARS = 128 * 1024
 
 # Each frame has a cost, however small it is. The shortest frames that a known client sends are of 5 ms.
 _FRAMES_PER_S = 500
+"""The frames that a client may send each second, after some at the start of the call."""
 _FRAMES_AT_START = 5000
 _FRAMES_AT_ONCE = 16
 

@@ -16,6 +16,7 @@ router = APIRouter()
 
 # A carrier sends about 50 frames of audio a second, and few others.
 _FRAMES_PER_S = 500
+"""The frames that a carrier may send each second, after some at the start of the call."""
 _FRAMES_AT_START = 5000
 
 _log = structlog.get_logger("bargein.server")
