@@ -22,6 +22,7 @@ ALLOWED = {
     "carriers/registry.py": "the list of carriers",
     "wire/contract.json": "Vapi's own types, generated from its OpenAPI document",
     "wire/call.py": "the values of Vapi's `transport.provider`, with which it refuses others",
+    "wire/client_view.py": "a field of a phone number that Vapi's type requires, sent without its value",
     "wire/telephony.py": "the one kind of inline phone number that Vapi's `POST /call` takes",
     "wire/voicemail.py": "the `provider` of Vapi's plan that has the carrier detect machines",
 }

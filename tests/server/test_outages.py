@@ -110,5 +110,6 @@ async def test_a_server_whose_database_does_not_come_says_so(tmp_path: Path) -> 
     with pytest.raises(StoreUnavailableError) as caught:
         async with app.router.lifespan_context(app):
             pass
-    assert app.state.start_error == "The database cannot be reached. Try again."
+    said = "the Postgres database /x (BARGEIN_DATABASE_URL) cannot be reached: nothing listens there"
+    assert app.state.start_error == said
     assert "hush-hush" not in "".join(traceback.format_exception(caught.value))

@@ -4,6 +4,7 @@ import pytest
 
 from bargein.turns.commands import CloseReply, EndCall, KeepReply, ModelOutput, Play, RunTools, Send, StartReply
 from bargein.turns.endpointing.end_of_turn import pause_ms
+from bargein.turns.endpointing.preemptive import MOST_EVENTS
 from bargein.turns.events import (
     AddMessage,
     HangUp,
@@ -65,6 +66,23 @@ def test_the_output_of_a_preemptive_reply_is_sent_when_the_turn_is_over() -> Non
     call.spoken(over_ms + 900)
     assert call.outcomes() == ["spoken"]
     assert call.remembered()[-1] == ("assistant", "Of course.")
+
+
+def test_a_preemptive_reply_of_very_many_events_is_joined_and_loses_nothing() -> None:
+    """All of them are applied in one step when the turn is over."""
+    call, turn = drafted()
+    over_ms = 1700 + pause_ms(0.6, PLAN)
+    for _ in range(3 * MOST_EVENTS):
+        call.feed(ReplyToken(1900, turn, "a "))
+    call.feed(SpeechRequested(1910, turn, 0, 0, "a " * 3 * MOST_EVENTS))
+    for queued_ms in range(20, 2000, 20):
+        call.feed(SpeechQueued(1920, turn, 0, queued_ms))
+    assert call.state.preemptive is not None
+    assert len(call.state.preemptive.events) <= MOST_EVENTS + 2
+    call.until(over_ms)
+    assert "".join(m.text for m in call.messages(ModelOutput)) == "a " * 3 * MOST_EVENTS
+    assert call.state.reply is not None
+    assert call.state.reply.audio_ms == 1980
 
 
 def test_a_kept_reply_goes_on_as_any_reply() -> None:

@@ -120,7 +120,7 @@ async def check_controls(page: Page) -> None:
     said = "(text) => page.messages('conversation-update').some((m) => JSON.stringify(m.conversation).includes(text))"
     noted = {
         "type": "add-message",
-        "message": {"role": "system", "content": "A note."},
+        "message": {"role": "user", "content": "A note."},
         "triggerResponseEnabled": False,
     }
     await page.evaluate(f"page.vapi.send({json.dumps(noted)}); 0")

@@ -134,7 +134,11 @@ def _unavailable(error: BaseException, path: Path, url: str | None) -> str:
     if url is None:
         return f"{where} is locked by another program"
     found = next((one for one in _causes(error) if isinstance(one, OSError)), None)
-    return f"{where} cannot be reached" + ("" if found is None else f": {_reason(found)}")
+    if found is None:
+        return f"{where} cannot be reached"
+    # the socket of a Postgres on this machine is a file, which is there once Postgres has started
+    reason = "nothing listens there" if found.errno == errno.ENOENT else _reason(found)
+    return f"{where} cannot be reached: {reason}"
 
 
 def _place(path: Path, url: str | None) -> str:

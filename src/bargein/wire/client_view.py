@@ -111,6 +111,7 @@ _CALL: _Fields = {
 _CUSTOMER: _Fields = dict.fromkeys(("number", "sipUri", "extension", "name", "email"), _plain)
 
 _PHONE_NUMBER: _Fields = {
+    "id": _plain,
     "provider": _plain,
     "number": _plain,
     "name": _plain,
