@@ -182,7 +182,10 @@ async def test_the_limits_of_a_call_outlive_a_restart(tmp_path: Path) -> None:
     async with staged(tmp_path, transcriber=SILENT, api_key=KEY) as stage, httpx.AsyncClient() as client:
         stored = (await client.get(f"{stage.url}/call/{call['id']}", headers=bearing(KEY))).json()
         assert CALLER_LIMITS not in stored
-        # The fakes of the first server are gone; the assistant's voice is not needed for a refusal.
+        # the fakes that the assistant used with the first server are gone
+        providers = {name: stage.assistant()[name] for name in ("model", "voice", "transcriber")}
+        url = f"{stage.url}/assistant/{made.ids['Ada']}"
+        (await client.patch(url, json=providers, headers=bearing(KEY))).raise_for_status()
         async with joining(stage.url, call) as caller:
             await caller.until(lambda: caller.messages)
             await caller.send({"type": "handoff", "destination": other})
