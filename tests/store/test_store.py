@@ -2,11 +2,13 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -60,6 +62,27 @@ async def test_a_document_is_returned_unchanged_with_the_stores_fields(store: St
     assert made == {**document, "id": made["id"], "orgId": store.org_id, "createdAt": stamp, "updatedAt": stamp}
     assert await store.assistants.get(made["id"]) == made
     assert await store.calls.get(made["id"]) is None
+
+
+async def test_live_calls_go_on_while_a_long_list_is_decrypted(store: Store) -> None:
+    for _ in range(40):
+        await store.calls.create({"transcript": "word " * 100_000})
+    longest_s, at_s = 0.0, time.thread_time()
+
+    async def look() -> None:
+        nonlocal longest_s, at_s
+        while True:
+            await anyio.lowlevel.checkpoint()
+            longest_s, at_s = max(longest_s, time.thread_time() - at_s), time.thread_time()
+
+    began_s = time.thread_time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look)
+        found = await store.calls.list(Query(limit=40))
+        await anyio.sleep(0.01)  # the last step is looked at too
+        tasks.cancel_scope.cancel()
+    assert len(found) == 40
+    assert longest_s < (time.thread_time() - began_s) / 4, "the list is read in several steps"
 
 
 async def test_everything_survives_a_restart(tmp_path: Path, clock: ManualClock, database_url: str | None) -> None:
