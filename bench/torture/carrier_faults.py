@@ -18,6 +18,7 @@ MOMENTS = ("before connect", "before first byte", "middle")
 
 _CLOCK = LoopClock()
 _SPEECH_MS = 500.0
+_ASK_EVERY_MS = 500.0
 
 
 class CarrierCalls:
@@ -31,6 +32,9 @@ class CarrierCalls:
     def __init__(self, carrier: TwilioLoopback, http: httpx.AsyncClient) -> None:
         self._carrier = carrier
         self._http = http
+        self._ended: dict[str, str] = {}
+        self._asking = anyio.Lock()
+        self._asked_ms = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -70,11 +74,19 @@ class CarrierCalls:
 
     async def _reason(self, phone: Phone) -> str:
         """Wait for the end of the call on record; return its reason."""
-        while True:
-            for record in (await self._http.get("/call", params={"limit": 1000})).json():
-                if record.get("phoneCallProviderId") == phone.id and record.get("status") == "ended":
-                    return str(record.get("endedReason"))
-            await anyio.sleep(0.5)
+        while phone.id not in self._ended:
+            async with self._asking:  # one request for all calls: one for each would keep the server busy
+                if _CLOCK.monotonic_ms() - self._asked_ms > _ASK_EVERY_MS:
+                    await self._ask_for_ends()
+            await anyio.sleep(0.1)
+        return self._ended[phone.id]
+
+    async def _ask_for_ends(self) -> None:
+        wanted = {"limit": 1000, "phoneNumberId": self._carrier.number_id}
+        for record in (await self._http.get("/call", params=wanted)).json():
+            if record.get("status") == "ended":
+                self._ended[str(record.get("phoneCallProviderId"))] = str(record.get("endedReason"))
+        self._asked_ms = _CLOCK.monotonic_ms()
 
     async def _fail(self, phone: Phone, answer: httpx.Response, fault: str, moment: str) -> None:
         if moment == "before connect":
