@@ -1,4 +1,4 @@
-"""Whatever a peer sends is read in time linear in its size, and within a bound at the largest size that is accepted.
+"""Input of any peer is read in time linear in its size, and within a bound at the largest size that is accepted.
 
 A parser is one line of `PARSERS`. Processor time is measured, not the time that passes, so that other work of the
 machine does not matter; the best of several runs counts.

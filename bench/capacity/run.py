@@ -139,7 +139,7 @@ async def run(options: Options) -> tuple[list[Step], int]:
     held = 0
     with tempfile.TemporaryDirectory(prefix="bargein-capacity-") as folder:
         async with providers(cores) as urls, server(cores, Path(folder)) as running:
-            bench = Bench(running, _assistant(urls), clips, cores)
+            bench = Bench(running, assistant_of(urls), clips, cores)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(bench.ticker.run)
                 held = await _climb(bench, options, done)
@@ -179,7 +179,8 @@ async def _try(
         tries += 1
 
 
-def _assistant(urls: Mapping[str, str]) -> JsonObject:
+def assistant_of(urls: Mapping[str, str]) -> JsonObject:
+    """Return the assistant of the calls, with the providers of `bench.capacity.peers`."""
     return {
         "firstMessageMode": "assistant-waits-for-user",
         "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},

@@ -67,7 +67,7 @@ def _options(given: argparse.Namespace) -> Options:
 
 
 _LANES = (("peers",), ("disk",), ("kill", "soak"), ("fuzz",))
-"""What runs side by side in the short form."""
+"""The parts that run side by side in the short form."""
 
 
 async def run(options: Options) -> list[PartResult]:

@@ -25,7 +25,7 @@ from bench.torture.options import Options
 from bench.torture.owner import OwnerServer
 from bench.torture.report import PartResult
 from bench.torture.servers import Launcher, ServerProcess
-from bench.torture.soak import assistant_of
+from bench.torture.soak import assistant_with_owner
 from bench.torture.waiting import wait_for
 
 STAYING, LEAVING = 3, 2
@@ -301,7 +301,7 @@ async def _run_one(kind: Kind, options: Options) -> PartResult:
         ticker = Ticker(_CLOCK)
         tasks.start_soon(ticker.run)
         clips = heard_at_once(recorded(options.data, 24))
-        watched = Watched(owner, assistant_of(urls, owner.url), clips, ticker)
+        watched = Watched(owner, assistant_with_owner(urls, owner.url), clips, ticker)
         try:
             await watched.run(outage, 4.0 if options.quick else OUTAGE_S)
         except (ClientError, OSError, TimeoutError, httpx.HTTPError) as error:

@@ -21,6 +21,7 @@ from bargein.wire.base import JsonObject
 from bench.capacity.caller import WITHIN_MS, Caller, Ticker
 from bench.capacity.clips import Utterance, heard_at_once, recorded, room_noise
 from bench.capacity.processes import Cores, providers
+from bench.capacity.run import assistant_of
 from bench.torture.options import Options
 from bench.torture.owner import OwnerServer
 from bench.torture.report import PartResult
@@ -338,7 +339,7 @@ async def run(options: Options) -> PartResult:
             soak = Soak(
                 server=server,
                 owner=owner,
-                assistant=assistant_of(urls, owner.url),
+                assistant=assistant_with_owner(urls, owner.url),
                 clips=clips,
                 call_s=call_s,
                 random=Random(options.seed),
@@ -367,15 +368,6 @@ async def run(options: Options) -> PartResult:
     return result
 
 
-def assistant_of(urls: Mapping[str, str], owner: str) -> JsonObject:
-    """Return the assistant of calls with the providers of `bench.capacity.peers`."""
-    return {
-        "firstMessageMode": "assistant-waits-for-user",
-        "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
-        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
-        "transcriber": {"provider": "custom-transcriber", "server": {"url": urls["transcriber"]}},
-        "startSpeakingPlan": {"transcriptionEndpointingPlan": {"onPunctuationSeconds": 0.1}},
-        "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
-        "server": {"url": owner},
-        "maxDurationSeconds": 600,
-    }
+def assistant_with_owner(urls: Mapping[str, str], owner: str) -> JsonObject:
+    """Return the assistant of the capacity benchmark, with an owner's server."""
+    return {**assistant_of(urls), "server": {"url": owner}, "maxDurationSeconds": 600}

@@ -49,7 +49,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "transferCall": {"destinations": [{"type": "number", "number": "+14155550100"}]},
     "mcp": {"server": {"url": "https://example.org/mcp"}, "metadata": {"protocol": "shttp"}},
 }
-"""What a tool of a type must have, or is given here to come back."""
+"""The fields that a tool of a type must have, or is given here to come back."""
 
 
 async def make(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from bench.capacity.caller import Caller, Ticker
 from bench.capacity.clips import heard_at_once, recorded, room_noise
 from bench.capacity.processes import Cores, providers
 from bench.speech import SPEECH
-from bench.torture.soak import assistant_of
+from bench.torture.soak import assistant_with_owner
 
 _CALLS = 4
 _CALL_S = 540.0
@@ -30,7 +30,7 @@ _CLOCK = LoopClock()
 async def _main(url: str) -> None:
     clips = heard_at_once(recorded(SPEECH, 24))
     async with providers(Cores(None, ())) as urls, anyio.create_task_group() as tasks:
-        assistant = assistant_of(urls, "http://127.0.0.1:9/")
+        assistant = assistant_with_owner(urls, "http://127.0.0.1:9/")
         assistant["serverMessages"] = []
         ticker = Ticker(_CLOCK)
         tasks.start_soon(ticker.run)

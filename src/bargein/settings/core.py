@@ -73,7 +73,7 @@ class KeySettings(Section):
     secret_keys: Words = variable(
         "BARGEIN_SECRET_KEY", (), secret=True, shown="a key kept in `secret.key` (data folder)"
     )
-    """What resources, calls and their secrets are encrypted with at rest, of 32 characters or more. Several may be
+    """The key that encrypts resources, calls and their secrets at rest, of 32 characters or more. Several may be
     separated by commas: the first encrypts, all decrypt."""
 
     @override

@@ -27,7 +27,7 @@ from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_
 from bargein.wire.redact import AUTHOR_MARK, is_secret_name
 
 Author = Literal["owner", "caller"]
-"""Who wrote some JSON: the owner of the server, or a caller, who may be anyone with the public key."""
+"""The author of some JSON: the owner of the server, or a caller, who may be anyone with the public key."""
 
 MADE_BY = "madeBy"
 """A field of the stored record of a call, chat or session: its `Author`. Vapi's types have no field for it."""
