@@ -5,6 +5,7 @@ import heapq
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from bargein.audio.pcm import Float32Array, Int16Array
 from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
 from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, runs_of_turn
 from bargein.ports import TranscriptCallback, TurnPause
+from bargein.providers.embedded.moonshine_model import NO_WORDS, Transcript
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.vad import SileroDetector, StreamState
 from bargein.turns.commands import JudgePause
@@ -71,6 +73,7 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPau
         said=question.said,
         caller=turn.sound[begin:end],
         runs=runs_of_turn(runs, question.after_ms, question.offset_ms),
+        confidence=question.confidence,
     )
 
 
@@ -131,7 +134,7 @@ class _Decoding:
         self._kept = kept
         self._free_ms = 0.0
 
-    async def decode(self, audio: Int16Array, *, partial: bool) -> str:
+    async def decode(self, audio: Int16Array, *, partial: bool) -> Transcript:
         began_ms = max(self._clock.now_ms, self._free_ms)
         self._free_ms = began_ms + _DECODING_MS + _DECODING_MS_PER_S * audio.size / RATE_HZ
         try:
@@ -140,8 +143,9 @@ class _Decoding:
             self._free_ms = self._clock.now_ms  # a partial that is no longer needed
             raise
         if partial:  # during speech: it ends no turn, and no pause waits for it
-            return ""
-        return self._kept.of("words", audio, lambda: self._transcriber.transcribe(audio, lambda: False))
+            return NO_WORDS
+        found = self._kept.of("transcript", audio, lambda: json.dumps(astuple(self._transcriber.transcribe(audio))))
+        return Transcript(*json.loads(found))
 
 
 class _Transcriber:

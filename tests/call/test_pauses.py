@@ -73,9 +73,10 @@ async def test_a_pause_is_judged_with_what_was_heard_around_its_beginning() -> N
     call.speak(5000, 7600)
     call.speak(8000, 9600)
     call.feed(10_200)
-    await call.ask(JudgePause(7, "I would like", 9600, 900))
+    await call.ask(JudgePause(7, "I would like", 9600, 900, 0.4))
     (pause,) = call.detector.asked
     assert pause.said == "I would like"
+    assert pause.confidence == 0.4
     assert pause.runs == ((5000, 7600), (8000, 9600))
     heard = pause.caller[::PER_MS]
     assert heard[0] == 9600 - BEFORE_MS

@@ -151,3 +151,25 @@ def test_a_judgement_that_was_not_requested_is_ignored() -> None:
     call.feed(PauseJudged(500, 1, 0.9))
     assert call.state.pause_judgement is None
     assert wake_at(call.state, call.plan) is not None
+
+
+def test_a_judgement_gets_the_least_confidence_of_the_turns_utterances() -> None:
+    call = Call(JUDGED).start()
+    call.voice(1000, 1700)
+    call.feed(TranscriptReceived(1850, "My number is", final=False, confidence=0.5, complete=True))
+    call.feed(TranscriptReceived(2000, "My number is", final=True, confidence=0.6))
+    call.voice(2100, 2800)
+    call.feed(TranscriptReceived(2900, "five five five", final=True, confidence=0.9))
+    assert [asked.confidence for asked in call.commands(JudgePause)] == [0.5, 0.6]
+
+
+def test_an_answered_turn_does_not_lower_the_confidence_of_the_next() -> None:
+    call = Call(JUDGED).start()
+    call.voice(1000, 1700)
+    call.feed(TranscriptReceived(1850, "Hello.", final=True, confidence=0.2))
+    call.feed(PauseJudged(1860, 1, 0.999))
+    call.model_says(1900, "Hello!", 300)
+    call.spoken(2300)
+    call.voice(3000, 3700)
+    call.feed(TranscriptReceived(3800, "Yes.", final=True))
+    assert [asked.confidence for asked in call.commands(JudgePause)] == [0.2, None]

@@ -35,6 +35,7 @@ from bargein.ports import (
     Voice,
     VoiceDetector,
 )
+from bargein.providers.embedded.moonshine_model import Transcript
 from bargein.providers.embedded.runtime import Session
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.vad import StreamState
@@ -222,17 +223,17 @@ class StageTranscriber(Transcriber):
     """
 
     embedded: MoonshineTranscriber
-    known: dict[str, str] = field(default_factory=dict)
+    known: dict[str, Transcript] = field(default_factory=dict)
 
     @override
     def open(self, on_transcript: TranscriptCallback) -> MoonshineStream:
         return MoonshineStream(self, on_transcript)
 
-    async def decode(self, audio: Int16Array, *, partial: bool) -> str:
+    async def decode(self, audio: Int16Array, *, partial: bool) -> Transcript:
         """Return the words of some audio after the time that the transcriber would take."""
         name = digest(audio)
         if name not in self.known:
-            self.known[name] = self.embedded.transcribe(audio, lambda: False)
+            self.known[name] = self.embedded.transcribe(audio)
         await anyio.sleep(_UNDERSTANDING_S + _UNDERSTANDING_S_PER_S * audio.size / 16_000)
         return self.known[name]
 

@@ -27,7 +27,7 @@ class TranscriptCallback(Protocol):
         Args:
             text: the words; empty in a final if there were none.
             final: whether it is a final.
-            confidence: of a final, from 0 to 1; None: the transcriber does not report it.
+            confidence: in the words, from 0 to 1; None: the transcriber does not report it.
             complete: whether a partial was made after `voice_paused` and has all words so far.
         """
 
@@ -142,6 +142,7 @@ class TurnPause:
 
     Attributes:
         said: the words of the turn.
+        confidence: the transcriber's least confidence in an utterance of the turn, from 0 to 1; None: it is not known.
         caller: the caller's audio at 16 kHz: up to eight seconds before the pause, and a tenth of a second of it.
         runs: the onset and offset of each run of voice in the turn, in milliseconds of the call; the last one ends
             where the pause begins.
@@ -150,6 +151,7 @@ class TurnPause:
     said: str
     caller: Pcm16
     runs: tuple[tuple[int, int], ...]
+    confidence: float | None = None
 
 
 class EndOfTurnDetector(Protocol):

@@ -9,7 +9,7 @@ from bargein.turns.interruption.evidence import is_backchannel
 from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from bargein.turns.phrases import count_words
 from bargein.turns.plan import Plan
-from bargein.turns.state import Caller, Change, State
+from bargein.turns.state import Caller, Change, State, least_confidence
 
 MOST_TRANSCRIPT_CHARS = 10_000
 """The most characters of one transcript, about ten minutes of speech; the rest is dropped."""
@@ -108,6 +108,7 @@ def apply_transcript(state: State, event: TranscriptReceived, plan: Plan) -> Cha
         caller,
         utterance=text,
         utterance_final=event.final,
+        utterance_confidence=event.confidence,
         words_at_ms=state.now_ms if is_new else caller.words_at_ms,
         background=caller.background and not is_new,
     )
@@ -132,7 +133,7 @@ def _withdraw_utterance(caller: Caller) -> Caller:
     """Remove the partial of an utterance that turned out to be no speech."""
     awaiting = caller.voiced and not caller.background
     caller = replace(caller, awaiting_transcript=awaiting, committed_words=0)
-    return caller if caller.utterance_final else replace(caller, utterance="")
+    return caller if caller.utterance_final else replace(caller, utterance="", utterance_confidence=None)
 
 
 def _settle_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
@@ -142,8 +143,15 @@ def _settle_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
     reply = state.reply
     overlaps = reply is not None and reply.audible_ms is not None
     if overlaps and is_backchannel(caller.utterance, plan):
-        return replace(caller, utterance="", utterance_final=False)
-    return replace(caller, final_text=caller.said[-MOST_TURN_CHARS:], utterance="", utterance_final=False)
+        return replace(caller, utterance="", utterance_final=False, utterance_confidence=None)
+    return replace(
+        caller,
+        final_text=caller.said[-MOST_TURN_CHARS:],
+        final_confidence=least_confidence(caller.final_confidence, caller.utterance_confidence),
+        utterance="",
+        utterance_final=False,
+        utterance_confidence=None,
+    )
 
 
 def _open_turn(state: State, caller: Caller, began_ms: int) -> tuple[State, Caller, int]:

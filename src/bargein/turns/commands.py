@@ -262,12 +262,14 @@ class JudgePause:
         said: the words of the caller's open turn.
         offset_ms: where the voice fell silent.
         after_ms: audio up to here belongs to an earlier turn.
+        confidence: the transcriber's least confidence in an utterance of the turn; None: it is not known.
     """
 
     number: int
     said: str
     offset_ms: int
     after_ms: int
+    confidence: float | None = None
 
 
 Command = (

@@ -75,7 +75,7 @@ class TranscriptReceived:
     Attributes:
         text: all of the utterance so far.
         final: the utterance is closed.
-        confidence: of a final, from 0 to 1; None: the transcriber gives none.
+        confidence: in the words, from 0 to 1; None: the transcriber gives none.
         complete: a partial that holds all words before the pause that the caller is in.
     """
 

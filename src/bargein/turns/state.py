@@ -68,6 +68,9 @@ class Caller:
         final_text: the closed utterances of the open turn.
         utterance: the text of the latest utterance.
         utterance_final: its final transcript has come.
+        final_confidence: the transcriber's least confidence in one of the closed utterances, from 0 to 1; None: it is
+            not known.
+        utterance_confidence: its confidence in the latest utterance; None: it is not known.
         committed_words: how many words a partial had that was answered before its final came; 0: none.
         words_at_ms: when new words last came.
         answered_ms: where the voice had fallen silent when the previous turn was answered or dropped.
@@ -90,6 +93,8 @@ class Caller:
     final_text: str = ""
     utterance: str = ""
     utterance_final: bool = False
+    final_confidence: float | None = None
+    utterance_confidence: float | None = None
     committed_words: int = 0
     words_at_ms: int = 0
     answered_ms: int = 0
@@ -102,9 +107,19 @@ class Caller:
         return " ".join(filter(None, (self.final_text, self.utterance)))
 
     @property
+    def confidence(self) -> float | None:
+        """The transcriber's least confidence in an utterance of the open turn; None: it is not known of any."""
+        return least_confidence(self.final_confidence, self.utterance_confidence)
+
+    @property
     def holds_turn(self) -> bool:
         """Return True if the caller is speaking, or the words of what was spoken have not come."""
         return (self.voiced and not self.background) or self.awaiting_transcript
+
+
+def least_confidence(*confidences: float | None) -> float | None:
+    """Return the least of the confidences that are known; None if none is."""
+    return min((one for one in confidences if one is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from bargein.audio.resample import resample
 from bargein.audio.voice import UtteranceGate, VoiceGate
 from bargein.ports import ProviderError
 from bargein.providers.embedded import runtime
+from bargein.providers.embedded.moonshine_model import NO_WORDS
 from bargein.providers.embedded.stt import MoonshineTranscriber
 from bargein.providers.embedded.tts import HibariVoice
 from bargein.providers.embedded.vad import SileroDetector
@@ -66,10 +67,13 @@ class Call:
     def __init__(self, transcriber):
         self.heard = []
         self.complete = []
+        self.confidences = []
         self.stream = transcriber.open(self.on_transcript)
 
-    def on_transcript(self, text, final, *, complete=False):
+    def on_transcript(self, text, final, confidence=None, *, complete=False):
+        assert (confidence is None) == (not text)
         self.heard.append((text, final))
+        self.confidences.append(confidence)
         if complete:
             self.complete.append(text)
 
@@ -209,7 +213,7 @@ async def test_abandoned_jobs_are_not_run(transcriber, voice):
     def work(audio, abandoned):
         gate.wait(5)
         worked.append(len(audio))
-        return ""
+        return NO_WORDS
 
     transcriber_two._decoder._transcribe = work
     async with anyio.create_task_group() as tasks:
@@ -308,7 +312,7 @@ async def test_closing_fails_queued_jobs():
     def work(audio, abandoned):
         begun.set()
         gate.wait(5)
-        return ""
+        return NO_WORDS
 
     transcriber._decoder._transcribe = work
     failures = []

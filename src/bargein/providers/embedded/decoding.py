@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import anyio
 
 from bargein.ports import BargeinError, Pcm16, ProviderError
+from bargein.providers.embedded.moonshine_model import NO_WORDS, Transcript
 from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED
 
-Transcribe = Callable[[Pcm16, Callable[[], bool]], str]
-"""`transcribe(audio, abandoned)` blocks and returns the words; it may stop once `abandoned()` returns True."""
+Transcribe = Callable[[Pcm16, Callable[[], bool]], Transcript]
+"""`transcribe(audio, abandoned)` blocks and returns the transcript; it may stop once `abandoned()` returns True."""
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class _Job:
     audio: Pcm16
     loop: asyncio.AbstractEventLoop
     done: anyio.Event = field(default_factory=anyio.Event)
-    text: str = ""
+    transcript: Transcript = NO_WORDS
     error: BargeinError | None = None
     abandoned: bool = False
 
@@ -39,7 +40,7 @@ class Decoder:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    async def decode(self, audio: Pcm16, *, partial: bool) -> str:
+    async def decode(self, audio: Pcm16, *, partial: bool) -> Transcript:
         """Transcribe `audio`. Cancelling it removes it from the queue, or stops the decoding that has begun.
 
         Raises:
@@ -53,7 +54,7 @@ class Decoder:
             job.abandoned = True
         if job.error is not None:
             raise job.error
-        return job.text
+        return job.transcript
 
     def close(self) -> None:
         """Stop the thread; queued jobs fail. A later `decode` starts it again."""
@@ -79,7 +80,7 @@ class Decoder:
         """Run jobs, the most urgent first, while this is the decoder's thread."""
         while (job := self._next()) is not None:
             try:
-                job.text = self._transcribe(job.audio, lambda job=job: job.abandoned)
+                job.transcript = self._transcribe(job.audio, lambda job=job: job.abandoned)
             except ProviderError as error:
                 job.error = error
             except Exception as error:  # noqa: BLE001 - a failed job must not end the thread that serves all calls

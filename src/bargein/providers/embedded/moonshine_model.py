@@ -1,5 +1,6 @@
 """Moonshine tiny (English) on plain onnxruntime: an encoder over raw samples, and a greedy decoder with its caches."""
 
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -42,6 +43,15 @@ class Transcript:
     text: str
     log_probability: float
 
+    @property
+    def confidence(self) -> float | None:
+        """The geometric mean of the tokens' probabilities, from 0 to 1; None without words."""
+        return math.exp(self.log_probability) if self.text else None
+
+
+NO_WORDS = Transcript("", 0.0)
+"""The transcript of audio without words."""
+
 
 class MoonshineModel:
     """The model; `transcribe` blocks and may be called from several threads."""
@@ -69,7 +79,7 @@ class MoonshineModel:
             ProviderError: the model is missing or broken.
         """
         if samples.size < _LEAST_SAMPLES:
-            return Transcript("", 0.0)
+            return NO_WORDS
         parts = self._loaded()
         tokens, log_probability = _decode(parts, samples.astype(np.float32, copy=False)[np.newaxis], abandoned)
         return Transcript(_spell(parts.vocabulary, tokens), log_probability)

@@ -15,7 +15,7 @@ from typing_extensions import override
 from bargein.audio import pcm
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, Transcriber, TranscriberStream, TranscriptCallback
 from bargein.providers.embedded.decoding import Decoder
-from bargein.providers.embedded.moonshine_model import MoonshineModel, model_file
+from bargein.providers.embedded.moonshine_model import NO_WORDS, MoonshineModel, Transcript, model_file
 from bargein.providers.embedded.plausibility import filter_transcript, may_contain_words, measure
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
@@ -70,13 +70,14 @@ class MoonshineTranscriber(Transcriber):
         """Stop the thread; calls that still wait for a transcript fail."""
         self._decoder.close()
 
-    def transcribe(self, audio: Pcm16, abandoned: Callable[[], bool]) -> str:
-        """Return the words in `audio`, or an empty string if they are not plausible; blocks."""
+    def transcribe(self, audio: Pcm16, abandoned: Callable[[], bool] = lambda: False) -> Transcript:
+        """Return the transcript of `audio`, without words if they are not plausible; blocks."""
         sound = measure(audio)
         if not may_contain_words(sound):
-            return ""
+            return NO_WORDS
         transcript = self.model.transcribe(pcm.to_float(np.concatenate((audio, _PADDING))), abandoned)
-        return filter_transcript(transcript.text, transcript.log_probability, sound)
+        text = filter_transcript(transcript.text, transcript.log_probability, sound)
+        return Transcript(text, transcript.log_probability)
 
 
 @dataclass(slots=True)
@@ -88,21 +89,21 @@ class _Utterance:
         next_partial: position from which on another partial is due.
         last_partial: the text of the last partial.
         paused: its audio up to the pause, while the caller pauses; None: the caller is speaking.
-        whole: the words of `paused`; None: not decoded yet.
+        whole: the transcript of `paused`; None: not decoded yet.
     """
 
     begin: int
     next_partial: int
     last_partial: str = ""
     paused: Pcm16 | None = None
-    whole: str | None = None
+    whole: Transcript | None = None
 
 
 class Decodes(Protocol):
     """A decoder of audio, like `bargein.providers.embedded.decoding.Decoder`."""
 
-    async def decode(self, audio: Pcm16, *, partial: bool) -> str:
-        """Return the words in `audio`."""
+    async def decode(self, audio: Pcm16, *, partial: bool) -> Transcript:
+        """Return the transcript of `audio`."""
         ...
 
 
@@ -191,35 +192,35 @@ class MoonshineStream(TranscriberStream):
                 self._wake_if_due()
 
     async def _make_final(self, of: Pcm16 | _Utterance) -> None:
-        text = of.whole if isinstance(of, _Utterance) else None
-        if text is None:
+        transcript = of.whole if isinstance(of, _Utterance) else None
+        if transcript is None:
             audio = of.paused if isinstance(of, _Utterance) else of
-            text = "" if audio is None else await self._decoder.decode(audio, partial=False)
-        self._on_transcript(text, True)  # noqa: FBT003 - the port's callback takes its arguments by position
+            transcript = NO_WORDS if audio is None else await self._decoder.decode(audio, partial=False)
+        self._on_transcript(transcript.text, True, transcript.confidence)  # noqa: FBT003 - the port's callback takes it by position
 
     async def _make_whole(self, utterance: _Utterance, audio: Pcm16) -> None:
         """Decode all words before a pause, with the priority of a final: mostly they become the final."""
-        text = None
+        transcript = None
         with anyio.CancelScope() as self._partial_scope:
-            text = await self._decoder.decode(audio, partial=False)
+            transcript = await self._decoder.decode(audio, partial=False)
         self._partial_scope = None
-        if text is None or utterance.paused is not audio:
+        if transcript is None or utterance.paused is not audio:
             return
-        utterance.whole = text
-        if self._utterance is utterance and text:
-            utterance.last_partial = text
-            self._on_transcript(text, False, complete=True)  # noqa: FBT003
+        utterance.whole = transcript
+        if self._utterance is utterance and transcript.text:
+            utterance.last_partial = transcript.text
+            self._on_transcript(transcript.text, False, transcript.confidence, complete=True)  # noqa: FBT003
 
     async def _make_partial(self, utterance: _Utterance) -> None:
         begun = self._fed
-        text = ""
+        transcript = NO_WORDS
         with anyio.CancelScope() as self._partial_scope:
-            text = await self._decoder.decode(self._between(utterance.begin, begun), partial=True)
+            transcript = await self._decoder.decode(self._between(utterance.begin, begun), partial=True)
         self._partial_scope = None
         utterance.next_partial = begun + max(_PARTIAL_EVERY, _PARTIAL_PAUSE * (self._fed - begun))
-        if self._utterance is utterance and text and text != utterance.last_partial:
-            utterance.last_partial = text
-            self._on_transcript(text, False)  # noqa: FBT003 - the port's callback takes its arguments by position
+        if self._utterance is utterance and transcript.text not in ("", utterance.last_partial):
+            utterance.last_partial = transcript.text
+            self._on_transcript(transcript.text, False, transcript.confidence)  # noqa: FBT003
 
     def _wake_if_due(self) -> None:
         utterance = self._utterance

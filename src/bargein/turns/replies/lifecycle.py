@@ -241,6 +241,8 @@ def close_turn(caller: Caller) -> Caller:
         final_text="",
         utterance="",
         utterance_final=False,
+        final_confidence=None,
+        utterance_confidence=None,
         turn=None,
         answered_ms=caller.offset_ms,
         preemptive_count=0,
