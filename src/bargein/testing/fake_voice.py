@@ -80,6 +80,8 @@ class FakeVoice(HttpPeer):
             return await exchange.respond(307, location=script.redirect_to)
         if script.status != 200:
             return await exchange.respond(script.status, b'{"error":"as scripted"}', content_type="application/json")
+        if not isinstance(exchange.body, dict) or not isinstance(exchange.body.get("message"), dict):
+            return await exchange.respond(400, b'{"error":"no voice-request"}', content_type="application/json")
         kind = _VOICE_TYPES[script.body] if script.content_type is None else script.content_type
         await anyio.sleep(script.first_ms / 1000)
         await exchange.start(kind or None)
