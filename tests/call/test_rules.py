@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from bargein.call.plan.compile import compile_plan
-from bargein.turns.plan import WAIT_FUNCTION
+from bargein.turns.languages import find_language
+from bargein.turns.plan import ACKNOWLEDGEMENT_PHRASES, INTERRUPTION_PHRASES, WAIT_FUNCTION
 from bargein.wire.assistant import Assistant
 
 RULE = {"type": "customer", "regex": "number", "timeoutSeconds": 3}
@@ -47,3 +48,51 @@ def test_answers_are_begun_early_where_the_server_lets_them() -> None:
     assistant = Assistant.model_validate({})
     assert not compile_plan(assistant).preemptive
     assert compile_plan(assistant, preemptive=True).preemptive
+
+
+# The language of the transcriber.
+
+
+def plan_with(transcriber: Any, **assistant: Any) -> Any:
+    return compile_plan(Assistant.from_json({"transcriber": transcriber, **assistant}))
+
+
+@pytest.mark.parametrize(
+    ("transcriber", "language"),
+    [
+        ({"provider": "vapi"}, "en"),
+        ({"provider": "vapi", "language": "en"}, "en"),
+        ({"provider": "vapi", "language": "es"}, "es"),
+        ({"provider": "vapi", "languages": ["de"]}, "de"),
+        ({"provider": "vapi", "languages": ["en", "hi"], "language": "es"}, "en+hi"),
+        ({"provider": "vapi", "languages": []}, "multi"),
+        ({"provider": "vapi", "languages": [], "language": "fr"}, "fr"),
+        ({"provider": "deepgram", "language": "es-419"}, "es"),
+        ({"provider": "deepgram", "language": "multi"}, "multi"),
+        ({"provider": "google", "language": "Japanese"}, "ja"),
+        ({"provider": "custom-transcriber", "server": {"url": "wss://x.example"}, "language": "it"}, "it"),
+        ({"provider": "vapi", "language": "fi"}, "en"),
+    ],
+)
+def test_the_phrases_are_in_the_language_of_the_transcriber(transcriber: dict[str, Any], language: str) -> None:
+    plan = plan_with(transcriber)
+    known = find_language(language)
+    assert plan.language == language
+    assert plan.acknowledgement_phrases == known.acknowledgements
+    assert plan.interruption_phrases == known.interruptions
+
+
+def test_an_assistant_without_a_transcriber_speaks_english() -> None:
+    plan = compile_plan(Assistant.model_validate({}))
+    assert (plan.language, plan.acknowledgement_phrases) == ("en", ACKNOWLEDGEMENT_PHRASES)
+    assert plan.interruption_phrases == INTERRUPTION_PHRASES
+
+
+def test_the_owners_own_phrases_replace_those_of_the_language() -> None:
+    plan = plan_with(
+        {"provider": "vapi", "language": "es"},
+        stopSpeakingPlan={"acknowledgementPhrases": ["vale pues"], "interruptionPhrases": []},
+    )
+    assert plan.acknowledgement_phrases == ("vale pues",)
+    assert plan.interruption_phrases == ()
+    assert plan.language == "es"

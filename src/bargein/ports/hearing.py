@@ -146,12 +146,14 @@ class TurnPause:
         caller: the caller's audio at 16 kHz: up to eight seconds before the pause, and a tenth of a second of it.
         runs: the onset and offset of each run of voice in the turn, in milliseconds of the call; the last one ends
             where the pause begins.
+        language: the language of the words, as `bargein.turns.languages.key_of_tags` gives it.
     """
 
     said: str
     caller: Pcm16
     runs: tuple[tuple[int, int], ...]
     confidence: float | None = None
+    language: str = "en"
 
 
 class EndOfTurnDetector(Protocol):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bargein.turns.languages import ENGLISH_CODE
 from bargein.turns.roles import Role
 
 Outcome = Literal["spoken", "interrupted", "superseded", "replaced", "muted", "failed", "call-ended", "discarded"]
@@ -263,6 +264,7 @@ class JudgePause:
         offset_ms: where the voice fell silent.
         after_ms: audio up to here belongs to an earlier turn.
         confidence: the transcriber's least confidence in an utterance of the turn; None: it is not known.
+        language: the language of the words, as `Plan.language`.
     """
 
     number: int
@@ -270,6 +272,7 @@ class JudgePause:
     offset_ms: int
     after_ms: int
     confidence: float | None = None
+    language: str = ENGLISH_CODE
 
 
 Command = (

@@ -1,6 +1,7 @@
 """Words: how they are compared and counted, and how phrases are found among them."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -10,9 +11,25 @@ _WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
 _NOT_SPOKEN = re.compile(r"[^\w\s]|_")
 _SPOKEN = re.compile(r"[^\W_]")
 _BOUNDARY = re.compile(rf"[\s{_CJK}]")
+_MARKS = ("Mn", "Mc")
 _BLOCK_CHARS = 500
 _SHORT = 1000
 """Of longer texts only the last few are kept in a cache, because many would fill the memory."""
+
+
+def _folded() -> dict[int, str | None]:
+    """Make the table of characters that writers use one for the other, or leave out."""
+    left_out = "'\u2018\u2019\u02bc\u0640\u0670\u0307\u200b\u200c\u200d\u2060\ufe0e\ufe0f\ufeff"
+    table: dict[int, str | None] = {ord(char): None for char in left_out}
+    table |= dict.fromkeys((*range(0x0591, 0x05C8), *range(0x0610, 0x061B), *range(0x064B, 0x0660)))  # vowel points
+    table |= {ord(alif): "\u0627" for alif in "\u0622\u0623\u0625\u0671"}
+    table[0x0131] = "i"  # Turkish dotless i, whose capital is that of i
+    table |= {0x0649: "\u064a", 0x0629: "\u0647"}  # in Arabic, alif maqsura as yeh, and teh marbuta as heh
+    table |= {kana: chr(kana - 0x60) for kana in range(0x30A1, 0x30F7)}  # katakana as hiragana
+    return table
+
+
+_FOLDED = _folded()
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -41,7 +58,11 @@ def _count_in_block(text: str) -> int:
 
 
 def normalise(text: str) -> tuple[str, ...]:
-    """Split into words, in lower case and without punctuation: "Don't, uh-huh!" gives ("dont", "uh", "huh")."""
+    """Split into words, in lower case and without punctuation: "Don't, uh-huh!" gives ("dont", "uh", "huh").
+
+    Two ways to write the same are the same: composed and decomposed accents, full-width and half-width forms, katakana
+    and hiragana, Arabic and Hebrew with and without vowel points. An accent is kept: "sí" and "si" are two words.
+    """
     return _normalise_short(text) if len(text) <= _SHORT else _normalise(text)
 
 
@@ -52,8 +73,20 @@ def _normalise_short(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=32)
 def _normalise(text: str) -> tuple[str, ...]:
-    text = text.lower().replace("'", "").replace("\u2019", "")
-    return tuple(m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(" ", text)))
+    if text.isascii():
+        return tuple(m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(" ", text.lower().replace("'", ""))))
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_FOLDED)
+    words = (m.group() for m in _WORD.finditer(_NOT_SPOKEN.sub(_keep_mark, text)))
+    return tuple(word for word in words if _SPOKEN.search(word))
+
+
+def _keep_mark(found: re.Match[str]) -> str:
+    """Return a vowel sign or another mark as it is, and a space for anything else that is not spoken.
+
+    In Devanagari and other scripts a mark tells words apart, and "word characters" of `re` do not include it.
+    """
+    char = found.group()
+    return char if unicodedata.category(char) in _MARKS else " "
 
 
 class _Node:
@@ -73,10 +106,14 @@ class _Node:
 
 @lru_cache(maxsize=256)
 def _tree(phrases: tuple[str, ...]) -> _Node:
+    return _tree_of_words(tuple(map(normalise, phrases)))
+
+
+def _tree_of_words(phrases: tuple[tuple[str, ...], ...]) -> _Node:
     root = _Node()
     for number, phrase in enumerate(phrases):
         node = root
-        for word in normalise(phrase):
+        for word in phrase:
             node = node.after.setdefault(word, _Node())
         if node.number is None and node is not root:
             node.number = number
@@ -123,3 +160,24 @@ def begins_phrase(text: str, phrases: tuple[str, ...]) -> bool:
     for word in said:
         node = None if node is None else node.after.get(word)
     return bool(said) and node is not None and bool(node.after)
+
+
+@lru_cache(maxsize=512)
+def longest_ending(text: str, phrases: tuple[str, ...]) -> int:
+    """Count the words of the longest of `phrases` with which `text` ends; 0: with none of them.
+
+    Where words are written without spaces, each character is a word.
+    """
+    node = _tree_of_endings(phrases)
+    longest = 0
+    for length, word in enumerate(reversed(normalise(text)), 1):
+        node = node.after.get(word)
+        if node is None:
+            break
+        longest = length if node.number is not None else longest
+    return longest
+
+
+@lru_cache(maxsize=256)
+def _tree_of_endings(phrases: tuple[str, ...]) -> _Node:
+    return _tree_of_words(tuple(tuple(reversed(normalise(phrase))) for phrase in phrases))

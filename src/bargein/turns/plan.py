@@ -4,23 +4,17 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
 
 from bargein.turns.hooks.plan import Hook, hook_from_json
+from bargein.turns.languages import ENGLISH_CODE, find_language
 
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
 ]
 
-ACKNOWLEDGEMENT_PHRASES = (
-    "i understand", "i see", "i got it", "i hear you", "im listening", "im with you", "right", "okay", "ok", "sure",
-    "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "gotcha", "mhmm", "ah", "yeah okay",
-    "yeah sure",
-)  # fmt: skip
-"""Default of `stopSpeakingPlan.acknowledgementPhrases`."""
+ACKNOWLEDGEMENT_PHRASES = find_language(ENGLISH_CODE).acknowledgements
+"""Default of `stopSpeakingPlan.acknowledgementPhrases` in English, which is Vapi's."""
 
-INTERRUPTION_PHRASES = (
-    "stop", "shut", "up", "enough", "quiet", "silence", "but", "dont", "not", "no", "hold", "wait", "cut", "pause",
-    "nope", "nah", "nevermind", "never", "bad", "actually",
-)  # fmt: skip
-"""Default of `stopSpeakingPlan.interruptionPhrases`."""
+INTERRUPTION_PHRASES = find_language(ENGLISH_CODE).interruptions
+"""Default of `stopSpeakingPlan.interruptionPhrases` in English, which is Vapi's."""
 
 WAIT_FUNCTION = "20 + 500 * sqrt(x) + 2500 * x^3"
 """Default of `smartEndpointingPlan.waitFunction`."""
@@ -50,6 +44,8 @@ class Plan:
     """All rules of the engine that depend on the assistant.
 
     Attributes:
+        language: the caller's language, as `bargein.turns.languages.key_of_tags` gives it: a code, several joined by
+            "+", or `multi`.
         num_words: `stopSpeakingPlan.numWords`; 0: `voice_ms` of voice or any word interrupts.
         voice_ms: `stopSpeakingPlan.voiceSeconds`.
         adaptive_interruption: the assistant gives neither `numWords` nor `voiceSeconds`, so growing evidence decides
@@ -95,6 +91,7 @@ class Plan:
         voice_failed_reason: the `endedReason` when the voice has stalled.
     """
 
+    language: str = ENGLISH_CODE
     num_words: int = 0
     voice_ms: int = 200
     adaptive_interruption: bool = False

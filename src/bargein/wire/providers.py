@@ -101,7 +101,17 @@ class OtherVoice(WireModel):
 AssistantVoice = Annotated[CustomVoice | EmbeddedVoice | OtherVoice, Field(discriminator="provider")]
 
 
-class CustomTranscriber(WireModel):
+class _TranscriberBase(WireModel):
+    """The languages of a transcriber: Vapi's providers have one of the two fields, or both.
+
+    Their values are checked against the type of the provider in Vapi's contract when an assistant is stored.
+    """
+
+    language: str | None = None
+    languages: list[str] | None = None
+
+
+class CustomTranscriber(_TranscriberBase):
     """A server that turns two channels of PCM into text; see Vapi's `CustomTranscriber`."""
 
     provider: Literal["custom-transcriber"]
@@ -109,13 +119,13 @@ class CustomTranscriber(WireModel):
     fallback_plan: JsonObject | None = None
 
 
-class EmbeddedTranscriber(WireModel):
+class EmbeddedTranscriber(_TranscriberBase):
     """The transcriber inside bargein."""
 
     provider: Literal["vapi"]
 
 
-class OtherTranscriber(WireModel):
+class OtherTranscriber(_TranscriberBase):
     """A transcriber of another provider, which is kept."""
 
     provider: Literal[

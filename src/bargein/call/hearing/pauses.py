@@ -96,6 +96,7 @@ class PauseTracker:
             caller=self._between(question.offset_ms - BEFORE_MS, question.offset_ms + INTO_MS),
             runs=runs_of_turn(self._runs, question.after_ms, question.offset_ms),
             confidence=question.confidence,
+            language=question.language,
         )
         try:
             # Words whose voice was not detected have no rhythm and no audible end.

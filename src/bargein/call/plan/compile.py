@@ -8,6 +8,7 @@ from bargein.errors import BargeinError
 from bargein.patterns import PatternError
 from bargein.turns import Plan
 from bargein.turns.endpointing.wait_function import WaitFunctionError, compile_expression
+from bargein.turns.languages import ENGLISH_CODE, MULTILINGUAL, find_language, key_of_tags
 from bargein.turns.plan import WAIT_FUNCTION, Rule
 from bargein.wire.assistant import Assistant
 from bargein.wire.endpointing_rules import AssistantRule, BothRule, CustomerRule, patterns_of
@@ -30,9 +31,10 @@ class PlanError(BargeinError, ValueError):
 def compile_plan(assistant: Assistant, *, preemptive: bool = False) -> Plan:
     """Compile `startSpeakingPlan`, `stopSpeakingPlan` and the other fields of an assistant that concern turns.
 
-    Fields that the assistant does not set keep the engine's defaults, which are Vapi's. But an assistant that sets
-    neither `numWords` nor `voiceSeconds` gets adaptive interruption (`Plan.adaptive_interruption`), and one whose
-    `startSpeakingPlan` does not say when a turn is over gets adaptive endpointing (`Plan.adaptive_endpointing`).
+    Fields that the assistant does not set keep the engine's defaults, which are Vapi's; those of `stopSpeakingPlan`'s
+    phrases are in the language of its transcriber. But an assistant that sets neither `numWords` nor `voiceSeconds`
+    gets adaptive interruption (`Plan.adaptive_interruption`), and one whose `startSpeakingPlan` does not say when a
+    turn is over gets adaptive endpointing (`Plan.adaptive_endpointing`).
 
     Args:
         assistant: the assistant.
@@ -41,9 +43,13 @@ def compile_plan(assistant: Assistant, *, preemptive: bool = False) -> Plan:
     Raises:
         PlanError: a `waitFunction` that cannot be parsed.
     """
+    language = find_language(language_key(assistant))
     plan = replace(
         Plan(preemptive=preemptive),
         **_given(
+            language=language.code,
+            acknowledgement_phrases=language.acknowledgements,
+            interruption_phrases=language.interruptions,
             first_message=assistant.first_message,
             first_message_mode=assistant.first_message_mode,
             first_message_interruptible=assistant.first_message_interruptions_enabled,
@@ -64,6 +70,20 @@ def compile_plan(assistant: Assistant, *, preemptive: bool = False) -> Plan:
     if start.smart_endpointing_enabled is None and assistant.smart_endpointing_enabled is not None:
         start = start.model_copy(update={"smart_endpointing_enabled": assistant.smart_endpointing_enabled})
     return with_start_speaking(plan, start)
+
+
+def language_key(assistant: Assistant) -> str:
+    """Return the key of the language that the caller of an assistant speaks, as `Plan.language`.
+
+    It is that of `transcriber.languages` or `transcriber.language`, and English if there is neither. An empty list
+    stands for any language.
+    """
+    transcriber = assistant.transcriber
+    if transcriber is None:
+        return ENGLISH_CODE
+    if transcriber.languages == [] and not transcriber.language:
+        return MULTILINGUAL
+    return key_of_tags(transcriber.languages or ([transcriber.language] if transcriber.language else []))
 
 
 def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:

@@ -127,7 +127,7 @@ def _words(pause: TurnPause) -> list[float]:
     share = digits / max(len(words), 1)
     numeric = float(share >= 0.5)
     return [
-        unfinished(said),
+        unfinished(said, pause.language),
         min(len(words), 12) / 6,
         share,
         numeric * min(digits, 16) / 8,

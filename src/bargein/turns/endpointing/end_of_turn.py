@@ -67,11 +67,11 @@ def _due(state: State, plan: Plan) -> int | None:
     return None if current_judgement(state) is not None else state.now_ms
 
 
-def _judge(state: State, _plan: Plan) -> Change:
+def _judge(state: State, plan: Plan) -> Change:
     number = 1 if state.pause_judgement is None else state.pause_judgement.number + 1
     caller = state.caller
     judgement = PauseJudgement(number=number, said=caller.said, offset_ms=caller.offset_ms, asked_ms=state.now_ms)
-    command = JudgePause(number, caller.said, caller.offset_ms, caller.answered_ms, caller.confidence)
+    command = JudgePause(number, caller.said, caller.offset_ms, caller.answered_ms, caller.confidence, plan.language)
     return replace(state, pause_judgement=judgement), [command]
 
 

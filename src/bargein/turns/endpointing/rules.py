@@ -22,6 +22,7 @@ Rules and the wait function count from the end of the voice. None of them ends a
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,25 +30,18 @@ from bargein.patterns import LONGEST_SUBJECT_BYTES, Pattern, PatternError, compi
 from bargein.turns.endpointing import end_of_turn
 from bargein.turns.endpointing.smart import current_request
 from bargein.turns.endpointing.wait_function import wait_ms
-from bargein.turns.phrases import normalise
+from bargein.turns.languages import ENGLISH_CODE, find_language
+from bargein.turns.phrases import longest_ending, normalise
 from bargein.turns.plan import Plan, Rule
 from bargein.turns.state import State
 
 _ENDING_CHARS = 500
 """How much of the end of the words shows how they end."""
-_NUMBER_END = re.compile(
-    r"(?:\d|\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|"
-    r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million))[\s.,!?-]*$",
-    re.IGNORECASE,
+_AFTER_NUMBER = " \t\n\r\f\v\u00a0.,!?-\u3001\u3002\uff0c\uff0e\uff01\uff1f\u060c\u061f\u06d4\u0964"
+_PUNCTUATION_END = re.compile(
+    r"[.!?\u3002\uff0e\uff01\uff1f\u061f\u06d4\u0964][\"'\u201d\u2019\u00bb\u300d\u300f)\]]*\s*$"
 )
-_PUNCTUATION_END = re.compile(r"[.!?\u3002\uff01\uff1f][\"'\u201d\u2019)\]]*\s*$")
-_MORE_TO_COME = frozenset({
-    "and", "but", "or", "so", "because", "if", "when", "while", "then", "than", "that", "which", "who", "the",
-    "a", "an", "to", "of", "for", "with", "in", "on", "at", "from", "by", "as", "my", "your", "our", "his",
-    "her", "their", "its", "is", "are", "was", "were", "am", "be", "been", "will", "would", "could", "should",
-    "can", "may", "might", "do", "does", "did", "have", "has", "had", "i", "we", "you", "he", "she", "they",
-    "it", "not", "very", "really", "just", "also", "like", "um", "uh", "er", "hmm", "well", "about", "into",
-})  # fmt: skip
+_OPEN_ENDINGS = ("...", "\u2026", ",", "-", "\u2013", "\u2014", "\u3001", "\uff0c", "\u060c")
 
 
 class Endpoint(NamedTuple):
@@ -78,11 +72,13 @@ def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
         rule = _first_match(plan.rules, *texts)
         if rule is not None:
             at_ms = max(silent_since_ms + rule.timeout_ms, caller.words_at_ms)
-            return Endpoint(at_ms, f"a custom endpointing rule waits {rule.timeout_ms} ms", 1 - unfinished(said))
+            why = f"a custom endpointing rule waits {rule.timeout_ms} ms"
+            return Endpoint(at_ms, why, 1 - unfinished(said, plan.language))
     request = current_request(state)
     if request is not None and request.pause_ms is not None:
         at_ms = max(silent_since_ms + request.pause_ms, caller.words_at_ms)
-        return Endpoint(at_ms, f"the owner's endpointing model waits {request.pause_ms} ms", 1 - unfinished(said))
+        why = f"the owner's endpointing model waits {request.pause_ms} ms"
+        return Endpoint(at_ms, why, 1 - unfinished(said, plan.language))
     judgement = end_of_turn.current_judgement(state) if plan.judges_pauses else None
     judged_by_ms = 0 if judgement is None or judgement.answered else judgement.asked_ms + end_of_turn.JUDGING_MS
     if plan.adaptive_endpointing and judgement is not None and judgement.probability is not None:
@@ -91,7 +87,8 @@ def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
         why = f"the turn is {judgement.probability:.0%} likely to be over: {pause_ms} ms"
         return Endpoint(at_ms, why, judgement.probability, judged=True)
     if plan.wait_function is not None:
-        x = unfinished(said) if judgement is None or judgement.probability is None else 1 - judgement.probability
+        probability = None if judgement is None else judgement.probability
+        x = unfinished(said, plan.language) if probability is None else 1 - probability
         pause_ms = wait_ms(plan.wait_function, x)
         at_ms = max(silent_since_ms + pause_ms, caller.words_at_ms, judged_by_ms)
         why = f"the turn is {x:.0%} likely unfinished: the wait function gives {pause_ms} ms"
@@ -101,35 +98,57 @@ def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
     if request is not None and not request.answered and plan.endpointing_timeout_ms is not None:
         at_ms = max(at_ms, request.asked_ms + plan.endpointing_timeout_ms)  # its answer may still come
     at_ms = max(at_ms, judged_by_ms)
-    return Endpoint(at_ms, f"{ending}: {pause_ms} ms", 0.0 if judged_by_ms else 1 - unfinished(said))
+    return Endpoint(at_ms, f"{ending}: {pause_ms} ms", 0.0 if judged_by_ms else 1 - unfinished(said, plan.language))
 
 
 def _transcription_pause(said: str, plan: Plan) -> tuple[int, str]:
     said = said[-_ENDING_CHARS:]
-    if _NUMBER_END.search(said):
+    if ends_with_number(said, plan.language):
         return plan.on_number_ms, "the words end with a number"
     if _PUNCTUATION_END.search(said):
         return plan.on_punctuation_ms, "the words end with punctuation"
     return plan.on_no_punctuation_ms, "the words end without punctuation"
 
 
-def unfinished(said: str) -> float:
-    """Estimate from the last word and the punctuation how likely it is, from 0 to 1, that the caller will go on.
+def unfinished(said: str, language: str = ENGLISH_CODE) -> float:
+    """Estimate from the last words and the punctuation how likely it is, from 0 to 1, that the caller will go on.
 
     It is used where the end-of-turn detector gives no judgement.
+
+    Args:
+        said: the words of the turn.
+        language: their language, as `Plan.language`.
     """
     said = said[-_ENDING_CHARS:]
-    words = normalise(said)
-    if not words:
+    if not normalise(said):
         return 1.0
-    if _NUMBER_END.search(said):
+    if ends_with_number(said, language):
         return 0.5
-    ends_open = words[-1] in _MORE_TO_COME
-    if said.rstrip().endswith(("...", "\u2026", ",", "-", "\u2013", "\u2014")):
+    ends_open = _ends_open(said, language)
+    if said.rstrip().endswith(_OPEN_ENDINGS):
         return 0.9 if ends_open else 0.7
     if _PUNCTUATION_END.search(said):
         return 0.35 if ends_open else 0.05
     return 0.8 if ends_open else 0.4
+
+
+@lru_cache(maxsize=512)
+def ends_with_number(said: str, language: str = ENGLISH_CODE) -> bool:
+    """Return True if the last word is a number, in digits or in words of the language (`Plan.language`)."""
+    last = said.rstrip(_AFTER_NUMBER)[-1:]
+    if not last or unicodedata.category(last)[0] not in "LNM":
+        return False
+    words, known = normalise(said), find_language(language)
+    if last.isdecimal() or longest_ending(said, known.number_words):
+        return True
+    return any(word != end and word.endswith(end) for word in words[-1:] for end in known.number_endings)
+
+
+def _ends_open(said: str, language: str) -> bool:
+    """Return True if the last words need another one, and are not the end of a phrase that is complete."""
+    known = find_language(language)
+    open_words = max(longest_ending(said, known.unfinished), longest_ending(said, known.fillers))
+    return open_words > longest_ending(said, known.complete)
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,10 @@ The ages at which a probability suffices stand in `THRESHOLDS`. A voice whose so
 (below 30 % from 480 ms on, or an echo) ends the duck at once, a voice that has stopped does so after 250 ms.
 """
 
+from functools import lru_cache
+
 from bargein.turns.events import InterruptionJudged
+from bargein.turns.languages import ENGLISH_CODE, find_language
 from bargein.turns.phrases import begins_phrase, consists_of, count_words, find_phrase, normalise
 from bargein.turns.plan import Plan
 from bargein.turns.replies.reply import Reply
@@ -54,22 +57,14 @@ UNLIKELY = 0.3
 WORDS = (0.75, 0.5, 0.4)
 """With one, two, three or more words that are no backchannel this probability suffices at any age."""
 
-HUM_PHRASES = ("but", "dont", "no", "not", "up")
-"""Interruption phrases that a transcriber also makes of hums: they need a probability of `LIKELY`."""
-
 LIKELY = 0.6
+"""An interruption phrase that a transcriber also makes of hums (`Language.hums`) needs this probability."""
+
 CERTAIN = 0.85
 """From this probability on the sound outweighs a partial transcript that is a backchannel."""
 
 FEW_WORDS = 3
 """Any other interruption phrase in a final of so few words interrupts; elsewhere unless the sound is `UNLIKELY`."""
-
-BACKCHANNELS = (
-    "absolutely", "aha", "all right", "alright then", "cool", "exactly", "gosh", "great", "good", "go on", "huh", "hm",
-    "hmm", "indeed", "mm", "mmm", "mhm", "mm hmm", "nice", "of course", "oh", "really", "true", "uh", "uh huh",
-    "um", "wow", "yep", "yup",
-)  # fmt: skip
-"""Backchannels that Vapi's default `acknowledgementPhrases` lack. They count under adaptive interruption only."""
 
 MOSTLY_JUDGED_MS = 480
 """At this age of a voice further sound changes its probability little."""
@@ -83,8 +78,13 @@ def threshold(age_ms: int) -> float:
 def is_backchannel(said: str, plan: Plan) -> bool:
     """Return True if words only show that the caller is listening ("yeah", "mhm")."""
     if plan.adaptive_interruption:
-        return consists_of(said, plan.acknowledgement_phrases + BACKCHANNELS)
+        return consists_of(said, _backchannels(plan.acknowledgement_phrases, plan.language))
     return consists_of(said, plan.acknowledgement_phrases)
+
+
+@lru_cache(maxsize=256)
+def _backchannels(acknowledgement_phrases: tuple[str, ...], language: str) -> tuple[str, ...]:
+    return acknowledgement_phrases + find_language(language).backchannels
 
 
 def find_interruption(
@@ -103,7 +103,7 @@ def find_interruption(
     if judged is not None and (judged.echo >= ECHO or (judged.echo >= POSSIBLE_ECHO and repeats(said, spoken))):
         return None
     phrase = find_phrase(said, plan.interruption_phrases)
-    if phrase and phrase_interrupts(phrase, caller, words):
+    if phrase and phrase_interrupts(phrase, caller, words, plan.language):
         if judged is None:  # the words may belong to the voice before; a young voice will be judged yet
             return max(now_ms, caller.onset_ms + JUDGED_BY_MS), f'"{phrase}" is an interruption phrase'
         return now_ms, f'"{phrase}" is an interruption phrase, with {_percent(judged)} for the sound'
@@ -121,16 +121,16 @@ def find_interruption(
     return _find_by_sound(caller, judged, now_ms)
 
 
-def phrase_interrupts(phrase: str, caller: Caller, words: int) -> bool:
+def phrase_interrupts(phrase: str, caller: Caller, words: int, language: str = ENGLISH_CODE) -> bool:
     """Return True if an interruption phrase among this many words stops the assistant.
 
     A partial after half a second is often misheard, a final is not; but among many words the phrase may be somebody
-    else's, and the shortest of Vapi's default phrases are also what a transcriber makes of a hum.
+    else's, and the shortest of the default phrases (`Language.hums`) are also what a transcriber makes of a hum.
     """
     judged = caller.judged
     if judged is None:
         return True
-    if phrase in HUM_PHRASES:
+    if phrase in find_language(language).hums:
         return judged.probability >= LIKELY
     return judged.probability >= UNLIKELY or (caller.utterance_final and words <= FEW_WORDS)
 
@@ -143,7 +143,9 @@ def repeats(said: str, spoken: tuple[str, ...]) -> bool:
 
 def may_become_backchannel(caller: Caller, plan: Plan, said: str) -> bool:
     """Return True if a partial may be the beginning of a backchannel ("I", "got"), so that its words do not count."""
-    return not caller.utterance_final and begins_phrase(said, plan.acknowledgement_phrases + BACKCHANNELS)
+    return not caller.utterance_final and begins_phrase(
+        said, _backchannels(plan.acknowledgement_phrases, plan.language)
+    )
 
 
 def _find_unjudged(caller: Caller, words: int, now_ms: int) -> tuple[int, str] | None:
