@@ -73,10 +73,9 @@ async def test_a_pause_is_judged_with_what_was_heard_around_its_beginning() -> N
     call.speak(5000, 7600)
     call.speak(8000, 9600)
     call.feed(10_200)
-    await call.ask(JudgePause(7, "I would like", 9600, 900, 0.4))
+    await call.ask(JudgePause(7, "I would like", 9600, 900, 0.4, asked="What would you like?"))
     (pause,) = call.detector.asked
-    assert pause.said == "I would like"
-    assert pause.confidence == 0.4
+    assert (pause.said, pause.confidence, pause.asked) == ("I would like", 0.4, "What would you like?")
     assert pause.runs == ((5000, 7600), (8000, 9600))
     heard = pause.caller[::PER_MS]
     assert heard[0] == 9600 - BEFORE_MS

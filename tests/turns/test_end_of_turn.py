@@ -36,6 +36,14 @@ def test_a_pause_is_judged_once_its_words_have_come() -> None:
     assert call.commands(JudgePause) == [JudgePause(1, "I would like a table.", 1700, 0)]
 
 
+def test_the_judgement_is_told_what_the_assistant_asked() -> None:
+    call = Call(JUDGED)
+    heard_ms = call.talking("Is that correct?", 800)
+    call.spoken(heard_ms + 800)
+    call.user_says(heard_ms + 1200, "Yes.")
+    assert [question.asked for question in call.commands(JudgePause)] == ["", "Is that correct?"]
+
+
 def test_the_likelier_the_end_the_shorter_the_pause() -> None:
     pauses = [pause_ms(done, JUDGED) for done in (0.0, 0.1, 0.3, 0.5, 0.8, 0.9, 1.0)]
     assert pauses == sorted(pauses, reverse=True)

@@ -147,6 +147,7 @@ class TurnPause:
         runs: the onset and offset of each run of voice in the turn, in milliseconds of the call; the last one ends
             where the pause begins.
         language: the language of the words, as `bargein.turns.languages.key_of_tags` gives it.
+        asked: the assistant's last text, as it was heard; empty: none yet.
     """
 
     said: str
@@ -154,6 +155,7 @@ class TurnPause:
     runs: tuple[tuple[int, int], ...]
     confidence: float | None = None
     language: str = "en"
+    asked: str = ""
 
 
 class EndOfTurnDetector(Protocol):

@@ -265,6 +265,7 @@ class JudgePause:
         after_ms: audio up to here belongs to an earlier turn.
         confidence: the transcriber's least confidence in an utterance of the turn; None: it is not known.
         language: the language of the words, as `Plan.language`.
+        asked: the assistant's last text, as it was heard; empty: none yet.
     """
 
     number: int
@@ -273,6 +274,7 @@ class JudgePause:
     after_ms: int
     confidence: float | None = None
     language: str = ENGLISH_CODE
+    asked: str = ""
 
 
 Command = (

@@ -61,6 +61,8 @@ class Plan:
         adaptive_endpointing: the assistant does not say when a turn is over, so each pause is judged
             (`bargein.turns.endpointing.end_of_turn`).
         max_cutoff_risk: the greatest probability of cutting the caller off in a judged pause, from 0 to 1.
+        pause_decay_ms: of the pauses within a turn that only their length distinguishes from its end, one in e is
+            longer than this.
         min_pause_ms: the shortest judged pause.
         max_pause_ms: the longest judged pause.
         adaptive_wait_ms: replaces `wait_ms` after a judged pause, which was long enough already.
@@ -105,6 +107,7 @@ class Plan:
     on_number_ms: int = 500
     adaptive_endpointing: bool = False
     max_cutoff_risk: float = 0.3
+    pause_decay_ms: int = 1200
     min_pause_ms: int = 400
     max_pause_ms: int = 2000
     adaptive_wait_ms: int = 0

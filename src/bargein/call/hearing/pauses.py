@@ -97,6 +97,7 @@ class PauseTracker:
             runs=runs_of_turn(self._runs, question.after_ms, question.offset_ms),
             confidence=question.confidence,
             language=question.language,
+            asked=question.asked,
         )
         try:
             # Words whose voice was not detected have no rhythm and no audible end.

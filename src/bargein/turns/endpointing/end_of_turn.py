@@ -24,9 +24,6 @@ from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.state import Change, PauseJudgement, State
 
-DECAY_MS = 1200
-"""Of the pauses within a turn that only their length distinguishes from its end, one in e is longer than this."""
-
 JUDGING_MS = 300
 """A judgement that takes longer is not waited for: then the transcription plan decides."""
 
@@ -36,13 +33,15 @@ _CLOSEST = 1e-4  # probabilities are kept this far from 0 and 1, whose logarithm
 def pause_ms(probability: float, plan: Plan) -> int:
     """Return how long the caller must be silent, if the turn is over with this probability.
 
-    The longer a pause lasts, the less likely it is that more follows. It is waited for until the chance of cutting the
-    caller off is down to `Plan.max_cutoff_risk`.
+    Of the pauses that only their length distinguishes from the end of the turn, one in e is longer than D
+    (`Plan.pause_decay_ms`). So after w the odds that more follows have fallen by exp(-w / D), and it is waited until
+    the chance of cutting the caller off is down to `Plan.max_cutoff_risk`, r. This is also the wait of the least
+    expected cost, p w + (1 - p) exp(-w / D) c, where a cut-off costs as much as c = D (1 - r) / r of waiting.
     """
     probability = min(max(probability, _CLOSEST), 1 - _CLOSEST)
     risk = min(max(plan.max_cutoff_risk, _CLOSEST), 1 - _CLOSEST)
     odds = (1 - probability) / probability * (1 - risk) / risk
-    return min(max(plan.min_pause_ms, round(DECAY_MS * math.log(odds))), plan.max_pause_ms)
+    return min(max(plan.min_pause_ms, round(plan.pause_decay_ms * math.log(odds))), plan.max_pause_ms)
 
 
 def current_judgement(state: State) -> PauseJudgement | None:
@@ -71,7 +70,15 @@ def _judge(state: State, plan: Plan) -> Change:
     number = 1 if state.pause_judgement is None else state.pause_judgement.number + 1
     caller = state.caller
     judgement = PauseJudgement(number=number, said=caller.said, offset_ms=caller.offset_ms, asked_ms=state.now_ms)
-    command = JudgePause(number, caller.said, caller.offset_ms, caller.answered_ms, caller.confidence, plan.language)
+    command = JudgePause(
+        number,
+        caller.said,
+        caller.offset_ms,
+        caller.answered_ms,
+        caller.confidence,
+        plan.language,
+        state.last_assistant_text,
+    )
     return replace(state, pause_judgement=judgement), [command]
 
 
