@@ -89,9 +89,12 @@ def test_an_edge_is_never_before_the_call():
 
 @pytest.mark.parametrize(
     ("before", "windows"),
-    [([0.04, 0.04], 0), ([0.3, 0.04], 0), ([0.04, 0.05], 1), ([0.04, 0.05, 0.1], 2), ([0.1, 0.05, 0.1, 0.1], 2)],
-)
-def test_a_soft_onset_rises_for_at_most_two_windows(before: list[float], windows: int) -> None:
+    [
+        ([0.01, 0.01], 0), ([0.3, 0.01], 0), ([0.01, 0.02], 1), ([0.01, 0.02, 0.1], 2), ([0.1, 0.02, 0.1, 0.1], 4),
+        ([0.1] * 6, 4),
+    ],
+)  # fmt: skip
+def test_a_soft_onset_rises_for_at_most_four_windows(before: list[float], windows: int) -> None:
     gate = VoiceGate()
     *quiet, edge = [gate.push(p, 1000 + 32.0 * k) for k, p in enumerate([0.01, *before, 0.9])]
     assert not any(quiet)

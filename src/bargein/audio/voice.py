@@ -81,9 +81,10 @@ class VoiceEdge:
     rising_ms: int | None = None
 
 
-_RISING_PROBABILITY = 0.05
-_RISING_WINDOWS = 2
-"""The detector recognises a soft onset up to two windows late. In silence its probability is below this."""
+_RISING_PROBABILITY = 0.02
+_RISING_WINDOWS = 4
+"""The detector recognises a soft onset up to four windows late, some later still. In silence its probability is mostly
+below this."""
 
 
 class VoiceGate:
