@@ -14,10 +14,10 @@ from bench.interruption.publish import publish, write
 from bench.interruption.report import as_text
 from bench.interruption.run import run
 from bench.interruption.scenes import PARTS
-from bench.peers import PEERS, python_of
+from bench.peers import CONTENDERS, python_of
 from bench.speech import HELP, SPEECH
 
-_MAIN = PARTS[:5]
+_MAIN = PARTS[:9]
 _QUICK_MINUTES = 1.2
 
 
@@ -64,6 +64,7 @@ def _options(given: argparse.Namespace) -> Options:
         against=tuple(given.against),
         server=Server(url=given.url) if given.url else None,
         minutes=_QUICK_MINUTES if given.quick else given.minutes,
+        synthetic=not (given.quick or given.people_only),
     )
 
 
@@ -75,12 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="play the largest share of the clips that fits into this time")
     parser.add_argument("--repeats", type=int, default=1, help="number of times that each clip is played")
     parser.add_argument("--calls", type=int, default=10, help="number of simultaneous calls")
-    parser.add_argument("--quick", action="store_true", help="the same as `--minutes 1.2`, for CI")
+    parser.add_argument("--quick", action="store_true", help="the same as `--minutes 1.2 --people-only`, for CI")
+    parser.add_argument("--people-only", action="store_true", help="no synthetic voices")
     parser.add_argument("--telephone", action="store_true", help="8 kHz mu-law on the wire")
     parser.add_argument("--plan", help="JSON of a stopSpeakingPlan; default: that of the server")
     parser.add_argument("--url", help="a running server with Vapi's WebSocket transport, in place of bargein")
     parser.add_argument(
-        "--against", nargs="+", default=[], choices=list(PEERS), help="measure these servers with the same clips"
+        "--against", nargs="+", default=[], choices=list(CONTENDERS), help="measure these servers with the same clips"
     )
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--out", type=Path, help="folder for the figures, the page, the pictures and the tables")

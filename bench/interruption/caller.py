@@ -21,6 +21,7 @@ from bench.interruption.conditions import FRAME_MS, RATE_HZ, SPEECH_MS, WORD_MS,
 from bench.interruption.line import Echo, Line
 from bench.interruption.playback import FALSE_AFTER_MS, HIT_MS, PAUSE_MS, Outcome, Playback
 from bench.interruption.scenes import Scene, draw
+from bench.interruption.words import partial_words
 
 ANSWER_S = SPEECH_MS / 1000 - 2
 """No scene is played later than this in an answer."""
@@ -60,13 +61,16 @@ class Material:
 class Call:
     """A call in progress; `calling` makes one."""
 
-    def __init__(self, clock: Clock, material: Material, condition: Condition, *, coded: bool, oracle: bool) -> None:
+    def __init__(
+        self, clock: Clock, material: Material, condition: Condition, *, coded: bool, oracle: bool, partials: bool
+    ) -> None:
         self.playback = Playback()
         self._clock = clock
         self._material = material
         self._condition = condition
         self._coded = coded and condition.telephone
         self._oracle = oracle
+        self.partials = partials
         self._rate_hz = 8_000 if self._coded else RATE_HZ
         self._line = Line(condition, coded=coded, seed=7)
         self._echo = Echo(condition, material.response)
@@ -116,10 +120,10 @@ class Call:
         """Play a clip to the server; its first sample is at `begin_ms`."""
         self._clip = (begin_ms, clip)
 
-    def send_words(self, text: str) -> None:
+    def send_words(self, text: str, *, is_final: bool = True) -> None:
         """Send a server without a transcriber the words of the caller."""
-        if self._oracle and text and self._socket is not None:
-            self._socket.send_text(json.dumps({"type": "heard", "text": text}))
+        if self._oracle and text and self._socket is not None and (is_final or self.partials):
+            self._socket.send_text(json.dumps({"type": "heard", "text": text, "final": is_final}))
 
     def worst_late_ms(self, from_ms: float, until_ms: float) -> float:
         """Return the largest delay of the caller's frames in a span."""
@@ -154,9 +158,11 @@ class Call:
     async def _watch(self, scene: Scene, begin_ms: float) -> float:
         """Wait until the scene is over; return when that was."""
         onset_ms, offset_ms = begin_ms + scene.onset_ms, begin_ms + scene.offset_ms
-        sent = False
+        sent, partials = False, deque(partial_words(scene.text, onset_ms, offset_ms))
         while True:
             now_ms = self._clock.monotonic_ms()
+            while partials and not sent and now_ms >= partials[0][0]:
+                self.send_words(partials.popleft()[1], is_final=False)
             if not sent and now_ms >= offset_ms + _HEARD_AFTER_MS:
                 self.send_words(scene.text)
                 sent = True
@@ -228,7 +234,7 @@ class Call:
 @asynccontextmanager
 async def calling(
     at: Server, assistant: JsonObject, clock: Clock, material: Material, condition: Condition, *, coded: bool = True,
-    oracle: bool = False,
+    oracle: bool = False, partials: bool = False,
 ) -> AsyncGenerator[Call]:  # fmt: skip
     """Make a call; end it at the end of the block.
 
@@ -240,11 +246,12 @@ async def calling(
         condition: condition of the caller's channel during the whole call.
         coded: whether the server expects mu-law at 8 kHz where the condition is a telephone.
         oracle: whether the server receives the caller's words, as from a perfect transcriber.
+        partials: whether it receives them while they are spoken, too.
 
     Raises:
         OSError, TimeoutError, ClientError: the call could not be made.
     """
-    call = Call(clock, material, condition, coded=coded, oracle=oracle)
+    call = Call(clock, material, condition, coded=coded, oracle=oracle, partials=partials)
     is_coded = coded and condition.telephone
     encoding, rate_hz = ("mulaw", 8_000) if is_coded else ("pcm_s16le", RATE_HZ)
     info = await create_call(at, assistant=assistant, encoding=encoding, rate_hz=rate_hz)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bargein.client.server_api import Server
+from bench.interruption.answers import answer_turns
 from bench.interruption.endings import POLICIES, Turn, turns
-from bench.interruption.scenes import PARTS, Scene, scenes
+from bench.interruption.scenes import OF_ALL_SERVERS, PARTS, Scene, scenes
+from bench.interruption.synthetic import synthetic
 
 TURNS_AT_ONCE = 6
 """Simultaneous calls while turns are played: all of them have speech to transcribe all the time."""
@@ -32,6 +34,7 @@ class Options:
         against: other servers to measure with the same scenes.
         server: a running server in place of bargein; None starts one.
         minutes: play the largest share that fits into this time by estimate; None: `share` decides.
+        synthetic: play synthetic voices too, in the parts `turns` and `languages`.
     """
 
     data: Path
@@ -44,12 +47,17 @@ class Options:
     against: tuple[str, ...] = ()
     server: Server | None = None
     minutes: float | None = None
+    synthetic: bool = True
 
 
 def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn, str]]]:
     """Return the scenes and turns of a share of the clips."""
-    wanted = scenes(options.data, options.parts, share, options.repeats, telephone=options.telephone)
-    said = [
+    spoken = synthetic() if options.synthetic and {"turns", "languages"} & {*options.parts} else ()
+    wanted = scenes(
+        options.data, options.parts, share, options.repeats, telephone=options.telephone, synthetic=spoken
+    )  # fmt: skip
+    said = [(turn, "default") for turn in answer_turns(options.data, spoken, options.parts, share * _TURNS)]
+    said += [
         (turn, policy)
         for policy in (POLICIES if "endings" in options.parts else ())
         for turn in turns(options.data, share * _TURNS)
@@ -62,7 +70,7 @@ def seconds(options: Options, share: float) -> list[float]:
     wanted, said = chosen(options, share)
     ours = took_s(wanted, [turn for turn, _ in said], options.at_once)
     theirs = took_s(
-        [scene for scene in wanted if scene.study == "main"],
+        [scene for scene in wanted if scene.study in OF_ALL_SERVERS],
         [turn for turn, policy in said if policy == "default"],
         options.at_once,
     )

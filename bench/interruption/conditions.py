@@ -63,6 +63,9 @@ class Condition:
 
 CLEAN = Condition()
 
+PHONE = Condition(telephone=True, band=True)
+"""A telephone line without losses."""
+
 DOUBLE_TALK = (CLEAN, *(Condition(echo_db=echo_db) for echo_db in (-10.0, -20.0, -30.0, -40.0)))
 """The caller speaks during the assistant's echo; the others are compared with the first."""
 

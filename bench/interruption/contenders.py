@@ -12,7 +12,7 @@ from bargein.client.server_api import Server
 from bargein.wire.base import JsonObject
 from bench.capacity.processes import Cores, peers, printing, server
 from bench.interruption.recordings import write_speeches
-from bench.peers import PEERS, python_of, script_of, version_of
+from bench.peers import BEST, CONTENDERS, python_of, script_of, version_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,11 @@ class Contender:
         version: version of the server.
         server: address of the server.
         assistant: assistant of the calls; it begins to speak by itself, and speaks for 40 s at a time.
+        settings: what was set; empty: its defaults.
         oracle: whether the server receives the caller's words, as from a perfect transcriber; otherwise it transcribes.
+        partials: whether it receives them while they are spoken, too, as from a transcriber that streams.
         plans: whether the server applies Vapi's plans.
+        languages: languages but English that calls name in `transcriber.language`.
         pid: id of its process; None if it was not started here.
     """
 
@@ -33,8 +36,11 @@ class Contender:
     version: str
     server: Server
     assistant: JsonObject
+    settings: str = ""
     oracle: bool = False
+    partials: bool = False
     plans: bool = True
+    languages: frozenset[str] = frozenset()
     pid: int | None = None
 
     def cpu_s(self) -> float:
@@ -49,7 +55,7 @@ class Contender:
 async def running(
     name: str, data: Path, cores: Cores, version: str, at: Server | None = None
 ) -> AsyncGenerator[Contender]:
-    """Run `bargein`, or one of `bench.peers.PEERS`.
+    """Run `bargein`, or one of `bench.peers.CONTENDERS`.
 
     Args:
         name: name of the server.
@@ -65,13 +71,14 @@ async def running(
         speeches = Path(folder) / "speeches"
         speeches.mkdir()
         write_speeches(data, speeches)
-        if name in PEERS:
+        if name in CONTENDERS:
             pinned = () if cores.server is None else (cores.server,)
-            command = [str(python_of(name)), str(script_of(name)), str(speeches)]
+            command = [str(python_of(name)), str(script_of(name)), str(speeches), *(["best"] if name in BEST else [])]
             async with printing(command, pinned, Path(folder) / "peer.log", within_s=60) as (urls, pid):
                 yield Contender(
                     name=name, version=version_of(name), server=Server(url=urls["url"]), pid=pid,
                     assistant={"firstMessageMode": "assistant-speaks-first"}, oracle=True, plans=False,
+                    settings=BEST.get(name, ""), partials=name in BEST,
                 )  # fmt: skip
             return
         async with peers(cores, "bench.interruption.peers", str(speeches)) as urls:

@@ -16,9 +16,12 @@ from bargein.wire.base import JsonObject
 from bench.interruption.caller import Material, SilentError, calling
 from bench.interruption.conditions import CLEAN
 from bench.interruption.scenes import draw, rows
+from bench.interruption.words import partial_words
 
 _BEFORE_MS = 1_000
-_WAIT_MS = 5_000
+WAIT_MS = 5_000
+"""Longest time that an answer is waited for."""
+
 _TAKES_WITHIN_MS = 3_000
 _HEARD_AFTER_MS = 400
 _TICK_S = 0.01
@@ -70,6 +73,9 @@ class Turn:
         begin_ms: start of the voice.
         end_ms: end of the turn.
         holds: pauses within the turn, in which no answer is due; empty where they are not known.
+        group: one of `answers.GROUPS`; empty: it belongs to none of them.
+        language: language of the turn.
+        is_synthetic: whether a synthetic voice speaks it.
     """
 
     kind: str
@@ -78,6 +84,20 @@ class Turn:
     begin_ms: float
     end_ms: float
     holds: tuple[tuple[float, float], ...] = ()
+    group: str = ""
+    language: str = "en"
+    is_synthetic: bool = False
+
+    @property
+    def partials(self) -> list[tuple[float, str]]:
+        """Times and texts of the partial transcripts: of each piece between two pauses that are long enough."""
+        begins = [self.begin_ms, *(end for begin, end in self.holds if end - begin >= _HEARD_AFTER_MS)]
+        return [
+            partial
+            for begin_ms, (final_ms, text) in zip(begins, self.heard, strict=False)
+            for partial in partial_words(text, begin_ms, final_ms - _HEARD_AFTER_MS)
+            if partial[0] < final_ms
+        ]
 
     @property
     def done(self) -> bool:
@@ -125,11 +145,12 @@ def turns(data: Path, share: float) -> list[Turn]:
         kind = row["class"]
         if (kind.startswith("eot.") or kind == "speech.read") and draw(row["path"], "share") < share:
             spans = (data / row["path"]).with_suffix(".json")
-            found.append(_with_spans(row, spans) if spans.exists() else _plain(row, data))
+            found.append(with_spans(row, spans) if spans.exists() else plain(row, data))
     return found
 
 
-def _with_spans(row: dict[str, str], spans: Path) -> Turn:
+def with_spans(row: dict[str, str], spans: Path) -> Turn:
+    """Return a turn whose words and pauses are listed in a JSON file beside its recording."""
     spec: JsonObject = json.loads(spans.read_text(encoding="utf-8"))
     holds = tuple(
         (1000 * span["start"], 1000 * span["end"]) for span in spec["silence_spans"] if span["label"] == "hold"
@@ -146,7 +167,8 @@ def _with_spans(row: dict[str, str], spans: Path) -> Turn:
     return Turn(kind=row["class"], clip=row["path"], heard=tuple(heard), begin_ms=begin_ms, end_ms=end_ms, holds=holds)
 
 
-def _plain(row: dict[str, str], data: Path) -> Turn:
+def plain(row: dict[str, str], data: Path) -> Turn:
+    """Return a turn whose end is that of the manifest, and whose pauses are not known."""
     length_ms = 1000 * soundfile.info(data / row["path"]).duration
     begin_ms, end_ms = 1000 * float(row["speech_onset_s"] or 0), 1000 * float(row["speech_offset_s"] or 0)
     end_ms = min(end_ms or length_ms, length_ms)
@@ -156,8 +178,9 @@ def _plain(row: dict[str, str], data: Path) -> Turn:
 
 
 async def play_turn(
-    turn: Turn, policy: str, *, at: Server, assistant: JsonObject, clock: Clock, material: Material, oracle: bool
-) -> Ending:
+    turn: Turn, policy: str, *, at: Server, assistant: JsonObject, clock: Clock, material: Material, oracle: bool,
+    partials: bool = False,
+) -> Ending:  # fmt: skip
     """Play a turn to an assistant that waits for the caller, and observe when it begins to speak.
 
     Raises:
@@ -169,11 +192,13 @@ async def play_turn(
     if plan is not None:
         listening |= {"startSpeakingPlan": plan}
     clip = material.clips[turn.clip, CLEAN.name]
-    async with calling(at, listening, clock, material, CLEAN, oracle=oracle) as call:
+    async with calling(at, listening, clock, material, CLEAN, oracle=oracle, partials=partials) as call:
         begin_ms = clock.monotonic_ms() + _BEFORE_MS
         call.say(begin_ms, clip)
-        end_ms, heard = begin_ms + turn.end_ms, deque(turn.heard)
-        while (now_ms := clock.monotonic_ms()) < end_ms + _WAIT_MS:
+        end_ms, heard, spoken = begin_ms + turn.end_ms, deque(turn.heard), deque(turn.partials)
+        while (now_ms := clock.monotonic_ms()) < end_ms + WAIT_MS:
+            while spoken and now_ms >= begin_ms + spoken[0][0]:
+                call.send_words(spoken.popleft()[1], is_final=False)
             if heard and now_ms >= begin_ms + heard[0][0]:
                 call.send_words(heard.popleft()[1])
             if any(start_ms >= end_ms for start_ms, _ in call.playback.stretches):

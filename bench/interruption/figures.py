@@ -53,6 +53,10 @@ def summary(outcomes: Sequence[Outcome]) -> JsonObject:
         mine = [outcome for outcome in good if outcome.scene.part == part]
         if mine:
             result[part] = _false_ones(mine)
+    if "listening" in result:
+        people = [o for o in good if o.scene.part == "listening" and not o.scene.kind.endswith(".tts")]
+        result["listening"]["people"] = share(_by_clip(people, lambda o: float(false_stop(o)))).to_json()
+        result["listening"]["people_clips"] = len({o.scene.clip for o in people})
     return result
 
 

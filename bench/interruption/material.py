@@ -11,6 +11,7 @@ from bench.interruption.conditions import RATE_HZ, Condition
 from bench.interruption.line import pass_band
 from bench.interruption.recordings import at_level, read, room
 from bench.interruption.scenes import Scene, rows
+from bench.interruption.synthetic import path_of
 
 _STEADY = ("noise.kitchen", "noise.pink_noise", "noise.rain")
 _LONGEST_TURN_S = 20
@@ -28,10 +29,10 @@ def load(data: Path, scenes: Iterable[Scene], turns: Iterable[str] = ()) -> Mate
     for scene in scenes:
         key = scene.clip, scene.condition.name
         if scene.clip and key not in clips:
-            clips[key] = _as_heard(read(data / scene.clip), scene.condition)
+            clips[key] = _as_heard(read(path_of(data, scene.clip)), scene.condition)
     plain = Condition()
     for path in turns:
-        clips[path, plain.name] = _as_heard(read(data / path, _LONGEST_TURN_S), plain)
+        clips[path, plain.name] = _as_heard(read(path_of(data, path), _LONGEST_TURN_S), plain)
     return Material(clips=clips, noise=_steady_noise(data), response=room(data))
 
 

@@ -1,6 +1,7 @@
 """The model and the voice of the benchmark, in a process of their own: they answer at once and without pauses.
 
-`python -m bench.interruption.peers SPEECHES` prints their URLs as one line of JSON and ends with its standard input.
+`python -m bench.interruption.peers SPEECHES [WORDS]` prints their URLs as one line of JSON and ends with its standard
+input. An answer has 100 words, or `WORDS`.
 """
 
 import json
@@ -63,13 +64,13 @@ class RecordedVoice(HttpPeer):
         return self._at_rate[number, rate_hz]
 
 
-async def _main(speeches: Path) -> None:
+async def _main(speeches: Path, words: int = SPEECH_MS // WORD_MS) -> None:
     # A single sentence makes a single request for speech. Its words have no meaning for any rule of a server.
-    tokens = tuple(f"word{number} " for number in range(SPEECH_MS // WORD_MS))
+    tokens = tuple(f"word{number} " for number in range(words))
     async with FakeLlm(LlmScript(tokens=tokens), record=False) as llm, RecordedVoice(speeches) as voice:
         print(json.dumps({"llm": llm.url, "voice": voice.url}), flush=True)
         await anyio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
 
 
 if __name__ == "__main__":
-    anyio.run(_main, Path(sys.argv[1]), backend_options={"use_uvloop": True})
+    anyio.run(_main, Path(sys.argv[1]), *map(int, sys.argv[2:]), backend_options={"use_uvloop": True})

@@ -4,6 +4,7 @@ They are held out: no training uses a phrase of this module, or one of its voice
 `LANGUAGES` are what people say to yield, to interrupt and to answer; phrase lists of the server may contain them.
 """
 
+# ruff: noqa: RUF001 - Cyrillic letters are meant
 from dataclasses import dataclass
 
 VOICES = (
@@ -96,7 +97,7 @@ PAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What is spoken in one language.
+    """The texts of one language.
 
     Attributes:
         tag: the value of `transcriber.language`.
@@ -160,7 +161,8 @@ LANGUAGES = (
         ("上海。", "星期二。"),
     ),
     Language(
-        "ko", "ko", ("잠깐만 기다려 주세요.", "주문을 바꾸고 싶어요."), ("그만.", "잠깐만."), ("네", "음", "그렇군요", "아하"),
+        "ko", "ko", ("잠깐만 기다려 주세요.", "주문을 바꾸고 싶어요."), ("그만.", "잠깐만."),
+        ("네", "음", "그렇군요", "아하"),
         ("부산.", "화요일."),
     ),
 )  # fmt: skip

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from bargein.wire.base import JsonObject
 from bench.interruption.plots import pictures
-from bench.interruption.report import as_html, as_markdown, caveats, tables
+from bench.interruption.report import answer_rows, as_html, as_markdown, caveats, tables
+from bench.interruption.targets import table
 
-_STUDIES = ("figures", "explicit", "endings", "plans", "double", "telephone")
+_STUDIES = ("figures", "answers", "explicit", "phone", "languages", "endings", "plans", "double", "telephone")
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 _ALT = {
     "latency": "Share of true interruptions after which the assistant is silent, by milliseconds since their onset",
@@ -36,14 +37,18 @@ def write(report: JsonObject, folder: Path) -> None:
 def publish(report: JsonObject, checkout: Path) -> None:
     """Write pictures into docs/images, and replace the text between the markers of the pages.
 
-    The pages are README.md and docs/measurements/interruption.md. A page without the markers is not changed.
+    The pages are README.md, the measurements of interruption and of endpointing, and the comparison. A page without the
+    markers is not changed.
     """
     images = checkout / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
     for name, svg in pictures(report).items():
         (images / f"interruption-{name}.svg").write_text(svg + "\n", encoding="utf-8")
     _between(checkout / "docs" / "measurements" / "interruption.md", _in_words(report, "../images/"))
-    _between(checkout / "README.md", "\n".join(_targets(report)))
+    short = "\n".join([as_markdown(table(report, short=True)), "", *_notes(report)])
+    _between(checkout / "README.md", short)
+    _between(checkout / "docs" / "comparison.md", short)
+    _between(checkout / "docs" / "measurements" / "endpointing.md", _endpointing(report))
 
 
 def _between(page: Path, text: str) -> None:
@@ -58,7 +63,19 @@ def _between(page: Path, text: str) -> None:
 
 
 def _targets(report: JsonObject) -> list[str]:
-    return [as_markdown(tables(report)["Targets"]), "", *(f"- {line}." for line in caveats(report))]
+    return [as_markdown(tables(report)["Targets"]), "", *_notes(report)]
+
+
+def _notes(report: JsonObject) -> list[str]:
+    return [f"- {line}." for line in caveats(report)]
+
+
+def _endpointing(report: JsonObject) -> str:
+    lines = [as_markdown(answer_rows(report)), "", *_notes(report)]
+    for title, rows in tables(report).items():
+        if title.endswith("the end of a turn"):
+            lines += ["", f"**{title[0].upper()}{title[1:]}**", "", as_markdown(rows)]
+    return "\n".join(lines)
 
 
 def _in_words(report: JsonObject, images: str) -> str:
@@ -84,7 +101,7 @@ def merged(reports: Sequence[JsonObject]) -> JsonObject:
 
 def _measured(column: JsonObject, study: str) -> bool:
     figures = column[study]
-    if study in ("figures", "explicit"):
+    if study in ("figures", "explicit", "phone"):
         return figures["trials"] > 0
     return bool(figures["points"] if study == "endings" else figures)
 

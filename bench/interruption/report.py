@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from bargein.wire.base import JsonObject
+from bench.interruption.answers import GROUPS
 from bench.interruption.plots import pictures
 from bench.interruption.targets import shown, table
 
@@ -31,23 +32,52 @@ def caveats(report: JsonObject) -> list[str]:
             + (f", {column['left_out']} left out for want of time" if column["left_out"] else "")
             + (f", {column['left_silent']} calls left silent" if column["left_silent"] else "")
         )
+        if column["settings"]:
+            lines.append(f"{name} is set to: {column['settings']}")
     return lines
 
 
 def tables(report: JsonObject) -> dict[str, Rows]:
     """Return all tables that the report has data for, by title; the first row of each is its head."""
     found: dict[str, Rows] = {"Targets": table(report)}
+    if any(column["answers"] for column in report["columns"].values()):
+        found["Turns by their kind"] = answer_rows(report)
     for name, column in report["columns"].items():
         against = "against the clean one, on the same clips"
         if column["telephone"]:
             found[f"{name}: what a line changes, {against}"] = _differences(column["telephone"])
         if column["double"]:
             found[f"{name}: what an echo changes for commands, {against}"] = _differences(column["double"])
+        if column["languages"]:
+            found[f"{name}: by language, synthetic voices"] = _languages(column["languages"], column["transcribed"])
         if column["endings"]["points"]:
             found[f"{name}: the end of a turn"] = _endings(column["endings"])
     if any(_recovers(column) for column in report["columns"].values()):
         found["After a false stop"] = _recovery(report)
     return found
+
+
+def _languages(languages: JsonObject, transcribed: Sequence[str]) -> Rows:
+    rows = [
+        [
+            "language", "interruptions", "stopped within 2 s", "onset to silence, p50", "p95", "backchannels",
+            "that stop it", "turns of one word", "end to answer, p50", "p95", "words by",
+        ]
+    ]  # fmt: skip
+    for tag, found in languages.items():
+        row = [tag]
+        for part, names in (
+            ("true", (("trials", ""), ("recall", "share"), ("stop_p50_ms", "ms"), ("stop_p95_ms", "ms"))),
+            ("listening", (("trials", ""), ("stopped", "share"))),
+            ("answers", (("turns", ""), ("p50_ms", "ms"), ("p95_ms", "ms"))),
+        ):
+            there: JsonObject = found.get(part, {})
+            row += [
+                "-" if name not in there else shown(there[name], form, interval=False) if form else str(there[name])
+                for name, form in names
+            ]
+        rows.append([*row, "its own transcriber" if tag in transcribed else "the default"])
+    return rows
 
 
 def _differences(rows: Sequence[JsonObject]) -> Rows:
@@ -115,6 +145,26 @@ def _recovery(report: JsonObject) -> Rows:
                 left_out = found["skipped_words_p50"]
                 words = "-" if left_out is None else f"{left_out:+.1f}"
                 rows.append([f"{name}, {part}", *counts, gaps, words])
+    return rows
+
+
+def answer_rows(report: JsonObject) -> Rows:
+    """Return the figures of each kind of turn: a row for each server."""
+    rows = [
+        [
+            "turn", "voices", "server", "turns", "cut off", "end to answer, p50", "p95", "after 1.5 s", "no answer",
+        ]
+    ]  # fmt: skip
+    for group in GROUPS:
+        for who in ("people", "synthetic"):
+            for name, column in report["columns"].items():
+                found: JsonObject | None = column["answers"].get(group, {}).get(who)
+                if found is not None:
+                    cells = [
+                        shown(found[key] if found[key]["value"] is not None else None, form)
+                        for key, form in (("cut_off", "share"), ("p50_ms", "ms"), ("p95_ms", "ms"), ("slow", "share"))
+                    ]
+                    rows.append([group, who, name, str(found["turns"]), *cells, str(found["unanswered"])])
     return rows
 
 

@@ -4,9 +4,9 @@ import gc
 import json
 import platform
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import psutil
@@ -18,23 +18,22 @@ from bargein.wire.base import JsonObject
 from bench.capacity.processes import Cores, only_on
 from bench.interruption.caller import Call, Material, SilentError, UsedUpError, calling
 from bench.interruption.choice import TURNS_AT_ONCE, Options, chosen, fitting, seconds, took_s
+from bench.interruption.column import column_of
+from bench.interruption.conditions import CLEAN
 from bench.interruption.contenders import Contender, running
-from bench.interruption.endings import Ending, Turn, cut_offs_at, dead_air_at, play_turn, points
-from bench.interruption.figures import paired, summary
+from bench.interruption.endings import Ending, Turn, play_turn
 from bench.interruption.material import load
-from bench.interruption.playback import LATE_MS, Outcome, false_stop
-from bench.interruption.scenes import PLANS, STUDIES, Scene
+from bench.interruption.playback import LATE_MS, Outcome
+from bench.interruption.scenes import OF_ALL_SERVERS, Scene
 
 _CLOCK = LoopClock()
 _JOIN_EVERY_S = 0.3
 _TRIES = 3
 _SCENES_A_CALL = 8
 _MOST_S = 120
-_BUSY = 0.85
 _WARM_UP_S = 40
-_MOST_LATE = 0.02
 _PATIENCE = 1.3
-_FIRST = ("main", "explicit")
+_FIRST = ("main", "explicit", "phone")
 """Studies that come before the turns; the others come after them."""
 
 
@@ -67,7 +66,8 @@ class Work:
 
     def like(self, scene: Scene) -> Scene | None:
         """Remove and return the next scene if the same call can play it."""
-        if self.scenes and (self.scenes[0].condition, self.scenes[0].plan) == (scene.condition, scene.plan):
+        alike = ("condition", "plan", "language")
+        if self.scenes and all(getattr(self.scenes[0], name) == getattr(scene, name) for name in alike):
             return self.scenes.popleft()
         return None
 
@@ -122,11 +122,13 @@ async def measure(
     material: Material,
 ) -> JsonObject:
     """Play the scenes to a server; return its column of the report."""
-    mine = wanted if contender.plans else [scene for scene in wanted if scene.study == "main"]
+    mine = wanted if contender.plans else [scene for scene in wanted if scene.study in OF_ALL_SERVERS]
     spoken = said if contender.plans else [(turn, policy) for turn, policy in said if policy == "default"]
     print(f"  {contender.name} {contender.version}: {len(mine)} scenes, {len(spoken)} turns", flush=True)
     work = Work(deque(mine), deque(spoken))
-    await _warm_up(contender, material, mine)
+    await _warm_up(contender, material, mine, spoken)
+    transcribed = await _transcribed(contender, material, {s.language for s in mine} | {t.language for t, _ in spoken})
+    contender = replace(contender, languages=transcribed)
     began_ms, used_s, ours_s = _CLOCK.monotonic_ms(), contender.cpu_s(), _cpu_s()
     if options.minutes is not None:
         work.until_ms = began_ms + 1000 * _PATIENCE * took_s(mine, [turn for turn, _ in spoken], options.at_once)
@@ -139,7 +141,17 @@ async def measure(
     wall_s = (_CLOCK.monotonic_ms() - began_ms) / 1000
     cores = (contender.cpu_s() - used_s) / max(wall_s, 1e-6)
     callers = (_cpu_s() - ours_s) / max(wall_s, 1e-6)
-    return {"callers_cores": round(callers, 2)} | _column(contender, work, wall_s, cores)
+    return {
+        "version": contender.version,
+        "settings": contender.settings,
+        "transcribed": sorted(contender.languages),
+        "wall_s": round(wall_s),
+        "callers_cores": round(callers, 2),
+        "lost": work.lost,
+        "left_out": len(work.scenes) + len(work.turns),
+        "left_silent": work.silent_calls,
+        **column_of(work.outcomes, work.endings, cores),
+    }
 
 
 def _cpu_s() -> float:
@@ -148,26 +160,49 @@ def _cpu_s() -> float:
     return times.user + times.system
 
 
-async def _warm_up(contender: Contender, material: Material, mine: Sequence[Scene]) -> None:
+async def _warm_up(
+    contender: Contender, material: Material, mine: Sequence[Scene], spoken: Sequence[tuple[Turn, str]]
+) -> None:
     """Make a call that does not count: a server loads its models in the first one."""
     true = next((scene for scene in mine if scene.is_true), None)
-    if true is None:
-        return
-    async with _call(contender, material, true, "") as call:
+    try:
+        with anyio.move_on_after(_WARM_UP_S):
+            if true is not None:
+                async with _call(contender, material, true, "") as call:
+                    await call.play(true)
+            elif spoken:
+                await _play_turn(contender, material, *spoken[0])
+    except (SilentError, UsedUpError) as error:
+        print(f"  warming up: {error}", flush=True)
+
+
+async def _transcribed(contender: Contender, material: Material, languages: Iterable[str]) -> frozenset[str]:
+    """Return the languages but English that the server accepts in `transcriber.language`; calls in others name none."""
+    found: set[str] = set()
+    for language in sorted({*languages} - {"en"}) if contender.plans else ():
+        assistant = _assistant(replace(contender, languages=frozenset({language})), language)
         try:
-            with anyio.move_on_after(_WARM_UP_S):
-                await call.play(true)
-        except (SilentError, UsedUpError) as error:
-            print(f"  warming up: {error}", flush=True)
+            async with calling(contender.server, assistant, _CLOCK, material, CLEAN):
+                found.add(language)
+        except ClientError as error:
+            print(f"    {language}: {error}", flush=True)
+    return frozenset(found)
+
+
+def _assistant(contender: Contender, language: str) -> JsonObject:
+    if language not in contender.languages:
+        return contender.assistant
+    return contender.assistant | {"transcriber": {"provider": "vapi", "language": language}}
 
 
 def _call(contender: Contender, material: Material, scene: Scene, plan: str) -> AbstractAsyncContextManager[Call]:
-    assistant = contender.assistant
+    assistant = _assistant(contender, scene.language)
     if plan or scene.plan:
         assistant = assistant | {"stopSpeakingPlan": json.loads(scene.plan or plan)}
     return calling(
-        contender.server, assistant, _CLOCK, material, scene.condition, coded=contender.plans, oracle=contender.oracle
-    )
+        contender.server, assistant, _CLOCK, material, scene.condition, coded=contender.plans, oracle=contender.oracle,
+        partials=contender.partials,
+    )  # fmt: skip
 
 
 async def _play(work: Work, contender: Contender, options: Options, material: Material) -> None:
@@ -184,15 +219,19 @@ async def _play(work: Work, contender: Contender, options: Options, material: Ma
             work.retry(scene, str(error) or type(error).__name__)
 
 
+async def _play_turn(contender: Contender, material: Material, turn: Turn, policy: str) -> Ending:
+    return await play_turn(
+        turn, policy, at=contender.server, assistant=_assistant(contender, turn.language), clock=_CLOCK,
+        material=material, oracle=contender.oracle, partials=contender.partials,
+    )  # fmt: skip
+
+
 async def _turn(work: Work, contender: Contender, material: Material) -> None:
     turn, policy = said = work.turns.popleft()
     work.tried[said] += 1
     try:
         async with work.turn_at_once:
-            ending = await play_turn(
-                turn, policy, at=contender.server, assistant=contender.assistant, clock=_CLOCK, material=material,
-                oracle=contender.oracle,
-            )  # fmt: skip
+            ending = await _play_turn(contender, material, turn, policy)
     except (OSError, TimeoutError, ClientError, SilentError) as error:
         if work.tried[said] < _TRIES:
             work.turns.append(said)
@@ -231,111 +270,3 @@ async def _scenes_of_a_call(work: Work, call: Call, first: Scene) -> None:
             if len(work.outcomes) % 50 == 0:
                 print(f"    {len(work.outcomes)} done, {len(work.scenes)} left", flush=True)
         scene = work.like(scene)
-
-
-def _column(contender: Contender, work: Work, wall_s: float, cores: float) -> JsonObject:
-    studies = {name: [o for o in work.outcomes if o.scene.study == name] for name in STUDIES}
-    found = points(work.endings)
-    by_default = next((point for point in found if point.policy == "default"), None)
-    late = sum(o.late_ms > LATE_MS for o in work.outcomes) + sum(e.late_ms > LATE_MS for e in work.endings)
-    column: JsonObject = {
-        "version": contender.version,
-        "wall_s": round(wall_s),
-        "cores_used": round(cores, 2),
-        "worst_late_ms": round(max((o.late_ms for o in (*work.outcomes, *work.endings)), default=0.0), 1),
-        "ran_dry_ms_per_scene": round(sum(o.dry_ms for o in work.outcomes) / max(1, len(work.outcomes)), 1),
-        "late_share": round(late / max(1, len(work.outcomes) + len(work.endings)), 4),
-        "lost": work.lost,
-        "left_out": len(work.scenes) + len(work.turns),
-        "left_silent": work.silent_calls,
-        "figures": summary(studies["main"]),
-        "explicit": summary(studies["explicit"]),
-        "telephone": paired(studies["telephone"]),
-        "double": paired(studies["double"]),
-        "plans": _plans(studies["plans"]),
-        "endings": {
-            "points": [
-                {
-                    "policy": p.policy,
-                    "cut_offs": round(p.cut_offs, 4),
-                    "dead_air_ms": None if p.dead_air_ms is None else round(p.dead_air_ms),
-                    "turns": p.turns,
-                    "unanswered": round(p.unanswered, 4),
-                }
-                for p in found
-            ],
-            "cut_offs_at_300_ms": cut_offs_at(found, 300),
-            "cut_offs_at_600_ms": cut_offs_at(found, 600),
-            "dead_air_at_5_percent_ms": dead_air_at(found, 0.05),
-            "dead_air_at_10_percent_ms": dead_air_at(found, 0.10),
-            "default_cut_offs": None if by_default is None else by_default.cut_offs,
-            "default_dead_air_ms": None if by_default is None else by_default.dead_air_ms,
-            "takes_the_turn": _answered_turns(work.endings),
-        },
-        "outcomes": [_as_json(outcome) for outcome in work.outcomes],
-        "turns": [_ending_as_json(ending) for ending in work.endings],
-    }
-    column["real_time"] = column["late_share"] < _MOST_LATE and cores < _BUSY
-    return column
-
-
-def _plans(outcomes: Sequence[Outcome]) -> list[JsonObject]:
-    """Return the results of each plan with the same clips: a point of the trade-off each."""
-    rows: list[JsonObject] = []
-    for plan in PLANS:
-        figures = summary([o for o in outcomes if o.scene.plan == plan])
-        if "command" in figures and "listening" in figures:
-            rows.append({
-                "plan": plan or "default",
-                "recall": figures["command"]["recall"],
-                "stop_p50_ms": figures["command"]["stop_p50_ms"],
-                "listening": figures["listening"]["stopped"],
-            })  # fmt: skip
-    return rows
-
-
-def _answered_turns(endings: Sequence[Ending]) -> JsonObject:
-    """Count, by kind of turn, those that the assistant answered by default, and all of them.
-
-    An answer counts within three seconds of the end of the turn.
-    """
-    counts: JsonObject = {}
-    for ending in endings:
-        if ending.policy == "default":
-            taken, all_of = counts.get(ending.turn.kind, (0, 0))
-            counts[ending.turn.kind] = [taken + ending.taken, all_of + 1]
-    return counts
-
-
-def _as_json(outcome: Outcome) -> JsonObject:
-    scene = outcome.scene
-    times = {
-        name: getattr(outcome, name)
-        for name in ("stop_ms", "message_ms", "gap_ms", "resumed_ms", "skipped_words", "exposed_ms")
-    }
-    return {
-        "part": scene.part,
-        "study": scene.study,
-        "kind": scene.kind,
-        "clip": scene.clip,
-        "condition": scene.condition.name,
-        "plan": scene.plan,
-        "inject_ms": scene.inject_ms,
-        **{name: None if value is None else round(value, 1) for name, value in times.items()},
-        "early": outcome.early,
-        "void": outcome.void,
-        "false_stop": not scene.is_true and false_stop(outcome),
-        "late_ms": round(outcome.late_ms, 1),
-    }
-
-
-def _ending_as_json(ending: Ending) -> JsonObject:
-    return {
-        "clip": ending.turn.clip,
-        "kind": ending.turn.kind,
-        "policy": ending.policy,
-        "starts_ms": [round(at_ms) for at_ms in ending.starts_ms],
-        "end_ms": round(ending.turn.end_ms),
-        "cut_off": ending.cut_off,
-        "dead_air_ms": None if ending.dead_air_ms is None else round(ending.dead_air_ms),
-    }

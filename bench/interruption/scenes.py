@@ -2,29 +2,34 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.interruption.conditions import DOUBLE_TALK, SPEECH_DBFS, TELEPHONE, Condition
+from bench.interruption.conditions import DOUBLE_TALK, PHONE, SPEECH_DBFS, TELEPHONE, Condition
 
 EARLIEST_MS, LATEST_MS = 2_000, 12_000
 LONGEST_CLIP_S = 12
 
 PARTS = (
-    "command", "word", "listening", "noise", "echo", "explicit", "plans", "double", "telephone", "endings",
+    "command", "word", "listening", "noise", "echo", "turns", "explicit", "phone", "languages", "plans", "double",
+    "telephone", "endings",
 )  # fmt: skip
 """The parts of the benchmark.
 
-True interruptions (several words; one word), backchannels (`listening`), noise, the assistant's echo; commands under an
-explicit `voiceSeconds`; commands and backchannels under a series of plans; commands during the echo; both over lines of
-decreasing quality; ends of turns.
+True interruptions (several words; one word), backchannels (`listening`), noise, the assistant's echo; turns of one
+word, of a sentence, with pauses; commands under an explicit `voiceSeconds`; interruptions and backchannels from a
+telephone; the same in other languages, by synthetic voices; commands and backchannels under a series of plans; commands
+during the echo; both over lines of decreasing quality; ends of turns under a series of plans.
 """
 
 TRUE_PARTS = ("command", "word")
 
-STUDIES = ("main", "explicit", "plans", "double", "telephone")
+STUDIES = ("main", "explicit", "phone", "languages", "plans", "double", "telephone")
 """The purposes of scenes, most important first."""
+
+OF_ALL_SERVERS = ("main", "phone", "languages")
+"""Studies that every server can take part in; the others need Vapi's plans, or many scenes."""
 
 EXPLICIT = '{"numWords": 0, "voiceSeconds": 0.2}'
 PLANS = (
@@ -38,8 +43,11 @@ PLANS = (
 )
 """Values of `stopSpeakingPlan` to compare; the first uses the server's default."""
 
-_OF_ALL = {"explicit": 0.5, "plans": 0.15, "double": 0.15, "telephone": 0.1}
+_OF_ALL = {"explicit": 0.5, "phone": 0.5, "plans": 0.15, "double": 0.15, "telephone": 0.1}
 """Share of a run's share for the studies that play clips again."""
+
+_OF_LANGUAGES = 2.0
+"""Factor on the share for the clips in other languages, because there are few of each."""
 
 _OF_NOISE = 0.6
 """Factor on the share for noises, because there are many; a share of 1 plays all of them."""
@@ -60,6 +68,7 @@ class Scene:
         condition: condition of the caller's channel.
         study: purpose of the scene: `main`, or a study that plays clips again.
         plan: JSON of a `stopSpeakingPlan`; empty uses the server's default.
+        language: language of the clip.
     """
 
     part: str
@@ -72,6 +81,7 @@ class Scene:
     text: str = ""
     study: str = "main"
     plan: str = ""
+    language: str = "en"
 
     @property
     def is_true(self) -> bool:
@@ -79,7 +89,15 @@ class Scene:
         return self.part in TRUE_PARTS
 
 
-def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, telephone: bool = False) -> list[Scene]:
+def scenes(
+    data: Path,
+    parts: Sequence[str],
+    share: float,
+    repeats: int,
+    *,
+    telephone: bool = False,
+    synthetic: Iterable[dict[str, str]] = (),
+) -> list[Scene]:
     """Return the scenes of the benchmark, in an order that groups those that one call can play.
 
     Args:
@@ -88,6 +106,7 @@ def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, tele
         share: share of the clips, chosen by a hash of their names.
         repeats: number of times that each clip is played, each time at another time of the answer.
         telephone: use an 8 kHz mu-law line.
+        synthetic: rows of the manifest of the synthetic voices, for the part `languages`.
     """
     found: list[Scene] = []
     for row in rows(data):
@@ -95,15 +114,20 @@ def scenes(data: Path, parts: Sequence[str], share: float, repeats: int, *, tele
         if part is None:
             continue
         found += _main(row, part, share, repeats, telephone=telephone) if part in parts else ()
-        for study in STUDIES[1:]:
-            if study in parts and draw(row["path"], "share") < share * _OF_ALL[study]:
+        for study, of_all in _OF_ALL.items():
+            if study in parts and draw(row["path"], "share") < share * of_all:
                 found += _again(row, part, study)
+    if "languages" in parts:
+        found += _in_languages(synthetic, share)
     if "echo" in parts:
         found += _echoes(share, telephone=telephone)
     # The most important scenes come first; calls of a condition follow each other, with their scenes in random order.
     return sorted(
-        found, key=lambda s: (STUDIES.index(s.study), s.condition.name, s.plan, draw(s.clip + s.part, str(s.inject_ms)))
-    )
+        found,
+        key=lambda s: (
+            STUDIES.index(s.study), s.condition.name, s.plan, s.language, draw(s.clip + s.part, str(s.inject_ms)),
+        ),
+    )  # fmt: skip
 
 
 def rows(data: Path) -> list[dict[str, str]]:
@@ -134,6 +158,8 @@ def _main(row: dict[str, str], part: str, share: float, repeats: int, *, telepho
 def _again(row: dict[str, str], part: str, study: str) -> Iterator[Scene]:
     if study == "explicit" and part == "command":
         yield _scene(row, part, Condition(), salt=study, study=study, plan=EXPLICIT)
+    elif study == "phone" and part != "noise":
+        yield _scene(row, part, PHONE, salt=study, study=study)
     elif study == "plans" and part in ("command", "listening"):
         yield from (_scene(row, part, Condition(), salt=study, study=study, plan=plan) for plan in PLANS)
     elif study == "double" and part == "command":
@@ -141,6 +167,14 @@ def _again(row: dict[str, str], part: str, study: str) -> Iterator[Scene]:
     elif study == "telephone" and part != "noise":
         # The same time in each condition, because they are compared pair by pair.
         yield from (_scene(row, part, condition, salt=study, study=study) for condition in TELEPHONE)
+
+
+def _in_languages(synthetic: Iterable[dict[str, str]], share: float) -> Iterator[Scene]:
+    for row in synthetic:
+        family, _, part = row["class"].partition(".")
+        if family == "language" and part != "answer" and draw(row["path"], "share") < share * _OF_LANGUAGES:
+            scene = _scene(row, part, Condition(), salt="languages", study="languages")
+            yield replace(scene, language=row["language"])
 
 
 def _scene(

@@ -1,19 +1,16 @@
 """Make the environments of the other frameworks: `python -m bench.peers install [NAME…]`."""
 
 import argparse
-import subprocess
 import sys
-import venv
 
-from bench.peers import PEERS, ROOT, python_of, requirements_of
+from bench.peers import PEERS, ROOT, requirements_of
+from bench.peers.environment import make_environment
 
 
 def install(name: str) -> None:
     """Create or update the environment of a framework."""
     print(f"  {name}: {ROOT.name}/{name}", flush=True)
-    venv.EnvBuilder(with_pip=True).create(ROOT / name)
-    command = [str(python_of(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, "-r", str(requirements_of(name))], check=True)
+    make_environment(ROOT / name, requirements_of(name))
 
 
 def main() -> int:

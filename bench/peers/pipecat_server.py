@@ -1,10 +1,11 @@
 """Pipecat behind the messages of Vapi's WebSocket transport that the benchmark needs, with its own turn-taking.
 
 It runs in an environment of its own (`python -m bench.peers install`), without bargein: `python pipecat_server.py
-SPEECHES`. It prints its URL as one line of JSON and ends with its standard input.
+SPEECHES [best]`. It prints its URL as one line of JSON and ends with its standard input.
 Each call gets a pipeline as Pipecat's quickstart builds it: its Silero, its smart-turn, the user aggregator's default
-strategies. The model answers at once, the voice plays a recording whatever the text, and the caller's words come from
-the benchmark: nothing but Pipecat's turn-taking is measured.
+strategies; with `best`, its minimum of words before an interruption, and a shorter wait of smart-turn. The model
+answers at once, the voice plays a recording whatever the text, and the caller's words come from the benchmark: nothing
+but Pipecat's turn-taking is measured.
 """
 
 import asyncio
@@ -20,9 +21,12 @@ os.environ.setdefault("LOGURU_LEVEL", "ERROR")
 import uvicorn
 from fastapi import FastAPI, Request, WebSocket
 from loguru import logger
+from pipecat.audio.turn.smart_turn.base_smart_turn import SmartTurnParams
+from pipecat.audio.turn.smart_turn.local_smart_turn_v3 import LocalSmartTurnAnalyzerV3
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.frames.frames import (
     InputAudioRawFrame,
+    InterimTranscriptionFrame,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
@@ -42,11 +46,18 @@ from pipecat.serializers.base_serializer import FrameSerializer
 from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
 from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams, FastAPIWebsocketTransport
+from pipecat.turns.user_start import MinWordsUserTurnStartStrategy
+from pipecat.turns.user_stop import TurnAnalyzerUserTurnStopStrategy
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 RATE_HZ = 16_000
 PIECE_BYTES = RATE_HZ * 2 * 40 // 1000
 TEXT = " ".join(f"word{number}" for number in range(100)) + "."
+
+BEST = sys.argv[2:] == ["best"]
+LEAST_WORDS = 2
+SMART_TURN_WAITS_S = 1.5
 
 SPEECHES = [path.read_bytes() for path in sorted(Path(sys.argv[1]).glob("*.pcm"))]
 NUMBERS = count()
@@ -69,6 +80,8 @@ class Wire(FrameSerializer):
             return InputAudioRawFrame(audio=data, sample_rate=RATE_HZ, num_channels=1)
         message = json.loads(data)
         if message["type"] == "heard":
+            if not message["final"]:
+                return InterimTranscriptionFrame(message["text"], "caller", "")
             return TranscriptionFrame(message["text"], "caller", "", finalized=True)
         return None
 
@@ -105,6 +118,17 @@ class Voice(TTSService):
             yield TTSAudioRawFrame(speech[at : at + PIECE_BYTES], RATE_HZ, 1, context_id=context_id)
 
 
+def strategies():
+    """Return Pipecat's own strategies against backchannels, and for quicker answers to what seems unfinished."""
+    turn = LocalSmartTurnAnalyzerV3(params=SmartTurnParams(stop_secs=SMART_TURN_WAITS_S))
+    return {
+        "user_turn_strategies": UserTurnStrategies(
+            start=[MinWordsUserTurnStartStrategy(min_words=LEAST_WORDS)],
+            stop=[TurnAnalyzerUserTurnStopStrategy(turn_analyzer=turn)],
+        )
+    }
+
+
 app = FastAPI()
 
 
@@ -133,7 +157,8 @@ async def talk(websocket: WebSocket, mode: str):
         ),
     )
     context = LLMContext([{"role": "system", "content": "Talk."}])
-    pair = LLMContextAggregatorPair(context, user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer()))
+    params = LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer(), **({} if not BEST else strategies()))
+    pair = LLMContextAggregatorPair(context, user_params=params)
     worker = PipelineWorker(
         Pipeline([transport.input(), pair.user(), Model(), Voice(), transport.output(), pair.assistant()]),
         enable_rtvi=False,

@@ -243,9 +243,9 @@ def test_the_same_seed_gives_the_same_scenes(collection: Path) -> None:
 
 
 def test_the_parts_that_play_clips_again_play_them_at_the_same_time(collection: Path) -> None:
-    again = scenes(collection, ("explicit", "plans", "double", "telephone"), 10.0, 1)
+    again = scenes(collection, ("explicit", "phone", "plans", "double", "telephone"), 10.0, 1)
     assert Counter(s.study for s in again) == {
-        "explicit": 1, "plans": 2 * len(PLANS),
+        "explicit": 1, "phone": 3, "plans": 2 * len(PLANS),
         "double": len(DOUBLE_TALK), "telephone": 3 * len(TELEPHONE),
     }  # fmt: skip
     lines = [s for s in again if s.study == "telephone" and s.part == "word"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench.interruption.answers import answers
 from bench.interruption.conditions import CLEAN, TELEPHONE, Condition
 from bench.interruption.endings import Ending, Point, Turn, cut_offs_at, dead_air_at, points, turns
 from bench.interruption.figures import paired, percentile, share, summary
@@ -206,8 +207,11 @@ def report() -> dict[str, Any]:
     ]
     point = {"policy": "default", "cut_offs": 0.1, "dead_air_ms": 700, "turns": 10, "unanswered": 0.0}
     plan = {"recall": {"value": 1.0}, "stop_p50_ms": {"value": 300}, "listening": {"value": 0.5}}
+    turns = [Ending(turn=replace(TURN, group="one word", holds=()), policy="default", starts_ms=(2400,))]
     column = {
-        "version": "1", "figures": summary(some), "explicit": summary([]), "outcomes": rows, "turns": [], "lost": ["x"],
+        "version": "1", "settings": "", "transcribed": ["es"], "figures": summary(some), "explicit": summary([]),
+        "answers": answers(turns), "phone": summary(some), "languages": {"es": summary(some), "fr": summary([])},
+        "outcomes": rows, "turns": [], "lost": ["x"],
         "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "double": [], "real_time": False,
         "late_share": 0.1, "callers_cores": 0.4, "cores_used": 0.5,
         "worst_late_ms": 40, "left_out": 2, "left_silent": 1,
@@ -220,21 +224,41 @@ def report() -> dict[str, Any]:
     }  # fmt: skip
     return {
         "bargein": "1", "at": "2026-11-25T21:15:00Z", "machine": "x", "share": 0.5, "calls_at_once": 8, "plan": None,
-        "columns": {"bargein": column, "pipecat": {**column, "plans": [], "telephone": [], "version": "2"}},
+        "columns": {
+            "bargein": column,
+            "pipecat": {**column, "plans": [], "telephone": [], "languages": {}, "settings": "words 2", "version": "2"},
+        },
     }  # fmt: skip
 
 
 def test_the_table_shows_for_each_target_whether_it_is_met() -> None:
     rows = {row[0]: row for row in table(report())}
     assert rows[""] == ["", "target", "bargein 1", "pipecat 2", "met"]
-    assert rows["true interruptions stopped within 2 s"][1] == "≥ 99.0 %"
+    assert rows["true interruptions stopped within 2 s"][1] == "≥ 100.0 %"
     assert rows["true interruptions stopped within 2 s"][-1] == "no"
     assert rows["commands, onset to silence, p50"][2].startswith("245 (")
     assert rows["commands, onset to silence, p50"][-1] == "yes"
+    assert rows["turn of one word: end to answer, p50"] == [
+        "turn of one word: end to answer, p50", "≤ 500 ms", "400 ms", "400 ms", "yes",
+    ]  # fmt: skip
+    assert rows["telephone, commands, stopped within 2 s"][1:3] == ["", "90.9 % (72.7 % to 100.0 %)"]
+    assert rows["backchannels by people, share that stops it"][2].startswith("25.0 %")
+    assert "turn of one word (synthetic): end to answer, p50" not in rows, "it was not measured"
     assert "one word, stopped within 2 s" not in rows, "it was not measured"
     assert met(TARGETS[0], None) is None
-    assert met(TARGETS[1], {"value": 350}) is True
-    assert met(TARGETS[1], {"value": 351}) is False
+    assert met(TARGETS[0], {"value": 500}) is True
+    assert met(TARGETS[0], {"value": 501}) is False
+    assert len({target.name for target in TARGETS}) == len(TARGETS)
+
+
+def test_the_short_table_has_medians_and_95th_percentiles_in_one_row() -> None:
+    rows = {row[0]: row for row in table(report(), short=True)}
+    assert rows["turn of one word: end to answer, p50 / p95"][1:] == [
+        "≤ 500 ms / ≤ 800 ms", "400 ms / 400 ms", "400 ms / 400 ms", "yes",
+    ]  # fmt: skip
+    assert rows["commands, onset to silence, p50 / p95"][1:3] == ["≤ 250 ms / ≤ 450 ms", "245 ms / 286 ms"]
+    assert rows["true interruptions stopped within 2 s"][2] == "90.9 %", "without an interval"
+    assert not [name for name in rows if name.startswith("telephone")]
 
 
 def test_pages_and_pictures_show_the_figures(tmp_path: Path) -> None:
@@ -248,6 +272,10 @@ def test_pages_and_pictures_show_the_figures(tmp_path: Path) -> None:
         "245",
         "mu-law",
         "eot.digits 3 of 4",
+        "by language",
+        "its own transcriber",
+        "pipecat is set to: words 2",
+        "Turns by their kind",
     ):
         assert part in page
         assert part in text
@@ -261,12 +289,18 @@ def test_publishing_replaces_the_text_between_the_markers(tmp_path: Path) -> Non
     (tmp_path / "docs/measurements").mkdir(parents=True)
     (tmp_path / "README.md").write_text("# a\n<!-- figures -->\nold\n<!-- /figures -->\nb\n", encoding="utf-8")
     (tmp_path / "docs/measurements/interruption.md").write_text("no marks\n", encoding="utf-8")
+    endpointing, comparison = tmp_path / "docs/measurements/endpointing.md", tmp_path / "docs/comparison.md"
+    for page in (endpointing, comparison):
+        page.write_text("<!-- figures -->\n<!-- /figures -->\n", encoding="utf-8")
     publish(report(), tmp_path)
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# a\n<!-- figures -->\n| ")
     assert readme.endswith(".\n<!-- /figures -->\nb\n")
     assert "old" not in readme
     assert (tmp_path / "docs/measurements/interruption.md").read_text(encoding="utf-8") == "no marks\n"
+    assert "| one word | people | bargein | 1 | 0.0 % | 400 ms |" in endpointing.read_text(encoding="utf-8")
+    assert "**Bargein: the end of a turn**" in endpointing.read_text(encoding="utf-8")
+    assert "commands, onset to silence, p50 / p95" in comparison.read_text(encoding="utf-8")
     assert len(list((tmp_path / "docs/images").glob("interruption-*.svg"))) == 4
 
 
