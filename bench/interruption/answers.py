@@ -15,6 +15,10 @@ from bench.interruption.synthetic import PREFIX, path_of
 GROUPS = ("one word", "short sentence", "long sentence", "with pauses")
 """The kinds of turns."""
 
+_OF_GROUP = {"one word": 4.0, "short sentence": 4.0, "with pauses": 4.0}
+_OF_LONG, _OF_LONG_BY_PEOPLE = 3.0, 0.8
+"""Factors on a run's share: there are few turns of most kinds, and many long sentences. A share of 1 plays all."""
+
 SLOW_MS = 1_500
 """An answer later than this is counted as slow."""
 
@@ -26,7 +30,7 @@ _SYNTHETIC = {
 }  # fmt: skip
 
 
-def answer_turns(data: Path, synthetic: Iterable[dict[str, str]], parts: Sequence[str], of_all: float) -> list[Turn]:
+def answer_turns(data: Path, synthetic: Iterable[dict[str, str]], parts: Sequence[str], of_run: float) -> list[Turn]:
     """Return the turns of the parts `turns` (in English) and `languages` (in others).
 
     Recordings of telephone numbers belong to `turns`, but are left to the part `endings` if that is played too.
@@ -35,9 +39,17 @@ def answer_turns(data: Path, synthetic: Iterable[dict[str, str]], parts: Sequenc
         data: folder of a collection of people's recordings.
         synthetic: rows of the manifest of the synthetic voices.
         parts: parts of the run.
-        of_all: share of the turns, chosen by a hash of their names.
+        of_run: share of the run; the turns are chosen by a hash of their names.
     """
-    return [turn for turn in _all(data, synthetic, parts) if draw(turn.clip, "share") < of_all]
+    return [turn for turn in _all(data, synthetic, parts) if draw(turn.clip, "share") < _share(turn, of_run)]
+
+
+def _share(turn: Turn, of_run: float) -> float:
+    if of_run >= 1:
+        return 1.0
+    if turn.language != "en":
+        return of_run
+    return of_run * _OF_GROUP.get(turn.group, _OF_LONG if turn.is_synthetic else _OF_LONG_BY_PEOPLE)
 
 
 def _all(data: Path, synthetic: Iterable[dict[str, str]], parts: Sequence[str]) -> Iterator[Turn]:

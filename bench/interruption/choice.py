@@ -56,7 +56,7 @@ def chosen(options: Options, share: float) -> tuple[list[Scene], list[tuple[Turn
     wanted = scenes(
         options.data, options.parts, share, options.repeats, telephone=options.telephone, synthetic=spoken
     )  # fmt: skip
-    said = [(turn, "default") for turn in answer_turns(options.data, spoken, options.parts, share * _TURNS)]
+    said = [(turn, "default") for turn in answer_turns(options.data, spoken, options.parts, share)]
     said += [
         (turn, policy)
         for policy in (POLICIES if "endings" in options.parts else ())

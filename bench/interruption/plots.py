@@ -9,8 +9,10 @@ from bargein.wire.base import JsonObject
 
 WIDTH, HEIGHT = 720, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 48, 48
-COLOURS = ("#5b57c9", "#d9531e", "#0f8a74", "#8a8794")
+COLOURS = ("#5b57c9", "#d9531e", "#0f8a74", "#e8a13a", "#5fb3a1", "#8a8794")
 _MOST_MS, _BIN_MS = 1_200, 50
+_MOST_WAIT_MS = 3_000
+_SHORT_TURNS = ("one word", "short sentence")
 _KINDS = {
     "backchannel.tts": "mm-hm, TTS",
     "backchannel.word": "yes, said",
@@ -35,8 +37,10 @@ class Chart:
         self._parts: list[str] = []
         self._text(_LEFT, 20, title, size=15, weight=600)
         for number, name in enumerate(names):
-            at = _LEFT + 150 * number
-            self._parts.append(f'<rect x="{at}" y="30" width="10" height="10" fill="{COLOURS[number % 4]}"/>')
+            at = _LEFT + 125 * number
+            self._parts.append(
+                f'<rect x="{at}" y="30" width="10" height="10" fill="{COLOURS[number % len(COLOURS)]}"/>'
+            )
             self._text(at + 15, 39, name)
         self._axes()
 
@@ -122,6 +126,7 @@ def pictures(report: JsonObject) -> dict[str, str]:
     columns: JsonObject = report["columns"]
     drawn = {
         "latency": _latency(columns),
+        "answers": _answers(columns),
         "false-stops": _false_stops(columns),
         "trade-off": _trade_off(columns),
         "endings": _endings(columns),
@@ -162,6 +167,34 @@ def _true_stops(column: JsonObject) -> list[float | None]:
     ]
 
 
+def _answers(columns: Mapping[str, JsonObject]) -> str:
+    """Draw the share of turns of a word or a short sentence that were answered by a time."""
+    waits = {name: _short_waits(column) for name, column in columns.items()}
+    if not any(waits.values()):
+        return ""
+    chart = Chart(
+        "From the end of a word or a short sentence to the answer",
+        ("ms", 0, _MOST_WAIT_MS),
+        ("share of turns", 0, 1),
+        [*waits],
+    )
+    chart.ticks(x=range(0, _MOST_WAIT_MS + 1, 500), y=(0, 0.25, 0.5, 0.75, 1), form=".0%")
+    chart.bound(x=500)
+    for colour, mine in zip(COLOURS, waits.values(), strict=False):
+        times = np.array(mine)
+        steps = range(0, _MOST_WAIT_MS + 1, 20)
+        chart.line([(ms, float(np.mean(times <= ms))) for ms in steps] if mine else [], colour)
+    return chart.svg()
+
+
+def _short_waits(column: JsonObject) -> list[float]:
+    return [
+        float("inf") if turn["dead_air_ms"] is None or turn["cut_off"] else turn["dead_air_ms"]
+        for turn in column["turns"]
+        if turn["group"] in _SHORT_TURNS and turn["language"] == "en" and turn["policy"] == "default"
+    ]
+
+
 def _false_stops(columns: Mapping[str, JsonObject]) -> str:
     """Draw the share of clips that stop the assistant, by class; classes that stop none are combined."""
     counts: dict[str, dict[str, tuple[int, int]]] = {}
@@ -185,7 +218,10 @@ def _false_stops(columns: Mapping[str, JsonObject]) -> str:
             stops, trials = counts[kind].get(name, (0, 0))
             width = 0.8 / len(columns)
             chart.bar(
-                at + 0.1 + number * width, at + 0.1 + (number + 0.9) * width, stops / max(1, trials), COLOURS[number]
+                at + 0.1 + number * width,
+                at + 0.1 + (number + 0.9) * width,
+                stops / max(1, trials),
+                COLOURS[number % len(COLOURS)],
             )
         label = _KINDS.get(kind, kind.replace("noise.", "").replace("_", " "))
         chart.mark(at + 0.5, label[:9] + "." if len(label) > 10 and len(kinds) > 8 else label)
@@ -214,8 +250,8 @@ def _trade_off(columns: Mapping[str, JsonObject]) -> str:
         [*columns],
     )
     chart.ticks(x=range(0, 101, 20), y=range(0, int(most) + 1, 200))
-    chart.bound(x=7)
-    chart.bound(y=350)
+    chart.bound(x=5)
+    chart.bound(y=250)
     for x, y, colour, label in points:
         chart.point(100 * x, y, colour, label)
     return chart.svg()

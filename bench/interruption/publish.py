@@ -18,6 +18,7 @@ _STUDIES = ("figures", "answers", "explicit", "phone", "languages", "endings", "
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 _ALT = {
     "latency": "Share of true interruptions after which the assistant is silent, by milliseconds since their onset",
+    "answers": "Share of turns of a word or a short sentence that are answered, by milliseconds since their end",
     "false-stops": "Share of backchannels and noises that stop the assistant, by class",
     "trade-off": "Plans and servers: time from a command to silence against backchannels that stop the assistant",
     "endings": "Policies and servers: turns cut off against dead air",

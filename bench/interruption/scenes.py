@@ -46,11 +46,8 @@ PLANS = (
 _OF_ALL = {"explicit": 0.5, "phone": 0.5, "plans": 0.15, "double": 0.15, "telephone": 0.1}
 """Share of a run's share for the studies that play clips again."""
 
-_OF_LANGUAGES = 2.0
-"""Factor on the share for the clips in other languages, because there are few of each."""
-
-_OF_NOISE = 0.6
-"""Factor on the share for noises, because there are many; a share of 1 plays all of them."""
+_OF_PART = {"word": 2.5, "listening": 2.0, "noise": 0.4}
+"""Factor on a run's share for parts with few clips, and for noises, because there are many. A share of 1 plays all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +112,7 @@ def scenes(
             continue
         found += _main(row, part, share, repeats, telephone=telephone) if part in parts else ()
         for study, of_all in _OF_ALL.items():
-            if study in parts and draw(row["path"], "share") < share * of_all:
+            if study in parts and draw(row["path"], "share") < share * of_all * _OF_PART.get(part, 1.0):
                 found += _again(row, part, study)
     if "languages" in parts:
         found += _in_languages(synthetic, share)
@@ -145,7 +142,7 @@ def _part(kind: str) -> str | None:
 
 def _main(row: dict[str, str], part: str, share: float, repeats: int, *, telephone: bool) -> Iterator[Scene]:
     """Yield the main scenes of a clip; noise is played at the caller's level and 10 dB below it."""
-    share = share * _OF_NOISE if part == "noise" and share < 1 else share
+    share = share * _OF_PART.get(part, 1.0) if share < 1 else share
     for level_dbfs in (SPEECH_DBFS, SPEECH_DBFS - 10) if part == "noise" else (SPEECH_DBFS,):
         # A share of the noises plays different ones at each level, which says more than the same ones at both.
         if draw(row["path"], f"share{level_dbfs}" if part == "noise" else "share") >= share:
@@ -172,7 +169,7 @@ def _again(row: dict[str, str], part: str, study: str) -> Iterator[Scene]:
 def _in_languages(synthetic: Iterable[dict[str, str]], share: float) -> Iterator[Scene]:
     for row in synthetic:
         family, _, part = row["class"].partition(".")
-        if family == "language" and part != "answer" and draw(row["path"], "share") < share * _OF_LANGUAGES:
+        if family == "language" and part != "answer" and draw(row["path"], "share") < share:
             scene = _scene(row, part, Condition(), salt="languages", study="languages")
             yield replace(scene, language=row["language"])
 

@@ -1,6 +1,7 @@
 """The results of the interruption benchmark: stops, figures with their spread, targets, pages."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,10 +209,14 @@ def report() -> dict[str, Any]:
     point = {"policy": "default", "cut_offs": 0.1, "dead_air_ms": 700, "turns": 10, "unanswered": 0.0}
     plan = {"recall": {"value": 1.0}, "stop_p50_ms": {"value": 300}, "listening": {"value": 0.5}}
     turns = [Ending(turn=replace(TURN, group="one word", holds=()), policy="default", starts_ms=(2400,))]
+    said = [
+        {"group": "one word", "language": "en", "policy": "default", "dead_air_ms": wait_ms, "cut_off": False}
+        for wait_ms in (400, None)
+    ]
     column = {
         "version": "1", "settings": "", "transcribed": ["es"], "figures": summary(some), "explicit": summary([]),
         "answers": answers(turns), "phone": summary(some), "languages": {"es": summary(some), "fr": summary([])},
-        "outcomes": rows, "turns": [], "lost": ["x"],
+        "outcomes": rows, "turns": said, "lost": ["x"],
         "telephone": paired([*some, outcome(1, "command", 300, TELEPHONE[1])]), "double": [], "real_time": False,
         "late_share": 0.1, "callers_cores": 0.4, "cores_used": 0.5,
         "worst_late_ms": 40, "left_out": 2, "left_silent": 1,
@@ -263,7 +268,7 @@ def test_the_short_table_has_medians_and_95th_percentiles_in_one_row() -> None:
 
 def test_pages_and_pictures_show_the_figures(tmp_path: Path) -> None:
     result = report()
-    assert set(pictures(result)) == {"latency", "false-stops", "trade-off", "endings"}
+    assert set(pictures(result)) == {"latency", "answers", "false-stops", "trade-off", "endings"}
     page, text = as_html(result), as_text(result)
     for part in (
         "NOT in real time",
@@ -279,10 +284,10 @@ def test_pages_and_pictures_show_the_figures(tmp_path: Path) -> None:
     ):
         assert part in page
         assert part in text
-    assert page.count("<svg") == 4
+    assert page.count("<svg") == 5
     write(result, tmp_path / "out")
     assert json.loads((tmp_path / "out/figures.json").read_text(encoding="utf-8")) == result
-    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".html", ".json", ".md", *[".svg"] * 4]
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".html", ".json", ".md", *[".svg"] * 5]
 
 
 def test_publishing_replaces_the_text_between_the_markers(tmp_path: Path) -> None:
@@ -301,7 +306,7 @@ def test_publishing_replaces_the_text_between_the_markers(tmp_path: Path) -> Non
     assert "| one word | people | bargein | 1 | 0.0 % | 400 ms |" in endpointing.read_text(encoding="utf-8")
     assert "**Bargein: the end of a turn**" in endpointing.read_text(encoding="utf-8")
     assert "commands, onset to silence, p50 / p95" in comparison.read_text(encoding="utf-8")
-    assert len(list((tmp_path / "docs/images").glob("interruption-*.svg"))) == 4
+    assert len(list((tmp_path / "docs/images").glob("interruption-*.svg"))) == 5
 
 
 def test_the_reports_of_split_runs_are_merged(tmp_path: Path) -> None:
@@ -315,3 +320,13 @@ def test_the_reports_of_split_runs_are_merged(tmp_path: Path) -> None:
         (tmp_path / f"{number}.json").write_text(json.dumps(one), encoding="utf-8")
     assert main([str(tmp_path / "0.json"), str(tmp_path / "1.json"), "--into", str(tmp_path)]) == 0
     assert "voiceSeconds 0.2, p50" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_server_of_the_largest_comparison_is_drawn() -> None:
+    result = report()
+    column = result["columns"]["pipecat"]
+    result["columns"] |= {f"server {number}": column for number in range(4)}
+    for name, svg in pictures(result).items():
+        assert svg.count("server 3") >= 1, name
+    answered = pictures(result)["answers"]
+    assert len(set(re.findall(r'<polyline[^>]* stroke="(#\w+)"', answered))) == len(result["columns"])
