@@ -1,5 +1,7 @@
 """Twilio's words: forms, signatures, TwiML, accounts."""
 
+import base64
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,9 +13,11 @@ from bargein.carriers.interface import (
     CallEnded,
     ForgedError,
     FrameError,
+    Heard,
     Incoming,
     PhoneLine,
     Ringing,
+    Stopped,
     WebhookRequest,
 )
 from bargein.carriers.twilio import twiml
@@ -132,8 +136,23 @@ def test_the_count_of_chunks_may_restart_but_not_go_back() -> None:
     assert media(5)
     assert media(6)
     for late in (6, 5, 3):
-        with pytest.raises(FrameError, match="repeated"):
+        with pytest.raises(FrameError, match="duplicate"):
             media(late)
-    assert media(5000)
-    assert media(1), "far behind: another count"
+    for first in (5000, 1):
+        with pytest.raises(FrameError, match="far from"):
+            media(first)
+        assert media(first + 1), "another count"
     assert codec.read('{"event": "media", "media": {"track": "outbound", "payload": "/w=="}}') == ()
+
+
+def test_chunks_that_come_in_another_order_are_heard_in_theirs() -> None:
+    codec = TwilioCodec()
+
+    def media(chunk: int) -> list[int]:
+        payload = base64.b64encode(bytes([chunk])).decode()
+        frame = {"event": "media", "media": {"track": "inbound", "chunk": str(chunk), "payload": payload}}
+        return [event.audio[0] for event in codec.read(json.dumps(frame)) if isinstance(event, Heard)]
+
+    assert [media(chunk) for chunk in (1, 3, 2, 4, 7, 6, 5)] == [[1], [], [2, 3], [4], [], [], [5, 6, 7]]
+    assert media(9) == []
+    assert codec.read('{"event": "stop"}') == (Heard(bytes([9])), Stopped())

@@ -13,6 +13,7 @@ import structlog
 from typing_extensions import override
 
 from bargein.audio.pcm import Int16Array
+from bargein.carriers.chunks import Chunks
 from bargein.carriers.frames import json_object
 from bargein.carriers.interface import (
     Codec,
@@ -25,7 +26,6 @@ from bargein.carriers.interface import (
     Started,
     Stopped,
 )
-from bargein.carriers.telnyx.chunks import Chunks
 from bargein.carriers.telnyx.payload import RATE_HZ, ByteOrder, Payloads, in_order
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object_or_none
@@ -56,7 +56,7 @@ class TelnyxCodec(Codec):
 
     def __init__(self, byte_order: ByteOrder = "little") -> None:
         self._byte_order: ByteOrder = byte_order
-        self._chunks = Chunks()
+        self._chunks: Chunks[Int16Array] = Chunks()
         self._payloads: Payloads | None = None
         self._over = False
         self._errors = 0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
+from bargein.carriers.chunks import Chunks
 from bargein.carriers.frames import json_object
 from bargein.carriers.interface import (
     Codec,
@@ -26,8 +27,8 @@ from bargein.wire.json import as_object_or_none
 
 _LONGEST_FRAME = 256 * 1024
 _LONGEST_NAME = 200
+_MOST_DIGITS = 15
 _KEYS = frozenset("0123456789*#ABCD")
-_LATE = 500
 
 
 class TwilioCodec(Codec):
@@ -41,7 +42,7 @@ class TwilioCodec(Codec):
 
     def __init__(self) -> None:
         self._stream = ""
-        self._chunk = 0
+        self._chunks: Chunks[bytes] = Chunks()
 
     @override
     def read(self, frame: str | bytes) -> Sequence[MediaEvent]:
@@ -58,7 +59,7 @@ class TwilioCodec(Codec):
             case "dtmf":
                 return (KeyPressed(_key(_part(message, "dtmf"))),)
             case "stop":
-                return (Stopped(),)
+                return (*_heard(self._chunks.flush()), Stopped())
             case _:
                 raise FrameError("an unknown event")
 
@@ -77,17 +78,10 @@ class TwilioCodec(Codec):
             audio = base64.b64decode(_text(media, "payload", _LONGEST_FRAME), validate=True)
         except ValueError:  # raised for text that is not ASCII, too
             raise FrameError("a payload that is not base64") from None
-        self._count(media.get("chunk"))
-        return (Heard(audio),) if audio else ()
-
-    def _count(self, chunk: object) -> None:
-        """Check that a chunk follows the one before it; one that is far behind begins a new count."""
-        if not isinstance(chunk, str) or not chunk.isdecimal() or len(chunk) > 15:
-            return
-        number = int(chunk)
-        if self._chunk - _LATE < number <= self._chunk:
-            raise FrameError("a chunk that is repeated or late")
-        self._chunk = number
+        chunk: object = media.get("chunk")
+        if not isinstance(chunk, str) or not chunk.isdecimal() or len(chunk) > _MOST_DIGITS:
+            return _heard((audio,))
+        return _heard(self._chunks.push(int(chunk), audio))
 
     @override
     def audio(self, data: bytes) -> str:
@@ -104,6 +98,10 @@ class TwilioCodec(Codec):
 
     def _frame(self, event: str, **more: object) -> str:
         return json.dumps({"event": event, "streamSid": self._stream, **more})
+
+
+def _heard(in_order: Sequence[bytes]) -> Sequence[MediaEvent]:
+    return tuple(Heard(audio) for audio in in_order if audio)
 
 
 def _part(message: JsonObject, name: str) -> JsonObject:

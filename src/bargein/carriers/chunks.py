@@ -1,4 +1,6 @@
-"""The order of Telnyx's media frames, which the socket does not guarantee; `media.chunk` numbers them.
+"""The order of a media socket's frames, where the carrier numbers them (`media.chunk` of Telnyx and Twilio).
+
+A socket keeps the order of what is sent, but carriers do not guarantee the order in which they send.
 
 A chunk that comes in order goes on at once. One that comes early waits for those before it, but never for more than a
 few frames, and for fewer the more often those did not come at all. A number far from what is expected is believed when
@@ -6,27 +8,30 @@ the next one follows on it (as RFC 3550, appendix A.1, does with RTP's sequence 
 not silence a caller.
 """
 
-from bargein.audio.pcm import Int16Array
+from typing import Generic, TypeVar
+
 from bargein.carriers.interface import FrameError
 
 MAX_WAITING = 3
-"""The number of chunks that may wait for a missing one (60 ms, of Telnyx's frames of 20 ms)."""
+"""The number of chunks that may wait for a missing one (60 ms, of frames of 20 ms)."""
 
 _FAR_AHEAD = 500
 _FAR_BEHIND = 100
 
+AudioT = TypeVar("AudioT")
 
-class Chunks:
-    """Puts the chunks of one stream in order, and drops duplicates."""
+
+class Chunks(Generic[AudioT]):
+    """Puts the chunks of one stream in order, and drops duplicates. In order, none is held back."""
 
     def __init__(self) -> None:
         self._next = -1  # none has arrived yet
-        self._waiting: dict[int, Int16Array] = {}
+        self._waiting: dict[int, AudioT] = {}
         self._patience = MAX_WAITING
         self._given_up: set[int] = set()
         self._wild_next: int | None = None
 
-    def push(self, chunk: int, pcm: Int16Array) -> list[Int16Array]:
+    def push(self, chunk: int, audio: AudioT) -> list[AudioT]:
         """Add a chunk; return all chunks that are now in order, perhaps none.
 
         Raises:
@@ -36,11 +41,11 @@ class Chunks:
             self._next = chunk
         ahead = chunk - self._next
         if not -_FAR_BEHIND <= ahead <= _FAR_AHEAD:
-            return self._wild(chunk, pcm)
+            return self._wild(chunk, audio)
         self._wild_next = None
         if ahead < 0 or chunk in self._waiting:
             self._late(chunk)
-        self._waiting[chunk] = pcm
+        self._waiting[chunk] = audio
         if ahead == 0 and len(self._waiting) > 1:
             self._patience = MAX_WAITING  # the missing chunk arrived, so waiting is worth it
         ready = self._in_order()
@@ -49,14 +54,14 @@ class Chunks:
             ready += self._in_order()
         return ready
 
-    def flush(self) -> list[Int16Array]:
+    def flush(self) -> list[AudioT]:
         """Return the chunks that still wait at the end of the stream."""
         rest = [self._waiting[chunk] for chunk in sorted(self._waiting)]
         self._waiting.clear()
         return rest
 
-    def _in_order(self) -> list[Int16Array]:
-        ready: list[Int16Array] = []
+    def _in_order(self) -> list[AudioT]:
+        ready: list[AudioT] = []
         while self._next in self._waiting:
             ready.append(self._waiting.pop(self._next))
             self._next += 1
@@ -77,7 +82,7 @@ class Chunks:
         self._next = first
         self._patience //= 2
 
-    def _wild(self, chunk: int, pcm: Int16Array) -> list[Int16Array]:
+    def _wild(self, chunk: int, audio: AudioT) -> list[AudioT]:
         if chunk != self._wild_next:
             self._wild_next = chunk + 1
             raise FrameError(f"chunk {chunk} is far from {self._next}")
@@ -85,4 +90,4 @@ class Chunks:
         ready = self.flush()
         self._given_up.clear()
         self._next = chunk + 1
-        return [*ready, pcm]
+        return [*ready, audio]
