@@ -32,7 +32,7 @@ public_url = "https://voice.example"
 secret_keys = ["a key of 32 characters or more…"]
 
 [calls]
-echo_cancellation = "telephone"
+echo_cancellation = "on"
 ```
 
 A table or a key that is not in this page is refused. A secret appears in no log, no message and no output of

@@ -12,8 +12,9 @@ import anyio
 import numpy as np
 
 from bargein.audio.pcm import Float32Array, Int16Array
-from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
+from bargein.call.hearing.audio_input import AudioInput
 from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, runs_of_turn
+from bargein.call.hearing.reference import PlayoutReference
 from bargein.ports import TranscriptCallback, TurnPause
 from bargein.providers.embedded.moonshine_model import NO_WORDS, Transcript
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bargein.audio.pcm import Float32Array
-from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
+from bargein.call.hearing.audio_input import AudioInput
+from bargein.call.hearing.reference import PlayoutReference
 from bargein.ports import Pcm16
 
 
@@ -54,8 +55,11 @@ class Listening:
         self.fed.append((self.now_ms, customer.size))
 
     def frame(self, at_ms: float, ms: int = 20) -> None:
+        self.receive(at_ms, np.ones(ms * self.rate_hz // 1000, np.int16))
+
+    def receive(self, at_ms: float, pcm: Pcm16) -> None:
         self.now_ms = at_ms
-        self.audio_input.receive(np.ones(ms * self.rate_hz // 1000, np.int16).tobytes())
+        self.audio_input.receive(pcm.tobytes())
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000])
@@ -87,3 +91,34 @@ def test_one_long_frame_is_heard_at_once() -> None:
     listening = Listening(16_000)
     listening.frame(100, ms=100)
     assert listening.windows == [(100, 32), (100, 64), (100, 96)]
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_frames_that_arrive_together_are_timed_as_they_were_recorded(rate_hz: int) -> None:
+    listening = Listening(rate_hz)
+    for number in range(8):
+        listening.frame(20.0 * (number + 1) if number < 2 else 160)
+    assert [end_ms for _, end_ms in listening.windows] == [32, 64, 96, 128, 160]
+    assert [round(at_ms, -1) for at_ms, _ in listening.recorded] == [0, 40, 80, 100, 140]
+
+
+def test_audio_after_a_gap_is_not_moved_into_it() -> None:
+    listening = Listening(16_000)
+    listening.frame(32, ms=32)
+    listening.frame(532, ms=32)
+    assert [end_ms for _, end_ms in listening.windows] == [32, 532]
+
+
+def test_lost_packets_do_not_silence_the_windows() -> None:
+    listening = Listening(8_000)
+    levels: list[float] = []
+
+    def push(window: Float32Array, _end_ms: float) -> None:
+        levels.append(float(np.sqrt(np.mean(window**2))))
+
+    listening.push = push  # type: ignore[method-assign]
+    vowel = np.round(3000 * np.sin(np.arange(160) * 2 * np.pi / 40) + 5).astype(np.int16)  # four periods a frame
+    for number in range(100):
+        listening.receive(20.0 * (number + 1), np.zeros(160, np.int16) if number % 5 == 4 else vowel)
+    assert min(levels[20:]) > 0.5 * levels[0]
+    assert min(levels[:8]) < 0.8 * levels[0]  # two holes show first that the line has them

@@ -58,9 +58,9 @@ def test_a_policy_is_measured_to_the_millisecond(tmp_path: Path) -> None:
 def test_an_echo_interrupts_unless_it_is_cancelled() -> None:
     evaluation = Evaluation(SPEECH, [constant(0.01)] * FOLDS, Kept())
     voices: list[int] = []
-    for cancels in (False, True):
+    for cancellation in ("off", "on"):
         scene = replace(echo_scenes(-6, 0.5)[0], offset_ms=6000)
-        (played,) = evaluation.play([scene], response=room(SPEECH), cancels_echo=cancels)
+        (played,) = evaluation.play([scene], response=room(SPEECH), echo_cancellation=cancellation)
         events = [json.loads(line) for line in played.lines[1:]]
         voices.append(sum(e["event"] == "VoiceStarted" for e in events))
     heard, cancelled = voices

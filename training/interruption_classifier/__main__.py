@@ -92,15 +92,14 @@ def _evaluate(evaluation: Evaluation, given: argparse.Namespace) -> JsonObject:
         explicit = figures(evaluation.play(commands, plan={"numWords": 0, "voiceSeconds": 0.2}, on_played=watch))
         result["voiceSeconds 0.2"] = explicit["command"]
     for echo_db in cast("list[float]", given.echo or []):
-        for cancels in (False, True):
+        for cancellation in ("off", "auto", "on"):
             played = evaluation.play(
                 echo_scenes(echo_db, given.minutes, telephone=telephone),
                 response=room(data),
-                cancels_echo=cancels,
+                echo_cancellation=cancellation,
                 on_played=watch,
             )
-            name = f"echo {echo_db:g} dB" + (", cancelled" if cancels else "")
-            result[name] = figures(played)["echo"]
+            result[f"echo {echo_db:g} dB, cancellation {cancellation}"] = figures(played)["echo"]
     return result
 
 
@@ -119,7 +118,12 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="share of the clips")
     parser.add_argument("--telephone", action="store_true", help="over 8 kHz mu-law")
     parser.add_argument("--explicit", action="store_true", help="also measure commands under voiceSeconds 0.2")
-    parser.add_argument("--echo", type=float, nargs="*", help="dB of echo, measured with and without cancellation")
+    parser.add_argument(
+        "--echo",
+        type=float,
+        nargs="*",
+        help="dB of echo, measured in each mode of cancellation",
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="minutes of each echo")
     parser.add_argument("--verbose", action="store_true", help="print every scene")
     given = parser.parse_args()

@@ -18,6 +18,7 @@ from bench.interruption.recordings import steady_speech
 from bench.interruption.scenes import Scene, scenes
 
 from bargein.audio import pcm
+from bargein.audio.cancelling import EchoCancellation
 from bargein.audio.echo import echo_share
 from bargein.audio.pcm import Float32Array
 from bargein.call.context import Providers
@@ -107,7 +108,7 @@ class Evaluation:
         *,
         plan: JsonObject | None = None,
         response: Float32Array | None = None,
-        cancels_echo: bool = False,
+        echo_cancellation: EchoCancellation = "off",
         on_played: Callable[[int, Played], None] = lambda _number, _played: None,
     ) -> list[Played]:
         """Play scenes one after the other.
@@ -116,7 +117,7 @@ class Evaluation:
             chosen: scenes to play.
             plan: a `stopSpeakingPlan`; None uses the default.
             response: impulse response of the room for echoes.
-            cancels_echo: whether the server cancels the assistant's echo.
+            echo_cancellation: whether the server cancels the assistant's echo.
             on_played: called with the number and the outcome of each scene.
         """
         assistant: JsonObject = {
@@ -129,7 +130,7 @@ class Evaluation:
 
         async def play() -> None:
             for number, scene in enumerate(chosen):
-                providers = replace(self._providers(scene), cancels_echo=cancels_echo)
+                providers = replace(self._providers(scene), echo_cancellation=echo_cancellation)
                 played.append(await player.play(scene, providers, number))
                 on_played(number, played[-1])
                 if number % 100 == 0:

@@ -1,11 +1,14 @@
-"""Echo cancellation by WebRTC's canceller, which is an extra of the package (`echo`)."""
+"""Echo cancellation by WebRTC's canceller."""
 
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from bargein.audio.pcm import Int16Array
+
+EchoCancellation = Literal["off", "auto", "on"]
+"""The calls in which echo is cancelled: none, those in which an echo is heard, all."""
 
 RATE_HZ = 16_000
 FRAME = RATE_HZ // 100
@@ -32,6 +35,10 @@ class EchoCancelling:
     def held_ms(self) -> float:
         """The received audio that waits for the rest of its 10 ms, in ms."""
         return self._heard.size * 1000 / RATE_HZ
+
+    def drop_held(self) -> None:
+        """Drop the audio that waits: what comes next begins a new 10 ms."""
+        self._heard, self._played = self._heard[:0], self._played[:0]
 
     def push(self, heard: Int16Array, played: Int16Array) -> tuple[Int16Array, Int16Array]:
         """Process the next samples of both sides, equally many.

@@ -10,10 +10,11 @@ from bargein.call.clients.insight import InsightFeed
 from bargein.call.clients.listeners import Listeners
 from bargein.call.clients.messages import ClientMessenger, Participants
 from bargein.call.context import AgentSetup, CallContext, Providers
-from bargein.call.hearing.audio_input import AudioInput, PlayoutReference
+from bargein.call.hearing.audio_input import AudioInput
 from bargein.call.hearing.dtmf import DtmfInput
 from bargein.call.hearing.overlap import OverlapTracker
 from bargein.call.hearing.pauses import PauseTracker
+from bargein.call.hearing.reference import PlayoutReference
 from bargein.call.hearing.transcription import Transcription
 from bargein.call.hearing.voicemail import VoicemailDetector
 from bargein.call.speaking.audio_output import AudioOutput
@@ -244,7 +245,7 @@ def _audio_input(  # noqa: PLR0917  # the components that get its audio
         on_audio=environment.listeners.send_audio,
         record=record,
         overlaps=overlaps,
-        cancels_echo=providers.cancels_echo,
+        echo_cancellation=providers.echo_cancellation,
         pauses=pauses,
     )
 

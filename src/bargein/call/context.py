@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bargein.audio.cancelling import EchoCancellation
 from bargein.call.plan.variables import Variables
 from bargein.ports import (
     ChatMessage,
@@ -35,7 +36,8 @@ class Providers:
         end_of_turn_detector: judges pauses of the caller; None: the words decide.
         tools: runs the tools that reach outside the call; None: they cannot be run.
         owner: the owner's servers; None: there are none.
-        cancels_echo: whether the assistant's own voice is removed from the caller's audio (`bargein.audio.cancelling`).
+        echo_cancellation: whether the assistant's own voice is removed from the caller's audio: always (`on`), never
+            (`off`), or from the moment at which it is heard there (`auto`).
     """
 
     detector: VoiceDetector
@@ -46,7 +48,7 @@ class Providers:
     end_of_turn_detector: EndOfTurnDetector | None = None
     tools: ToolRunner | None = None
     owner: OwnerMessenger | None = None
-    cancels_echo: bool = False
+    echo_cancellation: EchoCancellation = "off"
 
 
 @dataclass(frozen=True, slots=True)

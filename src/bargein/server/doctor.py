@@ -15,7 +15,7 @@ from bargein.server.telephony.checkup import examine_telephony
 from bargein.settings import Settings
 from bargein.store.private import make_file, make_folder
 
-_PACKAGES = ("fastapi", "uvicorn", "uvloop", "onnxruntime", "soxr", "sqlalchemy", "aiosqlite")
+_PACKAGES = ("fastapi", "uvicorn", "uvloop", "onnxruntime", "soxr", "sqlalchemy", "aiosqlite", "pywebrtc-audio")
 _MIN_FREE_BYTES = 200 << 20
 
 

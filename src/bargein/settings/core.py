@@ -27,7 +27,7 @@ from bargein.settings.section import (
 
 DEFAULT_PORT = 8700
 MIN_SECRET_KEY_CHARS = 32
-_TELEPHONE_HZ = 8_000
+_CANCELLER = "pywebrtc_audio"
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -155,17 +155,22 @@ class WebhookSettings(Section):
         return {"url": self.server_url, **secret}
 
 
-EchoCancellation = Literal["off", "telephone", "all"]
+EchoCancellation = Literal["off", "auto", "on"]
 TurnModel = Literal["embedded", "smart-turn"]
 
 
 def _echo_cancellation(value: object) -> EchoCancellation:
     wanted = str(value).strip().lower()
-    if wanted not in ("off", "telephone", "all"):
-        raise SettingsError(f"BARGEIN_ECHO_CANCELLATION is off, telephone or all, not {value!r}")
-    if wanted != "off" and find_spec("pywebrtc_audio") is None:
-        raise SettingsError("BARGEIN_ECHO_CANCELLATION needs a package: python -m pip install 'bargein[echo]'")
-    return wanted
+    if wanted == "on" and find_spec(_CANCELLER) is None:
+        raise SettingsError(
+            "BARGEIN_ECHO_CANCELLATION=on needs a package, which is not installed: "
+            "python -m pip install pywebrtc-audio==0.2.0"
+        )
+    match wanted:
+        case "off" | "auto" | "on":
+            return wanted
+        case _:
+            raise SettingsError(f"BARGEIN_ECHO_CANCELLATION is off, auto or on, not {value!r}")
 
 
 def _turn_model(value: object) -> TurnModel:
@@ -187,10 +192,10 @@ class CallSettings(Section):
     title: ClassVar[str] = "Calls"
 
     echo_cancellation: Annotated[EchoCancellation, BeforeValidator(_echo_cancellation)] = variable(
-        "BARGEIN_ECHO_CANCELLATION", "off"
+        "BARGEIN_ECHO_CANCELLATION", "auto"
     )
-    """The calls in which the assistant's own voice is removed from the caller's audio: `off` (none), `telephone` (those
-    at 8 kHz) or `all`. Needs the extra `echo`."""
+    """Removes the assistant's own voice from the caller's audio: `auto` in calls in which it is heard there, from that
+    moment on; `on` in all calls; `off` in none."""
 
     early_replies: Switch = variable("BARGEIN_EARLY_REPLIES", default=True, shown="1")
     """1: the model may be asked before it is certain that the caller has finished
@@ -199,9 +204,9 @@ class CallSettings(Section):
     turn_model: Annotated[TurnModel, BeforeValidator(_turn_model)] = variable("BARGEIN_TURN_MODEL", "embedded")
     """The model that detects the end of a turn in a pause: `embedded`, or `smart-turn` of the extra of that name."""
 
-    def cancels_echo(self, rate_hz: int) -> bool:
-        """Return True if echo is cancelled in a call whose audio has `rate_hz`."""
-        return self.echo_cancellation == "all" or (self.echo_cancellation == "telephone" and rate_hz == _TELEPHONE_HZ)
+    def available_echo_cancellation(self) -> EchoCancellation:
+        """Return `echo_cancellation`; `off` in place of `auto` where the canceller's package is not installed."""
+        return "off" if find_spec(_CANCELLER) is None else self.echo_cancellation
 
 
 def _lower(value: object) -> object:

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bargein.audio.cancelling import EchoCancelling
+from bargein.audio.arrival import ArrivalClock
+from bargein.audio.cancelling import EchoCancellation
+from bargein.audio.concealment import Concealment
 from bargein.audio.resample import StreamResampler
 from bargein.audio.voice import PauseGate, UtteranceGate, VoiceGate, Windower
+from bargein.call.hearing.echo import EchoControl
 from bargein.call.hearing.overlap import OverlapTracker
 from bargein.call.hearing.pauses import PauseTracker
+from bargein.call.hearing.reference import PlayoutReference, silence
 from bargein.errors import BargeinError
 from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
 from bargein.turns.events import Event, TranscriptReceived, VoiceStarted, VoiceStopped
@@ -22,54 +26,12 @@ PAUSE_MS = 96
 _MOST_AHEAD_MS = 60_000
 """Most audio that a client may send ahead of real time: what waits for the models must not fill the memory."""
 
-_CONTIGUOUS_MS = 60
-"""A frame that arrives later than this after the one before it is not the continuation of that frame's audio."""
-
-_SILENCE: Pcm16 = np.zeros(TRANSCRIBER_RATE_HZ, dtype=np.int16)
-_SILENCE.flags.writeable = False  # slices of it are handed out
-_MOST_REFERENCE_SAMPLES = TRANSCRIBER_RATE_HZ * 2
+_GAP_MS = 20
+"""A frame that begins later than this after the one before it is not the continuation of that frame's audio."""
 
 
 class FloodError(BargeinError):
     """The client sends audio much faster than real time."""
-
-
-def _zeros(samples: int) -> Pcm16:
-    """Return silence as a read-only array, without allocating one for each frame."""
-    return _SILENCE[:samples] if samples <= _SILENCE.size else np.zeros(samples, dtype=np.int16)
-
-
-class PlayoutReference:
-    """The assistant's audio as the caller hears it, at the transcriber's rate.
-
-    It is the reference for echo cancellation, and the second channel for transcribers that take both sides.
-
-    Args:
-        leg: the connection that the frames are encoded for.
-        record: receives the same audio, and when it begins to play, in milliseconds of the call.
-    """
-
-    def __init__(self, leg: Leg, record: Callable[[Pcm16, float], None]) -> None:
-        self._leg = leg
-        self._record = record
-        self._resampler = StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
-        self._played: Pcm16 = _zeros(0)
-
-    def add_frame(self, frame: bytes, at_ms: float) -> None:
-        """Add a frame that was sent to the caller and begins to play at `at_ms`."""
-        pcm = self._resampler.push(self._leg.decode(frame))
-        self._record(pcm, at_ms)
-        self._played = np.concatenate((self._played, pcm))[-_MOST_REFERENCE_SAMPLES:]
-
-    def read(self, samples: int) -> Pcm16:
-        """Return the next `samples` samples; silence where the assistant said nothing."""
-        if not self._played.size:
-            return _zeros(samples)
-        reference = np.zeros(samples, dtype=np.int16)
-        count = min(samples, self._played.size)
-        reference[:count] = self._played[:count]
-        self._played = self._played[count:]
-        return reference
 
 
 class AudioInput:
@@ -86,7 +48,7 @@ class AudioInput:
         on_audio: receives both sides, equally long, at the transcriber's rate.
         record: receives the caller's audio at that rate, and when it began.
         overlaps: classifies voices that overlap the assistant; None: no classification.
-        cancels_echo: whether the assistant's own voice is removed from the caller's audio.
+        echo_cancellation: whether the assistant's own voice is removed from the caller's audio.
         pauses: judges pauses of the caller; None: no judgement.
 
     Attributes:
@@ -106,7 +68,7 @@ class AudioInput:
         on_audio: Callable[[Pcm16, Pcm16], None],
         record: Callable[[Pcm16, float], None],
         overlaps: OverlapTracker | None = None,
-        cancels_echo: bool = False,
+        echo_cancellation: EchoCancellation = "off",
         pauses: PauseTracker | None = None,
     ) -> None:
         self._leg = leg
@@ -118,22 +80,18 @@ class AudioInput:
         self._record = record
         self._overlaps = overlaps
         self._pauses = pauses
+        self._detector = detector
+        self._echo = EchoControl(echo_cancellation)
+        self._to_words = StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
         # The detector takes a telephone's 8 kHz as it is: resampling it first would only cost time.
-        voice_rate_hz = 8_000 if leg.rate_hz == 8_000 and not cancels_echo else 16_000
-        self._cancelling = EchoCancelling() if cancels_echo else None
-        self._to_voice = StreamResampler(leg.rate_hz, voice_rate_hz, "live")
-        self._to_words = (
-            self._to_voice
-            if voice_rate_hz == TRANSCRIBER_RATE_HZ
-            else StreamResampler(leg.rate_hz, TRANSCRIBER_RATE_HZ, "live")
-        )
+        voice_rate_hz = leg.rate_hz if leg.rate_hz == 8_000 and not self._echo.cancels else TRANSCRIBER_RATE_HZ
         self._windower = Windower(voice_rate_hz)
+        self._detects_decoded = voice_rate_hz == leg.rate_hz and not self._echo.cancels
         # A frame that completes no window is processed together with the next one, which makes 31 steps a second
         # instead of 50. Which frame that is, is known beforehand only where no resampler holds samples back.
-        self._can_wait = voice_rate_hz == leg.rate_hz and not cancels_echo
         self._waiting: list[Pcm16] = []
         self._waiting_samples = 0
-        self._waiting_at_ms = 0.0
+        self._waiting_end_ms = 0.0
         self._gate = VoiceGate()
         self._utterance = UtteranceGate(UTTERANCE_HANG_MS)
         self._pause = PauseGate(PAUSE_MS)
@@ -142,6 +100,9 @@ class AudioInput:
         self._transcription = self._open(transcriber)
         self._in_utterance = False
         self._received_ms = 0.0
+        self._fed_until_ms = 0.0
+        self._arrivals = ArrivalClock()
+        self._concealment = Concealment(voice_rate_hz)
         self.muted = False
 
     @property
@@ -161,47 +122,59 @@ class AudioInput:
         self._received_ms = max(self._received_ms, arrival_ms) + pcm.size * 1000 / self._leg.rate_hz
         if self._received_ms - arrival_ms > _MOST_AHEAD_MS:
             raise FloodError("audio is sent much faster than real time")
+        duration_ms = pcm.size * 1000 / self._leg.rate_hz
+        end_ms = self._arrivals.push(duration_ms, arrival_ms)
         if self.muted:
-            pcm = _zeros(pcm.size)
-        if not self._can_wait:
-            self._process(pcm, arrival_ms)
+            pcm = silence(pcm.size)
+        if not self._detects_decoded:
+            self._process(pcm, end_ms)
             return
-        if self._waiting and arrival_ms - self._waiting_at_ms > _CONTIGUOUS_MS:
-            self._process(self._join_waiting(), self._waiting_at_ms)
+        if self._waiting and end_ms - duration_ms - self._waiting_end_ms > _GAP_MS:
+            self._process(self._join_waiting(), self._waiting_end_ms)
         self._waiting.append(pcm)
         self._waiting_samples += pcm.size
-        self._waiting_at_ms = arrival_ms
+        self._waiting_end_ms = end_ms
         if self._waiting_samples >= self._windower.missing:
-            self._process(self._join_waiting(), arrival_ms)
+            self._process(self._join_waiting(), end_ms)
 
     def _join_waiting(self) -> Pcm16:
         """Return the waiting frames as one array, and clear them."""
         waiting, self._waiting, self._waiting_samples = self._waiting, [], 0
         return waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
 
-    def _process(self, pcm: Pcm16, arrival_ms: float) -> None:
-        """Feed audio that arrived at `arrival_ms` to transcription, detection, recording and listeners."""
-        for_voice = self._to_voice.push(pcm)
-        for_words = for_voice if self._to_words is self._to_voice else self._to_words.push(pcm)
-        if self._cancelling is not None:
-            for_voice, from_assistant = self._cancelling.push(for_words, self._reference.read(for_words.size))
-            for_words, arrival_ms = for_voice, arrival_ms - self._cancelling.held_ms
-        else:
-            from_assistant = self._reference.read(for_words.size)
+    def _process(self, pcm: Pcm16, end_ms: float) -> None:
+        """Feed audio that was recorded until `end_ms` to transcription, detection, recording and listeners."""
+        # Lost packets are concealed for the detector alone: the classifier of interruptions and the transcriber make
+        # more of speech with holes than of speech whose holes repeat what was before.
+        for_words = self._to_words.push(pcm)
+        for_words, from_assistant = self._echo.push(for_words, self._reference.read(for_words.size, end_ms))
+        for_voice = self._concealment.push(pcm if self._detects_decoded else for_words)
+        end_ms -= self._echo.held_ms
         if for_words.size:
+            self._fed_until_ms = end_ms
             self._transcription.feed(for_words, from_assistant)
             self._on_audio(for_words, from_assistant)
             if self._overlaps is not None:
-                self._overlaps.feed(for_words, from_assistant, arrival_ms)
+                self._overlaps.feed(for_words, from_assistant, end_ms)
             if self._pauses is not None:
-                self._pauses.feed(for_words, arrival_ms)
-            self._record(for_words, arrival_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
-        for window, end_ms in self._windower.push(for_voice, arrival_ms):
-            self._detection.push(window, end_ms)
+                self._pauses.feed(for_words, end_ms)
+            self._record(for_words, end_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
+        for window, window_end_ms in self._windower.push(for_voice, end_ms):
+            self._detection.push(window, window_end_ms)
 
     def close(self) -> None:
         """Stop the detection."""
         self._detection.close()
+
+    def _switch_to_cancelled(self) -> None:
+        """Detect voice in the audio without the echo from here on."""
+        self._detection.close()
+        self._windower = Windower(TRANSCRIBER_RATE_HZ)
+        self._concealment = Concealment(TRANSCRIBER_RATE_HZ)
+        self._detection = self._detector.open(TRANSCRIBER_RATE_HZ, self._on_window)
+        self._detects_decoded = False
+        if self._waiting:
+            self._process(self._join_waiting(), self._waiting_end_ms)
 
     def _on_window(self, probability: float, end_ms: float) -> None:
         self._on_probability(probability, end_ms)
@@ -215,7 +188,7 @@ class AudioInput:
         if utterance is not None:
             self._in_utterance = utterance.started
             if utterance.started:
-                self._transcription.voice_started(round(self._now_ms()) - utterance.at_ms)
+                self._transcription.voice_started(round(self._fed_until_ms) - utterance.at_ms)
             else:
                 self._transcription.voice_stopped()
         if edge is not None:
@@ -228,6 +201,8 @@ class AudioInput:
                 self._post(VoiceStopped(at_ms, min(edge.at_ms, at_ms), edge.probability))
         if self._overlaps is not None:
             self._overlaps.push_window(probability, end_ms, edge)
+        if self._echo.push_window(probability):
+            self._switch_to_cancelled()
 
     def _open(self, transcriber: Transcriber) -> TranscriberStream:
         self._stream_number += 1

@@ -92,7 +92,7 @@ class ProviderFactory:
             model=self._model(assistant.model, self._resources(context, keys)),
             voice=self._voice(assistant.voice, self._resources(context, keys, auth.voice), rate_hz),
             interruption_classifier=self._embedded.interruption_classifier,
-            cancels_echo=self._settings.calls.cancels_echo(rate_hz),
+            echo_cancellation=self._settings.calls.available_echo_cancellation(),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
         )
 
