@@ -26,7 +26,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
         lifespan=lifespan_of(settings, clock or LoopClock(), embedded),
         docs_url=None,  # these pages load their code from other sites
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,  # `openapi.install` adds it
         redirect_slashes=False,
     )
     # the last one added is the outermost

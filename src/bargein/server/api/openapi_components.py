@@ -1,7 +1,10 @@
 """Vapi's types as components of the OpenAPI document, and the schemas of request bodies that are made of them."""
 
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, cast
+
+from pydantic.json_schema import models_json_schema
 
 from bargein.wire import contract
 from bargein.wire.base import WireModel
@@ -19,19 +22,39 @@ _PORTABLE = {r"^\p{L}[\p{L}\d]*(?::[+-]?\d+)?$": r"^[^\s\d:][^\s:]*(?::[+-]?\d+)
 """Patterns with Unicode categories, which Python's `re` does not have -> the nearest pattern without."""
 
 
-def body_schemas(model: type[WireModel], *, partial: bool) -> list[Schema]:
-    """Return the schemas of a body that is read as `model`: the model's fields, each as Vapi's type describes it.
+class ModelSchemas:
+    """The JSON Schemas of models, generated together: one by one, each would generate the types that they share.
 
     Args:
-        model: the model. One that stands for several types of Vapi's has a schema for each.
-        partial: whether fields are optional that are required in a whole record.
+        models: the models.
     """
-    ours = model.model_json_schema(by_alias=True, ref_template=f"{REF}{{model}}")
-    if model.contract is None:
-        own = model.model_json_schema(by_alias=True, ref_template=OWN)
-        own.pop("$defs", None)
-        return [_closed(own, partial=partial)]
-    return [_merged(ours, theirs, partial=partial) for theirs in _vapis_types(model.contract, ours)]
+
+    def __init__(self, models: Collection[type[WireModel]]) -> None:
+        self._ours = _generate([model for model in models if model.contract is not None], f"{REF}{{model}}")
+        self._own = _generate([model for model in models if model.contract is None], OWN)
+
+    def of_body(self, model: type[WireModel], *, partial: bool) -> list[Schema]:
+        """Return the schemas of a body that is read as `model`: the model's fields, each as Vapi's type describes it.
+
+        Args:
+            model: the model. One that stands for several types of Vapi's has a schema for each.
+            partial: whether fields are optional that are required in a whole record.
+        """
+        if model.contract is None:
+            return [_closed(dict(self._own[model]), partial=partial)]
+        ours = self._ours[model]
+        return [_merged(ours, theirs, partial=partial) for theirs in _vapis_types(model.contract, ours)]
+
+
+def _generate(models: Sequence[type[WireModel]], reference: str) -> dict[type[WireModel], Schema]:
+    """Return the schema of each model, whose references are made by the template `reference`."""
+    if not models:
+        return {}
+    pointers, document = models_json_schema(
+        [(model, "validation") for model in models], by_alias=True, ref_template=reference
+    )
+    definitions = {reference.format(model=name): schema for name, schema in document["$defs"].items()}
+    return {model: definitions[pointers[model, "validation"]["$ref"]] for model in models}
 
 
 def _vapis_types(name: str, ours: Schema) -> list[Schema]:
