@@ -1,10 +1,12 @@
 """The turns of the interruption benchmark: their kinds, the synthetic voices, the words that others are told."""
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,9 +99,18 @@ def test_no_phrase_of_the_benchmark_is_trained_on() -> None:
     mine = {_plain(text) for text in (*WORDS, *SHORT, *LONG, *(" ".join(pieces) for pieces, _ in PAUSES))}
     assert len(mine) == len(WORDS) + len(SHORT) + len(LONG) + len(PAUSES), "each phrase once"
     assert not mine & {_plain(text) for text in (*corpus.BACKCHANNEL_TEXTS, *corpus.INTERRUPTION_TEXTS)}
-    trained = {" ".join(voice) for voice in ends._VOICES}
+    turns, voices_of_turns = (_module(f"training.end_of_turn.{name}") for name in ("phrases", "voices"))
+    if turns is not None:
+        assert not mine & {_plain(" ".join(phrase.pieces)) for phrase in turns.phrases(200)}
+    spoken = () if voices_of_turns is None else (*voices_of_turns.VOICES, *voices_of_turns.HELD_OUT_VOICES)
+    trained = {part for voice in (*getattr(ends, "_VOICES", ()), *spoken) for part in voice if voice[0] != "hibari"}
     trained |= {voice + variant for voice in corpus._ESPEAK_VOICES for variant in corpus._ESPEAK_VARIANTS}
     assert not {name for _, name, *_ in VOICES} & trained
+
+
+def _module(name: str) -> Any:
+    """Return a module of the training; None if there is none of the name."""
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
 
 
 def _plain(text: str) -> str:
