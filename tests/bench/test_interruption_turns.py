@@ -173,7 +173,7 @@ def test_a_turn_without_an_answer_counts_as_answered_late() -> None:
     assert found["slow"]["value"] == 0.5
     assert found["unanswered"] == 1
     assert found["cut_off"]["value"] == 0
-    cut = figures([ending((400, 900)), ending((900,))])
+    cut = figures([ending((400, 1_500)), ending((900,))])
     assert (cut["turns"], cut["cut_off"]["value"], cut["p50_ms"]["value"]) == (2, 0.5, 200), "no time of one cut off"
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import anyio
 import httpx
 import numpy as np
 import pytest
@@ -71,7 +72,8 @@ async def test_a_client_without_a_signature_and_with_a_call_id_of_its_own_is_rel
             await client.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
             start = START | {"mediaFormat": MEDIA_FORMAT, "customParameters": {}}
             await client.send(json.dumps({"event": "start", "sequenceNumber": "1", "start": start, "streamSid": "MZ1"}))
-            first = json.loads(await client.recv())
+            with anyio.fail_after(15):
+                first = json.loads(await client.recv())
         (phone,) = carrier.calls.values()
         await setup.ended((await setup.the_call(phone))["id"])
     assert first["event"] in ("media", "mark")
