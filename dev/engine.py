@@ -33,7 +33,7 @@ milliseconds since the call began.
 TIMED = (
     ("Interruption by numbers", "interruption.explicit"),
     ("Adaptive interruption", "interruption.evidence"),
-    ("False interruption", "interruption.overlap"),
+    ("Recovery", "interruption.recovery"),
     ("The caller's voice", "endpointing.caller_voice"),
     ("Endpointing", "endpointing.rules"),
     ("The wait function", "endpointing.wait_function"),
@@ -68,8 +68,21 @@ LAWS = (
         "Before the end of the turn nothing of a preemptive reply is sent, sounds, runs or is remembered; "
         "if discarded, never."
     ),
+    "A reply resumes at most once for each stop, and only if no words but a backchannel came.",
+    "After a true interruption nothing of the interrupted reply sounds again.",
+    "A reply resumes at the beginning of a word, leaves out nothing, and repeats no more than 1.2 s.",
+    "What was resumed is remembered as a whole, and nothing that was not heard.",
+    "The assistant resumes within its time limits once the caller is silent.",
+    "Nothing of a prepared reply is sent or sounds before it is kept; if it is discarded, never.",
+    "Each resumed reply has one `model-output` with all its text, before its `speech-update`.",
 )
 """The laws, in the order of their numbers, which the messages of the property tests name."""
+
+
+LAWS_TEXT = (
+    "Hypothesis properties over random conversations (`tests/turns/test_laws.py`, and `test_recovery_laws.py` from the"
+    " 19th on):"
+)
 
 
 def main() -> None:
@@ -87,7 +100,7 @@ def page() -> str:
         ("Events", f"{_first_sentence(inspect.getdoc(events))}\n\n{_classes(events.Event)}"),
         ("Commands", f"{_first_sentence(inspect.getdoc(commands))}\n\n{_classes(commands.Command)}"),
         ("The plan", _plan()),
-        ("The laws", f"Hypothesis properties over random conversations (`tests/turns/test_laws.py`):\n\n{laws}"),
+        ("The laws", f"{LAWS_TEXT}\n\n{laws}"),
     )
     return "\n".join([HEAD, *(f"## {title}\n\n{text}\n" for title, text in sections)])
 

@@ -8,6 +8,7 @@ from bargein.turns.events import (
     AddMessage,
     CallStarted,
     Event,
+    InterruptionJudged,
     Played,
     ReplyEnded,
     ReplyToken,
@@ -198,3 +199,36 @@ def test_discarded_preemptive_replies_are_counted() -> None:
     assert call.notified == [("preemptive-discarded", None)]
     assert call.metrics.preemptive_discarded == 1
     assert call.metrics.turns == []
+
+
+def cut_without_words() -> Measured:
+    """Make a call whose first message was cut by a sound without words, and whose rest is prepared."""
+    call = Measured(Plan(first_message="One. Two.", first_message_interruptible=True, adaptive_interruption=True))
+    call.feed(CallStarted(0))
+    reply = call.call.state.reply
+    assert reply is not None
+    call.feed(
+        SpeechRequested(10, reply.turn_id, 0, 0, "One. Two."),
+        SpeechQueued(20, reply.turn_id, 0, 3000, (), done=True),
+        VoiceStarted(532, 500),
+        InterruptionJudged(700, 500, 160, 1.0),
+        VoiceStopped(1032, 1000),
+    ).until(1160)
+    assert call.call.state.preemptive is not None
+    call.notified.clear()
+    return call
+
+
+def test_a_prepared_rest_that_is_kept_is_no_preemptive_reply() -> None:
+    call = cut_without_words()
+    call.until(1450)
+    assert call.notified == [("resumed", None)]
+    assert call.metrics.preemptive_kept == 0
+
+
+def test_a_prepared_rest_that_is_discarded_is_no_preemptive_reply() -> None:
+    call = cut_without_words()
+    call.feed(TranscriptReceived(1200, "Two what?", final=True))
+    assert call.call.state.preemptive is None
+    assert call.notified == []
+    assert call.metrics.preemptive_discarded == 0

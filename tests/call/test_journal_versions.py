@@ -35,6 +35,7 @@ PLAN_1 = """{"num_words": 2, "voice_ms": 300, "by_evidence": true, "ease_ms": 26
 "stuck_voice_ms": 4900, "hang_ms": 4000}""".replace("\n", " ")
 
 PLAN = Plan(
+    smooth_resume=False,
     num_words=2,
     voice_ms=300,
     adaptive_interruption=True,
@@ -132,7 +133,7 @@ def test_a_journal_of_version_1_is_read_with_the_present_names() -> None:
 
 def test_a_journal_of_version_1_may_have_any_of_its_plan_fields() -> None:
     head, _ = read([head_of(1, '{"num_words": 1}')])
-    assert head.plan == Plan(num_words=1)
+    assert head.plan == Plan(num_words=1, smooth_resume=False)
 
 
 def test_a_journal_is_written_with_the_present_names() -> None:
@@ -170,3 +171,15 @@ def test_a_converted_plan_is_the_same_as_the_plan_of_version_2() -> None:
     head, _ = read([head_of(1, PLAN_1)])
     again, _ = read([head_line(replace(head, call_id="d")) + "\n"])
     assert again.plan == head.plan
+
+
+def test_a_plan_that_says_nothing_of_smooth_resumption_is_replayed_without_it() -> None:
+    handoff = (
+        '{"event": "HandoffRequested", "at_ms": 1, "successor": 0, "plan": {}, "context": "all", "max_messages": 0}'
+    )
+    head, events = read([head_of(2, "{}"), handoff + "\n"])
+    (event,) = events
+    assert isinstance(event, HandoffRequested)
+    assert not head.plan.smooth_resume
+    assert not event.plan.smooth_resume
+    assert Plan().smooth_resume

@@ -1,15 +1,29 @@
 """False interruptions, words that come late or are withdrawn, and background voices."""
 
-from bargein.turns.commands import CloseReply, Decide, ModelOutput, Remember, Send, StartReply, Transcript
+from bargein.turns.commands import (
+    CloseReply,
+    Decide,
+    KeepReply,
+    ModelOutput,
+    Play,
+    Remember,
+    Send,
+    SpeechUpdate,
+    StartReply,
+    Transcript,
+)
 from bargein.turns.events import (
     AddMessage,
+    HangUp,
     InterruptionJudged,
     Mute,
     ReplyEnded,
+    ReplyFailed,
     ReplyToken,
     Say,
     SpeechQueued,
     SpeechRequested,
+    TextEnded,
     TranscriptReceived,
     VoiceStarted,
     VoiceStopped,
@@ -31,8 +45,20 @@ def cut_by_a_voice(text: str = TEN, *, heard_ms: int = 1300, **changes: object) 
 
 
 def restarted(call: Call) -> list[tuple[int, str | None]]:
-    """Return when later replies were started, and with which text."""
-    return [(t, c.text) for t, c in call.log if isinstance(c, StartReply)][1:]
+    """Return when later replies were started, or kept where they were prepared, and with which text."""
+    found = list[tuple[int, str | None]]()
+    prepared = dict[str, str | None]()
+    for at_ms, command in call.log:
+        match command:
+            case StartReply(turn_id, text, prepared=True):
+                prepared[turn_id] = text
+            case StartReply(_, text):
+                found.append((at_ms, text))
+            case KeepReply(turn_id) if turn_id in prepared:
+                found.append((at_ms, prepared[turn_id]))
+            case _:
+                pass
+    return found[1:]
 
 
 # A voice that brings no words.
@@ -213,6 +239,212 @@ def test_a_say_that_was_cut_after_its_last_word_still_ends_the_call() -> None:
     assert call.cuts() == [None]
     call.feed(TranscriptReceived(3600, "", final=True))
     assert call.ended_reason() == "assistant-ended-call-after-message-spoken"
+
+
+# The place at which it resumes.
+
+BOOKED = "Your table is booked, for two people at nine. The garden is open until eleven."
+
+
+def cut_in(text: str, heard_ms: int, audio_ms: int = 8000, **changes: object) -> Call:
+    """Make a call whose reply of evenly spoken text was cut by a voice without words after so much of it."""
+    call = Call(waiting(**changes))
+    call.talking(text, audio_ms)
+    call.hear(4000, heard_ms)
+    call.voice(4000, 4400)
+    call.feed(TranscriptReceived(4700, "", final=True))
+    return call
+
+
+def test_little_of_a_clause_is_said_again_with_the_clause() -> None:
+    # The clause begins at 2260, and "two" ends at 3080.
+    call = cut_in(BOOKED, 3100)
+    assert restarted(call) == [(4700, "for two people at nine. The garden is open until eleven.")]
+    assert call.remembered()[-1] == ("assistant", "Your table is booked, for two")
+
+
+def test_after_more_of_a_clause_it_goes_on_with_the_word_that_was_cut() -> None:
+    call = cut_in(BOOKED, 3900)
+    assert restarted(call) == [(4700, "at nine. The garden is open until eleven.")]
+
+
+def test_a_clause_that_was_heard_to_its_end_is_not_repeated() -> None:
+    call = cut_in(BOOKED, 4800)
+    assert restarted(call) == [(4700, "The garden is open until eleven.")]
+
+
+def test_a_clause_is_repeated_once() -> None:
+    call = cut_in(BOOKED, 3100)
+    rest = "for two people at nine. The garden is open until eleven."
+    call.model_says(4800, rest, 100 * len(rest))
+    call.hear(6000, 450)
+    call.voice(6000, 6400)
+    call.feed(TranscriptReceived(6700, "", final=True))
+    assert restarted(call)[1:] == [(6700, "two people at nine. The garden is open until eleven.")]
+
+
+def test_without_smooth_resumption_it_goes_on_with_the_word_that_was_cut() -> None:
+    call = cut_in(BOOKED, 3100, smooth_resume=False)
+    assert restarted(call) == [(4700, "people at nine. The garden is open until eleven.")]
+
+
+# An answer that is not complete.
+
+
+def cut_while_generated(text: str, *, text_ended: bool, **changes: object) -> Call:
+    call = Call(waiting(**changes)).start()
+    call.settle(call.user_says(100, "Hello there."))
+    call.model_says(1100, text, 8000, ended=False)
+    if text_ended:
+        call.feed(TextEnded(1200, call.reply()))
+    call.until(4000)
+    call.hear(4000, 3000)
+    call.voice(4000, 4400)
+    call.feed(TranscriptReceived(4700, "", final=True))
+    return call
+
+
+def test_the_rest_of_a_finished_text_is_resumed_though_its_speech_is_not_finished() -> None:
+    call = cut_while_generated(BOOKED + " Until", text_ended=True)
+    assert restarted(call) == [(4700, "for two people at nine. The garden is open until eleven. Until")]
+    assert not call.state.response_pending
+
+
+def test_the_complete_sentences_of_an_unfinished_text_are_said_and_the_model_is_asked_after_them() -> None:
+    call = cut_while_generated(BOOKED + " Until", text_ended=False)
+    rest = "for two people at nine. The garden is open until eleven."
+    assert restarted(call) == [(4700, rest)]
+    call.model_says(4800, rest, 2000)
+    call.until(5300)
+    call.spoken(7000)
+    assert restarted(call)[1:] == [(7000, None)]
+
+
+def test_words_over_that_rest_are_answered_and_the_model_is_asked_once() -> None:
+    call = cut_while_generated(BOOKED + " Until", text_ended=False)
+    call.model_says(4800, "for two people at nine. The garden is open until eleven.", 2000)
+    call.until(5500)
+    call.user_says(6000, "Which garden?")
+    call.until(8000)
+    assert restarted(call)[1:] == [(7000, None)]
+    assert not call.state.response_pending
+
+
+def test_without_smooth_resumption_the_model_is_asked_again_at_once() -> None:
+    call = cut_while_generated(BOOKED + " Until", text_ended=False, smooth_resume=False)
+    assert restarted(call) == [(4700, None)]
+
+
+# The voice is asked for the rest before it is certain that it is needed.
+
+
+def test_the_rest_is_prepared_once_the_caller_is_silent_and_sounds_at_once() -> None:
+    call = cut_by_evidence()
+    call.until(4559)
+    assert len(call.commands(StartReply)) == 1
+    call.until(4560)
+    prepared = call.commands(StartReply)[-1]
+    assert prepared == StartReply(prepared.turn_id, "five six seven eight nine ten", prepared=True)
+    told = len(call.log)
+    call.feed(SpeechRequested(4570, prepared.turn_id, 0, 0, "five six seven eight nine ten"))
+    call.feed(SpeechQueued(4700, prepared.turn_id, 0, 2000, done=True))
+    call.feed(ReplyEnded(4700, prepared.turn_id))
+    call.until(4849)
+    assert not [c for _, c in call.log[told:] if c != Send(SpeechUpdate("user", "stopped", 2))]
+    commands = call.until(4850)
+    assert [type(c) for c in commands[:3]] == [Decide, KeepReply, Send]
+    assert Send(ModelOutput(prepared.turn_id, "five six seven eight nine ten")) in commands
+    assert Play(prepared.turn_id) in commands
+    call.spoken(7000)
+    assert call.outcomes() == ["interrupted", "spoken"]
+    assert call.remembered()[-1] == ("assistant", "five six seven eight nine ten")
+
+
+def test_words_discard_what_was_prepared() -> None:
+    call = cut_by_evidence()
+    call.until(4600)
+    call.feed(TranscriptReceived(4700, "tomorrow", final=False))
+    assert call.outcomes() == ["interrupted", "discarded"]
+    call.until(4710)
+    assert call.state.preemptive is None
+    call.feed(TranscriptReceived(4750, "", final=True))  # they are withdrawn: it is not prepared again
+    assert restarted(call) == [(4750, "five six seven eight nine ten")]
+    assert call.outcomes() == ["interrupted", "discarded"]
+
+
+def test_what_was_prepared_stays_while_a_noise_goes_on() -> None:
+    call = cut_by_evidence()
+    call.voice(4600, 5000)
+    call.until(5449)
+    assert call.state.preemptive is not None
+    call.until(5450)
+    assert restarted(call) == [(5450, "five six seven eight nine ten")]
+    assert len(call.commands(StartReply)) == 2
+
+
+def test_a_backchannel_keeps_what_was_prepared() -> None:
+    call = cut_by_evidence()
+    call.feed(TranscriptReceived(4600, "Uh-huh", final=False))
+    call.until(5049)
+    assert restarted(call) == []
+    call.until(5050)  # 450 ms after the last word, although no final has come
+    assert restarted(call) == [(5050, "five six seven eight nine ten")]
+
+
+def test_a_yes_to_a_question_discards_what_was_prepared() -> None:
+    call = Call(waiting(adaptive_interruption=True))
+    call.talking(TEN + "?")
+    call.hear(4000, 1300)
+    call.feed(VoiceStarted(4032, 4000))
+    call.feed(InterruptionJudged(4210, 4000, 160, 1.0, 0.0))
+    call.feed(VoiceStopped(4432, 4400))
+    call.feed(TranscriptReceived(4600, "Yes.", final=True))
+    assert call.outcomes() == ["interrupted", "discarded"]
+    call.until(5000)
+    assert call.remembered()[-1] == ("user", "Yes.")
+
+
+def test_a_prepared_rest_whose_voice_fails_is_asked_for_again() -> None:
+    call = cut_by_evidence()
+    call.until(4600)
+    call.feed(ReplyFailed(4650, call.commands(StartReply)[-1].turn_id, "pipeline-error-custom-voice-failed"))
+    assert call.outcomes() == ["interrupted", "discarded"]
+    call.until(4850)
+    assert restarted(call) == [(4850, "five six seven eight nine ten")]
+    assert call.ended_reason() is None
+
+
+def test_a_say_that_replaces_the_reply_discards_what_was_prepared() -> None:
+    call = cut_by_evidence()
+    call.until(4600)
+    call.feed(Say(4650, "Sorry.", interrupts=True))
+    assert call.outcomes() == ["interrupted", "discarded"]
+    assert restarted(call) == [(4650, "Sorry.")]
+
+
+def test_the_end_of_the_call_discards_what_was_prepared() -> None:
+    call = cut_by_evidence()
+    call.until(4600)
+    call.feed(HangUp(4650, "customer-ended-call"))
+    assert call.outcomes() == ["interrupted", "discarded"]
+
+
+def test_nothing_is_prepared_without_smooth_resumption_or_where_numbers_decide() -> None:
+    for call in (cut_by_evidence(smooth_resume=False), cut_by_a_voice()):
+        call.until(9000)
+        assert not any(c.prepared for c in call.commands(StartReply))
+
+
+def test_a_prepared_first_message_has_no_model_output() -> None:
+    call = Call(Plan(first_message=TEN, first_message_interruptible=True, adaptive_interruption=True)).start()
+    call.model_says(0, TEN, 3000)
+    call.hear(1000, 1300)
+    call.feed(VoiceStarted(1032, 1000))
+    call.feed(InterruptionJudged(1172, 1000, 160, 1.0, 0.0))
+    call.feed(VoiceStopped(1432, 1400))
+    call.until(1850)
+    assert restarted(call) == [(1850, "five six seven eight nine ten")]
+    assert not call.messages(ModelOutput)
 
 
 # Words that turn out to be a backchannel, or not.

@@ -7,7 +7,7 @@ what then happens. After it has happened it is not due, or due later: otherwise 
 from bargein.turns import ending, handoff
 from bargein.turns.endpointing import caller_voice, end_of_turn, preemptive, smart
 from bargein.turns.hooks import triggers
-from bargein.turns.interruption import overlap
+from bargein.turns.interruption import overlap, recovery
 from bargein.turns.item import Item
 from bargein.turns.replies import speaking
 from bargein.turns.tools import tool_calls
@@ -24,7 +24,8 @@ AGENDA: tuple[Item, ...] = (
     caller_voice.TRANSCRIPT_TIMEOUT,
     caller_voice.BACKGROUND_VOICE,
     speaking.REPLY_FINISHED,
-    overlap.FALSE_INTERRUPTION,
+    recovery.FALSE_INTERRUPTION,
+    recovery.PREPARE,
     tool_calls.TOOL_TIMEOUT,
     tool_calls.DELAY_MESSAGE,
     speaking.PENDING_SAY,

@@ -25,6 +25,8 @@ class StartReply:
         prompt: messages that the model sees after the history, for this reply alone.
         said: the caller's words that are not in the history yet. If there are any, the reply is preemptive, and
             `KeepReply` or `CloseReply` follows.
+        prepared: it is the rest of a reply that was cut, and `KeepReply` follows if that was a false interruption,
+            otherwise `CloseReply`.
     """
 
     turn_id: str
@@ -32,11 +34,12 @@ class StartReply:
     tools: bool = True
     prompt: tuple[tuple[Role, str], ...] = ()
     said: str = ""
+    prepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class KeepReply:
-    """Make a preemptive reply the answer: the turn is over. The commands for its events so far follow."""
+    """Make a preemptive or a prepared reply the current one. The commands for its events so far follow."""
 
     turn_id: str
 

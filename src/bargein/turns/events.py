@@ -110,6 +110,14 @@ class ReplyToken:
 
 
 @dataclass(frozen=True, slots=True)
+class TextEnded:
+    """The model has finished the reply's text. The voice may be busy with it for long after that."""
+
+    at_ms: int
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechRequested:
     """A piece of a reply's text was sent to the voice.
 
@@ -400,6 +408,7 @@ Event = (
     | PauseJudged
     | TranscriptReceived
     | ReplyToken
+    | TextEnded
     | SpeechRequested
     | SpeechQueued
     | ReplyEnded

@@ -86,6 +86,8 @@ class Plan:
         transcript_timeout_ms: how long after the end of a voice its words may still come.
         false_interruption_timeout_ms: the same after an interruption by evidence: without a word by then it was a false
             interruption.
+        smooth_resume: after a false interruption the assistant resumes at the beginning of a clause, and the voice has
+            been asked for that before (`bargein.turns.interruption.recovery`). Off in journals of earlier versions.
         background_voice_ms: a voice that brings no new words for this long is background noise.
         hang_ms: a reply without progress for this long is reported by `hang`.
         stall_ms: a reply without progress, or of which nothing is heard, for this long ends the call.
@@ -126,6 +128,7 @@ class Plan:
     speech_stopped_ms: int = 300
     transcript_timeout_ms: int = 1200
     false_interruption_timeout_ms: int = 450
+    smooth_resume: bool = True
     background_voice_ms: int = 5000
     hang_ms: int = 4000
     stall_ms: int = 30_000

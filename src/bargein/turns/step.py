@@ -26,6 +26,7 @@ from bargein.turns.events import (
     SayFirstMessage,
     SpeechQueued,
     SpeechRequested,
+    TextEnded,
     Tick,
     ToolReturned,
     ToolsCalled,
@@ -102,7 +103,14 @@ def _apply(state: State, event: Event, plan: Plan) -> Change:
         case TranscriptReceived():
             return caller.apply_transcript(state, event, plan)
         case (
-            ReplyToken() | ToolsCalled() | SpeechRequested() | SpeechQueued() | Played() | ReplyEnded() | ReplyFailed()
+            ReplyToken()
+            | TextEnded()
+            | ToolsCalled()
+            | SpeechRequested()
+            | SpeechQueued()
+            | Played()
+            | ReplyEnded()
+            | ReplyFailed()
         ):
             return reply_events.route(state, event, plan)
         case HookToolCalled() | ToolReturned() | HandoffRequested() | EndpointingAnswered() | PauseJudged():

@@ -124,6 +124,8 @@ def _explain_start(command: commands.StartReply | commands.KeepReply) -> str:
     match command:
         case commands.KeepReply(turn_id):
             return f"   preemptive reply {_short(turn_id)} is kept"
+        case commands.StartReply(turn_id, text, prepared=True):
+            return f'   reply {_short(turn_id)} prepared, should this be a false interruption: "{text}"'
         case commands.StartReply(turn_id, text, said=said) if not said:
             return f"   reply {_short(turn_id)} started" + ("" if text is None else f': "{text}"')
         case _:

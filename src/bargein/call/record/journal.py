@@ -122,7 +122,7 @@ def _head(line: str) -> tuple[Head, int]:
         kind, version = value["journal"], value["version"]
         known = kind == "bargein" and version in (1, VERSION)
         plan = _plan_from_1(value["plan"]) if version == 1 else value["plan"]
-        head = Head(value["callId"], value["startedAt"], Plan.from_json(plan)) if known else None
+        head = Head(value["callId"], value["startedAt"], _plan(plan)) if known else None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise JournalError("line 1: this is no head of a journal") from error
     if head is None:
@@ -146,7 +146,7 @@ def _events(numbered: Iterator[tuple[int, str]], version: int) -> Iterator[Event
 def _event(value: dict[str, Any]) -> Event:
     kind = _EVENTS[value.pop("event")]
     if kind is HandoffRequested:
-        plan = Plan.from_json(value.pop("plan"))
+        plan = _plan(value.pop("plan"))
         return HandoffRequested(**value, plan=plan)
     if kind is ToolsCalled or kind is HookToolCalled:
         calls = tuple(_request(call) for call in cast("list[dict[str, Any]]", value.pop("calls")))
@@ -160,6 +160,11 @@ def _event(value: dict[str, Any]) -> Event:
 def _request(value: dict[str, Any]) -> ToolCallRequest:
     delayed = tuple(DelayMessage(**message) for message in value.pop("delayed"))
     return ToolCallRequest(**value, delayed=delayed)
+
+
+def _plan(value: dict[str, Any]) -> Plan:
+    """Read a plan; what an earlier version did not do, and wrote nothing about, is off."""
+    return Plan.from_json({"smooth_resume": False, **value})
 
 
 def _plan_from_1(value: dict[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,8 @@ class CallMetrics:
         if outcome != "discarded":
             self._answer = self._playing_since_ms = None
             return
+        if self._preemptive is None:  # the prepared rest of a reply that was truly interrupted
+            return
         self._preemptive = None
         self.preemptive_discarded += 1
         self._notify("preemptive-discarded")
@@ -142,9 +144,11 @@ class CallMetrics:
     def _keep(self, now_ms: int, turn_id: str, user: engine.Remember | None) -> None:
         """Make a preemptive reply the answer; what it has generated so far cost the caller no time."""
         pending, self._preemptive = self._preemptive, None
+        if pending is None:  # the prepared rest of a reply
+            return
         self.preemptive_kept += 1
         self._notify("preemptive-kept")
-        if user is None or pending is None or pending.turn_id != turn_id:
+        if user is None or pending.turn_id != turn_id:
             return
         silent_ms = min(user.end_ms, now_ms)
         words_ms = min(max(silent_ms, self._words_ms), now_ms)

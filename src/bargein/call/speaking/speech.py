@@ -15,7 +15,16 @@ from bargein.call.speaking.audio_output import AHEAD_MS, LONGEST_AHEAD_MS, Audio
 from bargein.call.speaking.sentences import Piece, Sentences
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice
-from bargein.turns.events import Event, ReplyEnded, ReplyFailed, ReplyToken, SpeechQueued, SpeechRequested, TimedWord
+from bargein.turns.events import (
+    Event,
+    ReplyEnded,
+    ReplyFailed,
+    ReplyToken,
+    SpeechQueued,
+    SpeechRequested,
+    TextEnded,
+    TimedWord,
+)
 from bargein.turns.replies.lifecycle import MOST_REPLY_CHARS
 
 _log = structlog.get_logger("bargein.call")
@@ -110,6 +119,7 @@ class SpeechPipeline:
                     break
                 # Many tokens may arrive at once: other calls go on between them.
                 await anyio.lowlevel.checkpoint()
+        self._post(TextEnded(self._at(), turn_id))
         if calls:
             self._call_tools(turn_id, calls, tools, spoke)
         for piece in sentences.flush():

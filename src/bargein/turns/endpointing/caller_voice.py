@@ -16,6 +16,7 @@ brings no new words for five seconds is background noise:
 from dataclasses import replace
 
 from bargein.turns.commands import Decide, Send, SpeechUpdate
+from bargein.turns.interruption.evidence import may_be_false
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.state import Change, State
@@ -39,8 +40,9 @@ def _transcript_timeout_due(state: State, plan: Plan) -> int | None:
     if not caller.awaiting_transcript or caller.voiced:
         return None
     # A reply that evidence has cut wrongly is resumed soon; words that come after that interrupt it again.
-    open_cut = plan.adaptive_interruption and state.false_interruption is not None and not caller.said
-    timeout_ms = plan.false_interruption_timeout_ms if open_cut else plan.transcript_timeout_ms
+    cut = state.false_interruption
+    resumes_soon = plan.adaptive_interruption and cut is not None and may_be_false(caller, cut, plan)
+    timeout_ms = plan.false_interruption_timeout_ms if resumes_soon else plan.transcript_timeout_ms
     return max(caller.offset_ms, caller.words_at_ms) + timeout_ms
 
 

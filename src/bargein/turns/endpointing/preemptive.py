@@ -17,6 +17,7 @@ from dataclasses import replace
 from bargein.turns.commands import CloseReply, StartReply
 from bargein.turns.endpointing.rules import find_endpoint
 from bargein.turns.events import ReplyFailed, ReplyToken, SpeechQueued
+from bargein.turns.interruption.evidence import may_be_false
 from bargein.turns.item import Item
 from bargein.turns.phrases import normalise
 from bargein.turns.plan import Plan
@@ -60,9 +61,17 @@ def discard(state: State, _plan: Plan | None = None) -> Change:
     return replace(state, preemptive=None), [CloseReply(preemptive.turn_id, "discarded")]
 
 
-def still_answers(state: State, preemptive: PreemptiveReply) -> bool:
-    """Return True if the preemptive reply answers what has been said by now, and has not failed."""
+def is_wanted(state: State, preemptive: PreemptiveReply, plan: Plan) -> bool:
+    """Return True if the reply answers what has been said by now, or may have to be resumed, and has not failed."""
     failed = any(isinstance(event, ReplyFailed) for event in preemptive.events)
+    if preemptive.resumes is not None:
+        cut = state.false_interruption
+        return (
+            cut is not None
+            and cut.turn_id == preemptive.resumes
+            and may_be_false(state.caller, cut, plan)
+            and not failed
+        )
     same = preemptive.said == normalise(state.caller.said) and preemptive.history == state.history
     return _only_caller_may_speak(state) and same and not failed
 
@@ -94,8 +103,8 @@ def _start(state: State, _plan: Plan) -> Change:
     return state, [StartReply(preemptive.turn_id, None, said=caller.said)]
 
 
-def _stale_due(state: State, _plan: Plan) -> int | None:
-    return None if state.preemptive is None or still_answers(state, state.preemptive) else state.now_ms
+def _stale_due(state: State, plan: Plan) -> int | None:
+    return None if state.preemptive is None or is_wanted(state, state.preemptive, plan) else state.now_ms
 
 
 START = Item(
@@ -107,7 +116,8 @@ START = Item(
 )
 STALE = Item(
     "stale preemptive reply",
-    "Due when a preemptive reply no longer answers what has been said, or has failed: it is discarded.",
+    "Due when a preemptive reply no longer answers what has been said, when a prepared one will not be resumed, or when"
+    " either has failed: it is discarded.",
     _stale_due,
     discard,
     closing=True,

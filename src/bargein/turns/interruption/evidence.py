@@ -23,7 +23,7 @@ from bargein.turns.events import InterruptionJudged
 from bargein.turns.languages import ENGLISH_CODE, find_language
 from bargein.turns.phrases import begins_phrase, consists_of, count_words, find_phrase, normalise
 from bargein.turns.plan import Plan
-from bargein.turns.replies.reply import Reply
+from bargein.turns.replies.reply import FalseInterruption, Reply
 from bargein.turns.state import Caller
 
 THRESHOLDS = (
@@ -139,6 +139,14 @@ def repeats(said: str, spoken: tuple[str, ...]) -> bool:
     """Return True if words occur, one after the other, in what the assistant has just said."""
     heard = normalise(said)
     return bool(heard) and any(spoken[at : at + len(heard)] == heard for at in range(len(spoken) - len(heard) + 1))
+
+
+def may_be_false(caller: Caller, cut: FalseInterruption, plan: Plan) -> bool:
+    """Return True if what has been said since a cut does not make it a true interruption.
+
+    That is nothing, or a backchannel that answers no question.
+    """
+    return not caller.said or (not cut.was_question and is_backchannel(caller.said, plan))
 
 
 def may_become_backchannel(caller: Caller, plan: Plan, said: str) -> bool:

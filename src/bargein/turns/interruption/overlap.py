@@ -1,26 +1,15 @@
-"""The agenda items for a caller who talks over a reply.
-
-An interruption without words, or with a backchannel alone, was a false interruption: the assistant resumes with what
-was not heard. Words may come up to 1.2 s after the end of the voice, 450 ms where evidence has cut the reply:
-
-    caller      ..|#####|....................
-    transcript           (no words)         |
-    assistant   =====|......................|========
-                     interrupted            resumed
-                        |<-- 450 ms/1.2 s ->|
-"""
+"""The agenda items for a caller who talks over a reply. What follows a false interruption is in `recovery`."""
 
 from dataclasses import replace
 
 from bargein.turns.commands import Command, Decide, Duck, Unduck
-from bargein.turns.interruption.evidence import end_duck_at, is_backchannel, should_duck
+from bargein.turns.interruption import recovery
+from bargein.turns.interruption.evidence import end_duck_at, should_duck
 from bargein.turns.interruption.explicit import find_interruption, is_superseded
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
 from bargein.turns.replies import lifecycle
-from bargein.turns.replies.reply import FalseInterruption, Reply
 from bargein.turns.state import Change, State
-from bargein.turns.tools import tool_calls
 
 
 def _interruption_due(state: State, plan: Plan) -> int | None:
@@ -33,7 +22,7 @@ def _interrupt(state: State, plan: Plan) -> Change:
     if found is None:  # _interruption_due has found it
         raise AssertionError
     why: list[Command] = [Decide("stopped", found.why, reply.turn_id)]
-    cut = _false_interruption(reply, state.backoff_until_ms)
+    cut = recovery.open_cut(reply, state.backoff_until_ms, plan)
     state, commands = lifecycle.cut(state, reply, "interrupted", plan)
     # The cut comes first: the explanation can wait until nothing sounds any more.
     return replace(
@@ -42,20 +31,6 @@ def _interrupt(state: State, plan: Plan) -> Change:
         backoff_until_ms=state.now_ms + plan.backoff_ms,
         caller=replace(state.caller, has_interrupted=True),
     ), [*commands, *why]
-
-
-def _false_interruption(reply: Reply, backoff_until_ms: int) -> FalseInterruption:
-    heard = lifecycle.heard_chars(reply)
-    complete = reply.ended or reply.called_tools or reply.kind != "model"
-    return FalseInterruption(
-        turn_id=reply.turn_id,
-        kind="resumed" if reply.by_model else reply.kind,
-        was_question=reply.text.rstrip().endswith("?"),
-        unheard=reply.text[heard:].strip() if complete else None,
-        end_call_reason=reply.end_call_reason,
-        starts_tool=reply.starts_tool,
-        backoff_until_ms=backoff_until_ms,
-    )
 
 
 def _duck_due(state: State, plan: Plan) -> int | None:
@@ -97,7 +72,7 @@ def _superseded_reply_due(state: State, plan: Plan) -> int | None:
 def _drop_superseded_reply(state: State, plan: Plan) -> Change:
     reply = lifecycle.current_reply(state)
     why = Decide("superseded", f'the caller went on: "{state.caller.said}"', reply.turn_id)
-    cut = _false_interruption(reply, state.backoff_until_ms)
+    cut = recovery.open_cut(reply, state.backoff_until_ms, plan)
     state, commands = lifecycle.cut(state, reply, "superseded", plan)
     # If the transcriber withdraws those words, the caller still waits for this answer.
     return replace(state, false_interruption=cut), [*commands, why]
@@ -112,45 +87,6 @@ def _unneeded_idle_message_due(state: State, _plan: Plan) -> int | None:
 
 def _drop_idle_message(state: State, plan: Plan) -> Change:
     return lifecycle.cut(state, lifecycle.current_reply(state), "superseded", plan)
-
-
-def _false_interruption_due(state: State, plan: Plan) -> int | None:
-    caller, cut = state.caller, state.false_interruption
-    if cut is None or caller.holds_turn or state.assistant_muted:
-        return None
-    if caller.said and (cut.was_question or not is_backchannel(caller.said, plan)):
-        return None
-    return state.now_ms
-
-
-def _resume(state: State, plan: Plan) -> Change:
-    cut = state.false_interruption
-    if cut is None:  # _false_interruption_due has checked it
-        raise AssertionError
-    said = state.caller.said
-    cause = f'"{said}" was a backchannel' if said else "the voice brought no words"
-    why = Decide("resumed", f"false interruption: {cause}, so the assistant goes on", cut.turn_id)
-    # A hook's message about the cut would be about nothing.
-    state = replace(
-        tool_calls.drop_pending_says(state, cut.turn_id),
-        false_interruption=None,
-        caller=lifecycle.close_turn(state.caller),
-    )
-    if plan.adaptive_interruption:  # nobody interrupted, so the backoff does not apply
-        state = replace(state, backoff_until_ms=cut.backoff_until_ms)
-    if cut.unheard is None:
-        state, commands = lifecycle.start(state, "model")
-    elif cut.unheard:
-        state, commands = lifecycle.start(
-            state, cut.kind, cut.unheard, end_call_reason=cut.end_call_reason, starts_tool=cut.starts_tool
-        )
-    elif cut.end_call_reason is not None:
-        return lifecycle.end_call(state, cut.end_call_reason, "", plan, [why])
-    elif cut.starts_tool is not None:
-        state, commands = tool_calls.run(state, cut.starts_tool)
-    else:
-        return state, [why]
-    return state, [why, *commands]
 
 
 INTERRUPTION = Item(
@@ -185,11 +121,4 @@ SUPERSEDED_REPLY = Item(
     " asked again with the whole turn.",
     _superseded_reply_due,
     _drop_superseded_reply,
-)
-FALSE_INTERRUPTION = Item(
-    "false interruption",
-    "Due when the caller is silent after an interruption and no words have come, or only a backchannel: the assistant"
-    " resumes with what was not heard.",
-    _false_interruption_due,
-    _resume,
 )

@@ -51,6 +51,20 @@ def heard_chars_of(segment: Segment, reply: Reply) -> int:
     return _estimate(segment, _length_ms(segment, reply), min(inside_ms, segment.audio_ms))
 
 
+def audio_ms_at(reply: Reply, char: int) -> int:
+    """Return where in the reply's audio the word at an offset of its text begins, as far as that is known."""
+    segment = next((s for s in reversed(reply.segments) if s.char_start <= char), None)
+    if segment is None:
+        return 0
+    inside = char - segment.char_start
+    if segment.words:
+        return segment.start_ms + next((w.start_ms for w in segment.words if w.char_end > inside), segment.audio_ms)
+    spans = word_spans(segment.text)
+    whole = sum(end - start + 1 for start, end in spans)
+    before = sum(end - start + 1 for start, end in spans if end <= inside)
+    return segment.start_ms + round(_length_ms(segment, reply) * before / max(1, whole))
+
+
 def _length_ms(segment: Segment, reply: Reply) -> float:
     """Return the length of a segment's audio, estimated while it is not complete."""
     if segment.done:

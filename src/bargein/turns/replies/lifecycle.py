@@ -34,7 +34,7 @@ from bargein.turns.interruption.evidence import is_backchannel
 from bargein.turns.phrases import count_words, find_phrase
 from bargein.turns.plan import Plan
 from bargein.turns.replies.history import heard_chars, heard_chars_of, heard_text
-from bargein.turns.replies.reply import PreemptiveReply, Reply, ReplyKind, Segment
+from bargein.turns.replies.reply import FalseInterruption, PreemptiveReply, Reply, ReplyKind, Segment
 from bargein.turns.roles import Role
 from bargein.turns.state import Caller, Change, State
 from bargein.turns.tools import tool_calls
@@ -99,9 +99,7 @@ def start(
     state = tool_calls.mark_results_seen(state) if answers else state
     may_call = answers and state.tool_rounds < tool_calls.MAX_ROUNDS and state.closing is None
     commands: list[Command] = [*before, StartReply(reply.turn_id, text, may_call or text is not None, prompt)]
-    if kind == "resumed":
-        commands.append(Send(ModelOutput(reply.turn_id, reply.text)))
-    return state, commands
+    return state, [*commands, *_resumed_output(reply)]
 
 
 def keep_preemptive(state: State, kept: PreemptiveReply, *, not_before_ms: int) -> Change:
@@ -115,6 +113,41 @@ def keep_preemptive(state: State, kept: PreemptiveReply, *, not_before_ms: int) 
     )
     state = replace(state, reply=reply, preemptive=None, false_interruption=None, response_pending=False)
     return tool_calls.mark_results_seen(state), [KeepReply(reply.turn_id)]
+
+
+def resume(state: State, cut: FalseInterruption, kept: PreemptiveReply | None) -> Change:
+    """Start the rest of a reply that was cut, or keep it where it is prepared; none may be running."""
+    if kept is None:
+        state, commands = start(
+            state, cut.kind, cut.rest, end_call_reason=cut.end_call_reason, starts_tool=cut.starts_tool
+        )
+        reply = current_reply(state)
+    else:
+        reply = Reply(
+            turn_id=kept.turn_id,
+            kind=cut.kind,
+            requested_ms=state.now_ms,
+            last_activity_ms=state.now_ms,
+            not_before_ms=state.backoff_until_ms,
+            end_call_reason=cut.end_call_reason,
+            starts_tool=cut.starts_tool,
+            text=cut.rest,
+            model_output_sent=cut.kind == "resumed",
+        )
+        state = replace(state, preemptive=None, false_interruption=None)
+        commands = [KeepReply(reply.turn_id), *_resumed_output(reply)]
+    asks = state.response_pending or cut.asks_model
+    return replace(state, reply=replace(reply, repeated_chars=cut.repeated_chars), response_pending=asks), commands
+
+
+def _resumed_output(reply: Reply) -> list[Command]:
+    """Return the `model-output` of a resumed reply: its text is known at once."""
+    return [Send(ModelOutput(reply.turn_id, reply.text))] if reply.kind == "resumed" else []
+
+
+def end_text(state: State, reply: Reply) -> State:
+    """Note that the model has finished the reply's text."""
+    return replace(state, reply=replace(reply, text_ended=True, last_activity_ms=state.now_ms))
 
 
 def add_text(state: State, reply: Reply, event: ReplyToken) -> Change:

@@ -10,6 +10,7 @@ from bargein.turns.events import (
     ReplyToken,
     SpeechQueued,
     SpeechRequested,
+    TextEnded,
     TimedWord,
     ToolsCalled,
 )
@@ -19,7 +20,7 @@ from bargein.turns.roles import Role
 ReplyKind = Literal["model", "resumed", "first", "say"]
 """The model's answer; the unheard rest of a reply after a false interruption; the first message; a `say`."""
 
-GeneratedEvent = ReplyToken | ToolsCalled | SpeechRequested | SpeechQueued | ReplyEnded | ReplyFailed
+GeneratedEvent = ReplyToken | TextEnded | ToolsCalled | SpeechRequested | SpeechQueued | ReplyEnded | ReplyFailed
 """Events of the model and the voice about a reply, all but its playout."""
 
 
@@ -89,6 +90,8 @@ class Reply:
         called_tools: it has called tools, so the model will not add text to it.
         turn: Vapi's `turn`, once it is audible.
         text: all of its text so far.
+        text_ended: no more text will come.
+        repeated_chars: how many characters at its beginning repeat what was heard before a false interruption.
         segments: the pieces of its text that were sent to the voice, in order.
         audible_ms: when it began to sound; None: not yet.
         played_ms: how much of its audio has been played to the caller.
@@ -114,6 +117,8 @@ class Reply:
     called_tools: bool = False
     turn: int = -1
     text: str = ""
+    text_ended: bool = False
+    repeated_chars: int = 0
     segments: tuple[Segment, ...] = ()
     audible_ms: int | None = None
     played_ms: int = 0
@@ -140,19 +145,24 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreemptiveReply:
-    """A reply that is being generated before it is certain that the turn is over. No client knows of it.
+    """A reply that is being generated before it is certain that it is wanted. No client knows of it.
+
+    It is an answer before the turn is surely over, or the rest of a reply that was cut before it is certain that this
+    was a false interruption.
 
     Attributes:
         turn_id: names the reply.
         said: the caller's words that it answers, without case and punctuation.
         history: the conversation that it answers.
-        events: the events about it so far, which are applied if it becomes the answer.
+        events: the events about it so far, which are applied if it is kept.
+        resumes: turn id of the reply that was cut and whose rest it says; None: it is an answer.
     """
 
     turn_id: str
     said: tuple[str, ...]
     history: tuple[Remember, ...]
     events: tuple[GeneratedEvent, ...] = ()
+    resumes: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +175,10 @@ class FalseInterruption:
         turn_id: the reply that was cut.
         kind: the kind of the reply that would resume it.
         was_question: it ended with a question mark, so that a backchannel ("yes") answers it.
-        unheard: the rest of its text; None: the model had not finished, so it would be asked again.
+        rest: the text to resume with; empty: there is none.
+        repeated_chars: how many characters at the beginning of `rest` had been heard.
+        asks_model: the model had not finished, so that it is asked for another answer after `rest`.
+        prepared: the voice has been asked for `rest` already.
         end_call_reason: as in the reply.
         starts_tool: as in the reply.
         backoff_until_ms: `State.backoff_until_ms` before the cut.
@@ -174,7 +187,10 @@ class FalseInterruption:
     turn_id: str
     kind: ReplyKind
     was_question: bool
-    unheard: str | None
+    rest: str
+    repeated_chars: int
+    asks_model: bool
     end_call_reason: str | None
     starts_tool: str | None
     backoff_until_ms: int
+    prepared: bool = False

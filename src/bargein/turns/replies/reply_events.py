@@ -2,10 +2,10 @@
 
 from bargein.turns.commands import Hang, Send
 from bargein.turns.endpointing import preemptive
-from bargein.turns.events import Played, ReplyEnded, ReplyToken, SpeechQueued, SpeechRequested, ToolsCalled
+from bargein.turns.events import Played, ReplyEnded, ReplyToken, SpeechQueued, SpeechRequested, TextEnded, ToolsCalled
 from bargein.turns.plan import Plan
 from bargein.turns.replies import lifecycle
-from bargein.turns.replies.reply import GeneratedEvent, PreemptiveReply
+from bargein.turns.replies.reply import FalseInterruption, GeneratedEvent, PreemptiveReply
 from bargein.turns.state import Change, State
 from bargein.turns.tools import tool_calls
 
@@ -21,6 +21,8 @@ def route(state: State, event: GeneratedEvent | Played, plan: Plan) -> Change:
     match event:
         case ReplyToken():
             return lifecycle.add_text(state, reply, event)
+        case TextEnded():
+            return lifecycle.end_text(state, reply), []
         case ToolsCalled():
             return tool_calls.call_by_reply(state, reply, event)
         case SpeechRequested():
@@ -38,7 +40,17 @@ def route(state: State, event: GeneratedEvent | Played, plan: Plan) -> Change:
 
 def keep_preemptive(state: State, reply: PreemptiveReply, not_before_ms: int, plan: Plan) -> Change:
     """Make the preemptive reply the answer and apply all events that it has had so far."""
-    state, commands = lifecycle.keep_preemptive(state, reply, not_before_ms=not_before_ms)
+    change = lifecycle.keep_preemptive(state, reply, not_before_ms=not_before_ms)
+    return _apply_events(change, reply, plan)
+
+
+def keep_prepared(state: State, reply: PreemptiveReply, cut: FalseInterruption, plan: Plan) -> Change:
+    """Make the prepared rest of a reply the running reply and apply all events that it has had so far."""
+    return _apply_events(lifecycle.resume(state, cut, reply), reply, plan)
+
+
+def _apply_events(change: Change, reply: PreemptiveReply, plan: Plan) -> Change:
+    state, commands = change
     for event in reply.events:
         state, more = route(state, event, plan)
         commands.extend(more)
