@@ -38,6 +38,7 @@ class Played:
         outcome: outcome as the benchmark on real servers has it.
         why: reason of the decision that stopped the assistant; None: it was not stopped.
         back_ms: time from the caller's silence to the assistant's next sound, where it was stopped and continued.
+        sounds_ms: times of all audible pieces of the assistant's speech, in the call's time.
         onset_ms: rise of the clip's energy, in the call's time.
         lines: journal of the call.
     """
@@ -46,6 +47,7 @@ class Played:
     why: str | None
     back_ms: float | None
     onset_ms: float
+    sounds_ms: tuple[float, ...] = ()
     lines: list[str] = field(default_factory=list)
 
 
@@ -93,7 +95,12 @@ class ScenePlayer:
             session.hang_up("customer-ended-call")
         why = next((str(entry["why"]) for entry in decisions if entry.get("what") == "stopped"), None)
         return Played(
-            outcome=outcome, why=why, back_ms=one.back_ms(), onset_ms=one.onset_ms - began_ms, lines=archive.lines
+            outcome=outcome,
+            why=why,
+            back_ms=one.back_ms(),
+            onset_ms=one.onset_ms - began_ms,
+            sounds_ms=tuple(at_ms - began_ms for at_ms in one.sounds_ms),
+            lines=archive.lines,
         )
 
     def _clip(self, scene: Scene) -> Float32Array:
@@ -118,7 +125,7 @@ class _Call:
         self._first_ms: float | None = None
         self.onset_ms = 0.0
         self._messages_ms: list[float] = []
-        self._sounds_ms: list[float] = []
+        self.sounds_ms: list[float] = []
         echo_db = scene.condition.echo_db
         self._response = None if echo_db is None else response * 10 ** (echo_db / 20)
         self._played = np.zeros(0, dtype=np.float32)
@@ -150,7 +157,7 @@ class _Call:
         if not self._messages_ms:
             return None
         silent_ms = self.onset_ms - self._scene.onset_ms + self._scene.offset_ms
-        return next((at_ms - silent_ms for at_ms in self._sounds_ms if at_ms > self._messages_ms[0] + 60), None)
+        return next((at_ms - silent_ms for at_ms in self.sounds_ms if at_ms > self._messages_ms[0] + 60), None)
 
     def _lasts_ms(self) -> float:
         wait_ms = HIT_MS + 300 if self._scene.part in ("command", "word") else FALSE_AFTER_MS
@@ -196,7 +203,7 @@ class _Call:
         if heard_ms and self._first_ms is None:
             self._first_ms = queued.start_ms
         if heard_ms:
-            self._sounds_ms.append(queued.start_ms)
+            self.sounds_ms.append(queued.start_ms)
         if self._response is not None:
             sound = pcm.to_float(samples)
             wide = sound if rate_hz == RATE_HZ else np.asarray(soxr.resample(sound, rate_hz, RATE_HZ), dtype=np.float32)

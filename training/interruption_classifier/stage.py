@@ -6,6 +6,7 @@ its models compute. The time that the models would take in a real call is waited
 
 import asyncio
 import hashlib
+import math
 import selectors
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +94,8 @@ class StageClock(Clock):
 
     @override
     def call_at(self, monotonic_ms: float, action: Callable[[], None]) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_at(monotonic_ms / 1000, action)
+        # The clock's next reading: a timer that fires a little early is set again and again, and time stands still.
+        return asyncio.get_running_loop().call_at((math.floor(monotonic_ms * 10_000) + 1) / 10_000_000, action)
 
 
 class StageLeg(Leg):
