@@ -11,7 +11,6 @@ import logging
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import anyio
 import numpy as np
@@ -85,7 +84,7 @@ class Recovery:
     @property
     def joins_at_clause(self) -> bool:
         """True if the resumed text begins a clause."""
-        return bool(self.text) and _number(cast("str", self.text).split()[0]) % CLAUSE_WORDS == 0
+        return bool(self.text) and _number(self.text.split()[0]) % CLAUSE_WORDS == 0
 
 
 def _number(word: str) -> int:
