@@ -36,6 +36,8 @@ class Turn:
         sound: the turn at 16 kHz, with silence around it.
         end_ms: end of the turn; an answer that begins earlier cuts the caller off.
         finished: whether the caller is done at the end. If not, an answer may come later, and is not timed.
+        asked: what the assistant has said before.
+        held_out: no network was trained on the turn, its speaker (as far as known) or its words.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Turn:
     sound: Int16Array
     end_ms: int
     finished: bool = True
+    asked: str = ""
+    held_out: bool = False
 
     @property
     def over_ms(self) -> int:
@@ -78,13 +82,13 @@ def last_sound_s(samples: Float32Array) -> float:
     return (int(np.flatnonzero(power >= power.max() * 10**-3.5)[-1]) + 1) * _FRAME / RATE_HZ
 
 
-def heard(samples: Float32Array, end_s: float) -> Int16Array:
+def heard(samples: Float32Array, end_s: float, after_ms: int = AFTER_MS) -> Int16Array:
     """Return a turn at the usual level in a quiet room, with silence before it and after `end_s`."""
     said = samples[: round(end_s * RATE_HZ)]
     frames = said[: said.size // _FRAME * _FRAME].reshape(-1, _FRAME)
     levels = np.sqrt(np.mean(np.square(frames), axis=1) + 1e-12)
     active = float(np.sqrt(np.mean(np.square(levels[levels > levels.max() * 0.1]))))
-    lead, after = np.zeros(LEAD_MS * RATE_HZ // 1000), np.zeros(AFTER_MS * RATE_HZ // 1000)
+    lead, after = np.zeros(LEAD_MS * RATE_HZ // 1000), np.zeros(after_ms * RATE_HZ // 1000)
     sound = np.concatenate((lead, said * (10 ** (_LEVEL_DBFS / 20) / active), after))
     sound += np.random.default_rng(said.size).normal(0, 10 ** (_NOISE_DBFS / 20), sound.size)
     return np.clip(sound * 32767, -32768, 32767).astype(np.int16)

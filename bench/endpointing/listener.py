@@ -15,14 +15,17 @@ from bargein.audio.pcm import Float32Array, Int16Array
 from bargein.call.hearing.audio_input import AudioInput
 from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, runs_of_turn
 from bargein.call.hearing.reference import PlayoutReference
+from bargein.call.record import journal
 from bargein.ports import TranscriptCallback, TurnPause
 from bargein.providers.embedded.moonshine_model import NO_WORDS, Transcript
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.vad import SileroDetector, StreamState
+from bargein.turns import Plan
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import Event, VoiceStarted, VoiceStopped
 from bench.endpointing.corpus import RATE_HZ, Turn
 
+_NO_CALL = journal.Head("", "", Plan())
 _FRAME_MS = 20
 _SETTLE = 6
 _DECODING_MS = 20.0
@@ -75,6 +78,8 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPau
         caller=turn.sound[begin:end],
         runs=runs_of_turn(runs, question.after_ms, question.offset_ms),
         confidence=question.confidence,
+        language=question.language,
+        asked=question.asked or turn.asked,
     )
 
 
@@ -93,16 +98,27 @@ class Kept:
 
     def of(self, kind: str, audio: Int16Array, make: Callable[[], str]) -> str:
         """Return the value for this audio; compute it if there is none."""
-        key = f"{kind} {hashlib.sha1(audio.tobytes(), usedforsecurity=False).hexdigest()}"
-        if key not in self._values:
-            self._values[key] = make()
-        return self._values[key]
+        value = self.find(kind, audio)
+        return self.keep(kind, audio, make()) if value is None else value
+
+    def find(self, kind: str, audio: Int16Array) -> str | None:
+        """Return the value for this audio; None: there is none."""
+        return self._values.get(_key(kind, audio))
+
+    def keep(self, kind: str, audio: Int16Array, value: str) -> str:
+        """Keep the value for this audio, and return it."""
+        self._values[_key(kind, audio)] = value
+        return value
 
     def save(self) -> None:
         """Write the file."""
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(json.dumps(self._values), encoding="utf-8")
+
+
+def _key(kind: str, audio: Int16Array) -> str:
+    return f"{kind} {hashlib.sha1(audio.tobytes(), usedforsecurity=False).hexdigest()}"
 
 
 class _Detecting:
@@ -202,6 +218,13 @@ class TurnListener:
 
     async def events(self, turn: Turn) -> list[Event]:
         """Return all events that a call receives about a turn of the caller."""
+        known = self._kept.find("events", turn.sound)
+        if known is None:
+            lines = [journal.head_line(_NO_CALL), *map(journal.event_line, await self._listen(turn))]
+            known = self._kept.keep("events", turn.sound, "".join(f"{line}\n" for line in lines))
+        return list(journal.read(known.splitlines(keepends=True))[1])
+
+    async def _listen(self, turn: Turn) -> list[Event]:
         clock, events = SimulatedClock(), list[Event]()
         samples = RATE_HZ * _FRAME_MS // 1000
         with self._audio_input(clock, events.append) as audio_input:

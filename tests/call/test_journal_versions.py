@@ -42,6 +42,7 @@ PLAN = Plan(
     unduck_after_ms=260,
     adaptive_endpointing=True,
     max_cutoff_risk=0.1,
+    pause_decay_ms=1200,
     min_pause_ms=410,
     max_pause_ms=1900,
     adaptive_wait_ms=10,
@@ -133,7 +134,7 @@ def test_a_journal_of_version_1_is_read_with_the_present_names() -> None:
 
 def test_a_journal_of_version_1_may_have_any_of_its_plan_fields() -> None:
     head, _ = read([head_of(1, '{"num_words": 1}')])
-    assert head.plan == Plan(num_words=1, smooth_resume=False)
+    assert head.plan == Plan(num_words=1, pause_decay_ms=1200, smooth_resume=False)
 
 
 def test_a_journal_is_written_with_the_present_names() -> None:
@@ -183,3 +184,15 @@ def test_a_plan_that_says_nothing_of_smooth_resumption_is_replayed_without_it() 
     assert not head.plan.smooth_resume
     assert not event.plan.smooth_resume
     assert Plan().smooth_resume
+
+
+def test_a_journal_without_the_pause_decay_has_the_one_of_its_time() -> None:
+    plan = Plan(adaptive_endpointing=True).to_json()
+    del plan["pause_decay_ms"]
+    handoff = HandoffRequested(900, 1, Plan())
+    later = json.loads(event_line(handoff))
+    del later["plan"]["pause_decay_ms"]
+    head = {**json.loads(head_line(Head("c", "t", Plan()))), "plan": plan}
+    found, events = read(f"{json.dumps(line)}\n" for line in (head, later))
+    assert found.plan == Plan(adaptive_endpointing=True, pause_decay_ms=1200)
+    assert [event.plan for event in events if isinstance(event, HandoffRequested)] == [Plan(pause_decay_ms=1200)]

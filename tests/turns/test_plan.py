@@ -42,10 +42,6 @@ def test_a_plan_without_rules_in_its_json_has_none() -> None:
     assert Plan.from_json({"num_words": 2}) == Plan(num_words=2)
 
 
-def test_a_journal_from_before_the_pause_decay_was_in_the_plan_has_the_old_one() -> None:
-    assert Plan.from_json({"adaptive_endpointing": True}).pause_decay_ms == 1200
-
-
 def test_a_field_of_another_version_is_an_error() -> None:
     with pytest.raises(ValueError, match="a plan has no colour, speed"):
         Plan.from_json({"speed": 1, "num_words": 2, "colour": "red"})

@@ -108,9 +108,9 @@ class Plan:
     on_no_punctuation_ms: int = 1500
     on_number_ms: int = 500
     adaptive_endpointing: bool = False
-    max_cutoff_risk: float = 0.3
-    pause_decay_ms: int = 1200
-    min_pause_ms: int = 400
+    max_cutoff_risk: float = 0.15
+    pause_decay_ms: int = 800
+    min_pause_ms: int = 350
     max_pause_ms: int = 2000
     adaptive_wait_ms: int = 0
     preemptive: bool = False

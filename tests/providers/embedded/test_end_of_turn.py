@@ -1,11 +1,14 @@
 """The end-of-turn detector on real voices, and the features of smart-turn."""
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.endpointing.corpus import turns
+from bench.endpointing.corpus import LEAD_MS, Turn, heard, last_sound_s, turns
 from bench.endpointing.listener import Kept, TurnListener, paused
+from training.interruption_classifier.corpus import read
 
 from bargein.ports import ProviderError, TurnPause
 from bargein.providers.embedded import end_of_turn, smart_turn
@@ -13,7 +16,9 @@ from bargein.providers.embedded.end_of_turn import ENCODER_FEATURES, EmbeddedEnd
 from bargein.providers.embedded.moonshine_model import MoonshineModel
 from bargein.providers.embedded.smart_turn import SmartTurnDetector, spectrogram
 from bargein.turns.commands import JudgePause
+from bargein.turns.endpointing.end_of_turn import pause_ms
 from bargein.turns.events import VoiceStopped
+from bargein.turns.plan import Plan
 from tests.speech import SPEECH
 
 
@@ -75,6 +80,67 @@ async def test_the_end_of_a_number_is_more_probable_than_a_pause_in_it(model: Mo
             (ends if offset_ms == stops[-1] else pauses).append(detector.detect(paused(turn, events, asked)))
     assert np.mean(ends) > np.mean(pauses) + 0.3
     assert model.encode(np.zeros(16_000, np.float32)).shape[1] == ENCODER_FEATURES
+
+
+async def spoken_words() -> list[TurnPause]:
+    """Return the pauses after the recordings of one word, with the words "Yes."."""
+    listener, found = TurnListener(Kept(None)), []
+    with (SPEECH / "MANIFEST.tsv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["class"].endswith(".word")]
+    for row in rows:
+        samples = read(SPEECH / row["path"])
+        end_s = last_sound_s(samples)
+        turn = Turn(row["path"], "word", row["speaker"], heard(samples, end_s, 1000), LEAD_MS + round(1000 * end_s))
+        events = await listener.events(turn)
+        stops = [event.offset_ms for event in events if isinstance(event, VoiceStopped)]
+        if stops:
+            found.append(paused(turn, events, JudgePause(1, "Yes.", stops[-1], 0)))
+    assert len(found) >= 4
+    return found
+
+
+@pytest.mark.anyio
+async def test_a_short_answer_is_answered_at_once_and_a_beginning_is_waited_for(model: MoonshineModel) -> None:
+    """The voices are those of the recordings; the words are given, so that nothing depends on the transcriber."""
+    detector = EmbeddedEndOfTurnDetector(model)
+
+    def wait_ms(pause: TurnPause, said: str, asked: str, confidence: float | None = None) -> int:
+        about = replace(pause, said=said, asked=asked, confidence=confidence)
+        return pause_ms(detector.detect(about), Plan(adaptive_endpointing=True))
+
+    pauses = await spoken_words()
+    for said, asked in (
+        ("Yes.", "Is that correct?"),
+        ("No.", "Would you like to go ahead?"),
+        ("Friday.", "What day would suit you?"),
+        ("Four.", "How many people will be coming?"),
+        ("Stop.", ""),
+    ):
+        waits = [wait_ms(pause, said, asked, 0.9) for pause in pauses]
+        assert np.median(waits) <= 450, (said, waits)
+        assert max(waits) < 1500, (said, waits)
+    for said, asked in (
+        ("My number is", "How can I help you?"),
+        ("I'd like to", "What can I do for you?"),
+        ("five five five", "What is your phone number?"),
+        ("Okay.", "What is your phone number?"),
+    ):
+        waits = [wait_ms(pause, said, asked, 0.4) for pause in pauses]
+        assert min(waits) >= 1500, (said, waits)
+
+
+@pytest.mark.parametrize("broken", ["WORDS_WEIGHTS", "CALIBRATION"])
+def test_a_missing_file_is_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str) -> None:
+    monkeypatch.setattr(end_of_turn, broken, tmp_path / "gone.npz")
+    with pytest.raises(ProviderError, match="install bargein again"):
+        EmbeddedEndOfTurnDetector(MoonshineModel()).load()
+
+
+def test_a_calibration_of_other_groups_is_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    np.savez(tmp_path / "old.npz", coefficients=np.zeros((2, 3)))
+    monkeypatch.setattr(end_of_turn, "CALIBRATION", tmp_path / "old.npz")
+    with pytest.raises(ProviderError, match="install bargein again"):
+        EmbeddedEndOfTurnDetector(MoonshineModel()).load()
 
 
 def test_smart_turn_gets_mel_bands() -> None:

@@ -62,6 +62,9 @@ _PLAN_OF_1 = {
 }
 """Fields of the plan by their names in version 1."""
 
+_ADDED_TO_PLAN = {"pause_decay_ms": 1200, "smooth_resume": False}
+"""Fields that were added to the plan, with the value that the engine had before: a replay decides as the call did."""
+
 _HOOK_OF_1 = {"most": "max_count", "resets": "reset_on_speech"}
 """Fields of the plan's hooks by their names in version 1."""
 
@@ -163,8 +166,8 @@ def _request(value: dict[str, Any]) -> ToolCallRequest:
 
 
 def _plan(value: dict[str, Any]) -> Plan:
-    """Read a plan; what an earlier version did not do, and wrote nothing about, is off."""
-    return Plan.from_json({"smooth_resume": False, **value})
+    """Read a plan; what an earlier version did not do, and wrote nothing about, is as it was then."""
+    return Plan.from_json({**_ADDED_TO_PLAN, **value})
 
 
 def _plan_from_1(value: dict[str, Any]) -> dict[str, Any]:

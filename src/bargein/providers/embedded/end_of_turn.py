@@ -1,27 +1,41 @@
 """The end-of-turn detector: the probability that a pause ends the caller's turn, by sound, rhythm and words.
 
 The transcriber's encoder describes the sound of the last second; the runs of voice give the rhythm; the words tell
-whether the sentence may be complete. A network of a few thousand weights combines them. It is trained by
-`python -m training.end_of_turn` (`docs/measurements/endpointing.md` is its model card).
+whether the sentence may be complete. Two networks of a few thousand weights combine them: one knows numbers and long
+sentences, the other also what the assistant asked and the form of short turns. A logistic regression for each group of
+words (`turn_text.Group`) makes one calibrated probability of the two. `python -m training.end_of_turn` trains them
+(`docs/measurements/endpointing.md` is the model card).
 """
 
 import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
 from bargein.audio import pcm
-from bargein.ports import EndOfTurnDetector, TurnPause
+from bargein.ports import EndOfTurnDetector, ProviderError, TurnPause
+from bargein.providers.embedded import turn_text
 from bargein.providers.embedded.moonshine_model import MoonshineModel
-from bargein.providers.embedded.network import EncoderClassifier
+from bargein.providers.embedded.network import EncoderClassifier, Network
+from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED
 from bargein.turns.endpointing.rules import unfinished
 
 WEIGHTS = Path(__file__).with_name("end_of_turn.npz")
+"""The network of numbers and long sentences."""
+
+WORDS_WEIGHTS = Path(__file__).with_name("end_of_turn_words.npz")
+"""The network that also knows the question and the form of the words."""
+
+CALIBRATION = Path(__file__).with_name("end_of_turn_calibration.npz")
+"""Coefficients of the regression: for each group, of the two networks' log odds, and the constant."""
+
+_COEFFICIENTS = 3
+_NAME = "the weights of the end-of-turn detector"
 
 DONE = 1
 """The network's output for the end of the turn; 0 is that the turn goes on."""
@@ -43,11 +57,49 @@ _WORD = re.compile(r"[^\W\d_]+|\d")
 _FILLER = re.compile(r"\b(?:um+|uh+|er+|hmm+|like|well|so)[\s.,!?-]*$", re.IGNORECASE)
 
 
-def features(model: MoonshineModel, pause: TurnPause) -> Float32Array:
-    """Return the features of a pause: the mean of the encoder's values, then `measures`."""
+NUMBER_FEATURES = ENCODER_FEATURES + 26
+"""The number of features, from the first, that the network of numbers takes; the other one takes all."""
+
+_CLOSEST = 1e-4  # probabilities are kept this far from 0 and 1, whose logarithms have no value
+
+
+class Encoder(Protocol):
+    """An encoder of sound like `MoonshineModel`."""
+
+    def encode(self, samples: Float32Array) -> Float32Array:
+        """Return the encoder's values, a row for each 24 ms or so."""
+        ...
+
+
+def features(model: Encoder, pause: TurnPause) -> Float32Array:
+    """Return the features of a pause: the mean of the encoder's values, `measures`, and those of `turn_text`."""
     caller = pcm.to_float(pause.caller[-_HEARD:])
     sounds = model.encode(caller[-_ENCODED:]).mean(axis=0)
-    return np.concatenate((sounds, np.array(measures(caller, pause), dtype=np.float32)))
+    voice_ms = sum(end - begin for begin, end in pause.runs)
+    text = turn_text.features_of(pause.said, pause.asked, voice_ms, pause.language)
+    return np.concatenate((sounds, np.array([*measures(caller, pause), *text], dtype=np.float32)))
+
+
+def log_odds(probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the logarithm of the odds of probabilities."""
+    kept = np.clip(probabilities.astype(np.float64), _CLOSEST, 1 - _CLOSEST)
+    return np.log(kept / (1 - kept))
+
+
+def scores(numbers: Network, words: Network, rows: Float32Array) -> npt.NDArray[np.float64]:
+    """Return the log odds of the end of the turn by both networks, for each row of features."""
+    by_both = (numbers.probabilities(rows[:, :NUMBER_FEATURES]), words.probabilities(rows))
+    return np.column_stack([log_odds(one[:, DONE]) for one in by_both])
+
+
+def combined(scores: npt.NDArray[np.float64], coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the calibrated probability of the end of the turn.
+
+    Args:
+        scores: what `scores` returns.
+        coefficients: those of the group of words of each row.
+    """
+    return 1 / (1 + np.exp(-(np.sum(scores * coefficients[:, :2], axis=1) + coefficients[:, 2])))
 
 
 def measures(caller: Float32Array, pause: TurnPause) -> list[float]:
@@ -149,7 +201,16 @@ class EmbeddedEndOfTurnDetector(EncoderClassifier, EndOfTurnDetector):
     """
 
     def __init__(self, model: MoonshineModel) -> None:
-        super().__init__(model, WEIGHTS, "the weights of the end-of-turn detector")
+        super().__init__(model, WEIGHTS, _NAME)
+        self._words = EncoderClassifier(model, WORDS_WEIGHTS, _NAME)
+        self._coefficients: npt.NDArray[np.float64] | None = None
+
+    @override
+    def load(self) -> Network:
+        if self._coefficients is None:
+            self._words.load()
+            self._coefficients = _read_calibration()
+        return super().load()
 
     @override
     async def predict(self, pause: TurnPause) -> float:
@@ -157,5 +218,24 @@ class EmbeddedEndOfTurnDetector(EncoderClassifier, EndOfTurnDetector):
 
     def detect(self, pause: TurnPause) -> float:
         """Return the probability that the turn is over; blocks."""
-        network = self.load()
-        return float(network.probabilities(features(self._model, pause)[np.newaxis])[0, DONE])
+        numbers, words = self.load(), self._words.load()
+        if self._coefficients is None:  # `load` has read them
+            raise AssertionError
+        group = turn_text.group_of(pause.said, pause.asked, pause.language, pause.confidence)
+        of_both = scores(numbers, words, features(self._model, pause)[np.newaxis])
+        return float(combined(of_both, self._coefficients[np.newaxis, group])[0])
+
+
+def _read_calibration() -> npt.NDArray[np.float64]:
+    try:
+        with np.load(CALIBRATION, allow_pickle=False) as arrays:
+            coefficients = arrays["coefficients"].astype(np.float64)
+    except (OSError, ValueError, KeyError) as error:
+        raise _cannot_be_read(type(error).__name__) from error
+    if coefficients.shape != (len(turn_text.Group), _COEFFICIENTS):
+        raise _cannot_be_read("another number of groups")
+    return coefficients
+
+
+def _cannot_be_read(why: str) -> ProviderError:
+    return ProviderError(f"{_NAME} cannot be read ({why}): install bargein again", ended_reason=TRANSCRIBER_FAILED)

@@ -7,8 +7,8 @@ A `waitFunction` gets the same judgement as its x.
 
     caller      #####|............................
     transcript         "at nine"
-                     |<-400 ms->|                   97 % likely over
-                     |<--------- 1 s --------->|    50 % likely over
+                     |<-350 ms->|                   97 % likely over
+                     |<-------- 1.4 s -------->|    50 % likely over
                      end of voice              end of turn
 
 The pause is at least `Plan.min_pause_ms` and at most `Plan.max_pause_ms`. A judgement that takes longer than 300 ms is
