@@ -191,7 +191,7 @@ def lacks_digits(expected: ExpectedAnswer, said: str, confidence: float | None =
     if expected.kind == "number" and expected.digits is None and fits(expected, said):
         return False  # "How many?" - "Two."
     form, words = form_of(said), words_of(said)
-    asks = form is Form.QUESTION and words[0] in _ASKING and not any(map(is_numeric, words))
+    asks = form is Form.QUESTION and any(word in _ASKING for word in words[:1]) and not any(map(is_numeric, words))
     answers = form is Form.ANSWER and (confidence is None or confidence >= _SURE)
     return not answers and not asks  # "Okay." and "A, what one?" are misheard numbers
 
