@@ -79,7 +79,7 @@ _WORD = re.compile(r"[\w'-]+")
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswer:
-    """What an answer is expected to be.
+    """An expected answer.
 
     Attributes:
         kind: its kind.
