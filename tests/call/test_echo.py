@@ -81,7 +81,7 @@ def test_any_other_sound_over_the_assistant_is_passed_on_as_it_is(path: str) -> 
 def test_a_faint_echo_is_left_alone(factor: float, cancelled: bool) -> None:
     """The echo is some 12 dB below the assistant, times the factor."""
     played = babble(1, 4 * RATE)
-    _, began_s = run(EchoControl("auto"), from_float(factor * echo_of(played)), from_float(played))
+    _, began_s = run(EchoControl("auto"), from_float(np.float32(factor) * echo_of(played)), from_float(played))
     assert (began_s is not None) == cancelled
 
 
