@@ -37,6 +37,9 @@ class NoModels:
     def __getattr__(self, name: str) -> None:
         return None
 
+    def transcriber_of(self, tags: object) -> None:
+        """Return no transcriber."""
+
 
 def parts() -> dict[tuple[str, str], dict[str, Any]]:
     """Return the smallest valid part of an assistant for each provider in Vapi's schema."""

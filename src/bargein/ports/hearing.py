@@ -71,7 +71,13 @@ class TranscriberStream(Protocol):
 
 
 class Transcriber(Protocol):
-    """Speech to text."""
+    """Speech to text.
+
+    Attributes:
+        lag_ms: how much later than usual its words may come after the end of a voice.
+    """
+
+    lag_ms: int = 0
 
     def open(self, on_transcript: TranscriptCallback) -> TranscriberStream:
         """Open the transcription of a call. `on_transcript` is called on the event loop's thread, from `run`."""

@@ -4,7 +4,7 @@ A vendor is one folder. Its `__init__.py` exports `VENDOR`, a `VendorSpec`, and 
 docs/extending.md walks through adding one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -42,9 +42,8 @@ class EmbeddedProviders(Protocol):
         """The voice activity detector."""
         ...
 
-    @property
-    def transcriber(self) -> Transcriber:
-        """The transcriber of provider `vapi`."""
+    def transcriber_of(self, tags: Sequence[str]) -> Transcriber:
+        """Return the transcriber of provider `vapi` for languages ("es-MX"); without tags, for English."""
         ...
 
     @property
@@ -108,10 +107,13 @@ class TranscriberPart:
     Attributes:
         config: the type of `assistant.transcriber`.
         create: makes the transcriber of one call from a `config`. Raises `ProviderError` with what to set.
+        find_problem: says why this server cannot run a `config`, and what to do; None: it can. It is asked before a
+            call is created.
     """
 
     config: type[WireModel]
     create: Callable[[Any, Resources], Transcriber]
+    find_problem: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

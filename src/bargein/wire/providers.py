@@ -110,6 +110,15 @@ class _TranscriberBase(WireModel):
     language: str | None = None
     languages: list[str] | None = None
 
+    @property
+    def tags(self) -> list[str]:
+        """The tags of the languages: those of `languages`, or `language`; `multi` for an empty list."""
+        if self.languages:
+            return self.languages
+        if self.language:
+            return [self.language]
+        return [] if self.languages is None else ["multi"]
+
 
 class CustomTranscriber(_TranscriberBase):
     """A server that turns two channels of PCM into text; see Vapi's `CustomTranscriber`."""

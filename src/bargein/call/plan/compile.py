@@ -8,7 +8,7 @@ from bargein.errors import BargeinError
 from bargein.patterns import PatternError
 from bargein.turns import Plan
 from bargein.turns.endpointing.wait_function import WaitFunctionError, compile_expression
-from bargein.turns.languages import ENGLISH_CODE, MULTILINGUAL, find_language, key_of_tags
+from bargein.turns.languages import ENGLISH_CODE, find_language, key_of_tags
 from bargein.turns.plan import WAIT_FUNCTION, Rule
 from bargein.wire.assistant import Assistant
 from bargein.wire.endpointing_rules import AssistantRule, BothRule, CustomerRule, patterns_of
@@ -78,12 +78,7 @@ def language_key(assistant: Assistant) -> str:
     It is that of `transcriber.languages` or `transcriber.language`, and English if there is neither. An empty list
     stands for any language.
     """
-    transcriber = assistant.transcriber
-    if transcriber is None:
-        return ENGLISH_CODE
-    if transcriber.languages == [] and not transcriber.language:
-        return MULTILINGUAL
-    return key_of_tags(transcriber.languages or ([transcriber.language] if transcriber.language else []))
+    return ENGLISH_CODE if assistant.transcriber is None else key_of_tags(assistant.transcriber.tags)
 
 
 def with_stop_speaking(plan: Plan, stop: StopSpeakingPlan) -> Plan:

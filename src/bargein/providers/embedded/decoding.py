@@ -20,6 +20,7 @@ Transcribe = Callable[[Pcm16, Callable[[], bool]], Transcript]
 @dataclass(slots=True)
 class _Job:
     audio: Pcm16
+    transcribe: Transcribe
     loop: asyncio.AbstractEventLoop
     done: anyio.Event = field(default_factory=anyio.Event)
     transcript: Transcript = NO_WORDS
@@ -31,22 +32,37 @@ _Entry = tuple[bool, int, _Job]
 
 
 class Decoder:
-    """A thread with a priority queue. It starts with the first piece of audio and ends with `close`."""
+    """A thread with a priority queue. It starts with the first piece of audio and ends with `close`.
 
-    def __init__(self, transcribe: Transcribe) -> None:
+    Args:
+        transcribe: transcribes a piece of audio that comes without a function of its own.
+        name: the name of the thread.
+        most_waiting: the length of the queue; None: it is not limited.
+    """
+
+    def __init__(
+        self, transcribe: Transcribe, *, name: str = "bargein-moonshine", most_waiting: int | None = None
+    ) -> None:
         self._transcribe = transcribe
+        self._name = name
+        self._most_waiting = most_waiting
         self._order = itertools.count()
         self._queue: list[_Entry] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    async def decode(self, audio: Pcm16, *, partial: bool) -> Transcript:
+    async def decode(self, audio: Pcm16, *, partial: bool, transcribe: Transcribe | None = None) -> Transcript:
         """Transcribe `audio`. Cancelling it removes it from the queue, or stops the decoding that has begun.
 
+        Args:
+            audio: the audio.
+            partial: whether finals go before it.
+            transcribe: transcribes it; None: as the decoder does.
+
         Raises:
-            ProviderError: the model is missing or broken, or the decoder was closed.
+            ProviderError: the model is missing or broken, the queue is full, or the decoder was closed.
         """
-        job = _Job(audio, asyncio.get_running_loop())
+        job = _Job(audio, transcribe or self._transcribe, asyncio.get_running_loop())
         self._push((partial, next(self._order), job))
         try:
             await job.done.wait()
@@ -70,9 +86,14 @@ class Decoder:
 
     def _push(self, entry: _Entry) -> None:
         with self._changed:
+            if self._most_waiting is not None and len(self._queue) >= self._most_waiting:
+                self._queue = [waiting for waiting in self._queue if not waiting[2].abandoned]
+                if len(self._queue) >= self._most_waiting:
+                    raise _failure(f"{self._most_waiting} pieces of audio wait for it already")
+                heapq.heapify(self._queue)
             heapq.heappush(self._queue, entry)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="bargein-moonshine", daemon=True)
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
@@ -80,7 +101,7 @@ class Decoder:
         """Run jobs, the most urgent first, while this is the decoder's thread."""
         while (job := self._next()) is not None:
             try:
-                job.transcript = self._transcribe(job.audio, lambda job=job: job.abandoned)
+                job.transcript = job.transcribe(job.audio, lambda job=job: job.abandoned)
             except ProviderError as error:
                 job.error = error
             except Exception as error:  # noqa: BLE001 - a failed job must not end the thread that serves all calls

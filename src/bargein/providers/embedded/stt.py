@@ -108,10 +108,17 @@ class Decodes(Protocol):
 
 
 class MoonshineStream(TranscriberStream):
-    """The transcription of one call."""
+    """The transcription of one call.
 
-    def __init__(self, decoder: Decodes, on_transcript: TranscriptCallback) -> None:
+    Args:
+        decoder: decodes the audio.
+        on_transcript: receives the transcripts.
+        partials: whether there are partials while the caller speaks; pauses and finals are always transcribed.
+    """
+
+    def __init__(self, decoder: Decodes, on_transcript: TranscriptCallback, *, partials: bool = True) -> None:
         self._decoder = decoder
+        self._partials = partials
         self._on_transcript = on_transcript
         self._chunks: deque[Pcm16] = deque()
         self._first = 0
@@ -187,7 +194,7 @@ class MoonshineStream(TranscriberStream):
             if utterance.paused is not None:
                 if utterance.whole is None:
                     await self._make_whole(utterance, utterance.paused)
-            elif self._fed >= utterance.next_partial:
+            elif self._partial_is_due(utterance):
                 await self._make_partial(utterance)
                 self._wake_if_due()
 
@@ -222,9 +229,12 @@ class MoonshineStream(TranscriberStream):
             utterance.last_partial = transcript.text
             self._on_transcript(transcript.text, False, transcript.confidence)  # noqa: FBT003
 
+    def _partial_is_due(self, utterance: _Utterance) -> bool:
+        return self._partials and self._fed >= utterance.next_partial
+
     def _wake_if_due(self) -> None:
         utterance = self._utterance
-        due = utterance is not None and utterance.paused is None and self._fed >= utterance.next_partial
+        due = utterance is not None and utterance.paused is None and self._partial_is_due(utterance)
         if self._finals or due or (utterance is not None and utterance.paused is not None and utterance.whole is None):
             self._wake.set()
 

@@ -193,7 +193,7 @@ class AgentAssembler:
         record, assistant, assistant_json = agent.record, prepared.assistant, prepared.assistant_json
         auth = await self._egress.provider_auth(assistant_json)
         providers = self._provider_factory.providers(assistant, record, rate_hz, prepared.credentials, auth)
-        plan = self._provider_factory.plan(assistant)
+        plan = self._provider_factory.plan(assistant, providers.transcriber)
         headers = {"X-Call-Id": str(record.get("id"))}
         runner = self._tool_runners.tools(assistant_json, channel, prepared.variables, headers)
         with _closed_on_error(runner):

@@ -1,6 +1,7 @@
 """Selection of the providers of one call: the vendor of each part of an assistant, by the list of vendors."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -96,13 +97,18 @@ class ProviderFactory:
             end_of_turn_detector=self._embedded.end_of_turn_detector,
         )
 
-    def plan(self, assistant: Assistant) -> Plan:
-        """Compile the plan of a call from the assistant and this server's settings.
+    def plan(self, assistant: Assistant, transcriber: Transcriber) -> Plan:
+        """Compile the plan of a call from the assistant, its transcriber and this server's settings.
 
         Raises:
             PlanError: the assistant's plans contradict themselves.
         """
-        return compile_plan(assistant, preemptive=self._settings.calls.early_replies)
+        plan = compile_plan(assistant, preemptive=self._settings.calls.early_replies)
+        return replace(
+            plan,
+            transcript_timeout_ms=plan.transcript_timeout_ms + transcriber.lag_ms,
+            false_interruption_timeout_ms=plan.false_interruption_timeout_ms + transcriber.lag_ms,
+        )
 
     def model(self, assistant: Assistant, call: JsonObject, keys: ProviderCredentials) -> Model:
         """Return the model of a conversation in text alone.

@@ -5,6 +5,7 @@ without opening anything.
 """
 
 from bargein.call.plan.compile import PlanError, compile_plan
+from bargein.providers.registry import TRANSCRIBERS
 from bargein.server.agents.resolve import parse_assistant, resolve_call
 from bargein.server.agents.squads import MissingAgentError, members_of, squad_of, stored_assistant
 from bargein.store import Store
@@ -115,6 +116,7 @@ async def check_participants(participants: JsonObject, store: Store) -> None:
     if (overrides := participants.get("assistantOverrides")) is not None:
         check_rules(AssistantOverrides.from_json(overrides), "assistantOverrides.")
     check_assistant(within_limits(agent.assistant_json), "")
+    _check_transcriber(agent.assistant_json, "")
 
 
 async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
@@ -130,3 +132,14 @@ async def _check_squad_of_call(participants: JsonObject, store: Store) -> None:
     squad = await squad_of(participants, store, author) or {}
     for index, member in enumerate(await members_of(squad, store, participants.get("squadOverrides"), author)):
         check_assistant(within_limits(without_nulls(member.assistant)), f"squad.members.{index}.assistant.")
+        _check_transcriber(without_nulls(member.assistant), f"squad.members.{index}.assistant.")
+
+
+def _check_transcriber(assistant_json: JsonObject, within: str) -> None:
+    """Check that this server has what the transcriber of an assistant needs, as far as its vendor can tell."""
+    transcriber = parse_assistant(without_marks(assistant_json)).transcriber
+    part = None if transcriber is None else TRANSCRIBERS.get(transcriber.provider)
+    if part is None or part.find_problem is None or not isinstance(transcriber, part.config):
+        return
+    if (problem := part.find_problem(transcriber)) is not None:
+        raise bad_request(f"{within}transcriber.language: {problem}")
