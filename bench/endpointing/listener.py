@@ -77,6 +77,7 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPau
         said=question.said,
         caller=turn.sound[begin:end],
         runs=runs_of_turn(runs, question.after_ms, question.offset_ms),
+        language=question.language,
         confidence=question.confidence,
         language=question.language,
         asked=question.asked or turn.asked,

@@ -105,6 +105,9 @@ def talk(
     """Call a server without a microphone: play recordings into a call and measure how soon the assistant stops.
 
     For example: bargein talk --wav question.wav --then 2.5 interrupt.wav
+
+    The embedded transcriber hears English, and with the extra `languages` the language that `transcriber.language` of
+    the assistant names. The embedded voice speaks English.
     """
     import anyio  # noqa: PLC0415  # only this command needs them
 

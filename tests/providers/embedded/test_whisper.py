@@ -141,6 +141,9 @@ def test_tokens_are_spelled_as_the_bytes_of_the_text(text):
         (Heard("Im Phaem", "de", -2.0, 0.2), Sound(400, -25.0), ""),
         (Heard("Aspetti", "it", -1.1, 0.1), Sound(400, -25.0), "Aspetti"),
         (Heard("Aspetti", "it", -1.1, 0.8), Sound(400, -25.0), ""),
+        (Heard("No, no, no, no, no, no, no", "es", -0.3, 0.45), LOUD, ""),
+        (Heard("Stop. Stop.", "en", -0.6, 0.1), Sound(260, -25.0), "Stop."),
+        (Heard("Alexa Alexa Alexa Alexa Alexa Alexa", "en", -0.1, 0.22), Sound(1_020, -40.0), "Alexa."),
         (Heard("3Pi-1-2K", "hi", -1.3, 0.2), LOUD, ""),
         (Heard("OK", "hi", -0.3, 0.1), LOUD, "OK"),
         (Heard("\u30cf\u30a4", "ja", -1.2, 0.1), LOUD, "\u30cf\u30a4"),
@@ -257,9 +260,9 @@ def test_english_and_chinese_recordings_are_heard_and_told_apart(whisper, clips)
 def test_noise_and_silence_are_no_words(whisper, clips):
     transcriber = whisper.transcriber(("es",))
     assert transcriber.transcribe(np.zeros(16_000, np.int16)).text == ""
-    noises = [clip for clip in clips if clip.kind.startswith("noise")]
+    noises = [clip for clip in clips if clip.kind.startswith("noise") and clip.kind != "noise.other_voices"]
     invented = {c.path.name: t for c in noises if (t := transcriber.transcribe(c.pcm(16_000)[:48_000]).text)}
-    assert len(invented) <= len(noises) // 4, invented
+    assert len(invented) <= len(noises) // 5, invented
 
 
 @installed

@@ -126,9 +126,10 @@ class EmbeddedInterruptionClassifier(EncoderClassifier, InterruptionClassifier):
 
     @override
     async def classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
-        return await self._run_in_thread(self._classify, overlap)
+        return await self._run_in_thread(self.score, overlap)
 
-    def _classify(self, overlap: OverlappingSpeech) -> InterruptionScore:
+    def score(self, overlap: OverlappingSpeech) -> InterruptionScore:
+        """Return the score of a voice, as far as it has been heard; blocks."""
         network = self.load()
         caller = pcm.to_float(overlap.caller)
         row = features(self._model, caller, overlap.voice, overlap.age_ms)

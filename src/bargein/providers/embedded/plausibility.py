@@ -88,7 +88,7 @@ def filter_transcript(text: str, log_probability: float, sound: Sound) -> str:
     least = (limit for up_to_ms, limit in _LEAST_LOG_PROBABILITY if sound.sound_ms < up_to_ms)
     if log_probability < next(least, _LEAST_LOG_PROBABILITY_LONG):
         return ""
-    once = _without_loops(cleaned, sound)
+    once = without_loops(cleaned, sound)
     bare = _bare(once)
     doubtful = sound.sound_ms < _NOISE_WORD_SOUND_MS or log_probability < _NOISE_WORD_LOG_PROBABILITY
     if bare in _NOISE_WORDS and doubtful and sound.sound_ms < _LONG_MS:
@@ -98,7 +98,7 @@ def filter_transcript(text: str, log_probability: float, sound: Sound) -> str:
     return once
 
 
-def _without_loops(text: str, sound: Sound) -> str:
+def without_loops(text: str, sound: Sound) -> str:
     """Keep one of words that repeat faster than anybody speaks, like "Go, go, go, go" in half a second."""
     words = text.split()
     if len(words) * 1000 <= _FASTEST_WORDS_PER_S * max(sound.sound_ms, 1):
@@ -106,7 +106,7 @@ def _without_loops(text: str, sound: Sound) -> str:
     keys = [_bare(word) for word in words]
     for length in range(1, len(words) // 2 + 1):
         if all(key == keys[index % length] for index, key in enumerate(keys)):
-            return " ".join(words[:length]).rstrip(",-") + "."
+            return " ".join(words[:length]).rstrip(",-.") + "."
     return text
 
 

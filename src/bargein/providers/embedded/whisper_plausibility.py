@@ -1,20 +1,23 @@
 """The filter of what Whisper invents: credits of films on silence, loops, other scripts. Pure.
 
-The model was trained on subtitles, so on noise and silence it writes what stands below films without speech.
+The model was trained on subtitles, so on noise and silence it writes what stands below films without speech. The
+figures come from 30 clips of noise and 36 of words and commands: speech has a probability of no speech of 0.46 at the
+most and a mean log-probability of -1.52 at the least (-0.72 if it is longer than 1.5 s). After a short word with little
+silence behind it the model repeats itself, in speech as in noise.
 """
 
 import re
 import unicodedata
 
-from bargein.providers.embedded.plausibility import Sound
+from bargein.providers.embedded.plausibility import Sound, without_loops
 from bargein.providers.embedded.whisper_model import Heard
 
-_NO_SPEECH = 0.6
-_LEAST_IF_NO_SPEECH = -0.8
-_LEAST = ((700, -1.5), (1_500, -1.6))
-"""(milliseconds of sound, least log-probability): the shorter the sound, the more certain the model must be."""
+_MOST_NO_SPEECH = 0.5
+_MOST_NO_SPEECH_OF_A_LOOP = 0.3
+_LEAST = ((700, -1.6), (1_500, -1.5))
+"""(milliseconds of sound, least log-probability): long speech gives the model more to be certain of."""
 
-_LEAST_LONG = -1.8
+_LEAST_LONG = -1.4
 _GUESS = -1.0
 _MOST_CHARS_PER_S = 30.0
 _SPARE_CHARS = 12
@@ -46,13 +49,13 @@ def filter_heard(heard: Heard, sound: Sound) -> str:
     if not any(char.isalnum() for char in text) or any(part in heard.text.lower() for part in _CREDITS):
         return ""
     least = next((limit for up_to_ms, limit in _LEAST if sound.sound_ms < up_to_ms), _LEAST_LONG)
-    if heard.no_speech > _NO_SPEECH:
-        least = max(least, _LEAST_IF_NO_SPEECH)
-    if heard.log_probability < least:
+    if heard.no_speech > _MOST_NO_SPEECH or heard.log_probability < least:
         return ""
     if heard.log_probability < _GUESS and not _in_script(text, heard.language):
         return ""
-    once = _without_loops(text)
+    once = _without_loops(without_loops(text, sound))
+    if len(once) < len(text) and heard.no_speech > _MOST_NO_SPEECH_OF_A_LOOP:
+        return ""
     if len(once) > _SPARE_CHARS + _MOST_CHARS_PER_S * sound.sound_ms / 1000:
         return ""
     return once
