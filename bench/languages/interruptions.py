@@ -36,7 +36,7 @@ _INJECT_MS = 2_500
 
 
 class Yields(NamedTuple):
-    """What became of the clips of a kind.
+    """Count the clips of a kind, and those that stopped the assistant.
 
     Attributes:
         scenes: number of clips.

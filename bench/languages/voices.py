@@ -1,4 +1,4 @@
-"""What is spoken in each language, by espeak-ng: commands, single words, backchannels, answers, turns with a pause.
+"""Speech in each language, by espeak-ng: commands, single words, backchannels, answers, turns with a pause.
 
 Texts and speakers are those that the benchmark of interruptions holds out (`bench.interruption.phrases`).
 """

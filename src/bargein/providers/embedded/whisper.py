@@ -41,14 +41,11 @@ def find_problem(tags: Sequence[str]) -> str | None:
     if not codes:
         return None
     if unknown := [code for code in codes if code not in CODES]:
-        return (
-            f"the embedded transcriber does not know {', '.join(unknown)}: use another provider, "
-            f'"custom-transcriber" for one of your own'
-        )
+        return f"the embedded transcriber does not know {', '.join(unknown)}: use one of your own"
     if not is_installed():
         return (
             f"the embedded transcriber hears {', '.join(codes)} only with the extra {EXTRA}: run "
-            f"`python -m pip install -c constraints.txt -e '.[{EXTRA}]'`, or use \"custom-transcriber\""
+            f"`python -m pip install -c constraints.txt -e '.[{EXTRA}]'`, or use one of your own"
         )
     return None
 
