@@ -79,7 +79,6 @@ def paused(turn: Turn, events: Sequence[Event], question: JudgePause) -> TurnPau
         runs=runs_of_turn(runs, question.after_ms, question.offset_ms),
         language=question.language,
         confidence=question.confidence,
-        language=question.language,
         asked=question.asked or turn.asked,
     )
 
