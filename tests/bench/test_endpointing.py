@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.endpointing.corpus import LEAD_MS, last_sound_s, turns
+from bench.endpointing import classes
+from bench.endpointing.corpus import LEAD_MS, Turn, last_sound_s, turns
 from bench.endpointing.listener import Kept, TurnListener
 from bench.endpointing.scoring import Scores, answered_at, columns, points, with_intervals
 
@@ -80,3 +81,13 @@ def test_the_command_prints_and_writes_the_figures(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--json", str(tmp_path / "out.json")], check=True, capture_output=True, text=True)
     assert "cut-offs at 300 ms" in done.stdout
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["timers"]["all but sentences"]["turns"] == 1
+
+
+def test_a_class_is_scored_by_its_cut_offs_and_the_dead_air_of_the_others() -> None:
+    def answered(late_ms: int | None, *, finished: bool = True) -> classes.Answered:
+        turn = Turn("a", "word", "someone", np.zeros(16_000, np.int16), 500, finished)
+        return classes.Answered(turn, late_ms)
+
+    found = [answered(400), answered(500), answered(-90), answered(None), answered(900, finished=False)]
+    (line,) = classes.table(found)
+    assert line.split() == ["word", "5", "20.0", "%", "450", "495", "ms", "1", "without", "an", "answer"]

@@ -20,17 +20,19 @@ class Phrase:
         pieces: the text between the pauses; a piece that ends with a comma has the intonation of more to come.
         pauses_s: length of the pause after each piece but the last.
         asked: the assistant's question before it; empty without one.
+        topic: text that says which part the phrase belongs to; empty: its first piece.
     """
 
     part: str
     pieces: tuple[str, ...]
     pauses_s: tuple[float, ...] = ()
     asked: str = ""
+    topic: str = ""
 
     @property
     def held_out(self) -> bool:
-        """Return True if the phrase belongs to the held-out part, by its first words."""
-        return is_held_out(self.pieces[0])
+        """Return True if the phrase belongs to the held-out part."""
+        return is_held_out(self.topic or self.pieces[0])
 
 
 def is_held_out(text: str) -> bool:
@@ -230,7 +232,7 @@ def _spelled(number: int, random: Random) -> Phrase:
     pieces = (*(f"{group}," for group in said[:-1]), f"{said[-1]}.")
     if number % 4 == 0:
         pieces = (f"{name.title()}.", *pieces)
-    return Phrase("spelled", pieces, _pauses(len(pieces) - 1, random), random.choice(_SPELLING_QUESTIONS))
+    return Phrase("spelled", pieces, _pauses(len(pieces) - 1, random), random.choice(_SPELLING_QUESTIONS), name)
 
 
 def _list(number: int, random: Random) -> Phrase:
@@ -239,7 +241,7 @@ def _list(number: int, random: Random) -> Phrase:
     pieces = (f"{first.capitalize()},", f"{others[0]},", f"and {others[1]}.")
     if number % 2 and not is_held_out(first):
         pieces = (f"I need {first},", *pieces[1:])
-    return Phrase("list", pieces, _pauses(2, random), random.choice(_OPEN_QUESTIONS))
+    return Phrase("list", pieces, _pauses(2, random), random.choice(_OPEN_QUESTIONS), first)
 
 
 def _thinking(number: int, random: Random) -> Phrase:

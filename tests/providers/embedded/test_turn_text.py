@@ -109,7 +109,9 @@ def test_group(said: str, asked: str, group: Group) -> None:
 
 def test_a_short_answer_that_was_hard_to_hear_is_no_answer_to_a_question_for_digits() -> None:
     asked = "What is your phone number?"
-    assert group_of("Okay.", asked, confidence=0.4) is Group.NUMBER
-    assert group_of("Okay.", asked, confidence=0.9) is Group.COMPLETE
-    assert group_of("Okay.", asked) is Group.COMPLETE
+    assert group_of("No.", asked, confidence=0.4) is Group.NUMBER
+    assert group_of("No.", asked, confidence=0.9) is Group.COMPLETE
+    assert group_of("No.", asked) is Group.COMPLETE
+    assert group_of("Okay.", asked, confidence=0.9) is Group.NUMBER, "the number follows, or was misheard"
+    assert group_of("Okay.", "How do you spell that?") is Group.NUMBER
     assert group_of("Okay.", "Is that correct?", confidence=0.4) is Group.COMPLETE

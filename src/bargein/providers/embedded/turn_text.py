@@ -73,6 +73,9 @@ _ANSWER = re.compile(
     r"|just (?:me|one|two)|nothing (?:else|more)|never mind|sounds good|that works|that was it|all right|got it"
     r"|fair enough|any day is fine)"
 )
+_REFUSING = frozenset({"no", "nope", "nah", "not", "dont", "never", "nothing", "later", "wrong", "bye", "goodbye"})
+"""Words of a short answer that gives no number where one was asked for."""
+
 _ASKING = frozenset({
     "what", "who", "whose", "when", "where", "why", "which", "how", "whats", "wheres", "whos", "hows", "is", "are",
     "am",
@@ -192,8 +195,8 @@ def lacks_digits(expected: ExpectedAnswer, said: str, confidence: float | None =
         return False  # "How many?" - "Two."
     form, words = form_of(said), words_of(said)
     asks = form is Form.QUESTION and any(word in _ASKING for word in words[:1]) and not any(map(is_numeric, words))
-    answers = form is Form.ANSWER and (confidence is None or confidence >= _SURE)
-    return not answers and not asks  # "Okay." and "A, what one?" are misheard numbers
+    refuses = form is Form.ANSWER and not _REFUSING.isdisjoint(words) and (confidence is None or confidence >= _SURE)
+    return not refuses and not asks  # "A, what one?" is a misheard number, and after "Okay." the number comes
 
 
 def features_of(said: str, asked: str, voice_ms: int, language: str = ENGLISH_CODE) -> list[float]:
