@@ -6,9 +6,11 @@ import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bargein.audio.voice import VoiceEdge
-from bargein.call.hearing.overlap import AGES_MS, LEAD_MS, OverlapTracker
+from bargein.call.hearing.overlap import AGES_MS, LEAD_MS, OverlapTracker, windows_before_onset
 from bargein.ports import InterruptionScore, OverlappingSpeech, ProviderError
 from bargein.turns.events import Event, InterruptionJudged
 
@@ -44,9 +46,9 @@ class Call:
             self.classifier, wanted=lambda: self.wanted, now_ms=lambda: self.now_ms, post=self.posted.append
         )
 
-    async def feed(self, windows: int, voice: float = 0.9, edge: VoiceEdge | None = None) -> None:
+    async def feed(self, windows: int, voice: float = 0.9, edge: VoiceEdge | None = None, louder: int = 1) -> None:
         for number in range(windows):
-            samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16)
+            samples = np.repeat(np.arange(self.now_ms, self.now_ms + FRAME_MS), PER_MS).astype(np.int16) * louder
             self.now_ms += FRAME_MS
             self.overlaps.feed(samples, -samples, self.now_ms)
             self.overlaps.push_window(voice, self.now_ms, edge if number == 0 else None)
@@ -83,6 +85,56 @@ async def test_a_voice_is_judged_at_every_age_with_what_was_heard_from_just_befo
     ] == [(3200, age_ms, age_ms / 1000, 0.25) for age_ms in AGES_MS]
 
 
+async def test_a_voice_that_the_detector_recognises_late_is_judged_from_where_it_became_loud() -> None:
+    call = Call()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.overlaps.run)
+        await call.feed(20, 0.005)
+        await call.feed(8, 0.1, louder=40)
+        await call.feed(1, 0.9, call.starts(), louder=40)
+        assert [overlap.age_ms for overlap in call.classifier.asked] == [9 * FRAME_MS], "at once, at its true age"
+        await call.feed(24, 0.9, louder=40)
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+    first = call.classifier.asked[0]
+    assert first.onset_ms == 28 * FRAME_MS, "the detector's onset identifies it"
+    assert first.voice == (0.1,) * 8 + (0.9,)
+    assert first.caller[LEAD_MS * PER_MS] == 40 * 20 * FRAME_MS, "it begins where it became loud"
+    later = [overlap.age_ms for overlap in call.classifier.asked[1:]]
+    assert later == [age_ms for age_ms in AGES_MS if age_ms > 9 * FRAME_MS]
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "levels_db", "windows"),
+    [
+        ([0.0] * 20 + [0.9], [-70.0] * 20 + [-25.0], 0),
+        ([0.0] * 18 + [0.06, 0.2, 0.9], [-70.0] * 21, 2),
+        ([0.0] * 18 + [0.02, 0.02, 0.9], [-70.0] * 18 + [-30.0, -28.0, -25.0], 2),
+        ([0.0] * 18 + [0.0, 0.02, 0.9], [-70.0] * 18 + [-30.0, -28.0, -25.0], 1),
+        ([0.0] * 20 + [0.02] * 20 + [0.9], [-70.0] * 20 + [-25.0] * 21, 10),
+        ([0.03] * 20 + [0.9], [-25.0] * 21, 0),
+        ([0.0] * 18 + [0.02, 0.02, 0.9], [-70.0] * 18 + [-57.0, -28.0, -25.0], 1),
+        ([0.9], [-25.0], 0),
+    ],
+)
+def test_a_voice_begins_where_it_is_loud_or_its_probability_rises(
+    probabilities: list[float], levels_db: list[float], windows: int
+) -> None:
+    assert windows_before_onset(probabilities, levels_db) == windows
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(-90, 0)), min_size=1, max_size=60))
+def test_the_beginning_is_bounded_and_every_window_of_it_shows_some_voice(
+    windows: list[tuple[float, float]],
+) -> None:
+    probabilities, levels_db = [p for p, _ in windows], [level for _, level in windows]
+    earlier = windows_before_onset(probabilities, levels_db)
+    assert 0 <= earlier <= min(10, len(windows) - 1)
+    assert all(p > 0 for p in probabilities[len(probabilities) - 1 - earlier : -1]), (
+        "no window without any sign of voice"
+    )
+
+
 async def test_nothing_is_judged_that_nobody_asks_about() -> None:
     call = Call(wanted=False)
     async with anyio.create_task_group() as tasks:
@@ -105,14 +157,14 @@ async def test_a_short_dip_does_not_begin_a_voice_anew_but_a_longer_one_does() -
         await call.feed(2, 0.1, call.stops())
         await call.feed(5, 0.9, call.starts())
         first = {overlap.onset_ms for overlap in call.classifier.asked}
-        await call.feed(6, 0.1, call.stops())
+        await call.feed(6, 0.0, call.stops())
         onset_ms = int(call.now_ms)
         await call.feed(8, 0.9, call.starts())
         await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
     assert first == {320}
     assert {overlap.onset_ms for overlap in call.classifier.asked} == {320, onset_ms}
-    assert call.classifier.asked[-1].voice == (0.9,) * 7
+    assert call.classifier.asked[-1].voice == (0.9,) * 8
 
 
 async def test_a_judge_that_fails_is_done_without() -> None:

@@ -22,6 +22,7 @@ from bargein.turns.interruption.evidence import (
     OVER_MS,
     POSSIBLE_ECHO,
     THRESHOLDS,
+    TWICE_LESS,
     UNJUDGED_MS,
     UNLIKELY,
     WORDS,
@@ -41,9 +42,9 @@ def overheard(plan: Plan = PLAN) -> tuple[Call, int]:
 
 
 def judge(call: Call, onset_ms: int, age_ms: int, probability: float, echo: float = 0.0) -> None:
-    """Judge a voice, after an undecided judgement of its first 160 ms."""
-    if call.state.caller.judged is None and age_ms > 160 and onset_ms == call.state.caller.onset_ms:
-        call.feed(InterruptionJudged(onset_ms + 170, onset_ms, 160, min(probability, 0.5), echo))
+    """Judge a voice, after an undecided judgement of its first 128 ms."""
+    if call.state.caller.judged is None and age_ms > 128 and onset_ms == call.state.caller.onset_ms:
+        call.feed(InterruptionJudged(onset_ms + 140, onset_ms, 128, min(probability, 0.4), echo))
     call.feed(InterruptionJudged(onset_ms + age_ms + 10, onset_ms, age_ms, probability, echo))
 
 
@@ -53,9 +54,9 @@ def reasons(call: Call, what: str) -> list[str]:
 
 def test_a_younger_voice_needs_a_higher_probability() -> None:
     assert threshold(100) > 1
-    assert threshold(160) == THRESHOLDS[0][1]
+    assert threshold(THRESHOLDS[0][0]) == THRESHOLDS[0][1]
     assert threshold(10_000) == THRESHOLDS[-1][1]
-    ages = range(160, 900, 16)
+    ages = range(128, 900, 16)
     assert [threshold(age) for age in ages] == sorted((threshold(age) for age in ages), reverse=True)
 
 
@@ -68,6 +69,32 @@ def test_a_probability_at_the_threshold_interrupts_and_one_below_does_not(age_ms
     judge(call, onset_ms, age_ms, least)
     assert call.when(UserInterrupted) == [onset_ms + age_ms + 10]
     assert f"{age_ms} ms of voice" in reasons(call, "stopped")[0]
+
+
+@pytest.mark.parametrize(("age_ms", "least"), THRESHOLDS[1:])
+def test_two_judgements_in_succession_suffice_from_a_lower_probability_on(age_ms: int, least: float) -> None:
+    almost = least - TWICE_LESS
+    before_ms = max(age for age, _ in THRESHOLDS if age < age_ms)
+    for first, second, stops in (
+        (almost, almost, True),
+        (almost - 0.01, least - 0.01, False),
+        (almost, almost - 0.01, False),
+    ):
+        call, onset_ms = overheard()
+        judge(call, onset_ms, before_ms, first)
+        assert call.when(UserInterrupted) == []
+        call.feed(InterruptionJudged(onset_ms + age_ms + 10, onset_ms, age_ms, second))
+        assert call.when(UserInterrupted) == ([onset_ms + age_ms + 10] if stops else [])
+
+
+def test_two_judgements_of_different_voices_are_not_in_succession() -> None:
+    age_ms, least = THRESHOLDS[3]
+    call, onset_ms = overheard()
+    call.feed(InterruptionJudged(onset_ms + 150, onset_ms, 128, least - TWICE_LESS))
+    call.feed(VoiceStopped(onset_ms + 200, onset_ms + 180))
+    call.feed(VoiceStarted(onset_ms + 532, onset_ms + 500))
+    call.feed(InterruptionJudged(onset_ms + 510 + age_ms, onset_ms + 500, age_ms, least - TWICE_LESS))
+    assert call.when(UserInterrupted) == []
 
 
 def test_a_reply_is_ducked_at_the_onset_and_returns_after_silence() -> None:
@@ -92,8 +119,8 @@ def test_an_unlikely_sound_ends_the_duck_and_does_not_duck_again() -> None:
 
 def test_an_echo_does_not_interrupt_and_ends_the_duck() -> None:
     call, onset_ms = overheard()
-    judge(call, onset_ms, 160, 0.99, echo=0.9)
-    assert call.when(Unduck) == [onset_ms + 170]
+    judge(call, onset_ms, 128, 0.99, echo=0.9)
+    assert call.when(Unduck) == [onset_ms + 138]
     judge(call, onset_ms, 704, 0.99, echo=0.9)
     call.until(onset_ms + 3000)
     assert call.when(UserInterrupted) == []

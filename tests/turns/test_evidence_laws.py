@@ -17,6 +17,7 @@ from bargein.turns.interruption.evidence import (
     OVER_MS,
     POSSIBLE_ECHO,
     THRESHOLDS,
+    TWICE_LESS,
     UNJUDGED_MS,
     UNLIKELY,
     WORDS,
@@ -40,6 +41,7 @@ class Overhearing(test_laws.Conversation):
     def __init__(self) -> None:
         super().__init__()
         self.verdict: InterruptionJudged | None = None
+        self.verdict_before: InterruptionJudged | None = None
         self.ducked: str | None = None
         self.heard: dict[str, str] = {}
         self.resumed: str | None = None
@@ -55,13 +57,13 @@ class Overhearing(test_laws.Conversation):
         fresh = self.last_offset is None or onset_ms - self.last_offset > BRIDGED_DIP_MS
         if fresh and not self.voiced and not self.deaf:
             self.tick_until(self.now + gap)  # until then it is the run before that counts
-            self.verdict = None
+            self.verdict = self.verdict_before = None
         super().voice_starts(gap, early)
 
     @rule(
         gap=st.sampled_from([0, 5, 20, 64]),
         age_ms=st.sampled_from(AGES),
-        probability=st.sampled_from([0.0, 0.1, 0.29, 0.3, 0.5, 0.6, 0.75, 0.95, 1.0]),
+        probability=st.sampled_from([0.0, 0.1, 0.29, 0.3, 0.5, 0.6, 0.7, 0.75, 0.85, 0.95, 1.0]),
         echo=st.sampled_from([0.0, 0.0, 0.0, 0.2, 0.9]),
         stale=st.sampled_from([False] * 5 + [True]),
     )
@@ -70,6 +72,8 @@ class Overhearing(test_laws.Conversation):
         self.tick_until(at_ms)
         event = InterruptionJudged(at_ms, self.run_onset + (1 if stale else 0), age_ms, probability, echo)
         if not stale and not self.deaf and (self.verdict is None or age_ms >= self.verdict.age_ms):
+            if self.verdict is not None and age_ms > self.verdict.age_ms:
+                self.verdict_before = self.verdict
             self.verdict = event
         self.feed(event)
 
@@ -137,9 +141,18 @@ class Overhearing(test_laws.Conversation):
             (words and judged is None and self.now - self.run_onset >= JUDGED_BY_MS)
             or (words and judged is not None and judged.probability >= WORDS[min(words, len(WORDS)) - 1])
             or (judged is None and lasted_ms >= UNJUDGED_MS)
-            or (judged is not None and judged.probability >= threshold(judged.age_ms) and self.sounds())
+            or (self.sound_suffices() and self.sounds())
             or (judged is not None and judged.probability >= UNLIKELY and lasted_ms >= LONG_MS)
         ), "law 5: never earlier than the evidence allows"
+
+    def sound_suffices(self) -> bool:
+        """Return True if the latest judgement is sure enough for its age, or almost, and the one before it as well."""
+        judged, before = self.verdict, self.verdict_before
+        if judged is None:
+            return False
+        least = threshold(judged.age_ms)
+        twice = before is not None and min(judged.probability, before.probability) >= least - TWICE_LESS
+        return judged.probability >= least or twice
 
     def sounds(self) -> bool:
         """Return True if the voice is there, or was shortly before."""
@@ -157,7 +170,7 @@ class Overhearing(test_laws.Conversation):
         if judged is None:
             late = caller.voiced and not caller.background and self.state.now_ms - caller.onset_ms >= UNJUDGED_MS
         else:
-            late = judged.echo < ECHO and judged.probability >= threshold(judged.age_ms) and caller.voiced
+            late = judged.echo < ECHO and self.sound_suffices() and caller.voiced
         assert not late, "law 5: not later than the evidence says"
 
     @invariant()

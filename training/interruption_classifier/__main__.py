@@ -14,61 +14,31 @@ from bench.speech import HELP, SPEECH
 
 from bargein.audio.pcm import Float32Array
 from bargein.call.hearing.overlap import AGES_MS
-from bargein.providers.embedded.interruption_classifier import INTERRUPTION, NO_SPEECH, WEIGHTS
+from bargein.providers.embedded.interruption_classifier import INTERRUPTION, WEIGHTS
 from bargein.wire.base import JsonObject
-from training.interruption_classifier.circumstances import CHATTER
 from training.interruption_classifier.evaluation import Evaluation, Kept, chosen_scenes, echo_scenes, figures
 from training.interruption_classifier.examples import Examples, cross_validated, examples, networks
 from training.interruption_classifier.fit import fit
+from training.interruption_classifier.policy import THINKING_MS, curve, curve_svg, decided_ms, is_noise, thresholds
 from training.interruption_classifier.scene_player import Played
 
-_THINKING_MS = 12
-"""Time of the classifier itself on the machine that measured."""
-
-_TALK = ("noise.other_voices", "noise.babble", CHATTER)
 _PARTS = ("command", "word", "listening", "noise")
-
-
-def thresholds(found: Examples, interruption: Float32Array, listening: float, noise: float) -> list[float]:
-    """Return, for each age of a voice, the lowest probability with which no more false stops occur than allowed.
-
-    Args:
-        found: runs of voice.
-        interruption: probabilities from `cross_validated`.
-        listening: allowed share of stops for backchannels (recorded ones in voices that are not used for training).
-        noise: allowed share of stops for noise without the talk of others.
-    """
-    is_listening = np.char.startswith(found.names, "backchannel")
-    is_noise = (found.labels == NO_SPEECH) & ~np.isin(found.names, _TALK)
-    stopped = np.zeros(len(found.labels), dtype=bool)
-    chosen: list[float] = []
-    for age in range(len(AGES_MS)):
-        budget = listening * ((age + 1) / len(AGES_MS)) ** 0.6
-        least = 1.0
-        for least in np.linspace(0.3, 0.999, 300):
-            now = stopped | (interruption[:, age] >= least)
-            if now[is_listening].mean() <= budget and now[is_noise].mean() <= noise:
-                break
-        chosen.append(round(float(least), 2))
-        stopped |= interruption[:, age] >= least
-    # A longer voice never needs a higher probability than a shorter one.
-    return [min(chosen[: age + 1]) for age in range(len(chosen))]
+_CURVE = Path(__file__).parents[2] / "docs" / "images" / "interruption-sound.svg"
 
 
 def evaluate(found: Examples, interruption: Float32Array, least: Sequence[float]) -> JsonObject:
     """Return the results of the classifier alone with these thresholds, class by class."""
-    hits = interruption >= np.array(least)
-    stopped, first = hits.any(axis=1), hits.argmax(axis=1)
-    after_ms = found.late_ms + np.array(AGES_MS)[first] + _THINKING_MS
+    at_ms = decided_ms(interruption, found.known_ms, least)
+    after_ms = at_ms + found.late_ms + THINKING_MS
     table: JsonObject = {}
     for name in (*np.unique(found.names), "noise (all but talk)"):
-        of = (found.labels == NO_SPEECH) & ~np.isin(found.names, _TALK) if "all" in name else found.names == name
-        of &= found.plain | np.char.startswith(found.names, "synthetic")
+        of = found.plain & (is_noise(found) if "all" in name else found.names == name)
         if not of.any():
             continue
-        row: JsonObject = {"runs": int(of.sum()), "stopped": round(float(stopped[of].mean()), 3)}
-        if found.labels[of][0] == INTERRUPTION and (of & stopped).any():
-            row["p50_ms"], row["p95_ms"] = (round(float(np.percentile(after_ms[of & stopped], p))) for p in (50, 95))
+        row: JsonObject = {"runs": int(of.sum()), "stopped": round(float(np.isfinite(at_ms[of]).mean()), 3)}
+        if found.labels[of][0] == INTERRUPTION and np.isfinite(at_ms[of]).any():
+            times = after_ms[of & np.isfinite(at_ms)]
+            row["p50_ms"], row["p95_ms"] = (round(float(np.percentile(times, p))) for p in (50, 95))
         table[str(name)] = row
     return table
 
@@ -138,12 +108,20 @@ def main() -> None:
         print(json.dumps(_evaluate(Evaluation(given.data, trained, kept), given), indent=1))
         kept.save(given.cache)
         return
+    found = found.complete
     interruption = cross_validated(found, trained)
     least = thresholds(found, interruption, given.listening, given.noise)
     print("THRESHOLDS =", tuple(zip(AGES_MS, least, strict=True)))
-    card = {"ages_ms": AGES_MS, "thresholds": least, "cross_validated": evaluate(found, interruption, least)}
+    rows = curve(found, interruption, least)
+    card = {
+        "ages_ms": AGES_MS,
+        "thresholds": least,
+        "cross_validated": evaluate(found, interruption, least),
+        "curve": rows,
+    }
     print(json.dumps(card, indent=1))
     if not given.dry:
+        _CURVE.write_text(curve_svg(rows) + "\n", encoding="utf-8")
         fit(*found.flat(np.ones(len(found.labels), dtype=bool))).save(WEIGHTS)
         (given.cache / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         print(f"wrote {WEIGHTS.name}, {WEIGHTS.stat().st_size} bytes")

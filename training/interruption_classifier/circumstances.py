@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 import numpy as np
 import soxr
@@ -50,7 +51,7 @@ class Heard:
 
 
 class Circumstances:
-    """Random circumstances from a seed.
+    """Random circumstances from a seed; those of a clip do not depend on the other clips.
 
     Args:
         folder: collection with the noises.
@@ -58,12 +59,18 @@ class Circumstances:
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self._random = Random(seed)
-        self._numbers = np.random.default_rng(seed)
+        self._seed = seed
+        self._begin("")
         self._noises = [read(path) for name in _STEADY for path in sorted((folder / "noise").glob(f"*{name}*"))[:12]]
 
+    def _begin(self, key: str) -> None:
+        number = crc32(f"{self._seed}|{key}".encode())
+        self._random = Random(number)
+        self._numbers = np.random.default_rng(number)
+
     def heard(self, clip: Clip, take: int) -> Heard:
-        """Return the clip in new circumstances; in the first take: usual level, quiet room, close microphone."""
+        """Return the clip in the circumstances of a take; in the first: usual level, quiet room, close microphone."""
+        self._begin(f"{clip.key}|{take}")
         plain, random = take == 0, self._random
         begins = random.randrange(6_000, 12_000)
         levels = _NOISE_DBFS if clip.label == NO_SPEECH else _OTHER_DBFS
@@ -88,11 +95,12 @@ class Circumstances:
         """Return talk across a room, mixed from speakers who are all in the same fold."""
         voices = [clip for clip in clips if clip.label != NO_SPEECH and clip.samples.size > RATE_HZ // 2]
         made: list[Clip] = []
-        for _ in range(_CHATTERS):
+        for number in range(_CHATTERS):
+            self._begin(f"{CHATTER}|{number}")
             first = self._random.choice(voices)
             others = [clip for clip in voices if fold_of(clip.speaker) == fold_of(first.speaker)]
             people = [first, *self._random.sample(others, min(len(others), self._random.choice((0, 1, 2, 4))))]
-            made.append(self._together(people))
+            made.append(replace(self._together(people), key=f"{CHATTER}|{number}"))
         return made
 
     def _together(self, people: Sequence[Clip]) -> Clip:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -14,12 +14,15 @@ import anyio
 import numpy as np
 import soundfile
 import soxr
+from bench.interruption.phrases import LANGUAGES as BENCHMARK_LANGUAGES
 
 from bargein.audio import pcm
 from bargein.audio.pcm import Float32Array
 from bargein.providers.embedded.interruption_classifier import BACKCHANNEL, INTERRUPTION, NO_SPEECH
 from bargein.providers.embedded.tts import RATE_HZ as HIBARI_HZ
 from bargein.providers.embedded.tts import HibariVoice
+from bargein.turns.languages import LANGUAGES
+from bargein.turns.phrases import normalise
 
 RATE_HZ = 16_000
 FOLDS = 5
@@ -59,10 +62,25 @@ INTERRUPTION_TEXTS = (
 )  # fmt: skip
 
 _ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
-_ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
+ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
 _FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
-_BACKCHANNEL_TAKES, _INTERRUPTION_TAKES, _HUM_TAKES = 12, 8, 12
+OTHER_VOICES = {
+    "es": "es", "fr": "fr-fr", "de": "de", "it": "it", "pt": "pt-br", "nl": "nl", "ru": "ru", "hi": "hi", "ja": "ja",
+    "zh": "cmn", "ko": "ko", "ar": "ar", "pl": "pl", "sv": "sv", "tr": "tr",
+}  # fmt: skip
+"""espeak-ng's voices of other languages."""
+
+_TEXTS_OF_A_LANGUAGE = 16
 _NEURAL = "hibari"
+_LISTENING, _FLOOR = "synthetic.listening", "synthetic.floor"
+_ENGLISH = (
+    (_LISTENING, BACKCHANNEL, BACKCHANNEL_TEXTS, 10),
+    (_LISTENING, BACKCHANNEL, HUMS, 10),
+    (_FLOOR, INTERRUPTION, INTERRUPTION_TEXTS, 6),
+)
+"""Class, label and texts of the English phrases, and the number of voices of espeak-ng and flite that say each."""
+
+_SILENCE = np.zeros(0, dtype=np.float32)
 _LONGEST = {INTERRUPTION: 5, BACKCHANNEL: 4, NO_SPEECH: 12}
 
 
@@ -78,6 +96,7 @@ class Clip:
         onset_ms: rise of the clip's energy.
         weight: weight in training.
         takes: number of circumstances in which it is used.
+        key: name of the clip, which chooses its circumstances.
     """
 
     name: str
@@ -87,6 +106,7 @@ class Clip:
     onset_ms: float = 0.0
     weight: float = 1.0
     takes: int = 1
+    key: str = ""
 
 
 def read(path: Path) -> Float32Array:
@@ -116,8 +136,9 @@ def recorded(folder: Path) -> Iterator[Clip]:
         onset_ms = 1000 * float(row["energy_onset_s"] or row["speech_onset_s"] or 0)
         weight = 1.5 if label == NO_SPEECH else 1.0
         takes = {INTERRUPTION: 3, BACKCHANNEL: 8, NO_SPEECH: 3}[label]
-        takes = {"speech.digit": 2, "interrupt.word": 8, "backchannel.tts": 4}.get(row["class"], takes)
-        yield Clip(row["class"], label, row["speaker"] or row["path"], samples, onset_ms, weight, takes)
+        takes = {"speech.digit": 1, "interrupt.word": 6, "backchannel.tts": 4}.get(row["class"], takes)
+        speaker = row["speaker"] or row["path"]
+        yield Clip(row["class"], label, speaker, samples, onset_ms, weight, takes, row["path"])
 
 
 def _label(kind: str, name: str) -> int | None:
@@ -133,33 +154,51 @@ def _label(kind: str, name: str) -> int | None:
 def spoken(cache: Path) -> Iterator[Clip]:
     """Yield interruptions and backchannels in synthetic voices; they are made once and kept in `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
-    random = Random(7)
-    backchannel, interruption = "synthetic.listening", "synthetic.floor"
-    wanted = (
-        *((backchannel, BACKCHANNEL, text, take) for text in BACKCHANNEL_TEXTS for take in range(_BACKCHANNEL_TAKES)),
-        *((backchannel, BACKCHANNEL, text, 2 * take) for text in HUMS for take in range(_HUM_TAKES)),
-        *(
-            (interruption, INTERRUPTION, text, take)
-            for text in INTERRUPTION_TEXTS
-            for take in range(_INTERRUPTION_TAKES)
-        ),
-    )
-    for name, label, text, take in wanted:
-        voice, command = _espeak(text, random) if take % 2 == 0 else _flite(text, random)
-        path = cache / f"{hashlib.sha256(' '.join(command).encode()).hexdigest()[:16]}.wav"
-        if not path.exists():
-            subprocess.run([*command, str(path)], check=True, capture_output=True)
-        samples = read(path)[: 4 * RATE_HZ]
-        if samples.size >= RATE_HZ // 10:
-            yield Clip(name, label, voice, samples, 0.0, 0.5)
-    for name, label, texts in (
-        (backchannel, BACKCHANNEL, BACKCHANNEL_TEXTS),
-        (interruption, INTERRUPTION, INTERRUPTION_TEXTS),
-    ):
+    for name, label, texts, takes in _ENGLISH:
         for text in texts:
-            samples = _neural(text, cache)
-            if samples.size >= RATE_HZ // 10:
-                yield Clip(name, label, _NEURAL, samples, 0.0, 0.5, takes=2)
+            for take in range(takes):
+                random = Random(f"{text}|{take}")
+                phonemes = text.startswith("[[")
+                voice, command = _espeak(text, random) if phonemes or take % 2 == 0 else _flite(text, random)
+                yield from _made(Clip(name, label, voice, _SILENCE, weight=0.5, key=f"{text}|{take}"), command, cache)
+    for name, label, voice, text in phrases_of_other_languages():
+        random = Random(f"{voice}|{text}")
+        speaker, command = _espeak(text, random, voice)
+        yield from _made(Clip(name, label, speaker, _SILENCE, weight=0.5, key=f"{voice}|{text}"), command, cache)
+    for name, label, texts, _ in _ENGLISH:
+        for text in texts:
+            if not text.startswith("[[") and (samples := _neural(text, cache)).size >= RATE_HZ // 10:
+                yield Clip(name, label, _NEURAL, samples, 0.0, 0.5, key=f"{_NEURAL}|{text}")
+
+
+def phrases_of_other_languages() -> Iterator[tuple[str, int, str, str]]:
+    """Yield class, label, espeak's voice and text of phrases in other languages, but those of the benchmark."""
+    benchmarks = {language.tag: language for language in BENCHMARK_LANGUAGES}
+    for code, voice in OTHER_VOICES.items():
+        language, held_out = LANGUAGES[code], set[tuple[str, ...]]()
+        if code in benchmarks:
+            of = benchmarks[code]
+            held_out = {normalise(text) for text in (*of.commands, *of.words, *of.backchannels, *of.answers)}
+        digits = [words[0] for words in language.digits] or ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+        random = Random(code)
+        spelled = [" ".join(random.sample(digits, count)) for count in (1, 1, 2, 3, 4)]
+        for name, label, texts in (
+            (_LISTENING, BACKCHANNEL, [*language.acknowledgements, *language.backchannels]),
+            (_FLOOR, INTERRUPTION, [*language.interruptions, *language.no, *spelled]),
+        ):
+            allowed = [text for text in dict.fromkeys(texts) if normalise(text) not in held_out]
+            chosen = random.sample(allowed, min(len(allowed), _TEXTS_OF_A_LANGUAGE))
+            yield from ((f"{name}.{code}", label, voice, text) for text in chosen)
+
+
+def _made(clip: Clip, command: list[str], cache: Path) -> Iterator[Clip]:
+    """Yield a clip with the samples that a command writes to the file that is its last argument."""
+    path = cache / f"{hashlib.sha256(' '.join(command).encode()).hexdigest()[:16]}.wav"
+    if not path.exists():
+        subprocess.run([*command, str(path)], check=True, capture_output=True)
+    samples = read(path)[: 4 * RATE_HZ]
+    if samples.size >= RATE_HZ // 10:
+        yield replace(clip, samples=samples)
 
 
 def _neural(text: str, cache: Path) -> Float32Array:
@@ -179,8 +218,8 @@ def _hibari() -> HibariVoice:
     return HibariVoice()
 
 
-def _espeak(text: str, random: Random) -> tuple[str, list[str]]:
-    voice = random.choice(_ESPEAK_VOICES) + random.choice(_ESPEAK_VARIANTS)
+def _espeak(text: str, random: Random, language: str | None = None) -> tuple[str, list[str]]:
+    voice = (language or random.choice(_ESPEAK_VOICES)) + random.choice(ESPEAK_VARIANTS)
     pace = ["-s", str(random.randint(120, 210)), "-p", str(random.randint(20, 80))]
     return f"espeak {voice}", ["espeak-ng", "-v", voice, *pace, text, "-w"]
 

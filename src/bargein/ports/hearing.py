@@ -116,10 +116,10 @@ class OverlappingSpeech:
 
     Attributes:
         onset_ms: the onset by the detector, in milliseconds of the call; it identifies the voice.
-        age_ms: how long the voice has lasted.
-        caller: the caller's audio at 16 kHz, from 360 ms before the onset; silence before the call began.
+        age_ms: how long the voice has lasted, from its beginning, which may be before the detector's onset.
+        caller: the caller's audio at 16 kHz, from 328 ms before the beginning; silence before the call began.
         assistant: the assistant's audio, from some time before that; it ends together with `caller`.
-        voice: the detector's probabilities since the onset, one for each window.
+        voice: the detector's probabilities since the beginning, one for each window.
     """
 
     onset_ms: int

@@ -34,6 +34,7 @@ def start_voice(state: State, event: VoiceStarted, plan: Plan) -> Change:
             has_interrupted=False,
             background=False,
             judged=None,
+            judged_before=None,
             unducked=False,
         )
     caller = replace(caller, awaiting_transcript=not caller.background, committed_words=0)
@@ -78,7 +79,9 @@ def apply_judgement(state: State, event: InterruptionJudged) -> Change:
     outdated = caller.judged is not None and event.age_ms < caller.judged.age_ms
     if state.customer_muted or event.onset_ms != caller.onset_ms or outdated:
         return state, []
-    return replace(state, caller=replace(caller, judged=event)), []
+    judged = caller.judged
+    before = judged if judged is not None and judged.age_ms < event.age_ms else caller.judged_before
+    return replace(state, caller=replace(caller, judged=event, judged_before=before)), []
 
 
 def apply_transcript(state: State, event: TranscriptReceived, plan: Plan) -> Change:

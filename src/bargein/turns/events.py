@@ -56,7 +56,7 @@ class InterruptionJudged:
 
     Attributes:
         onset_ms: the onset of the run of voice.
-        age_ms: how much of it was judged, from its onset on.
+        age_ms: how much of it was judged, from its beginning on, which may be before the detector's onset.
         probability: that it is an interruption, and not a backchannel or no speech.
         echo: how much of it is an echo of the assistant's own voice, from 0 to 1.
     """

@@ -60,6 +60,7 @@ class Caller:
         has_interrupted: this run has cut a reply, and must not cut another by its length alone.
         background: this run brings no words: it is background noise and does not count as the caller's turn.
         judged: the latest judgement of this run's sound; None: none yet.
+        judged_before: the judgement of a younger age before it; None: none.
         unducked: a reply was ducked for this run and has come back: it is not ducked for it again.
         speaking_turn: the turn for which `speech-update` has said started, and not yet stopped.
         turn: Vapi's `turn` of the caller's open turn; None: no turn is open.
@@ -85,6 +86,7 @@ class Caller:
     has_interrupted: bool = False
     background: bool = False
     judged: InterruptionJudged | None = None
+    judged_before: InterruptionJudged | None = None
     unducked: bool = False
     speaking_turn: int | None = None
     turn: int | None = None

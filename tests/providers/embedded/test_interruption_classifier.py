@@ -73,10 +73,10 @@ def test_commands_are_interruptions_and_backchannels_and_noise_are_not() -> None
                 for run in runs(silero, model, circumstances.heard(clip, take), 1):
                     sure = network.probabilities(run.rows)[:, INTERRUPTION]
                     found.append(any(p >= threshold(age) for p, age in zip(sure, AGES_MS, strict=True)))
-        assert len(found) >= 12
+        assert len(found) >= 10
         return sum(found) / len(found)
 
-    # Measured: all of 36 commands and of 15 words, none of 18 backchannels, none of the 12 times a noise is a voice.
+    # Of 36 commands, 15 words, 27 backchannels, and the 10 times that a noise is a voice.
     assert stopped("interrupt.command") >= 0.95
     assert stopped("interrupt.word") >= 0.9
     assert stopped("backchannel.") <= 0.06

@@ -22,8 +22,8 @@ WEIGHTS = Path(__file__).with_name("interruption_classifier.npz")
 INTERRUPTION, BACKCHANNEL, NO_SPEECH = 0, 1, 2
 """The classes: the network's outputs, in order."""
 
-LEAD_MS = 160
-"""Audio from before a voice's onset that is classified, too: the first consonant comes before the detector's onset."""
+LEAD_MS = 128
+"""Audio from before the beginning of a voice that is classified, too: its first consonant may be soft."""
 
 QUIET_MS = 200
 """Audio before that, from which the level of the background is measured."""

@@ -13,8 +13,9 @@ An interruption, and a backchannel:
                      ducked     interrupted            ducked     end duck
                      |<-220 ms->|                      |<-480 ms->|
 
-The ages at which a probability suffices stand in `THRESHOLDS`. A voice whose sound speaks against an interruption
-(below 30 % from 480 ms on, or an echo) ends the duck at once, a voice that has stopped does so after 250 ms.
+The ages at which a probability suffices stand in `THRESHOLDS`; a little less suffices in two judgements in succession.
+A voice whose sound speaks against an interruption (below 30 % from 480 ms on, or an echo) ends the duck at once, a
+voice that has stopped does so after 250 ms.
 """
 
 from functools import lru_cache
@@ -27,11 +28,13 @@ from bargein.turns.replies.reply import FalseInterruption, Reply
 from bargein.turns.state import Caller
 
 THRESHOLDS = (
-    (160, 0.90), (224, 0.88), (288, 0.85), (352, 0.84), (416, 0.80), (480, 0.72), (544, 0.67), (608, 0.63), (704, 0.61),
-    (800, 0.61),
+    (128, 0.93), (160, 0.88), (192, 0.85), (224, 0.83), (256, 0.82), (288, 0.82), (320, 0.82), (352, 0.82), (384, 0.81),
+    (416, 0.80), (480, 0.75), (544, 0.72), (608, 0.69), (672, 0.67), (736, 0.66), (800, 0.65),
 )  # fmt: skip
-"""From this age of a voice on (ms) this probability suffices. Found by cross-validation
-(`docs/measurements/interruption.md`), the first three raised: the youngest voices are judged worst."""
+"""From this age of a voice on (ms) this probability suffices (`docs/measurements/interruption.md`)."""
+
+TWICE_LESS = 0.05
+"""By so much less suffices if two judgements in succession have it: a sound that grows surer need not be sure."""
 
 ECHO = 0.4
 """A voice whose echo share is at least this is the assistant's own and does not interrupt."""
@@ -73,6 +76,17 @@ MOSTLY_JUDGED_MS = 480
 def threshold(age_ms: int) -> float:
     """Return the probability that suffices for a voice of this age; more than 1 for a voice that is too young."""
     return next((least for from_ms, least in reversed(THRESHOLDS) if age_ms >= from_ms), 2.0)
+
+
+def suffices(judged: InterruptionJudged, before: InterruptionJudged | None) -> bool:
+    """Return True if the sound alone is an interruption: by the latest judgement, or by the latest two together.
+
+    Two judgements in succession suffice from a lower probability on, which both must have.
+    """
+    least = threshold(judged.age_ms)
+    if judged.probability >= least:
+        return True
+    return before is not None and min(judged.probability, before.probability) >= least - TWICE_LESS
 
 
 def is_backchannel(said: str, plan: Plan) -> bool:
@@ -167,7 +181,7 @@ def _find_unjudged(caller: Caller, words: int, now_ms: int) -> tuple[int, str] |
 def _find_by_sound(caller: Caller, judged: InterruptionJudged, now_ms: int) -> tuple[int, str] | None:
     if caller.has_interrupted or (not caller.voiced and now_ms - caller.offset_ms > OVER_MS):
         return None
-    if judged.probability >= threshold(judged.age_ms):
+    if suffices(judged, caller.judged_before):
         return now_ms, f"{judged.age_ms} ms of voice are an interruption with {_percent(judged)}"
     if caller.voiced and judged.probability >= UNLIKELY:
         return caller.onset_ms + LONG_MS, f"{LONG_MS} ms of voice, an interruption with {_percent(judged)}"
