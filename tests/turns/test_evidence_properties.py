@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from bargein.turns import Plan
 from bargein.turns.commands import UserInterrupted
 from bargein.turns.events import Event, InterruptionJudged, TranscriptReceived, VoiceStarted, VoiceStopped
-from bargein.turns.interruption.evidence import THRESHOLDS, UNLIKELY
+from bargein.turns.interruption.evidence import THRESHOLDS, UNJUDGED_MS, UNLIKELY
 from tests.turns.talking import WAITING, Call
 
 PLAN = Plan(first_message_mode=WAITING, adaptive_interruption=True)
@@ -69,6 +69,7 @@ def test_a_surer_sound_never_stops_the_assistant_later(voice: Voice, data: st.Da
 @given(voices(st.floats(0, UNLIKELY, exclude_max=True), words=0))
 @settings(max_examples=100, deadline=None)
 def test_a_sound_that_is_never_likely_and_brings_no_words_stops_nothing(voice: Voice) -> None:
+    assume(min(voice.probabilities) < UNJUDGED_MS - 12)  # without a judgement until then the voice's length decides
     assert stopped_ms(voice) == float("inf")
 
 

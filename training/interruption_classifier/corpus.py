@@ -62,7 +62,7 @@ INTERRUPTION_TEXTS = (
 )  # fmt: skip
 
 _ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029")
-ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
+_ESPEAK_VARIANTS = ("", *(f"+m{n}" for n in range(1, 8)), *(f"+f{n}" for n in range(1, 6)))
 _FLITE_VOICES = ("kal", "kal16", "awb", "rms", "slt")
 OTHER_VOICES = {
     "es": "es", "fr": "fr-fr", "de": "de", "it": "it", "pt": "pt-br", "nl": "nl", "ru": "ru", "hi": "hi", "ja": "ja",
@@ -219,7 +219,7 @@ def _hibari() -> HibariVoice:
 
 
 def _espeak(text: str, random: Random, language: str | None = None) -> tuple[str, list[str]]:
-    voice = (language or random.choice(_ESPEAK_VOICES)) + random.choice(ESPEAK_VARIANTS)
+    voice = (language or random.choice(_ESPEAK_VOICES)) + random.choice(_ESPEAK_VARIANTS)
     pace = ["-s", str(random.randint(120, 210)), "-p", str(random.randint(20, 80))]
     return f"espeak {voice}", ["espeak-ng", "-v", voice, *pace, text, "-w"]
 
