@@ -15,7 +15,7 @@ from bargein.clock import Clock
 from bargein.wire.base import JsonObject
 from bench.interruption.caller import Material, SilentError, calling
 from bench.interruption.conditions import CLEAN
-from bench.interruption.scenes import draw, rows
+from bench.interruption.scenes import draw, rows, words_of
 from bench.interruption.words import partial_words
 
 _BEFORE_MS = 1_000
@@ -172,7 +172,7 @@ def plain(row: dict[str, str], data: Path) -> Turn:
     length_ms = 1000 * soundfile.info(data / row["path"]).duration
     begin_ms, end_ms = 1000 * float(row["speech_onset_s"] or 0), 1000 * float(row["speech_offset_s"] or 0)
     end_ms = min(end_ms or length_ms, length_ms)
-    text = "" if row["class"] == "eot.backchannel" else row.get("transcript_or_label", "")
+    text = "" if row["class"] == "eot.backchannel" else words_of(row.get("transcript_or_label", ""))
     heard = ((end_ms + _HEARD_AFTER_MS, text),) if text else ()
     return Turn(kind=row["class"], clip=row["path"], heard=heard, begin_ms=begin_ms, end_ms=end_ms)
 

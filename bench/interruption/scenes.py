@@ -183,7 +183,7 @@ def _scene(
         part=part,
         kind=row["class"],
         clip=row["path"],
-        text=_words(row.get("transcript_or_label", "")) if part != "noise" else "",
+        text=words_of(row.get("transcript_or_label", "")) if part != "noise" else "",
         onset_ms=1000 * float(onset) if onset and part != "noise" else 0.0,
         offset_ms=min(1000 * float(row["speech_offset_s"] or 0) or duration_ms, duration_ms),
         inject_ms=int(EARLIEST_MS + (LATEST_MS - EARLIEST_MS) * draw(row["path"], salt)),
@@ -193,7 +193,7 @@ def _scene(
     )
 
 
-def _words(label: str) -> str:
+def words_of(label: str) -> str:
     """Return a perfect transcriber's text; where only the meaning is known, some words of the same length."""
     if label.startswith("["):
         return "I would like something else please"

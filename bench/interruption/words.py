@@ -1,6 +1,6 @@
 """The caller's words as a transcriber that makes no mistake would report them while they are spoken."""
 
-AFTER_MS = 300
+AFTER_MS = 100
 """How long after its end a word is reported."""
 
 

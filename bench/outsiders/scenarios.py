@@ -52,6 +52,7 @@ def _for_voicebench() -> dict[str, object]:
         "tail_ms": 500,
         "max_duration_ms": 45_000,
         "adapter": {"type": "websocket"},
+        "defaults": {"response_timeout_ms": 10_000},  # the first call of a server loads its models
         "turns": [
             {"id": "question", "audio": {"file": _wav(QUESTION)}, "start": {"after": "session_start", "delay_ms": 500}},
             {
@@ -76,7 +77,7 @@ def _for_streamdouble() -> dict[str, object]:
     return {
         "name": "interruption",
         "steps": [
-            {"wait_for": "audio"},
+            {"wait_for": {"event": "audio", "timeout": 20}},
             {"wait": 2},
             {"expect": "no clear"},
             {"say": f"8khz-{_wav(INTERRUPTION)}"},
