@@ -155,7 +155,7 @@ def form_of(said: str, language: str = ENGLISH_CODE) -> Form:
         return Form.UNFINISHED
     if said.rstrip().endswith("?") or (words[0] in _ASKING and len(words) >= 3):
         return Form.QUESTION
-    first = words[1] if words[0] == "please" and len(words) > 1 else words[0]
+    first = next((word for word in words if word != "please"), "")
     return Form.COMMAND if first in _COMMANDS else Form.OTHER
 
 
