@@ -97,6 +97,8 @@ def merged(reports: Sequence[JsonObject]) -> JsonObject:
             for study in _STUDIES:
                 if not _measured(mine, study) and _measured(column, study):
                     mine[study] = column[study]
+                    if study == "languages":
+                        mine["transcribed"] = column["transcribed"]
     return first
 
 

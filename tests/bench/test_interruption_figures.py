@@ -315,7 +315,10 @@ def test_the_reports_of_split_runs_are_merged(tmp_path: Path) -> None:
     lines = first["columns"]["bargein"]["telephone"]
     first["columns"]["bargein"] |= {"telephone": [], "explicit": summary([])}
     second["columns"]["bargein"]["explicit"] = summary(outcomes())
-    assert merged([first, second])["columns"]["bargein"]["telephone"] == lines
+    first["columns"]["bargein"] |= {"languages": {}, "transcribed": []}
+    whole = merged([first, second])["columns"]["bargein"]
+    assert whole["telephone"] == lines
+    assert (list(whole["languages"]), whole["transcribed"]) == (["es", "fr"], ["es"])
     for number, one in enumerate((first, second)):
         (tmp_path / f"{number}.json").write_text(json.dumps(one), encoding="utf-8")
     assert main([str(tmp_path / "0.json"), str(tmp_path / "1.json"), "--into", str(tmp_path)]) == 0
