@@ -8,7 +8,7 @@ import csv
 import gc
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from bargein.providers.embedded.interruption_classifier import (
     add_acoustic_features,
     encode_voice,
 )
+from bargein.providers.embedded.moonshine_model import Transcript
 from bargein.providers.embedded.network import Network
 from bargein.providers.embedded.stt import MoonshineTranscriber
 from bargein.providers.embedded.vad import SileroDetector
@@ -56,12 +57,12 @@ class Kept:
     """Results of models, by the digests of their audio.
 
     Attributes:
-        words: words of the transcriber.
+        words: transcripts.
         sounds: features of the classifier's encoder.
         echoes: probability that a voice is the assistant's echo.
     """
 
-    words: dict[str, str] = field(default_factory=dict)
+    words: dict[str, Transcript] = field(default_factory=dict)
     sounds: dict[str, Float32Array] = field(default_factory=dict)
     echoes: dict[str, float] = field(default_factory=dict)
 
@@ -74,11 +75,14 @@ class Kept:
         stored = json.loads(texts.read_text(encoding="utf-8"))
         with np.load(arrays) as found:
             names, values = found["names"], found["values"]
-        return cls(stored["words"], dict(zip(names.tolist(), values.astype(np.float32), strict=True)), stored["echoes"])
+        if "transcripts" not in stored:  # of a version that kept the words alone
+            return cls()
+        words = {name: Transcript(*fields) for name, fields in stored["transcripts"].items()}
+        return cls(words, dict(zip(names.tolist(), values.astype(np.float32), strict=True)), stored["echoes"])
 
     def save(self, folder: Path) -> None:
         """Write the results."""
-        stored = {"words": self.words, "echoes": self.echoes}
+        stored = {"transcripts": {name: astuple(one) for name, one in self.words.items()}, "echoes": self.echoes}
         (folder / "kept.json").write_text(json.dumps(stored), encoding="utf-8")
         values = np.stack(list(self.sounds.values())) if self.sounds else np.zeros((0, 1))
         np.savez(folder / "kept.npz", names=np.array(list(self.sounds)), values=values.astype(np.float16))
