@@ -17,6 +17,7 @@ from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, Run, runs_of_turn
 from bargein.call.hearing.reference import PlayoutReference
 from bargein.call.record import journal
 from bargein.ports import TranscriptCallback, TurnPause
+from bargein.providers.embedded.expected_answer import OPEN, ExpectedAnswer
 from bargein.providers.embedded.moonshine_model import NO_WORDS, Transcript
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
 from bargein.providers.embedded.vad import SileroDetector, StreamState
@@ -151,7 +152,7 @@ class _Decoding:
         self._kept = kept
         self._free_ms = 0.0
 
-    async def decode(self, audio: Int16Array, *, partial: bool) -> Transcript:
+    async def decode(self, audio: Int16Array, *, partial: bool, expected: ExpectedAnswer = OPEN) -> Transcript:
         began_ms = max(self._clock.now_ms, self._free_ms)
         self._free_ms = began_ms + _DECODING_MS + _DECODING_MS_PER_S * audio.size / RATE_HZ
         try:
@@ -161,7 +162,11 @@ class _Decoding:
             raise
         if partial:  # during speech: it ends no turn, and no pause waits for it
             return NO_WORDS
-        found = self._kept.of("transcript", audio, lambda: json.dumps(astuple(self._transcriber.transcribe(audio))))
+        found = self._kept.of(
+            f"transcript {expected}",
+            audio,
+            lambda: json.dumps(astuple(self._transcriber.transcribe(audio, expected=expected))),
+        )
         return Transcript(*json.loads(found))
 
 

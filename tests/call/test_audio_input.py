@@ -28,6 +28,7 @@ class Listening:
         self.windows: list[tuple[float, float]] = []
         self.fed: list[tuple[float, int]] = []
         self.recorded: list[tuple[float, int]] = []
+        self.questions: list[str] = []
         leg = cast("Any", Leg(rate_hz))
 
         def nothing(*_: object) -> None: ...
@@ -53,6 +54,9 @@ class Listening:
     def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
         assert customer.size == assistant.size
         self.fed.append((self.now_ms, customer.size))
+
+    def expect(self, question: str) -> None:
+        self.questions.append(question)
 
     def frame(self, at_ms: float, ms: int = 20) -> None:
         self.receive(at_ms, np.ones(ms * self.rate_hz // 1000, np.int16))
@@ -122,3 +126,12 @@ def test_lost_packets_do_not_silence_the_windows() -> None:
         listening.receive(20.0 * (number + 1), np.zeros(160, np.int16) if number % 5 == 4 else vowel)
     assert min(levels[20:]) > 0.5 * levels[0]
     assert min(levels[:8]) < 0.8 * levels[0]  # two holes show first that the line has them
+
+
+def test_each_question_is_told_once_and_again_to_another_transcriber() -> None:
+    listening, successor = Listening(16_000), Listening(16_000)
+    for question in ("How can I help you?", "What is your phone number?", "What is your phone number?"):
+        listening.audio_input.expect(question)
+    assert listening.questions == ["How can I help you?", "What is your phone number?"]
+    listening.audio_input.switch_transcriber(cast("Any", successor))
+    assert successor.questions == ["What is your phone number?"]

@@ -45,13 +45,19 @@ class Loudness:
 
 
 class Deaf:
-    """A transcriber without any transcripts."""
+    """A transcriber without any transcripts; it keeps the questions."""
+
+    def __init__(self) -> None:
+        self.questions: list[str] = []
 
     def open(self, on_transcript: Any) -> "Deaf":
         del on_transcript
         return self
 
     def feed(self, customer: Any, assistant: Any) -> None: ...
+
+    def expect(self, question: str) -> None:
+        self.questions.append(question)
 
     def voice_started(self, lead_ms: int) -> None: ...
 
@@ -95,7 +101,7 @@ class ReceivedByClient:
         return [message for message in self.messages if message["type"] == kind]
 
 
-async def cut_after(voice: StageVoice, received: ReceivedByClient, sounding_ms: int) -> None:
+async def cut_after(voice: StageVoice, received: ReceivedByClient, sounding_ms: int, transcriber: Deaf) -> None:
     """Run a call in which a voice interrupts a long speech after so much of it."""
     given = {
         "firstMessage": voice.text,
@@ -113,7 +119,7 @@ async def cut_after(voice: StageVoice, received: ReceivedByClient, sounding_ms: 
     setup = AgentSetup(call=call_record(0), assistant=assistant, assistant_json=given, plan=compile_plan(assistant))
     leg = StageLeg(telephone=False, on_audio=received.receive_audio, on_message=received.receive_message)
     archive, clock = Archive(), StageClock()
-    providers = Providers(detector=Loudness(), transcriber=Deaf(), model=StageModel("Go on."), voice=voice)
+    providers = Providers(detector=Loudness(), transcriber=transcriber, model=StageModel("Go on."), voice=voice)
     session = CallSession(
         setup, providers, leg, clock=clock, records=archive, sink=archive, recorder=NullRecorder()
     )  # fmt: skip
@@ -137,8 +143,8 @@ def tone() -> np.ndarray:
 @pytest.mark.parametrize(("voice", "within"), [(StageVoice, 1), (Untimed, 2)])
 def test_history_and_messages_agree_with_what_sounded(voice: type[StageVoice], within: int, sounding_ms: int) -> None:
     received = ReceivedByClient()
-    speaker = voice(tone())
-    run_on_stage(cut_after, speaker, received, sounding_ms)
+    speaker, transcriber = voice(tone()), Deaf()
+    run_on_stage(cut_after, speaker, received, sounding_ms, transcriber)
     (_,) = received.of("user-interrupted")
     after = received.messages[received.messages.index(received.of("user-interrupted")[0]) :]
     history = next(message for message in after if message["type"] == "conversation-update")
@@ -147,6 +153,7 @@ def test_history_and_messages_agree_with_what_sounded(voice: type[StageVoice], w
     assert sounding_ms + 120 <= received.heard_ms <= sounding_ms + 320, "it was cut when the plan says"
     assert abs(len(remembered.split()) - int(sounded)) <= within, "what is remembered is what sounded"
     assert len(remembered.split()) <= sounded + 1, "and hardly ever more"
+    assert remembered in transcriber.questions, "and what the transcriber is told the caller answers"
     transcript = next(m for m in after if m["type"] == "transcript" and m["transcriptType"] == "final")
     assert transcript["transcript"] == remembered, "the transcript says the same"
     progress = [

@@ -36,6 +36,7 @@ from bargein.ports import (
     Voice,
     VoiceDetector,
 )
+from bargein.providers.embedded.expected_answer import OPEN, ExpectedAnswer
 from bargein.providers.embedded.moonshine_model import Transcript
 from bargein.providers.embedded.runtime import Session
 from bargein.providers.embedded.stt import MoonshineStream, MoonshineTranscriber
@@ -231,11 +232,11 @@ class StageTranscriber(Transcriber):
     def open(self, on_transcript: TranscriptCallback) -> MoonshineStream:
         return MoonshineStream(self, on_transcript)
 
-    async def decode(self, audio: Int16Array, *, partial: bool) -> Transcript:
+    async def decode(self, audio: Int16Array, *, partial: bool, expected: ExpectedAnswer = OPEN) -> Transcript:
         """Return the words of some audio after the time that the transcriber would take."""
-        name = digest(audio)
+        name = f"{digest(audio)} {expected}"
         if name not in self.known:
-            self.known[name] = self.embedded.transcribe(audio)
+            self.known[name] = self.embedded.transcribe(audio, expected=expected)
         await anyio.sleep(_UNDERSTANDING_S + _UNDERSTANDING_S_PER_S * audio.size / 16_000)
         return self.known[name]
 

@@ -337,6 +337,7 @@ class CallSession:
         """Send the history if it has changed; after the step's commands, so that `user-interrupted` comes before it."""
         if self._state.history is not self._sent_history:
             self._sent_history = self._state.history
+            self._components.audio_input.expect(self._state.last_assistant_text)
             self._guard.attempt("client messages", self._components.messenger.conversation, self._sent_history)
 
     def _perform(self, command: Command) -> None:

@@ -42,6 +42,12 @@ class TranscriberStream(Protocol):
         """Add the next audio of both sides, equally long, at 16 kHz."""
         ...
 
+    def expect(self, question: str) -> None:
+        """Receive the assistant's last words as the caller heard them: what is said next may answer them.
+
+        A transcriber that cannot use them ignores it.
+        """
+
     def voice_started(self, lead_ms: int) -> None:
         """Begin an utterance: the caller's voice began `lead_ms` before the end of the audio that was fed."""
         ...

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bargein.providers.embedded import moonshine_model
-from bargein.providers.embedded.moonshine_model import MoonshineModel, _loop_length, _read_vocabulary, _spell
+from bargein.providers.embedded.moonshine_model import START, MoonshineModel, _loop_length, _read_vocabulary, _spell
 
 
 def test_the_vocabulary_is_read_with_short_and_long_tokens():
@@ -49,6 +49,24 @@ def test_a_loop_of_the_decoder_is_kept_once(monkeypatch):
             return [logits, *[parts.empty_cache] * len(parts.caches)]
 
     looping = moonshine_model._Parts(parts.encoder, Looping(), parts.vocabulary, parts.caches, parts.empty_cache)
-    tokens, log_probability = moonshine_model._decode(looping, np.zeros((1, 32000), np.float32), lambda: False)
-    assert tokens == [11, 12]
-    assert log_probability == pytest.approx(0, abs=1e-3)
+    transcript = moonshine_model.Listening(looping, np.zeros(32000, np.float32)).transcribe()
+    assert transcript.text == _spell(parts.vocabulary, [11, 12])
+    assert transcript.log_probability == pytest.approx(0, abs=1e-3)
+
+
+def test_texts_that_are_decoded_side_by_side_do_not_affect_each_other():
+    noise = np.random.default_rng(1).normal(0, 0.05, 16000).astype(np.float32)
+    listening = MoonshineModel().listen(noise)
+    texts = ([START, 1000, 2000], [START, 3000, 4000])
+    alone = []
+    for text in texts:
+        decoding = listening.decode()
+        alone.append([decoding.step([token], [0])[0] for token in text])
+    both = listening.decode()
+    both.step([START], [0])
+    both.step([1000, 3000], [0, 0])
+    rows = both.step([4000, 2000], [1, 0])
+    # the quantised model rounds a batch with one scale, so that the values differ a little
+    assert np.abs(rows[0] - alone[1][2]).max() < 1 < np.abs(rows[0] - alone[0][2]).max()
+    assert np.abs(rows[1] - alone[0][2]).max() < 1 < np.abs(rows[1] - alone[1][2]).max()
+    assert np.exp(rows).sum(axis=1) == pytest.approx([1, 1], abs=1e-3)

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from bargein.providers.embedded.plausibility import Sound, filter_transcript, may_contain_words, measure
+from bargein.providers.embedded.plausibility import (
+    Sound,
+    filter_transcript,
+    is_plausible_answer,
+    may_contain_words,
+    measure,
+)
 
 SHORT = Sound(400, -25)
 LONG = Sound(2500, -25)
@@ -57,3 +63,8 @@ def test_a_sound_that_is_too_short_or_faint_contains_no_word(sound, worth):
 )
 def test_transcripts_are_filtered_by_plausibility(text, log_probability, sound, believed):
     assert filter_transcript(text, log_probability, sound) == believed
+
+
+def test_an_answer_with_a_number_may_be_less_certain():
+    assert is_plausible_answer(-1.5)
+    assert not is_plausible_answer(-1.7)

@@ -10,6 +10,7 @@ from bargein.audio.resample import resample
 from bargein.audio.voice import UtteranceGate, VoiceGate
 from bargein.ports import ProviderError
 from bargein.providers.embedded import runtime
+from bargein.providers.embedded.answer_grammar import WHOLE_NUMBER
 from bargein.providers.embedded.moonshine_model import NO_WORDS
 from bargein.providers.embedded.stt import MoonshineTranscriber
 from bargein.providers.embedded.tts import HibariVoice
@@ -369,9 +370,9 @@ async def test_in_a_pause_all_words_are_reported_and_are_the_final_if_nothing_fo
     asked = []
     decode = call.stream._decoder.decode
 
-    async def counted(audio, *, partial):
+    async def counted(audio, *, partial, expected):
         asked.append(partial)
-        return await decode(audio, partial=partial)
+        return await decode(audio, partial=partial, expected=expected)
 
     call.stream._decoder = type("Counted", (), {"decode": staticmethod(counted)})()
     async with anyio.create_task_group() as tasks:
@@ -426,3 +427,67 @@ async def test_a_pause_that_becomes_the_end_before_its_words_are_there_gives_one
     assert words(call.finals[0])[:2] == ["good", "morning"]
     call.stream.voice_paused()  # outside of an utterance
     call.stream.voice_resumed()
+
+
+PHONE = "What is your phone number?"
+SPOKEN = "theo_0.flac"
+"""A telephone number: nine eight five, one four seven six zero three seven."""
+
+
+def second_run(clips):
+    """The digits after the first long pause of the telephone number, in silence."""
+    (clip,) = [c for c in clips if c.path.name == SPOKEN]
+    spans = json.loads(clip.path.with_suffix(".json").read_text())["silence_spans"]
+    first, second = [span for span in spans if span["label"] in ("hold", "eot") and span["end"] - span["start"] > 0.3][
+        :2
+    ]
+    pcm = at_level(clip.pcm(16000), -26)[round(first["end"] * 16000) : round(second["start"] * 16000)]
+    quiet = np.zeros(3200, np.int16)
+    return np.concatenate([quiet, pcm, quiet])
+
+
+async def finals_after(transcriber, pcm, question):
+    call = Call(transcriber)
+    call.stream.expect(question)
+    call.stream.voice_started(0)
+    call.feed(pcm)
+    call.stream.voice_stopped()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.stream.run)
+        await until(lambda: bool(call.finals))
+        tasks.cancel_scope.cancel()
+    return call.finals[0]
+
+
+async def test_after_a_question_for_a_number_digits_are_made_out(transcriber, clips):
+    """Without the question, "one four seven six zero three seven" begins with "What more better"."""
+    pcm = second_run(clips)
+    free = await finals_after(transcriber, pcm, "How can I help you?")
+    held = await finals_after(transcriber, pcm, PHONE)
+    assert not WHOLE_NUMBER.accepts(free)
+    assert WHOLE_NUMBER.accepts(held)
+    said = ["one", "four", "seven", "six", "zero", "three", "seven"]
+    assert errors(said, words(held)) < errors(said, words(free))
+
+
+@pytest.mark.parametrize(
+    "text", ["I don't know.", "Just a moment, please.", "It is on my other phone.", "Why do you need that?", "No."]
+)
+async def test_an_answer_without_a_number_is_not_turned_into_digits(transcriber, voice, text):
+    pcm, _ = await say(voice, text)
+    assert errors(words(text), words(await finals_after(transcriber, pcm, PHONE))) <= 1
+
+
+async def test_a_new_question_ends_the_expectation_of_the_last(transcriber, clips):
+    pcm = second_run(clips)
+    call = Call(transcriber)
+    call.stream.expect(PHONE)
+    call.stream.expect("How can I help you?")
+    call.stream.voice_started(0)
+    call.feed(pcm)
+    call.stream.voice_stopped()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call.stream.run)
+        await until(lambda: bool(call.finals))
+        tasks.cancel_scope.cancel()
+    assert not WHOLE_NUMBER.accepts(call.finals[0])

@@ -176,7 +176,7 @@ async def test_there_are_words_at_pauses_and_at_the_end_but_no_partials():
     heard, asked = [], []
 
     class Slow:
-        async def decode(self, audio, *, partial):
+        async def decode(self, audio, *, partial, expected):
             asked.append((audio.size, partial))
             return Transcript("hola", -0.3)
 

@@ -97,6 +97,7 @@ class AudioInput:
         self._pause = PauseGate(PAUSE_MS)
         self._detection = detector.open(voice_rate_hz, self._on_window)
         self._stream_number = 0
+        self._question = ""
         self._transcription = self._open(transcriber)
         self._in_utterance = False
         self._received_ms = 0.0
@@ -221,8 +222,15 @@ class AudioInput:
 
         return transcriber.open(on_transcript)
 
+    def expect(self, question: str) -> None:
+        """Tell the transcriber the assistant's last words that were heard, also one that replaces it later."""
+        if question != self._question:
+            self._question = question
+            self._transcription.expect(question)
+
     def switch_transcriber(self, transcriber: Transcriber) -> None:
         """Feed another transcriber from here on, also with an utterance that has begun; the caller must run it."""
         self._transcription = self._open(transcriber)
+        self._transcription.expect(self._question)
         if self._in_utterance:
             self._transcription.voice_started(0)

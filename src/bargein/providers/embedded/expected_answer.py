@@ -29,6 +29,7 @@ _NUMBER = re.compile(
     r"\b(?:numbers?|digits?|zip(?: code)?|area code|pin(?: code)?|extension|security code|verification code"
     r"|passcode|code|social security|how (?:many|much|old|tall|long)|quantity|amount|age|telephone|phone)\b"
 )
+_AMOUNT = re.compile(r"\b(?:how (?:many|much|old|tall|long)|quantity|amount|age|number of)\b")
 _NO_NUMBER = re.compile(r"\b(?:phone call|over the phone|on the phone|by phone|number of (?:ways|things|options))\b")
 _DATE = re.compile(
     r"\b(?:date|birthday|born|what day|which day|what time|which time|what month|which month|what year|which year)\b"
@@ -84,10 +85,12 @@ class ExpectedAnswer:
     Attributes:
         kind: its kind.
         digits: how many digits a number usually has, as 10 for a telephone number; None: any.
+        amount: whether a number is an amount ("how many"), and is not spoken digit by digit.
     """
 
     kind: Kind
     digits: int | None = None
+    amount: bool = False
 
 
 OPEN = ExpectedAnswer("open")
@@ -121,7 +124,11 @@ def _expected_by(sentence: str) -> ExpectedAnswer | None:
         confirms = _YES_NO.search(sentence) is not None and not re.search(
             r"\b(?:can|could|may|have) (?:i|you|we)\b", sentence
         )
-        return ExpectedAnswer("yes-no") if confirms else ExpectedAnswer("number", _digits(sentence))
+        return (
+            ExpectedAnswer("yes-no")
+            if confirms
+            else ExpectedAnswer("number", _digits(sentence), _AMOUNT.search(sentence) is not None)
+        )
     if _NAME.search(sentence):
         return ExpectedAnswer("name")
     if _YES_NO.search(sentence):

@@ -3,7 +3,7 @@
 import math
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from bargein.providers.embedded.runtime import TRANSCRIBER_FAILED, Array, Sessio
 REQUIREMENT = "moonshine-voice==0.0.73"
 
 _PACKAGE = "moonshine_voice"
-_START, _END = 1, 2
+START, END = 1, 2
+"""The tokens before and after every text."""
+
 _TOKENS_PER_SECOND = 6.5
 """The fastest speech; tokens beyond it are the decoder's own inventions."""
 
@@ -30,6 +32,14 @@ _BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
 
 Float32Array = npt.NDArray[np.float32]
 
+Abandoned = Callable[[], bool]
+"""Returns True once a transcript is not needed any more."""
+
+
+def never() -> bool:
+    """Return False: the transcript is needed."""
+    return False
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -38,10 +48,12 @@ class Transcript:
     Attributes:
         text: the words, as written English.
         log_probability: mean natural logarithm of the tokens' probabilities: -0.1 is certain, below -1 is a guess.
+        tokens: how many tokens that is, with that of the end.
     """
 
     text: str
     log_probability: float
+    tokens: int = 0
 
     @property
     def confidence(self) -> float | None:
@@ -68,7 +80,7 @@ class MoonshineModel:
         """
         self._loaded()
 
-    def transcribe(self, samples: Float32Array, abandoned: Callable[[], bool] = lambda: False) -> Transcript:
+    def transcribe(self, samples: Float32Array, abandoned: Abandoned = never) -> Transcript:
         """Transcribe `samples`: floats in [-1, 1] at 16 kHz, best up to 25 s; less than 0.1 s yields no words.
 
         Args:
@@ -80,9 +92,24 @@ class MoonshineModel:
         """
         if samples.size < _LEAST_SAMPLES:
             return NO_WORDS
-        parts = self._loaded()
-        tokens, log_probability = _decode(parts, samples.astype(np.float32, copy=False)[np.newaxis], abandoned)
-        return Transcript(_spell(parts.vocabulary, tokens), log_probability)
+        return self.listen(samples).transcribe(abandoned)
+
+    def listen(self, samples: Float32Array) -> "Listening":
+        """Encode `samples`, of at least 0.1 s, so that they can be transcribed in more than one way.
+
+        Raises:
+            ProviderError: the model is missing or broken.
+        """
+        return Listening(self._loaded(), samples)
+
+    @property
+    def vocabulary(self) -> Sequence[bytes]:
+        """The bytes of each token; `\u2581` stands for a space.
+
+        Raises:
+            ProviderError: the model is missing or broken.
+        """
+        return self._loaded().vocabulary
 
     def encode(self, samples: Float32Array) -> Float32Array:
         """Return the encoder's output for `samples`: a row of 288 values for each 24 ms.
@@ -133,39 +160,90 @@ def _load() -> _Parts:
     )
 
 
-def _decode(parts: _Parts, samples: Float32Array, abandoned: Callable[[], bool]) -> tuple[list[int], float]:
-    """Decode greedily; return the tokens and the mean logarithm of their probabilities, that of the end included."""
-    # the decoder's mask must have the length of the raw samples, too: with any other it crashes beyond 9 s of audio
-    mask = np.ones(samples.shape, dtype=np.int64)
-    (hidden,) = parts.encoder.run({"input_values": samples, "attention_mask": mask})
-    past: dict[str, Array] = dict.fromkeys(parts.caches, parts.empty_cache)
-    most = int(samples.shape[1] / TRANSCRIBER_RATE_HZ * _TOKENS_PER_SECOND) + _SPARE_TOKENS
-    tokens: list[int] = []
-    token, total = _START, 0.0
-    for step in range(most):
-        if abandoned():
-            break
+class Listening:
+    """Encoded audio. It may be decoded several times, one after the other.
+
+    Args:
+        parts: the model.
+        samples: the audio.
+
+    Attributes:
+        most_tokens: a limit of the tokens in the audio; the decoder invents those beyond it.
+    """
+
+    def __init__(self, parts: _Parts, samples: Float32Array) -> None:
+        batch = samples.astype(np.float32, copy=False)[np.newaxis]
+        # the decoder's mask must have the length of the raw samples, too: with any other it crashes beyond 9 s of audio
+        self._mask = np.ones(batch.shape, dtype=np.int64)
+        (self._hidden,) = parts.encoder.run({"input_values": batch, "attention_mask": self._mask})
+        self._parts = parts
+        self.most_tokens = int(samples.size / TRANSCRIBER_RATE_HZ * _TOKENS_PER_SECOND) + _SPARE_TOKENS
+
+    def decode(self) -> "Decoding":
+        """Begin to decode."""
+        return Decoding(self._parts, self._hidden, self._mask)
+
+    def spell(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens."""
+        return _spell(self._parts.vocabulary, tokens)
+
+    def transcribe(self, abandoned: Abandoned = never) -> Transcript:
+        """Return the transcript with the likeliest token at each step."""
+        decoding, most = self.decode(), self.most_tokens
+        tokens: list[int] = []
+        token, total = START, 0.0
+        for step in range(most):
+            if abandoned():
+                break
+            scores = decoding.step([token], [0])[0]
+            token = int(scores.argmax())
+            total += float(scores[token])
+            if token == END:
+                return Transcript(self.spell(tokens), total / (step + 1), step + 1)
+            tokens.append(token)
+            if loop := _loop_length(tokens):
+                kept = tokens[: -loop * (_LOOPS - 1)]
+                return Transcript(self.spell(kept), total / (step + 1), step + 1)
+        return Transcript(self.spell(tokens), total / most, most)
+
+
+class Decoding:
+    """The decoder in the middle of a sound, for one or more beginnings of its text at once."""
+
+    def __init__(self, parts: _Parts, hidden: Float32Array, mask: npt.NDArray[np.int64]) -> None:
+        self._parts = parts
+        self._hidden, self._mask = hidden, mask
+        self._of_sound: dict[str, Array] = {}
+        self._of_text: dict[str, Array] = {}
+
+    def step(self, tokens: Sequence[int], parents: Sequence[int]) -> Float32Array:
+        """Return the logarithms of the probabilities of the next token, a row for each text.
+
+        Args:
+            tokens: the last token of each text; at first, `START` alone.
+            parents: for each text, the index of the text in the step before that it continues.
+        """
+        parts, first = self._parts, not self._of_sound
+        if first:
+            past = dict.fromkeys(parts.caches, parts.empty_cache)
+        else:
+            past = {name: values[parents] for name, values in self._of_text.items()}
+            past |= {name: np.repeat(values, len(tokens), axis=0) for name, values in self._of_sound.items()}
         feeds: dict[str, Array] = {
-            "input_ids": np.array([[token]], dtype=np.int64),
-            "encoder_hidden_states": hidden,
-            "encoder_attention_mask": mask,
-            "use_cache_branch": np.array([step > 0]),
+            "input_ids": np.array(tokens, dtype=np.int64)[:, np.newaxis],
+            "encoder_hidden_states": np.repeat(self._hidden, len(tokens), axis=0),
+            "encoder_attention_mask": np.repeat(self._mask, len(tokens), axis=0),
+            "use_cache_branch": np.array([not first]),
             **past,
         }
         logits, *present = parts.decoder.run(feeds)
-        # with its cache in use, the model returns nothing useful for the encoder's part of it
-        past |= {
-            name: value for name, value in zip(parts.caches, present, strict=True) if step == 0 or ".decoder." in name
-        }
-        scores = logits[0, -1]
-        token = int(scores.argmax())
-        total -= float(np.log(np.exp(scores - scores[token]).sum()))
-        if token == _END:
-            return tokens, total / (step + 1)
-        tokens.append(token)
-        if loop := _loop_length(tokens):
-            return tokens[: -loop * (_LOOPS - 1)], total / (step + 1)
-    return tokens, total / most
+        caches = dict(zip(parts.caches, present, strict=True))
+        if first:  # with its cache in use, the model returns nothing useful for the encoder's part of it
+            self._of_sound = {name: values for name, values in caches.items() if ".decoder." not in name}
+        self._of_text = {name: values for name, values in caches.items() if ".decoder." in name}
+        scores = logits[:, -1]
+        scores = scores - scores.max(axis=-1, keepdims=True)
+        return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
 
 
 def _loop_length(tokens: list[int]) -> int:
@@ -192,7 +270,7 @@ def _read_vocabulary(data: bytes) -> list[bytes]:
     return tokens
 
 
-def _spell(vocabulary: list[bytes], tokens: list[int]) -> str:
+def _spell(vocabulary: Sequence[bytes], tokens: Sequence[int]) -> str:
     """Join tokens to text: `▁` stands for a space, `<0x41>` for one byte."""
     text = b""
     for token in tokens:

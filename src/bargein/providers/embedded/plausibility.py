@@ -22,6 +22,9 @@ _LEAST_LOG_PROBABILITY = ((700, -0.75), (1_500, -0.85))
 """(milliseconds of sound, least log-probability): the shorter the sound, the more certain the model must be."""
 
 _LEAST_LOG_PROBABILITY_LONG = -1.1
+_LEAST_LOG_PROBABILITY_ANSWER = -1.6
+"""The least for an answer that was asked for: a question makes a voice after it likelier than a noise."""
+
 _LONG_MS = 1_500
 _NOISE_WORD_SOUND_MS = 240
 _NOISE_WORD_LOG_PROBABILITY = -0.3
@@ -78,6 +81,11 @@ def measure(audio: Pcm16) -> Sound:
 def may_contain_words(sound: Sound) -> bool:
     """Return whether the sound is long and loud enough to contain a word."""
     return sound.sound_ms >= _LEAST_SOUND_MS and sound.level_dbfs >= _FAINTEST_DBFS
+
+
+def is_plausible_answer(log_probability: float) -> bool:
+    """Return whether a text with numbers or letters is plausible where the assistant has asked for them."""
+    return log_probability >= _LEAST_LOG_PROBABILITY_ANSWER
 
 
 def filter_transcript(text: str, log_probability: float, sound: Sound) -> str:

@@ -1,11 +1,12 @@
 """Speech to text by Moonshine tiny (English).
 
-The current utterance of a call is transcribed from its beginning for each partial, and once more for the final.
+The current utterance of a call is transcribed from its beginning for each partial, and once more for the final. After a
+question for a number or for letters, the final is held to them (`bargein.providers.embedded.held_answer`).
 """
 
+import functools
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -15,8 +16,17 @@ from typing_extensions import override
 from bargein.audio import pcm
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, Transcriber, TranscriberStream, TranscriptCallback
 from bargein.providers.embedded.decoding import Decoder
-from bargein.providers.embedded.moonshine_model import NO_WORDS, MoonshineModel, Transcript, model_file
-from bargein.providers.embedded.plausibility import filter_transcript, may_contain_words, measure
+from bargein.providers.embedded.expected_answer import OPEN, ExpectedAnswer, expected_answer
+from bargein.providers.embedded.held_answer import AnswerDecoder
+from bargein.providers.embedded.moonshine_model import (
+    NO_WORDS,
+    Abandoned,
+    MoonshineModel,
+    Transcript,
+    model_file,
+    never,
+)
+from bargein.providers.embedded.plausibility import filter_transcript, is_plausible_answer, may_contain_words, measure
 
 _PER_MS = TRANSCRIBER_RATE_HZ // 1000
 _PRE_ROLL = 160 * _PER_MS
@@ -46,6 +56,7 @@ class MoonshineTranscriber(Transcriber):
 
     def __init__(self) -> None:
         self.model = MoonshineModel()
+        self._answers: AnswerDecoder | None = None
         self._decoder = Decoder(self.transcribe)
 
     @override
@@ -56,7 +67,16 @@ class MoonshineTranscriber(Transcriber):
             ProviderError: the model is not installed.
         """
         model_file("encoder_model.ort")
-        return MoonshineStream(self._decoder, on_transcript)
+        return MoonshineStream(self, on_transcript)
+
+    async def decode(self, audio: Pcm16, *, partial: bool, expected: ExpectedAnswer = OPEN) -> Transcript:
+        """Transcribe `audio` on the model's thread, where the assistant has asked for `expected`.
+
+        Raises:
+            ProviderError: the model is missing or broken.
+        """
+        transcribe = functools.partial(self.transcribe, expected=expected)
+        return await self._decoder.decode(audio, partial=partial, transcribe=transcribe)
 
     async def warm_up(self) -> None:
         """Load the model, off the event loop; takes about half a second.
@@ -70,14 +90,29 @@ class MoonshineTranscriber(Transcriber):
         """Stop the thread; calls that still wait for a transcript fail."""
         self._decoder.close()
 
-    def transcribe(self, audio: Pcm16, abandoned: Callable[[], bool] = lambda: False) -> Transcript:
-        """Return the transcript of `audio`, without words if they are not plausible; blocks."""
+    def transcribe(self, audio: Pcm16, abandoned: Abandoned = never, expected: ExpectedAnswer = OPEN) -> Transcript:
+        """Return the transcript of `audio`, without words if they are not plausible; blocks.
+
+        Args:
+            audio: the audio.
+            abandoned: called before each token; once it returns True, decoding ends.
+            expected: what the assistant has asked for.
+        """
         sound = measure(audio)
         if not may_contain_words(sound):
             return NO_WORDS
-        transcript = self.model.transcribe(pcm.to_float(np.concatenate((audio, _PADDING))), abandoned)
+        samples = pcm.to_float(np.concatenate((audio, _PADDING)))
+        if expected.kind == "open":
+            transcript = self.model.transcribe(samples, abandoned)
+        else:
+            if self._answers is None:
+                self._answers = AnswerDecoder(self.model.vocabulary)
+            heard = self._answers.transcribe(self.model.listen(samples), expected, abandoned)
+            if heard.answer is not None and is_plausible_answer(heard.answer.log_probability):
+                return heard.answer
+            transcript = heard.free
         text = filter_transcript(transcript.text, transcript.log_probability, sound)
-        return Transcript(text, transcript.log_probability)
+        return replace(transcript, text=text)
 
 
 @dataclass(slots=True)
@@ -100,10 +135,10 @@ class _Utterance:
 
 
 class Decodes(Protocol):
-    """A decoder of audio, like `bargein.providers.embedded.decoding.Decoder`."""
+    """A decoder of audio, like `MoonshineTranscriber`."""
 
-    async def decode(self, audio: Pcm16, *, partial: bool) -> Transcript:
-        """Return the transcript of `audio`."""
+    async def decode(self, audio: Pcm16, *, partial: bool, expected: ExpectedAnswer) -> Transcript:
+        """Return the transcript of `audio`, where the assistant has asked for `expected`."""
         ...
 
 
@@ -120,6 +155,7 @@ class MoonshineStream(TranscriberStream):
         self._decoder = decoder
         self._partials = partials
         self._on_transcript = on_transcript
+        self._expected = OPEN
         self._chunks: deque[Pcm16] = deque()
         self._first = 0
         self._earliest = 0
@@ -141,6 +177,10 @@ class MoonshineStream(TranscriberStream):
         while self._fed - self._utterance.begin >= _LONGEST:
             self._utterance = self._cut(self._utterance)
         self._wake_if_due()
+
+    @override
+    def expect(self, question: str) -> None:
+        self._expected = expected_answer(question)
 
     @override
     def voice_started(self, lead_ms: int) -> None:
@@ -202,14 +242,16 @@ class MoonshineStream(TranscriberStream):
         transcript = of.whole if isinstance(of, _Utterance) else None
         if transcript is None:
             audio = of.paused if isinstance(of, _Utterance) else of
-            transcript = NO_WORDS if audio is None else await self._decoder.decode(audio, partial=False)
+            transcript = (
+                NO_WORDS if audio is None else await self._decoder.decode(audio, partial=False, expected=self._expected)
+            )
         self._on_transcript(transcript.text, True, transcript.confidence)  # noqa: FBT003 - the port's callback takes it by position
 
     async def _make_whole(self, utterance: _Utterance, audio: Pcm16) -> None:
         """Decode all words before a pause, with the priority of a final: mostly they become the final."""
         transcript = None
         with anyio.CancelScope() as self._partial_scope:
-            transcript = await self._decoder.decode(audio, partial=False)
+            transcript = await self._decoder.decode(audio, partial=False, expected=self._expected)
         self._partial_scope = None
         if transcript is None or utterance.paused is not audio:
             return
@@ -222,7 +264,7 @@ class MoonshineStream(TranscriberStream):
         begun = self._fed
         transcript = NO_WORDS
         with anyio.CancelScope() as self._partial_scope:
-            transcript = await self._decoder.decode(self._between(utterance.begin, begun), partial=True)
+            transcript = await self._decoder.decode(self._between(utterance.begin, begun), partial=True, expected=OPEN)
         self._partial_scope = None
         utterance.next_partial = begun + max(_PARTIAL_EVERY, _PARTIAL_PAUSE * (self._fed - begun))
         if self._utterance is utterance and transcript.text not in ("", utterance.last_partial):

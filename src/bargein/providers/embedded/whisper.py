@@ -13,6 +13,7 @@ from typing_extensions import override
 from bargein.audio import pcm
 from bargein.ports import Pcm16, ProviderError, Transcriber, TranscriptCallback
 from bargein.providers.embedded.decoding import Decoder
+from bargein.providers.embedded.expected_answer import OPEN, ExpectedAnswer
 from bargein.providers.embedded.moonshine_model import NO_WORDS, Transcript
 from bargein.providers.embedded.plausibility import may_contain_words, measure
 from bargein.providers.embedded.stt import MoonshineStream
@@ -95,12 +96,13 @@ class WhisperTranscriber(Transcriber):
             raise ProviderError(problem, ended_reason=CANNOT_START)
         return MoonshineStream(self, on_transcript, partials=False)
 
-    async def decode(self, audio: Pcm16, *, partial: bool) -> Transcript:
-        """Transcribe `audio` on the model's thread.
+    async def decode(self, audio: Pcm16, *, partial: bool, expected: ExpectedAnswer = OPEN) -> Transcript:
+        """Transcribe `audio` on the model's thread, whatever the assistant has asked for.
 
         Raises:
             ProviderError: the model is missing or broken, or too many calls wait for it.
         """
+        del expected  # its questions are not in the languages of `expected_answer`
         return await self._whisper.decoder.decode(audio, partial=partial, transcribe=self.transcribe)
 
     def transcribe(self, audio: Pcm16, abandoned: Callable[[], bool] = lambda: False) -> Transcript:
