@@ -56,7 +56,7 @@ MOST_GROWTH = 8
 """Linear work grows fourfold, quadratic work sixteenfold."""
 UNMEASURABLE_S = 0.004
 """Less than this for the large size is fast enough, whatever the small one took."""
-MOST_S = 1.0
+MOST_S = 3.0
 """A bound for the large size, far above what any of these take: it fails if both sizes are slow."""
 
 

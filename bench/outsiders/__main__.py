@@ -48,7 +48,7 @@ async def run(out: Path, data: Path = SPEECH) -> bool:
         async with (
             peers(cores, "bench.interruption.peers", str(speeches), str(_WORDS)) as urls,
             carrier.running(),
-            server(cores, folder, environment={"BARGEIN_TWILIO_API_URL": carrier.url}) as ours,
+            server(cores, folder, environment={"TWILIO_API_URL": carrier.url}) as ours,
             edge(carrier, await _number(ours.server.url, carrier, _assistant(urls)), ours.server.url) as media_url,
         ):
             found: dict[str, bool] = {}

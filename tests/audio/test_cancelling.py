@@ -50,3 +50,14 @@ def test_less_than_ten_milliseconds_wait_and_both_sides_stay_aligned() -> None:
     assert first.size == other.size == 2 * FRAME
     assert np.array_equal(other, played[: 2 * FRAME])
     assert cancelling.held_ms == 1
+
+
+def test_audio_that_was_dropped_is_not_returned_with_the_next() -> None:
+    cancelling = EchoCancelling()
+    held = from_float(babble(1, FRAME // 2))
+    assert cancelling.push(held, held)[0].size == 0
+    assert cancelling.held_ms == 5
+    cancelling.drop_held()
+    assert cancelling.held_ms == 0
+    assert cancelling.push(held, held)[0].size == 0
+    assert cancelling.push(held, held)[0].size == FRAME

@@ -40,11 +40,11 @@ def test_a_policy_is_measured_to_the_millisecond(tmp_path: Path) -> None:
     sure = Evaluation(SPEECH, [constant(0.99)] * FOLDS, kept).play(commands)
     for played in sure:
         assert played.why is not None
-        assert played.why.startswith("160 ms of voice are an interruption with 99 %")
+        assert played.why.startswith("128 ms of voice are an interruption with 99 %")
         assert played.outcome.over_speech
         assert played.outcome.stop_ms is not None
-        # 160 ms of voice, 12 for detector and classifier, 40 on the wire, and the delay of the detector.
-        assert 160 <= played.outcome.stop_ms <= 420
+        # 128 ms of voice, 12 for detector and classifier, 40 on the wire, and the delay of the detector.
+        assert 128 <= played.outcome.stop_ms <= 420
     result = figures(sure)
     assert result["command"]["recall"]["value"] == 1.0
     kept.save(tmp_path)
