@@ -1,6 +1,6 @@
 """Transcription of an answer to a question for a number or for letters, held to a grammar where that is plausible.
 
-Digits have little context, and the model prefers words that make a sentence: "by every night" for "five eight nine".
+Digits have little context, and the model prefers words that make a sentence: "two black whites" for "two one one".
 Where the question asks for digits, the likeliest text of the grammar replaces such a text, unless that is much
 likelier: "I don't have one" remains what it is.
 """
@@ -44,7 +44,8 @@ Without it the shortest text of the grammar would win too often, as every token 
 _MOST_LOSS = 8.0
 """The free text remains if it is more likely than the held one by more than this (natural logarithm).
 
-Answers without a number lose more than 10, most of them over 20; three of four misheard digits lose less than 4.
+Whole sentences without a number lose more than 10, most of them over 20; a single word may lose less, and is then taken
+for a number. Three of four misheard digits lose less than 4.
 """
 
 _MOST_LOSS_USUAL = 1.0
