@@ -3,7 +3,7 @@
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +47,7 @@ class DetectorOnly:
         self.interruption_classifier: InterruptionClassifier | None = None
         self.end_of_turn_detector: EndOfTurnDetector | None = None
 
-    @property
-    def transcriber(self) -> Transcriber:
+    def transcriber_of(self, _tags: Sequence[str]) -> Transcriber:
         raise AssertionError("the test brings its own transcriber")
 
     @property

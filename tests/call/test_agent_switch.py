@@ -1,6 +1,7 @@
 """The assistant that takes a call over: its tools, credentials, servers and place in the record."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,7 @@ async def taken_over(caller: Caller) -> None:
 class Quiet(DetectorOnly):
     """Embedded providers without transcripts, and with a silent voice."""
 
-    @property
-    def transcriber(self) -> Any:
+    def transcriber_of(self, _tags: Sequence[str]) -> Any:
         return self
 
     @property
@@ -76,6 +76,8 @@ class Quiet(DetectorOnly):
     @property
     def model(self) -> Any:
         return self
+
+    lag_ms = 0
 
     def open(self, _hear: Any) -> Any:
         return self

@@ -1,7 +1,7 @@
 """Inbound calls on a stored number: the number's assistant answers, or the one that the owner's server names."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,8 @@ class Speaking(DetectorOnly):
             yield SpeechChunk(np.full(3200, 1000, np.int16), 16_000)
 
     class _Transcriber:
+        lag_ms = 0
+
         def open(self, on_transcript: Any) -> Any:
             return self
 
@@ -175,8 +177,10 @@ class Speaking(DetectorOnly):
             await anyio.sleep_forever()
 
     voice: Any = _Voice()
-    transcriber: Any = _Transcriber()
     model: Any = None
+
+    def transcriber_of(self, _tags: Sequence[str]) -> Any:
+        return self._Transcriber()
 
 
 async def test_an_error_is_spoken_and_then_the_call_ends(tmp_path: Path) -> None:
