@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: compatibility engine-docs settings help serve test test-engine test-side-by-side test-calls test-in-turn lint format clean
+.PHONY: compatibility engine-docs settings help serve test test-engine test-laws test-side-by-side test-calls test-in-turn lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,7 +26,7 @@ test: $(VENV)/.dev  ## every test: all stages, and at the end what was skipped a
 	@$(BIN)/python -m dev.test_stages
 
 # One stage each; dev/test_stages.py lists their tests.
-test-engine test-side-by-side test-calls test-in-turn: test-%: $(VENV)/.dev
+test-engine test-laws test-side-by-side test-calls test-in-turn: test-%: $(VENV)/.dev
 	@$(BIN)/python -m dev.test_stages $*
 
 lint: $(VENV)/.dev  ## style, types and import contracts

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from bargein.turns import Plan
 from bargein.turns.commands import CallHookTool, RunTools, StartReply
 from bargein.turns.events import HangUp, HookToolCalled, ToolCallRequest, TranscriptReceived, VoiceStarted
@@ -119,3 +121,37 @@ def test_a_caller_who_goes_on_with_an_answered_turn_was_interrupted() -> None:
     call.until(at_ms + 1000)
     call.feed(TranscriptReceived(at_ms + 1000, "Tell me a story about the sea.", final=True))
     assert [text for role, text in call.remembered() if role == "system"] == ["Be sorry."]
+
+
+@pytest.mark.parametrize(
+    ("filters", "reason", "triggers"),
+    [
+        ((("customer-ended-call",),), "customer-ended-call", True),
+        ((("customer-ended-call",),), "customer-busy", False),
+        ((("a", "customer-busy"), ("customer-busy",)), "customer-busy", True),
+        ((("a", "customer-busy"), ("b",)), "customer-busy", False),
+        ((("pipeline-error",),), "call.in-progress.error-vapifault-worker-died", True),
+        ((("pipeline-error",),), "silence-timed-out", False),
+        ((("pipeline-error",),), "pipeline-error-openai-llm-failed", True),
+    ],
+)
+def test_an_ending_hook_triggers_for_reasons_that_match_all_its_filters(
+    filters: tuple[tuple[str, ...], ...], reason: str, triggers: bool
+) -> None:
+    call, now = answered(waiting(hooks=(Hook(on="call.ending", do=(NOTE,), max_count=1, reasons=filters),)))
+    call.feed(HangUp(now + 10, reason))
+    assert (call.ended_reason() is None) == triggers
+    assert bool(call.commands(CallHookTool)) == triggers
+
+
+def test_a_hook_for_a_silent_model_that_says_nothing_leaves_the_reply_running() -> None:
+    plan = waiting(hooks=(Hook(on="model.response.timeout", do=(NOTE,), max_count=1),))
+    call = Call(plan)
+    at_ms = call.settle(call.start().user_says(100, "Hello there."))
+    call.until(at_ms + plan.hang_ms + 1)
+    assert len(call.commands(CallHookTool)) == 1
+    assert call.outcomes() == []
+    call.model_says(at_ms + plan.hang_ms + 100, "Yes?", 500)
+    call.until(at_ms + plan.hang_ms + 1000)
+    call.spoken(at_ms + plan.hang_ms + 1000)
+    assert call.outcomes() == ["spoken"]
