@@ -11,6 +11,7 @@ import anyio
 import numpy as np
 
 from bargein.testing.http_peer import Exchange, HttpPeer
+from bargein.wire.json import as_object
 
 WORD_MS = 300
 """Length of each word of the fake voice, in milliseconds."""
@@ -80,12 +81,13 @@ class FakeVoice(HttpPeer):
             return await exchange.respond(307, location=script.redirect_to)
         if script.status != 200:
             return await exchange.respond(script.status, b'{"error":"as scripted"}', content_type="application/json")
-        if not isinstance(exchange.body, dict) or not isinstance(exchange.body.get("message"), dict):
+        message = as_object(as_object(exchange.body).get("message"))
+        if not message:
             return await exchange.respond(400, b'{"error":"no voice-request"}', content_type="application/json")
         kind = _VOICE_TYPES[script.body] if script.content_type is None else script.content_type
         await anyio.sleep(script.first_ms / 1000)
         await exchange.start(kind or None)
-        async for piece in _pieces(script, exchange.body["message"]):
+        async for piece in _pieces(script, message):
             await exchange.send(piece)
         match script.ending:
             case "end":
