@@ -7,6 +7,7 @@ only with a test that causes it (`dev.evidence`).
 
 import ast
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -243,6 +244,8 @@ class _NoModels:
 
     def __getattr__(self, name: str) -> None:
         return None
+
+    def transcriber_of(self, _tags: Sequence[str]) -> None: ...
 
 
 def providers() -> Table:

@@ -242,7 +242,7 @@ async def test_other_calls_go_on_while_an_answer_is_parsed(flood: str) -> None:
             with suppress(httpx.HTTPError), anyio.move_on_after(8):
                 await client.get(peer.origin)
 
-        assert await lateness(read) < 0.02
+        assert await lateness(read) < 0.1
 
 
 async def test_a_body_in_too_many_chunks_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

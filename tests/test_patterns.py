@@ -13,9 +13,9 @@ import pytest
 
 import bargein
 
-SIZE = 8000
-"""A pattern in quadratic time needs at least 15 ms for so many characters, one in linear time about 0.2 ms."""
-LIMIT_S = 0.008
+SIZE = 16_000
+"""A pattern in quadratic time needs at least 60 ms for so many characters, one in linear time about 0.4 ms."""
+LIMIT_S = 0.03
 WORDS = (
     "sip:",
     "sip:a@",

@@ -347,7 +347,7 @@ def test_a_large_assistant_is_checked_in_a_few_milliseconds() -> None:
         begun = time.thread_time()
         contract.problems("CreateAssistantDTO", assistant)
         fastest = min(fastest, time.thread_time() - begun)
-    assert fastest < 0.02
+    assert fastest < 0.06
 
 
 def sentences(node: object) -> Iterator[str]:

@@ -37,7 +37,7 @@ _CREDITS = (
 )  # fmt: skip
 """Parts of the credits that the model writes on silence and music."""
 
-_BRACKETS = re.compile(r"\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】|[♪♫*<>_#]")
+_BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|（[^（）]*）|【[^【】]*】|[♪♫*<>_#]")
 _SCRIPTS = {
     "ar": ("ARABIC",), "fa": ("ARABIC",), "ur": ("ARABIC",), "bn": ("BENGALI",), "bg": ("CYRILLIC",),
     "el": ("GREEK",), "he": ("HEBREW",), "hi": ("DEVANAGARI",), "mr": ("DEVANAGARI",), "ne": ("DEVANAGARI",),

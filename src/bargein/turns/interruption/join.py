@@ -14,10 +14,11 @@ from bargein.turns.replies.reply import Reply
 REPEATED_MS = 1200
 """The most speech that is heard twice, about four words."""
 
+# Each run of marks is tried once, from its beginning: linear time.
 _CLAUSE_END = re.compile(
-    r"[.!?\u2026,;:\u2014\u2013]+[\"'\u201d\u2019)\]]*\s+|[\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f]\s*|\n\s*"
+    r"(?<![.!?\u2026,;:\u2014\u2013])[.!?\u2026,;:\u2014\u2013]++[\"'\u201d\u2019)\]]*+\s+|[\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f]\s*|\n\s*"
 )
-_SENTENCE_END = re.compile(r"[.!?\u2026]+[\"'\u201d\u2019)\]]*(?=\s)|[\u3002\uff01\uff1f]|\n")
+_SENTENCE_END = re.compile(r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019)\]]*+(?=\s)|[\u3002\uff01\uff1f]|\n")
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|prof|st|no|vs|e\.g|i\.e|jr|sr)|(?:^|\s)[A-Z])\.\s*$", re.IGNORECASE)
 _WINDOW_CHARS = 400
 """A clause that began longer ago was not cut soon after its beginning, at any rate of speech."""
