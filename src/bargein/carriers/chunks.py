@@ -1,4 +1,4 @@
-"""The order of a media socket's frames, where the carrier numbers them (`media.chunk` of Telnyx and Twilio).
+"""The order of a media socket's frames, where the carrier numbers them (`media.chunk`).
 
 A socket keeps the order of what is sent, but carriers do not guarantee the order in which they send.
 
