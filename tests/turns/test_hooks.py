@@ -155,3 +155,20 @@ def test_a_hook_for_a_silent_model_that_says_nothing_leaves_the_reply_running() 
     call.until(at_ms + plan.hang_ms + 1000)
     call.spoken(at_ms + plan.hang_ms + 1000)
     assert call.outcomes() == ["spoken"]
+
+
+def test_a_hook_for_a_silent_model_that_says_something_replaces_the_reply() -> None:
+    still = Action(kind="say", texts=("One moment.",))
+    plan = waiting(hooks=(Hook(on="model.response.timeout", do=(still,), max_count=1),))
+    call = Call(plan)
+    at_ms = call.settle(call.start().user_says(100, "Hello there."))
+    call.until(at_ms + plan.hang_ms + 1)
+    assert call.outcomes() == ["replaced"]
+    assert texts(call) == ["One moment."]
+    now = at_ms + plan.hang_ms + 1
+    call.model_says(now, "One moment.", 500)
+    call.until(now + 1000)
+    call.spoken(now + 1000)
+    call.until(now + 1001)
+    asked = [start for start in call.commands(StartReply) if start.text is None]
+    assert len(asked) == 2, "the model is asked anew after that"
