@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
 import anyio
+import anyio.to_thread
 import psutil
 
 from bargein import __version__
@@ -82,8 +83,8 @@ class Work:
 
 async def run(options: Options) -> JsonObject:
     """Play all scenes to all servers; return the report."""
-    share = options.share if options.minutes is None else fitting(options)
-    wanted, said = chosen(options, share)
+    # in a thread: turns that are not in the cache yet are spoken by a voice with an event loop of its own
+    share, wanted, said = await anyio.to_thread.run_sync(_choose, options)
     print(
         f"\n  {len(wanted)} scenes and {len(said)} turns for bargein, a share of {share:.2f}; about "
         f"{sum(seconds(options, share)) / 60:.0f} min; {options.at_once} calls at once\n",
@@ -112,6 +113,12 @@ async def run(options: Options) -> JsonObject:
         "calls_at_once": options.at_once,
         "columns": columns,
     }
+
+
+def _choose(options: Options) -> tuple[float, list[Scene], list[tuple[Turn, str]]]:
+    """Return the share of the clips that fits into the minutes, and its scenes and turns."""
+    share = options.share if options.minutes is None else fitting(options)
+    return share, *chosen(options, share)
 
 
 async def measure(
