@@ -6,13 +6,32 @@ from bargein.errors import BargeinError
 class ProviderError(BargeinError):
     """A model, voice or transcriber failed. The text may be shown to the owner of the call; it has no secret.
 
-    Attributes:
+    The text is one sentence: what happened, what to change, and the vendor's own words.
+
+    Args:
+        message: what happened, naming the part and its provider.
         ended_reason: the `endedReason` (one of Vapi's) for a call that cannot go on without the provider.
+        provider: the `provider` of the part, as the assistant names it; empty: the message names none.
+        setting: what to change (a field of the assistant or a variable); empty: nothing helps.
+        quote: the vendor's own words, shortened and without secrets (`bargein.providers.vendor_errors.quote_of`).
+
+    Attributes:
+        ended_reason: as above.
+        provider: as above.
+        setting: as above.
+        quote: as above.
     """
 
-    def __init__(self, message: str, *, ended_reason: str) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, ended_reason: str, provider: str = "", setting: str = "", quote: str = ""
+    ) -> None:
+        advice = f"; check {setting}" if setting else ""
+        words = f'; it says: "{quote}"' if quote else ""
+        super().__init__(f"{message}{advice}{words}")
         self.ended_reason = ended_reason
+        self.provider = provider
+        self.setting = setting
+        self.quote = quote
 
 
 class StoreError(BargeinError):

@@ -21,6 +21,7 @@ class TranscriptCallback(Protocol):
         confidence: float | None = None,
         *,
         complete: bool = False,
+        end_of_turn: float | None = None,
     ) -> None:
         """Receive a partial, which replaces the partial before it, or a final, which closes the utterance.
 
@@ -29,6 +30,8 @@ class TranscriptCallback(Protocol):
             final: whether it is a final.
             confidence: in the words, from 0 to 1; None: the transcriber does not report it.
             complete: whether a partial was made after `voice_paused` and has all words so far.
+            end_of_turn: the transcriber's own probability that the turn is over, from 0 to 1; None: it reports none. It
+                is evidence for the end-of-turn detector and decides nothing.
         """
 
 

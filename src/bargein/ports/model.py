@@ -44,3 +44,10 @@ class Model(Protocol):
             ProviderError: the model failed, also after some pieces.
         """
         ...
+
+    async def run(self) -> None:
+        """Keep the connections that the model needs ready during a call, until cancelled.
+
+        Returns at once if there are none. A connection that cannot be opened is no error here: it is opened when it is
+        needed, and fails then.
+        """

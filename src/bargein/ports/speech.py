@@ -47,3 +47,10 @@ class Voice(Protocol):
             ProviderError: the voice failed, also after some chunks.
         """
         ...
+
+    async def run(self) -> None:
+        """Keep the connections that the voice needs ready during a call, until cancelled.
+
+        Returns at once if there are none. A connection that cannot be opened is no error here: it is opened when it is
+        needed, and fails then.
+        """

@@ -15,6 +15,7 @@ from bargein.ports import (
     EndOfTurnDetector,
     InterruptionClassifier,
     Model,
+    ProviderError,
     Transcriber,
     Voice,
     VoiceDetector,
@@ -101,6 +102,46 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """The account that one part of an assistant is charged to.
+
+    Attributes:
+        provider: the `provider` of the part, as the assistant names it.
+        key: the secret key.
+        credential: the owner's credential for the provider; empty: the key is of the settings.
+    """
+
+    provider: str
+    key: str = field(repr=False)
+    credential: JsonObject = field(default_factory=dict[str, Any], repr=False)
+
+
+def account_of(resources: Resources, part: PartName, provider: str, key: str | None, key_variable: str) -> Account:
+    """Return the account for a provider: the owner's credential, else the key of the settings.
+
+    Args:
+        resources: the inputs of the part's factory.
+        part: the part, for the error.
+        provider: the `provider` of the part, and of the credential.
+        key: the key of the vendor's settings.
+        key_variable: the environment variable of that key.
+
+    Raises:
+        ProviderError: there is no key.
+    """
+    credential = resources.credentials.get(provider, {})
+    if (own := resources.api_key(provider)) is not None:
+        return Account(provider, own, credential)
+    if key is None:
+        raise ProviderError(
+            f"{part} provider {provider} needs a key: add a credential for {provider}, or set {key_variable}",
+            ended_reason=CANNOT_START,
+            provider=provider,
+        )
+    return Account(provider, key)
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriberPart:
     """A transcriber of a vendor.
 
@@ -123,10 +164,12 @@ class ModelPart:
     Attributes:
         config: the type of `assistant.model`.
         create: makes the model of one call or chat from a `config`. Raises `ProviderError` with what to set.
+        find_problem: as `TranscriberPart.find_problem`.
     """
 
     config: type[WireModel]
     create: Callable[[Any, Resources], Model]
+    find_problem: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +180,12 @@ class VoicePart:
         config: the type of `assistant.voice`.
         create: makes the voice of one call from a `config` and the sample rate of the call's audio in Hz. A voice may
             have another rate, and is then resampled. Raises `ProviderError` with what to set.
+        find_problem: as `TranscriberPart.find_problem`.
     """
 
     config: type[WireModel]
     create: Callable[[Any, Resources, int], Voice]
+    find_problem: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

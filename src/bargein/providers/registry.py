@@ -4,11 +4,75 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from bargein.clock import Clock
-from bargein.providers import custom, embedded, openai
+from bargein.providers import (
+    anthropic,
+    anyscale,
+    assembly_ai,
+    azure,
+    cartesia,
+    cerebras,
+    custom,
+    deep_seek,
+    deepgram,
+    deepinfra,
+    elevenlabs,
+    embedded,
+    gladia,
+    google,
+    groq,
+    hume,
+    inflection_ai,
+    inworld,
+    lmnt,
+    minimax,
+    neuphonic,
+    openai,
+    openrouter,
+    perplexity_ai,
+    rime_ai,
+    smallest_ai,
+    soniox,
+    speechmatics,
+    together_ai,
+    wellsaid,
+    xai,
+)
 from bargein.providers.interface import ModelPart, TranscriberPart, VendorSpec, VoicePart
 from bargein.settings import Section, TurnModel
 
-VENDORS: tuple[VendorSpec, ...] = (embedded.VENDOR, custom.VENDOR, openai.VENDOR)
+VENDORS: tuple[VendorSpec, ...] = (
+    embedded.VENDOR,
+    custom.VENDOR,
+    openai.VENDOR,
+    anthropic.VENDOR,
+    anyscale.VENDOR,
+    assembly_ai.VENDOR,
+    azure.VENDOR,
+    cartesia.VENDOR,
+    cerebras.VENDOR,
+    deep_seek.VENDOR,
+    deepgram.VENDOR,
+    deepinfra.VENDOR,
+    elevenlabs.VENDOR,
+    gladia.VENDOR,
+    google.VENDOR,
+    groq.VENDOR,
+    hume.VENDOR,
+    inflection_ai.VENDOR,
+    inworld.VENDOR,
+    lmnt.VENDOR,
+    minimax.VENDOR,
+    neuphonic.VENDOR,
+    openrouter.VENDOR,
+    perplexity_ai.VENDOR,
+    rime_ai.VENDOR,
+    smallest_ai.VENDOR,
+    soniox.VENDOR,
+    speechmatics.VENDOR,
+    together_ai.VENDOR,
+    wellsaid.VENDOR,
+    xai.VENDOR,
+)
 
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
 

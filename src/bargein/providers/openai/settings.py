@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from bargein.settings.section import Section, Text, variable
+from bargein.settings.section import BaseUrl, Section, Text, variable
 
 
 class OpenAiSettings(Section):
@@ -22,3 +22,6 @@ class OpenAiSettings(Section):
         unset="not set: model provider openai means OpenAI's own server",
     )
     """Any OpenAI-compatible server, for model provider `openai`."""
+
+    audio_base_url: BaseUrl = variable("OPENAI_AUDIO_BASE_URL", shown="OpenAI's own")
+    """Another address of OpenAI's transcriptions and speech, for transcriber and voice provider `openai`."""

@@ -1,0 +1,6 @@
+"""Speechmatics: transcriber provider `speechmatics`."""
+
+from bargein.providers.interface import VendorSpec
+from bargein.providers.speechmatics.settings import SpeechmaticsSettings
+
+VENDOR = VendorSpec(name="speechmatics", settings=SpeechmaticsSettings)
