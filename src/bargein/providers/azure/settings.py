@@ -12,7 +12,7 @@ class AzureSettings(Section):
     title: ClassVar[str] = "Azure Speech"
 
     api_key: Text | None = variable("AZURE_SPEECH_KEY", secret=True)
-    """The key for transcriber provider `azure` and voice providers `azure` and `microsoft`, where no credential is stored."""
+    """The key for transcriber `azure` and voices `azure` and `microsoft`, where no credential is stored."""
 
     region: Text | None = variable("AZURE_SPEECH_REGION")
     """The region of the Speech resource, for example `westeurope`, where no credential names one."""
