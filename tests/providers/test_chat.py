@@ -11,7 +11,7 @@ import pytest
 from bargein.clock import LoopClock
 from bargein.http_client import new_client
 from bargein.ports import ChatMessage, Model, ProviderError
-from bargein.providers import chat
+from bargein.providers import model_server
 from bargein.providers.chat import completions_url
 from bargein.providers.custom.llm import CustomLlm, CustomLlmConfig
 from bargein.providers.openai.llm import OpenAiConfig, OpenAiModel
@@ -179,7 +179,6 @@ async def test_openais_error_codes_give_different_reasons(
 @pytest.mark.parametrize(
     "script",
     [
-        LlmScript(tokens=("One ",), ending="cut"),
         LlmScript(tokens=("One ",), ending="die"),
         LlmScript(tokens=("One ",), ending="hang"),
         LlmScript(tokens=("One ",), tail=b"<html>oops</html>\n", ending="hang"),
@@ -197,6 +196,14 @@ async def test_an_answer_that_breaks_off_fails_after_its_pieces(client: httpx.As
             await listen(custom(llm, client, timeout_s=0.2), heard)
     assert heard == ["One "]
     assert caught.value.ended_reason == "pipeline-error-custom-llm-llm-failed"
+
+
+async def test_a_text_that_ends_with_its_body_is_an_answer(client: httpx.AsyncClient) -> None:
+    async with FakeLlm(LlmScript(tokens=("One ", "two."), ending="cut")) as llm:
+        assert await said(custom(llm, client)) == ["One ", "two."]
+        llm.script = LlmScript(tokens=(), ending="cut")
+        with pytest.raises(ProviderError, match="ended its answer without a word"):
+            await said(custom(llm, client))
 
 
 async def test_a_chunk_without_choices_is_skipped(client: httpx.AsyncClient) -> None:
@@ -314,7 +321,7 @@ def test_secrets_are_not_shown() -> None:
 async def test_an_answer_that_never_ends_is_given_up(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat, "_LONGEST_ANSWER_S", 0.5)
+    monkeypatch.setattr(model_server, "_LONGEST_ANSWER_S", 0.5)
     heard: list[str] = []
     async with FakeLlm(LlmScript(tokens=("word ",), interval_ms=20, repeat=True)) as llm:
         with pytest.raises(ProviderError, match=r"has not ended its answer after 0\.5 s"), anyio.fail_after(3):

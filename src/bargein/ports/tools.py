@@ -1,7 +1,7 @@
 """Tool calls of a model, and the runner of tools."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,11 +16,14 @@ class ToolCall:
         id: identifies the call; the result refers to it.
         name: the name of the function.
         arguments: JSON text as the model wrote it; it may be invalid.
+        vendor_state: what the model's vendor wants back with the call in later requests (Gemini's thought signatures,
+            Claude's thinking), as JSON text that its adapter alone reads; empty: nothing.
     """
 
     id: str
     name: str
     arguments: str
+    vendor_state: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

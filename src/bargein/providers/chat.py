@@ -3,206 +3,172 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, cast
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import httpx
+from typing_extensions import override
 
-from bargein.http_client import answer_problem
-from bargein.ports import ChatMessage, ProviderError, ToolCall
-from bargein.providers.chat_tools import CallCollector, chat_json
-from bargein.providers.http import Endpoint, StreamError, as_object, json_object, sse_data
+from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
+from bargein.providers.chat_chunks import ChunkReader, answer_events
+from bargein.providers.chat_tools import chat_json
+from bargein.providers.conversation import alternated
+from bargein.providers.http import StreamError
+from bargein.providers.model_server import (
+    DEFAULT_TIMEOUT_S,
+    ModelServer,
+    Piece,
+    WarmConnection,
+    open_answer,
+    paced,
+    watched,
+)
 from bargein.wire.base import JsonObject
-from bargein.wire.json import TextJoiner
 
-DEFAULT_TIMEOUT_S = 20.0
-"""Default of `model.timeoutSeconds`."""
+__all__ = [
+    "DEFAULT_MAX_TOKENS",
+    "DEFAULT_TEMPERATURE",
+    "DEFAULT_TIMEOUT_S",
+    "ChatModel",
+    "ChatServer",
+    "completions_url",
+    "models_url",
+    "stream_chat",
+]
+
 DEFAULT_TEMPERATURE = 0.5
 DEFAULT_MAX_TOKENS = 250
 """Default of `model.maxTokens`."""
 
-_LONGEST_ANSWER_S = 600.0
-"""The longest time of one answer, however steadily its pieces come."""
-
 _DRAIN_S = 0.2
 """The wait for the end of the body after a finished reply, so that the connection can be used again."""
 
-_MAX_ERROR_BYTES = 16 * 1024
-
-_END: Final = ""
-"""Marks the end of an answer, whose pieces are never empty."""
-
-_REASONS = {
-    400: "400-bad-request-validation-failed",
-    401: "401-unauthorized",
-    403: "403-model-access-denied",
-    429: "429-exceeded-quota",
-    500: "500-server-error",
-    503: "503-server-overloaded-error",
-}
-"""The ends of Vapi's `pipeline-error-<vendor>-…` reasons (`Call.endedReason`) by HTTP status."""
+_COMPLETIONS = "/chat/completions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChatServer:
+class ChatServer(ModelServer):
     """A server of chat completions, and the constant part of its requests.
 
     Attributes:
-        vendor: the vendor's name in `Call.endedReason`, like `custom-llm`.
-        endpoint: the full URL of the chat completions, and the headers.
         body: the top-level fields of each request beside `messages` and `stream`.
-        timeout_s: the longest wait for the first piece of text, and between two pieces.
-        reasons_by_code: ends of the reason for a status with a certain `error.code` in the body.
+        statuses_by_code: the HTTP statuses that the codes in its errors mean, if it answers those with status 200.
+        returned_fields: fields with the thoughts of an answer that it wants back with the answer's tool calls.
+        alternating: whether it demands that messages of the user and the assistant alternate, a user's first and last.
+        takes_tools: whether it accepts `tools`.
     """
 
-    vendor: str
-    endpoint: Endpoint
     body: Mapping[str, Any]
-    timeout_s: float = DEFAULT_TIMEOUT_S
-    reasons_by_code: Mapping[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
-
-    def failure(self, problem: str, *, status: int = 0, code: str = "") -> ProviderError:
-        """Return the error for a request without an answer; its text quotes nothing that the server sent."""
-        reason = self.reasons_by_code.get((status, code)) or _REASONS.get(status, "llm-failed")
-        return ProviderError(
-            f"the model's server {self.endpoint.name} {problem}", ended_reason=f"pipeline-error-{self.vendor}-{reason}"
-        )
+    statuses_by_code: Mapping[int, int] = field(default_factory=dict[int, int])
+    returned_fields: tuple[str, ...] = ()
+    alternating: bool = False
+    takes_tools: bool = True
 
 
 def completions_url(base_url: str) -> str:
     """Return the URL of the chat completions of a compatible server, given its base URL or the full one."""
     path, mark, query = base_url.partition("?")
     path = path.rstrip("/")
-    if not path.endswith("/chat/completions"):
-        path += "/chat/completions"
+    if not path.endswith(_COMPLETIONS):
+        path += _COMPLETIONS
     return path + mark + query
 
 
-async def stream_chat(
+def models_url(base_url: str) -> str:
+    """Return the URL of the list of models of a compatible server, given its base URL or that of the completions."""
+    path, mark, query = completions_url(base_url).partition("?")
+    return path.removesuffix(_COMPLETIONS) + "/models" + mark + query
+
+
+class ChatModel(Model):
+    """A model behind chat completions.
+
+    Args:
+        server: the server and the request's fields.
+        client: shared by all calls and closed by its owner (`bargein.http_client.new_client`).
+        connection: keeps a connection ready during a call; None: each reply opens its own where none is left.
+    """
+
+    def __init__(self, server: ChatServer, client: httpx.AsyncClient, connection: WarmConnection | None = None) -> None:
+        self._server = server
+        self._client = client
+        self._connection = connection
+
+    @override
+    def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
+        return watched(stream_chat(self._client, self._server, messages, tools), self._connection)
+
+    @override
+    async def run(self) -> None:
+        if self._connection is not None:
+            await self._connection.run()
+
+
+def stream_chat(
     client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
 ) -> AsyncGenerator[str | ToolCall]:
     """Request an answer and yield its text as it arrives, then its tool calls.
 
-    Closing the generator closes the connection at once. A limit of `server.timeout_s` runs until the first text and
-    again between two pieces; only text and the pieces of a tool call count, so that a server that sends comments or
-    empty deltas does not leave a caller in silence. The whole answer has a limit, too. Nothing is retried.
+    Thoughts are not yielded. Closing the generator closes the connection at once. `paced` says the limits of time.
+    Nothing is retried. A body that ends without `finish_reason` and `[DONE]` is an answer if it has text or whole tool
+    calls; one that breaks off is an error.
 
     Raises:
-        ProviderError: the server cannot be reached, answers with an error, falls silent, sends something else than
-            a stream of chat completion chunks, or ends it without `finish_reason` or `[DONE]`.
+        ProviderError: the server cannot be reached, answers with an error or reports one, falls silent, sends something
+            else than a stream of chat completion chunks, or used up its limit of tokens without a word.
     """
-    pieces = _pieces(client, server, messages, tools)
-    until_s = anyio.current_time() + _LONGEST_ANSWER_S
-    async with aclosing(pieces):
-        while True:
-            left_s = until_s - anyio.current_time()
-            try:
-                with anyio.fail_after(min(server.timeout_s, left_s)):
-                    piece = await anext(pieces, _END)
-            except TimeoutError:
-                if left_s < server.timeout_s:
-                    raise server.failure(f"has not ended its answer after {_LONGEST_ANSWER_S:g} s") from None
-                raise server.failure(f"sent no text for {server.timeout_s:g} s") from None
-            except httpx.HTTPError as error:
-                problem = answer_problem(error) or f"could not be reached or broke off ({type(error).__name__})"
-                raise server.failure(problem) from error
-            except StreamError as error:
-                raise server.failure(f"sent an unreadable answer: {error}") from error
-            if piece == _END:
-                return
-            if piece is not None:
-                yield piece
+    return paced(server, _pieces(client, server, messages, tools))
 
 
 async def _pieces(
     client: httpx.AsyncClient, server: ChatServer, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]
-) -> AsyncGenerator[str | ToolCall | None]:
-    """Yield the pieces of an answer; None for a piece of a tool call."""
+) -> AsyncGenerator[Piece]:
+    given = alternated(messages) if server.alternating else messages
     request = client.build_request(
         "POST",
         server.endpoint.url,
         headers=server.endpoint.headers,
         json={
             **server.body,
-            "messages": [chat_json(message) for message in messages],
-            **({"tools": list(tools)} if tools else {}),
+            "messages": [chat_json(message, server.provider) for message in given],
+            **({"tools": list(tools)} if tools and server.takes_tools else {}),
             "stream": True,
         },
     )
-    response = await client.send(request, stream=True)
-    try:
-        if response.status_code != 200:
-            raise server.failure(
-                f"answered {response.status_code}", status=response.status_code, code=await _error_code(response)
-            )
-        events = sse_data(response.aiter_bytes())
-        calls, joiner = CallCollector(), TextJoiner()
-        async for event in events:
-            await anyio.lowlevel.checkpoint()  # many events may arrive at once: other calls go on between them
-            piece, finished, progress = _read_chunk(event, calls)
-            text = joiner.push(piece) + (joiner.flush() if finished else "")
-            if text:
-                yield text
-            elif progress:
-                yield None
-            if finished:
-                for call in calls.complete():
-                    yield call
-                await _drain(events)
-                return
-        raise server.failure("ended its answer in mid-air")
-    finally:
-        # httpx closes the socket of a response that was not read to its end, which stops the model's work
-        await response.aclose()
+    async with open_answer(client, server, request) as response:
+        reader = ChunkReader(server, server.statuses_by_code, server.provider, server.returned_fields)
+        async with aclosing(answer_events(response)) as events:
+            async for event in events:
+                await anyio.lowlevel.checkpoint()  # many events may arrive at once: other calls go on between them
+                if piece := reader.push(event):
+                    yield piece
+                if reader.finished:
+                    break
+            if rest := reader.end():
+                yield rest
+            if not reader.finished and not reader.calls.are_whole:
+                raise server.failure("ended its answer within a tool call")
+            calls = reader.complete_calls()
+            for call in calls:
+                yield call
+            silent = not reader.spoke and not calls
+            if silent and not reader.finished:
+                raise server.failure("ended its answer without a word")
+            await _drain(events, reader, silent=silent)
+            if silent and (problem := reader.silence_problem()) is not None:
+                raise problem
 
 
-async def _drain(events: AsyncIterator[bytes]) -> None:
+async def _drain(events: AsyncIterator[bytes], reader: ChunkReader, *, silent: bool) -> None:
+    """Read what follows the end of an answer; an error there is that of an answer without a word."""
     with anyio.move_on_after(_DRAIN_S):
         try:
-            async for _ in events:
-                pass
+            async for event in events:
+                if silent:
+                    reader.push(event)
+        except ProviderError:
+            if silent:
+                raise
         except (httpx.HTTPError, StreamError):
             return  # the answer is complete: an error after it only costs the connection
-
-
-async def _error_code(response: httpx.Response) -> str:
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > _MAX_ERROR_BYTES:
-            return ""
-    try:
-        error = as_object(json_object(body).get("error"))
-    except StreamError:
-        return ""
-    return str(error.get("code") or "")
-
-
-class _Read(NamedTuple):
-    """The content of one event: text, the end of the answer, a piece of a tool call."""
-
-    text: str = ""
-    finished: bool = False
-    progress: bool = False
-
-
-def _read_chunk(event: bytes, calls: CallCollector) -> _Read:
-    """Read one event, and add its pieces of tool calls to `calls`."""
-    if event.strip() == b"[DONE]":
-        return _Read(finished=True)
-    chunk = json_object(event, pieces=True)
-    if chunk.get("error"):
-        raise StreamError("an event reports an error")
-    choices = chunk.get("choices")
-    if not isinstance(choices, list):
-        raise StreamError("an event is not a chunk of a chat completion")
-    if not choices:
-        return _Read()  # the usage, or a content filter's report
-    choice = as_object(cast("list[object]", choices)[0])
-    delta = as_object(choice.get("delta") or {})
-    content = delta.get("content") or ""
-    if not isinstance(content, str):
-        raise StreamError("an event's content is not text")
-    progress = calls.push(delta.get("tool_calls") or ())
-    return _Read(content, choice.get("finish_reason") is not None, progress)

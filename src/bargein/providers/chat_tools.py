@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 from bargein.ports import ChatMessage, ToolCall
 from bargein.providers.http import StreamError, as_object
+from bargein.providers.vendor_state import state_of, state_text
 from bargein.wire.base import JsonObject
-from bargein.wire.json import read_json, repair_text
+from bargein.wire.json import as_object as as_object_of
+from bargein.wire.json import read_json, repair_text, repaired
 
 MOST_CALLS = 64
 """The most tool calls in one answer; more are an error of the model."""
@@ -19,27 +21,44 @@ _MOST_NAME_CHARS = 256
 _MOST_TRIES = 64
 
 
-def chat_json(message: ChatMessage) -> JsonObject:
-    """Return a message as JSON of OpenAI's API."""
+def chat_json(message: ChatMessage, state_owner: str = "") -> JsonObject:
+    """Return a message as JSON of OpenAI's API.
+
+    Args:
+        message: the message.
+        state_owner: the name of the state that its server gets back with tool calls (`CallCollector`); empty: none.
+    """
     data: JsonObject = {"role": message.role, "content": message.content}
     if message.tool_calls:
+        states = [as_object_of(state_of(call, state_owner)) for call in message.tool_calls]
         data["content"] = message.content or None
-        data["tool_calls"] = [_call_json(call) for call in message.tool_calls]
+        data["tool_calls"] = [_call_json(call, state) for call, state in zip(message.tool_calls, states, strict=True)]
+        for state in states:
+            data |= as_object_of(state.get("message"))
     if message.tool_call_id is not None:
         data["tool_call_id"] = message.tool_call_id
     return data
 
 
-def _call_json(call: ToolCall) -> JsonObject:
+def _call_json(call: ToolCall, state: JsonObject) -> JsonObject:
     return {
         "id": call.id,
         "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments if _is_object(call.arguments) else "{}"},
+        "function": {"name": call.name, "arguments": object_text(call.arguments)},
+        **as_object_of(state.get("call")),
     }
 
 
+def object_text(arguments: str) -> str:
+    """Return the arguments of a call, or an empty object for broken ones.
+
+    Servers refuse conversations with broken arguments, even their own.
+    """
+    return arguments if _is_object(arguments) else "{}"
+
+
 def _is_object(text: str) -> bool:
-    """Return True if the text is a JSON object; servers refuse conversations with broken arguments, even their own."""
+    """Return True if the text is a JSON object."""
     try:
         return isinstance(read_json(text), dict)
     except ValueError:
@@ -53,6 +72,7 @@ class _Call:
     name: str = ""
     pieces: list[str] = field(default_factory=list[str])  # joined at the end, because adding to a text copies it
     tries: int = 0
+    extra: JsonObject = field(default_factory=dict[str, Any])
 
     @property
     def arguments(self) -> str:
@@ -71,6 +91,8 @@ class CallCollector:
 
     OpenAI sends `index` with every piece, and id and name with the first. Compatible servers omit the index or the id,
     send every call whole, under one index, or arguments as an object: all of that is accepted.
+
+    A call's `extra_content` (the thought signatures of Gemini's compatible API) is kept as the call's state.
     """
 
     def __init__(self) -> None:
@@ -98,6 +120,7 @@ class CallCollector:
         if not isinstance(call_id, str) or not isinstance(name, str) or not isinstance(arguments, str):
             raise StreamError("a tool call is not one of OpenAI's")
         call = self._find(piece.get("index"), call_id, is_whole=bool(name and arguments))
+        call.extra |= as_object_of(piece.get("extra_content"))
         if not call.name:
             call.name = name[:_MOST_NAME_CHARS]
         elif name != call.name and not call.pieces:
@@ -126,12 +149,36 @@ class CallCollector:
         self._calls.append(call)
         return call
 
-    def complete(self) -> tuple[ToolCall, ...]:
-        """Return all calls in the order of their begin. A missing id is generated; a call without a name is omitted."""
-        return tuple(
-            ToolCall(
-                repair_text(call.id) or f"call_{uuid4().hex[:24]}", repair_text(call.name), repair_text(call.arguments)
+    @property
+    def are_whole(self) -> bool:
+        """True if the arguments of every call are a JSON object, as they are at the end of an answer."""
+        return all(_is_object(call.arguments or "{}") for call in self._calls)
+
+    def complete(self, state_owner: str = "", message_state: JsonObject | None = None) -> tuple[ToolCall, ...]:
+        """Return all calls in the order of their begin. A missing id is generated; a call without a name is omitted.
+
+        Args:
+            state_owner: the name of the state; empty: none is kept.
+            message_state: fields of the whole answer that the server wants back; they are kept with the first call.
+        """
+        found: list[ToolCall] = []
+        for call in self._calls:
+            if not call.name:
+                continue
+            state: JsonObject = {"call": {"extra_content": repaired(call.extra)}} if call.extra else {}
+            if message_state and not found:
+                state["message"] = message_state
+            found.append(
+                ToolCall(
+                    repair_text(call.id) or new_call_id(),
+                    repair_text(call.name),
+                    repair_text(call.arguments),
+                    state_text(state_owner, state) if state_owner else "",
+                )
             )
-            for call in self._calls
-            if call.name
-        )
+        return tuple(found)
+
+
+def new_call_id() -> str:
+    """Return an id for a call that its server gave none."""
+    return f"call_{uuid4().hex[:24]}"

@@ -117,11 +117,12 @@ class SwitchAssistant:
 
 @dataclass(frozen=True, slots=True)
 class CalledTool:
-    """A tool call in the history."""
+    """A tool call in the history, with what the model's vendor wants back with it (`vendor_state`)."""
 
     id: str
     name: str
     arguments: str
+    vendor_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,7 @@ class ToolCallRequest:
         delayed: said while it runs, in order of time.
         is_async: the assistant does not wait for the result.
         timeout_ms: it is given up after so long.
+        vendor_state: what the model's vendor wants back with the call; empty: nothing.
     """
 
     id: str
@@ -277,6 +278,7 @@ class ToolCallRequest:
     delayed: tuple[DelayMessage, ...] = ()
     is_async: bool = False
     timeout_ms: int = 30_000
+    vendor_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ def model_messages(history: Sequence[Remember]) -> tuple[ChatMessage, ...]:
             messages.extend(pending)
             pending.clear()
         if entry.tool_calls:
-            calls = tuple(ToolCall(called.id, called.name, called.arguments) for called in entry.tool_calls)
+            calls = tuple(
+                ToolCall(called.id, called.name, called.arguments, called.vendor_state) for called in entry.tool_calls
+            )
             text = ""
             if previous is not None and previous.role == "assistant" and previous.turn_id == entry.turn_id:
                 text = messages.pop().content

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -137,7 +137,7 @@ class ToolExecutor:
     def _prepare(self, call: ToolCall, tools: ToolDeclarations, *, spoke: bool) -> ToolCallRequest:
         number = len(self._invocations)
         if not call.id or len(call.id) > _MOST_ID_CHARS or call.id in self._invocations:
-            call = ToolCall(f"{call.id[: _MOST_ID_CHARS - 8]}_{number}", call.name, call.arguments)
+            call = replace(call, id=f"{call.id[: _MOST_ID_CHARS - 8]}_{number}")
         tool, arguments = tools.find(call.name), declarations.arguments_of(call)
         invocation = ToolInvocation(
             call, tool, arguments, self._refusal(call, tool, arguments), number, self._tool_runners.runner
@@ -145,7 +145,7 @@ class ToolExecutor:
         self._invocations[call.id] = invocation
         if invocation.refusal is None:
             self._tool_runners.acquire(invocation.runner, call.id)
-        asked = ToolCallRequest(call.id, call.name, call.arguments)
+        asked = ToolCallRequest(call.id, call.name, call.arguments, vendor_state=call.vendor_state)
         if tool is None or arguments is None or invocation.refusal is not None:
             return asked
         start = declarations.start_of(tool, arguments, number)
@@ -168,6 +168,7 @@ class ToolExecutor:
             delayed=tuple(DelayMessage(one.after_ms, self._render_text(one.text)) for one in delayed),
             is_async=declarations.is_async(tool),
             timeout_ms=int((declarations.timeout_s(tool) + _GRACE_S) * 1000),
+            vendor_state=call.vendor_state,
         )
 
     def _refusal(self, call: ToolCall, tool: JsonObject | None, arguments: JsonObject | None) -> str | None:

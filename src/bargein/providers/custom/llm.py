@@ -1,26 +1,25 @@
 """Vapi's `custom-llm`: the owner's model behind an OpenAI-compatible URL."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import httpx
-from typing_extensions import override
 
-from bargein.ports import ChatMessage, Model, ToolCall
 from bargein.providers.chat import (
     DEFAULT_MAX_TOKENS,
     DEFAULT_TEMPERATURE,
     DEFAULT_TIMEOUT_S,
+    ChatModel,
     ChatServer,
     completions_url,
-    stream_chat,
 )
 from bargein.providers.http import endpoint
 from bargein.providers.interface import Resources
 from bargein.providers.options import read_headers, read_sampling
 from bargein.wire import providers as wire
-from bargein.wire.base import JsonObject
+
+PROVIDER = "custom-llm"
 
 MetadataSendMode = Literal["variable", "destructured", "off"]
 
@@ -56,8 +55,10 @@ class CustomLlmConfig:
     context: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
-class CustomLlm(Model):
+class CustomLlm(ChatModel):
     """A model at the owner's URL, for one call.
+
+    No connection is opened ahead of its first reply: that takes a request, and the owner's server expects none.
 
     Args:
         config: the server and the request's fields.
@@ -72,11 +73,10 @@ class CustomLlm(Model):
         if config.api_key is not None:
             headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             headers["Authorization"] = f"Bearer {config.api_key}"
-        self._client = client
-        self._server = ChatServer(
-            vendor="custom-llm",
+        server = ChatServer(
+            provider=PROVIDER,
             endpoint=endpoint(
-                completions_url(config.url), headers, ended_reason="pipeline-error-custom-llm-llm-failed"
+                completions_url(config.url), headers, ended_reason=f"pipeline-error-{PROVIDER}-llm-failed"
             ),
             body={
                 **_context_fields(config),  # first: the metadata's own names must not take over the request
@@ -85,13 +85,10 @@ class CustomLlm(Model):
                 "max_tokens": config.max_tokens,
             },
             timeout_s=config.timeout_s,
+            key_setting=f"model.headers.authorization, or the credential {PROVIDER}",
+            url_setting="model.url",
         )
-
-    @override
-    def reply(
-        self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
-    ) -> AsyncGenerator[str | ToolCall]:
-        return stream_chat(self._client, self._server, messages, tools)
+        super().__init__(server, client)
 
 
 def _context_fields(config: CustomLlmConfig) -> dict[str, Any]:
@@ -118,7 +115,7 @@ def create_model(config: wire.CustomLlm, resources: Resources) -> CustomLlm:
         model=config.model,
         headers=read_headers(config.headers),
         metadata_send_mode=config.metadata_send_mode or "variable",
-        api_key=resources.api_key("custom-llm"),
+        api_key=resources.api_key(PROVIDER),
         context=resources.context,
         timeout_s=float(seconds) if seconds else DEFAULT_TIMEOUT_S,
         **read_sampling(config.temperature, config.max_tokens),

@@ -2,14 +2,8 @@
 
 from bargein.providers.interface import PartName
 
-_OPENAI_COMPATIBLE = frozenset({
-    "anthropic", "anyscale", "cerebras", "deep-seek", "deepinfra", "google", "groq", "minimax", "openrouter",
-    "perplexity-ai", "together-ai", "xai",
-})  # fmt: skip
-"""Model providers that offer OpenAI's chat completions themselves, so that `custom-llm` reaches them."""
 
-
-def describe_substitute(part: PartName, provider: str) -> str:
+def describe_substitute(part: PartName, provider: str) -> str:  # a provider may have advice of its own
     """Return what to set so that a custom server stands in for `provider`."""
     match part:
         case "transcriber":
@@ -19,11 +13,6 @@ def describe_substitute(part: PartName, provider: str) -> str:
             )
         case "voice":
             return 'set voice.provider to "custom-voice" and voice.server.url to a server of yours in front of it'
-        case "model" if provider in _OPENAI_COMPATIBLE:
-            return (
-                'set model.provider to "custom-llm", model.url to the address of its OpenAI-compatible API and '
-                "model.headers.authorization to its key"
-            )
         case "model":
             return (
                 'set model.provider to "custom-llm" and model.url to a server in front of it that answers OpenAI\'s '

@@ -1,6 +1,14 @@
-"""xAI: model, transcriber and voice provider `xai`."""
+"""xAI: model, transcriber and voice provider `xai`; its model speaks OpenAI's chat completions.
 
+From its API reference of 2025; not yet called for real.
+"""
+
+from bargein.providers.chat_vendor import chat_model_part
 from bargein.providers.interface import VendorSpec
 from bargein.providers.xai.settings import XaiSettings
 
-VENDOR = VendorSpec(name="xai", settings=XaiSettings)
+VENDOR = VendorSpec(
+    name="xai",
+    models={"xai": chat_model_part("xai", XaiSettings, "https://api.x.ai/v1", limit_name="max_completion_tokens")},
+    settings=XaiSettings,
+)

@@ -62,7 +62,9 @@ def _new_requests(state: State, requests: tuple[ToolCallRequest, ...]) -> list[T
 def _call(
     state: State, turn_id: str, requests: list[ToolCallRequest], *, silent: bool = False, by_hook: bool = False
 ) -> Change:
-    called = tuple(CalledTool(request.id, request.name, request.arguments) for request in requests)
+    called = tuple(
+        CalledTool(request.id, request.name, request.arguments, request.vendor_state) for request in requests
+    )
     entry = Remember("assistant", "", state.now_ms, state.now_ms, turn_id, tool_calls=called)
     ids = state.tool_call_ids.union(request.id for request in requests)
     state = replace(state, history=(*state.history, entry), tool_call_ids=ids)
