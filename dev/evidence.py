@@ -81,6 +81,7 @@ FIELDS = {
         "works in outbound telephone calls: by the words and the beep of a voicemail, and with provider `twilio` by "
         "the carrier too; no model is asked"
     ),
+    "compliancePlan": "`hipaaEnabled` and `pciEnabled` work: nothing of what is said is stored; the rest is kept",
     "transportConfigurations": "`timeout` works: for how long a telephone rings; the rest is kept",
 }
 """Texts in place of "works", for fields of an assistant."""

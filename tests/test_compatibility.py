@@ -73,7 +73,7 @@ def row(start: str) -> str:
 
 def test_a_field_that_a_function_beside_the_types_reads_works() -> None:
     assert "works in outbound telephone calls" in row("`voicemailDetection`")
-    assert row("`hipaaEnabled`").endswith("| kept |")
+    assert row("`analysisPlan`").endswith("| kept |")
 
 
 def test_a_provider_without_an_adapter_ends_a_call_at_its_start() -> None:

@@ -14,6 +14,7 @@ from bargein.call import session
 from bargein.call.clients.messages import ClientMessenger
 from bargein.call.hearing.audio_input import AudioInput
 from bargein.call.hearing.transcription import Transcription
+from bargein.call.record import files
 from bargein.call.record.call_log import CallLog
 from bargein.call.record.outcome import CallSummary
 from bargein.call.speaking.audio_output import AudioOutput
@@ -89,8 +90,8 @@ WRITES: dict[str, tuple[object, str, Any]] = {
     "the journal's text cannot be encoded": (JournalFile, "_append", raising(UnicodeError("surrogates"))),
     "the journal's task fails": (JournalFile, "run", raising_later(BUG)),
     "the journal cannot be closed": (JournalFile, "close", raising_later(BUG)),
-    "the line of an event cannot be made": (session.journal, "event_line", raising(BUG)),
-    "the head of the journal cannot be made": (session.journal, "head_line", raising(BUG)),
+    "the line of an event cannot be made": (files, "event_line", raising(BUG)),
+    "the head of the journal cannot be made": (files, "head_line", raising(BUG)),
     "the recorder refuses the caller's audio": (RecordingFile, "write_customer", raising(FULL)),
     "the recorder refuses the assistant's audio": (RecordingFile, "write_assistant", raising(FULL)),
     "the recorder cannot cut": (RecordingFile, "cut_assistant", raising(FULL)),

@@ -19,9 +19,9 @@ from bargein.call.components import CallEnvironment, build_components
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.hearing.audio_input import FloodError
 from bargein.call.hearing.voicemail import VOICEMAIL
-from bargein.call.record import journal
-from bargein.call.record.call_log import CallLog
-from bargein.call.record.guard import Guard, GuardedClock, GuardedSink
+from bargein.call.record.files import CallFiles
+from bargein.call.record.guard import Guard, GuardedClock
+from bargein.call.record.journal import Head
 from bargein.call.record.outcome import (
     CallSummary,
     activation_of,
@@ -31,13 +31,11 @@ from bargein.call.record.outcome import (
     ended_fields,
     essential_fields,
     initial_artifact_plan,
-    is_recorded,
 )
-from bargein.call.record.recording import Recording
 from bargein.call.tools.executor import SPOKEN_AND_ENDED
 from bargein.call.tools.transfer import Handoffs, Successor
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
-from bargein.ports import CallRecords, JournalSink, Leg, NullRecorder, Recorder
+from bargein.ports import CallRecords, JournalSink, Leg, PrivateCalls, Recorder
 from bargein.turns import State, step, wake_at
 from bargein.turns.commands import (
     AskEndpointing,
@@ -83,6 +81,7 @@ class CallSession:
         recorder: records the audio; None: it is not recorded.
         log: stores the call's own log; None: there is none.
         handoffs: resolves other assistants; None: the call has no other assistant.
+        private_calls: the server's part in a call of which nothing is kept; None: there is none.
 
     Attributes:
         setup: the setup of the current assistant.
@@ -105,6 +104,7 @@ class CallSession:
         recorder: Recorder | None = None,
         log: JournalSink | None = None,
         handoffs: Handoffs | None = None,
+        private_calls: PrivateCalls | None = None,
     ) -> None:
         self.setup = setup
         self.epoch_ms = clock.epoch_ms()
@@ -115,14 +115,18 @@ class CallSession:
         self._guard = Guard(setup.call_id)
         self._clock = GuardedClock(clock, self.fail)
         self._records = records
-        self._sink = GuardedSink(sink, "journal", self._guard)
-        on = is_recorded(setup.assistant_json)
-        self._recording = Recording(recorder or NullRecorder(), on=on, guard=self._guard)
+        self._files = CallFiles(
+            setup.assistant_json,
+            Head(setup.call_id, self._started_at, setup.plan),
+            self.epoch_ms,
+            self._guard,
+            journal=sink,
+            recorder=recorder,
+            log=log,
+            private_calls=private_calls,
+        )
         self._artifact_plan = initial_artifact_plan(setup.assistant_json)
         self._leg = leg
-        self._log = None
-        if log is not None:
-            self._log = CallLog(GuardedSink(log, "log", self._guard), setup.call_id, self.epoch_ms)
         self._state = State(call_id=setup.call_id)
         self._sent_history = self._state.history
         self._inbox: deque[Event] = deque()
@@ -138,7 +142,7 @@ class CallSession:
         environment = CallEnvironment(
             leg=leg,
             clock=self._clock,
-            recorder=self._recording,
+            recorder=self._files.recording,
             handoffs=handoffs,
             insight=self.insight,
             listeners=self.listeners,
@@ -280,12 +284,9 @@ class CallSession:
 
     async def _run(self) -> None:
         setup, attempt = self.setup, self._guard.attempt
-        attempt("journal", self._write_head)
+        self._files.write_head()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._sink.run)
-            tasks.start_soon(self._recording.run, self.now_ms)
-            if self._log is not None:
-                tasks.start_soon(self._log.sink.run)
+            self._files.start(tasks, self.now_ms)
             tasks.start_soon(self._components.background.run, tasks)
             tasks.start_soon(self._components.tools.run_tasks, tasks)
             tasks.start_soon(self._components.endpointing_requests.run, tasks)
@@ -303,27 +304,19 @@ class CallSession:
             tasks.cancel_scope.cancel()
 
     async def _store_end(self) -> None:
-        await self._sink.close()
-        await self._recording.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
-        await self._guard.attempt_later("record", self._records.finish, self.setup.call_id, self._outcome())
-        if self._log is not None:
-            await self._log.sink.close()
-
-    def _write_head(self) -> None:
-        self._sink.write(journal.head_line(journal.Head(self.setup.call_id, self._started_at, self.setup.plan)))
-
-    def _write_event(self, event: Event) -> None:
-        self._sink.write(journal.event_line(event))
+        await self._files.close(self.now_ms() if self._ended_ms is None else self._ended_ms)
+        outcome = self._files.storable_outcome(self._outcome())
+        await self._guard.attempt_later("record", self._records.finish, self.setup.call_id, outcome)
+        await self._files.close_log()
 
     def _step(self, event: Event) -> None:
         # What was heard follows from the playout position: the engine needs the current one with each event.
         played = None if isinstance(event, Played) else self._components.audio_output.played(int(self.now_ms()))
         for one in (event,) if played is None else (played, event):
-            self._guard.attempt("journal", self._write_event, one)
+            self._files.write_event(one)
             self._state, commands = step(self._state, one, self.setup.plan)
             self._guard.attempt("summary", self.summary.apply, self._state, one, commands)
-            if self._log is not None:
-                self._guard.attempt("log", self._log.write_step, self._state.now_ms, one, commands)
+            self._files.write_step(self._state.now_ms, one, commands)
             for command in commands:
                 self._perform(command)
             if isinstance(one, TranscriptReceived):
@@ -381,9 +374,12 @@ class CallSession:
     def _take_over(self, successor: Successor) -> None:
         before, self.setup = self.setup, successor.setup
         self._components.switch_agent(before, successor)
-        self._recording.switch(on=is_recorded(successor.setup.assistant_json))
-        self._artifact_plan = artifact_plan_after_handoff(self._artifact_plan, successor.setup.assistant_json)
-        change = {**active_assistant_fields(successor.setup.assistant_json), "artifactPlan": self._artifact_plan}
+        assistant, was_private = successor.setup.assistant_json, self._files.private
+        self._files.switch_assistant(assistant)
+        if not was_private:
+            self._artifact_plan = artifact_plan_after_handoff(self._artifact_plan, assistant)
+        kept = active_assistant_fields(self._files.storable_assistant(assistant))
+        change = {**kept, "artifactPlan": self._artifact_plan}
         self._components.background.start(partial(self._records.update, successor.setup.call_id, change))
 
     def _set_timer(self) -> None:
@@ -413,6 +409,7 @@ class CallSession:
             reason = VOICEMAIL
         self._ended_reason = reason
         self._ended_ms = self.now_ms()
+        self._files.write_end(int(self._ended_ms), reason)
         with suppress(Exception):  # the log itself may be what fails
             _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
         self._guard.attempt("playout", self._components.audio_output.close)

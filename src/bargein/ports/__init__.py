@@ -34,7 +34,7 @@ from bargein.ports.leg import Leg
 from bargein.ports.model import ChatMessage, Model, Role
 from bargein.ports.owner import Credentials, OwnerMessenger
 from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
-from bargein.ports.storage import CallRecords, Job, Jobs, JournalSink, NullRecorder, Recorder
+from bargein.ports.storage import CallRecords, Job, Jobs, JournalSink, NullRecorder, PrivateCalls, Recorder
 from bargein.ports.tools import Files, StoredFile, ToolCall, ToolResult, ToolRunner
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "OverlappingSpeech",
     "OwnerMessenger",
     "Pcm16",
+    "PrivateCalls",
     "ProviderError",
     "Recorder",
     "Role",

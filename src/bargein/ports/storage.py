@@ -68,6 +68,10 @@ class Recorder(Protocol):
         """Store the rest: the call ended at `end_ms`."""
         ...
 
+    def discard(self) -> None:
+        """Delete what is stored, soon, and store nothing more; returns at once."""
+        ...
+
 
 class NullRecorder(Recorder):
     """The `Recorder` of a call that is not recorded."""
@@ -92,6 +96,10 @@ class NullRecorder(Recorder):
     async def close(self, end_ms: float) -> None:
         pass
 
+    @override
+    def discard(self) -> None:
+        pass
+
 
 class JournalSink(Protocol):
     """The storage of a call's journal: one JSON value a line."""
@@ -106,6 +114,22 @@ class JournalSink(Protocol):
 
     async def close(self) -> None:
         """Store the rest."""
+        ...
+
+    def restart(self) -> None:
+        """Drop the lines so far; the stored ones are deleted when the next lines are stored. Returns at once."""
+        ...
+
+
+class PrivateCalls(Protocol):
+    """The server's part in calls of which nothing that is said is kept. Every method returns at once."""
+
+    def begin(self, call_id: str) -> None:
+        """Keep texts of a call out of the server's log from here on."""
+        ...
+
+    def withhold(self, call_id: str, outcome: JsonObject) -> None:
+        """Keep all fields of a call's end in memory until its owner's server has them."""
         ...
 
 

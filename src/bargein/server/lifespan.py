@@ -27,6 +27,7 @@ from bargein.server.calls.inbound import InboundCalls, InboundResolver
 from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.calls.owner_events import OwnerEvents
 from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
+from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
 from bargein.server.ops.metrics import Metrics
@@ -63,6 +64,7 @@ class _Opened:
     egress: Egress
     durable: Durable
     owner_jobs: OwnerJobs
+    private_calls: PrivateCallMemory
     assembler: AgentAssembler
 
 
@@ -135,6 +137,7 @@ async def _open(
     files = UploadedFiles(store.files, settings.storage.data_dir)
     tool_runners = await stack.enter_async_context(open_tool_runners(files, egress, clock))
     provider_factory = ProviderFactory(settings, clock, client, providers, egress)
+    private_calls = PrivateCallMemory()
     durable = await Durable.open(store, settings, clock)
     stack.push_async_callback(durable.close)
     return _Opened(
@@ -145,7 +148,8 @@ async def _open(
         metrics=metrics,
         egress=egress,
         durable=durable,
-        owner_jobs=OwnerJobs(store, egress.owner_channels, clock, settings.keys.api_key),
+        owner_jobs=OwnerJobs(store, egress.owner_channels, clock, settings.keys.api_key, private_calls),
+        private_calls=private_calls,
         assembler=AgentAssembler(store, clock, provider_factory, egress, tool_runners),
     )
 
@@ -205,6 +209,7 @@ def _live_calls(opened: _Opened) -> LiveCalls:
         metrics=opened.metrics,
         owner_channels=opened.egress.owner_channels,
         records=opened.durable.ledger,
+        private_calls=opened.private_calls,
     )
 
 

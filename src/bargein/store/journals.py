@@ -38,6 +38,8 @@ class JournalFile(JournalSink):
         self._size: int | None = None
         self._failing = False
         self._broken = False
+        self._generation = 0
+        self._stored_generation = 0
 
     @override
     def write(self, line: str) -> None:
@@ -57,6 +59,11 @@ class JournalFile(JournalSink):
             await self._flush()
 
     @override
+    def restart(self) -> None:
+        self._lines, self._kept_chars, self._broken = [], 0, False
+        self._generation += 1
+
+    @override
     async def close(self) -> None:
         await self._flush()
         while self._lines and not self._failing:  # some came while others were written
@@ -65,8 +72,11 @@ class JournalFile(JournalSink):
             _log.error(f"a call's {self._what} lacks its end", file=self._path.name)
 
     async def _flush(self) -> None:
-        if not self._lines:
+        generation = self._generation
+        if not self._lines and generation == self._stored_generation:
             return
+        if generation != self._stored_generation:
+            self._size = None  # the file is replaced
         count = len(self._lines)
         text = "".join(f"{line}\n" for line in self._lines)
         try:
@@ -82,7 +92,9 @@ class JournalFile(JournalSink):
         if self._failing:
             self._failing = False
             _log.info(f"a call's {self._what} is written again", file=self._path.name)
-        del self._lines[:count]
+        self._stored_generation = generation
+        if generation == self._generation:
+            del self._lines[:count]
         self._kept_chars = sum(map(len, self._lines))
 
     def _append(self, data: bytes) -> None:

@@ -66,6 +66,12 @@ class NodeTable:
             this = (live_calls.c.call_id == call_id) & live_calls.c.node_id.not_in(alive)
             return (await connection.execute(update(live_calls).where(this).values(node_id=node_id))).rowcount == 1
 
+    async def is_alive(self, node_id: str, silent_ms: int) -> bool:
+        """Return whether a server has given a heartbeat in the last `silent_ms`."""
+        async with self._database.reading() as connection:
+            alive = _alive(await self._now(connection), silent_ms)
+            return (await connection.execute(alive.where(nodes.c.id == node_id))).first() is not None
+
     async def _now(self, connection: AsyncConnection) -> int:
         return await database_ms(connection, self._database, self._clock)
 

@@ -41,6 +41,7 @@ class RecordingFile(Recorder):
         self._path = path
         self._sound = Stereo(TRANSCRIBER_RATE_HZ, _CUSTOMER_SLACK_MS, _ASSISTANT_SLACK_MS)
         self._broken = False
+        self._discarded = False
         self._written_ms = 0.0
 
     @override
@@ -62,11 +63,23 @@ class RecordingFile(Recorder):
         while not self._broken:
             await anyio.sleep(_FLUSH_S)
             await self._flush(now_ms() - _CHANGES_MS)
+        await self._delete_discarded()
 
     @override
     async def close(self, end_ms: float) -> None:
         if not self._broken:
             await self._flush(end_ms)
+        await self._delete_discarded()
+
+    @override
+    def discard(self) -> None:
+        self._broken = self._discarded = True
+        self._sound = Stereo(TRANSCRIBER_RATE_HZ, 0, 0)
+
+    async def _delete_discarded(self) -> None:
+        if self._discarded:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(self._path).unlink(missing_ok=True)
 
     async def _flush(self, until_ms: float) -> None:
         while not self._broken and self._written_ms < until_ms:

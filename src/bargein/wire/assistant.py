@@ -178,13 +178,17 @@ _KEPT_ON_PROVIDER_CHANGE = {
 """Fields that are kept if an override changes the provider of a part: never a URL, key or header."""
 
 
+_COMPLIANCE = frozenset({"compliancePlan", "hipaaEnabled"})
+
+
 def merge_overrides(assistant: JsonObject, overrides: JsonObject | None, author: Author = "owner") -> JsonObject:
     """Return an assistant with a call's `assistantOverrides` applied; neither argument is changed.
 
     Objects are merged field by field at every level; arrays and plain values are replaced, null removes a field (RFC
     7386). `tools:append` adds to the model's tools. If model, voice or transcriber change their provider, only the
     fields that all providers have in common are kept. `variableValues` belong to the call and are not merged. Secrets
-    stay with their addresses (`bargein.wire.ownership`); a caller's `credentials` are added to the owner's.
+    stay with their addresses (`bargein.wire.ownership`); a caller's `credentials` are added to the owner's. A caller
+    may ask for a private call (`compliancePlan`), and cannot undo that the owner does.
 
     Args:
         assistant: the assistant; the objects in it that a caller wrote are marked.
@@ -193,6 +197,8 @@ def merge_overrides(assistant: JsonObject, overrides: JsonObject | None, author:
     """
     changes = dict(overrides or {})
     changes.pop("variableValues", None)
+    if author == "caller":
+        changes = {name: value for name, value in changes.items() if name not in _COMPLIANCE or name not in assistant}
     more_tools = as_list_or_none(changes.pop("tools:append", None))
     base = dict(assistant)
     for part, common in _KEPT_ON_PROVIDER_CHANGE.items():

@@ -88,6 +88,10 @@ class GuardedSink(JournalSink):
     async def close(self) -> None:
         await self._guard.attempt_later(self._part, self._sink.close)
 
+    @override
+    def restart(self) -> None:
+        self._guard.attempt(self._part, self._sink.restart)
+
 
 class GuardedClock(Clock):
     """A clock whose timers report what their actions raise: the event loop would only log it, and the call would hang.

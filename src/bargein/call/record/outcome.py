@@ -12,6 +12,7 @@ from typing import Any
 from bargein.call.plan.variables import given_values
 from bargein.call.record.history import as_openai, history_messages
 from bargein.call.record.metrics import CallMetrics
+from bargein.call.record.privacy import is_private
 from bargein.clock import iso_from_epoch_ms
 from bargein.turns.commands import Command, EndCall, Remember, SwitchAssistant
 from bargein.turns.events import Event, HandoffRequested, ToolReturned
@@ -21,6 +22,9 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import ACTIVE_ASSISTANT
 from bargein.wire.json import as_object
 from bargein.wire.plans import ArtifactPlan, TranscriptPlan
+
+_NOTHING: JsonObject = {"recordingEnabled": False, "loggingEnabled": False}
+"""The part of an `artifactPlan` that is not up to the owner where nothing may be kept."""
 
 
 @dataclass(slots=True)
@@ -175,6 +179,7 @@ def initial_artifact_plan(assistant: JsonObject) -> JsonObject:
         "loggingEnabled": True,
         **artifact_plan_of(assistant).model_dump(mode="json", by_alias=True, exclude_none=True),
         "videoRecordingEnabled": False,  # there is no video, but Vapi's iOS client needs this field
+        **(_NOTHING if is_private(assistant) else {}),
     }
 
 
@@ -185,13 +190,15 @@ def artifact_plan_after_handoff(kept: JsonObject, assistant: JsonObject) -> Json
     assistant has it.
     """
     after = initial_artifact_plan(assistant)
+    if is_private(assistant):
+        return after
     recorded = kept["recordingEnabled"] or after["recordingEnabled"]
     return {**after, "recordingEnabled": recorded, "loggingEnabled": kept["loggingEnabled"]}
 
 
 def is_recorded(assistant: JsonObject) -> bool:
     """Return whether the audio is recorded while this assistant has the call."""
-    return artifact_plan_of(assistant).recording_enabled is not False
+    return not is_private(assistant) and artifact_plan_of(assistant).recording_enabled is not False
 
 
 def _addresses(call: JsonObject, plan: ArtifactPlan) -> JsonObject:

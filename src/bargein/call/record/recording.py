@@ -50,6 +50,12 @@ class Recording(Recorder):
             self._failed = not self._guard.attempt("recording", self._recorder.cut_assistant, at_ms)
 
     @override
+    def discard(self) -> None:
+        self.switch(on=False)
+        self._failed = True
+        self._guard.attempt("recording", self._recorder.discard)
+
+    @override
     async def run(self, now_ms: Callable[[], float]) -> None:
         await self._started.wait()
         await self._guard.attempt_later("recording", self._recorder.run, now_ms)

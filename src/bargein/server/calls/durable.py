@@ -8,6 +8,7 @@ import anyio.to_thread
 import structlog
 from typing_extensions import override
 
+from bargein.call.record.privacy import WITHHELD
 from bargein.clock import Clock
 from bargein.fleet.jobs import Handler, Worker
 from bargein.fleet.lease import LeaseKeeper
@@ -45,7 +46,11 @@ class _StoredCallRecords(CallRecordStore):
 
     @override
     async def finish(self, call_id: str, changes: JsonObject) -> None:
-        await self._calls.finish(call_id, changes, [NewJob(CALL_ENDED, {"callId": call_id}, f"{call_id}:{CALL_ENDED}")])
+        payload: JsonObject = {"callId": call_id}
+        if changes.get(WITHHELD):
+            payload["nodeId"] = self._node_id
+        stored = {name: value for name, value in changes.items() if name != WITHHELD}
+        await self._calls.finish(call_id, stored, [NewJob(CALL_ENDED, payload, f"{call_id}:{CALL_ENDED}")])
 
 
 class Durable:

@@ -9,7 +9,7 @@ import anyio
 import structlog
 
 from bargein.call.context import Rejection
-from bargein.call.record.outcome import artifact_plan_of
+from bargein.call.record.outcome import initial_artifact_plan
 from bargein.call.session import CallSession
 from bargein.carriers.registry import is_phone_call
 from bargein.carriers.websocket import Room
@@ -21,6 +21,7 @@ from bargein.server.agents.handoff import HandoffResolver
 from bargein.server.agents.resolve import ResolvedAgent, resolve_call
 from bargein.server.agents.squads import MissingAgentError
 from bargein.server.calls.inbound import REJECTED
+from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.server.ops.logs import CALL_LOGS
 from bargein.server.ops.metrics import Metrics
 from bargein.settings import Settings
@@ -95,6 +96,7 @@ class LiveCalls:
         metrics: counts calls and measures them.
         owner_channels: opens the calls' channels to their owners.
         records: where the records of live calls are written.
+        private_calls: the ends of calls of which nothing is kept.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class LiveCalls:
         metrics: Metrics,
         owner_channels: OwnerChannels,
         records: CallRecords,
+        private_calls: PrivateCallMemory,
     ) -> None:
         self._data_dir = settings.storage.data_dir
         self._clock = clock
@@ -118,6 +121,7 @@ class LiveCalls:
         metrics.count_live(lambda: len(self._live))
         self._owner_channels = owner_channels
         self._records = records
+        self._private_calls = private_calls
         self._agents: dict[str, _Agents] = {}
         self._reserved: set[str] = set()
         self._callers_own: set[str] = set()
@@ -217,7 +221,7 @@ class LiveCalls:
             ready.tool_runner.close()
         self._refuse_when_closing()
         handoffs = HandoffResolver(ready, leg.rate_hz, self._store, self._assembler)
-        is_logged = artifact_plan_of(ready.setup.assistant_json).logging_enabled is not False
+        is_logged = bool(initial_artifact_plan(ready.setup.assistant_json)["loggingEnabled"])
         session = CallSession(
             ready.setup,
             ready.providers,
@@ -228,6 +232,7 @@ class LiveCalls:
             recorder=self._recordings.record(call_id),
             log=CALL_LOGS.open(self._data_dir, call_id) if is_logged else None,
             handoffs=handoffs,
+            private_calls=self._private_calls,
         )
         ready.owner_channel.artifact = session.artifact
         agents = _Agents(ready, handoffs)
@@ -259,6 +264,7 @@ class LiveCalls:
             agents.close()
             del self._live[call_id]
             CALL_LOGS.close(call_id)
+            self._private_calls.close(call_id)
             self._rooms.pop(call_id, None)
 
     async def close(self) -> None:

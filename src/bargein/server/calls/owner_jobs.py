@@ -5,14 +5,17 @@ from typing import Literal
 import structlog
 
 from bargein.clock import Clock
+from bargein.errors import BargeinError
+from bargein.fleet.lease import SILENT_MS
 from bargein.ports import ServerError, StoreError
 from bargein.server.agents.resolve import last_assistant, phone_number_of
+from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.store import Store
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
 from bargein.wire.artifact_urls import presigned_urls
 from bargein.wire.assistant import Assistant, server_messages_of
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.server_messages import WaitingUpdate, ended_messages
 
 CALL_ENDED = "call-ended"
@@ -34,18 +37,34 @@ _FINAL_REASONS = frozenset({"invalid", "refused"})
 _log = structlog.get_logger("bargein.server")
 
 
+class WordsElsewhereError(BargeinError):
+    """The words of a private call are in the memory of another server, which lives; the job is left to it."""
+
+
 class OwnerJobs:
     """Submits and does the jobs that tell owners about their calls.
+
+    A job about the end of a private call (`bargein.call.record.privacy`) has no words: `payload["nodeId"]` is the
+    server whose memory has them. Once that server is gone, the messages go out without them.
 
     Args:
         store: where calls, assistants, phone numbers and jobs are.
         owner_channels: reaches the owners' servers.
         clock: the time in templates and presigned addresses.
         key: signs the addresses of artifacts; None: they need no signature.
+        private_calls: the ends of this server's private calls.
     """
 
-    def __init__(self, store: Store, owner_channels: OwnerChannels, clock: Clock, key: str | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        owner_channels: OwnerChannels,
+        clock: Clock,
+        key: str | None,
+        private_calls: PrivateCallMemory,
+    ) -> None:
         self._key = key
+        self._private_calls = private_calls
         self._store = store
         self._owner_channels = owner_channels
         self._clock = clock
@@ -56,17 +75,32 @@ class OwnerJobs:
         return self._owner_channels.channel(call, assistant, await phone_number_of(call, self._store)), assistant
 
     async def submit_ended(self, payload: JsonObject, key: str) -> None:
-        """Do a job of the kind `CALL_ENDED`: submit the messages about the call's end, in their order."""
-        call_id = str(payload.get("callId"))
-        call = await self._store.calls.get(call_id)
+        """Do a job of the kind `CALL_ENDED`: submit the messages about the call's end, in their order.
+
+        Raises:
+            WordsElsewhereError: the words of a private call are on another server.
+        """
+        call_id, node_id = str(payload.get("callId")), as_string(payload.get("nodeId"))
+        call = await self._ended_call(call_id, node_id)
         if call is None:
             return
         channel, assistant = await self.channel(call)
-        if not channel.has_server:
-            return
-        for message in ended_messages(call, wanted_by(assistant)):
+        messages = ended_messages(call, wanted_by(assistant)) if channel.has_server else ()
+        for message in messages:
             job: JsonObject = {"callId": call_id, "message": message}
+            if node_id is not None:
+                job = {"callId": call_id, "message": {"type": message["type"]}, "nodeId": node_id}
             await self._store.jobs.submit(SERVER_MESSAGE, job, key=f"{call_id}:{message['type']}")
+        if not messages:
+            self._private_calls.forget(call_id)
+
+    async def _ended_call(self, call_id: str, node_id: str | None) -> JsonObject | None:
+        """Return a call's record, that of a private call with what is in the memory of the server `node_id`."""
+        elsewhere = node_id is not None and node_id != self._store.calls.node_id
+        if elsewhere and await self._store.nodes.is_alive(node_id, SILENT_MS):
+            raise WordsElsewhereError("another server has the words of this call")
+        call = await self._store.calls.get(call_id)
+        return None if call is None else {**call, **self._private_calls.outcome(call_id)}
 
     async def announce(self, call_id: str, status: WaitingStatus) -> None:
         """Submit a job that sends the owner a `status-update`: the call is queued, or rings.
@@ -99,14 +133,24 @@ class OwnerJobs:
 
         Raises:
             ServerError: the owner's server did not take the message; it may later.
+            WordsElsewhereError: the words of a private call are on another server.
         """
-        call_id = str(payload.get("callId"))
-        call = await self._store.calls.get(call_id)
+        call_id, node_id = str(payload.get("callId")), as_string(payload.get("nodeId"))
+        call = await self._ended_call(call_id, node_id)
         if call is None:
+            self._private_calls.forget(call_id)
             return
-        channel, _ = await self.channel(call)
+        channel, assistant = await self.channel(call)
         await self._owner_channels.drained(call_id)  # the messages of the live call are sent first
-        await self._send(channel, self._presigned(payload["message"], call), call_id, key)
+        if node_id is None:
+            await self._send(channel, self._presigned(payload["message"], call), call_id, key)
+            return
+        messages = ended_messages(call, wanted_by(assistant))
+        for message in messages:
+            if message["type"] == as_object(payload.get("message")).get("type"):
+                await self._send(channel, message, call_id, key)
+                if message is messages[-1]:
+                    self._private_calls.forget(call_id)
 
     async def _send(self, channel: OwnerChannel, message: JsonObject, call_id: str, key: str) -> None:
         try:

@@ -89,6 +89,51 @@ class CallLogs:
         return event
 
 
+_PLAIN_FIELDS = frozenset({
+    "event", "level", "logger", "time", "call_id", "turn_id", "part", "type", "kind", "code", "status", "key", "host",
+    "file", "provider", "number_id", "assistant_id",
+})  # fmt: skip
+"""Fields of a line that never have a text of a caller, a model or a tool."""
+
+
+class TextlessCalls:
+    """A log processor that leaves out what may be a text in lines about certain calls: reasons, details, tracebacks.
+
+    The event, plain fields, numbers and the names of exceptions remain.
+    """
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+
+    def add(self, call_id: str) -> None:
+        """Leave out texts about a call from here on."""
+        self._ids.add(call_id)
+
+    def discard(self, call_id: str) -> None:
+        """Write lines about a call as they are."""
+        self._ids.discard(call_id)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Return a line without texts if it is about one of the calls."""
+        if not self._ids or str(event.get("call_id")) not in self._ids:
+            return event
+        kept = {
+            name: value
+            for name, value in event.items()
+            if name in _PLAIN_FIELDS or name.startswith("_") or value is None or isinstance(value, bool | int | float)
+        }
+        error = event.get("exc_info")
+        if isinstance(error, tuple):
+            error = cast("tuple[object, ...]", error)[1]
+        elif error is True:
+            error = sys.exception()
+        kept.pop("exc_info", None)
+        return {**kept, "error": type(error).__name__} if isinstance(error, BaseException) else kept
+
+
+TEXTLESS_CALLS = TextlessCalls()
+"""The processor of this process."""
+
 CALL_LOGS = CallLogs()
 """The processor of this process; logging is configured once per process."""
 
@@ -114,6 +159,7 @@ def configure(*, level: str, clock: Clock, secrets: Iterable[str | None] = (), s
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         stamp,
+        TEXTLESS_CALLS,
         structlog.processors.format_exc_info,
         Redactor(secrets),
         CALL_LOGS,
