@@ -1,40 +1,30 @@
 """Generate `docs/reference/compatibility.md` from the code: `python -m dev.compatibility`, or `make compatibility`.
 
-The page follows from the types of the server's messages, its routes, its table of unsupported paths, the providers that
-it can create, the tools that it runs, and the fields of an assistant that its code reads. A message counts as working
+The page follows from the types of the server's messages, its routes, its table of unsupported paths, its list of
+vendors, the tools that it runs, and the fields of an assistant that its code reads. A message counts as working
 only with a test that causes it (`dev.evidence`).
 """
 
 import ast
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast, get_args
-
-import httpx
+from typing import Any, get_args
 
 from bargein.call.tools.declarations import BUILTIN_TYPES
-from bargein.clock import LoopClock
-from bargein.ports import ProviderError
-from bargein.providers.interface import CANNOT_START, EmbeddedProviders
-from bargein.server.agents.providers import ProviderFactory
+from bargein.providers.interface import PartName
+from bargein.providers.registry import RETIRED, served
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
 from bargein.testing.settings import make_settings
-from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
 from bargein.wire.client_controls import parse_client_control
 from bargein.wire.client_messages import CLIENT_MESSAGES
-from bargein.wire.errors import WireError, parse_request
+from bargein.wire.errors import WireError
 from bargein.wire.server_messages import SERVER_MESSAGES
 from bargein.wire.tools import TOOLS
 from dev import evidence
-
-if TYPE_CHECKING:
-    from bargein.server.agents.egress import Egress
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "reference" / "compatibility.md"
@@ -53,9 +43,9 @@ a test checks that it is current.
 """
 
 INTRODUCTIONS = {
-    "Providers": f"""An assistant that names a provider of the last column can be stored, changed and read.
-A call with it ends at its start with `{CANNOT_START}`, and its `endedMessage` says what to use
-instead.""",
+    "Providers": """A request that names a provider of the last column is refused with 400 and the reason: nobody can
+call it any more. What each vendor is tested against, and which fields of its types have an effect, is in
+[providers](../providers.md).""",
 }
 """Sentences between a heading and its table."""
 
@@ -79,7 +69,7 @@ def page() -> str:
         ("Messages from clients", ("message", "", "test"), inbound_messages()),
         ("Endpoints", ("path", "works", "501", "no"), endpoint_rows()),
         ("Fields of an assistant", ("field", ""), assistant_fields()),
-        ("Providers", ("part", "works", "stored; a call with it ends at its start"), providers()),
+        ("Providers", ("part", "works", "refused at once"), providers()),
         ("Tools", ("type", "", "test"), tools()),
     ):
         text = f"{INTRODUCTIONS[title]}\n\n" if title in INTRODUCTIONS else ""
@@ -239,36 +229,15 @@ def _is_assistant(node: ast.expr) -> bool:
     return "assistant" in name or name == "owner"
 
 
-class _NoModels:
-    """A placeholder for the embedded models, none of which is used here."""
-
-    def __getattr__(self, name: str) -> None:
-        return None
-
-    def transcriber_of(self, _tags: Sequence[str]) -> None: ...
-
-
 def providers() -> Table:
-    """Return every provider that an assistant may name, and whether a call with it can begin."""
-    client = httpx.AsyncClient()
-    egress = cast("Egress", SimpleNamespace(client=client, guard=AddressGuard(allow_private=True)))
-    embedded = cast("EmbeddedProviders", _NoModels())
-    provider_factory = ProviderFactory(make_settings(openai_api_key="any"), LoopClock(), client, embedded, egress)
+    """Return every provider of Vapi's types: those that a vendor serves, and those that nobody can call any more."""
     rows: Table = []
-    for part in ("transcriber", "model", "voice"):
-        names: dict[bool, list[str]] = {True: [], False: []}
-        for provider, least in sorted(parts(part).items()):
-            names[_casts(provider_factory, part, least)].append(f"`{provider}`")
-        rows.append((part, ", ".join(names[True]), ", ".join(names[False])))
+    for part in get_args(PartName):
+        known = sorted(parts(part))
+        works = [f"`{name}`" for name in known if name in served(part)]
+        refused = [f"`{name}`" for name in known if name in RETIRED.get(part, {})]
+        rows.append((part, ", ".join(works), ", ".join(refused)))
     return rows
-
-
-def _casts(provider_factory: ProviderFactory, part: str, least: dict[str, Any]) -> bool:
-    try:
-        provider_factory.providers(parse_request(Assistant, {part: least}), {}, 16_000)
-    except ProviderError:
-        return False
-    return True
 
 
 def parts(part: str) -> dict[str, dict[str, Any]]:

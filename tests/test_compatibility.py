@@ -76,8 +76,8 @@ def test_a_field_that_a_function_beside_the_types_reads_works() -> None:
     assert row("`analysisPlan`").endswith("| kept |")
 
 
-def test_a_provider_without_an_adapter_ends_a_call_at_its_start() -> None:
-    assert "a call with it ends at its start" in row("part")
-    _, _, works, stored, _ = row("transcriber").split("|")
-    assert "`deepgram`" not in works
-    assert "`deepgram`" in stored
+def test_a_provider_that_nobody_can_call_is_refused() -> None:
+    assert "refused at once" in row("part")
+    _, _, works, refused, _ = row("transcriber").split("|")
+    assert "`vapi`" in works
+    assert refused.strip() == "`talkscriber`"

@@ -87,7 +87,7 @@ def problems(name: str, instance: object) -> list[str]:
 def fill(name: str, secret: Callable[[str], bool], marker: str, *, branch: int = 0) -> Any:
     """Build an instance of a type with every field, to a depth; strings under a secret name hold `marker`.
 
-    `branch` chooses among the members of unions.
+    `branch` chooses among the members of unions; a provider that nobody can call any more is never chosen.
     """
     return _Filler(types(), secret, marker, branch).build(types()[name], 6, hidden=False)
 
@@ -119,7 +119,8 @@ class _Filler:
             if "$ref" in schema:
                 schema = self.schemas[schema["$ref"].rpartition("/")[2]]
             elif union:
-                schema = union[self.branch % len(union)]
+                usable = [member for member in union if not _RETIRED.search(member.get("$ref", ""))]
+                schema = usable[self.branch % len(usable)]
             else:
                 return schema
 
@@ -131,6 +132,9 @@ class _Filler:
         }
         return made or ({"x-api-key": self.marker} if hidden else {})
 
+
+_RETIRED = re.compile(r"(PlayHT|Sesame|Tavus|Talkscriber)(Voice|Transcriber)$")
+"""The types whose providers a request may not name."""
 
 _EVENTS = ("customer.speech.timeout", "assistant.transcriber.endpointedSpeechLowConfidence")
 """Events of hooks: texts that match a pattern where a plain word does not."""

@@ -1,5 +1,6 @@
 """The error for a provider that this server does not have names it and says what to use instead."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -9,12 +10,14 @@ import pytest
 
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
-from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
+from bargein.providers.registry import MODELS, RETIRED, TRANSCRIBERS, VOICES
 from bargein.server.agents.providers import ProviderFactory
+from bargein.server.agents.unsupported import unsupported_provider
 from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
 from bargein.wire.errors import parse_request
 
 if TYPE_CHECKING:
@@ -23,12 +26,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
+WEBSOCKET = {"provider": "vapi.websocket"}
 RUN = {"transcriber": set(TRANSCRIBERS), "model": set(MODELS), "voice": set(VOICES)}
-INSTEAD = {
-    "transcriber": ("custom-transcriber", "transcriber.server.url"),
-    "model": ("custom-llm", "model.url"),
-    "voice": ("custom-voice", "voice.server.url"),
-}
 
 TO_SET = {"anyscale": "ANYSCALE_BASE_URL"}
 """Providers that need more than an API key, and a word of the error that says so."""
@@ -76,25 +75,37 @@ def test_every_provider_of_vapis_schema_is_tried() -> None:
     assert {part: sum(of == part for of, _ in PARTS) for part in RUN} == {"transcriber": 14, "model": 17, "voice": 20}
 
 
-@pytest.mark.parametrize(("part", "provider"), PARTS, ids=map("-".join, PARTS))
-async def test_a_provider_is_run_or_its_error_says_what_to_do(tmp_path: Path, part: str, provider: str) -> None:
+SERVED = [key for key in PARTS if key[1] not in RETIRED.get(key[0], {})]
+GONE = [(part, provider) for part, reasons in RETIRED.items() for provider in reasons]
+
+
+@pytest.mark.parametrize(("part", "provider"), SERVED, ids=map("-".join, SERVED))
+async def test_a_provider_is_run_or_its_error_says_what_to_set(tmp_path: Path, part: str, provider: str) -> None:
     assistant = parse_request(Assistant, {part: PARTS[part, provider]})
     async with httpx.AsyncClient() as client:
         factory = provider_factory(tmp_path, client)
-        credentials = {provider: {"apiKey": "k"}}
-        if provider in RUN[part] and provider not in TO_SET:
-            factory.providers(assistant, {}, 16_000, credentials)
+        if provider not in TO_SET:
+            factory.providers(assistant, {}, 16_000, {provider: {"apiKey": "k"}})
             return
+        with pytest.raises(ProviderError, match=TO_SET[provider]):
+            factory.providers(assistant, {}, 16_000, {provider: {"apiKey": "k"}})
+
+
+@pytest.mark.parametrize(("part", "provider"), GONE, ids=map("-".join, GONE))
+async def test_a_stored_assistant_with_a_retired_provider_is_not_run(tmp_path: Path, part: str, provider: str) -> None:
+    assistant = parse_request(Assistant, {part: PARTS[part, provider]}, whole=False)
+    async with httpx.AsyncClient() as client:
         with pytest.raises(ProviderError) as caught:
-            factory.providers(assistant, {}, 16_000, credentials)
+            provider_factory(tmp_path, client).providers(assistant, {}, 16_000)
     text = str(caught.value)
-    assert "set " in text
-    if provider in RUN[part]:
-        assert TO_SET[provider] in text
-    else:
-        assert text.startswith(f"{part} provider {provider} has no adapter on this server: ")
-        assert all(name in text for name in INSTEAD[part])
+    assert text.startswith(f"{part} provider {provider} cannot be called: {RETIRED[part][provider]}: use another one")
     assert caught.value.ended_reason == "call.start.error-get-resources-validation"
+
+
+async def test_a_provider_of_nobody_is_an_error_that_lists_the_others() -> None:
+    text = str(unsupported_provider("voice", "nobody"))
+    assert text.startswith("voice provider nobody is not served here; use one of ")
+    assert all(provider in text for provider in RUN["voice"])
 
 
 async def test_openai_without_a_key_says_what_to_set(tmp_path: Path) -> None:
@@ -105,10 +116,66 @@ async def test_openai_without_a_key_says_what_to_set(tmp_path: Path) -> None:
 
 
 async def test_a_stored_assistant_is_returned_as_it_was_given(client: httpx.AsyncClient) -> None:
-    for (part, _), given in PARTS.items():
+    for part, provider in SERVED:
+        given = PARTS[part, provider]
         made = await client.post("/assistant", json={part: given})
         assert made.status_code == 201, made.text
         assert (await client.get(f"/assistant/{made.json()['id']}")).json()[part] == given
+
+
+PLACES: dict[str, Callable[[str, JsonObject], tuple[str, JsonObject, str]]] = {
+    "an assistant": lambda part, given: ("/assistant", {part: given}, part),
+    "a call": lambda part, given: ("/call", {"assistant": {part: given}, "transport": WEBSOCKET}, f"assistant.{part}"),
+    "a web call": lambda part, given: ("/call/web", {"assistant": {part: given}}, f"assistant.{part}"),
+    "overrides": lambda part, given: (
+        "/call",
+        {"assistant": {}, "assistantOverrides": {part: given}, "transport": WEBSOCKET},
+        f"assistantOverrides.{part}",
+    ),
+    "a squad": lambda part, given: (
+        "/squad",
+        {"members": [{"assistant": {}}, {"assistant": {part: given}}]},
+        f"members.1.assistant.{part}",
+    ),
+    "a member's overrides": lambda part, given: (
+        "/call",
+        {"squad": {"members": [{"assistant": {}, "assistantOverrides": {part: given}}]}, "transport": WEBSOCKET},
+        f"squad.members.0.assistantOverrides.{part}",
+    ),
+    "a fallback": lambda part, given: (
+        "/assistant",
+        {part: {**PARTS[part, "vapi"], "fallbackPlan": {f"{part}s": [given]}}},
+        f"{part}.fallbackPlan.{part}s.0",
+    ),
+    "a chat": lambda part, given: ("/chat", {"assistant": {part: given}, "input": "Hello"}, f"assistant.{part}"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("part", "provider"), GONE, ids=map("-".join, GONE))
+async def test_a_retired_provider_is_refused_at_once(
+    client: httpx.AsyncClient, part: str, provider: str, place: str
+) -> None:
+    path, body, within = PLACES[place](part, PARTS[part, provider])
+    answer = await client.post(path, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "Bad Request"
+    (message,) = answer.json()["message"]
+    assert message.startswith(f"{within}.provider must not be {provider}: {RETIRED[part][provider]}: use another one")
+
+
+@pytest.mark.parametrize(("part", "provider"), GONE, ids=map("-".join, GONE))
+async def test_a_change_to_a_retired_provider_is_refused(client: httpx.AsyncClient, part: str, provider: str) -> None:
+    url = f"/assistant/{(await client.post('/assistant', json={})).json()['id']}"
+    answer = await client.patch(url, json={part: PARTS[part, provider]})
+    assert answer.status_code == 400
+    assert RETIRED[part][provider] in answer.json()["message"][0]
+    assert part not in (await client.get(url)).json()
+
+
+async def test_fields_with_free_contents_may_name_a_retired_provider(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/assistant", json={"metadata": {"voice": {"provider": "playht"}}})
+    assert answer.status_code == 201
 
 
 async def test_the_built_in_providers_and_those_at_ones_own_servers_are_served() -> None:

@@ -199,8 +199,6 @@ class VendorSpec:
         voices: its voices, likewise.
         settings: its section of the settings; the fields declared `secret` are masked in every log.
         extra: the optional dependency group of the package that its SDK is in; None: it needs none.
-        substitute: says how an assistant's owner reaches a provider without an adapter through this vendor, given the
-            part and that provider; None: not at all.
     """
 
     name: str
@@ -209,4 +207,3 @@ class VendorSpec:
     voices: Mapping[str, VoicePart] = field(default_factory=dict[str, VoicePart])
     settings: type[Section] | None = None
     extra: str | None = None
-    substitute: Callable[[PartName, str], str] | None = None

@@ -37,8 +37,9 @@ from bargein.providers import (
     wellsaid,
     xai,
 )
-from bargein.providers.interface import ModelPart, TranscriberPart, VendorSpec, VoicePart
+from bargein.providers.interface import ModelPart, PartName, TranscriberPart, VendorSpec, VoicePart
 from bargein.settings import Section, TurnModel
+from bargein.wire.retired import RETIRED
 
 VENDORS: tuple[VendorSpec, ...] = (
     embedded.VENDOR,
@@ -74,6 +75,10 @@ VENDORS: tuple[VendorSpec, ...] = (
     xai.VENDOR,
 )
 
+__all__ = [
+    "MODELS", "RETIRED", "TRANSCRIBERS", "VENDORS", "VOICES", "open_embedded", "served", "vendor_of", "vendor_sections",
+]  # fmt: skip
+
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
 
 
@@ -94,6 +99,28 @@ MODELS: Mapping[str, ModelPart] = _merge(*(vendor.models for vendor in VENDORS))
 
 VOICES: Mapping[str, VoicePart] = _merge(*(vendor.voices for vendor in VENDORS))
 """By the `provider` of `assistant.voice`."""
+
+
+def served(part: PartName) -> Mapping[str, TranscriberPart | ModelPart | VoicePart]:
+    """Return the providers of a part that a vendor serves. Those of `RETIRED` are served by none."""
+    match part:
+        case "transcriber":
+            return TRANSCRIBERS
+        case "model":
+            return MODELS
+        case "voice":
+            return VOICES
+
+
+def vendor_of(part: PartName, provider: str) -> VendorSpec | None:
+    """Return the vendor that serves a provider; None: there is none."""
+    found = served(part).get(provider)
+    if found is None:
+        return None
+    return next(
+        (one for one in VENDORS if found in (*one.transcribers.values(), *one.models.values(), *one.voices.values())),
+        None,
+    )
 
 
 def vendor_sections() -> tuple[type[Section], ...]:

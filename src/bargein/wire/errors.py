@@ -16,6 +16,7 @@ from bargein.errors import BargeinError
 from bargein.wire import contract, validation_text
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.json import as_object_or_none
+from bargein.wire.retired import find_retired
 from bargein.wire.validation_text import one_of
 
 M = TypeVar("M", bound=WireModel)
@@ -80,7 +81,8 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
     Args:
         model: the type of the body.
         data: the body's JSON.
-        whole: True to validate fields without a type in the model by Vapi's own type (`WireModel.contract`).
+        whole: True to validate fields without a type in the model by Vapi's own type (`WireModel.contract`), and to
+            refuse providers that nobody can call any more (`bargein.wire.retired`).
 
     Raises:
         WireError: 400, with all problems.
@@ -102,6 +104,8 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
     if whole and model.contract is not None and not too_long:
         # the model's own texts are more precise and come first
         problems = problems | _contract_problems(model.contract, body, model.wider_fields) | problems
+    if whole:
+        problems |= find_retired(body)
     refused += [validation_text.sentence(path, text) for path, text in problems.items()]
     if parsed is None or refused:
         raise bad_request(*refused[:_MAX_MESSAGES])

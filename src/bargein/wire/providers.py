@@ -1,7 +1,9 @@
 """Models, voices and transcribers, by their `provider`.
 
-Providers that bargein runs are typed. Providers that only Vapi's cloud runs are accepted and kept, so that an assistant
-made for Vapi can be stored and read back; a call that needs one fails at its start. Other providers are refused.
+The providers that need a type before a call begins are declared here. All others of Vapi's are vendors
+(`bargein.providers`): the fields are checked against Vapi's own type when an assistant is stored, and read by the
+vendor's when a call begins. Some of Vapi's nobody can call any more (`bargein.wire.retired`): a request that names one
+is refused, and a record that was stored before is read. Other providers are refused.
 """
 
 from typing import Annotated, Literal
@@ -56,8 +58,8 @@ class EmbeddedModel(_ModelBase):
     model: str | None = None
 
 
-class OtherModel(_ModelBase):
-    """A model of another provider, which is kept."""
+class VendorModel(_ModelBase):
+    """A model of a vendor, whose folder in `bargein.providers` has the type of its fields."""
 
     provider: Literal[
         "anthropic", "anthropic-bedrock", "anyscale", "cerebras", "deepinfra", "deep-seek", "google", "groq",
@@ -66,7 +68,7 @@ class OtherModel(_ModelBase):
     model: str | None = None
 
 
-AssistantModel = Annotated[CustomLlm | OpenAiModel | EmbeddedModel | OtherModel, Field(discriminator="provider")]
+AssistantModel = Annotated[CustomLlm | OpenAiModel | EmbeddedModel | VendorModel, Field(discriminator="provider")]
 
 
 class CustomVoice(WireModel):
@@ -89,8 +91,8 @@ class EmbeddedVoice(WireModel):
     chunk_plan: JsonObject | None = None
 
 
-class OtherVoice(WireModel):
-    """A voice of another provider, which is kept."""
+class VendorVoice(WireModel):
+    """A voice of a vendor, whose folder in `bargein.providers` has the type of its fields."""
 
     provider: Literal[
         "azure", "cartesia", "deepgram", "11labs", "hume", "lmnt", "neuphonic", "openai", "playht", "wellsaid",
@@ -98,7 +100,7 @@ class OtherVoice(WireModel):
     ]  # fmt: skip
 
 
-AssistantVoice = Annotated[CustomVoice | EmbeddedVoice | OtherVoice, Field(discriminator="provider")]
+AssistantVoice = Annotated[CustomVoice | EmbeddedVoice | VendorVoice, Field(discriminator="provider")]
 
 
 class _TranscriberBase(WireModel):
@@ -134,8 +136,8 @@ class EmbeddedTranscriber(_TranscriberBase):
     provider: Literal["vapi"]
 
 
-class OtherTranscriber(_TranscriberBase):
-    """A transcriber of another provider, which is kept."""
+class VendorTranscriber(_TranscriberBase):
+    """A transcriber of a vendor, whose folder in `bargein.providers` has the type of its fields."""
 
     provider: Literal[
         "assembly-ai", "azure", "deepgram", "11labs", "gladia", "google", "speechmatics", "talkscriber", "openai",
@@ -144,5 +146,5 @@ class OtherTranscriber(_TranscriberBase):
 
 
 AssistantTranscriber = Annotated[
-    CustomTranscriber | EmbeddedTranscriber | OtherTranscriber, Field(discriminator="provider")
+    CustomTranscriber | EmbeddedTranscriber | VendorTranscriber, Field(discriminator="provider")
 ]

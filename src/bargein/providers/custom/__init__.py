@@ -1,11 +1,7 @@
-"""The owner's own servers: Vapi's `custom-transcriber` (WebSocket), `custom-llm` (HTTP) and `custom-voice` (HTTP).
-
-They are also the way to vendors without an adapter; `substitutes` has the advice that a refused call gets.
-"""
+"""The owner's own servers: Vapi's `custom-transcriber` (WebSocket), `custom-llm` (HTTP) and `custom-voice` (HTTP)."""
 
 from bargein.providers.custom.llm import create_model
 from bargein.providers.custom.stt import create_transcriber
-from bargein.providers.custom.substitutes import describe_substitute
 from bargein.providers.custom.tts import create_voice
 from bargein.providers.interface import ModelPart, TranscriberPart, VendorSpec, VoicePart
 from bargein.wire import providers as wire
@@ -15,5 +11,4 @@ VENDOR = VendorSpec(
     transcribers={"custom-transcriber": TranscriberPart(wire.CustomTranscriber, create_transcriber)},
     models={"custom-llm": ModelPart(wire.CustomLlm, create_model)},
     voices={"custom-voice": VoicePart(wire.CustomVoice, create_voice)},
-    substitute=describe_substitute,
 )
