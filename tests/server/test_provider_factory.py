@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 WEBSOCKET = {"provider": "vapi.websocket"}
 RUN = {"transcriber": set(TRANSCRIBERS), "model": set(MODELS), "voice": set(VOICES)}
 
-TO_SET = {"anyscale": "ANYSCALE_BASE_URL"}
+TO_SET = {"anyscale": "ANYSCALE_BASE_URL", "anthropic-bedrock": "AWS_ACCESS_KEY_ID"}
 """Providers that need more than an API key, and a word of the error that says so."""
 
 

@@ -27,6 +27,8 @@ _LONGEST_THOUGHT_S = 60.0
 
 _WARM_UP_S = 5.0
 
+_DRAIN_S = 0.2
+
 _END: Final = ""
 """Marks the end of an answer, whose pieces are never empty."""
 
@@ -237,6 +239,16 @@ def _too_late(server: ModelServer, *, over: bool, thinking: bool) -> ProviderErr
     if thinking:
         return server.failure("thought for too long before it said anything", setting=server.tokens_setting)
     return server.failure(f"sent no text for {server.timeout_s:g} s", setting=server.url_setting)
+
+
+async def drain(events: AsyncIterator[object]) -> None:
+    """Read what follows a complete answer for a moment, so that its connection can be used again."""
+    with anyio.move_on_after(_DRAIN_S):
+        try:
+            async for _ in events:
+                pass
+        except (httpx.HTTPError, StreamError, ProviderError):
+            return  # the answer is complete: an error after it only costs the connection
 
 
 def out_of_tokens(server: ModelServer, *, thought: bool) -> ProviderError:
