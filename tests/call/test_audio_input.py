@@ -29,6 +29,7 @@ class Listening:
         self.fed: list[tuple[float, int]] = []
         self.recorded: list[tuple[float, int]] = []
         self.questions: list[str] = []
+        self.opened: list[Any] = []
         leg = cast("Any", Leg(rate_hz))
 
         def nothing(*_: object) -> None: ...
@@ -45,7 +46,8 @@ class Listening:
             record=lambda pcm, at_ms: self.recorded.append((at_ms, pcm.size)),
         )
 
-    def open(self, *_: object) -> "Listening":
+    def open(self, *given: object) -> "Listening":
+        self.opened += [each for each in given if callable(each)][:1] if len(given) == 1 else []
         return self
 
     def push(self, window: Float32Array, end_ms: float) -> None:
@@ -135,3 +137,24 @@ def test_each_question_is_told_once_and_again_to_another_transcriber() -> None:
     assert listening.questions == ["How can I help you?", "What is your phone number?"]
     listening.audio_input.switch_transcriber(cast("Any", successor))
     assert successor.questions == ["What is your phone number?"]
+
+
+class Pauses:
+    """A tracker of pauses that keeps what transcribers tell about the end of the turn."""
+
+    def __init__(self) -> None:
+        self.noted: list[float] = []
+
+    def note_transcriber(self, probability: float) -> None:
+        self.noted.append(probability)
+
+
+def test_a_transcribers_word_on_the_end_of_the_turn_goes_to_the_pauses() -> None:
+    listening = Listening(16_000)
+    pauses = listening.audio_input._pauses = cast("Any", Pauses())
+    (tell,) = listening.opened
+    tell("yes", True, 0.9, end_of_turn=0.7)
+    tell("yes", True, 0.9)
+    listening.audio_input.switch_transcriber(cast("Any", listening))
+    tell("no", True, 0.9, end_of_turn=0.2)  # from a transcriber that has been replaced
+    assert pauses.noted == [0.7]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bargein.audio.voice import VoiceEdge
-from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, PauseTracker, bridge_dips, runs_of_turn
+from bargein.call.hearing.pauses import BEFORE_MS, INTO_MS, PauseTracker, bridge_dips, runs_of_turn, with_transcriber
 from bargein.ports import ProviderError, TurnPause
 from bargein.turns.commands import JudgePause
 from bargein.turns.events import PauseJudged
@@ -143,3 +143,45 @@ async def test_memory_is_bounded() -> None:
 def test_dips_that_speech_has_of_itself_end_no_run() -> None:
     assert bridge_dips([(0, 100), (180, 300), (450, 500)]) == [(0, 300), (450, 500)]
     assert runs_of_turn([(0, 100), (180, 300), (450, 500)], 300, 900) == ((450, 500),)
+
+
+async def test_the_transcribers_own_probability_is_evidence_beside_the_detectors() -> None:
+    call = Call()
+    call.speak(200, 900)
+    call.pauses.note_transcriber(0.9)
+    await call.ask(JudgePause(1, "yes", 900, 0))
+    assert call.detector.asked[0].transcriber == 0.9
+    (judged,) = call.posted
+    assert judged.probability == with_transcriber(0.75, 0.9)
+    assert 0.75 < judged.probability < 0.9
+
+
+async def test_what_the_transcriber_said_before_the_pause_counts_for_nothing() -> None:
+    call = Call()
+    call.pauses.push_edge(VoiceEdge(voiced=True, at_ms=0, probability=0.9))
+    call.pauses.note_transcriber(0.1)  # the caller speaks
+    call.pauses.push_edge(VoiceEdge(voiced=False, at_ms=0, probability=0.1))
+    call.pauses.note_transcriber(0.2)  # about a pause that is over when the caller speaks again
+    call.speak(200, 900)
+    await call.ask(JudgePause(1, "yes", 900, 0))
+    assert call.detector.asked[0].transcriber is None
+    assert call.posted[0].probability == 0.75
+
+
+@pytest.mark.parametrize("detector", [0.02, 0.3, 0.5, 0.8, 0.98])
+def test_the_transcriber_decides_nothing_alone(detector: float) -> None:
+    least, most = with_transcriber(detector, 0.0), with_transcriber(detector, 1.0)
+    assert least < detector < most
+    odds = detector / (1 - detector)
+    assert most / (1 - most) == pytest.approx(odds * np.e)
+    assert least / (1 - least) == pytest.approx(odds / np.e)
+    assert with_transcriber(detector, 0.5) == pytest.approx(detector)
+    assert with_transcriber(detector, None) == detector
+
+
+async def test_without_a_detector_the_transcriber_does_not_judge() -> None:
+    call = Call(detects=False)
+    call.speak(200, 900)
+    call.pauses.note_transcriber(0.99)
+    await call.ask(JudgePause(1, "yes", 900, 0))
+    assert call.posted[0].probability is None

@@ -94,7 +94,7 @@ def names_in(path: Path, vendor: VendorSpec) -> list[str]:
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
 def test_only_the_list_names_a_vendor(vendor: VendorSpec) -> None:
-    """The types of Vapi's JSON (`wire`) name all of Vapi's providers, by whatever vendor they are served."""
+    """The types of Vapi's JSON (`wire`) name all of Vapi's providers; a fake of a vendor names what it is."""
     folder = PROVIDERS / vendor.name
     found = {
         path.relative_to(PACKAGE).as_posix(): names

@@ -163,6 +163,8 @@ class TurnPause:
             where the pause begins.
         language: the language of the words, as `bargein.turns.languages.key_of_tags` gives it.
         asked: the assistant's last text, as it was heard; empty: none yet.
+        transcriber: the transcriber's own probability that the turn is over, told since the caller fell silent; None:
+            it told none.
     """
 
     said: str
@@ -171,6 +173,7 @@ class TurnPause:
     confidence: float | None = None
     language: str = "en"
     asked: str = ""
+    transcriber: float | None = None
 
 
 class EndOfTurnDetector(Protocol):

@@ -216,8 +216,11 @@ class AudioInput:
             confidence: float | None = None,
             *,
             complete: bool = False,
+            end_of_turn: float | None = None,
         ) -> None:
             if number == self._stream_number:  # else it comes from a transcriber that has been replaced
+                if end_of_turn is not None and self._pauses is not None:
+                    self._pauses.note_transcriber(end_of_turn)
                 self._post(TranscriptReceived(int(self._now_ms()), text, final, confidence, complete))
 
         return transcriber.open(on_transcript)

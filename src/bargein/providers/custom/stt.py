@@ -1,48 +1,31 @@
 """Vapi's `custom-transcriber`: the owner's speech to text behind a WebSocket."""
 
-import asyncio
 import json
-from collections import deque
 from collections.abc import Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-import anyio
-import anyio.lowlevel
 import httpx
 import numpy as np
-import structlog
 from typing_extensions import override
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.asyncio.client import ClientConnection
 
 from bargein.audio.pcm import to_bytes
 from bargein.ports import (
     TRANSCRIBER_RATE_HZ,
     Pcm16,
     ProviderError,
-    ServerError,
     Transcriber,
     TranscriberStream,
     TranscriptCallback,
 )
-from bargein.providers.http import (
-    Addresses,
-    Endpoint,
-    StreamError,
-    endpoint,
-    handshake_headers,
-    json_object,
-    with_secret,
-)
+from bargein.providers.http import Addresses, StreamError, endpoint, json_object, with_secret
 from bargein.providers.interface import Resources
 from bargein.providers.options import read_headers, read_timeout
+from bargein.providers.socket import AudioSocket, Refusal, SocketLimits, SocketTarget, http_url
 from bargein.wire import providers as wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from bargein.clock import Clock
 
 FAILED = "pipeline-error-custom-transcriber-failed"
@@ -53,16 +36,7 @@ DEFAULT_TIMEOUT_S = 20.0
 _START = json.dumps(
     {"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": TRANSCRIBER_RATE_HZ, "channels": 2}
 )
-_BYTES_PER_S = TRANSCRIBER_RATE_HZ * 2 * 2
-_MAX_MESSAGE_BYTES = _BYTES_PER_S // 10
-"""Queued audio is sent in messages of about 100 ms; while the peer keeps up, each `feed` is one message."""
-
-_SETTLED_MS = 5_000
-"""A connection that is lost sooner than this after a reconnect is not made again."""
-
-_log = structlog.get_logger(__name__)
-
-_Outcome = Literal["dropped", "stalled"]
+_BYTES_PER_MS = TRANSCRIBER_RATE_HZ * 2 * 2 // 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,81 +87,28 @@ class CustomTranscriber(Transcriber):
         addresses: Addresses | None = None,
         auth: httpx.Auth | None = None,
     ) -> None:
-        url = config.url
-        for scheme, http in (("wss://", "https://"), ("ws://", "http://")):
-            if url.lower().startswith(scheme):
-                url = http + url[len(scheme) :]
-        checked = endpoint(url, with_secret(config.headers, config.secret), ended_reason=FAILED)
+        checked = endpoint(http_url(config.url), with_secret(config.headers, config.secret), ended_reason=FAILED)
         self._config = config
         self._clock = clock
-        self._target = _Target(checked, addresses, auth)
+        self._target = SocketTarget(checked, addresses, auth)
 
     @override
     def open(self, on_transcript: TranscriptCallback) -> "CustomTranscriberStream":
         return CustomTranscriberStream(self._config, self._target, on_transcript, self._clock)
 
 
-class _Connect(connect):
-    """A connection that follows no redirect: the secret must not go to another host."""
-
-    @override
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The server to connect to, and the signature of the connection."""
-
-    endpoint: Endpoint
-    addresses: Addresses | None
-    auth: httpx.Auth | None
-
-    @property
-    def name(self) -> str:
-        return self.endpoint.name
-
-    @property
-    def socket_url(self) -> str:
-        """The URL with the scheme ws or wss."""
-        return "ws" + str(self.endpoint.url).removeprefix("http")
-
-    async def connect(self) -> ClientConnection:
-        """Open the socket; the host is resolved once, and the checked address is connected to."""
-        url = self.endpoint.url
-        port = url.port or (443 if url.scheme == "https" else 80)
-        host = url.host if self.addresses is None else await self.addresses.address(url.host, port)
-        proof = await handshake_headers(self.auth, str(url))
-        return await _Connect(
-            self.socket_url,
-            additional_headers={**proof, **self.endpoint.headers},
-            open_timeout=None,  # the caller's scope has one
-            ping_interval=None,  # `_ping` distinguishes a stall from a lost connection
-            close_timeout=0.5,
-            compression=None,  # audio does not compress, and it would add latency
-            max_size=256 * 1024,
-            proxy=None,
-            host=host,  # the address to connect to; the handshake and TLS use the name in the URL
-            port=port,
-        )
-
-
-class CustomTranscriberStream(TranscriberStream):
+class CustomTranscriberStream(AudioSocket, TranscriberStream):
     """The transcription of one call. Finals arrive when the peer sends them."""
 
     def __init__(
-        self, config: CustomTranscriberConfig, target: _Target, on_transcript: TranscriptCallback, clock: "Clock"
+        self, config: CustomTranscriberConfig, target: SocketTarget, on_transcript: TranscriptCallback, clock: "Clock"
     ) -> None:
-        self._config = config
+        limits = SocketLimits(
+            connect_s=config.timeout_s, reconnect_s=config.reconnect_s, stall_s=config.stall_s, ping_s=config.ping_s
+        )
+        super().__init__(limits, clock, bytes_per_ms=_BYTES_PER_MS, host=target.name)
         self._target = target
         self._on_transcript = on_transcript
-        self._clock = clock
-        self._queue: deque[bytes] = deque()
-        self._queued_bytes = 0
-        self._max_queued_bytes = int(_BYTES_PER_S * config.stall_s)
-        self._fed = asyncio.Event()  # one for the whole call: anyio's cannot be cleared
-        self._outcome: _Outcome = "dropped"
-        self._warned: set[str] = set()
 
     @override
     def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
@@ -195,13 +116,7 @@ class CustomTranscriberStream(TranscriberStream):
         stereo = np.empty((customer.size, 2), np.int16)
         stereo[:, 0] = customer
         stereo[:, 1] = assistant
-        data = to_bytes(stereo)
-        self._queue.append(data)
-        self._queued_bytes += len(data)
-        while self._queued_bytes > self._max_queued_bytes:
-            self._queued_bytes -= len(self._queue.popleft())
-            self._warn_once("a custom transcriber does not keep up: the oldest audio is dropped")
-        self._fed.set()
+        self._queue_audio(to_bytes(stereo))
 
     @override
     def voice_started(self, lead_ms: int) -> None:
@@ -221,95 +136,17 @@ class CustomTranscriberStream(TranscriberStream):
 
     @override
     async def run(self) -> None:
-        """Run the connection until cancelled.
+        await super().run()
 
-        A lost connection is made once more within `reconnect_s`; the audio that is queued meanwhile is sent then.
+    @override
+    async def _connect(self) -> ClientConnection:
+        return await self._target.connect()
 
-        Raises:
-            ProviderError: there is no connection, it was lost for good, or the peer accepts no more audio.
-        """
-        limit_s = self._config.timeout_s
-        reconnected = False
-        while True:
-            async with self._connected(limit_s) as socket:
-                began_ms = self._clock.monotonic_ms()
-                await self._exchange(socket)
-            if self._outcome == "stalled":
-                raise self._failure(f"has taken no audio for {self._config.stall_s:g} s")
-            if reconnected and self._clock.monotonic_ms() - began_ms < _SETTLED_MS:
-                raise self._failure("keeps closing the connection")
-            _log.warning("a custom transcriber's connection was lost: connecting once more", host=self._target.name)
-            limit_s, reconnected = self._config.reconnect_s, True
+    @override
+    def _begin_connection(self) -> tuple[str, ...]:
+        return (_START,)
 
-    @asynccontextmanager
-    async def _connected(self, limit_s: float) -> "AsyncGenerator[ClientConnection]":
-        try:
-            with anyio.fail_after(limit_s):
-                socket = await self._target.connect()
-                await socket.send(_START)
-        except TimeoutError:
-            raise self._failure(f"could not be reached within {limit_s:g} s") from None
-        except InvalidStatus as error:
-            raise self._failure(f"answered {error.response.status_code}") from None
-        except ServerError as error:
-            raise self._failure(f"cannot be asked: {error}") from None
-        except (OSError, WebSocketException) as error:
-            raise self._failure(f"could not be reached ({type(error).__name__})") from error
-        try:
-            yield socket
-        finally:
-            with anyio.move_on_after(1, shield=True):
-                await socket.close()
-            socket.transport.abort()  # without effect on a closed connection
-
-    async def _exchange(self, socket: ClientConnection) -> None:
-        self._outcome = "dropped"
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._send, socket)
-            tasks.start_soon(self._ping, socket, tasks.cancel_scope)
-            try:
-                async for message in socket:
-                    self._receive(message)
-                    # Many messages may arrive at once: other calls go on between them.
-                    await anyio.lowlevel.checkpoint()
-            except ConnectionClosed:
-                pass
-            tasks.cancel_scope.cancel()
-
-    async def _send(self, socket: ClientConnection) -> None:
-        """Send the queued audio. `_ping` notices a stall: a limit for each of 50 messages a second costs too much."""
-        try:
-            while True:
-                while not self._queue:
-                    self._fed.clear()
-                    await self._fed.wait()
-                await socket.send(self._next_message())
-        except ConnectionClosed:
-            return  # the reader ends, too, after the messages that arrived before
-
-    def _next_message(self) -> bytes:
-        first = self._queue.popleft()
-        parts, size = [first], len(first)
-        while self._queue and size + len(self._queue[0]) <= _MAX_MESSAGE_BYTES:
-            size += len(self._queue[0])
-            parts.append(self._queue.popleft())
-        self._queued_bytes -= size
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def _ping(self, socket: ClientConnection, scope: anyio.CancelScope) -> None:
-        """Notice a peer that no longer reads: the socket's buffers would hide it for half a minute."""
-        try:
-            while True:
-                await anyio.sleep(self._config.ping_s)
-                with anyio.fail_after(self._config.stall_s):
-                    pong = await socket.ping()
-                    await pong
-        except TimeoutError:
-            self._outcome = "stalled"
-            scope.cancel()
-        except ConnectionClosed:
-            return
-
+    @override
     def _receive(self, message: str | bytes) -> None:
         try:
             text, channel, final, confidence = _read_response(message)
@@ -322,12 +159,8 @@ class CustomTranscriberStream(TranscriberStream):
             else:
                 self._on_transcript(text, final, confidence)
 
-    def _warn_once(self, event: str, **details: str) -> None:
-        if event not in self._warned:  # once a call: a broken peer must not fill the log
-            self._warned.add(event)
-            _log.warning(event, host=self._target.name, **details)
-
-    def _failure(self, problem: str) -> ProviderError:
+    @override
+    def _failure(self, problem: str, refusal: Refusal | None = None) -> ProviderError:
         return ProviderError(f"the transcriber's server {self._target.name} {problem}", ended_reason=FAILED)
 
 

@@ -1,0 +1,439 @@
+"""The base of the vendors' transcribers: one socket for a call, and a dialect that says how the vendor speaks.
+
+A vendor's `stt.py` is a `Dialect`: the address, the first messages, how audio is encoded, the message that asks for all
+words so far, and how a message is read into `Heard`. `StreamingTranscriber` does the rest: the connection
+(`bargein.providers.socket`) and the utterances (`bargein.providers.utterances`).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+from urllib.parse import urlencode
+
+from typing_extensions import override
+from websockets.asyncio.client import ClientConnection
+
+from bargein.audio.pcm import to_bytes
+from bargein.audio.resample import StreamResampler
+from bargein.clock import Clock, Timer
+from bargein.errors import BargeinError
+from bargein.ports import (
+    TRANSCRIBER_RATE_HZ,
+    Pcm16,
+    ProviderError,
+    Transcriber,
+    TranscriberStream,
+    TranscriptCallback,
+)
+from bargein.providers.http import Addresses, Endpoint, StreamError, endpoint, json_object
+from bargein.providers.socket import AudioSocket, Refusal, SocketLimits, SocketTarget, http_url
+from bargein.providers.utterances import Heard, Utterances
+from bargein.providers.vendor_errors import quote_of
+from bargein.wire.base import JsonObject
+from bargein.wire.json import as_objects
+
+_AUTH_STATUSES = (401, 403)
+_RATE_LIMITED = 429
+_SERVER_ERRORS = 500
+_POLICY_VIOLATION = 1008
+_OWN_CODES = range(4000, 5000)
+
+
+class VendorReportError(BargeinError):
+    """A failure that a vendor reports in a message of its own. The text is the vendor's own words.
+
+    Args:
+        words: the vendor's words.
+        status: the HTTP status that means the same; None: none does.
+        passing: whether a new connection may help.
+    """
+
+    def __init__(self, words: str, *, status: int | None = None, passing: bool = False) -> None:
+        super().__init__(words)
+        self.words = words
+        self.status = status
+        self.passing = passing
+
+
+class MessageReader(Protocol):
+    """The reader of the messages of one connection."""
+
+    def read(self, message: str | bytes) -> Heard:
+        """Return what a message says.
+
+        Raises:
+            StreamError: it is not a message of the vendor's.
+            VendorReportError: it reports a failure.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorAccount:
+    """The account of a transcriber, and how its failures are worded.
+
+    Attributes:
+        provider: the `provider` of `assistant.transcriber`.
+        key: the secret key.
+        key_variable: the environment variable of the key.
+        ended_reason: the `endedReason` of a call that it fails in.
+        reasons: other `endedReason`s by HTTP status; 500 stands for all from 500 on, 400 for the other ones below.
+    """
+
+    provider: str
+    key: str = field(repr=False)
+    key_variable: str
+    ended_reason: str
+    reasons: Mapping[int, str] = field(default_factory=dict[int, str])
+
+    def failure(self, problem: str, *, status: int | None = None, quote: str = "") -> ProviderError:
+        """Return the error for a problem ("could not be reached").
+
+        Args:
+            problem: what happened.
+            status: the HTTP status of the answer, or the one that means the same.
+            quote: the vendor's words, as `quote_of` gives them.
+        """
+        setting = f"the credential {self.provider}, or {self.key_variable}" if status in _AUTH_STATUSES else ""
+        return ProviderError(
+            f"the transcriber {self.provider} {problem}",
+            ended_reason=self._reason(status),
+            provider=self.provider,
+            setting=setting,
+            quote=quote,
+        )
+
+    def _reason(self, status: int | None) -> str:
+        if status is None:
+            return self.ended_reason
+        family = _SERVER_ERRORS if status >= _SERVER_ERRORS else 400
+        return self.reasons.get(status, self.reasons.get(family, self.ended_reason))
+
+
+class Dialect(ABC):
+    """What one vendor's socket understands, for one call.
+
+    Args:
+        account: the account and its failures.
+
+    Attributes:
+        rate_hz: of the audio that the vendor gets.
+        lag_ms: how much later than those of the embedded transcriber its words come: its published P99.
+        finalize_timeout_ms: after so long without an answer to `finalize` the words so far are the final.
+        finalizes: whether it answers `finalize`; otherwise its own final segments are the answer.
+        finalizes_pauses: whether it is also asked at a pause.
+        waits: whether it takes audio only after a message that is `ready`.
+        least_message_ms: the shortest audio that it takes.
+        keep_alive_s: after so long without audio it is sent `keep_alive`; None: it bears silence.
+        least_confidence: Vapi's `confidenceThreshold`; 0: all finals count.
+    """
+
+    rate_hz: int = TRANSCRIBER_RATE_HZ
+    lag_ms: int = 0
+    finalize_timeout_ms: int = 1_000
+    finalizes: bool = True
+    finalizes_pauses: bool = False
+    waits: bool = False
+    least_message_ms: int = 0
+    keep_alive_s: float | None = 4.0
+    least_confidence: float = 0.0
+
+    _CLOSINGS: ClassVar[range] = _OWN_CODES
+
+    def __init__(self, account: VendorAccount) -> None:
+        self.account = account
+
+    @abstractmethod
+    async def target(self) -> SocketTarget:
+        """Return the server; called for each connection, within the time limit of the connection.
+
+        Raises:
+            ProviderError: it cannot be asked for.
+        """
+
+    @abstractmethod
+    def reader(self) -> MessageReader:
+        """Return the reader of a new connection."""
+
+    def first_messages(self) -> Iterable[str | bytes]:
+        """Return the messages that begin a connection."""
+        return ()
+
+    def encode(self, audio: bytes) -> str | bytes:
+        """Return the message for a piece of audio: 16-bit little-endian PCM."""
+        return audio
+
+    def finalize(self, audio_ms: int) -> str | None:
+        """Return the message that asks for all words so far; None: there is none.
+
+        Args:
+            audio_ms: the length of the audio since the last one, or since the connection began.
+        """
+        del audio_ms
+
+    def keep_alive(self) -> str | None:
+        """Return the message that keeps a silent connection alive; None: silence does."""
+        return None
+
+    def last_message(self) -> str | None:
+        """Return the message that ends a connection; None: closing it is enough."""
+        return None
+
+    def context(self, question: str) -> str | None:
+        """Return the message with the assistant's last words; None: the vendor has no use for them."""
+        del question
+
+    def closed(self, code: int | None, reason: str) -> VendorReportError | None:
+        """Return what the end of a connection says; None: connecting once more may help."""
+        if code == _POLICY_VIOLATION or (code is not None and code in self._CLOSINGS):
+            return VendorReportError(reason or f"closed with code {code}")
+        return None
+
+
+def vendor_target(
+    base_url: str,
+    path: str,
+    query: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
+    *,
+    account: VendorAccount,
+    addresses: Addresses | None = None,
+) -> SocketTarget:
+    """Return the target of a vendor's socket.
+
+    Args:
+        base_url: of the vendor or the operator's setting; ws and wss mean the same as http and https.
+        path: appended to it.
+        query: the parameters, in order.
+        headers: of the handshake.
+        account: for the error.
+        addresses: resolves the host, if an assistant names it.
+
+    Raises:
+        ProviderError: the URL is unusable.
+    """
+    url = f"{http_url(base_url).rstrip('/')}{path}"
+    if query:
+        url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+    checked: Endpoint = endpoint(url, headers, ended_reason=account.ended_reason)
+    return SocketTarget(checked, addresses)
+
+
+class StreamingTranscriber(Transcriber):
+    """A transcriber of a vendor that streams over a socket.
+
+    Args:
+        dialect: the vendor.
+        clock: times the wait for answers.
+        limits: the time limits of the socket; without `keep_alive_s`, which the dialect has.
+    """
+
+    def __init__(self, dialect: Dialect, clock: Clock, limits: SocketLimits | None = None) -> None:
+        self.dialect = dialect
+        self.lag_ms = dialect.lag_ms
+        self._clock = clock
+        self._limits = limits or SocketLimits(keep_alive_s=dialect.keep_alive_s)
+
+    @override
+    def open(self, on_transcript: TranscriptCallback) -> "VendorStream":
+        return VendorStream(self.dialect, self._limits, on_transcript, self._clock)
+
+
+class VendorStream(AudioSocket, TranscriberStream):
+    """The transcription of one call by a vendor."""
+
+    def __init__(self, dialect: Dialect, limits: SocketLimits, on_transcript: TranscriptCallback, clock: Clock) -> None:
+        super().__init__(
+            limits,
+            clock,
+            bytes_per_ms=dialect.rate_hz * 2 // 1000,
+            host=dialect.account.provider,
+            least_message_ms=dialect.least_message_ms,
+            waits=dialect.waits,
+        )
+        self._dialect = dialect
+        self._reader = dialect.reader()
+        self._utterances = Utterances(
+            on_transcript, least_confidence=dialect.least_confidence, answers=dialect.finalizes
+        )
+        same = dialect.rate_hz == TRANSCRIBER_RATE_HZ
+        self._resampler = None if same else StreamResampler(TRANSCRIBER_RATE_HZ, dialect.rate_hz, "live")
+        self._finalized_ms = 0
+        self._timer: Timer | None = None
+        self._report: VendorReportError | None = None
+        self._last_received: str | bytes = ""
+
+    @override
+    def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
+        pcm = customer if self._resampler is None else self._resampler.push(customer)
+        if pcm.size:
+            self._queue_audio(to_bytes(pcm))
+
+    @override
+    def expect(self, question: str) -> None:
+        if question and (message := self._dialect.context(question)) is not None:
+            self._queue_message(message)
+
+    @override
+    def voice_started(self, lead_ms: int) -> None:
+        self._utterances.start()
+
+    @override
+    def voice_paused(self) -> None:
+        if self._dialect.finalizes_pauses or not self._dialect.finalizes:
+            self._ask(asked=self._utterances.pause(self._position_ms, self._clock.monotonic_ms()))
+
+    @override
+    def voice_resumed(self) -> None:
+        self._utterances.resume()
+        self._set_timer()
+
+    @override
+    def voice_stopped(self) -> None:
+        self._ask(asked=self._utterances.stop(self._position_ms, self._clock.monotonic_ms()))
+
+    @override
+    async def run(self) -> None:
+        try:
+            await super().run()
+        finally:
+            self._cancel_timer()
+
+    def _ask(self, *, asked: bool) -> None:
+        if asked:
+            message = self._dialect.finalize(self._position_ms - self._finalized_ms)
+            if message is not None:
+                self._finalized_ms = self._position_ms
+                self._queue_message(message)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        """Limit the wait for the oldest answer."""
+        self._cancel_timer()
+        since_ms = self._utterances.oldest_request_ms
+        if since_ms is not None:
+            self._timer = self._clock.call_at(since_ms + self._dialect.finalize_timeout_ms, self._expire)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        self._utterances.expire()
+        self._set_timer()
+
+    @override
+    async def _connect(self) -> ClientConnection:
+        return await (await self._dialect.target()).connect()
+
+    @override
+    def _begin_connection(self) -> Iterable[str | bytes]:
+        self._reader = self._dialect.reader()
+        self._finalized_ms = 0
+        self._report = None
+        self._last_received = ""
+        return self._dialect.first_messages()
+
+    @override
+    def _last_message(self) -> str | None:
+        return self._dialect.last_message()
+
+    @override
+    def _encode(self, audio: bytes) -> str | bytes:
+        return self._dialect.encode(audio)
+
+    @override
+    def _keep_alive(self) -> None:
+        message = self._dialect.keep_alive()
+        if message is None:
+            super()._keep_alive()
+        else:
+            self._queue_message(message)
+
+    @override
+    def _receive(self, message: str | bytes) -> None:
+        try:
+            heard = self._reader.read(message)
+        except StreamError as error:
+            self._warn_once("a transcriber's message was ignored", why=str(error))
+            return
+        except VendorReportError as report:
+            if not report.passing:
+                raise self._reported(report) from None
+            self._report = report  # the vendor closes the connection, and it is made once more
+            return
+        if heard.segment and message == self._last_received:
+            return  # sent twice
+        self._last_received = message
+        if heard.ready:
+            self._begin()
+        waited_since_ms = self._utterances.oldest_request_ms
+        self._utterances.hear(heard)
+        if self._utterances.oldest_request_ms != waited_since_ms:
+            self._set_timer()
+
+    @override
+    def _lost(self, code: int | None, reason: str) -> ProviderError | None:
+        self._utterances.lose_connection()
+        self._set_timer()
+        self._drop_queued_messages()
+        report = self._dialect.closed(code, reason)
+        return None if report is None else self._reported(self._report or report)
+
+    def _reported(self, report: VendorReportError) -> ProviderError:
+        account = self._dialect.account
+        problem = "failed" if report.status is None else f"answered {report.status}"
+        return account.failure(problem, status=report.status, quote=quote_of(report.words, (account.key,)))
+
+    @override
+    def _failure(self, problem: str, refusal: Refusal | None = None) -> ProviderError:
+        account = self._dialect.account
+        if refusal is None:
+            words = self._report.words if self._report is not None else ""
+            return account.failure(problem, quote=quote_of(words, (account.key,)) if words else "")
+        if refusal.status == _RATE_LIMITED and refusal.retry_after:
+            problem = f"{problem} and asks to be left alone for {refusal.retry_after[:40]} s"
+        return account.failure(problem, status=refusal.status, quote=quote_of(refusal.body, (account.key,)))
+
+
+def flag(value: bool) -> str:  # noqa: FBT001  # a value of a query
+    """Return a boolean as a value of a query."""
+    return "true" if value else "false"
+
+
+def vendor_object(message: str | bytes) -> dict[str, object]:
+    """Read the JSON object in a text message.
+
+    Raises:
+        StreamError: the message is binary, or something else.
+    """
+    if isinstance(message, bytes):
+        raise StreamError("it is binary")
+    return json_object(message)
+
+
+def unit_or_none(value: object) -> float | None:
+    """Return a number from 0 to 1; None for anything else."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    return float(value) if known else None  # type: ignore[arg-type]  # `known` is about `value`
+
+
+def mean_confidence(words: object, name: str = "confidence") -> float | None:
+    """Return the mean confidence of a list of words; None if none has one."""
+    scores = [score for word in as_objects(words) if (score := unit_or_none(word.get(name))) is not None]
+    return sum(scores) / len(scores) if scores else None
+
+
+def seconds_as_ms(*seconds: object) -> int | None:
+    """Return a sum of seconds in milliseconds; None if one of them is not a number."""
+    known = [value for value in seconds if isinstance(value, int | float) and not isinstance(value, bool)]
+    return round(sum(known) * 1000) if len(known) == len(seconds) else None
+
+
+def first_object(values: object) -> JsonObject:
+    """Return the first object of a list; an empty one if there is none."""
+    objects = as_objects(values)
+    return objects[0] if objects else {}
