@@ -23,6 +23,7 @@ _TEXT_FIELDS = (
     "status_msg",
     "error",
     "title",
+    "base_resp",
 )
 """Fields in which vendors put an error's text, the most telling first."""
 _MOST_NESTED = 4

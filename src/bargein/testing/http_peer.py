@@ -36,6 +36,7 @@ class Exchange:
 
     Attributes:
         path: path of the request, with its query.
+        method: like POST.
         headers: headers of the request, names in lower case.
         body: the request's parsed JSON, or the text of a form; None without a body.
         gone: set if the client closed the connection before the response was complete.
@@ -53,6 +54,7 @@ class Exchange:
     sent_bytes: int = 0
     deaf: bool = False
     keep_alive: bool = True
+    method: str = "POST"
 
     async def respond(self, status: int, body: bytes = b"", **headers: str) -> None:
         """Send a whole response; underscores in the names of headers become hyphens."""
@@ -102,11 +104,19 @@ class HttpPeer:
         answer: coroutine function that answers an `Exchange`; cancelled when the client disconnects, unless the
             exchange is `deaf`.
         record: whether to keep the requests in `exchanges`; a load test needs none of them.
+
+    Attributes:
+        exchanges: the requests, in their order.
+        connections: the number of connections that were opened.
+        port: the port.
+        probes: the number of HEAD requests, which open connections ahead of their use; these are answered with 200 and
+            nothing, and are no exchanges.
     """
 
     def __init__(self, answer: Callable[[Exchange], Awaitable[None]], *, record: bool = True) -> None:
         self.exchanges: list[Exchange] = []
         self.connections = 0
+        self.probes = 0
         self.port = 0
         self._answer = answer
         self._record = record
@@ -147,6 +157,10 @@ class HttpPeer:
             buffer = bytearray()
             try:
                 while (exchange := await _read_request(stream, buffer)) is not None:
+                    if exchange.method == "HEAD":
+                        self.probes += 1
+                        await exchange.respond(200)
+                        continue
                     if self._record:
                         self.exchanges.append(exchange)
                         self._arrived.set()
@@ -197,7 +211,8 @@ async def _read_request(stream: SocketStream, buffer: bytearray) -> Exchange | N
     del buffer[:body_end]
     form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     parsed = body.decode("latin-1") if form else json.loads(body) if body else None
-    return Exchange(request_line.split(" ")[1], headers, parsed, stream)
+    method, path, *_ = request_line.split(" ")
+    return Exchange(path, headers, parsed, stream, method=method)
 
 
 def _chunk(data: bytes) -> bytes:

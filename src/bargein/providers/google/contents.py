@@ -23,7 +23,7 @@ _HAS_LEVELS = re.compile(r"gemini-([3-9]|\d\d)")
 
 _LEAST_BUDGET = 128
 _LOW_THOUGHT_TOKENS = 1024
-"""The room for the thoughts of a model that cannot do without, beside `model.maxTokens`: they count toward the limit."""
+"""The room beside `model.maxTokens` for the thoughts of a model that cannot do without: they count toward the limit."""
 
 
 def generation_config(model: str, temperature: float, max_tokens: int) -> dict[str, Any]:
