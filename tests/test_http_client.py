@@ -326,7 +326,7 @@ def test_no_outgoing_socket_is_compressed() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and any(keyword.arg == "additional_headers" for keyword in node.keywords)
     ]
-    assert len(calls) == 2
+    assert len(calls) >= 2
     for made in calls:
         options = {keyword.arg: keyword.value for keyword in made.keywords}
         assert isinstance(options["compression"], ast.Constant)

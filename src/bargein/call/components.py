@@ -18,6 +18,7 @@ from bargein.call.hearing.reference import PlayoutReference
 from bargein.call.hearing.transcription import Transcription
 from bargein.call.hearing.voicemail import VoicemailDetector
 from bargein.call.speaking.audio_output import AudioOutput
+from bargein.call.speaking.connections import ReadyConnections
 from bargein.call.speaking.replies import ReplyRunner
 from bargein.call.speaking.speech import SpeechPipeline
 from bargein.call.tools.builtin import builtin_tools
@@ -62,6 +63,7 @@ class CallComponents:
     audio_input: AudioInput
     transcription: Transcription
     reply_runner: ReplyRunner
+    connections: ReadyConnections
     tools: ToolExecutor
     transfers: Transfers
     controls: ClientControls
@@ -86,6 +88,7 @@ class CallComponents:
         if self.overlaps is not None:
             self.overlaps.enabled = after.plan.adaptive_interruption
         self.reply_runner.switch_agent(after, providers)
+        self.connections.switch_agent(providers.model, providers.voice)
         old, new = (without_marks(as_object(one.assistant_json.get("transcriber"))) for one in (before, after))
         other = old != new
         if other or self.transcription.over:
@@ -125,6 +128,7 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
         audio_input=audio_input,
         transcription=Transcription(context, audio_input),
         reply_runner=reply_runner,
+        connections=ReadyConnections(providers.model, providers.voice, context.setup.call_id),
         tools=tools,
         transfers=transfers,
         controls=ClientControls(context, audio_input, transfers, background, leg.send_text),

@@ -291,6 +291,7 @@ class CallSession:
             tasks.start_soon(self._components.tools.run_tasks, tasks)
             tasks.start_soon(self._components.endpointing_requests.run, tasks)
             tasks.start_soon(self._components.transcription.run)
+            tasks.start_soon(self._components.connections.run)
             tasks.start_soon(self._components.pauses.run)
             if self._components.overlaps is not None:
                 tasks.start_soon(self._components.overlaps.run)

@@ -65,12 +65,16 @@ class SocketTarget:
         addresses: resolves the host; None: the system's resolver, for a vendor's own host or the operator's setting.
         auth: signs the opening of the socket; None: nothing is signed.
         subprotocols: offered in the handshake.
+        max_message_bytes: the longest message that is read.
+        ping_s: the interval of the socket's own pings, and the wait for their answers; None: there are none.
     """
 
     endpoint: Endpoint
     addresses: Addresses | None = None
     auth: httpx.Auth | None = None
     subprotocols: Sequence[str] = ()
+    max_message_bytes: int = MAX_SOCKET_MESSAGE_BYTES
+    ping_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -101,10 +105,11 @@ class SocketTarget:
             additional_headers={**proof, **self.endpoint.headers},
             subprotocols=[Subprotocol(name) for name in self.subprotocols] or None,
             open_timeout=None,  # the caller's scope has one
-            ping_interval=None,  # `AudioSocket` distinguishes a stall from a lost connection
+            ping_interval=self.ping_s,  # none for `AudioSocket`, which distinguishes a stall from a lost connection
+            ping_timeout=self.ping_s,
             close_timeout=0.5,
             compression=None,  # audio does not compress, and it would add latency
-            max_size=MAX_SOCKET_MESSAGE_BYTES,
+            max_size=self.max_message_bytes,
             proxy=None,
             host=host,  # the address to connect to; the handshake and TLS use the name in the URL
             port=port,

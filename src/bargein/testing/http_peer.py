@@ -38,7 +38,7 @@ class Exchange:
         path: path of the request, with its query.
         method: like POST.
         headers: headers of the request, names in lower case.
-        body: the request's parsed JSON, or the text of a form; None without a body.
+        body: the request's parsed JSON, or the text of a form or of XML; None without a body.
         gone: set if the client closed the connection before the response was complete.
         done: set once the response has ended, completely or not.
         sent_bytes: bytes of the body written to the socket.
@@ -209,10 +209,16 @@ async def _read_request(stream: SocketStream, buffer: bytearray) -> Exchange | N
         return None
     body = bytes(buffer[end + 4 : body_end])
     del buffer[:body_end]
-    form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    parsed = body.decode("latin-1") if form else json.loads(body) if body else None
     method, path, *_ = request_line.split(" ")
-    return Exchange(path, headers, parsed, stream, method=method)
+    return Exchange(path, headers, _parsed(headers.get("content-type", ""), body), stream, method=method)
+
+
+def _parsed(content_type: str, body: bytes) -> Any:
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return body.decode("latin-1")
+    if "xml" in content_type:
+        return body.decode()
+    return json.loads(body) if body else None
 
 
 def _chunk(data: bytes) -> bytes:

@@ -1,21 +1,21 @@
 """Vapi's `custom-voice`: the owner's text to speech behind a URL."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 import httpx
 from typing_extensions import override
 
 from bargein.clock import Clock
-from bargein.http_client import answer_problem
-from bargein.ports import ProviderError, ServerError, SpeechChunk, Voice
-from bargein.providers.custom.tts_frames import json_chunks, raw_chunks
-from bargein.providers.http import StreamError, endpoint, lines, sse_data, with_secret
+from bargein.ports import ProviderError, SpeechChunk
+from bargein.providers.custom.tts_frames import json_chunks
+from bargein.providers.http import endpoint, lines, sse_data, with_secret
+from bargein.providers.http_tts import HttpVoice
 from bargein.providers.interface import Resources
 from bargein.providers.options import read_headers, read_timeout
+from bargein.providers.voice_audio import raw_chunks
+from bargein.providers.voice_errors import VoiceErrors, VoiceLimits
 from bargein.wire import providers as wire
 
 FAILED = "pipeline-error-custom-voice-failed"
@@ -56,7 +56,7 @@ class CustomVoiceConfig:
     context: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
-class CustomVoice(Voice):
+class CustomVoice(HttpVoice):
     """A voice at the owner's URL, for one call.
 
     Each `speak` is one `POST` of `{"message": {"type": "voice-request", "text", "sampleRate", "timestamp", …}}`
@@ -74,9 +74,6 @@ class CustomVoice(Voice):
     Everything else is a failure: another status (also a redirect: the secret must not go to another host), plain JSON,
     text, compressed audio, no audio at all for a text with letters or digits, a body that breaks off.
 
-    Nothing is read ahead of the consumer, beyond the socket's buffers. Closing or cancelling the iterator closes the
-    connection.
-
     Args:
         config: the server and the request's fields.
         client: shared by all calls and closed by its owner (`bargein.http_client.new_client`).
@@ -91,65 +88,29 @@ class CustomVoice(Voice):
         self, config: CustomVoiceConfig, client: httpx.AsyncClient, clock: Clock, auth: httpx.Auth | None = None
     ) -> None:
         self._config = config
-        self._client = client
         self._clock = clock
         self._auth = auth
         self._endpoint = endpoint(config.url, with_secret(config.headers, config.secret), ended_reason=FAILED)
+        errors = VoiceErrors(name=f"the voice's server {self._endpoint.name}", failed=FAILED)
+        super().__init__(client, errors, VoiceLimits(config.timeout_s, config.chunk_timeout_s))
 
     @override
-    async def speak(self, text: str) -> AsyncGenerator[SpeechChunk]:
-        started = False
-        late_s, until_s = 0.0, anyio.current_time() + self._config.timeout_s
-        chunks = self._chunks(text)
-        async with aclosing(chunks):
-            while True:
-                asked_s = anyio.current_time()
-                limit_s = self._config.chunk_timeout_s if started else max(0.0, until_s - asked_s)
-                if (chunk := await self._next(chunks, limit_s, started=started)) is None:
-                    break
-                if started:
-                    late_s += anyio.current_time() - asked_s
-                late_s = max(0.0, late_s - chunk.pcm.size / chunk.rate_hz)
-                if late_s > self._config.chunk_timeout_s:
-                    raise self._failure(f"is {self._config.chunk_timeout_s:g} s slower than its sound plays")
-                started = started or bool(chunk.pcm.size)
-                yield chunk
-        if not started and any(letter.isalnum() for letter in text):
-            raise self._failure("answered without any audio")
-
-    async def _next(self, chunks: AsyncGenerator[SpeechChunk], limit_s: float, *, started: bool) -> SpeechChunk | None:
-        try:
-            with anyio.fail_after(limit_s):
-                return await anext(chunks, None)
-        except TimeoutError:
-            waited_s = self._config.chunk_timeout_s if started else self._config.timeout_s
-            raise self._failure(f"sent no audio for {waited_s:g} s") from None
-        except httpx.HTTPError as error:
-            problem = answer_problem(error) or f"could not be reached or broke off ({type(error).__name__})"
-            raise self._failure(problem) from error
-        except ServerError as error:
-            raise self._failure(f"cannot be asked: {error}") from None
-        except StreamError as error:
-            raise self._failure(f"sent an unreadable answer: {error}") from error
-
-    async def _chunks(self, text: str) -> AsyncGenerator[SpeechChunk]:
-        request = self._client.build_request(
-            "POST",
-            self._endpoint.url,
-            headers=self._endpoint.headers,
-            json={"message": self._message(text)},
+    def build_request(self, text: str) -> httpx.Request:
+        return self._client.build_request(
+            "POST", self._endpoint.url, headers=self._endpoint.headers, json={"message": self._message(text)}
         )
-        response = await self._client.send(request, stream=True, auth=self._auth)
-        try:
-            if response.status_code != 200:
-                raise self._failure(f"answered {response.status_code}")
-            async for chunk in self._read(response, text):
-                yield chunk
-        finally:
-            # httpx closes the socket of a response that was not read to its end, which stops the voice's work
-            await response.aclose()
 
-    def _read(self, response: httpx.Response, text: str) -> AsyncIterator[SpeechChunk]:
+    @override
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True, auth=self._auth)
+
+    @override
+    async def refusal(self, response: httpx.Response) -> ProviderError:
+        """Return the error for a status; the owner's own server is not quoted."""
+        return self._errors.failure(f"answered {response.status_code}")
+
+    @override
+    def read_speech(self, response: httpx.Response, text: str) -> AsyncGenerator[SpeechChunk]:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         rate_hz = self._config.sample_rate_hz
         if kind in _JSON_LINES:
@@ -159,7 +120,7 @@ class CustomVoice(Voice):
         family, _, subtype = kind.partition("/")
         if kind in _RAW_TYPES or (family == "audio" and subtype not in _COMPRESSED):
             return raw_chunks(response.aiter_bytes(), rate_hz)
-        raise self._failure("sent neither raw audio nor JSON frames")
+        raise self._errors.failure("sent neither raw audio nor JSON frames")
 
     def _message(self, text: str) -> dict[str, Any]:
         named = {} if self._config.voice_id is None else {"voiceId": self._config.voice_id}
@@ -171,9 +132,6 @@ class CustomVoice(Voice):
             "sampleRate": self._config.sample_rate_hz,
             "timestamp": self._clock.epoch_ms(),
         }
-
-    def _failure(self, problem: str) -> ProviderError:
-        return ProviderError(f"the voice's server {self._endpoint.name} {problem}", ended_reason=FAILED)
 
 
 def create_voice(config: wire.CustomVoice, resources: Resources, sample_rate_hz: int) -> CustomVoice:

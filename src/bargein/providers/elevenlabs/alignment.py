@@ -1,0 +1,108 @@
+"""The character timings of ElevenLabs, as words.
+
+A pass is the `alignment` of one chunk: characters of the text, and their times in seconds. Two things differ between
+models and endpoints, and are decided by the values: whether a pass counts its times from the beginning of the speech or
+from the chunk that it came with, and whether a pass is sent twice, the second time with more characters (the flash
+models). The last word of a pass may go on in the next one, so it is told with the pass that completes it.
+"""
+
+import math
+from typing import NamedTuple
+
+from bargein.ports import SpokenWord
+from bargein.providers.http import StreamError
+from bargein.providers.voice_audio import Aligner, WordTiming
+from bargein.wire.json import as_list, as_object_or_none
+
+_OVERLAP_MS = 20.0
+
+
+class _Letter(NamedTuple):
+    letter: str
+    start_ms: float
+    end_ms: float
+
+
+class CharacterAlignment:
+    """A reader of the passes of one speech.
+
+    Args:
+        text: the text that is spoken.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._aligner = Aligner(text)
+        self._covered = 0  # characters of the text that the passes have reached
+        self._pass_at = 0  # the same at the beginning of the last pass
+        self._base_ms = 0.0
+        self._end_ms = 0.0
+        self._word: WordTiming | None = None
+
+    def add(self, value: object, audio_before_ms: float) -> tuple[SpokenWord, ...]:
+        """Return the words that a pass completes.
+
+        Args:
+            value: the pass; None: the chunk has none.
+            audio_before_ms: the length of the audio before its chunk.
+
+        Raises:
+            StreamError: its lists have different lengths, or a time is no number.
+        """
+        letters = _letters(value)
+        if not letters:
+            return ()
+        said = "".join(letter.letter for letter in letters)
+        repeats = not self._text.startswith(said, self._covered) and self._repeats(said)
+        if repeats:
+            letters = letters[self._covered - self._pass_at :]
+        else:
+            self._pass_at = self._covered
+            counts_from_chunk = letters[0].start_ms + _OVERLAP_MS < self._end_ms
+            self._base_ms = audio_before_ms if counts_from_chunk else 0.0
+        self._covered = self._pass_at + len(said)
+        return self._aligner.align(self._words(letters))
+
+    def end(self) -> tuple[SpokenWord, ...]:
+        """Return the last word: the speech is complete."""
+        last, self._word = self._word, None
+        return () if last is None else self._aligner.align((last,))
+
+    def _repeats(self, said: str) -> bool:
+        before = self._text[self._pass_at : self._covered]
+        return bool(before) and said.startswith(before) and self._text.startswith(said, self._pass_at)
+
+    def _words(self, letters: list[_Letter]) -> list[WordTiming]:
+        words: list[WordTiming] = []
+        for letter, start_ms, end_ms in letters:
+            begins, ends = self._base_ms + start_ms, self._base_ms + end_ms
+            self._end_ms = max(self._end_ms, ends)
+            if letter.isspace():
+                if self._word is not None:
+                    words.append(self._word)
+                self._word = None
+            elif self._word is None:
+                self._word = WordTiming(letter, begins, ends)
+            else:
+                self._word = WordTiming(self._word.word + letter, self._word.start_ms, ends)
+        return words
+
+
+def _letters(value: object) -> list[_Letter]:
+    given = as_object_or_none(value)
+    if given is None:
+        return []
+    letters = as_list(given.get("characters"))
+    starts = as_list(given.get("character_start_times_seconds"))
+    ends = as_list(given.get("character_end_times_seconds"))
+    if not len(letters) == len(starts) == len(ends):
+        raise StreamError("an alignment with lists of unequal length")
+    return [
+        _Letter(str(letter), _ms(start), _ms(end)) for letter, start, end in zip(letters, starts, ends, strict=True)
+    ]
+
+
+def _ms(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise StreamError("a character's time is not a number of seconds")
+    return value * 1000.0

@@ -1,0 +1,139 @@
+"""The audio and the word timings of voices: samples that arrive in odd pieces, base64, and words found in the text."""
+
+import base64
+import binascii
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import structlog
+
+from bargein.audio import g711
+from bargein.audio.pcm import from_bytes
+from bargein.ports import Pcm16, SpeechChunk, SpokenWord
+from bargein.providers.http import StreamError
+
+_log = structlog.get_logger(__name__)
+
+NO_SAMPLES: Pcm16 = np.zeros(0, np.int16)
+"""Samples of a chunk that has timings alone."""
+
+_FARTHEST_WORD_CHARS = 40
+_WAV_HEADER_BYTES = 44
+
+
+class WordTiming(NamedTuple):
+    """The timing of a word as a voice reports it, in milliseconds from the first sample of the speech."""
+
+    word: str
+    start_ms: float
+    end_ms: float
+
+
+class Samples:
+    """A converter of bytes to samples that joins samples which were split between two chunks.
+
+    Args:
+        mulaw: the bytes are mu-law (G.711), not 16-bit little-endian samples.
+    """
+
+    def __init__(self, *, mulaw: bool = False) -> None:
+        self._mulaw = mulaw
+        self._half = b""
+
+    def add(self, data: bytes) -> Pcm16:
+        """Return the samples that `data` completes."""
+        if self._mulaw:
+            return g711.decode(data) if data else NO_SAMPLES
+        whole = self._half + data if self._half else data
+        even = len(whole) & ~1
+        self._half = whole[even:]
+        return from_bytes(memoryview(whole)[:even]) if even else NO_SAMPLES
+
+    def end(self) -> None:
+        """End the audio; half a sample at its end is dropped."""
+        if self._half:
+            _log.warning("a voice's audio ended with half a sample")
+
+
+class Aligner:
+    """A finder of the words of timings in the text that is spoken."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._folded = text.lower() if len(text.lower()) == len(text) else text
+        self._at = 0
+
+    def align(self, timings: Iterable[WordTiming]) -> tuple[SpokenWord, ...]:
+        """Return the words with their offsets in the text; a timing without a word is left out."""
+        return tuple(
+            SpokenWord(
+                char_end=self._advance(timing.word),
+                start_ms=round(timing.start_ms),
+                end_ms=round(max(timing.start_ms, timing.end_ms)),
+            )
+            for timing in timings
+            if timing.word.strip()
+        )
+
+    def _advance(self, word: str) -> int:
+        """Return the offset after `word` and its punctuation; a word that is not in the text counts as the next one."""
+        wanted = word.strip().lower()
+        found = self._folded.find(wanted, self._at)
+        begin = self._at
+        while begin < len(self._text) and self._text[begin].isspace():
+            begin += 1
+        # A match far ahead is another word with the same letters: the voice reads "2" as "two" and goes on.
+        end = found + len(wanted) if 0 <= found <= begin + _FARTHEST_WORD_CHARS else begin
+        while end < len(self._text) and not self._text[end].isspace():
+            end += 1
+        self._at = end
+        return end
+
+
+def audio_of_base64(value: object) -> bytes:
+    """Return the bytes of a base64 field of a frame; no bytes for None.
+
+    Raises:
+        StreamError: it is not base64.
+    """
+    if value is None:
+        return b""
+    if not isinstance(value, str):
+        raise StreamError("a frame's audio is not base64")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise StreamError("a frame's audio is not base64") from None
+
+
+def without_wav_header(data: bytes) -> bytes:
+    """Return audio without the 44 bytes of a canonical WAV header, if it begins with one."""
+    return data[_WAV_HEADER_BYTES:] if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else data
+
+
+async def raw_chunks(chunks: AsyncIterable[bytes], rate_hz: int, *, mulaw: bool = False) -> AsyncGenerator[SpeechChunk]:
+    """Convert bytes of mono audio into speech as they arrive, in chunks of any size.
+
+    Args:
+        chunks: 16-bit little-endian samples, or mu-law; a last half sample is dropped.
+        rate_hz: their rate.
+        mulaw: as for `Samples`.
+    """
+    samples = Samples(mulaw=mulaw)
+    async for chunk in chunks:
+        pcm = samples.add(chunk)
+        if pcm.size:
+            yield SpeechChunk(pcm, rate_hz)
+    samples.end()
+
+
+def nearest_rate(rate_hz: int, offered: Iterable[int]) -> int:
+    """Return the rate to ask a vendor for: the call's own, else the next higher one, else its highest.
+
+    Args:
+        rate_hz: the rate of the call's audio.
+        offered: the rates that the vendor offers.
+    """
+    rates = sorted(offered)
+    return next((rate for rate in rates if rate >= rate_hz), rates[-1])

@@ -1,0 +1,87 @@
+"""The voices of the conformance suite: each vendor is one entry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+
+from bargein.clock import LoopClock
+from bargein.ports import Voice
+from bargein.providers.interface import EmbeddedProviders, Resources
+from bargein.providers.registry import VOICES
+from bargein.testing.settings import make_settings
+from bargein.testing.vendors.elevenlabs_tts import FakeElevenLabsVoice
+from bargein.testing.vendors.voice_speech import KEY, VendorVoiceScript
+from bargein.wire.base import JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceCase:
+    """One voice of a vendor.
+
+    Attributes:
+        provider: its `provider`.
+        fake: makes the vendor's fake.
+        setting: the setting of the vendor's address.
+        config: the least that the vendor's type needs.
+        credential: further fields of the credential.
+        timed: whether it gives word times.
+        framed: whether its answer is JSON, so that a frame can be broken.
+        socket: whether it has a message that cancels a sentence.
+        rates: the rate that is asked for, by that of the call.
+        failed: the `endedReason` of most failures.
+        reasons: those of statuses that have one of their own.
+    """
+
+    provider: str
+    fake: Callable[[VendorVoiceScript], Any]
+    setting: str
+    config: JsonObject
+    failed: str
+    credential: JsonObject = field(default_factory=dict)
+    timed: bool = False
+    framed: bool = True
+    socket: bool = False
+    rates: Mapping[int, int] = field(default_factory=lambda: {8000: 8000, 16_000: 16_000, 24_000: 24_000})
+    reasons: Mapping[int, str] = field(default_factory=dict)
+
+    def voice(
+        self, fake: Any, client: httpx.AsyncClient, rate_hz: int = 16_000, key: str = KEY, **config: Any
+    ) -> Voice:
+        """Make the voice as the server does, with the fake at the vendor's address."""
+        part = VOICES[self.provider]
+        given = part.config.from_json({"provider": self.provider, **self.config, **config})
+        return part.create(given, self.resources(fake.origin, client, key), rate_hz)
+
+    def resources(self, origin: str, client: httpx.AsyncClient, key: str = KEY) -> Resources:
+        nothing = cast("Any", SimpleNamespace())
+        return Resources(
+            settings=make_settings(**{self.setting: origin}),
+            clock=LoopClock(),
+            client=client,
+            guarded_client=client,
+            addresses=nothing,
+            embedded=cast("EmbeddedProviders", nothing),
+            credentials={self.provider: {"provider": self.provider, "apiKey": key, **self.credential}},
+            auth=None,
+            context={},
+        )
+
+
+CASES = (
+    VoiceCase(
+        provider="11labs",
+        fake=FakeElevenLabsVoice,
+        setting="elevenlabs_base_url",
+        config={"voiceId": "sarah"},
+        timed=True,
+        failed="pipeline-error-eleven-labs-voice-failed",
+        reasons={
+            401: "pipeline-error-eleven-labs-invalid-api-key",
+            429: "pipeline-error-eleven-labs-blocked-concurrent-requests-and-requested-upgrade",
+            500: "pipeline-error-eleven-labs-500-server-error",
+        },
+    ),
+)
