@@ -156,7 +156,7 @@ class SocketTalk:
 
     @property
     def speaking(self) -> bool:
-        """Whether a speech goes on."""
+        """Return True while a speech goes on."""
         return bool(self._scopes)
 
     async def send(self, message: JsonObject) -> None:
