@@ -129,6 +129,19 @@ async def test_a_short_answer_is_answered_at_once_and_a_beginning_is_waited_for(
         assert min(waits) >= 1500, (said, waits)
 
 
+@pytest.mark.anyio
+async def test_words_that_may_be_misheard_are_waited_for(model: MoonshineModel) -> None:
+    detector = EmbeddedEndOfTurnDetector(model)
+    for pause in await spoken_words():
+        for said in ("What a bad night.", "Yeah. Wow.", "A cheddar block."):
+            sure, unknown, unsure = (
+                detector.detect(replace(pause, said=said, asked="", confidence=confidence))
+                for confidence in (0.9, None, 0.5)
+            )
+            assert sure == unknown
+            assert unsure < 0.8 * sure, said
+
+
 @pytest.mark.parametrize("broken", ["WORDS_WEIGHTS", "CALIBRATION"])
 def test_a_missing_file_is_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str) -> None:
     monkeypatch.setattr(end_of_turn, broken, tmp_path / "gone.npz")
@@ -137,7 +150,7 @@ def test_a_missing_file_is_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_a_calibration_of_other_groups_is_a_provider_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    np.savez(tmp_path / "old.npz", coefficients=np.zeros((2, 3)))
+    np.savez(tmp_path / "old.npz", coefficients=np.zeros((2, 4)))
     monkeypatch.setattr(end_of_turn, "CALIBRATION", tmp_path / "old.npz")
     with pytest.raises(ProviderError, match="install bargein again"):
         EmbeddedEndOfTurnDetector(MoonshineModel()).load()

@@ -32,9 +32,9 @@ WORDS_WEIGHTS = Path(__file__).with_name("end_of_turn_words.npz")
 """The network that also knows the question and the form of the words."""
 
 CALIBRATION = Path(__file__).with_name("end_of_turn_calibration.npz")
-"""Coefficients of the regression: for each group, of the two networks' log odds, and the constant."""
+"""Coefficients of the regression: for each group, of the two networks' log odds, the constant, and of the doubt."""
 
-_COEFFICIENTS = 3
+_COEFFICIENTS = 4
 _NAME = "the weights of the end-of-turn detector"
 
 DONE = 1
@@ -92,14 +92,22 @@ def scores(numbers: Network, words: Network, rows: Float32Array) -> npt.NDArray[
     return np.column_stack([log_odds(one[:, DONE]) for one in by_both])
 
 
-def combined(scores: npt.NDArray[np.float64], coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def combined(
+    scores: npt.NDArray[np.float64],
+    coefficients: npt.NDArray[np.float64],
+    doubts: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.float64]:
     """Return the calibrated probability of the end of the turn.
 
     Args:
         scores: what `scores` returns.
         coefficients: those of the group of words of each row.
+        doubts: `turn_text.doubt` of each row; None: the words are not doubted.
     """
-    return 1 / (1 + np.exp(-(np.sum(scores * coefficients[:, :2], axis=1) + coefficients[:, 2])))
+    odds = np.sum(scores * coefficients[:, :2], axis=1) + coefficients[:, 2]
+    if doubts is not None:
+        odds += doubts * coefficients[:, 3]
+    return 1 / (1 + np.exp(-odds))
 
 
 def measures(caller: Float32Array, pause: TurnPause) -> list[float]:
@@ -223,7 +231,8 @@ class EmbeddedEndOfTurnDetector(EncoderClassifier, EndOfTurnDetector):
             raise AssertionError
         group = turn_text.group_of(pause.said, pause.asked, pause.language, pause.confidence)
         of_both = scores(numbers, words, features(self._model, pause)[np.newaxis])
-        return float(combined(of_both, self._coefficients[np.newaxis, group])[0])
+        doubts = np.array([turn_text.doubt(pause.confidence)])
+        return float(combined(of_both, self._coefficients[np.newaxis, group], doubts)[0])
 
 
 def _read_calibration() -> npt.NDArray[np.float64]:
