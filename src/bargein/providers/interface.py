@@ -116,6 +116,10 @@ class Account:
     credential: JsonObject = field(default_factory=dict[str, Any], repr=False)
 
 
+class MissingKeyError(ProviderError):
+    """There is no key for a provider: no credential of the owner's, and none in the settings."""
+
+
 def account_of(resources: Resources, part: PartName, provider: str, key: str | None, key_variable: str) -> Account:
     """Return the account for a provider: the owner's credential, else the key of the settings.
 
@@ -127,13 +131,13 @@ def account_of(resources: Resources, part: PartName, provider: str, key: str | N
         key_variable: the environment variable of that key.
 
     Raises:
-        ProviderError: there is no key.
+        MissingKeyError: there is no key.
     """
     credential = resources.credentials.get(provider, {})
     if (own := resources.api_key(provider)) is not None:
         return Account(provider, own, credential)
     if key is None:
-        raise ProviderError(
+        raise MissingKeyError(
             f"{part} provider {provider} needs a key: add a credential for {provider}, or set {key_variable}",
             ended_reason=CANNOT_START,
             provider=provider,

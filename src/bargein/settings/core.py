@@ -204,6 +204,10 @@ class CallSettings(Section):
     turn_model: Annotated[TurnModel, BeforeValidator(_turn_model)] = variable("BARGEIN_TURN_MODEL", "embedded")
     """The model that detects the end of a turn in a pause: `embedded`, or `smart-turn` of the extra of that name."""
 
+    substitute_providers: Switch = variable("BARGEIN_SUBSTITUTE_PROVIDERS", default=False, shown="0")
+    """1: a part of an assistant whose provider has no key runs on the embedded model instead, for laptops and CI; each
+    answer, the log and the page say so. 0: such a call ends at its start."""
+
     def available_echo_cancellation(self) -> EchoCancellation:
         """Return `echo_cancellation`; `off` in place of `auto` where the canceller's package is not installed."""
         return "off" if find_spec(_CANCELLER) is None else self.echo_cancellation

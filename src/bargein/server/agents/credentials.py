@@ -2,26 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 
+from bargein.server.agents.parts import parts_of
 from bargein.store import Query, Store
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object, as_objects, as_string, as_strings
+from bargein.wire.json import as_objects, as_string, as_strings
 from bargein.wire.ownership import has_address, is_callers, leads_to_caller
 
 ProviderCredentials = Mapping[str, JsonObject]
 """Provider -> the credential for it, with its secrets."""
 
-_PARTS = ("model", "voice", "transcriber")
-
 
 async def credentials_for(assistant_json: JsonObject, store: Store) -> ProviderCredentials:
-    """Return the credentials for the providers that an assistant names, by the rule of `bargein.wire.ownership`.
+    """Return the credentials for the providers of an assistant and its fallbacks.
 
-    By precedence, as with Vapi: the assistant's own (`credentials`), the stored ones that it names (`credentialIds`),
-    the newest stored one of the provider. A provider at a caller's address gets a caller's own alone, one at an
-    owner's address the owner's alone.
+    The rule is that of `bargein.wire.ownership`. By precedence, as with Vapi: the assistant's own (`credentials`), the
+    stored ones that it names (`credentialIds`), the newest stored one of the provider. A provider at a caller's address
+    gets a caller's own alone, one at an owner's address the owner's alone.
     """
     found: dict[str, JsonObject] = {}
-    for part in (as_object(assistant_json.get(name)) for name in _PARTS):
+    for part in (one.given for one in parts_of(assistant_json)):
         provider = as_string(part.get("provider"))
         if provider is None:
             continue

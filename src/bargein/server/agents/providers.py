@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import httpx
-from pydantic import ValidationError
+import structlog
 
 from bargein.call.context import Providers
 from bargein.call.plan.compile import compile_plan
@@ -14,7 +14,6 @@ from bargein.clock import Clock
 from bargein.ports import Model, ProviderError, Transcriber, Voice
 from bargein.providers.interface import (
     BUILT_IN,
-    CANNOT_START,
     EmbeddedProviders,
     ModelPart,
     PartName,
@@ -25,7 +24,8 @@ from bargein.providers.interface import (
 from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
 from bargein.server.agents.credentials import ProviderCredentials
 from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
-from bargein.server.agents.unsupported import unsupported_provider
+from bargein.server.agents.parts import read_part
+from bargein.server.agents.substitution import may_substitute, substitute_tags
 from bargein.settings import Settings
 from bargein.turns import Plan
 from bargein.wire import providers as wire
@@ -33,12 +33,14 @@ from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.call import INTERNAL_FIELDS
 from bargein.wire.client_view import call_view, customer_view, phone_number_view
-from bargein.wire.errors import findings
 from bargein.wire.json import as_object_or_none
 from bargein.wire.ownership import author_of, leads_to_caller
 from bargein.wire.redact import without_secrets
 
+_log = structlog.get_logger("bargein.server")
+
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
+_Given = wire.AssistantTranscriber | wire.AssistantModel | wire.AssistantVoice | None
 
 
 class ProviderFactory:
@@ -137,40 +139,48 @@ class ProviderFactory:
         )
 
     def _transcriber(self, given: wire.AssistantTranscriber | None, resources: Resources) -> Transcriber:
-        part, config = _find("transcriber", TRANSCRIBERS, given)
-        return part.create(config, resources)
+        try:
+            part, config = _find("transcriber", TRANSCRIBERS, given)
+            return part.create(config, resources)
+        except ProviderError as error:
+            self._check_substitution("transcriber", given, resources, error)
+            return self._embedded.transcriber_of(substitute_tags(given))
 
     def _model(self, given: wire.AssistantModel | None, resources: Resources) -> Model:
-        part, config = _find("model", MODELS, given)
-        return part.create(config, resources)
+        try:
+            part, config = _find("model", MODELS, given)
+            return part.create(config, resources)
+        except ProviderError as error:
+            self._check_substitution("model", given, resources, error)
+            return self._embedded.model
 
     def _voice(self, given: wire.AssistantVoice | None, resources: Resources, rate_hz: int) -> Voice:
-        part, config = _find("voice", VOICES, given)
-        return part.create(config, resources, rate_hz)
+        try:
+            part, config = _find("voice", VOICES, given)
+            return part.create(config, resources, rate_hz)
+        except ProviderError as error:
+            self._check_substitution("voice", given, resources, error)
+            return self._embedded.voice
+
+    def _check_substitution(self, name: PartName, given: _Given, resources: Resources, error: ProviderError) -> None:
+        """Raise the error of a part that could not be made, unless the embedded model may run in its place."""
+        provider = BUILT_IN if given is None else given.provider
+        if not may_substitute(name, provider, error, resources.credentials, self._settings):
+            raise error
+        _log.warning("a part without a key runs on the embedded model", part=name, provider=provider, error=str(error))
 
 
-def _find(
-    name: PartName,
-    parts: Mapping[str, _PartT],
-    given: wire.AssistantTranscriber | wire.AssistantModel | wire.AssistantVoice | None,
-) -> tuple[_PartT, WireModel]:
+def _find(name: PartName, parts: Mapping[str, _PartT], given: _Given) -> tuple[_PartT, WireModel]:
     """Return the vendor's part that serves `given`, and `given` as that vendor's type.
 
     Raises:
         ProviderError: no vendor serves it, or it is not what that vendor's type requires.
     """
-    provider = BUILT_IN if given is None else given.provider
-    part = parts.get(provider)
-    if part is None:
-        raise unsupported_provider(name, provider)
-    if isinstance(given, part.config):
+    part = parts.get(BUILT_IN if given is None else given.provider)
+    if part is not None and isinstance(given, part.config):
         return part, given
-    data = {"provider": provider} if given is None else given.to_json()
-    try:
-        return part, part.config.from_json(data)
-    except ValidationError as error:
-        wrong = "; ".join(findings(error, data))
-        raise ProviderError(f"the {name} of provider {provider}: {wrong}", ended_reason=CANNOT_START) from None
+    _, config = read_part(name, {} if given is None else given.to_json())
+    return parts[BUILT_IN if given is None else given.provider], config
 
 
 _BESIDE_THE_CALL = INTERNAL_FIELDS | {"assistant", "assistantOverrides", "phoneNumber", "monitor"}

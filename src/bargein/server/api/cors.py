@@ -3,6 +3,7 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bargein.server.api.warnings import WARNING_HEADER
 from bargein.settings import Settings
 
 _LOOPBACK_ORIGIN = r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?"
@@ -27,6 +28,7 @@ class Cors:
             allow_origin_regex=_LOOPBACK_ORIGIN if self._everywhere else None,
             allow_methods=("GET", "POST", "PATCH", "DELETE") if self._everywhere else ("POST",),
             allow_headers=_HEADERS,
+            expose_headers=(WARNING_HEADER,),
             max_age=600,
         )
 

@@ -9,8 +9,11 @@ from bargein.server.api.bodies import read_request
 from bargein.server.api.filters import ListQuery
 from bargein.server.api.openapi import request_body
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of
-from bargein.server.api.services import ServicesDep
+from bargein.server.api.services import Services, ServicesDep
+from bargein.server.api.warnings import participants_warning
 from bargein.wire.assistant import Assistant, without_nulls
+from bargein.wire.base import JsonObject
+from bargein.wire.ownership import made_by
 
 router = APIRouter(prefix="/assistant", tags=["assistants"], dependencies=[Depends(require_private)])
 
@@ -30,7 +33,9 @@ async def create_assistant(request: Request, services: ServicesDep) -> JSONRespo
     """Create an assistant."""
     assistant, body = await read_request(request, Assistant)
     check_rules(assistant)
-    return await RESOURCE.create(services, without_nulls(body))
+    response = await RESOURCE.create(services, without_nulls(body))
+    response.headers.update(await _warning(services, body))
+    return response
 
 
 @router.get("", responses=RESOURCE.responses(200, 400, many=True))
@@ -42,7 +47,8 @@ async def list_assistants(query: ListQuery, services: ServicesDep) -> JSONRespon
 @router.get("/{assistant_id}", responses=RESOURCE.responses(200, 404))
 async def get_assistant(assistant_id: str, services: ServicesDep) -> JSONResponse:
     """Return an assistant."""
-    return await RESOURCE.get(services, assistant_id)
+    record = await RESOURCE.find(services, assistant_id)
+    return RESOURCE.respond(services, record, headers=await _warning(services, record))
 
 
 @router.patch(
@@ -52,10 +58,16 @@ async def update_assistant(assistant_id: str, request: Request, services: Servic
     """Replace the given top-level fields, each as a whole; one that is null is removed."""
     assistant, body = await read_request(request, Assistant)
     check_rules(assistant)
-    return await RESOURCE.update(services, assistant_id, changes_of(body))
+    record = await RESOURCE.patch(services, assistant_id, changes_of(body))
+    return RESOURCE.respond(services, record, headers=await _warning(services, record))
 
 
 @router.delete("/{assistant_id}", responses=RESOURCE.responses(200, 404))
 async def delete_assistant(assistant_id: str, services: ServicesDep) -> JSONResponse:
     """Delete an assistant; calls that have begun keep theirs."""
     return await RESOURCE.delete(services, assistant_id)
+
+
+async def _warning(services: Services, assistant_json: JsonObject) -> dict[str, str]:
+    """Return the header that says what will not work in a call with the assistant."""
+    return await participants_warning(services, made_by({"assistant": assistant_json}, "owner"))

@@ -15,8 +15,10 @@ from bargein.server.api.paging import PagingQuery
 from bargein.server.api.resource import BODY_ERRORS, Resource
 from bargein.server.api.services import ServicesDep
 from bargein.server.api.urls import base_url
+from bargein.server.api.warnings import participants_warning
 from bargein.wire.base import JsonObject
 from bargein.wire.call import CreateCall, CreateWebCall, DeleteCalls, UpdateCall, normalize_widget_body, public_call
+from bargein.wire.ownership import made_by
 from bargein.wire.redact import without_secrets
 
 router = APIRouter(tags=["calls"])
@@ -73,7 +75,8 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
     `schedulePlan` neither happens before its time.
     """
     parsed, body = await read_request(request, CreateCall)
-    return JSONResponse(await services.call_creation.create(parsed, body, base_url(services, request)), 201)
+    created = await services.call_creation.create(parsed, body, base_url(services, request))
+    return JSONResponse(created, 201, await participants_warning(services, made_by(body, "owner")))
 
 
 @router.post(
@@ -90,7 +93,12 @@ async def create_web_call(request: Request, permissions: PermissionsDep, service
     created = await services.call_creation.create_web(
         body, base_url(services, request), permissions.author, permissions.limits
     )
-    return JSONResponse(created if permissions.key == "private" else without_secrets(created), 201)
+    if permissions.key == "private":
+        return JSONResponse(created, 201, await participants_warning(services, made_by(body, permissions.author)))
+    # which stored assistant lacks what is no business of a page; its own assistant is
+    own = {name: body[name] for name in ("assistant", "assistantOverrides") if body.get(name) is not None}
+    headers = await participants_warning(services, made_by(own, permissions.author)) if "assistant" in own else {}
+    return JSONResponse(without_secrets(created), 201, headers)
 
 
 @router.get("/call", responses=RESOURCE.responses(200, 400, many=True), dependencies=_private)
