@@ -27,6 +27,7 @@ from bargein.ports import (
     TranscriptCallback,
 )
 from bargein.providers.http import Addresses, Endpoint, StreamError, endpoint, json_object
+from bargein.providers.interface import Resources, account_of
 from bargein.providers.socket import AudioSocket, Refusal, SocketLimits, SocketTarget, http_url
 from bargein.providers.utterances import Heard, Utterances
 from bargein.providers.vendor_errors import quote_of
@@ -111,6 +112,38 @@ class VendorAccount:
         return self.reasons.get(status, self.reasons.get(family, self.ended_reason))
 
 
+def transcriber_account(
+    resources: Resources,
+    provider: str,
+    key: str | None,
+    key_variable: str,
+    *,
+    ended_reason: str,
+    reasons: Mapping[int, str] | None = None,
+) -> VendorAccount:
+    """Return the account of a transcriber: the owner's credential, else the key of the settings.
+
+    Args:
+        resources: the inputs of the transcriber's factory.
+        provider: the `provider` of the transcriber.
+        key: the key of the vendor's settings.
+        key_variable: the environment variable of that key.
+        ended_reason: of a call that the transcriber fails in.
+        reasons: as in `VendorAccount`.
+
+    Raises:
+        ProviderError: there is no key.
+    """
+    account = account_of(resources, "transcriber", provider, key, key_variable)
+    return VendorAccount(
+        provider=provider,
+        key=account.key,
+        key_variable=key_variable,
+        ended_reason=ended_reason,
+        reasons=reasons or {},
+    )
+
+
 class Dialect(ABC):
     """What one vendor's socket understands, for one call.
 
@@ -121,10 +154,11 @@ class Dialect(ABC):
         rate_hz: of the audio that the vendor gets.
         lag_ms: how much later than those of the embedded transcriber its words come: its published P99.
         finalize_timeout_ms: after so long without an answer to `finalize` the words so far are the final.
-        finalizes: whether it answers `finalize`; otherwise its own final segments are the answer.
-        finalizes_pauses: whether it is also asked at a pause.
+        finalizes_pauses: whether it is asked at a pause already; if not, the end of an utterance by its own judgement
+            counts as the answer there.
         waits: whether it takes audio only after a message that is `ready`.
         least_message_ms: the shortest audio that it takes.
+        least_finalize_ms: the least audio, since the last one, that it can be asked about.
         keep_alive_s: after so long without audio it is sent `keep_alive`; None: it bears silence.
         least_confidence: Vapi's `confidenceThreshold`; 0: all finals count.
     """
@@ -132,10 +166,10 @@ class Dialect(ABC):
     rate_hz: int = TRANSCRIBER_RATE_HZ
     lag_ms: int = 0
     finalize_timeout_ms: int = 1_000
-    finalizes: bool = True
     finalizes_pauses: bool = False
     waits: bool = False
     least_message_ms: int = 0
+    least_finalize_ms: int = 0
     keep_alive_s: float | None = 4.0
     least_confidence: float = 0.0
 
@@ -164,13 +198,9 @@ class Dialect(ABC):
         """Return the message for a piece of audio: 16-bit little-endian PCM."""
         return audio
 
-    def finalize(self, audio_ms: int) -> str | None:
-        """Return the message that asks for all words so far; None: there is none.
-
-        Args:
-            audio_ms: the length of the audio since the last one, or since the connection began.
-        """
-        del audio_ms
+    def finalize(self) -> str | None:
+        """Return the message that asks for all words so far; None: there is none, and the vendor decides itself."""
+        return None
 
     def keep_alive(self) -> str | None:
         """Return the message that keeps a silent connection alive; None: silence does."""
@@ -254,9 +284,7 @@ class VendorStream(AudioSocket, TranscriberStream):
         )
         self._dialect = dialect
         self._reader = dialect.reader()
-        self._utterances = Utterances(
-            on_transcript, least_confidence=dialect.least_confidence, answers=dialect.finalizes
-        )
+        self._utterances = Utterances(on_transcript, least_confidence=dialect.least_confidence)
         same = dialect.rate_hz == TRANSCRIBER_RATE_HZ
         self._resampler = None if same else StreamResampler(TRANSCRIBER_RATE_HZ, dialect.rate_hz, "live")
         self._finalized_ms = 0
@@ -281,8 +309,8 @@ class VendorStream(AudioSocket, TranscriberStream):
 
     @override
     def voice_paused(self) -> None:
-        if self._dialect.finalizes_pauses or not self._dialect.finalizes:
-            self._ask(asked=self._utterances.pause(self._position_ms, self._clock.monotonic_ms()))
+        ask = self._dialect.finalizes_pauses
+        self._ask(asked=self._utterances.pause(self._position_ms, self._clock.monotonic_ms(), ask=ask))
 
     @override
     def voice_resumed(self) -> None:
@@ -301,9 +329,11 @@ class VendorStream(AudioSocket, TranscriberStream):
             self._cancel_timer()
 
     def _ask(self, *, asked: bool) -> None:
-        if asked:
-            message = self._dialect.finalize(self._position_ms - self._finalized_ms)
-            if message is not None:
+        message = self._dialect.finalize() if asked else None
+        if message is not None:
+            if self._position_ms - self._finalized_ms < self._dialect.least_finalize_ms:
+                self._utterances.withdraw()
+            else:
                 self._finalized_ms = self._position_ms
                 self._queue_message(message)
         self._set_timer()

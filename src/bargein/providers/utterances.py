@@ -39,6 +39,7 @@ class Heard:
         answered: whether all words of the audio before a finalize message have come.
         ready: whether the vendor takes audio from now on.
         covered_ms: how much of the connection's audio the words so far are of; None: unknown.
+        exact: whether the texts have all spaces between them; if not, they are added.
     """
 
     interim: str | None = None
@@ -48,6 +49,7 @@ class Heard:
     answered: bool = False
     ready: bool = False
     covered_ms: int | None = None
+    exact: bool = False
 
 
 NOTHING = Heard()
@@ -61,20 +63,20 @@ class _Request:
         kind: `void` if the caller went on speaking since.
         voice_end_ms: how much of the connection's audio has words.
         at_ms: the time of the request.
+        asked: whether the vendor was asked; else its own final segment may be the answer.
     """
 
     kind: _Kind
     voice_end_ms: int
     at_ms: float
+    asked: bool
 
 
-def join_texts(texts: list[str]) -> str:
-    """Join pieces of a text, with spaces between them in languages that have spaces between words."""
-    joined = ""
-    for text in texts:
-        glued = not joined or not text or (_UNSPACED.match(text[0]) and _UNSPACED.match(joined[-1]))
-        joined = f"{joined}{text}" if glued else f"{joined} {text}"
-    return joined
+def _after(before: str, text: str) -> str:
+    """Return a text with the space that belongs between it and the text before it."""
+    text = text.strip()
+    glued = not before or not text or (_UNSPACED.match(text[0]) and _UNSPACED.match(before[-1]))
+    return text if glued else f" {text}"
 
 
 def _words(text: str) -> list[str]:
@@ -111,14 +113,12 @@ class Utterances:
         tell: receives partials and finals.
         least_confidence: finals with less confidence are told without words, and partials are not told (Vapi's
             `confidenceThreshold`); 0: all are told.
-        answers: whether the vendor answers finalize messages; if not, its own final segments are the answer.
     """
 
-    def __init__(self, tell: TranscriptCallback, *, least_confidence: float = 0.0, answers: bool = True) -> None:
+    def __init__(self, tell: TranscriptCallback, *, least_confidence: float = 0.0) -> None:
         self._tell = tell
         self._least_confidence = least_confidence
-        self._answers = answers
-        self._segments: list[str] = []
+        self._final_text = ""
         self._confidences: list[tuple[float, int]] = []
         self._interim = ""
         self._interim_confidence: float | None = None
@@ -139,20 +139,21 @@ class Utterances:
         """Begin an utterance."""
         self._speaking, self._complete = True, False
 
-    def pause(self, position_ms: int, now_ms: float) -> bool:
+    def pause(self, position_ms: int, now_ms: float, *, ask: bool) -> bool:
         """Request a complete partial; return whether the vendor is to be asked.
 
         Args:
             position_ms: how much audio the connection has got.
             now_ms: the time.
+            ask: whether the vendor is asked at pauses; if not, its own final segment is the answer, if one comes.
         """
-        return self._request("pause", position_ms - PAUSE_TAIL_MS, now_ms)
+        request = _Request("pause", position_ms - PAUSE_TAIL_MS, now_ms, ask)
+        return self._add_request(request) and ask
 
     def resume(self) -> None:
         """Continue the utterance."""
         self._complete = False
-        if not self._answers:
-            self._requests = deque(request for request in self._requests if request.kind == "stop")
+        self._requests = deque(request for request in self._requests if request.asked)
         for request in self._requests:
             if request.kind == "pause":
                 request.kind = "void"
@@ -166,17 +167,21 @@ class Utterances:
         if self._complete:
             self._tell_final()
             return False
-        if self._requests and self._requests[-1].kind == "pause":
-            self._requests[-1].kind = "stop"
-            self._requests[-1].at_ms = self._requests[-1].at_ms if self._answers else now_ms
+        last = self._requests[-1] if self._requests else None
+        if last is None or last.kind != "pause":
+            return self._add_request(_Request("stop", position_ms - STOP_TAIL_MS, now_ms, asked=True))
+        last.kind = "stop"
+        if last.asked:
             return False
-        return self._request("stop", position_ms - STOP_TAIL_MS, now_ms)
+        last.asked, last.at_ms = True, now_ms
+        return True
 
     def hear(self, heard: Heard) -> None:
         """Receive what a message of the vendor says."""
-        segment = "" if heard.segment is None else self._add_segment(heard.segment, heard.confidence)
+        segment = heard.segment is not None and self._add_segment(heard.segment, heard)
         if heard.interim is not None:
-            self._interim = new_words(self._owed, heard.interim.strip())
+            text = new_words(self._owed, heard.interim)
+            self._interim = text if heard.exact else _after(self._final_text, text)
             self._interim_confidence = heard.confidence
         if heard.end_of_turn is not None:
             self._end_of_turn = heard.end_of_turn
@@ -193,17 +198,6 @@ class Utterances:
         elif heard.interim is not None or segment:
             self._tell_partial()
 
-    def _add_segment(self, text: str, confidence: float | None) -> str:
-        """Add a final segment; return the part of it that has not been told in a final."""
-        segment = new_words(self._owed, text.strip())
-        self._owed = []
-        self._interim, self._interim_confidence = "", None
-        if segment:
-            self._segments.append(segment)
-            if confidence is not None:
-                self._confidences.append((confidence, len(_words(segment)) or 1))
-        return segment
-
     def expire(self) -> None:
         """Answer the oldest request with the words that have come: the vendor took too long."""
         if self._requests:
@@ -211,28 +205,42 @@ class Utterances:
             if request.kind == "stop":
                 self._tell_final()
 
+    def withdraw(self) -> None:
+        """Answer the newest request with the words that have come: the vendor cannot be asked."""
+        if self._requests and self._requests.pop().kind == "stop":
+            self._tell_final()
+
     def lose_connection(self) -> None:
         """Keep the words so far: the next connection knows nothing of them."""
-        if self._interim:
-            self._segments.append(self._interim)
-            self._interim = ""
+        self._final_text += self._interim
+        self._interim = ""
         self._owed, self._covered_ms = [], 0
         while self._requests:
             self.expire()
 
-    def _request(self, kind: _Kind, voice_end_ms: int, now_ms: float) -> bool:
-        request = _Request(kind, voice_end_ms, now_ms)
+    def _add_segment(self, text: str, heard: Heard) -> bool:
+        """Add a final segment; return whether it has words that were not told in a final."""
+        text = new_words(self._owed, text)
+        self._owed = []
+        self._interim, self._interim_confidence = "", None
+        has_words = bool(text.strip())
+        self._final_text += text if heard.exact else _after(self._final_text, text)
+        if has_words and heard.confidence is not None:
+            self._confidences.append((heard.confidence, len(_words(text)) or 1))
+        return has_words
+
+    def _add_request(self, request: _Request) -> bool:
         if not self._requests and self._is_covered(request):
-            self._answer(kind)
+            self._answer(request.kind)
             return False
         self._requests.append(request)
         return True
 
     def _is_covered(self, request: _Request) -> bool:
-        return not self._interim and 0 < request.voice_end_ms <= self._covered_ms
+        return not self._interim.strip() and 0 < request.voice_end_ms <= self._covered_ms
 
     def _answer(self, kind: _Kind) -> None:
-        if not self._interim:
+        if not self._interim.strip():
             self._owed = []
         match kind:
             case "stop":
@@ -244,7 +252,7 @@ class Utterances:
                 self._tell_partial()
 
     def _text(self) -> str:
-        return join_texts([*self._segments, self._interim] if self._interim else self._segments)
+        return f"{self._final_text}{self._interim}".strip()
 
     def _confidence(self) -> float | None:
         """Return the confidence in the words so far: the mean, by the number of words."""
@@ -268,7 +276,7 @@ class Utterances:
         text, confidence, end_of_turn = self._text(), self._confidence(), self._end_of_turn
         # The vendor may still send a segment for words that were told from its interim text.
         self._owed += _words(self._interim)
-        self._segments, self._confidences = [], []
+        self._final_text, self._confidences = "", []
         self._interim, self._interim_confidence = "", None
         self._told, self._end_of_turn, self._complete = "", None, False
         if confidence is not None and confidence < self._least_confidence:

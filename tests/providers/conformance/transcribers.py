@@ -18,7 +18,11 @@ from bargein.providers.registry import TRANSCRIBERS
 from bargein.providers.socket import SocketLimits
 from bargein.providers.streaming_stt import StreamingTranscriber
 from bargein.testing import make_settings, speech
+from bargein.testing.vendors.assembly_ai_stt import FakeAssemblyAi
+from bargein.testing.vendors.cartesia_stt import FakeInk
 from bargein.testing.vendors.deepgram_stt import FakeDeepgram, FakeDeepgramFlux
+from bargein.testing.vendors.elevenlabs_stt import FakeScribe
+from bargein.testing.vendors.openai_stt import FakeRealtime
 from bargein.testing.vendors.speech_peer import SpeechPeer, SpeechScript
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire.base import JsonObject
@@ -38,8 +42,8 @@ class Vendor:
         variable: the environment variable of its key.
         settings: more settings.
         speaks_interim: whether it has interim text before it is asked for all words.
+        url_setting: the name of the base URL in the settings; empty: `base_url` of the table.
         has_confidence: whether it tells its confidence.
-        says_nothing: whether a request is answered where nothing was said.
     """
 
     fake: Callable[..., SpeechPeer]
@@ -49,11 +53,15 @@ class Vendor:
     settings: JsonObject = field(default_factory=dict)
     speaks_interim: bool = True
     has_confidence: bool = True
-    says_nothing: bool = True
+    url_setting: str = ""
 
     @property
     def provider(self) -> str:
         return str(self.config["provider"])
+
+    def settings_for(self, url: str) -> JsonObject:
+        """Return the settings with the vendor at a URL."""
+        return {self.url_setting or f"{self.table}_base_url": url, **self.settings}
 
 
 VENDORS: dict[str, Vendor] = {
@@ -68,7 +76,34 @@ VENDORS: dict[str, Vendor] = {
         config={"provider": "deepgram", "model": "flux-general-en"},
         table="deepgram",
         variable="DEEPGRAM_API_KEY",
-        says_nothing=False,
+    ),
+    "assembly-ai": Vendor(
+        fake=FakeAssemblyAi,
+        config={"provider": "assembly-ai"},
+        table="assembly_ai",
+        variable="ASSEMBLYAI_API_KEY",
+    ),
+    "11labs": Vendor(
+        fake=FakeScribe,
+        config={"provider": "11labs", "model": "scribe_v2_realtime"},
+        table="elevenlabs",
+        variable="ELEVENLABS_API_KEY",
+        has_confidence=False,
+    ),
+    "cartesia": Vendor(
+        fake=FakeInk,
+        config={"provider": "cartesia", "model": "ink-whisper"},
+        table="cartesia",
+        variable="CARTESIA_API_KEY",
+        has_confidence=False,
+    ),
+    "openai": Vendor(
+        fake=FakeRealtime,
+        config={"provider": "openai", "model": "gpt-4o-transcribe"},
+        table="openai",
+        url_setting="openai_audio_base_url",
+        variable="OPENAI_API_KEY",
+        speaks_interim=False,
     ),
 }
 
@@ -144,7 +179,7 @@ class Caller:
 
 def resources_for(vendor: Vendor, url: str, *, key: str | None = "test-key") -> Resources:
     """Return the inputs of a vendor's factory, with the vendor at a URL."""
-    settings = make_settings(**{f"{vendor.table}_base_url": url, **vendor.settings})
+    settings = make_settings(**vendor.settings_for(url))
     client = cast("httpx.AsyncClient", SimpleNamespace())
     return Resources(
         settings=settings,

@@ -9,7 +9,7 @@ from typing import Literal
 from typing_extensions import override
 
 from bargein.providers.deepgram.settings import DeepgramSettings
-from bargein.providers.interface import Resources, account_of
+from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.streaming_stt import (
     Dialect,
@@ -21,6 +21,7 @@ from bargein.providers.streaming_stt import (
     flag,
     mean_confidence,
     seconds_as_ms,
+    transcriber_account,
     unit_or_none,
     vendor_object,
     vendor_target,
@@ -160,7 +161,7 @@ class NovaDialect(_DeepgramDialect):
         return NovaReader()
 
     @override
-    def finalize(self, audio_ms: int) -> str:
+    def finalize(self) -> str:
         return '{"type":"Finalize"}'
 
     @override
@@ -222,7 +223,7 @@ class FluxDialect(_DeepgramDialect):
         return FluxReader(DEFAULT_EOT_THRESHOLD if threshold is None else float(threshold))
 
     @override
-    def finalize(self, audio_ms: int) -> str:
+    def finalize(self) -> str:
         return '{"type":"ForceEndTurn"}'
 
 
@@ -263,7 +264,7 @@ class FluxReader:
                 segment=text,
                 confidence=confidence,
                 end_of_turn=end_of_turn,
-                answered=event.get("trigger") == "manual",
+                answered=True,
                 covered_ms=end_ms,
             )
         return Heard(interim=text, confidence=confidence, end_of_turn=end_of_turn, covered_ms=None if text else end_ms)
@@ -285,11 +286,11 @@ def create_transcriber(config: DeepgramTranscriberConfig, resources: Resources) 
         ProviderError: there is no key.
     """
     settings = resources.settings.section(DeepgramSettings)
-    key = account_of(resources, "transcriber", "deepgram", settings.api_key, "DEEPGRAM_API_KEY").key
-    account = VendorAccount(
-        provider="deepgram",
-        key=key,
-        key_variable="DEEPGRAM_API_KEY",
+    account = transcriber_account(
+        resources,
+        "deepgram",
+        settings.api_key,
+        "DEEPGRAM_API_KEY",
         ended_reason="pipeline-error-deepgram-transcriber-failed",
     )
     dialect = FluxDialect if (config.model or DEFAULT_MODEL).startswith(_FLUX) else NovaDialect

@@ -1,0 +1,257 @@
+"""Each field of Vapi's types that a vendor's transcriber uses, as the vendor gets it."""
+
+from typing import Any
+
+import pytest
+
+from bargein.testing.vendors.speech_peer import SpeechConnection
+from bargein.wire.base import JsonObject
+from tests.providers.conformance.transcribers import VENDORS, calling, scripted
+
+pytestmark = pytest.mark.anyio
+
+NOVA_3: JsonObject = {"model": "nova-3"}
+LISTS: JsonObject = {"keywords": ["snuffle:2", "Fitzroy"], "keyterm": ["account number", "Fitzroy"]}
+
+QUERIES: list[tuple[str, JsonObject, dict[str, list[str] | None]]] = [
+    (
+        "deepgram",
+        {},
+        {
+            "model": ["nova-2"],
+            "language": ["en"],
+            "encoding": ["linear16"],
+            "sample_rate": ["16000"],
+            "interim_results": ["true"],
+            "endpointing": ["10"],
+            "smart_format": None,
+        },
+    ),
+    (
+        "deepgram",
+        {"language": "pt-BR", "smartFormat": True, "numerals": True, "profanityFilter": True, "mipOptOut": True},
+        {
+            "language": ["pt-BR"],
+            "smart_format": ["true"],
+            "numerals": ["true"],
+            "profanity_filter": ["true"],
+            "mip_opt_out": ["true"],
+        },
+    ),
+    ("deepgram", {"endpointing": 300, "redaction": ["pci", "phi"]}, {"endpointing": ["300"], "redact": ["pci", "phi"]}),
+    ("deepgram", LISTS, {"keywords": ["snuffle:2", "Fitzroy", "account", "number", "Fitzroy"], "keyterm": None}),
+    ("deepgram", NOVA_3 | LISTS, {"keyterm": ["account number", "Fitzroy", "snuffle"], "keywords": None}),
+    (
+        "deepgram-flux",
+        {"eotTimeoutMs": 6000, "keyterm": ["Fitzroy"], "redaction": ["numbers"], "mipOptOut": True, "numerals": True},
+        {
+            "model": ["flux-general-en"],
+            "eot_threshold": ["1.0"],
+            "eot_timeout_ms": ["6000"],
+            "keyterm": ["Fitzroy"],
+            "redact": ["numbers"],
+            "mip_opt_out": ["true"],
+            "numerals": ["true"],
+            "language": None,
+        },
+    ),
+    (
+        "deepgram-flux",
+        {"model": "flux-general-multi", "languages": ["en", "es"]},
+        {"language_hint": ["en", "es"], "eot_timeout_ms": None},
+    ),
+    (
+        "assembly-ai",
+        {},
+        {"speech_model": ["universal-streaming-english"], "format_turns": ["true"], "max_turn_silence": None},
+    ),
+    (
+        "assembly-ai",
+        {"language": "multi", "formatTurns": False, "maxTurnSilence": 900, "minEndOfTurnSilenceWhenConfident": 200},
+        {
+            "speech_model": ["universal-streaming-multilingual"],
+            "format_turns": ["false"],
+            "max_turn_silence": ["900"],
+            "min_turn_silence": ["200"],
+        },
+    ),
+    (
+        "assembly-ai",
+        {
+            "speechModel": "universal-3-5-pro",
+            "languageCodes": ["en", "es"],
+            "mode": "min_latency",
+            "prompt": "A bakery.",
+            "agentContext": "It sells bread.",
+            "keytermsPrompt": ["Fitzroy"],
+            "wordBoost": ["snuffle"],
+            "endOfTurnConfidenceThreshold": 0.6,
+            "endUtteranceSilenceThreshold": 700,
+        },
+        {
+            "speech_model": ["universal-3-5-pro"],
+            "language_codes": ['["en", "es"]'],
+            "mode": ["min_latency"],
+            "prompt": ["A bakery."],
+            "agent_context": ["It sells bread."],
+            "keyterms_prompt": ['["Fitzroy", "snuffle"]'],
+            "end_of_turn_confidence_threshold": ["0.6"],
+            "max_turn_silence": ["700"],
+        },
+    ),
+    (
+        "11labs",
+        {"language": "de"},
+        {
+            "model_id": ["scribe_v2_realtime"],
+            "language_code": ["de"],
+            "commit_strategy": ["manual"],
+            "audio_format": ["pcm_16000"],
+            "vad_threshold": None,
+        },
+    ),
+    (
+        "11labs",
+        {
+            "model": "scribe_v1",
+            "silenceThresholdSeconds": 0.5,
+            "confidenceThreshold": 0.4,
+            "minSpeechDurationMs": 100,
+            "minSilenceDurationMs": 120,
+        },
+        {
+            "model_id": ["scribe_v2_realtime"],
+            "commit_strategy": ["vad"],
+            "vad_silence_threshold_secs": ["0.5"],
+            "vad_threshold": ["0.4"],
+            "min_speech_duration_ms": ["100"],
+            "min_silence_duration_ms": ["120"],
+        },
+    ),
+    ("cartesia", {}, {"model": ["ink-whisper"], "language": ["en"], "encoding": ["pcm_s16le"]}),
+    ("cartesia", {"model": "ink-2", "language": "fr"}, {"model": ["ink-2"], "language": ["fr"]}),
+]
+
+
+async def connection_of(name: str, config: JsonObject) -> SpeechConnection:
+    """Return the connection of a call with this transcriber, once audio has come."""
+    vendor = VENDORS[name]
+    async with scripted(vendor) as fake, calling(vendor, fake, config) as caller:
+        caller.feed(200)
+        return await fake.connection(received_ms=100)
+
+
+@pytest.mark.parametrize(("name", "config", "expected"), QUERIES)
+async def test_fields_are_parameters_of_the_socket(
+    name: str, config: JsonObject, expected: dict[str, list[str] | None]
+) -> None:
+    query = (await connection_of(name, config)).query
+    assert {field: query.get(field) for field in expected} == expected
+
+
+FIRST_MESSAGES: list[tuple[str, JsonObject, dict[str, Any]]] = [
+    (
+        "openai",
+        {"model": "gpt-4o-mini-transcribe", "language": "ja"},
+        {
+            "type": "session.update",
+            "session": {
+                "type": "transcription",
+                "audio": {
+                    "input": {
+                        "format": {"type": "audio/pcm", "rate": 24000},
+                        "transcription": {"model": "gpt-4o-mini-transcribe", "language": "ja"},
+                        "turn_detection": None,
+                    }
+                },
+                "include": ["item.input_audio_transcription.logprobs"],
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "config", "expected"), FIRST_MESSAGES)
+async def test_fields_are_in_the_first_message(name: str, config: JsonObject, expected: dict[str, Any]) -> None:
+    assert (await connection_of(name, config)).messages[0] == expected
+
+
+LEAST = [("deepgram", 0.4), ("assembly-ai", 0.4), ("deepgram-flux", 0.4)]
+
+
+@pytest.mark.parametrize(("name", "threshold"), LEAST)
+@pytest.mark.parametrize("given", [None, 0.8])
+async def test_words_below_the_threshold_are_dropped(name: str, threshold: float, given: float | None) -> None:
+    """`confidenceThreshold`; Vapi's default is 0.4. The utterance is over all the same."""
+    vendor = VENDORS[name]
+    config = {} if given is None else {"confidenceThreshold": given}
+    least = given or threshold
+    for confidence, heard in ((least - 0.05, False), (least + 0.05, True)):
+        async with (
+            scripted(vendor, "Yes please.", confidence=confidence) as fake,
+            calling(vendor, fake, config) as caller,
+        ):
+            caller.say(400)
+            caller.fall_silent()
+            final = await caller.final()
+            assert final.text == ("Yes please." if heard else "")
+            assert heard or len(caller.told) == 1
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(None, 0.7), (0.5, 0.8448), (0.9, 0.3769)])
+async def test_flux_tells_the_end_of_the_turn_relative_to_the_owners_threshold(
+    threshold: float | None, expected: float
+) -> None:
+    vendor = VENDORS["deepgram-flux"]
+    config = {} if threshold is None else {"eotThreshold": threshold}
+    async with scripted(vendor, "Yes.", end_of_turn=0.7) as fake, calling(vendor, fake, config) as caller:
+        caller.say(400)
+        caller.fall_silent()
+        assert (await caller.final()).end_of_turn == pytest.approx(expected, abs=1e-3)
+
+
+async def test_assembly_ai_tells_the_end_of_the_turn() -> None:
+    vendor = VENDORS["assembly-ai"]
+    async with scripted(vendor, "Yes.", end_of_turn=0.6) as fake, calling(vendor, fake) as caller:
+        caller.say(400)
+        caller.fall_silent()
+        assert (await caller.final()).end_of_turn == 0.6
+
+
+async def test_the_key_does_not_go_to_a_host_that_the_assistant_names() -> None:
+    """`realtimeUrl` is connected to, but without the key unless it is AssemblyAI's own host."""
+    vendor = VENDORS["assembly-ai"]
+    async with scripted(vendor) as fake:
+        fake.authorized = lambda headers, query: True  # type: ignore[method-assign]
+        named = f"ws://127.0.0.1:{fake.port}/v3/ws?region=eu"
+        async with calling(vendor, fake, {"realtimeUrl": named}) as caller:
+            caller.feed(200)
+            connection = await fake.connection(received_ms=100)
+    assert "authorization" not in connection.headers
+    assert connection.query["region"] == ["eu"]
+    assert connection.query["sample_rate"] == ["16000"]
+
+
+async def test_without_partials_there_are_finals_alone() -> None:
+    vendor = VENDORS["assembly-ai"]
+    async with (
+        scripted(vendor, "I would like that.") as fake,
+        calling(vendor, fake, {"disablePartialTranscripts": True}) as caller,
+    ):
+        caller.say(500)
+        caller.fall_silent()
+        await caller.final()
+    assert [told.final for told in caller.told] == [True]
+
+
+async def test_the_vendors_own_voice_detection_answers_for_scribe() -> None:
+    vendor = VENDORS["11labs"]
+    async with (
+        scripted(vendor, "I would like that.", endpoint_ms=400) as fake,
+        calling(vendor, fake, {"silenceThresholdSeconds": 0.4}) as caller,
+    ):
+        caller.say(500)
+        caller.fall_silent()
+        caller.feed(300)
+        assert (await caller.final()).text == "I would like that."
+        assert fake.connections[0].finalizes == 0
