@@ -102,8 +102,8 @@ class ChunkReader:
         delta = as_object(choice.get("delta") or choice.get("message") or {})
         reason = choice.get("finish_reason")
         if reason is not None and reason != "":
+            self._reason = self._reason or as_string(reason) or ""
             self.finished = True
-            self._reason = as_string(reason) or ""
         return self._read_delta(delta)
 
     def end(self) -> str:

@@ -43,7 +43,7 @@ class ThoughtFilter:
         spoken: list[str] = []
         while text:
             text = self._skip_thought(text) if self.thinking else self._take_speech(text, spoken)
-        return self._begun("".join(spoken))
+        return "".join(spoken)
 
     def flush(self) -> str:
         """Return what was kept back and is no tag after all; an open thought gives nothing."""
@@ -55,10 +55,10 @@ class ThoughtFilter:
         at, mark = min(((at, mark) for mark in _MARKS if (at := text.find(mark)) >= 0), default=(-1, ""))
         if at < 0:
             kept = _possible_mark(text, _MARKS)
-            spoken.append(text[: len(text) - kept])
+            spoken.append(self._begun(text[: len(text) - kept]))
             self._held = text[len(text) - kept :]
             return ""
-        spoken.append(text[:at])
+        spoken.append(self._begun(text[:at]))
         if mark in _TAGS:
             self.thinking = self.thought = True
             self._closing = _TAGS[mark]

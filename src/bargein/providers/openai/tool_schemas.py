@@ -61,8 +61,8 @@ def _stripped(schema: JsonObject, *, whole: bool) -> JsonObject:
 def _is_unsupported(member: object) -> bool:
     """Return True if a parameter has unsupported validation, itself or within it."""
     schema = as_object(member)
-    if _UNSUPPORTED & schema.keys():
-        return True
+    if not schema or _UNSUPPORTED & schema.keys():
+        return bool(schema)
     nested = [*as_object(schema.get("properties")).values(), *(schema.get(name) for name in _ONE)]
     nested += [one for name in _LISTS for one in as_objects(schema.get(name))]
     return any(_is_unsupported(one) for one in nested)
