@@ -84,9 +84,13 @@ def _welcome(settings: Settings, port: int) -> None:
 def talk(
     context: typer.Context,
     wav: Annotated[Path, typer.Option(help="The recording that the caller plays first (wav or flac).")],
-    url: Annotated[str, typer.Option(help="The server's URL; if nothing answers there, a server is started.")] = (
-        f"http://127.0.0.1:{DEFAULT_PORT}"
-    ),
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help=f"The server's URL. Default: http://127.0.0.1:{DEFAULT_PORT}; if none is given and nothing answers"
+            " there, a server is started."
+        ),
+    ] = None,
     key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
     assistant: Annotated[Path | None, typer.Option(help="A file with the assistant's JSON.")] = None,
     to: Annotated[
@@ -121,7 +125,7 @@ def talk(
     options = TalkOptions(
         wav=wav,
         then=_read_then(context.args),
-        url=url,
+        url=url or f"http://127.0.0.1:{DEFAULT_PORT}",
         key=key,
         assistant=assistant,
         to=to,
@@ -130,7 +134,7 @@ def talk(
         seconds=seconds,
         flush=flush,
         colour=sys.stdout.isatty(),
-        start_server=start_server,
+        start_server=start_server if url is None else None,
     )
     try:
         result = anyio.run(run, options, typer.echo)

@@ -32,6 +32,17 @@ class RefusedAnswerError(BargeinError, httpx.DecodingError):
     """An answer that is not read: it is compressed or too long. The text may be shown; it quotes nothing."""
 
 
+class AddressRefusedError(BargeinError, OSError):
+    """A host that is not connected to, since it has an address that is not public. The text names no address."""
+
+    def __init__(self) -> None:
+        super().__init__("has a private address, which is refused unless BARGEIN_ALLOW_PRIVATE_ADDRESSES=1 is set")
+
+
+class PrivateAddressError(BargeinError, httpx.ConnectError):
+    """The same refusal as a connection error of httpx."""
+
+
 @cache
 def _tls(*, trust_env: bool) -> ssl.SSLContext:
     """Return the TLS context of all clients of the process: reading the certificate authorities takes some 35 ms."""
@@ -86,8 +97,8 @@ def read_url(url: object) -> httpx.URL | None:
 
 
 def answer_problem(error: Exception) -> str | None:
-    """Return what is wrong with an answer that was refused; None for any other error of httpx."""
-    return str(error) if isinstance(error, RefusedAnswerError) else None
+    """Return why an answer or an address was refused, as what follows a server's name; None for any other error."""
+    return str(error) if isinstance(error, RefusedAnswerError | AddressRefusedError | PrivateAddressError) else None
 
 
 async def read_bounded(response: httpx.Response, max_bytes: int) -> bytes | None:

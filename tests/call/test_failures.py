@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from bargein.testing import FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript, VoiceScript
+from bargein.turns.languages import ENGLISH_CODE, find_language
 from tests.call.conftest import Log
 from tests.call.harness import Caller, calling, create_call, ended, joining, stored
 from tests.call.stage import STORY, Stage, staged
@@ -57,6 +58,7 @@ BROKEN_TRANSCRIBERS = {
     "drops twice": TranscriberScript(drop_after_ms=200, drops=2),
     "stalls": TranscriberScript(stall=True),
 }
+SORRY = find_language(ENGLISH_CODE).failure_message
 NOWHERE = "http://127.0.0.1:1"
 
 Scenario = Callable[[], Awaitable[None]]
@@ -72,14 +74,25 @@ async def all_of(scenarios: dict[str, Scenario]) -> None:
             error.add_note(f"in the scenario: {name}")
             raise
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(40):
         async with anyio.create_task_group() as tasks:
             for name, scenario in scenarios.items():
                 tasks.start_soon(play, name, scenario)
 
 
-async def ends_in_words(caller: Caller, reason: str, log: Log, within_s: float = 4) -> None:
-    """Assert that client, stored call and log have the reason, and that the socket was closed."""
+async def ends_in_words(caller: Caller, reason: str, log: Log, within_s: float = 4, *, says: bool = False) -> str:
+    """Assert that client, stored call and log have the reason, and that the socket was closed.
+
+    Args:
+        caller: the caller.
+        reason: the `endedReason`.
+        log: the server's log.
+        within_s: the longest wait for the end.
+        says: whether the assistant says that it has failed, before the end.
+
+    Returns:
+        The `endedMessage`: why it failed.
+    """
     assert await caller.until_closed(within_s) == 1000
     kinds = caller.kinds()
     assert kinds[0] == "status-update"
@@ -88,13 +101,20 @@ async def ends_in_words(caller: Caller, reason: str, log: Log, within_s: float =
     assert (last["type"], last["status"], last["endedReason"]) == ("status-update", "ended", reason)
     assert kinds.count("status-update") == 2
     after = caller.order[max(n for n, m in enumerate(caller.order) if isinstance(m, dict) and m["type"] == "hang") :]
-    assert not [frame for frame in after if isinstance(frame, bytes)]
+    assert bool([frame for frame in after if isinstance(frame, bytes)]) == says
+    said = " ".join(m["transcript"] for m in caller.of("transcript", role="assistant", transcriptType="final"))
+    assert said.count(SORRY) == says
     assert await ended(caller.url, caller.id) == reason
-    assert len(log.lines("call ended", call_id=caller.id, reason=reason)) == 1
+    why = (await stored(caller.url, caller.id))["endedMessage"]
+    [line] = log.lines("call ended", call_id=caller.id, reason=reason)
+    assert (line["detail"], line["level"]) == (why, "warning")
+    assert last["call"]["endedMessage"] == why, "a server without keys answers to its owner alone"
+    return why
 
 
 def heard(call: dict[str, Any]) -> list[str]:
-    return [m["message"] for m in call["messages"] if m["role"] == "bot"]
+    said = [m["message"] for m in call["messages"] if m["role"] == "bot"]
+    return [text for text in said if text != SORRY]
 
 
 async def test_a_model_that_fails_ends_the_call_in_words(tmp_path: Path, log: Log) -> None:
@@ -109,7 +129,9 @@ async def test_a_model_that_fails_ends_the_call_in_words(tmp_path: Path, log: Lo
 
         async def fail(name: str, reason: str, url: str = stage.llm.url) -> None:
             async with calling(stage.url, stage.assistant(model=model(name, url))) as caller:
-                await ends_in_words(caller, LLM + reason, log)
+                why = await ends_in_words(caller, LLM + reason, log, 20, says=True)
+                assert "the model's server" in why
+                assert name.partition("answers ")[2] in why
                 told = "".join(m["output"] for m in caller.of("model-output"))
                 record = await stored(stage.url, caller.id)
             assert all(told.startswith(text) for text in heard(record))
@@ -130,7 +152,7 @@ async def test_a_voice_that_fails_ends_the_call_in_words(tmp_path: Path, log: Lo
         async def fail_at(url: str, name: str) -> None:
             voice = {"provider": "custom-voice", "server": {"url": url, "timeoutSeconds": 1}}
             async with calling(stage.url, stage.speaker(text, voice=voice)) as caller:
-                await ends_in_words(caller, VOICE, log)
+                assert "the voice" in await ends_in_words(caller, VOICE, log)
                 record = await stored(stage.url, caller.id)
             assert all(text.startswith(said) and said != text for said in heard(record))
             if name == "hangs in mid-sentence":
@@ -151,7 +173,7 @@ async def test_a_transcriber_that_fails_ends_the_call_in_words(tmp_path: Path, l
         async def fail_at(url: str) -> None:
             transcriber = {"provider": "custom-transcriber", "server": {"url": url}}
             async with calling(stage.url, stage.speaker(transcriber=transcriber)) as caller:
-                await ends_in_words(caller, TRANSCRIBER, log, 12)
+                assert "the transcriber's server" in await ends_in_words(caller, TRANSCRIBER, log, 12)
 
         async def fail(name: str) -> None:
             async with FakeTranscriber(BROKEN_TRANSCRIBERS[name]) as transcriber:

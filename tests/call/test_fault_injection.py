@@ -14,7 +14,7 @@ from bargein.call import session
 from bargein.call.clients.messages import ClientMessenger
 from bargein.call.hearing.audio_input import AudioInput
 from bargein.call.hearing.transcription import Transcription
-from bargein.call.record import files
+from bargein.call.record import end, files
 from bargein.call.record.call_log import CallLog
 from bargein.call.record.outcome import CallSummary
 from bargein.call.speaking.audio_output import AudioOutput
@@ -36,6 +36,7 @@ pytestmark = pytest.mark.anyio
 FULL = OSError(errno.ENOSPC, "No space left on device")
 BUG = ZeroDivisionError("a bug")
 FAILED_REPLY = "pipeline-error-custom-llm-llm-failed"
+FAILED_VOICE = "pipeline-error-custom-voice-failed"
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 ASKS = TranscriberScript(timed=[TimedReply(100, "Tell me a story.")])
 
@@ -100,7 +101,7 @@ WRITES: dict[str, tuple[object, str, Any]] = {
     "the recording's file is full": (RecordingFile, "_append", raising(FULL)),
     "the recording's file has a bug": (RecordingFile, "_append", raising(BUG)),
     "the call's log refuses a step": (CallLog, "write_step", raising(BUG)),
-    "the server's log fails": (session, "_log", _BrokenLog()),
+    "the server's log fails": (end, "_log", _BrokenLog()),
     "the metrics fail during the call": (Metrics, "watch", raising(BUG)),
     "the metrics fail at the end": (Metrics, "ended", raising(BUG)),
     "the summary cannot be updated": (CallSummary, "apply", raising(BUG)),
@@ -165,7 +166,7 @@ async def test_a_write_that_fails_keeps_no_call_from_its_end(stage: Stage, name:
 
 @pytest.mark.parametrize("name", BUGS)
 async def test_a_bug_ends_the_call_at_once_with_its_record_and_report(stage: Stage, name: str, log: Log) -> None:
-    reasons = {WORKER_DIED, FAILED_REPLY} if name == "the playout" else {WORKER_DIED}
+    reasons = {WORKER_DIED, FAILED_REPLY, FAILED_VOICE} if name == "the playout" else {WORKER_DIED}
     async with Receiver() as receiver:
         await check(stage, receiver, BUGS[name], reasons)
     assert log.lines("the call failed with an unexpected error") or name == "the playout"

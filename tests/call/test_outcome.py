@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bargein.call.record.end import CallEnd
 from bargein.call.record.journal import read
 from bargein.call.record.outcome import CallSummary, artifact_of, artifact_plan_of, ended_fields
 from bargein.call.record.replay import replay
@@ -138,7 +139,7 @@ async def test_a_journal_gives_the_artifact_of_the_live_call(tmp_path: Path) -> 
         account,
         epoch_ms=round(first["time"] - first["secondsFromStart"] * 1000),
         ended_at_ms=0,
-        reason=account.ended.reason,
+        end=CallEnd(account.ended.reason, account.ended.detail),
     )
     stored_of_it = {name: value for name, value in record["artifact"].items() if not name.startswith("presigned")}
     assert json.loads(json.dumps(again["artifact"])) == stored_of_it

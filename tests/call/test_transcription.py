@@ -7,8 +7,11 @@ import pytest
 
 from bargein.call.hearing.transcription import Transcription
 from bargein.ports import ProviderError
+from bargein.turns import Plan
 
 pytestmark = pytest.mark.anyio
+
+UNEXPECTED = "the transcriber failed with an internal error; the server's log has it"
 
 
 class Stream:
@@ -35,14 +38,19 @@ class Call:
 
     class setup:  # noqa: N801  # a field of the call's
         call_id = "c"
+        plan = Plan(transcriber_failed_reason="pipeline-error-custom-transcriber-failed")
 
     def __init__(self, stream: Stream) -> None:
         self.transcription: Any = stream
         self.posted: list[Any] = []
+        self.noted: list[ProviderError] = []
         self.runner = Transcription(cast("Any", self), cast("Any", self))
 
     def now_ms(self) -> float:
         return 7.0
+
+    def note_error(self, error: ProviderError) -> None:
+        self.noted.append(error)
 
     def post(self, event: Any) -> None:
         self.posted.append(event)
@@ -55,7 +63,7 @@ class Call:
     ("error", "told"),
     [
         (ProviderError("gone", ended_reason="pipeline-error-x"), ("pipeline-error-x", "gone")),
-        (ZeroDivisionError(), ("pipeline-error-custom-transcriber-failed", "internal error")),
+        (ZeroDivisionError(), ("pipeline-error-custom-transcriber-failed", UNEXPECTED)),
     ],
 )
 async def test_what_failed_is_told_and_a_successor_is_run(error: Exception, told: tuple[str, str]) -> None:
@@ -64,6 +72,7 @@ async def test_what_failed_is_told_and_a_successor_is_run(error: Exception, told
         tasks.start_soon(call.runner.run)
         await anyio.wait_all_tasks_blocked()
         assert [(one.reason, one.detail) for one in call.posted] == [told]
+        assert [str(one) for one in call.noted] == [told[1]]
         assert call.runner.over
         call.runner.switch_transcriber(cast("Any", other))
         with anyio.fail_after(1):

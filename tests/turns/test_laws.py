@@ -82,6 +82,7 @@ PLANS = st.builds(
     end_call_phrases=st.sampled_from([(), ("goodbye",)]),
     silence_timeout_ms=st.sampled_from([10_000, 30_000]),
     hooks=HOOKS,
+    failure_message=st.sampled_from(["", "I am sorry, I have to end this call."]),
 )
 TEXTS = st.sampled_from(
     [
@@ -396,11 +397,12 @@ class Conversation(RuleBasedStateMachine):
         call_id = data.draw(st.sampled_from([*running, *running, *running, *self.tools.asked, "call_of_nobody"]))
         self.feed(ToolReturned(self.now + gap, call_id, **answer))  # type: ignore[arg-type]
 
-    @rule(gap=GAPS, data=st.data())
+    @rule(gap=GAPS, data=st.data(), by_model=st.booleans())
     @precondition(lambda self: len(self.events) > 15)
-    def reply_fails(self, gap: int, data: st.DataObject) -> None:
+    def reply_fails(self, gap: int, data: st.DataObject, by_model: bool) -> None:
         if turn := self.some_turn(data):
-            self.feed(ReplyFailed(self.now + gap, turn, "pipeline-error-custom-llm-llm-failed"))
+            reason = "pipeline-error-custom-llm-llm-failed"
+            self.feed(ReplyFailed(self.now + gap, turn, reason, by_model=by_model))
 
     @rule(gap=GAPS, interruptible=st.booleans(), interrupts=st.booleans(), ends=st.sampled_from([False] * 5 + [True]))
     def operator_says(self, gap: int, interruptible: bool, interrupts: bool, ends: bool) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from bargein.http_client import AddressRefusedError, PrivateAddressError
 from bargein.ports import ServerError
-from bargein.webhooks.guard import AddressGuard, AddressRefusedError, PrivateAddressError, is_public
+from bargein.webhooks.guard import AddressGuard, is_public
 from tests.webhooks.receiver import Receiver, response
 from tests.webhooks.sending import sending
 

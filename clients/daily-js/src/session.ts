@@ -50,6 +50,8 @@ export class Session {
   #unsent: string[] = [];
   #sound: Sound | null = null;
   #socket: CallSocket | null = null;
+  /** Why the call failed: the server's own sentence. */
+  #failure: string | null = null;
 
   constructor(events: SessionEvents) {
     this.#events = events;
@@ -171,13 +173,16 @@ export class Session {
   }
 
   #hear(text: string): void {
+    const message = parsed(text);
     // Before all listeners: interrupted audio must stop at once. Frames of the next reply come after this message.
-    if (typeOf(text) === "user-interrupted") this.#sound?.flush();
+    if (message?.type === "user-interrupted") this.#sound?.flush();
+    this.#failure ??= failureIn(message);
     this.#inbox.add(() => this.#events.message(text));
   }
 
-  async #hungUp(trouble: string | null): Promise<void> {
-    if (trouble === null) await this.#sound?.drained(DRAIN_MS); // the last words
+  async #hungUp(closing: string | null): Promise<void> {
+    const trouble = this.#failure ?? closing;
+    if (closing === null) await this.#sound?.drained(DRAIN_MS); // the last words
     if (this.#leaving.signal.aborted) return;
     this.#inbox.add(() => this.#events.over(trouble));
     // By then `join()` has returned, and its caller has added a listener or never will.
@@ -185,10 +190,23 @@ export class Session {
   }
 }
 
-function typeOf(text: string): unknown {
+interface ServerMessage {
+  type?: unknown;
+  status?: unknown;
+  call?: { endedMessage?: unknown } | null;
+}
+
+function parsed(text: string): ServerMessage | null {
   try {
-    return (JSON.parse(text) as { type?: unknown } | null)?.type;
+    return JSON.parse(text) as ServerMessage | null;
   } catch {
     return null; // a bare word, as in Vapi's own calls
   }
+}
+
+/** Why a call failed, if this is the message of its end and it did. */
+function failureIn(message: ServerMessage | null): string | null {
+  if (message?.type !== "status-update" || message.status !== "ended") return null;
+  const why = message.call?.endedMessage;
+  return typeof why === "string" && why !== "" ? why : null;
 }

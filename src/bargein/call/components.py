@@ -20,7 +20,7 @@ from bargein.call.hearing.voicemail import VoicemailDetector
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.connections import ReadyConnections
 from bargein.call.speaking.replies import ReplyRunner
-from bargein.call.speaking.speech import SpeechPipeline
+from bargein.call.speaking.speech import FailedReasons, SpeechPipeline
 from bargein.call.tools.builtin import builtin_tools
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.call.tools.executor import ToolExecutor
@@ -173,9 +173,10 @@ def _speech_pipeline(
         voice=providers.voice,
         audio_output=audio_output,
         rate_hz=leg.rate_hz,
-        failed_reason=context.setup.plan.model_failed_reason,
+        failed_reasons=FailedReasons.of(context.setup.plan),
         now_ms=context.now_ms,
         post=context.post,
+        note_error=context.note_error,
         call_tools=call_tools,
     )
 

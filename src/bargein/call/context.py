@@ -12,6 +12,7 @@ from bargein.ports import (
     InterruptionClassifier,
     Model,
     OwnerMessenger,
+    ProviderError,
     ToolRunner,
     Transcriber,
     Voice,
@@ -128,6 +129,10 @@ class CallContext(Protocol):
 
     def post(self, event: Event) -> None:
         """Post an event to the engine."""
+        ...
+
+    def note_error(self, error: ProviderError) -> None:
+        """Keep a provider's error, for the log line of a call that ends by it."""
         ...
 
     def render(self, text: Template, values: Mapping[str, object]) -> str:

@@ -19,6 +19,7 @@ from bargein.call.components import CallEnvironment, build_components
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.hearing.audio_input import FloodError
 from bargein.call.hearing.voicemail import VOICEMAIL
+from bargein.call.record.end import INTERNAL_ERROR, CallEnd, EndReporter
 from bargein.call.record.files import CallFiles
 from bargein.call.record.guard import Guard, GuardedClock
 from bargein.call.record.journal import Head
@@ -35,7 +36,7 @@ from bargein.call.record.outcome import (
 from bargein.call.tools.executor import SPOKEN_AND_ENDED
 from bargein.call.tools.transfer import Handoffs, Successor
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
-from bargein.ports import CallRecords, JournalSink, Leg, PrivateCalls, Recorder
+from bargein.ports import CallRecords, JournalSink, Leg, PrivateCalls, ProviderError, Recorder
 from bargein.turns import State, step, wake_at
 from bargein.turns.commands import (
     AskEndpointing,
@@ -65,8 +66,6 @@ from bargein.wire.ownership import Author
 
 _log = structlog.get_logger("bargein.call")
 
-_INTERNAL_ERROR = "call.in-progress.error-vapifault-worker-died"
-
 
 class CallSession:
     """A call from the moment the caller is connected until it is over; `run` it once.
@@ -82,6 +81,7 @@ class CallSession:
         log: stores the call's own log; None: there is none.
         handoffs: resolves other assistants; None: the call has no other assistant.
         private_calls: the server's part in a call of which nothing is kept; None: there is none.
+        tells_details: whether the call's client may read a failure's details, which name the owner's servers.
 
     Attributes:
         setup: the setup of the current assistant.
@@ -105,6 +105,7 @@ class CallSession:
         log: JournalSink | None = None,
         handoffs: Handoffs | None = None,
         private_calls: PrivateCalls | None = None,
+        tells_details: bool = False,
     ) -> None:
         self.setup = setup
         self.epoch_ms = clock.epoch_ms()
@@ -136,7 +137,7 @@ class CallSession:
         self._due_ms: int | None = None
         self._ended = anyio.Event()
         self._storing_end = False
-        self._ended_reason = "worker-shutdown"
+        self._reporter = EndReporter(setup.call_id, tells_details=tells_details)
         self._ended_ms: float | None = None
         self._at_end: list[Callable[[], None]] = []
         environment = CallEnvironment(
@@ -216,7 +217,11 @@ class CallSession:
     @property
     def ended_reason(self) -> str:
         """Return the call's `endedReason`, once it is over."""
-        return self._ended_reason
+        return self._reporter.end.reason
+
+    def note_error(self, error: ProviderError) -> None:
+        """Keep a provider's error: if the call ends by it, the log line names the provider and what to change."""
+        self._reporter.note_error(error)
 
     def artifact(self) -> JsonObject:
         """Return the call's artifact as of now."""
@@ -260,7 +265,7 @@ class CallSession:
         with suppress(Exception):  # the log itself may be what fails
             _log.error("the call failed with an unexpected error", call_id=self.setup.call_id, exc_info=error)
         self._inbox.clear()
-        self._end(_INTERNAL_ERROR, "internal error")
+        self._end(INTERNAL_ERROR)
 
     async def record_start(self) -> None:
         """Record that the call is in progress here.
@@ -350,7 +355,7 @@ class CallSession:
             case Decide(what, why, turn_id):
                 self.insight.on_decision(self._state.now_ms, what, why, turn_id)
             case EndCall(reason, detail):
-                self._end(reason, detail)
+                self._end(CallEnd(reason, detail))
             case Remember():  # the whole history is sent once the step is done
                 if command.tool_call_id is not None:
                     invocation = components.tools.find(command.tool_call_id)
@@ -400,22 +405,24 @@ class CallSession:
         due = wake_at(self._state, self.setup.plan)
         self.post(Tick(max(int(self.now_ms()), due or 0)))
 
-    def _end(self, reason: str, detail: str) -> None:
+    def _end(self, end: CallEnd) -> None:
         if self._ended.is_set():
             return
-        rejection = self.setup.rejection
+        reason, rejection = end.reason, self.setup.rejection
         if rejection is not None and reason == SPOKEN_AND_ENDED:
             reason = rejection.reason
         if self._components.voicemail.leaving and reason == SPOKEN_AND_ENDED:
             reason = VOICEMAIL
-        self._ended_reason = reason
+        self._reporter.end = CallEnd(reason, end.message)
         self._ended_ms = self.now_ms()
         self._files.write_end(int(self._ended_ms), reason)
         with suppress(Exception):  # the log itself may be what fails
-            _log.info("call ended", call_id=self.setup.call_id, reason=reason, detail=detail or None)
+            self._reporter.log()
         self._guard.attempt("playout", self._components.audio_output.close)
         self._send_conversation()
-        self._guard.attempt("client messages", self._components.messenger.status, "ended", reason)
+        self._guard.attempt(
+            "client messages", self._components.messenger.ended, reason, self._reporter.client_message()
+        )
         self._guard.attempt("connection", self._leg.hang_up)
         self._ended.set()
         for action in self._at_end:
@@ -449,9 +456,9 @@ class CallSession:
                 self.summary,
                 epoch_ms=self.epoch_ms,
                 ended_at_ms=ended_at_ms,
-                reason=self._ended_reason,
+                end=self._reporter.end,
             )
             outcome.update(as_object(repaired(fields)))
 
         self._guard.attempt("record", complete)
-        return outcome or essential_fields(self._ended_reason, ended_at_ms)
+        return outcome or essential_fields(self._reporter.end, ended_at_ms)

@@ -65,7 +65,7 @@ class CallPrinter:
                     at_ms, "", _DIM, "■", f"call ended: {message.get('endedReason', 'no reason given')}", style=_DIM
                 )
             case {"type": "hang"}:
-                self._line(at_ms, "assistant", _BAD, "!", "hangs: its model or voice does not answer")
+                self._line(at_ms, "assistant", _BAD, "!", "is late: nothing is heard of its answer")
             case _:
                 pass
 
@@ -108,6 +108,10 @@ class CallPrinter:
         if not event.over_speech:
             silence = "there was no speech to stop"
         self._result(_ASSISTANT, "✓", f"{voice} → user-interrupted {message} → {silence}")
+
+    def print_failure(self, why: str) -> None:
+        """Print why the call failed, whole and on one line, so that it can be copied."""
+        self._result(_BAD, "✗", f"the call failed: {why}")
 
     def print_note(self, text: str) -> None:
         """Print a line that is not part of the conversation."""

@@ -21,7 +21,8 @@ from bargein.client.script import CallerScript, Utterance
 from bargein.client.server_api import Server, create_call, is_reachable, ring
 from bargein.clock import Clock, LoopClock
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_string
+from bargein.wire.ended import is_failure
+from bargein.wire.json import as_object, as_string
 
 RATE_HZ = 16_000
 
@@ -70,18 +71,20 @@ class TalkResult:
         call_id: the call's id.
         interruptions: one for each clip after the first, in order; None if the call ended before it was played.
         ended_reason: Vapi's `endedReason`, if the server sent it.
+        failure: why the call failed, a sentence; empty if it did not.
         lateness: delay of this client's frames; with large delays the measured times are unreliable.
     """
 
     call_id: str
     interruptions: tuple[Interruption | None, ...]
     ended_reason: str | None
+    failure: str = ""
     lateness: Lateness
 
     @property
     def exit_code(self) -> int:
-        """0 if every clip that was meant to interrupt did so, else 1."""
-        return int(any(event is None or event.missed for event in self.interruptions))
+        """0 if the call did not fail and every clip that was meant to interrupt did so, else 1."""
+        return int(bool(self.failure) or any(event is None or event.missed for event in self.interruptions))
 
 
 async def talk(options: TalkOptions, out: Callable[[str], None], clock: Clock | None = None) -> TalkResult:
@@ -122,6 +125,7 @@ class _Caller:
         self.sender = PacedSender(connection.send_audio, pcm.to_bytes, RATE_HZ, connection.clock)
         self.script = CallerScript(self.sender, self.meter, connection.clock, printer)
         self.ended_reason: str | None = None
+        self.failure = ""
         self.connection = connection
         self._printer = printer
         self._recording = Recording(RATE_HZ)
@@ -153,6 +157,14 @@ class _Caller:
         )
         write_stereo(path, caller, assistant, RATE_HZ)
         return path
+
+    @property
+    def broken_off(self) -> str:
+        """Why the call broke off before the server had said that it ended; empty if it did not."""
+        code, reason = self.connection.close_code, self.connection.close_reason
+        if self.ended_reason is not None or code in {None, 1000, 1005}:
+            return ""
+        return f"the connection was closed with code {code}" + (f": {reason}" if reason else "")
 
     async def _send(self) -> None:
         try:
@@ -193,9 +205,17 @@ class _Caller:
                 self._printer.print_measured_interruption(turn_id, event, at_ms)
             case {"type": "status-update", "status": "ended"}:
                 self.ended_reason = str(message.get("endedReason") or "") or None
+                self.failure = _failure_in(message)
                 self._printer.print_message(message, at_ms)
             case _:
                 self._printer.print_message(message, at_ms)
+
+
+def _failure_in(message: JsonObject) -> str:
+    """Return why the call failed by its last `status-update`; empty if it did not fail."""
+    told = as_string(as_object(message.get("call")).get("endedMessage"))
+    reason = as_string(message.get("endedReason")) or ""
+    return (told or reason) if is_failure(reason) else ""
 
 
 def _report(
@@ -209,6 +229,9 @@ def _report(
 ) -> TalkResult:
     events: list[Interruption | None] = [*interruptions, *[None] * (len(utterances) - 1 - len(interruptions))]
     printer.print_blank()
+    failure = caller.failure or caller.broken_off
+    if failure:
+        printer.print_failure(failure)
     for utterance, event in zip(utterances[1:], events, strict=True):
         printer.print_result(utterance.clip.name, event, flush=flush)
     if recording is not None:
@@ -220,6 +243,7 @@ def _report(
         call_id=caller.connection.call.id,
         interruptions=tuple(events),
         ended_reason=caller.ended_reason,
+        failure=failure,
         lateness=lateness,
     )
 

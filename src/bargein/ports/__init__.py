@@ -17,6 +17,7 @@ from bargein.ports.errors import (
     StoreError,
     StoreFullError,
     StoreUnavailableError,
+    unexpected_error,
 )
 from bargein.ports.hearing import (
     DetectorStream,
@@ -78,4 +79,5 @@ __all__ = [
     "TurnPause",
     "Voice",
     "VoiceDetector",
+    "unexpected_error",
 ]

@@ -33,6 +33,18 @@ class ProviderError(BargeinError):
         self.setting = setting
         self.quote = quote
 
+    def log_fields(self) -> dict[str, str]:
+        """Return the fields of the log line about a call that failed by this error, without empty ones."""
+        fields = {"provider": self.provider, "setting": self.setting, "vendor_says": self.quote}
+        return {name: value for name, value in fields.items() if value}
+
+
+def unexpected_error(part: str, ended_reason: str) -> ProviderError:
+    """Return the error for a part of a call (model, voice, transcriber) that raised one which nobody expected."""
+    return ProviderError(
+        f"the {part} failed with an internal error; the server's log has it", ended_reason=ended_reason
+    )
+
 
 class StoreError(BargeinError):
     """The store failed for now. The text may be shown, and the operation may be retried."""

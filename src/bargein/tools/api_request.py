@@ -8,14 +8,13 @@ from urllib.parse import quote
 import anyio
 import httpx
 
-from bargein.http_client import answer_problem, read_bounded, read_url
+from bargein.http_client import PrivateAddressError, answer_problem, read_bounded, read_url
 from bargein.ports import ServerError, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, arguments_of, as_text, done, failed, parsed
 from bargein.tools.templates import AUTHORITY, NOT_THE_OWNERS, Templates, markup_spans
 from bargein.webhooks.backoff import StatusError, with_retries
-from bargein.webhooks.guard import PrivateAddressError
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_object, as_object_or_none
 from bargein.wire.plans import BackoffPlan
@@ -227,7 +226,7 @@ async def _send(
     except TimeoutError:
         raise ServerError(f"the API did not answer within {seconds:g} s", reason="timeout") from None
     except PrivateAddressError as error:
-        raise ServerError(f"the API was not asked: {error}", reason="refused") from None
+        raise ServerError(f"the API {error}", reason="refused") from None
     except (httpx.HTTPError, httpx.StreamError) as error:
         problem = answer_problem(error)
         what = problem or f"could not be reached or closed the connection ({type(error).__name__})"

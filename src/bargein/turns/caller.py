@@ -63,8 +63,12 @@ def stop_voice(state: State, event: VoiceStopped, plan: Plan) -> Change:
     # The detector may be later than the final transcript of the last sound: then there is nothing to wait for.
     complete = caller.utterance_final and caller.words_at_ms >= offset_ms
     awaiting = caller.awaiting_transcript and not complete
-    state = replace(state, caller=replace(caller, voiced=False, offset_ms=offset_ms, awaiting_transcript=awaiting))
     reply = state.reply
+    # Over the assistant a voice may be its own echo, and one that lasts may be noise.
+    doubtful = caller.background or (reply is not None and reply.audible_ms is not None)
+    unheard_ms = caller.unheard_ms + (0 if doubtful else max(0, offset_ms - max(caller.onset_ms, caller.offset_ms)))
+    caller = replace(caller, voiced=False, offset_ms=offset_ms, awaiting_transcript=awaiting, unheard_ms=unheard_ms)
+    state = replace(state, caller=caller)
     if reply is None or reply.audible_ms is None or plan.adaptive_interruption:
         return state, []
     lasted_ms = offset_ms - caller.rising_ms
@@ -86,9 +90,10 @@ def apply_judgement(state: State, event: InterruptionJudged) -> Change:
 
 def apply_transcript(state: State, event: TranscriptReceived, plan: Plan) -> Change:
     """Apply a partial or final transcript to the caller's open turn."""
-    caller = state.caller
+    caller = replace(state.caller, unheard_ms=0)
     if state.customer_muted:
         return state, []
+    state = replace(state, caller=caller)
     text, interrupted = event.text[:MOST_TRANSCRIPT_CHARS].strip(), list[Command]()
     if not count_words(text):
         return replace(state, caller=_withdraw_utterance(caller) if event.final else caller), []

@@ -10,9 +10,12 @@
 A voice without words does not start the time anew: it is noise, or the transcriber has failed, and then nothing answers
 the caller. While a voice lasts, and until its words are no longer waited for, the call does not end.
 The time does not run while the assistant waits for a tool: a tool has a time limit of its own.
+
+A transcriber that has died without an error lets every call end by silence. If the caller's voice was heard for long
+enough meanwhile and nothing at all came of it, not even an empty transcript, the end is the transcriber's fault.
 """
 
-from bargein.turns.commands import Command, Decide
+from bargein.turns.commands import Command, Decide, Hang, Send
 from bargein.turns.hooks import triggers
 from bargein.turns.item import Item
 from bargein.turns.plan import Plan
@@ -55,6 +58,12 @@ def _silence_timeout_due(state: State, plan: Plan) -> int | None:
 
 
 def _end_by_silence(state: State, plan: Plan) -> Change:
+    unheard_ms = state.caller.unheard_ms
+    if plan.unheard_voice_ms and unheard_ms >= plan.unheard_voice_ms:
+        detail = f"the transcriber sent nothing for {unheard_ms / 1000:.1f} s of the caller's voice"
+        return lifecycle.end_call(
+            state, plan.transcriber_failed_reason, detail, plan, [Decide("ending", detail), Send(Hang())]
+        )
     why: list[Command] = [Decide("ending", f"nothing has been said for {plan.silence_timeout_ms} ms")]
     return lifecycle.end_call(state, "silence-timed-out", "", plan, why)
 
@@ -82,13 +91,15 @@ END_BY_TOOL = Item(
 SILENCE_TIMEOUT = Item(
     "silence timeout",
     "Due when the caller has said no words, the assistant was not heard and no tool was awaited for"
-    " `silenceTimeoutSeconds`: the call ends.",
+    " `silenceTimeoutSeconds`: the call ends, by the transcriber's fault if the caller's voice was heard without any"
+    " transcript.",
     _silence_timeout_due,
     _end_by_silence,
 )
 END_AFTER_HOOKS = Item(
     "end after hooks",
-    "Due when all `call.ending` hooks are done, and at their time limit in any case: the call really ends.",
+    "Due when all `call.ending` hooks are done or the last words after a failure of the model were said, and at their"
+    " time limit in any case: the call really ends.",
     _end_after_hooks_due,
     _end_after_hooks,
     closing=True,

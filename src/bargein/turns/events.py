@@ -186,12 +186,14 @@ class ReplyFailed:
         turn_id: the reply.
         reason: the `endedReason` for it.
         detail: more about it, without secrets.
+        by_model: the model failed, and the voice may still say something.
     """
 
     at_ms: int
     turn_id: str
     reason: str
     detail: str = ""
+    by_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ def history_for(history: tuple[Remember, ...], handoff: HandoffRequested) -> tup
 
 def _due(state: State, plan: Plan) -> int | None:
     # A call that is ending is taken over only while there is a caller who can be served.
-    if state.closing is not None and not (state.closing.caller_present and _has_time_left(state, plan)):
+    closing = state.closing
+    if closing is not None and (closing.final or not closing.caller_present or not _has_time_left(state, plan)):
         return None
     if state.handoff is None or state.reply is not None or (state.pending_says and not state.assistant_muted):
         return None

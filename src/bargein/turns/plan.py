@@ -93,6 +93,11 @@ class Plan:
         stall_ms: a reply without progress, or of which nothing is heard, for this long ends the call.
         model_failed_reason: the `endedReason` when the model has stalled.
         voice_failed_reason: the `endedReason` when the voice has stalled.
+        transcriber_failed_reason: the `endedReason` when the caller speaks and the transcriber says nothing of it.
+        failure_message: said before the call ends because its model has failed; empty: nothing is said. Empty in
+            journals of earlier versions.
+        unheard_voice_ms: a call that ends by `silence_timeout_ms` ends by the transcriber's fault if so much voice of
+            the caller came without any transcript; 0: never. 0 in journals of earlier versions.
     """
 
     language: str = ENGLISH_CODE
@@ -134,6 +139,9 @@ class Plan:
     stall_ms: int = 30_000
     model_failed_reason: str = "pipeline-error-vapi-llm-failed"
     voice_failed_reason: str = "pipeline-error-vapi-voice-failed"
+    transcriber_failed_reason: str = "pipeline-error-vapi-transcriber-failed"
+    failure_message: str = ""
+    unheard_voice_ms: int = 4000
 
     @property
     def judges_pauses(self) -> bool:

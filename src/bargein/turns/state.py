@@ -77,6 +77,8 @@ class Caller:
         answered_ms: where the voice had fallen silent when the previous turn was answered or dropped.
         preemptive_count: how many preemptive replies the open turn has had.
         preemptive_offset_ms: the pause in which the last of them was requested.
+        unheard_ms: how much voice has ended since the transcriber last said anything: not over the
+            assistant, and no background voice.
     """
 
     voiced: bool = False
@@ -102,6 +104,7 @@ class Caller:
     answered_ms: int = 0
     preemptive_count: int = 0
     preemptive_offset_ms: int | None = None
+    unheard_ms: int = 0
 
     @property
     def said(self) -> str:
@@ -153,13 +156,15 @@ class Closing:
         until_ms: the call ends at this time at the latest.
         caller_present: the caller is still there and can be told something.
         unanswered: the caller spoke last.
+        final: the model has failed and the assistant says so; no other assistant takes the call over.
     """
 
     reason: str
     detail: str
     until_ms: int
     caller_present: bool
-    unanswered: bool
+    unanswered: bool = False
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ import httpx
 import structlog
 from typing_extensions import override
 
-from bargein.errors import BargeinError
+from bargein.http_client import AddressRefusedError, PrivateAddressError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, section 2.5.5.1: deprecated, but still routed by some
@@ -30,17 +30,6 @@ _READ_BYTES = 4096
 _log = structlog.get_logger("bargein.webhooks")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class AddressRefusedError(BargeinError, OSError):
-    """A host has an address that is not public, and the settings allow no other. The text names no address."""
-
-    def __init__(self) -> None:
-        super().__init__("its address is private, which BARGEIN_ALLOW_PRIVATE_ADDRESSES does not allow")
-
-
-class PrivateAddressError(BargeinError, httpx.ConnectError):
-    """The same refusal as an httpx connection error."""
 
 
 def is_public(address: str) -> bool:

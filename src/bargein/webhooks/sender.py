@@ -10,12 +10,11 @@ import anyio
 import httpx
 from pydantic import ValidationError
 
-from bargein.http_client import answer_problem, read_bounded, read_url
+from bargein.http_client import PrivateAddressError, answer_problem, read_bounded, read_url
 from bargein.ports import ServerError
 from bargein.webhooks.authentication import Authentication, legacy_headers
 from bargein.webhooks.backoff import StatusError, with_retries
 from bargein.webhooks.encryption import encrypted_tool_calls
-from bargein.webhooks.guard import PrivateAddressError
 from bargein.wire.authentication import ServerCredential
 from bargein.wire.base import JsonObject
 from bargein.wire.json import read_json
@@ -163,7 +162,7 @@ class Sender:
             what = f"the server did not answer within {delivery.timeout_s:g} s"
             raise ServerError(what, reason="timeout") from None
         except PrivateAddressError as error:
-            raise ServerError(f"the server was not asked: {error}", reason="refused") from None
+            raise ServerError(f"the server {error}", reason="refused") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
             problem = answer_problem(error)
             what = problem or f"could not be reached or closed the connection ({type(error).__name__})"

@@ -124,6 +124,18 @@ class ClientMessenger:
         if announce and "status-update" in self._wanted:
             self._send(wire.StatusUpdate(**self._envelope(), status=status, ended_reason=ended_reason))
 
+    def ended(self, reason: str, message: str) -> None:
+        """Send the last `status-update`.
+
+        Args:
+            reason: the `endedReason`.
+            message: the `endedMessage` of the call in the envelope, which says to its client why it failed; empty: it
+                did not fail.
+        """
+        if message:
+            self._participants.call["endedMessage"] = message
+        self.status("ended", reason)
+
     def assistant_started(self) -> None:
         """Send `assistant.started`."""
         if "assistant.started" in self._wanted:

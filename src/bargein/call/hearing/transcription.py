@@ -5,7 +5,7 @@ import structlog
 
 from bargein.call.context import CallContext
 from bargein.call.hearing.audio_input import AudioInput
-from bargein.ports import ProviderError, Transcriber, TranscriberStream
+from bargein.ports import ProviderError, Transcriber, unexpected_error
 from bargein.turns.events import CallFailed
 
 _log = structlog.get_logger("bargein.call")
@@ -32,10 +32,11 @@ class Transcription:
         """Transcribe until cancelled; a failure ends the call with the transcriber's `endedReason`."""
         while True:
             with anyio.CancelScope() as self._scope:
-                reason, detail = await _run_to_end(self._audio_input.transcription, self._context.setup.call_id)
+                error = await self._run_to_end()
                 self.over = True
-                if reason is not None:
-                    self._context.post(CallFailed(int(self._context.now_ms()), reason, detail))
+                if error is not None:
+                    self._context.note_error(error)
+                    self._context.post(CallFailed(int(self._context.now_ms()), error.ended_reason, str(error)))
                 await anyio.sleep_forever()  # until a handoff brings another transcriber
 
     def switch_transcriber(self, transcriber: Transcriber) -> None:
@@ -44,14 +45,14 @@ class Transcription:
         self._audio_input.switch_transcriber(transcriber)
         self._scope.cancel()
 
-
-async def _run_to_end(stream: TranscriberStream, call_id: str) -> tuple[str | None, str]:
-    """Run a transcription until it ends by itself; return the `endedReason` (None: no failure) and a detail."""
-    try:
-        await stream.run()
-    except ProviderError as error:
-        return error.ended_reason, str(error)
-    except Exception as error:  # noqa: BLE001  # a bug in a transcriber must end the call with a reason, not leave it hanging
-        _log.error("the transcriber raised an unexpected error", call_id=call_id, exc_info=error)
-        return "pipeline-error-custom-transcriber-failed", "internal error"
-    return None, ""
+    async def _run_to_end(self) -> ProviderError | None:
+        """Run the transcription until it ends by itself; return the error, or None if it has not failed."""
+        setup = self._context.setup
+        try:
+            await self._audio_input.transcription.run()
+        except ProviderError as error:
+            return error
+        except Exception as error:  # noqa: BLE001  # a bug in a transcriber must end the call with a reason, not leave it hanging
+            _log.error("the transcriber raised an unexpected error", call_id=setup.call_id, exc_info=error)
+            return unexpected_error("transcriber", setup.plan.transcriber_failed_reason)
+        return None

@@ -1,7 +1,7 @@
 """Compilation of an assistant's JSON to the engine's plan."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from bargein.call.plan.hooks import compile_hooks
 from bargein.errors import BargeinError
@@ -11,6 +11,7 @@ from bargein.turns.endpointing.wait_function import WaitFunctionError, compile_e
 from bargein.turns.languages import ENGLISH_CODE, find_language, key_of_tags
 from bargein.turns.plan import WAIT_FUNCTION, Rule
 from bargein.wire.assistant import Assistant
+from bargein.wire.ended import failed_reason
 from bargein.wire.endpointing_rules import AssistantRule, BothRule, CustomerRule, patterns_of
 from bargein.wire.plans import (
     CustomEndpointing,
@@ -19,6 +20,7 @@ from bargein.wire.plans import (
     StopSpeakingPlan,
     VapiEndpointing,
 )
+from bargein.wire.providers import AssistantModel, AssistantTranscriber, AssistantVoice
 
 _DEFAULT_ASK_MS = 1000
 _LONGEST_ASK_MS = 5000
@@ -59,9 +61,11 @@ def compile_plan(assistant: Assistant, *, preemptive: bool = False) -> Plan:
             silence_timeout_ms=_ms(assistant.silence_timeout_seconds),
             num_words=assistant.num_words_to_interrupt_assistant,
             adaptive_interruption=assistant.num_words_to_interrupt_assistant is None,
-            model_failed_reason=f"pipeline-error-{assistant.model.provider}-llm-failed" if assistant.model else None,
+            failure_message=language.failure_message,
+            model_failed_reason=_failed_reason("llm", assistant.model),
+            voice_failed_reason=_failed_reason("voice", assistant.voice),
+            transcriber_failed_reason=_failed_reason("transcriber", assistant.transcriber),
             hooks=compile_hooks(assistant.model_dump(by_alias=True, exclude_none=True, mode="json")).hooks,
-            voice_failed_reason=_voice_failed_reason(assistant),
         ),
     )
     if assistant.stop_speaking_plan is not None:
@@ -184,9 +188,12 @@ def _rule(rule: AssistantRule | CustomerRule | BothRule) -> Rule:
     )
 
 
-def _voice_failed_reason(assistant: Assistant) -> str | None:
-    custom = assistant.voice is not None and assistant.voice.provider == "custom-voice"
-    return "pipeline-error-custom-voice-failed" if custom else None
+def _failed_reason(
+    part: Literal["llm", "voice", "transcriber"],
+    given: AssistantModel | AssistantVoice | AssistantTranscriber | None,
+) -> str | None:
+    """Return the `endedReason` for a failed part; None if the assistant does not name it."""
+    return None if given is None else failed_reason(part, given.provider)
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ _PLAN_OF_1 = {
 }
 """Fields of the plan by their names in version 1."""
 
-_ADDED_TO_PLAN = {"pause_decay_ms": 1200, "smooth_resume": False}
+_ADDED_TO_PLAN = {"pause_decay_ms": 1200, "smooth_resume": False, "failure_message": "", "unheard_voice_ms": 0}
 """Fields that were added to the plan, with the value that the engine had before: a replay decides as the call did."""
 
 _HOOK_OF_1 = {"most": "max_count", "resets": "reset_on_speech"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bargein.call.plan.variables import given_values
+from bargein.call.record.end import CallEnd
 from bargein.call.record.history import as_openai, history_messages
 from bargein.call.record.metrics import CallMetrics
 from bargein.call.record.privacy import is_private
@@ -82,7 +83,7 @@ class CallSummary:
 
 
 def ended_fields(
-    call: JsonObject, assistant: JsonObject, summary: CallSummary, *, epoch_ms: int, ended_at_ms: int, reason: str
+    call: JsonObject, assistant: JsonObject, summary: CallSummary, *, epoch_ms: int, ended_at_ms: int, end: CallEnd
 ) -> dict[str, Any]:
     """Return the fields that a call's record gets when the call is over.
 
@@ -92,20 +93,21 @@ def ended_fields(
         summary: the call's summary.
         epoch_ms: when the call began, in milliseconds since 1970.
         ended_at_ms: when it ended, in milliseconds since 1970.
-        reason: the `endedReason`.
+        end: why it ended.
     """
     artifact = artifact_of(call, assistant, summary, epoch_ms=epoch_ms)
     return {
-        **essential_fields(reason, ended_at_ms),
+        **essential_fields(end, ended_at_ms),
         "messages": artifact["messages"],
         "artifact": artifact,
         **(active_assistant_fields(assistant) if summary.later_activations else {}),
     }
 
 
-def essential_fields(reason: str, ended_at_ms: int) -> dict[str, Any]:
+def essential_fields(end: CallEnd, ended_at_ms: int) -> dict[str, Any]:
     """Return the fields without which a call has not ended: its status, and why and when (Unix ms) it ended."""
-    return {"status": "ended", "endedReason": reason, "endedAt": iso_from_epoch_ms(ended_at_ms)}
+    message = {"endedMessage": end.message} if end.message else {}
+    return {"status": "ended", "endedReason": end.reason, **message, "endedAt": iso_from_epoch_ms(ended_at_ms)}
 
 
 def active_assistant_fields(assistant: JsonObject) -> JsonObject:

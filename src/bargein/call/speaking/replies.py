@@ -9,7 +9,7 @@ from bargein.call.background import BackgroundTasks
 from bargein.call.context import AgentSetup, CallContext, Providers
 from bargein.call.record.history import model_messages, transcript_of
 from bargein.call.speaking.audio_output import AudioOutput
-from bargein.call.speaking.speech import SpeechPipeline
+from bargein.call.speaking.speech import FailedReasons, SpeechPipeline
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage
 from bargein.turns.commands import CloseReply, Duck, Play, StartReply, StopPlayback, Unduck
@@ -57,7 +57,7 @@ class ReplyRunner:
     def switch_agent(self, setup: AgentSetup, providers: Providers) -> None:
         """Generate replies with another assistant's model, voice and tools, from the next reply on."""
         self._tools = ToolDeclarations(setup.tools)
-        self._pipeline.switch_agent(providers.model, providers.voice, setup.plan.model_failed_reason)
+        self._pipeline.switch_agent(providers.model, providers.voice, FailedReasons.of(setup.plan))
 
     def _start(self, start: StartReply) -> None:
         self._audio_output.open(start.turn_id)

@@ -1,9 +1,10 @@
 """The speech pipeline: model tokens become sentences, sentences become speech."""
 
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, aclosing, contextmanager
+from functools import partial
 from itertools import islice
-from typing import Any, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import anyio
 import anyio.lowlevel
@@ -14,7 +15,8 @@ from bargein.audio.resample import StreamResampler
 from bargein.call.speaking.audio_output import AHEAD_MS, LONGEST_AHEAD_MS, AudioOutput
 from bargein.call.speaking.sentences import Piece, Sentences
 from bargein.call.tools.declarations import ToolDeclarations
-from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice
+from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice, unexpected_error
+from bargein.turns import Plan
 from bargein.turns.events import (
     Event,
     ReplyEnded,
@@ -30,6 +32,27 @@ from bargein.turns.replies.lifecycle import MOST_REPLY_CHARS
 _log = structlog.get_logger("bargein.call")
 
 
+class FailedReasons(NamedTuple):
+    """The `endedReason`s for a model and a voice that fail for no known reason."""
+
+    model: str
+    voice: str
+
+    @classmethod
+    def of(cls, plan: Plan) -> "FailedReasons":
+        """Return the reasons of an assistant's plan."""
+        return cls(plan.model_failed_reason, plan.voice_failed_reason)
+
+
+class _Failure(NamedTuple):
+    error: ProviderError
+    by_model: bool
+
+
+class _Failing(Protocol):
+    def __call__(self, *, by_model: bool) -> AbstractContextManager[None]: ...
+
+
 class SpeechPipeline:
     """The generator of replies in one call. Each `run` is one reply, and may be cancelled at any point.
 
@@ -38,9 +61,10 @@ class SpeechPipeline:
         voice: text to speech.
         audio_output: receives the speech.
         rate_hz: the sample rate of `audio_output`.
-        failed_reason: the `endedReason` for an unexpected error of the model or the voice.
+        failed_reasons: the `endedReason`s for unexpected errors of the model and of the voice.
         now_ms: returns the time since the call began.
         post: receives the reply's events.
+        note_error: receives the errors of the model and the voice, for the log.
         call_tools: receives the tools that a reply calls, once the model is done, and whether it also spoke.
     """
 
@@ -51,9 +75,10 @@ class SpeechPipeline:
         voice: Voice,
         audio_output: AudioOutput,
         rate_hz: int,
-        failed_reason: str,
+        failed_reasons: FailedReasons,
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
+        note_error: Callable[[ProviderError], None],
         call_tools: Callable[[str, Sequence[ToolCall], ToolDeclarations, bool], None],
     ) -> None:
         self._call_tools = call_tools
@@ -61,32 +86,52 @@ class SpeechPipeline:
         self._voice = voice
         self._audio_output = audio_output
         self._rate_hz = rate_hz
-        self._failed_reason = failed_reason
+        self._failed_reasons = failed_reasons
+        self._note_error = note_error
         self._now_ms = now_ms
         self._post = post
 
-    def switch_agent(self, model: Model, voice: Voice, failed_reason: str) -> None:
+    def switch_agent(self, model: Model, voice: Voice, failed_reasons: FailedReasons) -> None:
         """Use another assistant's model and voice, from the next reply on."""
-        self._model, self._voice, self._failed_reason = model, voice, failed_reason
+        self._model, self._voice, self._failed_reasons = model, voice, failed_reasons
 
     async def run(
         self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], tools: ToolDeclarations
     ) -> None:
         """Generate a reply: of `text`, or of the model's answer to `messages`, which may call `tools`."""
         pieces_in, pieces_out = anyio.create_memory_object_stream[Piece](max_buffer_size=1000)
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._speak_pieces, turn_id, pieces_out)
-                async with pieces_in:
+        failures: list[_Failure] = []
+        async with anyio.create_task_group() as group:
+            failing = partial(self._failing, turn_id, failures, group.cancel_scope)
+            group.start_soon(self._speak_pieces, turn_id, pieces_out, failing)
+            async with pieces_in:
+                with failing(by_model=True):
                     await self._generate(turn_id, text, messages, tools, pieces_in)
-            self._audio_output.complete(turn_id)
-            self._post(ReplyEnded(self._at(), turn_id))
-        except* ProviderError as errors:
-            error = _first(errors)
-            self._post(ReplyFailed(self._at(), turn_id, error.ended_reason, str(error)))
-        except* Exception as errors:  # noqa: BLE001  # a bug in a provider must end the call with a reason, not hang it
-            _log.error("a provider raised an unexpected error", turn_id=turn_id, exc_info=errors)
-            self._post(ReplyFailed(self._at(), turn_id, self._failed_reason, "internal error"))
+        if failures:
+            # Without a voice nothing can be said about a failure of the model.
+            error, by_model = min(failures, key=lambda one: one.by_model)
+            self._note_error(error)
+            self._post(ReplyFailed(self._at(), turn_id, error.ended_reason, str(error), by_model))
+            return
+        self._audio_output.complete(turn_id)
+        self._post(ReplyEnded(self._at(), turn_id))
+
+    @contextmanager
+    def _failing(
+        self, turn_id: str, failures: list[_Failure], scope: anyio.CancelScope, *, by_model: bool
+    ) -> Generator[None]:
+        """Note the error of a part, also one that nobody expected, and cancel the other part."""
+        try:
+            yield
+        except ProviderError as error:
+            failures.append(_Failure(error, by_model))
+            scope.cancel()
+        except Exception as error:  # noqa: BLE001  # a bug in a provider must end the call with a reason, not hang it
+            if not isinstance(error, anyio.BrokenResourceError):  # the voice takes no more pieces, and says why itself
+                _log.error("a provider raised an unexpected error", turn_id=turn_id, exc_info=error)
+            part, reason = ("model", self._failed_reasons.model) if by_model else ("voice", self._failed_reasons.voice)
+            failures.append(_Failure(unexpected_error(part, reason), by_model))
+            scope.cancel()
 
     async def _generate(
         self,
@@ -125,14 +170,15 @@ class SpeechPipeline:
         for piece in sentences.flush():
             await pieces.send(piece)
 
-    async def _speak_pieces(self, turn_id: str, pieces: MemoryObjectReceiveStream[Piece]) -> None:
+    async def _speak_pieces(self, turn_id: str, pieces: MemoryObjectReceiveStream[Piece], failing: _Failing) -> None:
         segment = 0
-        async with pieces:
-            async for piece in pieces:
-                await self._audio_output.wait_until_below(turn_id, AHEAD_MS)
-                self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text))
-                await self._speak(turn_id, segment, piece.text)
-                segment += 1
+        with failing(by_model=False):
+            async with pieces:
+                async for piece in pieces:
+                    await self._audio_output.wait_until_below(turn_id, AHEAD_MS)
+                    self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text))
+                    await self._speak(turn_id, segment, piece.text)
+                    segment += 1
 
     async def _speak(self, turn_id: str, segment: int, text: str) -> None:
         words: list[TimedWord] = []
@@ -164,10 +210,3 @@ class SpeechPipeline:
 
     def _at(self) -> int:
         return int(self._now_ms())
-
-
-def _first(group: BaseExceptionGroup[ProviderError]) -> ProviderError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return cast("ProviderError", error)  # `except*` selects nothing else

@@ -41,12 +41,16 @@ class AssemblyError(BargeinError):
     Attributes:
         messages: what is wrong with it, as in `WireError.messages`.
         ended_reason: the `endedReason` of a call that was to run it.
+        provider_error: the error of one of its providers; None: something else is wrong.
     """
 
-    def __init__(self, messages: list[str] | str, ended_reason: str) -> None:
+    def __init__(
+        self, messages: list[str] | str, ended_reason: str, provider_error: ProviderError | None = None
+    ) -> None:
         super().__init__(messages if isinstance(messages, str) else "; ".join(messages))
         self.messages = messages
         self.ended_reason = ended_reason
+        self.provider_error = provider_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,7 @@ def _assembly_errors() -> Generator[None]:
     try:
         yield
     except ProviderError as error:
-        raise AssemblyError(str(error), error.ended_reason) from None
+        raise AssemblyError(str(error), error.ended_reason, error) from None
     except PlanError as error:
         raise AssemblyError(str(error), CANNOT_START) from None
     except WireError as error:

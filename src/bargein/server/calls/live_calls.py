@@ -9,13 +9,14 @@ import anyio
 import structlog
 
 from bargein.call.context import Rejection
-from bargein.call.record.outcome import initial_artifact_plan
+from bargein.call.record.end import CallEnd
+from bargein.call.record.outcome import essential_fields, initial_artifact_plan
 from bargein.call.session import CallSession
 from bargein.carriers.registry import is_phone_call
 from bargein.carriers.websocket import Room
-from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.clock import Clock
 from bargein.errors import BargeinError
-from bargein.ports import CallRecords, Leg
+from bargein.ports import CallRecords, Leg, ProviderError
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError, ReadyAgent
 from bargein.server.agents.handoff import HandoffResolver
 from bargein.server.agents.resolve import ResolvedAgent, resolve_call
@@ -29,6 +30,7 @@ from bargein.store import Store
 from bargein.store.journals import JournalFile, journal_path
 from bargein.store.recordings import Recordings
 from bargein.webhooks.owner_channel import OwnerChannels
+from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.call import rejection_of
 from bargein.wire.ownership import author_of
 from bargein.wire.schedule import join_refusal
@@ -200,11 +202,17 @@ class LiveCalls:
         try:
             return await resolve_call(call, self._store)
         except MissingAgentError as error:
-            await self._end_unstarted(call_id, "assistant-not-found", f"the {error.kind} has been deleted")
+            end = CallEnd("assistant-not-found", f"the {error.kind} has been deleted")
+            await self._end_unstarted(call_id, end, ResolvedAgent(record=call, assistant_json={}))
             raise RefusedError(f"its {error.kind} has been deleted") from None
 
-    async def open(self, agent: ResolvedAgent, leg: Leg) -> CallSession:
+    async def open(self, agent: ResolvedAgent, leg: Leg, *, tells_details: bool = False) -> CallSession:
         """Assemble a call's agent, make its session and record its start; the session must be registered next.
+
+        Args:
+            agent: the agent.
+            leg: the caller's connection.
+            tells_details: whether the call's client may read a failure's details, which name the owner's servers.
 
         Raises:
             StartError: the agent cannot be run on this server; the call is recorded as ended.
@@ -215,7 +223,7 @@ class LiveCalls:
         try:
             ready = await self._assembler.assemble(agent, leg.rate_hz)
         except AssemblyError as error:
-            await self._end_unstarted(call_id, error.ended_reason, str(error))
+            await self._end_unstarted(call_id, CallEnd(error.ended_reason, str(error)), agent, error.provider_error)
             raise StartError(str(error), error.ended_reason) from None
         if self._closing:
             ready.tool_runner.close()
@@ -233,6 +241,7 @@ class LiveCalls:
             log=CALL_LOGS.open(self._data_dir, call_id) if is_logged else None,
             handoffs=handoffs,
             private_calls=self._private_calls,
+            tells_details=tells_details,
         )
         ready.owner_channel.artifact = session.artifact
         agents = _Agents(ready, handoffs)
@@ -240,7 +249,7 @@ class LiveCalls:
             await session.record_start()
         if self._closing:  # nothing is awaited from here until the call is registered
             agents.close()
-            await self._end_unstarted(call_id, "worker-shutdown", "the server is stopping")
+            await self._end_unstarted(call_id, CallEnd("worker-shutdown", "the server is stopping"), agent)
             self._refuse_when_closing()
         self._agents[call_id] = agents
         return session
@@ -282,10 +291,18 @@ class LiveCalls:
         if self._closing:
             raise RefusedError("the server is stopping", _SERVICE_RESTART)
 
-    async def _end_unstarted(self, call_id: str, reason: str, detail: str) -> None:
-        _log.warning("a call could not begin", call_id=call_id, reason=reason, detail=detail)
-        self._metrics.ended(reason)
-        ended_at = iso_from_epoch_ms(self._clock.epoch_ms())
-        await self._records.finish(
-            call_id, {"status": "ended", "endedReason": reason, "endedMessage": detail, "endedAt": ended_at}
-        )
+    async def _end_unstarted(
+        self, call_id: str, end: CallEnd, agent: ResolvedAgent, error: ProviderError | None = None
+    ) -> None:
+        """Record the end of a call that could not begin; the line about it is in the call's own log, too."""
+        is_logged = bool(initial_artifact_plan(agent.assistant_json)["loggingEnabled"])
+        log = CALL_LOGS.open(self._data_dir, call_id) if is_logged else None
+        fields = {} if error is None else error.log_fields()
+        _log.warning("a call could not begin", call_id=call_id, reason=end.reason, detail=end.message, **fields)
+        CALL_LOGS.close(call_id)
+        if log is not None:
+            await log.close()
+        self._metrics.ended(end.reason)
+        urls = ArtifactUrls.of(agent.record) if is_logged else None
+        artifact: JsonObject = {} if urls is None else {"artifact": {"messages": [], **urls.logging()}}
+        await self._records.finish(call_id, {**essential_fields(end, self._clock.epoch_ms()), **artifact})

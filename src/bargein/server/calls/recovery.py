@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import anyio.to_thread
 import structlog
 
+from bargein.call.record.end import CallEnd
 from bargein.call.record.journal import JournalError, read
 from bargein.call.record.outcome import CallSummary, activation_of, ended_fields
 from bargein.call.record.replay import replay
@@ -18,6 +19,7 @@ from bargein.store.journals import journal_path
 from bargein.wire.base import JsonObject
 
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
+KILLED = "the server was killed during the call"
 
 Finish = Callable[[str, JsonObject], Awaitable[None]]
 _T = TypeVar("_T")
@@ -71,10 +73,16 @@ class Recovery:
         if recovered is None:
             begun_ms = _epoch_ms(call.get("startedAt"), now_ms)
             changes = ended_fields(
-                call, assistant, CallSummary(), epoch_ms=begun_ms, ended_at_ms=begun_ms, reason=WORKER_DIED
+                call,
+                assistant,
+                CallSummary(),
+                epoch_ms=begun_ms,
+                ended_at_ms=begun_ms,
+                end=CallEnd(WORKER_DIED, KILLED),
             )
         else:
             epoch_ms, summary = recovered
+            ended = summary.ended
             first = await first_agent(call, self._store)
             summary.first_activation = activation_of(call, first.assistant_json)
             changes = ended_fields(
@@ -83,7 +91,7 @@ class Recovery:
                 summary,
                 epoch_ms=epoch_ms,
                 ended_at_ms=min(epoch_ms + summary.now_ms, max(now_ms, epoch_ms)),
-                reason=WORKER_DIED if summary.ended is None else summary.ended.reason,
+                end=CallEnd(WORKER_DIED, KILLED) if ended is None else CallEnd(ended.reason, ended.detail),
             )
         await self._finish(call_id, changes)
         if call.get("status", "ended") != "ended":

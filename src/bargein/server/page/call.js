@@ -22,7 +22,8 @@ export class CallError extends Error {
  * @property {(message: Record<string, unknown>) => void} message a client message came in
  * @property {(message: Record<string, unknown>) => void} sent a message went out
  * @property {(pcm: ArrayBuffer) => void} audio 16 kHz s16le mono
- * @property {(how: {code: number, expected: boolean}) => void} closed the connection has ended; called once
+ * @property {(how: {code: number, expected: boolean, reason: string}) => void} closed the connection has ended; called
+ *   once; `reason` is the server's text
  */
 
 /**
@@ -98,9 +99,9 @@ export class Call {
       if (typeof data === "string") this.#hear(data);
       else events.audio(data);
     };
-    socket.onclose = ({ code }) => {
+    socket.onclose = ({ code, reason }) => {
       clearTimeout(this.#goodbye);
-      events.closed({ code, expected: this.#ended });
+      events.closed({ code, expected: this.#ended, reason });
     };
   }
 

@@ -6,7 +6,7 @@ import { EMPTY, lastInterrupted, reduce } from "./conversation.js";
 import { watch } from "./insight.js";
 import { Stopwatch } from "./stopwatch.js";
 import { Track } from "./track.js";
-import { explainClosing, explainEnding } from "./troubles.js";
+import { explainClosing, explainEnding, explainFailure, failureIn } from "./troubles.js";
 
 const WINDOW_MS = 32; // audio of each voice probability
 const CUTS_NOTHING = new Set(["unducked", "ignored", "resumed", "superseded"]);
@@ -36,6 +36,7 @@ export class Session {
   #zeroMs = 0;
   #endMs = /** @type {number | null} */ (null);
   #reason = "";
+  #failure = "";
 
   /**
    * @param {Record<string, unknown>} assistant
@@ -103,7 +104,7 @@ export class Session {
       audio: (pcm) => this.#sound.play(pcm),
       sent: (message) => this.#events.message({ atMs: this.nowMs(), way: "out", message }),
       message: (message) => this.#hear(message),
-      closed: ({ code, expected }) => void this.#end(code, expected),
+      closed: (how) => void this.#end(how),
     };
   }
 
@@ -141,6 +142,7 @@ export class Session {
     if (message.type === "speech-update") this.#speech(message, atMs);
     if (message.type === "hang") this.#events.speaker("late");
     if (message.type === "status-update" && message.status === "ended") this.#reason = message.endedReason ?? "";
+    this.#failure = failureIn(message) || this.#failure;
   }
 
   /** The audio stops first; drawing can wait. */
@@ -177,15 +179,16 @@ export class Session {
     this.#events.conversation(now);
   }
 
-  async #end(code, expected) {
+  async #end({ code, expected, reason }) {
     this.#stopWatching?.();
     this.#endMs = this.nowMs();
     this.track.close(this.#endMs);
     this.#take({ type: "status-update", status: "ended" });
     const well = expected || code === 1000;
-    if (well) this.#take({ type: "page.note", text: explainEnding(this.#reason) });
-    const trouble = well ? null : explainClosing(code);
-    this.#events.ended({ trouble });
+    if (well && !this.#failure) this.#take({ type: "page.note", text: explainEnding(this.#reason) });
+    if (this.#failure) this.#take({ type: "page.note", text: `The call failed: ${this.#failure}` });
+    const trouble = well ? null : explainClosing(code, reason);
+    this.#events.ended({ trouble: this.#failure ? explainFailure(this.#failure) : trouble });
     await this.#sound?.close();
   }
 }

@@ -80,11 +80,37 @@ export function explain(error) {
 
 /**
  * @param {number} code a WebSocket close code
+ * @param {string} [reason] the server's text
  * @returns {Trouble}
  */
-export function explainClosing(code) {
+export function explainClosing(code, reason = "") {
   const [title, advice] = CLOSED[code] ?? ["The call broke off", `The connection was closed with code ${code}.`];
-  return { title, advice, offer: "again" };
+  return { title, advice: reason ? `${sentence(reason)} ${advice}` : advice, offer: "again" };
+}
+
+/**
+ * @param {Record<string, any>} message a client message
+ * @returns {string} why the call failed, if that is what the message says
+ */
+export function failureIn(message) {
+  const ended = message.type === "status-update" && message.status === "ended";
+  return (ended && textOf(message.call?.endedMessage)) || "";
+}
+
+/**
+ * @param {string} why the server's sentence
+ * @returns {Trouble}
+ */
+export function explainFailure(why) {
+  return { title: "The call failed", advice: sentence(why), offer: "again" };
+}
+
+function textOf(value) {
+  return typeof value === "string" ? value : "";
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]["”]?$/.test(text) ? "" : "."}`;
 }
 
 const ENDED = {

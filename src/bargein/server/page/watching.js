@@ -4,7 +4,7 @@ import { Call, CallError } from "./call.js";
 import { EMPTY, reduce } from "./conversation.js";
 import { watch } from "./insight.js";
 import { Track } from "./track.js";
-import { explainClosing, explainEnding } from "./troubles.js";
+import { explainClosing, explainEnding, explainFailure, failureIn } from "./troubles.js";
 
 const NOT_LIVE = 1008; // the server's close code while the call is not live
 const AGAIN_MS = 1_000;
@@ -30,6 +30,7 @@ export class Watching {
   #socket = /** @type {Call | null} */ (null);
   #stopWatching = /** @type {(() => void) | null} */ (null);
   #reason = "";
+  #failure = "";
 
   /**
    * @param {string} callId
@@ -114,8 +115,8 @@ export class Watching {
           begins();
           this.#read(message);
         },
-        closed: ({ code, expected }) => {
-          if (live) this.#end(code, expected);
+        closed: ({ code, expected, reason }) => {
+          if (live) this.#end(code, expected, reason);
           else if (code === NOT_LIVE) resolve(false);
           else reject(new CallError("unreachable"));
         },
@@ -162,6 +163,7 @@ export class Watching {
     }
     if (message.type === "hang") this.#events.speaker("late");
     if (message.type === "status-update" && message.status === "ended") this.#reason = message.endedReason ?? "";
+    this.#failure = failureIn(message) || this.#failure;
   }
 
   #take(message) {
@@ -181,13 +183,15 @@ export class Watching {
     sent.catch(() => {}); // the socket reports a lost server
   }
 
-  #end(code, expected) {
+  #end(code, expected, reason = "") {
     this.#stopWatching?.();
     this.#endMs = this.nowMs();
     this.track.close(this.#endMs);
     this.#take({ type: "status-update", status: "ended" });
     const well = expected || code === 1000;
-    if (well) this.#take({ type: "page.note", text: explainEnding(this.#reason, "The caller hung up") });
-    this.#events.ended({ trouble: well ? null : explainClosing(code) });
+    if (well && !this.#failure) this.#take({ type: "page.note", text: explainEnding(this.#reason, "The caller hung up") });
+    if (this.#failure) this.#take({ type: "page.note", text: `The call failed: ${this.#failure}` });
+    const trouble = well ? null : explainClosing(code, reason);
+    this.#events.ended({ trouble: this.#failure ? explainFailure(this.#failure) : trouble });
   }
 }

@@ -18,6 +18,8 @@ CLOSING_MS = 15_000
 """Hooks delay the end of a call by at most this."""
 CLOSING_WITHOUT_CALLER_MS = 3000
 """And by at most this where the caller has left, or the call may not go on."""
+LAST_WORDS_MS = 10_000
+"""And the last words after a failure of the model by at most this."""
 MAX_TRIGGERS = 1000
 """A hook triggers at most this often in a call, whatever its own limit."""
 
@@ -225,6 +227,20 @@ def start_closing(state: State, reason: str, detail: str, plan: Plan, *, caller_
     return state, commands
 
 
+def close_with(state: State, text: str, reason: str, detail: str) -> State:
+    """Begin to end a call that has no `call.ending` hook with a last text, after which it ends in any case.
+
+    Args:
+        state: the state, with nothing left to be said, of a call in which the assistant may speak.
+        text: the text.
+        reason: the `endedReason`.
+        detail: more about it.
+    """
+    closing = Closing(reason, detail, state.now_ms + LAST_WORDS_MS, caller_present=True, final=True)
+    says = (PendingSay(text=text, interruptible=False),)
+    return replace(state, closing=closing, pending_says=says, handoff=None)
+
+
 def _matches(hook: Hook, reason: str) -> bool:
     return all(any(_is_reason(value, reason) for value in values) for values in hook.reasons)
 
@@ -235,12 +251,14 @@ def _is_reason(value: str, reason: str) -> bool:
 
 
 def closing_due(state: State) -> int | None:
-    """Return when a closing call ends: once its hooks are done, and at its time limit in any case."""
+    """Return when a closing call ends: once its hooks or last words are done, and at its time limit in any case."""
     closing = state.closing
     if closing is None:
         return None
     unsaid = state.may_speak and (bool(state.pending_says) or state.response_pending)
     busy = state.reply is not None or unsaid
+    if closing.final:
+        return closing.until_ms if busy else state.now_ms
     return closing.until_ms if busy or state.pending_hook_tools or tool_calls.is_awaited(state) else state.now_ms
 
 

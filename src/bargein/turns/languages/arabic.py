@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 ARABIC = Language(
     code="ar",
     name="Arabic",
+    failure_message="عذرًا، لدي مشكلة تقنية. يرجى الاتصال مرة أخرى لاحقًا.",
     acknowledgements=(
         "نعم", "نعم نعم", "أيوه", "أيوا", "إيوه", "إي", "آه", "أجل", "طيب", "طيب تمام", "تمام", "حسنا", "حسنًا", "ماشي",
         "أوكي", "اوك", "أوكيه", "ok", "okay", "فهمت", "مفهوم", "فاهم", "فاهمة", "صح", "صحيح", "أكيد", "بالتأكيد",

@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 CHINESE = Language(
     code="zh",
     name="Chinese",
+    failure_message="很抱歉，我遇到了技术问题，请稍后再拨。",
     acknowledgements=(
         "嗯", "嗯嗯", "对", "对对", "对的", "对啊", "是", "是的", "是啊", "是吗", "好", "好的", "好吧", "好啊", "好好",
         "行", "可以", "没错", "明白", "明白了", "我明白", "知道", "知道了", "我知道", "我知道了", "了解", "懂了",

@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 DUTCH = Language(
     code="nl",
     name="Dutch",
+    failure_message="Het spijt me, ik heb een technisch probleem. Belt u later nog eens.",
     acknowledgements=(
         "ja", "ja ja", "jaja", "jawel", "jazeker", "oké", "oke", "ok", "okay", "goed", "prima", "precies", "juist",
         "klopt", "dat klopt", "begrepen", "ik begrijp het", "ik snap het", "snap ik", "duidelijk", "helder",

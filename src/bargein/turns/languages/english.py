@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 ENGLISH = Language(
     code="en",
     name="English",
+    failure_message="I am sorry, I have a technical problem. Please call again later.",
     acknowledgements=(
         "i understand", "i see", "i got it", "i hear you", "im listening", "im with you", "right", "okay", "ok", "sure",
         "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "gotcha", "mhmm", "ah", "yeah okay",

@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 FRENCH = Language(
     code="fr",
     name="French",
+    failure_message="Je suis désolé, j'ai un problème technique. Veuillez rappeler plus tard.",
     acknowledgements=(
         "oui", "ouais", "oui oui", "ok", "okay", "d'accord", "bien", "très bien", "c'est bien", "bien sûr", "je vois",
         "je comprends", "compris", "j'ai compris", "entendu", "exact", "exactement", "tout à fait", "voilà", "c'est ça",

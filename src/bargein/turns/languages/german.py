@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 GERMAN = Language(
     code="de",
     name="German",
+    failure_message="Es tut mir leid, ich habe ein technisches Problem. Bitte rufen Sie später noch einmal an.",
     acknowledgements=(
         "ja", "ja ja", "jaja", "jawohl", "jo", "genau", "okay", "ok", "okey", "gut", "alles klar", "klar", "na klar",
         "natürlich", "verstehe", "ich verstehe", "verstanden", "ich habe verstanden", "richtig", "stimmt", "das stimmt",

@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 ITALIAN = Language(
     code="it",
     name="Italian",
+    failure_message="Mi dispiace, ho un problema tecnico. Per favore, richiami più tardi.",
     acknowledgements=(
         "sì", "si", "sì sì", "certo", "va bene", "bene", "ok", "okay", "okei", "d'accordo", "capito", "ho capito",
         "capisco", "esatto", "esattamente", "giusto", "perfetto", "certamente", "chiaro", "ovvio", "ovviamente",

@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 JAPANESE = Language(
     code="ja",
     name="Japanese",
+    failure_message="申し訳ございません、技術的な問題が発生しました。後ほどおかけ直しください。",
     acknowledgements=(
         "はい", "はいはい", "はーい", "ええ", "うん", "うんうん", "そう", "そうそう", "そうです", "そうですね",
         "そうですか", "そうなんですか", "そうなんですね", "そうなんだ", "そうか", "そっか", "なるほど", "なるほどね",

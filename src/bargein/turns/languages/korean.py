@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 KOREAN = Language(
     code="ko",
     name="Korean",
+    failure_message="죄송합니다. 기술적인 문제가 발생했습니다. 나중에 다시 전화해 주세요.",
     acknowledgements=(
         "네", "네네", "네 네", "넵", "예", "예예", "응", "응응", "그래", "그래요", "그렇죠", "그렇지", "그렇군요",
         "그렇구나", "맞아", "맞아요", "맞습니다", "알겠어", "알겠어요", "알겠습니다", "알았어", "알았어요",

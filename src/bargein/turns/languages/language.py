@@ -14,6 +14,7 @@ class Language:
     Attributes:
         code: the code of ISO 639-1, in lower case.
         name: the language's name in English.
+        failure_message: said before a call ends because its model has failed.
         acknowledgements: default of `stopSpeakingPlan.acknowledgementPhrases`.
         interruptions: default of `stopSpeakingPlan.interruptionPhrases`.
         backchannels: more backchannels, which count under adaptive interruption only.
@@ -30,6 +31,7 @@ class Language:
 
     code: str
     name: str
+    failure_message: str
     acknowledgements: tuple[str, ...]
     interruptions: tuple[str, ...]
     backchannels: tuple[str, ...] = ()
@@ -49,7 +51,7 @@ class Language:
         return tuple(word for words in self.digits for word in words) + self.numbers
 
 
-_NAMED = ("code", "name", "digits")
+_NAMED = ("code", "name", "failure_message", "digits")
 _MEANINGS = ("acknowledgements", "interruptions", "yes", "no")
 
 
@@ -80,6 +82,7 @@ def merged(code: str, languages: Iterable[Language]) -> Language:
     return Language(
         code=code,
         name=" and ".join(part.name for part in parts),
+        failure_message=parts[0].failure_message,
         digits=digits,
         **{name: tuple(found) for name, found in words.items()},
     )

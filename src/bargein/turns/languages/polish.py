@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 POLISH = Language(
     code="pl",
     name="Polish",
+    failure_message="Przepraszam, mam problem techniczny. Proszę zadzwonić później.",
     acknowledgements=(
         "tak", "tak tak", "no", "no tak", "mhm", "mm-hmm", "yhm", "aha", "dobrze", "dobra", "okej", "ok", "okay",
         "rozumiem", "zrozumiałem", "zrozumiałam", "jasne", "pewnie", "oczywiście", "racja", "zgadza się", "właśnie",

@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 PORTUGUESE = Language(
     code="pt",
     name="Portuguese",
+    failure_message="Desculpe, estou com um problema técnico. Por favor, ligue novamente mais tarde.",
     acknowledgements=(
         "sim", "é", "isso", "isso mesmo", "tá", "tá bom", "ta bom", "tá bem", "está bem", "está bom", "certo", "ok",
         "okay", "tudo bem", "beleza", "claro", "com certeza", "entendi", "entendo", "percebi", "percebo", "compreendo",

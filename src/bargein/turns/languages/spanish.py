@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 SPANISH = Language(
     code="es",
     name="Spanish",
+    failure_message="Lo siento, tengo un problema técnico. Por favor, vuelva a llamar más tarde.",
     acknowledgements=(
         "sí", "si", "ya", "ya veo", "ya entiendo", "entiendo", "entendido", "comprendo", "comprendido", "claro",
         "claro que sí", "vale", "ok", "okay", "okey", "de acuerdo", "bien", "muy bien", "está bien", "bueno", "ajá",

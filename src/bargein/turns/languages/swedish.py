@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 SWEDISH = Language(
     code="sv",
     name="Swedish",
+    failure_message="Jag är ledsen, jag har ett tekniskt problem. Ring gärna igen senare.",
     acknowledgements=(
         "ja", "jo", "jadå", "jaha", "jaså", "javisst", "okej", "ok", "okay", "mm", "mhm", "mm-hmm", "aha", "precis",
         "just det", "visst", "självklart", "såklart", "absolut", "jag förstår", "förstår", "förstått", "uppfattat",

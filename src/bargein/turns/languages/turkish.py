@@ -5,6 +5,7 @@ from bargein.turns.languages.language import Language
 TURKISH = Language(
     code="tr",
     name="Turkish",
+    failure_message="Üzgünüm, teknik bir sorun yaşıyorum. Lütfen daha sonra tekrar arayın.",
     acknowledgements=(
         "evet", "evet evet", "hı hı", "hıhı", "hi hi", "tamam", "peki", "anladım", "anliyorum", "anlıyorum", "doğru",
         "dogru", "elbette", "tabii", "tabi", "tabii ki", "tabi ki", "olur", "haklısın", "haklısınız", "aynen",

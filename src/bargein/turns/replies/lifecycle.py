@@ -333,7 +333,14 @@ def _source(reply: Reply) -> Source:
 
 
 def end_call(
-    state: State, reason: str, detail: str, plan: Plan, commands: list[Command], *, caller_present: bool = True
+    state: State,
+    reason: str,
+    detail: str,
+    plan: Plan,
+    commands: list[Command],
+    *,
+    caller_present: bool = True,
+    last_words: str = "",
 ) -> Change:
     """End the call, or begin to end it where it has `call.ending` hooks.
 
@@ -344,6 +351,7 @@ def end_call(
         plan: the call's plan.
         commands: the commands that come before.
         caller_present: the caller is still there and can be told something.
+        last_words: said before the end, if the assistant may speak and no hook decides what is said; empty: nothing.
     """
     state, closing = preemptive.discard(state)
     commands = [*commands, *closing]
@@ -366,6 +374,9 @@ def end_call(
     )
     if (hooked := triggers.start_closing(state, reason, detail, plan, caller_present=caller_present)) is not None:
         return hooked[0], [*commands, *hooked[1]]
+    if last_words and state.closing is None and state.phase == "live" and state.may_speak:
+        commands = [*commands, Decide("ending", "the model has failed, and the assistant says so")]
+        return triggers.close_with(state, last_words, reason, detail), commands
     if state.closing is not None:
         reason, detail = state.closing.reason, state.closing.detail
     return replace(state, phase="ended", caller=Caller()), [*commands, EndCall(reason, detail)]

@@ -35,7 +35,9 @@ def route(state: State, event: GeneratedEvent | Played, plan: Plan) -> Change:
             return lifecycle.mark_ended(state, reply)
         case _:  # ReplyFailed
             state, commands = lifecycle.cut(state, reply, "failed", plan)
-            return lifecycle.end_call(state, event.reason, event.detail, plan, [*commands, Send(Hang())])
+            last_words = plan.failure_message if event.by_model else ""
+            commands.append(Send(Hang()))
+            return lifecycle.end_call(state, event.reason, event.detail, plan, commands, last_words=last_words)
 
 
 def keep_preemptive(state: State, reply: PreemptiveReply, not_before_ms: int, plan: Plan) -> Change:

@@ -183,12 +183,14 @@ def _end_stalled(state: State, plan: Plan) -> Change:
     by_model = reply.kind == "model" and not reply.ended and waits_for_text and not silent
     reason = plan.model_failed_reason if by_model else plan.voice_failed_reason
     stalled = state.now_ms >= reply.last_activity_ms + plan.stall_ms
+    part = "model" if by_model else "voice"
     detail = (
-        f"the reply made no progress for {plan.stall_ms} ms"
+        f"the {part} made no progress for {plan.stall_ms / 1000:g} s"
         if stalled
-        else f"nothing was heard for {state.now_ms - state.idle_since_ms} ms"
+        else f"nothing was heard for {(state.now_ms - state.idle_since_ms) / 1000:.1f} s: the {part} is to blame"
     )
-    return lifecycle.end_call(state, reason, detail, plan, [])
+    last_words = plan.failure_message if by_model else ""
+    return lifecycle.end_call(state, reason, detail, plan, [], last_words=last_words)
 
 
 REPLY_FINISHED = Item(

@@ -16,6 +16,7 @@ import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from bargein.call.hearing.audio_input import FloodError
+from bargein.call.record.end import CallEnd
 from bargein.call.session import CallSession
 from bargein.carriers.websocket import Room, WebsocketLeg
 from bargein.ports import StoreError
@@ -39,6 +40,8 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import allows_rejoin, audio_format_of
 from bargein.wire.client_controls import ClientControl, parse_client_control
 from bargein.wire.client_messages import Hang, StatusUpdate
+from bargein.wire.client_view import call_view
+from bargein.wire.ended import CANNOT_RUN
 from bargein.wire.errors import WireError
 from bargein.wire.ownership import author_of
 
@@ -90,11 +93,13 @@ async def transport(socket: WebSocket, call_id: str) -> None:
 async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent) -> None:
     leg = _leg_of(socket, agent.record)
     room = Room(leg) if allows_rejoin(agent.record) else None
+    tells_details = _may_read_details(services, socket, agent)
     try:
-        session = await services.live_calls.open(agent, room or leg)
+        session = await services.live_calls.open(agent, room or leg, tells_details=tells_details)
     except StartError as error:
-        await _send_end(services, socket, error)
-        await close_refused(socket, str(agent.record["id"]), INTERNAL_ERROR, _reason(services, socket, agent, error))
+        message = str(error) if tells_details else CANNOT_RUN
+        await _send_end(services, socket, agent, CallEnd(error.ended_reason, message))
+        await close_refused(socket, str(agent.record["id"]), INTERNAL_ERROR, message)
         return
     async with anyio.create_task_group() as tasks:
         with services.live_calls.register(session, room):
@@ -109,18 +114,17 @@ async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent)
         tasks.cancel_scope.cancel()
 
 
-def _reason(services: Services, socket: WebSocket, agent: ResolvedAgent, error: StartError) -> str:
-    """Return why a call could not start, as its client may know it: the whole reason may name the owner's servers."""
+def _may_read_details(services: Services, socket: WebSocket, agent: ResolvedAgent) -> bool:
+    """Return True if a call's client may read why it failed in full: that may name the owner's servers."""
     wrote_it = agent.record.get("assistant") is not None and author_of(agent.record) == "caller"
-    if wrote_it or author_of_request(services.settings, socket.headers) == "owner":
-        return str(error)
-    return "the assistant cannot be run on this server"
+    return wrote_it or author_of_request(services.settings, socket.headers) == "owner"
 
 
-async def _send_end(services: Services, socket: WebSocket, error: StartError) -> None:
+async def _send_end(services: Services, socket: WebSocket, agent: ResolvedAgent, end: CallEnd) -> None:
     """Send the end of a call that could not start, whatever `clientMessages` says: the assistant may not be known."""
     now_ms = services.clock.epoch_ms()
-    ended = StatusUpdate(timestamp=now_ms, status="ended", ended_reason=error.ended_reason)
+    call = call_view(agent.record) | {"status": "ended", "endedReason": end.reason, "endedMessage": end.message}
+    ended = StatusUpdate(timestamp=now_ms, call=call, status="ended", ended_reason=end.reason)
     with anyio.move_on_after(SEND_TIMEOUT_S), suppress(WebSocketDisconnect, RuntimeError):  # it may be closed already
         await socket.send_text(Hang(timestamp=now_ms).to_text())
         await socket.send_text(ended.to_text())
