@@ -36,6 +36,7 @@ one of these.
         MissingAgentError  (server.agents.squads)
         RefusedError  (server.calls.live_calls)
         StartError  (server.calls.live_calls)
+        WordsElsewhereError  (server.calls.owner_jobs)
         NoServerError  (server.ops.server_process)
         SettingsError  (settings.section)
         VaultError  (store.vault)

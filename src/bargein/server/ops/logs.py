@@ -91,7 +91,7 @@ class CallLogs:
 
 _PLAIN_FIELDS = frozenset({
     "event", "level", "logger", "time", "call_id", "turn_id", "part", "type", "kind", "code", "status", "key", "host",
-    "file", "provider", "number_id", "assistant_id",
+    "file", "provider", "setting", "number_id", "assistant_id",
 })  # fmt: skip
 """Fields of a line that never have a text of a caller, a model or a tool."""
 
