@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 from bargein.clock import Clock
+from bargein.http_client import answer_problem
 from bargein.ports import ProviderError, ServerError
 from bargein.providers.http import Addresses, Endpoint, handshake_headers
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES
@@ -301,7 +302,7 @@ class AudioSocket(ABC):
         except ServerError as error:
             raise self._failure(f"cannot be asked: {error}") from None
         except (OSError, WebSocketException) as error:
-            raise self._failure(f"could not be reached ({type(error).__name__})") from error
+            raise self._failure(answer_problem(error) or f"could not be reached ({type(error).__name__})") from error
         try:
             yield socket
         finally:

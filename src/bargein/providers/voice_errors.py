@@ -143,7 +143,7 @@ class VoiceErrors:
             case StreamError():
                 return self.failure(f"sent an unreadable answer: {error}")
             case _:
-                return self.failure(f"could not be reached ({type(error).__name__})")
+                return self.failure(answer_problem(error) or f"could not be reached ({type(error).__name__})")
 
 
 async def paced(
