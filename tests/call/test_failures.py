@@ -80,7 +80,7 @@ async def all_of(scenarios: dict[str, Scenario]) -> None:
                 tasks.start_soon(play, name, scenario)
 
 
-async def ends_in_words(caller: Caller, reason: str, log: Log, within_s: float = 4, *, says: bool = False) -> str:
+async def ends_in_words(caller: Caller, reason: str, log: Log, within_s: float = 10, *, says: bool = False) -> str:
     """Assert that client, stored call and log have the reason, and that the socket was closed.
 
     Args:
