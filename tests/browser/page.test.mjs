@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { assistantFrom } from "../../src/bargein/server/page/assistant.js";
 import { MicrophoneError } from "../../src/bargein/server/page/audio/sound.js";
-import { CallError } from "../../src/bargein/server/page/call.js";
+import { CallError, createCall } from "../../src/bargein/server/page/call.js";
 import { Curve, Track } from "../../src/bargein/server/page/track.js";
 import { explain, explainClosing, explainEnding } from "../../src/bargein/server/page/troubles.js";
 import { charsOfWords, matchPrefix } from "../../src/bargein/server/page/words.js";
@@ -78,4 +78,12 @@ test("every trouble has a text and advice", () => {
   assert.match(explainClosing(4999).advice, /4999/);
   assert.equal(explainEnding("customer-ended-call"), "You hung up");
   assert.match(explainEnding("pipeline-error-custom-llm-llm-failed"), /custom llm/);
+});
+
+test("the answer to a new call says what will not work", async () => {
+  const answers = [{}, { "X-Bargein-Warning": "voice: no key" }];
+  globalThis.fetch = async () =>
+    new Response(JSON.stringify({ id: "1", webCallUrl: "wss://a.example/1" }), { headers: answers.shift() });
+  assert.deepEqual(await createCall({}, ""), { id: "1", path: "/1", warning: "" });
+  assert.equal((await createCall({}, "")).warning, "voice: no key");
 });

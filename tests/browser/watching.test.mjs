@@ -131,3 +131,20 @@ test("a lost connection is reported", async () => {
   const broken = async (_path, gone) => gone.closed({ code: 1006, expected: false });
   await assert.rejects(Watching.start("c", events, { open: broken, nowMs: () => 0 }), { kind: "unreachable" });
 });
+
+test("what does not work in a watched call is a note", async () => {
+  const fetched = [];
+  globalThis.fetch = async (url) => {
+    fetched.push(url);
+    return new Response("{}", { headers: { "X-Bargein-Warning": "model: no key" } });
+  };
+  const line = server();
+  const { events, told } = listeners();
+  await watching(line, events);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(fetched, ["/call/call%201"]);
+  assert.deepEqual(
+    told.conversation.turns.map(({ role, text }) => [role, text]),
+    [["note", "Note: model: no key"]],
+  );
+});

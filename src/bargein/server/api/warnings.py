@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bargein.server.agents.problems import Problem, problems_of_participants
+from bargein.server.agents.squads import MissingAgentError
 from bargein.server.api.services import Services
 from bargein.wire.base import JsonObject
 
@@ -21,9 +22,13 @@ async def participants_warning(services: Services, participants: JsonObject) -> 
 
     Args:
         services: the services.
-        participants: the fields that name the assistant or squad, with their author (`made_by`).
+        participants: the fields that name the assistant or squad, with their author (`made_by`). One that has been
+            deleted since is not judged.
     """
-    return warning_of(await problems_of_participants(participants, services.store, services.settings))
+    try:
+        return warning_of(await problems_of_participants(participants, services.store, services.settings))
+    except MissingAgentError:
+        return {}
 
 
 def warning_of(problems: Sequence[Problem]) -> dict[str, str]:

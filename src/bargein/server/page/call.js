@@ -31,7 +31,7 @@ export class CallError extends Error {
  *
  * @param {Record<string, unknown>} assistant
  * @param {string} key the public key, or empty
- * @returns {Promise<{id: string, path: string}>} its id, and the path of its socket
+ * @returns {Promise<{id: string, path: string, warning: string}>} its id, the path of its socket, and what will not work
  * @throws {CallError}
  */
 export async function createCall(assistant, key) {
@@ -51,7 +51,15 @@ export async function createCall(assistant, key) {
   if (response.status === 401 || response.status === 403) throw new CallError("unauthorized");
   if (response.status === 503) throw new CallError("busy", textOf(body.message));
   if (!response.ok || !body.webCallUrl) throw new CallError("refused", textOf(body.message));
-  return { id: body.id, path: new URL(body.webCallUrl).pathname };
+  return { id: body.id, path: new URL(body.webCallUrl).pathname, warning: warningIn(response) };
+}
+
+/**
+ * @param {Response} response
+ * @returns {string} what will not work in the call, or empty
+ */
+export function warningIn(response) {
+  return response.headers?.get("X-Bargein-Warning") ?? "";
 }
 
 function textOf(message) {

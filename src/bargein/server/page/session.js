@@ -48,11 +48,12 @@ export class Session {
   static async start(assistant, key, stream, events) {
     const session = new Session(events);
     try {
-      const { id, path } = await createCall(assistant, key);
+      const { id, path, warning } = await createCall(assistant, key);
       session.#id = id;
       session.#sound = await Sound.open(stream, session.#soundEvents());
       session.#call = await Call.open(path, session.#callEvents());
       session.#zeroMs = session.#sound.nowMs();
+      if (warning) session.#take({ type: "page.note", text: `Note: ${warning}` });
       return session;
     } catch (error) {
       stream?.getTracks().forEach((track) => track.stop());

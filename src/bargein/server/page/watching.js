@@ -1,6 +1,6 @@
 /** Another client's call, watched through `monitor.listenUrl`. No DOM, no audio output. */
 
-import { Call, CallError } from "./call.js";
+import { Call, CallError, warningIn } from "./call.js";
 import { EMPTY, reduce } from "./conversation.js";
 import { watch } from "./insight.js";
 import { Track } from "./track.js";
@@ -47,6 +47,7 @@ export class Watching {
       if (watching.#clock() > untilMs) throw new CallError("refused", "This call is not live, or is over.");
       await new Promise((resolve) => setTimeout(resolve, how.againMs ?? AGAIN_MS));
     }
+    void watching.#warn();
     return watching;
   }
 
@@ -92,6 +93,12 @@ export class Watching {
   /** Stop watching; the call continues. */
   leave() {
     this.#socket?.leave();
+  }
+
+  /** Says what does not work in the call, where the server tells this page: without a private key it does. */
+  async #warn() {
+    const text = await fetch(`/call${this.#path}`, {}).then(warningIn, () => "");
+    if (text) this.#take({ type: "page.note", text: `Note: ${text}` });
   }
 
   /** Whether the call could be joined: after its first message it is live. */

@@ -132,7 +132,9 @@ async def page_calls(
 @router.get("/call/{call_id}", responses=RESOURCE.responses(200, 404), dependencies=_private)
 async def get_call(call_id: str, services: ServicesDep) -> JSONResponse:
     """Return a call: how it was created, its state, and its artifacts once it has ended."""
-    return RESOURCE.respond(services, with_presigned(services, await RESOURCE.find(services, call_id)))
+    call = await RESOURCE.find(services, call_id)
+    headers = {} if call.get("status") == "ended" else await participants_warning(services, call)
+    return RESOURCE.respond(services, with_presigned(services, call), headers=headers)
 
 
 @router.patch(
