@@ -18,6 +18,10 @@ _TYPES = {
 }  # fmt: skip
 
 
+_VERSIONS = ("2023-06-01", "2026-10-21")
+"""The versions of the API; the later one has no `temperature`."""
+
+
 class MessageEvents:
     """The events of an answer, in their order; each piece opens and closes the parts around it."""
 
@@ -104,9 +108,14 @@ class AnthropicLlm(ScriptedLlm):
     def refusal_of(self, exchange: Exchange) -> int:
         if exchange.path.partition("?")[0] != "/v1/messages":
             return 404
-        if exchange.headers.get("x-api-key") != KEY:
+        if KEY not in {
+            exchange.headers.get("x-api-key"),
+            exchange.headers.get("authorization", "").removeprefix("Bearer "),
+        }:
             return 401
-        return 0 if "anthropic-version" in exchange.headers and conversation_problem(exchange.body) is None else 400
+        version = exchange.headers.get("anthropic-version")
+        wrong = version not in _VERSIONS or (version != _VERSIONS[0] and "temperature" in exchange.body)
+        return 400 if wrong or conversation_problem(exchange.body) is not None else 0
 
     @override
     def error_body(self, status: int, message: str) -> bytes:

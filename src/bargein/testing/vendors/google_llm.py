@@ -13,7 +13,7 @@ from bargein.testing.http_peer import Exchange
 from bargein.testing.vendors.scripted_llm import KEY, ScriptedLlm, signature_of
 from bargein.wire.json import as_object, as_objects
 
-_PATH = re.compile(r"/v1beta/models/([^/:]+):streamGenerateContent\?alt=sse")
+_PATH = re.compile(r"/v1(?:beta)?/models/([^/:]+):streamGenerateContent\?alt=sse")
 _STATUSES = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
     429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE",
