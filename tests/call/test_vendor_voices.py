@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 ASKS = TranscriberScript(utterances=["Tell me a story.", "Wait, which one?"], partials=False)
 STORY = LlmScript(tokens=[f"word{n:02d} " for n in range(80)])
-WHOLE_CALLS = ("11labs",)
+WHOLE_CALLS = ("11labs", "cartesia", "deepgram")
 CALLS = [case for case in CASES if case.provider in WHOLE_CALLS]
 
 

@@ -42,13 +42,16 @@ class Endpoint:
         return self.url.netloc.decode("ascii")
 
 
-def endpoint(url: str, headers: Mapping[str, str], *, ended_reason: str) -> Endpoint:
+def endpoint(
+    url: str, headers: Mapping[str, str], *, ended_reason: str, query: Mapping[str, str] | None = None
+) -> Endpoint:
     """Check a URL and headers of an assistant.
 
     Args:
         url: the URL of requests.
         headers: sent with each request.
         ended_reason: the `endedReason` of the error.
+        query: added to the URL.
 
     Raises:
         ProviderError: they cannot be used in a request.
@@ -61,7 +64,7 @@ def endpoint(url: str, headers: Mapping[str, str], *, ended_reason: str) -> Endp
     parsed = read_url(url)
     if parsed is None:
         raise ProviderError("its URL must be one of http or https with a host", ended_reason=ended_reason)
-    return Endpoint(parsed, checked)
+    return Endpoint(parsed.copy_merge_params(dict(query)) if query else parsed, checked)
 
 
 def with_secret(headers: Mapping[str, str], secret: str | None) -> dict[str, str]:

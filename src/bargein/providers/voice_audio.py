@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from bargein.audio import g711
 from bargein.audio.pcm import from_bytes
 from bargein.ports import Pcm16, SpeechChunk, SpokenWord
 from bargein.providers.http import StreamError
+from bargein.wire.json import as_list
 
 _log = structlog.get_logger(__name__)
 
@@ -110,6 +112,34 @@ def audio_of_base64(value: object) -> bytes:
 def without_wav_header(data: bytes) -> bytes:
     """Return audio without the 44 bytes of a canonical WAV header, if it begins with one."""
     return data[_WAV_HEADER_BYTES:] if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else data
+
+
+def timings_of_lists(words: object, starts: object, ends: object, *, per_ms: float = 1.0) -> tuple[WordTiming, ...]:
+    """Return the timings that a vendor sends as three lists; none if they cannot be read.
+
+    Args:
+        words: the words.
+        starts: when each begins.
+        ends: when each ends.
+        per_ms: one millisecond in their unit: 0.001 for seconds.
+    """
+    said = as_list(words)
+    begins, finishes = _numbers(starts), _numbers(ends)
+    if not len(said) == len(begins) == len(finishes):
+        return ()
+    return tuple(
+        WordTiming(word, begin / per_ms, end / per_ms)
+        for word, begin, end in zip(said, begins, finishes, strict=True)
+        if isinstance(word, str)
+    )
+
+
+def _numbers(value: object) -> list[float]:
+    return [
+        float(one)
+        for one in as_list(value)
+        if isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) and one >= 0
+    ]
 
 
 async def raw_chunks(chunks: AsyncIterable[bytes], rate_hz: int, *, mulaw: bool = False) -> AsyncGenerator[SpeechChunk]:

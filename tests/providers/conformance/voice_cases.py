@@ -12,7 +12,11 @@ from bargein.ports import Voice
 from bargein.providers.interface import EmbeddedProviders, Resources
 from bargein.providers.registry import VOICES
 from bargein.testing.settings import make_settings
+from bargein.testing.vendors.azure_tts import FakeAzureVoice
+from bargein.testing.vendors.cartesia_tts import FakeCartesiaVoice
+from bargein.testing.vendors.deepgram_tts import FakeDeepgramVoice
 from bargein.testing.vendors.elevenlabs_tts import FakeElevenLabsVoice
+from bargein.testing.vendors.openai_tts import FakeOpenAiVoice
 from bargein.testing.vendors.voice_speech import KEY, VendorVoiceScript
 from bargein.wire.base import JsonObject
 
@@ -25,6 +29,7 @@ class VoiceCase:
         provider: its `provider`.
         fake: makes the vendor's fake.
         setting: the setting of the vendor's address.
+        base_path: the path of that address.
         config: the least that the vendor's type needs.
         credential: further fields of the credential.
         timed: whether it gives word times.
@@ -40,6 +45,7 @@ class VoiceCase:
     setting: str
     config: JsonObject
     failed: str
+    base_path: str = ""
     credential: JsonObject = field(default_factory=dict)
     timed: bool = False
     framed: bool = True
@@ -53,7 +59,7 @@ class VoiceCase:
         """Make the voice as the server does, with the fake at the vendor's address."""
         part = VOICES[self.provider]
         given = part.config.from_json({"provider": self.provider, **self.config, **config})
-        return part.create(given, self.resources(fake.origin, client, key), rate_hz)
+        return part.create(given, self.resources(fake.origin + self.base_path, client, key), rate_hz)
 
     def resources(self, origin: str, client: httpx.AsyncClient, key: str = KEY) -> Resources:
         nothing = cast("Any", SimpleNamespace())
@@ -83,5 +89,50 @@ CASES = (
             429: "pipeline-error-eleven-labs-blocked-concurrent-requests-and-requested-upgrade",
             500: "pipeline-error-eleven-labs-500-server-error",
         },
+    ),
+    VoiceCase(
+        provider="openai",
+        fake=FakeOpenAiVoice,
+        setting="openai_audio_base_url",
+        base_path="/v1",
+        config={"voiceId": "alloy"},
+        framed=False,
+        rates={8000: 24_000, 16_000: 24_000, 24_000: 24_000},
+        failed="pipeline-error-openai-voice-failed",
+    ),
+    VoiceCase(
+        provider="cartesia",
+        fake=FakeCartesiaVoice,
+        setting="cartesia_base_url",
+        config={"voiceId": "v-1"},
+        timed=True,
+        socket=True,
+        failed="pipeline-error-cartesia-voice-failed",
+        reasons={500: "pipeline-error-cartesia-500-server-error"},
+    ),
+    VoiceCase(
+        provider="deepgram",
+        fake=FakeDeepgramVoice,
+        setting="deepgram_base_url",
+        config={"voiceId": "thalia"},
+        socket=True,
+        failed="pipeline-error-deepgram-voice-failed",
+    ),
+    VoiceCase(
+        provider="azure",
+        fake=FakeAzureVoice,
+        setting="azure_base_url",
+        config={"voiceId": "andrew"},
+        credential={"service": "speech", "region": "westeurope"},
+        framed=False,
+        failed="pipeline-error-azure-voice-failed",
+    ),
+    VoiceCase(
+        provider="microsoft",
+        fake=FakeAzureVoice,
+        setting="azure_base_url",
+        config={"voiceId": "en-US-Ethan:MAI-Voice-2"},
+        framed=False,
+        failed="pipeline-error-microsoft-voice-failed",
     ),
 )

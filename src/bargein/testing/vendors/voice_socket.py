@@ -163,6 +163,10 @@ class SocketTalk:
         """Send a message."""
         await self._socket.send(json.dumps(message))
 
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._socket.close()
+
     def speak(self, name: str, asked: Asked) -> None:
         """Start a speech."""
         self._fake.made.requests.append(asked)
