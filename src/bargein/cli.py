@@ -1,4 +1,4 @@
-"""The command line: `bargein serve`, `talk`, `call`, `replay`, `mark`, `tune`, `doctor`, `docs`."""
+"""The command line: `bargein serve`, `talk`, `call`, `replay`, `mark`, `tune`, `doctor`, `check`, `docs`."""
 
 import json
 import sys
@@ -305,6 +305,43 @@ def doctor() -> None:
     if any(finding.ok is False for finding in findings):
         typer.echo("\n  `bargein docs troubleshooting` explains these findings.")
         raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Files with assistants or squads as JSON, or folders of them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what is wrong with assistants and squads, and what will not work in a call with them on this server.
+
+    A file may hold an assistant, a squad, a call, or an export with several. Keys count from the settings, from the
+    assistant's credentials, and from those that are stored in the data folder. Nothing is sent anywhere.
+    """
+    settings = _settings()
+    import anyio  # noqa: PLC0415  # only this command needs them
+
+    from bargein.ports import StoreError  # noqa: PLC0415
+    from bargein.server.check import check_files  # noqa: PLC0415
+    from bargein.store.vault import VaultError  # noqa: PLC0415
+
+    try:
+        files = anyio.run(check_files, paths, settings, settings.storage.data_dir)
+    except (StoreError, VaultError) as error:
+        raise _fail(f"the stored credentials cannot be read: {error}") from None
+    problems = sum(len(file.problems) for file in files)
+    if as_json:
+        typer.echo(json.dumps({"files": [file.to_json() for file in files], "problems": problems}, indent=2))
+        raise typer.Exit(1 if problems else 0)
+    for file in files:
+        if file.problems:
+            typer.secho(str(file.path), bold=True)
+            for problem in file.problems:
+                typer.echo(f"  {problem}")
+        else:
+            typer.echo(f"{file.path}: {'no assistant, left out' if file.assistants is None else 'ok'}")
+    checked = sum(file.assistants or 0 for file in files)
+    typer.echo(f"{checked} assistant(s) in {len(files)} file(s), {problems} problem(s)")
+    raise typer.Exit(1 if problems else 0)
 
 
 @app.command()

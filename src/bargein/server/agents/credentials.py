@@ -12,12 +12,12 @@ ProviderCredentials = Mapping[str, JsonObject]
 """Provider -> the credential for it, with its secrets."""
 
 
-async def credentials_for(assistant_json: JsonObject, store: Store) -> ProviderCredentials:
+async def credentials_for(assistant_json: JsonObject, store: Store | None) -> ProviderCredentials:
     """Return the credentials for the providers of an assistant and its fallbacks.
 
     The rule is that of `bargein.wire.ownership`. By precedence, as with Vapi: the assistant's own (`credentials`), the
     stored ones that it names (`credentialIds`), the newest stored one of the provider. A provider at a caller's address
-    gets a caller's own alone, one at an owner's address the owner's alone.
+    gets a caller's own alone, one at an owner's address the owner's alone. Without a store there are no stored ones.
     """
     found: dict[str, JsonObject] = {}
     for part in (one.given for one in parts_of(assistant_json)):
@@ -25,7 +25,7 @@ async def credentials_for(assistant_json: JsonObject, store: Store) -> ProviderC
         if provider is None:
             continue
         credential = _inline(part, as_objects(assistant_json.get("credentials")), provider)
-        if credential is None and not leads_to_caller(part):
+        if credential is None and store is not None and not leads_to_caller(part):
             credential = await _stored(assistant_json, store, provider)
         if credential is not None:
             found[provider] = credential
