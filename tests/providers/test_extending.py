@@ -34,13 +34,13 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorSp
     section = page.partition("## Add a vendor")[2].partition("\n## ")[0]
     blocks = [dedent(block) for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL)]
     assert len(blocks) == len(FILES)
-    folder = tmp_path / "groq"
+    folder = tmp_path / "acme"
     folder.mkdir()
     for name, block in zip(FILES, blocks, strict=True):
         (folder / name).write_text(block, encoding="utf-8")
     monkeypatch.setattr(bargein.providers, "__path__", [*bargein.providers.__path__, str(tmp_path)])
-    yield importlib.import_module("bargein.providers.groq").VENDOR
-    for name in [name for name in sys.modules if name.startswith("bargein.providers.groq")]:
+    yield importlib.import_module("bargein.providers.acme").VENDOR
+    for name in [name for name in sys.modules if name.startswith("bargein.providers.acme")]:
         del sys.modules[name]
 
 
@@ -59,9 +59,9 @@ def resources(settings: Settings, client: httpx.AsyncClient) -> Resources:
 
 
 async def test_the_example_answers(vendor: VendorSpec) -> None:
-    part = vendor.models["groq"]
+    part = vendor.models["acme"]
     config = part.config.from_json(
-        {"provider": "groq", "model": "m", "maxTokens": 60, "emotionRecognitionEnabled": True}
+        {"provider": "acme", "model": "m", "maxTokens": 60, "emotionRecognitionEnabled": True}
     )
     assert vendor.settings is not None
     make_section: Any = vendor.settings
@@ -69,12 +69,12 @@ async def test_the_example_answers(vendor: VendorSpec) -> None:
         given = resources(Settings(sections=(make_section(api_key="sk-1", base_url=llm.url),)), client)
         model = part.create(config, given)
         assert [piece async for piece in model.reply([ChatMessage("user", "Hi")])] == ["Hello ", "there."]
-        with pytest.raises(ProviderError, match="set GROQ_API_KEY"):
+        with pytest.raises(ProviderError, match="set ACME_API_KEY"):
             part.create(config, resources(Settings(), client))
 
 
 def test_its_settings_are_complete(vendor: VendorSpec) -> None:
     assert vendor.settings is not None
     listed = {variable.name: variable for variable in vendor.settings.variables()}
-    assert listed["GROQ_API_KEY"].secret
+    assert listed["ACME_API_KEY"].secret
     assert all(variable.meaning for variable in listed.values())

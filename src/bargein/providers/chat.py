@@ -39,7 +39,7 @@ __all__ = [
 
 DEFAULT_TEMPERATURE = 0.5
 DEFAULT_MAX_TOKENS = 250
-"""Default of `model.maxTokens`."""
+"""Default of `model.maxTokens`, the longest reply."""
 
 _DRAIN_S = 0.2
 """The wait for the end of the body after a finished reply, so that the connection can be used again."""
