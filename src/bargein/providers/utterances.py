@@ -23,6 +23,9 @@ _Kind = Literal["pause", "stop", "void"]
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 """Letters of languages that are written without spaces between words."""
 
+_CLOSING = frozenset(".,;:!?%)\u2026")
+"""Punctuation that follows a word without a space."""
+
 _SAME_WORDS = 0.5
 """The share of the words told before that must come again, for a text to be those words once more."""
 
@@ -75,8 +78,10 @@ class _Request:
 def _after(before: str, text: str) -> str:
     """Return a text with the space that belongs between it and the text before it."""
     text = text.strip()
-    glued = not before or not text or (_UNSPACED.match(text[0]) and _UNSPACED.match(before[-1]))
-    return text if glued else f" {text}"
+    if not before or not text or text[0] in _CLOSING:
+        return text
+    unspaced = _UNSPACED.match(text[0]) and _UNSPACED.match(before[-1])
+    return text if unspaced else f" {text}"
 
 
 def _words(text: str) -> list[str]:

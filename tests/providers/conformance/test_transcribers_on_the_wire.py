@@ -1,9 +1,13 @@
 """Each field of Vapi's types that a vendor's transcriber uses, as the vendor gets it."""
 
+import json
 from typing import Any
 
 import pytest
 
+from bargein.providers.speechmatics.stt import SpeechmaticsDialect, SpeechmaticsTranscriberConfig, TranscriptReader
+from bargein.providers.streaming_stt import VendorAccount
+from bargein.testing.vendors.gladia_stt import FakeGladia
 from bargein.testing.vendors.speech_peer import SpeechConnection
 from bargein.wire.base import JsonObject
 from tests.providers.conformance.transcribers import VENDORS, calling, scripted
@@ -130,6 +134,8 @@ QUERIES: list[tuple[str, JsonObject, dict[str, list[str] | None]]] = [
     ),
     ("cartesia", {}, {"model": ["ink-whisper"], "language": ["en"], "encoding": ["pcm_s16le"]}),
     ("cartesia", {"model": "ink-2", "language": "fr"}, {"model": ["ink-2"], "language": ["fr"]}),
+    ("xai", {}, {"language": ["en"], "sample_rate": ["16000"], "encoding": ["pcm"], "model": None}),
+    ("xai", {"model": "grok-stt", "language": "de"}, {"language": ["de"], "model": ["grok-stt"]}),
 ]
 
 
@@ -168,6 +174,97 @@ FIRST_MESSAGES: list[tuple[str, JsonObject, dict[str, Any]]] = [
             },
         },
     ),
+    (
+        "soniox",
+        {},
+        {
+            "model": "stt-rt-v4",
+            "audio_format": "pcm_s16le",
+            "sample_rate": 16000,
+            "num_channels": 1,
+            "enable_endpoint_detection": True,
+            "max_endpoint_delay_ms": 500,
+            "language_hints": ["en"],
+            "language_hints_strict": True,
+        },
+    ),
+    (
+        "soniox",
+        {
+            "model": "stt-rt-v5",
+            "language": "de",
+            "languages": ["es", "fr"],
+            "languageHintsStrict": False,
+            "maxEndpointDelayMs": 900,
+            "customVocabulary": ["Fitzroy"],
+            "contextGeneral": [{"key": "domain", "value": "Baking"}],
+        },
+        {
+            "model": "stt-rt-v5",
+            "audio_format": "pcm_s16le",
+            "sample_rate": 16000,
+            "num_channels": 1,
+            "enable_endpoint_detection": True,
+            "max_endpoint_delay_ms": 900,
+            "language_hints": ["es", "fr"],
+            "language_hints_strict": False,
+            "context": {"terms": ["Fitzroy"], "general": [{"key": "domain", "value": "Baking"}]},
+        },
+    ),
+    (
+        "soniox",
+        {"languages": []},
+        {
+            "model": "stt-rt-v4",
+            "audio_format": "pcm_s16le",
+            "sample_rate": 16000,
+            "num_channels": 1,
+            "enable_endpoint_detection": True,
+            "max_endpoint_delay_ms": 500,
+        },
+    ),
+    (
+        "speechmatics",
+        {
+            "language": "de",
+            "operatingPoint": "standard",
+            "enableDiarization": True,
+            "maxDelay": 1500,
+            "customVocabulary": [{"content": "Fitzroy", "soundsLike": ["fits roy"]}, {"content": "snuffle"}],
+            "removeDisfluencies": True,
+            "endOfTurnSensitivity": 0.5,
+        },
+        {
+            "message": "StartRecognition",
+            "audio_format": {"type": "raw", "encoding": "pcm_s16le", "sample_rate": 16000},
+            "transcription_config": {
+                "language": "de",
+                "operating_point": "standard",
+                "enable_partials": True,
+                "max_delay": 1.5,
+                "enable_entities": False,
+                "diarization": "speaker",
+                "additional_vocab": [{"content": "Fitzroy", "sounds_like": ["fits roy"]}, {"content": "snuffle"}],
+                "transcript_filtering_config": {"remove_disfluencies": True},
+                "conversation_config": {"end_of_utterance_silence_trigger": 0.6},
+            },
+        },
+    ),
+    (
+        "speechmatics",
+        {"language": "auto", "numeralStyle": "spoken"},
+        {
+            "message": "StartRecognition",
+            "audio_format": {"type": "raw", "encoding": "pcm_s16le", "sample_rate": 16000},
+            "transcription_config": {
+                "language": "multi",
+                "model": "melia-1",
+                "enable_partials": True,
+                "max_delay": 3.0,
+                "enable_entities": True,
+            },
+        },
+    ),
 ]
 
 
@@ -176,7 +273,100 @@ async def test_fields_are_in_the_first_message(name: str, config: JsonObject, ex
     assert (await connection_of(name, config)).messages[0] == expected
 
 
-LEAST = [("deepgram", 0.4), ("assembly-ai", 0.4), ("deepgram-flux", 0.4)]
+SESSIONS: list[tuple[JsonObject, str, dict[str, Any]]] = [
+    (
+        {},
+        "/v2/live",
+        {
+            "encoding": "wav/pcm",
+            "bit_depth": 16,
+            "sample_rate": 16000,
+            "channels": 1,
+            "model": "solaria-1",
+            "language_config": {"languages": [], "code_switching": False},
+        },
+    ),
+    (
+        {"language": "fr", "languageBehaviour": "manual", "region": "us-west", "model": "fast", "endpointing": 0.1},
+        "/v2/live?region=us-west",
+        {
+            "model": "solaria-1",
+            "language_config": {"languages": ["fr"], "code_switching": False},
+            "endpointing": 0.1,
+        },
+    ),
+    (
+        {
+            "languages": ["fr", "en"],
+            "languageBehaviour": "automatic multiple languages",
+            "audioEnhancer": True,
+            "speechThreshold": 0.6,
+            "transcriptionHint": "Fitzroy, snuffle",
+            "customVocabularyEnabled": True,
+            "customVocabularyConfig": {"vocabulary": ["Nana", {"value": "Gladia"}], "defaultIntensity": 0.7},
+            "receivePartialTranscripts": False,
+        },
+        "/v2/live",
+        {
+            "language_config": {"languages": ["fr", "en"], "code_switching": True},
+            "pre_processing": {"audio_enhancer": True, "speech_threshold": 0.6},
+            "realtime_processing": {
+                "custom_vocabulary": True,
+                "custom_vocabulary_config": {
+                    "vocabulary": ["Nana", {"value": "Gladia"}, "Fitzroy", "snuffle"],
+                    "default_intensity": 0.7,
+                },
+            },
+            "messages_config": {
+                "receive_partial_transcripts": False,
+                "receive_final_transcripts": True,
+                "receive_acknowledgments": False,
+                "receive_lifecycle_events": False,
+                "receive_errors": True,
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "path", "expected"), SESSIONS)
+async def test_fields_are_in_the_request_for_a_session(config: JsonObject, path: str, expected: dict[str, Any]) -> None:
+    vendor = VENDORS["gladia"]
+    async with FakeGladia() as fake, calling(vendor, fake, config) as caller:
+        caller.feed(200)
+        await fake.connection(received_ms=100)
+        ((asked, body),) = fake.sessions
+    assert asked == path
+    assert {name: body.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(("region", "host"), [(None, "eu.rt.speechmatics.com"), ("us", "us.rt.speechmatics.com")])
+async def test_speechmatics_region_is_a_host(region: str | None, host: str) -> None:
+    config = SpeechmaticsTranscriberConfig(provider="speechmatics", region=region)
+    account = VendorAccount(provider="speechmatics", key="k", key_variable="K", ended_reason="r")
+    assert (await SpeechmaticsDialect(config, account, None).target()).socket_url == f"wss://{host}/v2"
+
+
+def test_numbers_in_spoken_style_are_read_out_of_the_entity() -> None:
+    def word(content: str) -> dict[str, Any]:
+        return {"type": "word", "alternatives": [{"content": content, "confidence": 0.5}]}
+
+    results = [
+        word("at"),
+        {
+            "type": "entity",
+            "alternatives": [{"content": "21", "confidence": 1.0}],
+            "spoken_form": [word("twenty"), word("one")],
+            "written_form": [word("21")],
+        },
+        {"type": "punctuation", "attaches_to": "previous", "alternatives": [{"content": ".", "confidence": 1.0}]},
+    ]
+    message = json.dumps({"message": "AddTranscript", "metadata": {"transcript": "at 21. "}, "results": results})
+    assert TranscriptReader(spoken=True).read(message).segment == "at twenty one."
+    assert TranscriptReader(spoken=False).read(message).segment == "at 21. "
+
+
+LEAST = [("gladia", 0.4), ("deepgram", 0.4), ("assembly-ai", 0.4), ("deepgram-flux", 0.4)]
 
 
 @pytest.mark.parametrize(("name", "threshold"), LEAST)

@@ -22,8 +22,12 @@ from bargein.testing.vendors.assembly_ai_stt import FakeAssemblyAi
 from bargein.testing.vendors.cartesia_stt import FakeInk
 from bargein.testing.vendors.deepgram_stt import FakeDeepgram, FakeDeepgramFlux
 from bargein.testing.vendors.elevenlabs_stt import FakeScribe
+from bargein.testing.vendors.gladia_stt import FakeGladia
 from bargein.testing.vendors.openai_stt import FakeRealtime
+from bargein.testing.vendors.soniox_stt import FakeSoniox
 from bargein.testing.vendors.speech_peer import SpeechPeer, SpeechScript
+from bargein.testing.vendors.speechmatics_stt import FakeSpeechmatics
+from bargein.testing.vendors.xai_stt import FakeXai
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire.base import JsonObject
 
@@ -43,6 +47,7 @@ class Vendor:
         settings: more settings.
         speaks_interim: whether it has interim text before it is asked for all words.
         url_setting: the name of the base URL in the settings; empty: `base_url` of the table.
+        answers: whether it can be asked for all words; else its own final segments are awaited.
         has_confidence: whether it tells its confidence.
     """
 
@@ -54,6 +59,7 @@ class Vendor:
     speaks_interim: bool = True
     has_confidence: bool = True
     url_setting: str = ""
+    answers: bool = True
 
     @property
     def provider(self) -> str:
@@ -104,6 +110,32 @@ VENDORS: dict[str, Vendor] = {
         url_setting="openai_audio_base_url",
         variable="OPENAI_API_KEY",
         speaks_interim=False,
+    ),
+    "soniox": Vendor(
+        fake=FakeSoniox,
+        config={"provider": "soniox"},
+        table="soniox",
+        variable="SONIOX_API_KEY",
+    ),
+    "speechmatics": Vendor(
+        fake=FakeSpeechmatics,
+        config={"provider": "speechmatics"},
+        table="speechmatics",
+        variable="SPEECHMATICS_API_KEY",
+    ),
+    "gladia": Vendor(
+        fake=FakeGladia,
+        config={"provider": "gladia"},
+        table="gladia",
+        variable="GLADIA_API_KEY",
+        answers=False,
+    ),
+    "xai": Vendor(
+        fake=FakeXai,
+        config={"provider": "xai"},
+        table="xai",
+        variable="XAI_API_KEY",
+        answers=False,
     ),
 }
 
@@ -227,7 +259,9 @@ async def calling(
 
 
 def scripted(vendor: Vendor, *utterances: str, **script: Any) -> SpeechPeer:
-    """Make the vendor's fake."""
+    """Make the vendor's fake; one that cannot be asked for its words ends a segment itself after a short silence."""
+    if not vendor.answers and script.get("answers", True):
+        script = {"endpoint_ms": 100, **script}
     return vendor.fake(SpeechScript(utterances=utterances, word_ms=100, **script))
 
 

@@ -1,6 +1,11 @@
 """Soniox: transcriber provider `soniox`."""
 
-from bargein.providers.interface import VendorSpec
+from bargein.providers.interface import TranscriberPart, VendorSpec
 from bargein.providers.soniox.settings import SonioxSettings
+from bargein.providers.soniox.stt import SonioxTranscriberConfig, create_transcriber
 
-VENDOR = VendorSpec(name="soniox", settings=SonioxSettings)
+VENDOR = VendorSpec(
+    name="soniox",
+    transcribers={"soniox": TranscriberPart(SonioxTranscriberConfig, create_transcriber)},
+    settings=SonioxSettings,
+)

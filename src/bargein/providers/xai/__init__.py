@@ -4,11 +4,13 @@ From its API reference of 2025; not yet called for real.
 """
 
 from bargein.providers.chat_vendor import chat_model_part
-from bargein.providers.interface import VendorSpec
+from bargein.providers.interface import TranscriberPart, VendorSpec
 from bargein.providers.xai.settings import XaiSettings
+from bargein.providers.xai.stt import XaiTranscriberConfig, create_transcriber
 
 VENDOR = VendorSpec(
     name="xai",
+    transcribers={"xai": TranscriberPart(XaiTranscriberConfig, create_transcriber)},
     models={"xai": chat_model_part("xai", XaiSettings, "https://api.x.ai/v1", limit_name="max_completion_tokens")},
     settings=XaiSettings,
 )
