@@ -119,7 +119,7 @@ VENDORS: dict[str, Vendor] = {
     ),
     "speechmatics": Vendor(
         fake=FakeSpeechmatics,
-        config={"provider": "speechmatics"},
+        config={"provider": "speechmatics", "customVocabulary": []},
         table="speechmatics",
         variable="SPEECHMATICS_API_KEY",
     ),
