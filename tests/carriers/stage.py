@@ -73,7 +73,8 @@ class CallSetup:
         return self.server.url
 
     def assistant(self, **more: Any) -> dict[str, Any]:
-        return assistant(self.llm, self.voice, self.transcriber) | more
+        """Return an assistant without a background sound: tests look for silence."""
+        return assistant(self.llm, self.voice, self.transcriber) | {"backgroundSound": "off"} | more
 
     def speaker(self, text: str = SPEECH, **more: Any) -> dict[str, Any]:
         return self.assistant(firstMessage=text, firstMessageMode="assistant-speaks-first", **more)

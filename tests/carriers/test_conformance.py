@@ -11,10 +11,13 @@ from urllib.parse import unquote
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 import websockets
 from structlog.testing import capture_logs
 
+from bargein.audio.ambience import LEVEL_DBFS
+from bargein.audio.pcm import level_dbfs
 from bargein.server.calls.recovery import recover_from_journal
 from bargein.server.telephony import call_router, outbound
 from bargein.testing import LlmScript, TimedReply, TranscriberScript
@@ -50,6 +53,25 @@ def without_secrets(carrier: Loopback, *told: Any) -> None:
     """Check that no client, receiver or carrier got a secret."""
     for secret in carrier.secrets:
         assert secret not in repr(told)
+
+
+async def test_a_telephone_call_has_the_sound_of_an_office_unless_its_assistant_wants_none(
+    tmp_path: Path, carrier: Loopback
+) -> None:
+    async with on_the_phone(tmp_path, carrier) as setup:
+        usual = {name: value for name, value in setup.assistant().items() if name != "backgroundSound"}
+        for given, audible in ((usual, True), (setup.assistant(), False)):
+            await setup.answers(given)
+            phone = await carrier.rings()
+            await setup.the_call(phone)
+            if audible:
+                await phone.until(lambda p=phone: len(p.heard) > 50)
+                heard = np.concatenate([one.pcm for one in phone.heard])
+                assert level_dbfs(heard) == pytest.approx(LEVEL_DBFS, abs=6)
+            else:
+                await anyio.sleep(0.5)
+                assert not any(one.pcm.any() for one in phone.heard)
+            await phone.hang_up()
 
 
 async def test_a_call_comes_in_and_the_caller_hangs_up(tmp_path: Path, carrier: Loopback) -> None:

@@ -75,15 +75,21 @@ class Playout:
         """The audio that has been sent, in ms."""
         return self._sent_bytes / self._bytes_per_ms
 
-    def next_frame(self, now_ms: float) -> bytes | None:
-        """Return the next frame if it may be sent by now."""
+    def next_frame(self, now_ms: float, free_ms: float = 0.0) -> bytes | None:
+        """Return the next frame if it may be sent by now.
+
+        Args:
+            now_ms: the time.
+            free_ms: when the peer has played what it got besides this audio.
+        """
         size = self._next_size()
         if size == 0 or now_ms < self._due_ms(now_ms, size):
             return None
-        if self._origin_ms is None or now_ms - self._origin_ms > self.sent_ms:
-            self._origin_ms = now_ms - self.sent_ms  # the peer's buffer is empty, or playout has not begun
+        begins_ms = max(now_ms, free_ms)
+        if self._origin_ms is None or begins_ms - self._origin_ms > self.sent_ms:
+            self._origin_ms = begins_ms - self.sent_ms  # all of this audio has been played, or playout has not begun
         if self._reached == self._sent_bytes:
-            self._reached_at_ms, self._mark_now = now_ms, True
+            self._reached_at_ms, self._mark_now = begins_ms, True
         frame = bytes(self._audio[self._offset : self._offset + size])
         self.sounds_ms = self._origin_ms + self.sent_ms
         self._offset += size

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bargein.audio.ambience import BackgroundLoop
 from bargein.call.background import BackgroundTasks
 from bargein.call.clients.controls import ClientControls
 from bargein.call.clients.endpointing_request import EndpointingRequests
@@ -18,6 +19,7 @@ from bargein.call.hearing.reference import PlayoutReference
 from bargein.call.hearing.transcription import Transcription
 from bargein.call.hearing.voicemail import VoicemailDetector
 from bargein.call.speaking.audio_output import AudioOutput
+from bargein.call.speaking.background import BackgroundSound
 from bargein.call.speaking.connections import ReadyConnections
 from bargein.call.speaking.replies import ReplyRunner
 from bargein.call.speaking.speech import FailedReasons, SpeechPipeline
@@ -73,6 +75,7 @@ class CallComponents:
     dtmf: DtmfInput
     voicemail: VoicemailDetector
     background: BackgroundTasks
+    background_sound: BackgroundSound
     owner: OwnerMessenger | None
 
     def switch_agent(self, before: AgentSetup, successor: Successor) -> None:
@@ -89,6 +92,7 @@ class CallComponents:
             self.overlaps.enabled = after.plan.adaptive_interruption
         self.reply_runner.switch_agent(after, providers)
         self.connections.switch_agent(providers.model, providers.voice)
+        self.background_sound.switch(providers.background)
         old, new = (without_marks(as_object(one.assistant_json.get("transcriber"))) for one in (before, after))
         other = old != new
         if other or self.transcription.over:
@@ -109,6 +113,7 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
         context.zero_ms,
         context.post,
         on_sent=reference.add_frame,
+        on_voice=reference.add_voice,
         on_silenced=environment.recorder.cut_assistant,
     )
     transfers = _transfers(context, messenger, owner, environment)
@@ -121,6 +126,13 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
     pauses = PauseTracker(providers.end_of_turn_detector, now_ms=context.now_ms, post=context.post)
     voicemail = VoicemailDetector(context, environment.clock)
     audio_input = _audio_input(context, providers, environment, reference, (overlaps, pauses), voicemail)
+
+    def play_background(loop: BackgroundLoop | None) -> None:
+        audio_input.set_background(0 if loop is None else loop.peak)
+        audio_output.set_background(loop)
+
+    background_sound = BackgroundSound(background, play_background)
+    background_sound.switch(providers.background)
 
     return CallComponents(
         messenger=messenger,
@@ -138,6 +150,7 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
         dtmf=DtmfInput(context, environment.clock),
         voicemail=voicemail,
         background=background,
+        background_sound=background_sound,
         owner=owner,
     )
 

@@ -1,9 +1,10 @@
 """The context of a live call: providers, the agent's setup, and the call as its components see it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bargein.audio.ambience import BackgroundLoop
 from bargein.audio.cancelling import EchoCancellation
 from bargein.call.plan.variables import Variables
 from bargein.ports import (
@@ -23,6 +24,9 @@ from bargein.turns.events import Event
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, Template
 
+LoadBackground = Callable[[], Awaitable[BackgroundLoop | None]]
+"""Loads a background sound at the leg's rate; None if that failed. It never raises."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
@@ -39,6 +43,7 @@ class Providers:
         owner: the owner's servers; None: there are none.
         echo_cancellation: whether the assistant's own voice is removed from the caller's audio: always (`on`), never
             (`off`), or from the moment at which it is heard there (`auto`).
+        background: loads the background sound; None: there is none.
     """
 
     detector: VoiceDetector
@@ -50,6 +55,7 @@ class Providers:
     tools: ToolRunner | None = None
     owner: OwnerMessenger | None = None
     echo_cancellation: EchoCancellation = "off"
+    background: LoadBackground | None = None
 
 
 @dataclass(frozen=True, slots=True)

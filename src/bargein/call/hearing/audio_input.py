@@ -104,6 +104,7 @@ class AudioInput:
         self._fed_until_ms = 0.0
         self._arrivals = ArrivalClock()
         self._concealment = Concealment(voice_rate_hz)
+        self._held_voice = silence(0)
         self.muted = False
 
     @property
@@ -148,20 +149,37 @@ class AudioInput:
         # Lost packets are concealed for the detector alone: the classifier of interruptions and the transcriber make
         # more of speech with holes than of speech whose holes repeat what was before.
         for_words = self._to_words.push(pcm)
-        for_words, from_assistant = self._echo.push(for_words, self._reference.read(for_words.size, end_ms))
+        played = self._reference.read(for_words.size, end_ms)
+        voice = self._reference.read_voice(for_words.size)
+        for_words, from_assistant = self._echo.push(for_words, played)
+        voice = from_assistant if voice is None else self._next_voice(voice, for_words.size)
         for_voice = self._concealment.push(pcm if self._detects_decoded else for_words)
         end_ms -= self._echo.held_ms
         if for_words.size:
             self._fed_until_ms = end_ms
-            self._transcription.feed(for_words, from_assistant)
+            self._transcription.feed(for_words, voice)
             self._on_audio(for_words, from_assistant)
             if self._overlaps is not None:
-                self._overlaps.feed(for_words, from_assistant, end_ms)
+                self._overlaps.feed(for_words, voice, end_ms)
             if self._pauses is not None:
                 self._pauses.feed(for_words, end_ms)
             self._record(for_words, end_ms - for_words.size * 1000 / TRANSCRIBER_RATE_HZ)
         for window, window_end_ms in self._windower.push(for_voice, end_ms):
             self._detection.push(window, window_end_ms)
+
+    def _next_voice(self, voice: Pcm16, samples: int) -> Pcm16:
+        """Return the assistant's voice beside the next samples, of which the echo canceller may hold some back."""
+        if self._held_voice.size:
+            voice = np.concatenate((self._held_voice, voice))
+        if voice.size < samples:  # the canceller held some back before the background sound began
+            voice = np.concatenate((silence(samples - voice.size), voice))
+        self._held_voice = voice[samples:]
+        return voice[:samples]
+
+    def set_background(self, peak: int) -> None:
+        """Expect a background sound under the assistant's voice, with this highest sample: alone it has no echo."""
+        self._echo.background_peak = peak
+        self._reference.separate_voice()
 
     def close(self) -> None:
         """Stop the detection."""

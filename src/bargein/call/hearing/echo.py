@@ -41,6 +41,7 @@ class EchoControl:
 
     Attributes:
         cancels: whether the echo is being removed.
+        background_peak: the highest sample that the assistant's audio has without a voice.
 
     Raises:
         ImportError: the canceller's package is not installed, and the mode is not `off`.
@@ -49,6 +50,7 @@ class EchoControl:
     def __init__(self, mode: EchoCancellation) -> None:
         self._canceller = None if mode == "off" else EchoCancelling()
         self.cancels = mode == "on"
+        self.background_peak = 0
         self._watches = mode == "auto"
         self._heard: deque[Pcm16] = deque()
         self._played: deque[Pcm16] = deque()
@@ -83,7 +85,7 @@ class EchoControl:
         if self._windows_to_wait:
             self._windows_to_wait -= 1
             return False
-        if sum(self._voiced) < _VOICED_WINDOWS or not any(played.any() for played in self._played):
+        if sum(self._voiced) < _VOICED_WINDOWS or not any(map(self._has_voice, self._played)):
             return False
         if not self._is_echo():
             self._windows_to_wait = self._wait_ms // WINDOW_MS
@@ -91,6 +93,9 @@ class EchoControl:
             return False
         self._begin()
         return True
+
+    def _has_voice(self, played: Pcm16) -> bool:
+        return bool(played.any()) if not self.background_peak else int(played.max(initial=0)) > self.background_peak
 
     def _is_echo(self) -> bool:
         heard, played = (to_float(np.concatenate(tuple(kept))) for kept in (self._heard, self._played))

@@ -1,9 +1,13 @@
-"""Audio output of a call: the audio of the current reply is paced out; audio of any other reply is dropped."""
+"""Audio output of a call: the audio of the current reply is paced out; audio of any other reply is dropped.
+
+A background sound plays under it and between replies, without a gap.
+"""
 
 from collections.abc import Callable
 
 import anyio
 
+from bargein.audio.ambience import BackgroundCursor, BackgroundLoop
 from bargein.audio.audible import AudibleTrack
 from bargein.audio.ducking import Ducking
 from bargein.audio.playout import FRAME_MS, Playout
@@ -19,6 +23,13 @@ CLEARABLE_LEAD_MS = 200
 
 CLEARABLE_AT_ONCE_MS = 100
 """How much is sent at once on a leg that can be cleared."""
+
+BACKGROUND_AHEAD_MS = 10
+"""A frame of the background is sent when the far end has less than this to play, so that a reply that begins waits for
+10 to 30 ms of background at most."""
+
+_TIMER_MS = 1
+"""A timer may fire this much early."""
 
 _REPORT_MS = 200
 _MOST_MARK_DIGITS = 15
@@ -39,7 +50,8 @@ class AudioOutput:
         clock: the clock.
         epoch_ms: the clock's reading when the call began.
         post: receives `Played` events.
-        on_sent: receives each frame as it is sent, and when it begins to play, in milliseconds of the call.
+        on_sent: receives audio as it is sent, and when it begins to play, in milliseconds of the call.
+        on_voice: receives the voice alone and when it begins to play, where there is a background sound under it.
         on_silenced: receives the time, in milliseconds of the call, from which nothing that was sent will play.
     """
 
@@ -51,6 +63,7 @@ class AudioOutput:
         post: Callable[[Event], None],
         *,
         on_sent: Callable[[bytes, float], None],
+        on_voice: Callable[[bytes, float], None] | None = None,
         on_silenced: Callable[[float], None],
     ) -> None:
         self._leg = leg
@@ -58,6 +71,7 @@ class AudioOutput:
         self._epoch_ms = epoch_ms
         self._post = post
         self._on_sent = on_sent
+        self._on_voice = on_voice
         self._on_silenced = on_silenced
         self._turn_id: str | None = None
         self._playout: Playout | None = None
@@ -68,6 +82,16 @@ class AudioOutput:
         self._reported_ms = 0.0
         self._opened = 0
         self._drained = anyio.Event()
+        self._background: BackgroundCursor | None = None
+        self._background_timer: Timer | None = None
+        self._free_ms = 0.0
+        self._closed = False
+
+    def set_background(self, loop: BackgroundLoop | None) -> None:
+        """Play a background sound at the leg's rate from here on; None: none."""
+        self._background = None if loop is None else loop.cursor()
+        if not self._closed:
+            self._fill()
 
     def open(self, turn_id: str) -> None:
         """Open a reply; its audio is held until `play`."""
@@ -128,7 +152,9 @@ class AudioOutput:
             self._drop()
             self._leg.clear()
             if self._leg.can_clear:  # audio that was sent to any other leg will be heard
-                self._on_silenced(self._clock.monotonic_ms() - self._epoch_ms)
+                self._free_ms = self._clock.monotonic_ms()
+                self._on_silenced(self._free_ms - self._epoch_ms)
+            self._fill()
 
     def mark_reached(self, mark: str) -> bool:
         """Handle a mark that the far end has reached; return False for one of another reply (`clear` returns those)."""
@@ -143,7 +169,11 @@ class AudioOutput:
 
     def close(self) -> None:
         """Stop whatever plays: the call is over."""
+        self._closed = True
         self._drop()
+        if self._background_timer is not None:
+            self._background_timer.cancel()
+            self._background_timer = None
 
     def played(self, at_ms: int) -> Played | None:
         """Return how much of the reply that plays has been heard by now; None if none plays."""
@@ -172,16 +202,7 @@ class AudioOutput:
         if playout is None or not self._playing:
             return
         now_ms = self._clock.monotonic_ms()
-        frames, sounds_ms = list[bytes](), 0.0
-        while (frame := playout.next_frame(now_ms)) is not None:
-            frame = frame if self._ducking.idle else self._leg.encode(self._ducking.apply(self._leg.decode(frame)))
-            self._leg.send_audio(frame)
-            if (place := playout.next_mark()) is not None:
-                self._leg.mark(f"{self._opened}-{place}")
-            sounds_ms = sounds_ms if frames else playout.sounds_ms
-            frames.append(frame)
-        if frames:  # they play without a gap between them
-            self._on_sent(b"".join(frames), sounds_ms - self._epoch_ms)
+        self._send_due(playout, now_ms)
         self._drained.set()
         drained = playout.drained(now_ms)
         # The timer is set before the event is posted, since the engine may stop this very reply.
@@ -193,3 +214,46 @@ class AudioOutput:
             event = self.played(int(now_ms - self._epoch_ms))
             if event is not None:
                 self._post(event)
+
+    def _send_due(self, playout: Playout, now_ms: float) -> None:
+        """Send the frames of a reply that are due, with the background under them."""
+        background, leg = self._background, self._leg
+        free_ms = 0.0 if background is None else self._free_ms
+        frames, voices, sounds_ms = list[bytes](), list[bytes](), 0.0
+        while (frame := playout.next_frame(now_ms, free_ms)) is not None:
+            frame = frame if self._ducking.idle else leg.encode(self._ducking.apply(leg.decode(frame)))
+            sounds_ms = sounds_ms if frames else playout.sounds_ms
+            if background is not None:
+                voices.append(frame)
+                frame = leg.encode(background.mixed(leg.decode(frame)))
+            leg.send_audio(frame)
+            if (place := playout.next_mark()) is not None:
+                leg.mark(f"{self._opened}-{place}")
+            frames.append(frame)
+        if not frames:
+            return
+        audio = b"".join(frames)  # they play without a gap between them
+        self._free_ms = sounds_ms + len(audio) * 1000 / (leg.bytes_per_sample * leg.rate_hz)
+        self._on_sent(audio, sounds_ms - self._epoch_ms)
+        if voices and self._on_voice is not None:
+            self._on_voice(b"".join(voices), sounds_ms - self._epoch_ms)
+
+    def _fill(self) -> None:
+        """Send background where no reply is due, and set a timer for the next frame of it."""
+        if self._background_timer is not None:
+            self._background_timer.cancel()
+            self._background_timer = None
+        if self._background is None or self._closed:
+            return
+        self._pump()  # a reply goes first; it may end the call, or have this called again
+        if self._closed or self._background_timer is not None:
+            return
+        now_ms = self._clock.monotonic_ms()
+        samples = self._leg.rate_hz * FRAME_MS // 1000
+        if self._free_ms - now_ms <= BACKGROUND_AHEAD_MS + _TIMER_MS:
+            sounds_ms = max(now_ms, self._free_ms)
+            frame = self._leg.encode(self._background.take(samples))
+            self._leg.send_audio(frame)
+            self._free_ms = sounds_ms + samples * 1000 / self._leg.rate_hz
+            self._on_sent(frame, sounds_ms - self._epoch_ms)
+        self._background_timer = self._clock.call_at(self._free_ms - BACKGROUND_AHEAD_MS, self._fill)

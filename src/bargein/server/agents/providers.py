@@ -10,6 +10,7 @@ import structlog
 
 from bargein.call.context import Providers
 from bargein.call.plan.compile import compile_plan
+from bargein.carriers.registry import is_phone_call
 from bargein.clock import Clock
 from bargein.ports import Model, ProviderError, Transcriber, Voice
 from bargein.providers.interface import (
@@ -22,6 +23,7 @@ from bargein.providers.interface import (
     VoicePart,
 )
 from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
+from bargein.server.agents.background_sounds import BackgroundSounds
 from bargein.server.agents.credentials import ProviderCredentials
 from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
 from bargein.server.agents.parts import read_part
@@ -67,6 +69,7 @@ class ProviderFactory:
         self._client = client
         self._embedded = embedded
         self._egress = egress
+        self._backgrounds = BackgroundSounds(egress.client)
 
     def providers(
         self,
@@ -97,6 +100,7 @@ class ProviderFactory:
             interruption_classifier=self._embedded.interruption_classifier,
             echo_cancellation=self._settings.calls.available_echo_cancellation(),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
+            background=self._backgrounds.loader(assistant.background_sound, rate_hz, phone=is_phone_call(call)),
         )
 
     def plan(self, assistant: Assistant, transcriber: Transcriber) -> Plan:

@@ -96,8 +96,8 @@ class OwnerJobs:
 
     async def _ended_call(self, call_id: str, node_id: str | None) -> JsonObject | None:
         """Return a call's record, that of a private call with what is in the memory of the server `node_id`."""
-        elsewhere = node_id is not None and node_id != self._store.calls.node_id
-        if elsewhere and await self._store.nodes.is_alive(node_id, SILENT_MS):
+        home = node_id or self._store.calls.node_id
+        if home != self._store.calls.node_id and await self._store.nodes.is_alive(home, SILENT_MS):
             raise WordsElsewhereError("another server has the words of this call")
         call = await self._store.calls.get(call_id)
         return None if call is None else {**call, **self._private_calls.outcome(call_id)}
