@@ -5,7 +5,7 @@ import { assistantFrom } from "../../src/bargein/server/page/assistant.js";
 import { MicrophoneError } from "../../src/bargein/server/page/audio/sound.js";
 import { CallError, createCall } from "../../src/bargein/server/page/call.js";
 import { Curve, Track } from "../../src/bargein/server/page/track.js";
-import { explain, explainClosing, explainEnding } from "../../src/bargein/server/page/troubles.js";
+import { explain, explainClosing, explainEnding, explainFailure, failureIn } from "../../src/bargein/server/page/troubles.js";
 import { charsOfWords, matchPrefix } from "../../src/bargein/server/page/words.js";
 
 test("words are counted as Vapi counts them", () => {
@@ -76,6 +76,7 @@ test("every trouble has a text and advice", () => {
   assert.equal(explain(new Error("odd")).advice, "odd");
   assert.match(explainClosing(1013).title, /full/);
   assert.match(explainClosing(4999).advice, /4999/);
+  assert.match(explainClosing(1008, "its assistant has been deleted").advice, /^Its assistant has been deleted\. /);
   assert.equal(explainEnding("customer-ended-call"), "You hung up");
   assert.match(explainEnding("pipeline-error-custom-llm-llm-failed"), /custom llm/);
 });
@@ -86,4 +87,15 @@ test("the answer to a new call says what will not work", async () => {
     new Response(JSON.stringify({ id: "1", webCallUrl: "wss://a.example/1" }), { headers: answers.shift() });
   assert.deepEqual(await createCall({}, ""), { id: "1", path: "/1", warning: "" });
   assert.equal((await createCall({}, "")).warning, "voice: no key");
+});
+
+test("a call that failed says why, and one that ended does not", () => {
+  const ended = { type: "status-update", status: "ended" };
+  const why = 'the model groq answered 404; it says: "no such model"';
+  assert.equal(failureIn({ ...ended, call: { endedMessage: why } }), why);
+  for (const message of [ended, { ...ended, call: {} }, { ...ended, call: { endedMessage: 7 } }]) {
+    assert.equal(failureIn(message), "");
+  }
+  assert.equal(failureIn({ type: "status-update", status: "in-progress", call: { endedMessage: why } }), "");
+  assert.deepEqual(explainFailure(why), { title: "The call failed", advice: `T${why.slice(1)}.`, offer: "again" });
 });

@@ -1,5 +1,6 @@
 """The page in a real browser on a real server: a person calls, listens, and interrupts."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from bargein.client import Server, create_call, join
+from bargein.testing import FakeLlm, LlmScript
 from tests.browser.chromium import Page, browse
 from tests.browser.conftest import clip, serve, spoken, write_microphone
 from tests.programs import located, needs
@@ -191,6 +193,37 @@ async def test_without_a_microphone_a_person_can_type(tmp_path: Path) -> None:
         assert await text_of(page, ".turn.cut .cut-mark") == ["stopped"]
         assert await text_of(page, ".marks .mark") == []
         assert await complaints(page) == []
+
+
+WITH_ASSISTANT = """(() => {
+  const plain = globalThis.fetch;
+  globalThis.fetch = (url, options) =>
+    plain(url, url === "/call/web" ? { ...options, body: JSON.stringify({ assistant: %s }) } : options);
+})()"""
+"""Makes the page call with another assistant."""
+ADVICE = "document.getElementById('trouble-advice').textContent"
+
+
+async def test_a_call_that_fails_at_its_start_or_later_says_why(tmp_path: Path) -> None:
+    first = "assistant-speaks-first-with-model-generated-message"
+    async with (
+        FakeLlm(LlmScript(status=404)) as llm,
+        serve(tmp_path / "data") as server,
+        browse(program(), tmp_path / "profile", write_microphone(tmp_path / "silence.wav", 1.0)) as page,
+    ):
+        dead = {"provider": "custom-llm", "url": llm.url, "model": "any"}
+        for model, words in (
+            ({"provider": "openai", "model": "gpt-4o"}, "OPENAI_API_KEY"),
+            (dead, "as the script says"),
+        ):
+            await page.open(f"{server.url}/")
+            await page.evaluate(WITH_ASSISTANT % json.dumps({"model": model, "firstMessageMode": first}))
+            await click(page, "call")
+            await page.wait_for(f"{TROUBLE} === 'The call failed'", within_s=30)
+            assert words in await page.evaluate(ADVICE)
+            assert not await page.evaluate("document.getElementById('again').hidden")
+            assert any(words in note for note in await text_of(page, "#turns *"))
+            assert await complaints(page) == []
 
 
 async def submit_words(page: Page, words: str, how: str) -> None:

@@ -148,3 +148,12 @@ test("what does not work in a watched call is a note", async () => {
     [["note", "Note: model: no key"]],
   );
 });
+
+test("a watched call that failed says why", async () => {
+  const line = server();
+  const { told, events } = listeners();
+  await watching(line, events);
+  line.events.message({ type: "status-update", status: "ended", endedReason: "pipeline-error", call: { endedMessage: "the voice failed" } });
+  line.events.closed({ code: 1000, expected: true, reason: "" });
+  assert.deepEqual(told.ended, [{ trouble: { title: "The call failed", advice: "The voice failed.", offer: "again" } }]);
+});

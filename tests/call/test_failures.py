@@ -130,7 +130,7 @@ async def test_a_model_that_fails_ends_the_call_in_words(tmp_path: Path, log: Lo
         async def fail(name: str, reason: str, url: str = stage.llm.url) -> None:
             async with calling(stage.url, stage.assistant(model=model(name, url))) as caller:
                 why = await ends_in_words(caller, LLM + reason, log, 20, says=True)
-                assert "the model's server" in why
+                assert "the model custom-llm at" in why
                 assert name.partition("answers ")[2] in why
                 told = "".join(m["output"] for m in caller.of("model-output"))
                 record = await stored(stage.url, caller.id)

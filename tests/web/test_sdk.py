@@ -175,6 +175,26 @@ async def test_a_refused_microphone_and_a_wrong_key_are_reported(tmp_path: Path,
         assert await names(page, "call-start-failed") == ["call-start-failed"]
 
 
+async def test_a_call_that_fails_is_an_error_with_the_servers_sentence(tmp_path: Path, site: str) -> None:
+    model = {"provider": "custom-llm", "url": "http://127.0.0.1:1", "model": "any"}
+    first = "assistant-speaks-first-with-model-generated-message"
+    async with serve(tmp_path / "data", **KEYS) as server, browse(program(), tmp_path / "p") as page:
+        for number, (given, words) in enumerate(
+            (
+                ({"model": {"provider": "openai", "model": "gpt-4o"}}, "OPENAI_API_KEY"),
+                ({"model": model, "firstMessageMode": first}, "BARGEIN_ALLOW_PRIVATE_ADDRESSES"),
+            )
+        ):
+            await open_page(page, site, server.url)
+            await start(page, given)
+            await page.wait_for("page.events('call-end').length === 1", within_s=30)
+            [event] = [one["value"] for one in await page.evaluate("page.events('error')")]
+            assert event["type"] == "daily-error", number
+            assert words in event["error"]["errorMsg"]
+            assert words in event["error"]["message"]["msg"]
+            assert await names(page, "error", "call-end") == ["error", "call-end"]
+
+
 async def flood(socket: ServerConnection) -> None:
     """Send five seconds of a tone at once; answer each message with an interruption."""
     tone = (8000 * np.sin(2 * np.pi * 300 * np.arange(5 * RATE_HZ) / RATE_HZ)).astype("<i2").tobytes()

@@ -334,3 +334,33 @@ test("unsupported features are errors", async () => {
   assert.equal(call.iframe(), null);
   assert.equal(call.localVideo(), false);
 });
+
+test("a call that failed is an error with the server's sentence, before it is over", async () => {
+  const why = 'the model groq answered 404; check model.model; it says: "no such model"';
+  for (const code of [1000, 1011]) {
+    const stage = new Stage();
+    const call = stage.call();
+    const told = await joinAsTheSdk(call);
+    const errors = record(call, "error", "left-meeting");
+    await turns();
+    stage.socket.say({ type: "status-update", status: "ended", endedReason: "pipeline-error", call: { endedMessage: why } });
+    stage.socket.hangUp(code, "the model groq answered");
+    await turns();
+    assert.deepEqual(names(errors), ["error", "left-meeting"]);
+    assert.equal(errors[0][1].errorMsg, why);
+    assert.equal(errors[0][1].error.msg, why);
+    assert.ok(heard(told).some((text) => text.includes("status-update")));
+  }
+});
+
+test("a call that ended as it should is no error", async () => {
+  const stage = new Stage();
+  const call = stage.call();
+  await joinAsTheSdk(call);
+  const errors = record(call, "error", "left-meeting");
+  await turns();
+  stage.socket.say({ type: "status-update", status: "ended", endedReason: "assistant-ended-call", call: {} });
+  stage.socket.hangUp(1000);
+  await turns();
+  assert.deepEqual(names(errors), ["left-meeting"]);
+});

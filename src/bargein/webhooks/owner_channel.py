@@ -31,9 +31,9 @@ DRAIN_S = 20.0
 """How long waiting messages are still sent after the end of a call."""
 
 _CALL_FIELDS = (
-    "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
-    "transport", "monitor", "assistantId", "assistantVersion", "squadId", "phoneNumberId", "customerId", "metadata",
-    "phoneCallProvider", "phoneCallTransport", "cost", "webCallUrl",
+    "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "endedMessage", "type", "status",
+    "name", "transport", "monitor", "assistantId", "assistantVersion", "squadId", "phoneNumberId", "customerId",
+    "metadata", "phoneCallProvider", "phoneCallTransport", "cost", "webCallUrl",
 )  # fmt: skip
 _NAMES_AN_ASSISTANT = frozenset({"transfer-destination-request", "handoff-destination-request"})
 """Messages whose answer has a destination, which is written by the owner of the server that answers."""

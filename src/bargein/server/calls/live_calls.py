@@ -17,6 +17,7 @@ from bargein.carriers.websocket import Room
 from bargein.clock import Clock
 from bargein.errors import BargeinError
 from bargein.ports import CallRecords, Leg, ProviderError
+from bargein.providers.interface import CANNOT_START
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError, ReadyAgent
 from bargein.server.agents.handoff import HandoffResolver
 from bargein.server.agents.resolve import ResolvedAgent, resolve_call
@@ -225,6 +226,11 @@ class LiveCalls:
         except AssemblyError as error:
             await self._end_unstarted(call_id, CallEnd(error.ended_reason, str(error)), agent, error.provider_error)
             raise StartError(str(error), error.ended_reason) from None
+        except Exception as error:  # a bug in a vendor's factory must end this call with a reason, not leave it waiting
+            _log.error("a call's assistant could not be assembled", call_id=call_id, exc_info=error)
+            end = CallEnd(CANNOT_START, "an internal error kept the call from starting; the server's log has it")
+            await self._end_unstarted(call_id, end, agent)
+            raise StartError(end.message, end.reason) from error
         if self._closing:
             ready.tool_runner.close()
         self._refuse_when_closing()
