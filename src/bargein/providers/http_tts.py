@@ -1,20 +1,26 @@
-"""Voices behind HTTP: one streamed answer for each sentence."""
+"""Voices behind HTTP: one streamed answer for each sentence, of raw audio or of JSON frames."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from typing import ClassVar, NamedTuple
 
 import anyio
+import anyio.lowlevel
 import httpx
 from typing_extensions import override
 
 from bargein.http_client import read_bounded
 from bargein.ports import ProviderError, SpeechChunk, Voice
+from bargein.providers.http import json_object, lines, sse_data
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES
+from bargein.providers.voice_audio import Aligner, Rebase, Samples, WordTiming, raw_chunks
 from bargein.providers.voice_errors import VoiceErrors, VoiceLimits, paced
+from bargein.wire.base import JsonObject
 
 _ERROR_BODY_S = 2.0
 _WARM_S = 5.0
+_DRAIN_S = 0.25
 
 
 class HttpVoice(Voice):
@@ -103,3 +109,109 @@ class HttpVoice(Voice):
         except httpx.HTTPError:
             pass  # the status says enough
         return self._errors.refusal(response.status_code, response.headers, body)
+
+
+class PostedVoice(HttpVoice):
+    """A voice that is asked with a JSON body.
+
+    Args:
+        client: shared by all calls and closed by its owner.
+        errors: makes the errors.
+        url: the URL of requests.
+        headers: sent with each request; they hold the key.
+        body: returns the body for a text.
+        rate_hz: the rate that the body asks for.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        errors: VoiceErrors,
+        *,
+        url: str,
+        headers: Mapping[str, str],
+        body: Callable[[str], JsonObject],
+        rate_hz: int,
+    ) -> None:
+        super().__init__(client, errors)
+        self._url = httpx.URL(url)
+        self._headers = dict(headers)
+        self._body = body
+        self._rate_hz = rate_hz
+
+    @override
+    def origin(self) -> httpx.URL:
+        return self._url.copy_with(path="/", query=None)
+
+    @override
+    def build_request(self, text: str) -> httpx.Request:
+        return self._client.build_request("POST", self._url, headers=self._headers, json=self._body(text))
+
+
+class RawVoice(PostedVoice):
+    """A voice that answers with 16-bit little-endian samples."""
+
+    @override
+    def read_speech(self, response: httpx.Response, text: str) -> AsyncGenerator[SpeechChunk]:
+        return raw_chunks(response.aiter_bytes(), self._rate_hz)
+
+
+class Frame(NamedTuple):
+    """The meaning of one frame of an answer: bytes of audio, timings of words, and whether it is the last one."""
+
+    audio: bytes = b""
+    timings: Sequence[WordTiming] = ()
+    last: bool = False
+
+
+class FramedVoice(PostedVoice):
+    """A voice that answers with JSON frames, one a line or one a server-sent event.
+
+    A subclass says what a frame means (`read_frame`).
+
+    Attributes:
+        sse: whether the frames are server-sent events.
+    """
+
+    sse: ClassVar[bool] = False
+
+    @abstractmethod
+    def read_frame(self, frame: JsonObject, data: bytes) -> Frame:
+        """Return the meaning of a frame; `data` is its text.
+
+        Raises:
+            ProviderError: it reports an error.
+            StreamError: it cannot be read.
+        """
+
+    @override
+    async def read_speech(self, response: httpx.Response, text: str) -> AsyncGenerator[SpeechChunk]:
+        samples, aligner, rebase = Samples(), Aligner(text), Rebase()
+        kind = response.headers.get("content-type", "")
+        if self.sse and kind.startswith("application/json"):
+            body = await read_bounded(response, MAX_ERROR_BYTES) or b""
+            self.read_frame(json_object(body), body)
+            raise self._errors.refused_frame(body)
+        read = sse_data if self.sse else lines
+        events = read(response.aiter_bytes())
+        async for data in events:
+            await anyio.lowlevel.checkpoint()  # many frames may arrive at once: other calls go on between them
+            if not data.strip():
+                continue
+            if data.strip() == b"[DONE]":
+                break
+            frame = self.read_frame(json_object(data), data)
+            pcm, words = samples.add(frame.audio), aligner.align(rebase.apply(frame.timings))
+            if pcm.size or words:
+                yield SpeechChunk(pcm, self._rate_hz, words)
+            if frame.last:
+                await _drain(events)
+                break
+        samples.end()
+
+
+async def _drain(events: AsyncIterator[bytes]) -> None:
+    """Read what follows the last frame, which is the end of the body: the connection serves the next sentence then."""
+    with anyio.move_on_after(_DRAIN_S):
+        async for _ in events:
+            pass

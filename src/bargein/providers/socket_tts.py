@@ -18,7 +18,7 @@ from bargein.clock import Clock
 from bargein.ports import ProviderError, ServerError, SpeechChunk, Voice
 from bargein.providers.http import StreamError
 from bargein.providers.socket import SocketTarget
-from bargein.providers.voice_audio import Aligner, Samples, WordTiming
+from bargein.providers.voice_audio import Aligner, Rebase, Samples, WordBuilder, WordTiming
 from bargein.providers.voice_errors import VoiceErrors, VoiceLimits, paced
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +40,8 @@ class SocketEvent:
     Attributes:
         context: the speech that it is about; None: the one that the socket is at.
         audio: bytes of audio.
-        timings: timings of words.
+        timings: timings of words, from the beginning of the speech or of the message.
+        letters: timings of characters, from the beginning of the speech.
         done: whether the speech is complete.
         cleared: whether this confirms a cancel message: what follows is of later speech.
         failed: whether it reports an error, which its text says.
@@ -49,6 +50,7 @@ class SocketEvent:
     context: str | None = None
     audio: bytes = b""
     timings: tuple[WordTiming, ...] = ()
+    letters: tuple[WordTiming, ...] = ()
     done: bool = False
     cleared: bool = False
     failed: bool = False
@@ -333,6 +335,7 @@ class SocketVoice(Voice):
     async def _speak_on(self, line: _Line, text: str) -> AsyncGenerator[SpeechChunk]:
         context = f"speech-{next(self._numbers)}"
         samples, aligner = Samples(mulaw=self._mulaw), Aligner(text)
+        rebase, builder = Rebase(), WordBuilder()
         speech, done = line.open(context), False
         try:
             await line.send(self.start_messages(context, text))
@@ -346,7 +349,8 @@ class SocketVoice(Voice):
                 if event.failed:
                     raise self._failure(message)
                 done = event.done
-                pcm, words = samples.add(event.audio), aligner.align(event.timings)
+                built = (*builder.add(event.letters), *(builder.end() if done else ()))
+                pcm, words = samples.add(event.audio), aligner.align((*rebase.apply(event.timings), *built))
                 if pcm.size or words:
                     yield SpeechChunk(pcm, self._rate_hz, words)
             samples.end()

@@ -22,6 +22,7 @@ _TEXT_FIELDS = (
     "description",
     "status_msg",
     "error",
+    "errors",
     "title",
     "base_resp",
 )

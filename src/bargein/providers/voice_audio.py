@@ -3,7 +3,7 @@
 import base64
 import binascii
 import math
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ NO_SAMPLES: Pcm16 = np.zeros(0, np.int16)
 
 _FARTHEST_WORD_CHARS = 40
 _WAV_HEADER_BYTES = 44
+_AGAIN_MS = 150.0
 
 
 class WordTiming(NamedTuple):
@@ -30,6 +31,54 @@ class WordTiming(NamedTuple):
     word: str
     start_ms: float
     end_ms: float
+
+
+class WordBuilder:
+    """A builder of words from the timings of characters, which white space separates.
+
+    Words may go on in the next batch.
+    """
+
+    def __init__(self) -> None:
+        self._word: WordTiming | None = None
+
+    def add(self, letters: Iterable[WordTiming]) -> list[WordTiming]:
+        """Return the words that these characters complete."""
+        words: list[WordTiming] = []
+        for letter, start_ms, end_ms in letters:
+            if letter.isspace():
+                words.extend(self.end())
+            elif self._word is None:
+                self._word = WordTiming(letter, start_ms, end_ms)
+            else:
+                self._word = WordTiming(self._word.word + letter, self._word.start_ms, end_ms)
+        return words
+
+    def end(self) -> list[WordTiming]:
+        """Return the last word, if there is one: the speech is complete."""
+        last, self._word = self._word, None
+        return [] if last is None else [last]
+
+
+class Rebase:
+    """A correction of timings that some vendors count anew in each message.
+
+    They count anew if the first word of a message begins at the very start, long after other words have ended.
+    """
+
+    def __init__(self) -> None:
+        self._base_ms = 0.0
+        self._end_ms = 0.0
+
+    def apply(self, timings: Sequence[WordTiming]) -> list[WordTiming]:
+        """Return the timings from the beginning of the speech."""
+        if timings and self._base_ms + timings[0].start_ms + _AGAIN_MS < self._end_ms:
+            self._base_ms = self._end_ms
+        rebased = [
+            WordTiming(word, self._base_ms + start_ms, self._base_ms + end_ms) for word, start_ms, end_ms in timings
+        ]
+        self._end_ms = max([self._end_ms, *(timing.end_ms for timing in rebased)])
+        return rebased
 
 
 class Samples:

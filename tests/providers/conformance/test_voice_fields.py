@@ -227,3 +227,138 @@ async def test_microsoft(client: httpx.AsyncClient) -> None:
     }
     asked, _ = await asked_of(client, "microsoft", styleDegree=1.5, role="Girl")
     assert asked.fields["style"] is None
+
+
+async def test_rime(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(
+        client,
+        "rime-ai",
+        8000,
+        model="mistv2",
+        speed=2,
+        pauseBetweenBrackets=True,
+        phonemizeBetweenBrackets=False,
+        reduceLatency=True,
+        inlineSpeedAlpha="0.5, 3",
+        language="es",
+    )
+    assert str(asked.fields.pop("context")).startswith("speech-")
+    assert asked.fields == {
+        "speaker": "cove",
+        "modelId": "mistv2",
+        "audioFormat": "pcm",
+        "samplingRate": "8000",
+        "lang": "es",
+        "speedAlpha": "0.5",
+        "pauseBetweenBrackets": "true",
+        "phonemizeBetweenBrackets": "false",
+        "reduceLatency": "true",
+        "inlineSpeedAlpha": "0.5, 3",
+    }
+
+
+async def test_inworld(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "inworld", 8000, languageCode="fr", temperature=0.7, speakingRate=1.2)
+    assert asked.fields == {
+        "text": "Hi.",
+        "voiceId": "Alex",
+        "modelId": "inworld-tts-1",
+        "audioConfig": {"audioEncoding": "LINEAR16", "sampleRateHertz": 8000, "speakingRate": 1.2},
+        "timestampType": "WORD",
+        "temperature": 0.7,
+        "language": "fr",
+    }
+
+
+async def test_hume(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "hume", model="octave", isCustomHumeVoice=True, description="calm")
+    assert asked.fields == {
+        "utterances": [{"text": "Hi.", "voice": {"id": "v-1", "provider": "CUSTOM_VOICE"}, "description": "calm"}],
+        "format": {"type": "pcm"},
+        "strip_headers": True,
+        "instant_mode": True,
+        "num_generations": 1,
+        "version": "1",
+    }
+
+
+async def test_lmnt(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "lmnt", 8000, speed=1.1, language="de")
+    assert asked.fields == {
+        "text": "Hi.",
+        "voice": "amy",
+        "format": "pcm_s16le",
+        "sample_rate": 8000,
+        "language": "de",
+        "speed": 1.1,
+    }
+
+
+async def test_neuphonic(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "neuphonic", 8000, language="es", model="neu_hq", speed=0.9)
+    assert asked.fields == {
+        "text": "Hi.",
+        "voice_id": "v-1",
+        "lang_code": "es",
+        "model": "neu_hq",
+        "encoding": "pcm_linear",
+        "sampling_rate": 8000,
+        "speed": 0.9,
+    }
+
+
+async def test_minimax(client: httpx.AsyncClient) -> None:
+    asked, fake = await asked_of(
+        client,
+        "minimax",
+        8000,
+        emotion="happy",
+        pitch=2,
+        speed=1.2,
+        volume=0.8,
+        languageBoost="German",
+        textNormalizationEnabled=False,
+    )
+    assert asked.fields == {
+        "model": "speech-02-turbo",
+        "text": "Hi.",
+        "stream": True,
+        "stream_options": {"exclude_aggregated_audio": True},
+        "voice_setting": {
+            "voice_id": "v-1",
+            "speed": 1.2,
+            "vol": 0.8,
+            "pitch": 2,
+            "emotion": "happy",
+            "text_normalization": False,
+        },
+        "audio_setting": {"sample_rate": 8000, "format": "pcm", "channel": 1},
+        "language_boost": "German",
+    }
+    assert (await fake.exchange()).path == "/v1/t2a_v2?GroupId=g-1"
+
+
+async def test_smallest_ai(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "smallest-ai", 8000, model="lightning", speed=1.5)
+    assert asked.fields == {
+        "text": "Hi.",
+        "voice_id": "emily",
+        "model": "lightning_v3.1",
+        "sample_rate": 8000,
+        "output_format": "pcm",
+        "speed": 1.5,
+    }
+
+
+async def test_xai(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "xai", 8000)
+    assert asked.fields == {
+        "voice": "eve",
+        "language": "en",
+        "codec": "pcm",
+        "sample_rate": "8000",
+        "speed": "1.1",
+        "with_timestamps": "true",
+    }
+    asked, _ = await asked_of(client, "xai", language="fr", speed=0.8)
+    assert (asked.fields["language"], asked.fields["speed"]) == ("fr", "0.8")

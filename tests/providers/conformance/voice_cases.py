@@ -16,8 +16,16 @@ from bargein.testing.vendors.azure_tts import FakeAzureVoice
 from bargein.testing.vendors.cartesia_tts import FakeCartesiaVoice
 from bargein.testing.vendors.deepgram_tts import FakeDeepgramVoice
 from bargein.testing.vendors.elevenlabs_tts import FakeElevenLabsVoice
+from bargein.testing.vendors.hume_tts import FakeHumeVoice
+from bargein.testing.vendors.inworld_tts import FakeInworldVoice
+from bargein.testing.vendors.lmnt_tts import FakeLmntVoice
+from bargein.testing.vendors.minimax_tts import FakeMinimaxVoice
+from bargein.testing.vendors.neuphonic_tts import FakeNeuphonicVoice
 from bargein.testing.vendors.openai_tts import FakeOpenAiVoice
+from bargein.testing.vendors.rime_ai_tts import FakeRimeAiVoice
+from bargein.testing.vendors.smallest_ai_tts import FakeSmallestAiVoice
 from bargein.testing.vendors.voice_speech import KEY, VendorVoiceScript
+from bargein.testing.vendors.xai_tts import FakeXaiVoice
 from bargein.wire.base import JsonObject
 
 
@@ -134,5 +142,72 @@ CASES = (
         config={"voiceId": "en-US-Ethan:MAI-Voice-2"},
         framed=False,
         failed="pipeline-error-microsoft-voice-failed",
+    ),
+    VoiceCase(
+        provider="rime-ai",
+        fake=FakeRimeAiVoice,
+        setting="rime_ai_base_url",
+        config={"voiceId": "cove"},
+        timed=True,
+        socket=True,
+        failed="pipeline-error-rime-ai-voice-failed",
+    ),
+    VoiceCase(
+        provider="inworld",
+        fake=FakeInworldVoice,
+        setting="inworld_base_url",
+        config={"voiceId": "Alex"},
+        timed=True,
+        failed="pipeline-error-inworld-voice-failed",
+    ),
+    VoiceCase(
+        provider="hume",
+        fake=FakeHumeVoice,
+        setting="hume_base_url",
+        config={"voiceId": "v-1", "model": "octave2"},
+        timed=True,
+        rates={8000: 48_000, 16_000: 48_000, 24_000: 48_000},
+        failed="pipeline-error-hume-voice-failed",
+    ),
+    VoiceCase(
+        provider="lmnt",
+        fake=FakeLmntVoice,
+        setting="lmnt_base_url",
+        config={"voiceId": "amy"},
+        framed=False,
+        failed="pipeline-error-lmnt-voice-failed",
+    ),
+    VoiceCase(
+        provider="neuphonic",
+        fake=FakeNeuphonicVoice,
+        setting="neuphonic_base_url",
+        config={"voiceId": "v-1", "language": "en"},
+        failed="pipeline-error-neuphonic-voice-failed",
+    ),
+    VoiceCase(
+        provider="minimax",
+        fake=FakeMinimaxVoice,
+        setting="minimax_base_url",
+        base_path="/v1",
+        config={"voiceId": "v-1"},
+        credential={"groupId": "g-1"},
+        failed="pipeline-error-minimax-voice-failed",
+    ),
+    VoiceCase(
+        provider="smallest-ai",
+        fake=FakeSmallestAiVoice,
+        setting="smallest_ai_base_url",
+        config={"voiceId": "emily"},
+        failed="pipeline-error-smallest-ai-voice-failed",
+    ),
+    VoiceCase(
+        provider="xai",
+        fake=FakeXaiVoice,
+        setting="xai_base_url",
+        base_path="/v1",
+        config={"voiceId": "eve"},
+        timed=True,
+        socket=True,
+        failed="pipeline-error-xai-voice-failed",
     ),
 )

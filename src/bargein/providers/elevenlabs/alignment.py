@@ -7,20 +7,13 @@ models). The last word of a pass may go on in the next one, so it is told with t
 """
 
 import math
-from typing import NamedTuple
 
 from bargein.ports import SpokenWord
 from bargein.providers.http import StreamError
-from bargein.providers.voice_audio import Aligner, WordTiming
+from bargein.providers.voice_audio import Aligner, WordBuilder, WordTiming
 from bargein.wire.json import as_list, as_object_or_none
 
 _OVERLAP_MS = 20.0
-
-
-class _Letter(NamedTuple):
-    letter: str
-    start_ms: float
-    end_ms: float
 
 
 class CharacterAlignment:
@@ -37,7 +30,7 @@ class CharacterAlignment:
         self._pass_at = 0  # the same at the beginning of the last pass
         self._base_ms = 0.0
         self._end_ms = 0.0
-        self._word: WordTiming | None = None
+        self._builder = WordBuilder()
 
     def add(self, value: object, audio_before_ms: float) -> tuple[SpokenWord, ...]:
         """Return the words that a pass completes.
@@ -52,7 +45,7 @@ class CharacterAlignment:
         letters = _letters(value)
         if not letters:
             return ()
-        said = "".join(letter.letter for letter in letters)
+        said = "".join(letter.word for letter in letters)
         repeats = not self._text.startswith(said, self._covered) and self._repeats(said)
         if repeats:
             letters = letters[self._covered - self._pass_at :]
@@ -65,30 +58,19 @@ class CharacterAlignment:
 
     def end(self) -> tuple[SpokenWord, ...]:
         """Return the last word: the speech is complete."""
-        last, self._word = self._word, None
-        return () if last is None else self._aligner.align((last,))
+        return self._aligner.align(self._builder.end())
 
     def _repeats(self, said: str) -> bool:
         before = self._text[self._pass_at : self._covered]
         return bool(before) and said.startswith(before) and self._text.startswith(said, self._pass_at)
 
-    def _words(self, letters: list[_Letter]) -> list[WordTiming]:
-        words: list[WordTiming] = []
-        for letter, start_ms, end_ms in letters:
-            begins, ends = self._base_ms + start_ms, self._base_ms + end_ms
-            self._end_ms = max(self._end_ms, ends)
-            if letter.isspace():
-                if self._word is not None:
-                    words.append(self._word)
-                self._word = None
-            elif self._word is None:
-                self._word = WordTiming(letter, begins, ends)
-            else:
-                self._word = WordTiming(self._word.word + letter, self._word.start_ms, ends)
-        return words
+    def _words(self, letters: list[WordTiming]) -> list[WordTiming]:
+        based = [WordTiming(one, self._base_ms + begins, self._base_ms + ends) for one, begins, ends in letters]
+        self._end_ms = max([self._end_ms, *(letter.end_ms for letter in based)])
+        return self._builder.add(based)
 
 
-def _letters(value: object) -> list[_Letter]:
+def _letters(value: object) -> list[WordTiming]:
     given = as_object_or_none(value)
     if given is None:
         return []
@@ -98,7 +80,7 @@ def _letters(value: object) -> list[_Letter]:
     if not len(letters) == len(starts) == len(ends):
         raise StreamError("an alignment with lists of unequal length")
     return [
-        _Letter(str(letter), _ms(start), _ms(end)) for letter, start, end in zip(letters, starts, ends, strict=True)
+        WordTiming(str(letter), _ms(start), _ms(end)) for letter, start, end in zip(letters, starts, ends, strict=True)
     ]
 
 

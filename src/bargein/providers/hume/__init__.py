@@ -1,6 +1,7 @@
 """Hume: voice provider `hume`."""
 
 from bargein.providers.hume.settings import HumeSettings
-from bargein.providers.interface import VendorSpec
+from bargein.providers.hume.tts import HumeVoiceConfig, create_voice
+from bargein.providers.interface import VendorSpec, VoicePart
 
-VENDOR = VendorSpec(name="hume", settings=HumeSettings)
+VENDOR = VendorSpec(name="hume", voices={"hume": VoicePart(HumeVoiceConfig, create_voice)}, settings=HumeSettings)

@@ -5,8 +5,9 @@ From its API reference of 2025; not yet called for real.
 """
 
 from bargein.providers.chat_vendor import chat_model_part
-from bargein.providers.interface import VendorSpec
+from bargein.providers.interface import VendorSpec, VoicePart
 from bargein.providers.minimax.settings import MinimaxSettings
+from bargein.providers.minimax.tts import MinimaxVoiceConfig, create_voice
 
 VENDOR = VendorSpec(
     name="minimax",
@@ -22,5 +23,6 @@ VENDOR = VendorSpec(
             lists_models=False,
         )
     },
+    voices={"minimax": VoicePart(MinimaxVoiceConfig, create_voice)},
     settings=MinimaxSettings,
 )

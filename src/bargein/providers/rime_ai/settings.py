@@ -14,5 +14,5 @@ class RimeAiSettings(Section):
     api_key: Text | None = variable("RIME_API_KEY", secret=True)
     """The key for voice provider `rime-ai`, where no credential is stored for it."""
 
-    base_url: BaseUrl = variable("RIME_BASE_URL", shown="https://users.rime.ai")
+    base_url: BaseUrl = variable("RIME_BASE_URL", shown="https://users-ws.rime.ai")
     """Another address of Rime's API."""

@@ -50,6 +50,10 @@ class HttpVoiceFake(HttpPeer):
     def error_body(self, status: int, says: str) -> bytes:
         """Return the body of an error in the vendor's shape."""
 
+    def http_status(self, status: int) -> int:
+        """Return the HTTP status of an error; some vendors answer 200 with an error in the body."""
+        return status
+
     def frame(self, asked: Asked, piece: Piece) -> bytes:
         """Return what is sent for a piece."""
         del asked
@@ -77,7 +81,9 @@ class HttpVoiceFake(HttpPeer):
         except RefusedError as error:
             headers = {} if script.retry_after is None else {"retry_after": script.retry_after}
             body = self.error_body(error.status, error.says)
-            return await exchange.respond(error.status, body, content_type="application/json", **headers)
+            return await exchange.respond(
+                self.http_status(error.status), body, content_type="application/json", **headers
+            )
         self.made.requests.append(asked)
         try:
             await self._stream(exchange, asked)
