@@ -82,7 +82,13 @@ FIELDS = {
         "the carrier too; no model is asked"
     ),
     "compliancePlan": "`hipaaEnabled` and `pciEnabled` work: nothing of what is said is stored; the rest is kept",
-    "transportConfigurations": "`timeout` works: for how long a telephone rings; the rest is kept",
+    "transportConfigurations": (
+        "works in outbound telephone calls: `timeout` for how long a telephone rings; `record` and `recordingChannels` "
+        "at Twilio"
+    ),
+    "customerJoinTimeoutSeconds": "works: for how long a call over a socket waits for its client",
+    "responseDelaySeconds": "works as `startSpeakingPlan.waitSeconds`, where that is not set",
+    "llmRequestDelaySeconds": "works: the least pause of the caller after which the model is asked",
 }
 """Texts in place of "works", for fields of an assistant."""
 

@@ -96,3 +96,23 @@ def test_the_owners_own_phrases_replace_those_of_the_language() -> None:
     assert plan.acknowledgement_phrases == ("vale pues",)
     assert plan.interruption_phrases == ()
     assert plan.language == "es"
+
+
+def test_the_older_fields_for_delays_apply_where_a_plan_does_not_say_more() -> None:
+    usual = compile_plan(Assistant.from_json({}))
+    delayed = compile_plan(Assistant.from_json({"responseDelaySeconds": 0.9, "llmRequestDelaySeconds": 0.6}))
+    assert (delayed.wait_ms, delayed.adaptive_wait_ms) == (900, 900)
+    assert (delayed.on_punctuation_ms, delayed.min_pause_ms) == (600, 600)
+    assert (delayed.adaptive_endpointing, delayed.on_number_ms) == (True, usual.on_number_ms)
+    short = compile_plan(Assistant.from_json({"llmRequestDelaySeconds": 0.1}))
+    assert (short.on_punctuation_ms, short.min_pause_ms) == (100, usual.min_pause_ms)
+    assert (usual.wait_ms, usual.adaptive_wait_ms) == (400, 0)
+
+
+def test_a_plan_goes_before_the_older_fields_and_they_have_a_limit() -> None:
+    start = {"waitSeconds": 0.2, "transcriptionEndpointingPlan": {"onPunctuationSeconds": 0.3}}
+    older = {"responseDelaySeconds": 100, "llmRequestDelaySeconds": 100}
+    plan = compile_plan(Assistant.from_json({"startSpeakingPlan": start, **older}))
+    assert (plan.wait_ms, plan.on_punctuation_ms) == (200, 300)
+    alone = compile_plan(Assistant.from_json(older))
+    assert (alone.wait_ms, alone.on_punctuation_ms, alone.min_pause_ms, alone.max_pause_ms) == (5000, 5000, 5000, 5000)

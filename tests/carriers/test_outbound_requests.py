@@ -74,6 +74,28 @@ async def test_a_sip_address_is_called_with_its_transports_ring_time(tmp_path: P
     assert call["phoneCallTransport"] == "sip"
 
 
+@pytest.mark.parametrize(
+    ("configuration", "more", "asked_for"),
+    [
+        ({"record": True, "recordingChannels": "dual"}, {}, ("true", "dual")),
+        ({"record": True}, {}, ("true", "mono")),
+        ({"record": False, "recordingChannels": "dual"}, {}, (None, None)),
+        ({"record": True}, {"compliancePlan": {"hipaaEnabled": True}}, (None, None)),
+    ],
+)
+async def test_the_carrier_records_where_the_assistant_asks_for_it(
+    tmp_path: Path, configuration: dict[str, Any], more: dict[str, Any], asked_for: tuple[str | None, str | None]
+) -> None:
+    carrier = TwilioLoopback()
+    async with on_the_phone(tmp_path, carrier) as setup:
+        given = setup.speaker(transportConfigurations=[{"provider": "twilio", **configuration}], **more)
+        await setup.call(given)
+        phone = await carrier.next_placed()
+    options = carrier.options[phone.id]
+    record = options.get("Record")
+    assert (record and record.lower(), options.get("RecordingChannels")) == asked_for
+
+
 async def test_an_inline_number_is_used_and_its_secret_is_not_returned(tmp_path: Path) -> None:
     carrier = TwilioLoopback()
     async with on_the_phone(tmp_path, carrier) as setup:

@@ -160,6 +160,25 @@ async def test_a_call_that_nobody_joins_ends(serve: Serve, path: str, more: dict
     assert "joinUntil" not in ended
 
 
+@pytest.mark.parametrize(("join_s", "wanted", "waits_s"), [(900, 5, 5), (0, 5, 5), (60, None, 60), (3, 60, 3)])
+async def test_an_assistant_says_how_long_its_client_may_take_to_join(
+    serve: Serve, join_s: int, wanted: int | None, waits_s: int
+) -> None:
+    clock = Clockwork()
+    async with serve(clock=clock, join_s=join_s) as client:
+        mine = {**CALL["assistant"], **({} if wanted is None else {"customerJoinTimeoutSeconds": wanted})}
+        made = await client.post("/assistant", json=mine)
+        assert made.status_code == 201, made.text
+        for body in ({"assistant": mine}, {"assistantId": made.json()["id"]}):
+            call = (await client.post("/call/web", json=body)).json()
+            for ahead_s, status in ((waits_s - 1, "queued"), (waits_s + 20, "ended")):
+                clock.ahead_ms += ahead_s * 1000
+                await client.post("/call", json=CALL | {"transport": {"provider": "vapi.websocket"}})
+                with anyio.fail_after(5):
+                    while (await client.get(f"/call/{call['id']}")).json()["status"] != status:
+                        await anyio.sleep(0.02)
+
+
 async def test_a_call_waits_for_ever_where_the_settings_say_so(serve: Serve) -> None:
     clock = Clockwork()
     async with serve(clock=clock, join_s=0) as client:

@@ -24,6 +24,7 @@ from bargein.wire.providers import AssistantModel, AssistantTranscriber, Assista
 
 _DEFAULT_ASK_MS = 1000
 _LONGEST_ASK_MS = 5000
+_LONGEST_DELAY_MS = 5000
 
 
 class PlanError(BargeinError, ValueError):
@@ -73,7 +74,27 @@ def compile_plan(assistant: Assistant, *, preemptive: bool = False) -> Plan:
     start = assistant.start_speaking_plan or StartSpeakingPlan()
     if start.smart_endpointing_enabled is None and assistant.smart_endpointing_enabled is not None:
         start = start.model_copy(update={"smart_endpointing_enabled": assistant.smart_endpointing_enabled})
-    return with_start_speaking(plan, start)
+    return with_start_speaking(_with_delays(plan, assistant), _with_response_delay(start, assistant))
+
+
+def _with_delays(plan: Plan, assistant: Assistant) -> Plan:
+    """Return the plan with `llmRequestDelaySeconds`: the least pause after which the model is asked."""
+    delay_ms = _ms(assistant.llm_request_delay_seconds)
+    if delay_ms is None or delay_ms < 0:
+        return plan
+    delay_ms = min(delay_ms, _LONGEST_DELAY_MS)
+    least_ms = max(plan.min_pause_ms, delay_ms)
+    return replace(
+        plan, on_punctuation_ms=delay_ms, min_pause_ms=least_ms, max_pause_ms=max(plan.max_pause_ms, least_ms)
+    )
+
+
+def _with_response_delay(start: StartSpeakingPlan, assistant: Assistant) -> StartSpeakingPlan:
+    """Return the plan with `responseDelaySeconds`, the older name of `waitSeconds`."""
+    delay_s = assistant.response_delay_seconds
+    if delay_s is None or start.wait_seconds is not None:
+        return start
+    return start.model_copy(update={"wait_seconds": min(max(delay_s, 0), _LONGEST_DELAY_MS / 1000)})
 
 
 def language_key(assistant: Assistant) -> str:

@@ -12,7 +12,7 @@ from bargein.call.record.journal import Head, event_line, head_line
 from bargein.turns import Plan
 from bargein.turns.events import CallStarted, Event, HangUp, Tick
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object
+from bargein.wire.json import as_object, as_objects
 
 WITHHELD = "withheld"
 """A field of a call's last changes that is never stored: memory has more of its end (`PrivateCalls.withhold`)."""
@@ -34,6 +34,13 @@ def is_private(assistant: JsonObject) -> bool:
     """Return whether nothing of what is said to this assistant may be kept."""
     plan = as_object(assistant.get("compliancePlan"))
     return True in (plan.get("hipaaEnabled"), plan.get("pciEnabled"), assistant.get("hipaaEnabled"))
+
+
+def transport_configuration(assistant: JsonObject, provider: str) -> JsonObject:
+    """Return the entry of `transportConfigurations` for a carrier; in a private call the carrier does not record."""
+    entries = as_objects(assistant.get("transportConfigurations"))
+    found = next((entry for entry in entries if entry.get("provider") == provider), JsonObject())
+    return {**found, "record": False} if is_private(assistant) else found
 
 
 def without_words(outcome: dict[str, Any]) -> dict[str, Any]:

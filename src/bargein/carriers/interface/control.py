@@ -51,6 +51,7 @@ class Dial:
         detect_machine: True if the carrier is to find out who answered, where it can.
         machine_plan: the options of that (Vapi's `voicemailDetection`), for carriers that know such options.
         sip_headers: headers for the INVITE, where the carrier passes them on.
+        configuration: the carrier's entry of the assistant's `transportConfigurations`.
     """
 
     call_id: str
@@ -60,6 +61,7 @@ class Dial:
     detect_machine: bool = False
     machine_plan: JsonObject = field(default_factory=JsonObject)
     sip_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    configuration: JsonObject = field(default_factory=JsonObject)
 
 
 @dataclass(frozen=True, slots=True)

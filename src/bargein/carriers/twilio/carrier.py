@@ -160,6 +160,8 @@ class TwilioCarrier(Carrier):
             options["send_digits"] = f"ww{customer['extension']}"
         if dial.detect_machine:
             options |= _machine_options(dial)
+        if dial.configuration.get("record") is True:
+            options |= {"record": True, "recording_channels": dial.configuration.get("recordingChannels") or "mono"}
         async with self._client(phone_line) as client:
             call = await client.calls.create_async(to=to, from_=str(phone_line.number.get("number")), **options)
         return Placed(str(call.sid), {"accountSid": str(call.account_sid), "callSid": str(call.sid)})

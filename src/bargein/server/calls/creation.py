@@ -1,9 +1,11 @@
 """Creation of calls: a request is checked as a whole before the call's record is stored."""
 
+import math
 from typing import Protocol
 from uuid import uuid4
 
 from bargein.clock import Clock
+from bargein.server.agents.resolve import first_agent
 from bargein.server.agents.validate import check_credentials, check_participants
 from bargein.server.calls.scheduler import Scheduler
 from bargein.store import Store
@@ -85,7 +87,7 @@ class CallCreation:
         if by_phone:
             call = await self._phone_requests.new_call(parsed, body, urls)
         else:
-            call = self._expiring(new_websocket_call(parsed, body, urls))
+            call = await self._expiring(new_websocket_call(parsed, body, urls))
         status = initial_status(call, self._clock.epoch_ms())
         dialled = by_phone and status == "queued"
         create = self._store.calls.create_live if dialled else self._store.calls.create
@@ -111,11 +113,20 @@ class CallCreation:
         check_credentials(body, author)
         await check_participants(made_by(body, author), self._store)
         call_id = str(uuid4())
-        call = limits.limited(made_by(self._expiring(new_web_call(body, CallUrls.of(base_url, call_id))), author))
+        made = made_by(new_web_call(body, CallUrls.of(base_url, call_id)), author)
+        call = limits.limited(await self._expiring(made))
         return public_call(await self._store.calls.create(call, record_id=call_id))
 
-    def _expiring(self, call: JsonObject) -> JsonObject:
-        return with_join_until(call, self._clock.epoch_ms(), self._join_s)
+    async def _expiring(self, call: JsonObject) -> JsonObject:
+        """Return a new call with the time until which its client must join it.
+
+        That is `customerJoinTimeoutSeconds` of its assistant, but no longer than the settings allow.
+        """
+        wanted: object = (await first_agent(call, self._store)).assistant_json.get("customerJoinTimeoutSeconds")
+        join_s = self._join_s
+        if isinstance(wanted, int | float):
+            join_s = min(join_s or math.inf, max(1, math.ceil(wanted)))
+        return with_join_until(call, self._clock.epoch_ms(), int(join_s))
 
     async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
         """Create a call for each customer; return the calls and the errors (Vapi's `CallBatchResponse`)."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import anyio
 import structlog
 
+from bargein.call.record.privacy import transport_configuration
 from bargein.carriers.interface import Dial
 from bargein.ports import CallRecords, CarrierError, StoreError
 from bargein.server.agents.resolve import first_agent
@@ -114,6 +115,7 @@ class OutboundPhoneCalls:
             ring_s=ring_s,
             detect_machine=carrier_detects_machine(plan),
             machine_plan=plan,
+            configuration=transport_configuration(assistant, endpoint.provider),
         )
         call_router.registry.begin_placing()
         try:
