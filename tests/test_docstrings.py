@@ -39,5 +39,5 @@ def test_every_package_says_what_it_is_for() -> None:
 def test_server_and_call_have_no_flat_modules_beyond_the_named_ones() -> None:
     package = REPOSITORY / "src" / "bargein"
     flat = {folder: {path.stem for path in (package / folder).glob("*.py")} for folder in ("server", "call")}
-    assert flat["server"] == {"__init__", "app", "lifespan", "serving", "doctor", "check"}
+    assert flat["server"] == {"__init__", "app", "lifespan", "serving", "doctor"}
     assert flat["call"] == {"__init__", "session", "components", "context", "background"}

@@ -2,13 +2,17 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bargein import __version__
 from bargein.settings import DEFAULT_PORT, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from bargein.server.ops.finding import Finding
 
 app = typer.Typer(
     add_completion=False,
@@ -288,11 +292,37 @@ def tune(
 
 
 @app.command()
-def doctor() -> None:
-    """Check what is installed, which models load and which keys are set, and print how to fix problems."""
+def doctor(
+    vendor: Annotated[
+        str | None, typer.Option(help="Try this vendor or provider with your key: it is called for real.")
+    ] = None,
+    part: Annotated[str | None, typer.Option(help="Try transcriber, model or voice alone.")] = None,
+    assistant: Annotated[
+        Path | None, typer.Option(help="A file with an assistant's JSON, whose parts of that provider are tried.")
+    ] = None,
+    fields: Annotated[
+        list[str] | None, typer.Option("--set", help="A field to try, like voice.voiceId=NAME; may be repeated.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Keep the exchange in this folder, without the keys, as JSON lines.")
+    ] = None,
+) -> None:
+    """Check what is installed, which models load and which keys are set, and print how to fix problems.
+
+    With --vendor, send one sentence through a vendor instead, and print its latencies and its word times.
+    For example: bargein doctor --vendor openai --set model.model=gpt-4o-mini --part model
+    """
+    if vendor is not None:
+        _print_findings(_try_vendor(vendor, part, assistant, fields or [], record))
+        return
+    if part is not None or assistant is not None or fields or record is not None:
+        raise _fail("--part, --assistant, --set and --record belong to --vendor")
     from bargein.server.doctor import examine  # noqa: PLC0415
 
-    findings = examine(_settings())
+    _print_findings(examine(_settings()))
+
+
+def _print_findings(findings: Sequence["Finding"]) -> None:
     marks = {
         True: typer.style("ok", fg=typer.colors.GREEN),
         False: typer.style("no", fg=typer.colors.RED),
@@ -305,6 +335,47 @@ def doctor() -> None:
     if any(finding.ok is False for finding in findings):
         typer.echo("\n  `bargein docs troubleshooting` explains these findings.")
         raise typer.Exit(1)
+
+
+def _try_vendor(
+    vendor: str, part: str | None, assistant: Path | None, fields: list[str], record: Path | None
+) -> Sequence["Finding"]:
+    settings = _settings()
+    import anyio  # noqa: PLC0415  # only this command needs them
+
+    from bargein.ports import StoreError  # noqa: PLC0415
+    from bargein.server.commands.trial import TrialError, TrialOptions, try_vendor  # noqa: PLC0415
+    from bargein.store.vault import VaultError  # noqa: PLC0415
+    from bargein.wire.json import as_object  # noqa: PLC0415
+
+    match part:
+        case None | "transcriber" | "model" | "voice":
+            pass
+        case _:
+            raise _fail("--part is transcriber, model or voice")
+    try:
+        data = {} if assistant is None else as_object(json.loads(assistant.read_text(encoding="utf-8")))
+        options = TrialOptions(
+            vendor=vendor, part=part, assistant=data, fields=dict(map(_field, fields)), record=record
+        )
+        return anyio.run(try_vendor, options, settings, settings.storage.data_dir)
+    except (TrialError, StoreError, VaultError) as error:
+        raise _fail(str(error)) from None
+    except json.JSONDecodeError:
+        raise _fail(f"{assistant} is not JSON") from None
+    except OSError as error:
+        raise _fail(f"cannot read or write {error.filename}: {error.strerror}") from None
+
+
+def _field(text: str) -> tuple[str, object]:
+    """Parse a `--set PATH=VALUE`; a value that is no JSON is a text."""
+    path, separator, value = text.partition("=")
+    if not separator:
+        raise _fail(f"--set {text}: it has to be like voice.voiceId=NAME")
+    try:
+        return path, json.loads(value)
+    except json.JSONDecodeError:
+        return path, value
 
 
 @app.command()
@@ -321,7 +392,7 @@ def check(
     import anyio  # noqa: PLC0415  # only this command needs them
 
     from bargein.ports import StoreError  # noqa: PLC0415
-    from bargein.server.check import check_files  # noqa: PLC0415
+    from bargein.server.commands.check import check_files  # noqa: PLC0415
     from bargein.store.vault import VaultError  # noqa: PLC0415
 
     try:

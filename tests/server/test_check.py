@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bargein.cli import app
 from bargein.clock import LoopClock
-from bargein.server.check import check_files
+from bargein.server.commands.check import check_files
 from bargein.server.lifespan import DATABASE
 from bargein.store import Store
 from bargein.testing.settings import make_settings

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +48,10 @@ def http_url(url: str) -> str:
         if url.lower().startswith(scheme):
             return http + url[len(scheme) :]
     return url
+
+
+CONNECTION_TYPE: ContextVar[type[ClientConnection]] = ContextVar("connection type", default=ClientConnection)
+"""The type of the connections that a task and its own tasks open; `bargein doctor --record` sets one that records."""
 
 
 class _Connect(connect):
@@ -109,6 +114,7 @@ class SocketTarget:
             ping_interval=self.ping_s,  # none for `AudioSocket`, which distinguishes a stall from a lost connection
             ping_timeout=self.ping_s,
             close_timeout=0.5,
+            create_connection=CONNECTION_TYPE.get(),
             compression=None,  # audio does not compress, and it would add latency
             max_size=self.max_message_bytes,
             proxy=None,

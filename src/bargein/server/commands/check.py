@@ -148,7 +148,7 @@ async def check_files(paths: Sequence[Path], settings: Settings, stored_in: Path
     files = [(path, _read(path)) for path in _files(paths)]
     given = {path for path in paths if path.is_file()}
     stored = {found["id"]: found for _, data in files for found in _with_ids(data)}
-    store = await _open_store(settings, stored_in)
+    store = await open_store(settings, stored_in)
     try:
         checker = _Checker(settings, store, stored)
         return [await _checked(path, data, checker, whole=path in given) for path, data in files]
@@ -168,7 +168,13 @@ async def _checked(path: Path, data: object, checker: _Checker, *, whole: bool) 
     return file
 
 
-async def _open_store(settings: Settings, folder: Path | None) -> Store | None:
+async def open_store(settings: Settings, folder: Path | None) -> Store | None:
+    """Open the store of a data folder, for a command; None: it has none.
+
+    Raises:
+        StoreError: the database cannot be read.
+        VaultError: its encrypted values cannot be read.
+    """
     if folder is None or not (settings.storage.database_url or (folder / DATABASE).is_file()):
         return None
     return await Store.open(
