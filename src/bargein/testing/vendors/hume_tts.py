@@ -55,7 +55,16 @@ class FakeHumeVoice(HttpVoiceFake):
     def frame(self, asked: Asked, piece: Piece) -> bytes:
         audio = base64.b64encode(piece.audio).decode()
         frames: list[JsonObject] = [
-            {"type": "audio", "audio": audio, "audio_format": "pcm", "chunk_index": 0, "is_last_chunk": False, **_IDS}
+            {
+                "type": "audio",
+                "audio": audio,
+                "audio_format": "pcm",
+                "chunk_index": 0,
+                "is_last_chunk": False,
+                "text": asked.text,
+                "utterance_index": 0,
+                **_IDS,
+            }
         ]
         if piece.word is not None and asked.fields.get("include_timestamp_types"):
             word = piece.word
