@@ -251,6 +251,11 @@ class AudioSocket(ABC):
         self._queue.append(message)
         self._fed.set()
 
+    def _queue_first(self, message: str) -> None:
+        """Queue a message before the audio."""
+        self._queue.appendleft(message)
+        self._fed.set()
+
     def _drop_queued_messages(self) -> None:
         """Drop messages that are queued: they were meant for a connection that is gone."""
         self._queue = deque(item for item in self._queue if isinstance(item, bytes))

@@ -398,6 +398,8 @@ class VendorStream(AudioSocket, TranscriberStream):
         if heard.segment and message == self._last_received:
             return  # sent twice
         self._last_received = message
+        if heard.reply:
+            self._queue_first(heard.reply)
         if heard.ready:
             self._begin()
         waited_since_ms = self._utterances.oldest_request_ms

@@ -43,6 +43,7 @@ class Heard:
         ready: whether the vendor takes audio from now on.
         covered_ms: how much of the connection's audio the words so far are of; None: unknown.
         exact: whether the texts have all spaces between them; if not, they are added.
+        reply: a message that the vendor needs before it gets more audio; empty: none.
     """
 
     interim: str | None = None
@@ -53,6 +54,7 @@ class Heard:
     ready: bool = False
     covered_ms: int | None = None
     exact: bool = False
+    reply: str = ""
 
 
 NOTHING = Heard()

@@ -242,6 +242,9 @@ async def test_an_error_of_the_server_ends_the_call(vendor: Vendor) -> None:
     assert error.quote
 
 
+@pytest.mark.parametrize(
+    "vendor", [one for one in VENDORS.values() if one.reports_errors], ids=lambda one: one.provider
+)
 async def test_an_error_in_mid_call_is_quoted(vendor: Vendor) -> None:
     async with scripted(vendor, error="The model is out of order") as fake:
         error = await ends_with(vendor, fake)

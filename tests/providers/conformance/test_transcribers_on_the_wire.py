@@ -1,16 +1,20 @@
 """Each field of Vapi's types that a vendor's transcriber uses, as the vendor gets it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import anyio
 import pytest
 
+from bargein.providers.azure.stt import AzureTranscriberConfig
+from bargein.providers.azure.stt import create_transcriber as create_azure_transcriber
 from bargein.providers.speechmatics.stt import SpeechmaticsDialect, SpeechmaticsTranscriberConfig, TranscriptReader
 from bargein.providers.streaming_stt import VendorAccount
 from bargein.testing.vendors.gladia_stt import FakeGladia
 from bargein.testing.vendors.speech_peer import SpeechConnection
 from bargein.wire.base import JsonObject
-from tests.providers.conformance.transcribers import VENDORS, calling, scripted
+from tests.providers.conformance.transcribers import VENDORS, calling, resources_for, scripted
 
 pytestmark = pytest.mark.anyio
 
@@ -364,6 +368,49 @@ def test_numbers_in_spoken_style_are_read_out_of_the_entity() -> None:
     message = json.dumps({"message": "AddTranscript", "metadata": {"transcript": "at 21. "}, "results": results})
     assert TranscriptReader(spoken=True).read(message).segment == "at twenty one."
     assert TranscriptReader(spoken=False).read(message).segment == "at 21. "
+
+
+SEGMENTATIONS: list[tuple[JsonObject, dict[str, Any]]] = [
+    ({}, {"mode": "Custom", "segmentationSilenceTimeoutMs": 200}),
+    (
+        {"segmentationSilenceTimeoutMs": 700, "segmentationMaximumTimeMs": 30000, "segmentationStrategy": "Time"},
+        {"mode": "Custom", "segmentationSilenceTimeoutMs": 700, "segmentationForcedTimeoutMs": 30000},
+    ),
+    ({"segmentationStrategy": "Semantic"}, {"mode": "Semantic"}),
+]
+
+
+@pytest.mark.parametrize(("config", "expected"), SEGMENTATIONS)
+async def test_azure_gets_the_segmentation_and_the_language(config: JsonObject, expected: dict[str, Any]) -> None:
+    connection = await connection_of("azure", {**config, "language": "de-AT"})
+    assert connection.query["language"] == ["de-AT"]
+    first, context = connection.messages[:2]
+    assert first["headers"]["path"] == "speech.config"
+    assert context["body"]["phraseDetection"] == {"mode": "Conversation", "conversation": {"segmentation": expected}}
+
+
+async def test_azure_gets_another_turn_when_one_has_ended() -> None:
+    vendor = VENDORS["azure"]
+    async with scripted(vendor, "Yes please.", "No thanks.") as fake, calling(vendor, fake) as caller:
+        fake.turn_ms = 500  # type: ignore[attr-defined]
+        for number in range(2):
+            for _ in range(40):
+                caller.feed(20)
+                await anyio.sleep(0.002)
+            caller.say(400)
+            caller.fall_silent()
+            await caller.final(number)
+    paths = [message["headers"]["path"] for message in fake.connections[0].messages]
+    assert fake.attempts == 1
+    assert paths.count("speech.context") > 1
+    assert caller.finals == ["Yes please.", "No thanks."]
+
+
+@pytest.mark.parametrize(("named", "host"), [("westeurope", "westeurope"), ("uk", "uksouth")])
+async def test_azures_region_is_a_host(named: str, host: str) -> None:
+    resources = resources_for(replace(VENDORS["azure"], settings={"azure_region": named}), "")
+    made = create_azure_transcriber(AzureTranscriberConfig(provider="azure"), resources)
+    assert (await made.dialect.target()).name == f"{host}.stt.speech.microsoft.com"
 
 
 LEAST = [("gladia", 0.4), ("deepgram", 0.4), ("assembly-ai", 0.4), ("deepgram-flux", 0.4)]

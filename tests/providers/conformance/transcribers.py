@@ -19,6 +19,7 @@ from bargein.providers.socket import SocketLimits
 from bargein.providers.streaming_stt import StreamingTranscriber
 from bargein.testing import make_settings, speech
 from bargein.testing.vendors.assembly_ai_stt import FakeAssemblyAi
+from bargein.testing.vendors.azure_stt import FakeAzure
 from bargein.testing.vendors.cartesia_stt import FakeInk
 from bargein.testing.vendors.deepgram_stt import FakeDeepgram, FakeDeepgramFlux
 from bargein.testing.vendors.elevenlabs_stt import FakeScribe
@@ -48,6 +49,7 @@ class Vendor:
         speaks_interim: whether it has interim text before it is asked for all words.
         url_setting: the name of the base URL in the settings; empty: `base_url` of the table.
         answers: whether it can be asked for all words; else its own final segments are awaited.
+        reports_errors: whether it has a message for errors of its own.
         has_confidence: whether it tells its confidence.
     """
 
@@ -60,6 +62,7 @@ class Vendor:
     has_confidence: bool = True
     url_setting: str = ""
     answers: bool = True
+    reports_errors: bool = True
 
     @property
     def provider(self) -> str:
@@ -129,6 +132,15 @@ VENDORS: dict[str, Vendor] = {
         table="gladia",
         variable="GLADIA_API_KEY",
         answers=False,
+    ),
+    "azure": Vendor(
+        fake=FakeAzure,
+        config={"provider": "azure"},
+        table="azure",
+        variable="AZURE_SPEECH_KEY",
+        settings={"azure_region": "westeurope"},
+        answers=False,
+        reports_errors=False,
     ),
     "xai": Vendor(
         fake=FakeXai,

@@ -1,19 +1,11 @@
 """Azure Speech: transcriber and voice provider `azure`, and voice provider `microsoft`."""
 
 from bargein.providers.azure.settings import AzureSettings
-from bargein.providers.azure.tts import (
-    AzureVoiceConfig,
-    MicrosoftVoiceConfig,
-    create_azure_voice,
-    create_microsoft_voice,
-)
-from bargein.providers.interface import VendorSpec, VoicePart
+from bargein.providers.azure.stt import AzureTranscriberConfig, create_transcriber
+from bargein.providers.interface import TranscriberPart, VendorSpec
 
 VENDOR = VendorSpec(
     name="azure",
-    voices={
-        "azure": VoicePart(AzureVoiceConfig, create_azure_voice),
-        "microsoft": VoicePart(MicrosoftVoiceConfig, create_microsoft_voice),
-    },
+    transcribers={"azure": TranscriberPart(AzureTranscriberConfig, create_transcriber)},
     settings=AzureSettings,
 )

@@ -211,6 +211,11 @@ class SpeechPeer(ABC):
         del connection, message
         return []
 
+    def after_audio(self, connection: SpeechConnection) -> list[str]:
+        """Return what else is sent after a piece of audio."""
+        del connection
+        return []
+
     def is_expected(self, path: str) -> bool:
         """Return True for a path of the vendor's."""
         return bool(path)
@@ -293,6 +298,8 @@ class SpeechPeer(ABC):
             return
         if script.utterances and _advance(script, connection, audio, length_ms) and script.partials:
             await self._tell(socket, connection, self.interim(connection, _since(script, connection)))
+        for message in self.after_audio(connection):
+            await socket.send(message)
         own = script.endpoint_ms is not None and connection.quiet_ms >= script.endpoint_ms
         if own and connection.done < connection.said:
             await self._tell(socket, connection, self.final(connection, _since(script, connection), asked=False))
