@@ -1,5 +1,6 @@
 """Claude: what its requests hold, its thinking, and Amazon Bedrock."""
 
+import json
 import struct
 import zlib
 from collections.abc import AsyncIterator, Sequence
@@ -13,9 +14,11 @@ from bargein.http_client import new_client
 from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
 from bargein.providers.anthropic.bedrock import bedrock_model_id
 from bargein.providers.anthropic.event_stream import StreamMessage, stream_messages
+from bargein.providers.anthropic.events import MessageReader
 from bargein.providers.anthropic.messages import MessagesOptions, request_body
 from bargein.providers.anthropic.sigv4 import AwsKeys, sign
-from bargein.providers.http import StreamError
+from bargein.providers.http import StreamError, endpoint
+from bargein.providers.model_server import ModelServer, Progress
 from bargein.providers.registry import MODELS
 from bargein.testing.vendors.anthropic_llm import AnthropicLlm, conversation_problem
 from bargein.testing.vendors.scripted_llm import ModelScript, signature_of
@@ -119,6 +122,21 @@ async def test_thinking_comes_back_with_the_results_of_its_tools(client: httpx.A
     assert bodies[0]["thinking"]["budget_tokens"] == 2000
     assert "thinking" not in bodies[1], "without its thinking before a call, Claude may not think"
     assert bodies[1]["messages"][1]["content"][0]["type"] == "text"
+
+
+async def test_a_ping_shows_progress_only_while_claude_thinks() -> None:
+    server = ModelServer(provider="anthropic", endpoint=endpoint("http://h/", {}, ended_reason="x"))
+    ping = b'{"type": "ping"}'
+
+    def started(kind: str) -> bytes:
+        return json.dumps({"type": "content_block_start", "index": 0, "content_block": {"type": kind}}).encode()
+
+    reader = MessageReader(server)
+    assert reader.push(ping) is None
+    reader.push(started("thinking"))
+    assert reader.push(ping) is Progress.THOUGHT
+    reader.push(started("text"))
+    assert reader.push(ping) is None
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from bargein.http_client import new_client
 from bargein.ports import ChatMessage, ProviderError, ToolCall
+from bargein.providers import model_server
 from bargein.providers.chat import ChatServer, stream_chat
 from bargein.providers.http import endpoint
 from bargein.testing.http_peer import Exchange, HttpPeer
@@ -254,3 +256,20 @@ async def test_secrets_of_the_url_and_the_headers_are_not_quoted(client: httpx.A
             async for _ in stream_chat(client, server.chat(endpoint=url), USER):
                 pass
     assert caught.value.quote == "No ***, ***, ***."
+
+
+async def test_a_status_is_told_though_the_body_of_its_error_hangs(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_server, "_ERROR_BODY_S", 0.2)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.stream.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\n{")
+        await anyio.sleep_forever()
+
+    async with HttpPeer(answer) as peer:
+        url = endpoint(f"{peer.origin}/v1/chat/completions", {}, ended_reason="x")
+        server = ChatServer(provider="custom-llm", endpoint=url, body={}, key_setting="the key")
+        with pytest.raises(ProviderError, match="answered 401; check the key"), anyio.fail_after(5):
+            async for _ in stream_chat(client, server, USER):
+                pass

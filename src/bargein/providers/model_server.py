@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -26,6 +26,12 @@ _LONGEST_THOUGHT_S = 60.0
 """The longest time without a word of a model that shows that it thinks; a silent server has `timeout_s` alone."""
 
 _WARM_UP_S = 5.0
+
+_ERROR_BODY_S = 2.0
+"""The wait for the body of an error."""
+
+THINKING_TIMEOUT_S = 60.0
+"""The longest wait for the first text of a model that was told to think, and shows nothing of it."""
 
 _DRAIN_S = 0.2
 
@@ -173,10 +179,10 @@ async def open_answer(
 
 async def _refusal(server: ModelServer, response: httpx.Response) -> ProviderError:
     status = response.status_code
-    try:
-        body = await read_bounded(response, MAX_ERROR_BYTES) or b""
-    except httpx.HTTPError:
-        body = b""  # the status says enough
+    body = b""
+    with anyio.move_on_after(_ERROR_BODY_S):  # the status says enough
+        with suppress(httpx.HTTPError):
+            body = await read_bounded(response, MAX_ERROR_BYTES) or b""
     after = response.headers.get("retry-after", "")
     problem = f"answered {status}"
     if status in {429, 503, 529} and after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS:

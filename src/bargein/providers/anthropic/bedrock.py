@@ -25,7 +25,17 @@ from bargein.providers.anthropic.settings import AnthropicSettings
 from bargein.providers.anthropic.sigv4 import AwsKeys, sign
 from bargein.providers.http import StreamError, endpoint, json_object
 from bargein.providers.interface import CANNOT_START, Resources
-from bargein.providers.model_server import ModelServer, Piece, WarmConnection, drain, open_answer, paced, watched
+from bargein.providers.model_server import (
+    DEFAULT_TIMEOUT_S,
+    THINKING_TIMEOUT_S,
+    ModelServer,
+    Piece,
+    WarmConnection,
+    drain,
+    open_answer,
+    paced,
+    watched,
+)
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_object, as_string
 
@@ -123,6 +133,7 @@ class BedrockModel(Model):
                 {"content-type": "application/json", "accept": "application/vnd.amazon.eventstream"},
                 ended_reason=f"pipeline-error-{PROVIDER}-llm-failed",
             ),
+            timeout_s=DEFAULT_TIMEOUT_S if options.thinking_tokens is None else THINKING_TIMEOUT_S,
             key_setting=f"the credential {PROVIDER}, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             url_setting="AWS_REGION",
             secrets=(config.keys.secret_access_key, config.keys.session_token or ""),

@@ -55,6 +55,7 @@ class MessageReader:
         self._joiner = TextJoiner()
         self._thoughts = ThoughtFilter()
         self._chars = 0
+        self._thinks_silently = False
 
     def push(self, event: bytes) -> str | Progress | None:
         """Read one event; return its text, or the kind of progress that it shows, if any.
@@ -73,10 +74,13 @@ class MessageReader:
                 self._reason = as_string(as_object(data.get("delta")).get("stop_reason")) or self._reason
             case "message_stop":
                 self.finished = True
+            case "ping":
+                # Claude may think without showing it; between the other parts of an answer a ping is no progress
+                return Progress.THOUGHT if self._thinks_silently else None
             case "error":
                 raise self.error(as_object(data.get("error")))
             case str():
-                pass  # the begin and the end of parts, ping, and types that were added later: the API asks to skip them
+                pass  # the begin and the end of parts, and types that were added later: the API asks to skip them
             case _:
                 raise StreamError("an event has no type")
         return None
@@ -123,6 +127,7 @@ class MessageReader:
             raise StreamError("a part of its answer has no index")
         if len(self._blocks) > 2 * MOST_CALLS:
             raise StreamError("its answer has too many parts")
+        self._thinks_silently = given.get("type") in {"thinking", "redacted_thinking"}
         match given.get("type"):
             case "tool_use":
                 block = _Block("tool_use", as_string(given.get("id")) or "", as_string(given.get("name")) or "")

@@ -22,7 +22,17 @@ from bargein.providers.anthropic.messages import (
 from bargein.providers.anthropic.settings import AnthropicSettings
 from bargein.providers.http import endpoint, sse_data
 from bargein.providers.interface import Resources, account_of
-from bargein.providers.model_server import ModelServer, Piece, WarmConnection, drain, open_answer, paced, watched
+from bargein.providers.model_server import (
+    DEFAULT_TIMEOUT_S,
+    THINKING_TIMEOUT_S,
+    ModelServer,
+    Piece,
+    WarmConnection,
+    drain,
+    open_answer,
+    paced,
+    watched,
+)
 from bargein.wire.base import JsonObject, Number, WireModel
 
 PROVIDER = "anthropic"
@@ -132,6 +142,7 @@ def create_model(config: AnthropicModelConfig, resources: Resources) -> Anthropi
             {"x-api-key": key, "anthropic-version": API_VERSION},
             ended_reason=f"pipeline-error-{PROVIDER}-llm-failed",
         ),
+        timeout_s=DEFAULT_TIMEOUT_S if config.thinking is None else THINKING_TIMEOUT_S,
         key_setting="the credential anthropic, or ANTHROPIC_API_KEY",
         url_setting="ANTHROPIC_BASE_URL",
     )

@@ -22,7 +22,7 @@ from bargein.providers.chat import (
 )
 from bargein.providers.http import endpoint
 from bargein.providers.interface import CANNOT_START, Resources
-from bargein.providers.model_server import WarmConnection, watched
+from bargein.providers.model_server import THINKING_TIMEOUT_S, WarmConnection, watched
 from bargein.providers.openai.settings import OpenAiSettings
 from bargein.providers.openai.tool_schemas import StrictMode, compatible_tool
 from bargein.providers.options import read_sampling
@@ -49,6 +49,9 @@ _REASONS_BY_CODE = {
     (401, "invalid_api_key"): "401-incorrect-api-key",
     (429, "rate_limit_exceeded"): "429-rate-limit-reached",
 }
+
+_LONG_EFFORTS = frozenset({"medium", "high", "xhigh"})
+"""Efforts that take longer than `DEFAULT_TIMEOUT_S`; OpenAI shows nothing of the thoughts."""
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 PromptCacheRetention = Literal["in_memory", "24h"]
@@ -205,6 +208,7 @@ def create_model(config: OpenAiModelConfig, resources: Resources) -> OpenAiModel
         prompt_cache_key=config.prompt_cache_key,
         prompt_cache_retention=config.prompt_cache_retention,
         strict_mode=config.tool_strict_compatibility_mode,
+        timeout_s=THINKING_TIMEOUT_S if config.reasoning_effort in _LONG_EFFORTS else DEFAULT_TIMEOUT_S,
         **options,
     )
     return OpenAiModel(settled, resources.client)
