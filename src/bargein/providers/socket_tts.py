@@ -220,7 +220,6 @@ class SocketVoice(Voice):
         errors: makes the errors.
         clock: the clock.
         limits: the time limits.
-        mulaw: whether the audio is mu-law.
     """
 
     def __init__(
@@ -232,7 +231,6 @@ class SocketVoice(Voice):
         errors: VoiceErrors,
         clock: Clock,
         limits: VoiceLimits | None = None,
-        mulaw: bool = False,
     ) -> None:
         self.kind = kind
         self._target = replace(target, max_message_bytes=_MAX_MESSAGE_BYTES, ping_s=_PING_S)
@@ -240,7 +238,6 @@ class SocketVoice(Voice):
         self._errors = errors
         self._clock = clock
         self._limits = limits or VoiceLimits()
-        self._mulaw = mulaw
         self._line: _Line | None = None
         self._numbers = count(1)
 
@@ -334,7 +331,7 @@ class SocketVoice(Voice):
 
     async def _speak_on(self, line: _Line, text: str) -> AsyncGenerator[SpeechChunk]:
         context = f"speech-{next(self._numbers)}"
-        samples, aligner = Samples(mulaw=self._mulaw), Aligner(text)
+        samples, aligner = Samples(), Aligner(text)
         rebase, builder = Rebase(), WordBuilder()
         speech, done = line.open(context), False
         try:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 
-from bargein.audio import g711
 from bargein.audio.pcm import from_bytes
 from bargein.ports import Pcm16, SpeechChunk, SpokenWord
 from bargein.providers.http import StreamError
@@ -82,20 +81,13 @@ class Rebase:
 
 
 class Samples:
-    """A converter of bytes to samples that joins samples which were split between two chunks.
+    """A converter of 16-bit little-endian bytes to samples that joins samples which were split between two chunks."""
 
-    Args:
-        mulaw: the bytes are mu-law (G.711), not 16-bit little-endian samples.
-    """
-
-    def __init__(self, *, mulaw: bool = False) -> None:
-        self._mulaw = mulaw
+    def __init__(self) -> None:
         self._half = b""
 
     def add(self, data: bytes) -> Pcm16:
         """Return the samples that `data` completes."""
-        if self._mulaw:
-            return g711.decode(data) if data else NO_SAMPLES
         whole = self._half + data if self._half else data
         even = len(whole) & ~1
         self._half = whole[even:]
@@ -191,15 +183,12 @@ def _numbers(value: object) -> list[float]:
     ]
 
 
-async def raw_chunks(chunks: AsyncIterable[bytes], rate_hz: int, *, mulaw: bool = False) -> AsyncGenerator[SpeechChunk]:
-    """Convert bytes of mono audio into speech as they arrive, in chunks of any size.
+async def raw_chunks(chunks: AsyncIterable[bytes], rate_hz: int) -> AsyncGenerator[SpeechChunk]:
+    """Convert bytes of 16-bit little-endian mono audio into speech as they arrive, in chunks of any size.
 
-    Args:
-        chunks: 16-bit little-endian samples, or mu-law; a last half sample is dropped.
-        rate_hz: their rate.
-        mulaw: as for `Samples`.
+    A last half sample is dropped.
     """
-    samples = Samples(mulaw=mulaw)
+    samples = Samples()
     async for chunk in chunks:
         pcm = samples.add(chunk)
         if pcm.size:

@@ -6,8 +6,6 @@ from typing import Literal, NamedTuple
 
 import anyio
 
-from bargein.audio import g711
-from bargein.audio.pcm import from_bytes
 from bargein.errors import BargeinError
 from bargein.testing.fake_voice import WORD_MS, speech
 from bargein.wire.base import JsonObject
@@ -70,13 +68,11 @@ class Asked:
     Attributes:
         text: the text.
         rate_hz: the sample rate.
-        mulaw: whether mu-law was asked for.
         fields: all fields of the request, for the frames of the answer.
     """
 
     text: str
     rate_hz: int
-    mulaw: bool = False
     fields: JsonObject = field(default_factory=dict[str, object])
 
 
@@ -142,7 +138,6 @@ async def pieces(asked: Asked, script: VendorVoiceScript, made: Production) -> A
     began_s, made_ms = anyio.current_time(), 0.0
     for index, word in enumerate(words):
         audio = speech(WORD_MS, asked.rate_hz)
-        audio = g711.encode(from_bytes(audio)) if asked.mulaw else audio
         bytes_per_ms = len(audio) / WORD_MS
         size = script.piece_bytes or (int(PIECE_MS * bytes_per_ms) if script.realtime else len(audio))
         for start in range(0, len(audio), size):
