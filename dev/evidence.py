@@ -86,6 +86,11 @@ FIELDS = {
         "works in outbound telephone calls: `timeout` for how long a telephone rings; `record` and `recordingChannels` "
         "at Twilio"
     ),
+    **dict.fromkeys(
+        ("backgroundDenoisingEnabled", "backgroundSpeechDenoisingPlan"),
+        "works with a denoiser of the operator's (`BARGEIN_DENOISER`); none is packaged, since none that was measured "
+        "improves the transcript",
+    ),
     "customerJoinTimeoutSeconds": "works: for how long a call over a socket waits for its client",
     "responseDelaySeconds": "works as `startSpeakingPlan.waitSeconds`, where that is not set",
     "llmRequestDelaySeconds": "works: the least pause of the caller after which the model is asked",

@@ -93,6 +93,7 @@ class CallComponents:
         self.reply_runner.switch_agent(after, providers)
         self.connections.switch_agent(providers.model, providers.voice)
         self.background_sound.switch(providers.background)
+        self.audio_input.denoising.switch(providers.create_denoiser)
         old, new = (without_marks(as_object(one.assistant_json.get("transcriber"))) for one in (before, after))
         other = old != new
         if other or self.transcription.over:
@@ -265,6 +266,7 @@ def _audio_input(  # noqa: PLR0917  # the components that get its audio
         overlaps=overlaps,
         echo_cancellation=providers.echo_cancellation,
         pauses=pauses,
+        create_denoiser=providers.create_denoiser,
     )
 
 

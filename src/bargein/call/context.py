@@ -9,6 +9,7 @@ from bargein.audio.cancelling import EchoCancellation
 from bargein.call.plan.variables import Variables
 from bargein.ports import (
     ChatMessage,
+    Denoiser,
     EndOfTurnDetector,
     InterruptionClassifier,
     Model,
@@ -44,6 +45,7 @@ class Providers:
         echo_cancellation: whether the assistant's own voice is removed from the caller's audio: always (`on`), never
             (`off`), or from the moment at which it is heard there (`auto`).
         background: loads the background sound; None: there is none.
+        create_denoiser: makes a denoiser for the transcriber's audio; None: it gets the audio as it is.
     """
 
     detector: VoiceDetector
@@ -56,6 +58,7 @@ class Providers:
     owner: OwnerMessenger | None = None
     echo_cancellation: EchoCancellation = "off"
     background: LoadBackground | None = None
+    create_denoiser: Callable[[], Denoiser] | None = None
 
 
 @dataclass(frozen=True, slots=True)

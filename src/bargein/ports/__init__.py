@@ -20,6 +20,7 @@ from bargein.ports.errors import (
     unexpected_error,
 )
 from bargein.ports.hearing import (
+    Denoiser,
     DetectorStream,
     EndOfTurnDetector,
     InterruptionClassifier,
@@ -45,6 +46,7 @@ __all__ = [
     "CarrierError",
     "ChatMessage",
     "Credentials",
+    "Denoiser",
     "DetectorStream",
     "EndOfTurnDetector",
     "Files",

@@ -198,3 +198,18 @@ class InterruptionClassifier(Protocol):
             ProviderError: the classifier failed.
         """
         ...
+
+
+class Denoiser(Protocol):
+    """Removes noise from one caller's audio, in front of the transcriber; the operator's own (`BARGEIN_DENOISER`)."""
+
+    def process(self, pcm: Pcm16, rate_hz: int) -> Pcm16:
+        """Return the next samples without noise, as many as come in; called on the event loop, 31 times a second.
+
+        A denoiser that needs more audio first returns what it has from before, and silence at the beginning.
+
+        Args:
+            pcm: the samples that follow those of the last call, of any number.
+            rate_hz: their rate, the same in the whole call.
+        """
+        ...

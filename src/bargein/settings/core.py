@@ -173,6 +173,15 @@ def _echo_cancellation(value: object) -> EchoCancellation:
             raise SettingsError(f"BARGEIN_ECHO_CANCELLATION is off, auto or on, not {value!r}")
 
 
+def _denoiser(value: object) -> str | None:
+    if value is None or not str(value).strip():
+        return None
+    module, _, factory = str(value).strip().partition(":")
+    if not (factory.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise SettingsError("BARGEIN_DENOISER must be like my_package.denoising:create")
+    return f"{module}:{factory}"
+
+
 def _turn_model(value: object) -> TurnModel:
     match value:
         case "embedded":
@@ -203,6 +212,10 @@ class CallSettings(Section):
 
     turn_model: Annotated[TurnModel, BeforeValidator(_turn_model)] = variable("BARGEIN_TURN_MODEL", "embedded")
     """The model that detects the end of a turn in a pause: `embedded`, or `smart-turn` of the extra of that name."""
+
+    denoiser: Annotated[Text | None, BeforeValidator(_denoiser)] = variable("BARGEIN_DENOISER")
+    """A denoiser of your own for the audio that the transcriber gets, as `module:factory`, in calls whose
+    assistant asks for denoising (see [assistants](reference/assistants.md)). Not set: there is none."""
 
     substitute_providers: Switch = variable("BARGEIN_SUBSTITUTE_PROVIDERS", default=False, shown="0")
     """1: a part of an assistant whose provider has no key runs on the embedded model instead, for laptops and CI; each

@@ -9,12 +9,13 @@ from bargein.audio.cancelling import EchoCancellation
 from bargein.audio.concealment import Concealment
 from bargein.audio.resample import StreamResampler
 from bargein.audio.voice import PauseGate, UtteranceGate, VoiceGate, Windower
+from bargein.call.hearing.denoising import Denoising
 from bargein.call.hearing.echo import EchoControl
 from bargein.call.hearing.overlap import OverlapTracker
 from bargein.call.hearing.pauses import PauseTracker
 from bargein.call.hearing.reference import PlayoutReference, silence
 from bargein.errors import BargeinError
-from bargein.ports import TRANSCRIBER_RATE_HZ, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
+from bargein.ports import TRANSCRIBER_RATE_HZ, Denoiser, Leg, Pcm16, Transcriber, TranscriberStream, VoiceDetector
 from bargein.turns.events import Event, TranscriptReceived, VoiceStarted, VoiceStopped
 
 UTTERANCE_HANG_MS = 300
@@ -50,8 +51,10 @@ class AudioInput:
         overlaps: classifies voices that overlap the assistant; None: no classification.
         echo_cancellation: whether the assistant's own voice is removed from the caller's audio.
         pauses: judges pauses of the caller; None: no judgement.
+        create_denoiser: makes a denoiser for the transcriber's audio; None: it gets the audio as it is.
 
     Attributes:
+        denoising: the denoising in front of the transcriber.
         muted: whether the caller's audio is replaced by silence.
     """
 
@@ -70,6 +73,7 @@ class AudioInput:
         overlaps: OverlapTracker | None = None,
         echo_cancellation: EchoCancellation = "off",
         pauses: PauseTracker | None = None,
+        create_denoiser: Callable[[], Denoiser] | None = None,
     ) -> None:
         self._leg = leg
         self._reference = reference
@@ -105,6 +109,7 @@ class AudioInput:
         self._arrivals = ArrivalClock()
         self._concealment = Concealment(voice_rate_hz)
         self._held_voice = silence(0)
+        self.denoising = Denoising(create_denoiser)
         self.muted = False
 
     @property
@@ -157,7 +162,7 @@ class AudioInput:
         end_ms -= self._echo.held_ms
         if for_words.size:
             self._fed_until_ms = end_ms
-            self._transcription.feed(for_words, voice)
+            self._transcription.feed(self.denoising.process(for_words), voice)
             self._on_audio(for_words, from_assistant)
             if self._overlaps is not None:
                 self._overlaps.feed(for_words, voice, end_ms)

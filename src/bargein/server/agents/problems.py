@@ -18,6 +18,7 @@ from bargein.http_client import new_client
 from bargein.ports import ProviderError
 from bargein.providers.interface import EmbeddedProviders, Resources, VoicePart
 from bargein.server.agents.credentials import credentials_for
+from bargein.server.agents.denoising import NO_DENOISER, denoising_field
 from bargein.server.agents.parts import READ_BY_CALLS, GivenPart, Part, parts_of, read_part
 from bargein.server.agents.resolve import resolve_call
 from bargein.server.agents.squads import members_of, squad_of
@@ -70,6 +71,8 @@ def problems_of(assistant_json: JsonObject, credentials: Mapping[str, JsonObject
         found += _private_addresses(assistant_json, "", 0)
     found += _unavailable_tools(assistant_json)
     found += [problem for part in parts for problem in _fields_without_effect(part)]
+    if settings.calls.denoiser is None and (field := denoising_field(assistant_json)) is not None:
+        found.append(Problem(field, NO_DENOISER))
     return found
 
 

@@ -25,6 +25,7 @@ from bargein.providers.interface import (
 from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
 from bargein.server.agents.background_sounds import BackgroundSounds
 from bargein.server.agents.credentials import ProviderCredentials
+from bargein.server.agents.denoising import denoising_field, load_denoiser
 from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
 from bargein.server.agents.parts import read_part
 from bargein.server.agents.substitution import may_substitute, substitute_tags
@@ -70,6 +71,7 @@ class ProviderFactory:
         self._embedded = embedded
         self._egress = egress
         self._backgrounds = BackgroundSounds(egress.client)
+        self._denoiser = load_denoiser(settings.calls.denoiser)
 
     def providers(
         self,
@@ -100,6 +102,7 @@ class ProviderFactory:
             interruption_classifier=self._embedded.interruption_classifier,
             echo_cancellation=self._settings.calls.available_echo_cancellation(),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
+            create_denoiser=self._denoiser if denoising_field(assistant.to_json()) is not None else None,
             background=self._backgrounds.loader(assistant.background_sound, rate_hz, phone=is_phone_call(call)),
         )
 
