@@ -85,10 +85,10 @@ async def test_a_provider_is_run_or_its_error_says_what_to_set(tmp_path: Path, p
     async with httpx.AsyncClient() as client:
         factory = provider_factory(tmp_path, client)
         if provider not in TO_SET:
-            factory.providers(assistant, {}, 16_000, {provider: {"apiKey": "k"}})
+            factory.providers(assistant, {}, 16_000, {provider: {"apiKey": "k", "region": "westeurope"}})
             return
         with pytest.raises(ProviderError, match=TO_SET[provider]):
-            factory.providers(assistant, {}, 16_000, {provider: {"apiKey": "k"}})
+            factory.providers(assistant, {}, 16_000, {provider: {"apiKey": "k", "region": "westeurope"}})
 
 
 @pytest.mark.parametrize(("part", "provider"), GONE, ids=map("-".join, GONE))
