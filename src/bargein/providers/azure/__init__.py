@@ -2,10 +2,20 @@
 
 from bargein.providers.azure.settings import AzureSettings
 from bargein.providers.azure.stt import AzureTranscriberConfig, create_transcriber
-from bargein.providers.interface import TranscriberPart, VendorSpec
+from bargein.providers.azure.tts import (
+    AzureVoiceConfig,
+    MicrosoftVoiceConfig,
+    create_azure_voice,
+    create_microsoft_voice,
+)
+from bargein.providers.interface import TranscriberPart, VendorSpec, VoicePart
 
 VENDOR = VendorSpec(
     name="azure",
     transcribers={"azure": TranscriberPart(AzureTranscriberConfig, create_transcriber)},
+    voices={
+        "azure": VoicePart(AzureVoiceConfig, create_azure_voice),
+        "microsoft": VoicePart(MicrosoftVoiceConfig, create_microsoft_voice),
+    },
     settings=AzureSettings,
 )
