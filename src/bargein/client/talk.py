@@ -160,7 +160,7 @@ class _Caller:
 
     @property
     def broken_off(self) -> str:
-        """Why the call broke off before the server had said that it ended; empty if it did not."""
+        """The reason for which the call broke off before the server had said that it ended; empty: it did not."""
         code, reason = self.connection.close_code, self.connection.close_reason
         if self.ended_reason is not None or code in {None, 1000, 1005}:
             return ""
