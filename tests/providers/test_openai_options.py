@@ -99,16 +99,20 @@ async def test_options_reach_the_request(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "effort"),
+    ("name", "given", "effort", "limit"),
     [
-        ("gpt-5-mini", None, "minimal"),
-        ("gpt-5", "high", "high"),
-        ("gpt-5.1", None, None),
-        ("gpt-5-pro", None, None),
-        ("gpt-4o", None, None),
+        ("gpt-5-mini", None, "minimal", 250),
+        ("gpt-5", "high", "high", 16_634),
+        ("gpt-5.1", None, None, 250),
+        ("gpt-5.1", "low", "low", 1274),
+        ("gpt-5-pro", None, None, 16_634),
+        ("o4-mini", None, None, 4346),
+        ("gpt-4o", None, None, 250),
     ],
 )
-async def test_models_that_think_at_length_think_little_by_default(name: str, given: Any, effort: str | None) -> None:
+async def test_models_that_think_at_length_think_little_by_default_or_have_room_for_it(
+    name: str, given: Any, effort: str | None, limit: int
+) -> None:
     bodies: list[dict[str, Any]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -118,6 +122,7 @@ async def test_models_that_think_at_length_think_little_by_default(name: str, gi
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         await said(OpenAiModel(OpenAiConfig(model=name, api_key="sk", reasoning_effort=given), client))
     assert bodies[0].get("reasoning_effort") == effort
+    assert bodies[0]["max_completion_tokens"] == limit
 
 
 async def test_thoughts_that_use_up_the_limit_say_which_fields_to_change(client: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """A vendor of models whose API is OpenAI's chat completions: one row in its `VENDOR`."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, cast
 
@@ -17,6 +18,12 @@ from bargein.providers.interface import CANNOT_START, ModelPart, Resources, acco
 from bargein.providers.model_server import WarmConnection
 from bargein.settings import Section
 from bargein.wire.base import Number, WireModel
+
+_THINKS = re.compile(r"(?i)reason|deepseek-r1|qwq|thinking|gpt-oss|minimax-m\d|magistral|grok-4|grok-3-mini")
+"""Models that think before they answer, whatever they are told, and out of the limit of tokens."""
+
+_THOUGHT_TOKENS = 1024
+"""The room for their thoughts beside `model.maxTokens`, of whose default of 250 nothing would be left to be said."""
 
 
 class ChatModelConfig(WireModel):
@@ -42,6 +49,8 @@ def chat_model_part(
     *,
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens",
     body: Mapping[str, Any] | None = None,
+    body_by_model: Mapping[str, Mapping[str, Any]] | None = None,
+    most_temperature: float = 2.0,
     headers: Mapping[str, str] | None = None,
     statuses_by_code: Mapping[int, int] | None = None,
     returned_fields: tuple[str, ...] = (),
@@ -57,6 +66,8 @@ def chat_model_part(
         base_url: the vendor's own address; None: it has none, and the operator has to set `base_url`.
         limit_name: the vendor's name for the limit of tokens.
         body: more fields of each request.
+        body_by_model: more fields of requests to models whose name has a match of a pattern.
+        most_temperature: the highest temperature that the vendor accepts; Vapi's type allows 2.
         headers: more headers of each request.
         statuses_by_code: `ChatServer.statuses_by_code`.
         returned_fields: `ChatServer.returned_fields`.
@@ -86,9 +97,10 @@ def chat_model_part(
             ),
             body={
                 **(body or {}),
+                **_of_model(config.model, body_by_model or {}),
                 "model": config.model,
-                "temperature": DEFAULT_TEMPERATURE if config.temperature is None else float(config.temperature),
-                limit_name: DEFAULT_MAX_TOKENS if config.max_tokens is None else int(config.max_tokens),
+                "temperature": min(_temperature(config), most_temperature),
+                limit_name: _token_limit(config),
             },
             key_setting=f"the credential {provider}, or {variables['api_key']}",
             url_setting=variables["base_url"],
@@ -103,3 +115,24 @@ def chat_model_part(
         return ChatModel(server, resources.client, connection)
 
     return ModelPart(ChatModelConfig, create)
+
+
+def _temperature(config: ChatModelConfig) -> float:
+    return DEFAULT_TEMPERATURE if config.temperature is None else float(config.temperature)
+
+
+def _token_limit(config: ChatModelConfig) -> int:
+    given = DEFAULT_MAX_TOKENS if config.max_tokens is None else int(config.max_tokens)
+    return given + _THOUGHT_TOKENS if _thinks(config.model) else given
+
+
+def _thinks(model: str) -> bool:
+    return _THINKS.search(model) is not None and "non-reasoning" not in model
+
+
+def _of_model(model: str, by_pattern: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pattern, fields in by_pattern.items():
+        if re.search(pattern, model):
+            found |= fields
+    return found

@@ -11,7 +11,11 @@ VENDOR = VendorSpec(
     name="cerebras",
     models={
         "cerebras": chat_model_part(
-            "cerebras", CerebrasSettings, "https://api.cerebras.ai/v1", limit_name="max_completion_tokens"
+            "cerebras",
+            CerebrasSettings,
+            "https://api.cerebras.ai/v1",
+            limit_name="max_completion_tokens",
+            body_by_model={"gpt-oss": {"reasoning_effort": "low"}},
         )
     },
     settings=CerebrasSettings,

@@ -1,5 +1,7 @@
 """Groq: model provider `groq`, by OpenAI's chat completions.
 
+Its models that think are told to think as little as they can (`reasoning_effort`).
+
 From its API reference of 2025; not yet called for real.
 """
 
@@ -11,7 +13,11 @@ VENDOR = VendorSpec(
     name="groq",
     models={
         "groq": chat_model_part(
-            "groq", GroqSettings, "https://api.groq.com/openai/v1", limit_name="max_completion_tokens"
+            "groq",
+            GroqSettings,
+            "https://api.groq.com/openai/v1",
+            limit_name="max_completion_tokens",
+            body_by_model={"gpt-oss": {"reasoning_effort": "low"}, "qwen3": {"reasoning_effort": "none"}},
         )
     },
     settings=GroqSettings,

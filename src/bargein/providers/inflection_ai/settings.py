@@ -14,5 +14,7 @@ class InflectionAiSettings(Section):
     api_key: Text | None = variable("INFLECTION_API_KEY", secret=True)
     """The key for model provider `inflection-ai`, where no credential is stored for it."""
 
-    base_url: BaseUrl = variable("INFLECTION_BASE_URL", shown="https://api.inflection.ai/v1")
+    base_url: BaseUrl = variable(
+        "INFLECTION_BASE_URL", shown="https://api.inflection.ai/external/api/inference/openai/v1"
+    )
     """Another address of Inflection AI's API."""

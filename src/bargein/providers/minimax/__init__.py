@@ -18,6 +18,7 @@ VENDOR = VendorSpec(
             "https://api.minimax.io/v1",
             limit_name="max_completion_tokens",
             body={"reasoning_split": True},
+            most_temperature=1.0,
             statuses_by_code={1002: 429, 1004: 401, 1008: 402, 2013: 400, 2049: 401},
             returned_fields=("reasoning_details",),
             lists_models=False,

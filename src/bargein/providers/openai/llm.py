@@ -53,6 +53,9 @@ _REASONS_BY_CODE = {
 _LONG_EFFORTS = frozenset({"medium", "high", "xhigh"})
 """Efforts that take longer than `DEFAULT_TIMEOUT_S`; OpenAI shows nothing of the thoughts."""
 
+_THOUGHT_TOKENS = {"low": 1024, "medium": 4096, "high": 16_384, "xhigh": 32_768}
+"""The room for thoughts beside `model.maxTokens`, by effort; efforts that are missing take none."""
+
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 PromptCacheRetention = Literal["in_memory", "24h"]
 
@@ -168,9 +171,9 @@ def _body(config: OpenAiConfig, model: str) -> dict[str, Any]:
     effort = config.reasoning_effort
     if config.base_url is None:
         # OpenAI's newer models know the limit by this name alone, compatible servers often by the older one alone
-        body["max_completion_tokens"] = config.max_tokens
         if effort is None and _THINKS_BY_DEFAULT.match(model):
             effort = "minimal"
+        body["max_completion_tokens"] = config.max_tokens + _thought_tokens(model, effort)
     else:
         body["max_tokens"] = config.max_tokens
     if config.base_url is not None or not _REASONING_MODEL.match(model):
@@ -181,6 +184,13 @@ def _body(config: OpenAiConfig, model: str) -> dict[str, Any]:
         "prompt_cache_retention": config.prompt_cache_retention,
     }
     return body | {name: value for name, value in options.items() if value is not None}
+
+
+def _thought_tokens(model: str, effort: ReasoningEffort | None) -> int:
+    """Return the room for a model's thoughts, which OpenAI takes out of the limit of tokens."""
+    if not _REASONING_MODEL.match(model):
+        return 0
+    return _THOUGHT_TOKENS.get(effort or ("high" if "-pro" in model else "medium" if model[0] == "o" else "none"), 0)
 
 
 def create_model(config: OpenAiModelConfig, resources: Resources) -> OpenAiModel:

@@ -50,7 +50,7 @@ VENDORS: Mapping[str, ChatVendor] = {
     "xai": ChatVendor(error="flat"),
     "minimax": ChatVendor(thoughts="reasoning_details", error="base_resp"),
     "anyscale": ChatVendor(thoughts=""),
-    "inflection-ai": ChatVendor(error="detail", thoughts=""),
+    "inflection-ai": ChatVendor(path="/external/api/inference/openai/v1", error="detail", thoughts=""),
 }
 """By Vapi's `provider`."""
 
