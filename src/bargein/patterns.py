@@ -44,6 +44,7 @@ _LOOK_AROUNDS = {
 }
 _GROUP = re.compile(r"\(\?(?:<[=!]|[=!]|P?<[^<>()]{1,80}>)")
 _UNICODE = re.compile(r"u([0-9A-Fa-f]{4})(?:\\u([0-9A-Fa-f]{4}))?|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})")
+_REFERENCE = re.compile(r"\$([$&]|[0-9]{1,2})")
 _PROPERTY = re.compile(r"[pP](?:\{\^?[A-Za-z_]{1,40}\}|[A-Z])")
 
 
@@ -97,6 +98,60 @@ class Pattern:
         while subject and subject[0] & 0xC0 == 0x80:  # the rest of a character that was cut
             subject = subject[1:]
         return self._compiled.search(subject) is not None
+
+
+class Substitution:
+    r"""A compiled JavaScript pattern and the text that replaces each of its matches (`String.replace` with `g`).
+
+    Args:
+        pattern: the pattern.
+        value: the replacement, in which `$1` … `$99`, `$&` and `$$` mean what they mean in JavaScript.
+        flags: JavaScript's `i`, `m` and `s`.
+        whole_word: the match must begin and end at the boundary of a word (`\b`).
+
+    Raises:
+        PatternError: it is too large, not valid, or needs a look-around or a back-reference.
+    """
+
+    __slots__ = ("_compiled", "_value")
+
+    def __init__(self, pattern: str, value: str, flags: str = "", *, whole_word: bool = False) -> None:
+        source = compile_javascript(pattern, flags, whole_word=whole_word).source
+        prefix = "".join(flag for flag in "ims" if flag in flags)
+        options: Any = re2.Options()
+        options.log_errors = False
+        options.max_mem = _MOST_MEMORY_BYTES
+        try:
+            self._compiled = cast("Any", re2.compile((f"(?{prefix})" if prefix else "") + source, options))
+        except cast("type[Exception]", re2.error) as error:
+            raise PatternError(_why(error)) from None
+        self._value = value
+
+    def edits(self, text: str) -> list[tuple[int, int, str]]:
+        """Return each match in a short text: where it begins and ends, and what replaces it."""
+        found: list[tuple[int, int, str]] = []
+        for match in self._compiled.finditer(text.encode(errors="replace").decode()):
+            start, end = cast("tuple[int, int]", match.span())
+            found.append((start, end, self._expand(match)))
+        return found
+
+    def _expand(self, match: Any) -> str:
+        if "$" not in self._value:
+            return self._value
+        groups = cast("tuple[str | None, ...]", match.groups())
+
+        def expanded(found: re.Match[str]) -> str:
+            what = found[1]
+            if what == "$":
+                return "$"
+            if what == "&":
+                return str(match.group())
+            for digits in (what, what[:1]):
+                if 0 < int(digits) <= len(groups):
+                    return (groups[int(digits) - 1] or "") + what[len(digits) :]
+            return found[0]
+
+        return _REFERENCE.sub(expanded, self._value)
 
 
 @lru_cache(maxsize=1024)
@@ -162,7 +217,7 @@ class _Translation:
         if found.group() in _LOOK_AROUNDS:
             raise PatternError(f"must not have {_LOOK_AROUNDS[found.group()]}, which this server does not support")
         self._at = found.end()
-        return "(?:"
+        return "("  # a replacement may refer to it by its number
 
     def _class(self) -> str:
         self._at += 1

@@ -18,6 +18,7 @@ from bargein.call.hearing.pauses import PauseTracker
 from bargein.call.hearing.reference import PlayoutReference
 from bargein.call.hearing.transcription import Transcription
 from bargein.call.hearing.voicemail import VoicemailDetector
+from bargein.call.plan.voice_text import compile_voice_text
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.background import BackgroundSound
 from bargein.call.speaking.connections import ReadyConnections
@@ -185,6 +186,7 @@ def _speech_pipeline(
     return SpeechPipeline(
         model=providers.model,
         voice=providers.voice,
+        voice_text=compile_voice_text(context.setup.assistant),
         audio_output=audio_output,
         rate_hz=leg.rate_hz,
         failed_reasons=FailedReasons.of(context.setup.plan),

@@ -126,6 +126,7 @@ class SpeechRequested:
         segment: its index in the reply: 0, 1, 2, …
         char_start: offset of `text` in the reply's text.
         text: the piece.
+        spoken: the piece as the voice got it, if it was formatted; empty: nothing of it is spoken; None: as it is.
     """
 
     at_ms: int
@@ -133,6 +134,7 @@ class SpeechRequested:
     segment: int
     char_start: int
     text: str
+    spoken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import anyio
 
 from bargein.call.background import BackgroundTasks
 from bargein.call.context import AgentSetup, CallContext, Providers
+from bargein.call.plan.voice_text import compile_voice_text
 from bargein.call.record.history import model_messages, transcript_of
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.speech import FailedReasons, SpeechPipeline
@@ -57,7 +58,9 @@ class ReplyRunner:
     def switch_agent(self, setup: AgentSetup, providers: Providers) -> None:
         """Generate replies with another assistant's model, voice and tools, from the next reply on."""
         self._tools = ToolDeclarations(setup.tools)
-        self._pipeline.switch_agent(providers.model, providers.voice, FailedReasons.of(setup.plan))
+        self._pipeline.switch_agent(
+            providers.model, providers.voice, compile_voice_text(setup.assistant), FailedReasons.of(setup.plan)
+        )
 
     def _start(self, start: StartReply) -> None:
         self._audio_output.open(start.turn_id)

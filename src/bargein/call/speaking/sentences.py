@@ -1,14 +1,24 @@
 """Splitting of a model's text stream into pieces that a voice can say."""
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
+from bargein.call.plan.voice_text import VoiceTextPlan
+from bargein.turns.replies.flush_tags import FlushTags
+
 _LONGEST = 240
-_FIRST_CLAUSE = 30  # the first piece may be a clause, so that speech begins early; a shorter one would sound choppy
+_LEAST = 30
+"""Vapi's default of `minCharacters`: a shorter clause would sound choppy."""
 
 # A run of marks is tried once, at its beginning and as a whole: otherwise a long run takes quadratic time.
-_SENTENCE_END = re.compile(r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019)\]]*+(?=\s)|[\u3002\uff01\uff1f]+|\n+")
+_CLOSERS = r"[\"'\u201d\u2019)\]*_`~]*+"
+_SENTENCE_END = re.compile(rf"(?<![.!?\u2026])[.!?\u2026]++{_CLOSERS}(?=\s)|[\u3002\uff01\uff1f]+|\n+")
 _CLAUSE_END = re.compile(r"[,;:\u2014](?=\s)")
+_WITHOUT_SPACE = frozenset("\u3002\uff0c\uff01\uff1f")
+"""Marks of scripts that are written without spaces: they need none behind them."""
+
 _LONGEST_ABBREVIATION = 8
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|no|vs|etc|e\.g|i\.e|jr|sr|inc|ltd|approx|a\.m|p\.m)|(?:^|\s)[A-Z])\.$",
@@ -17,16 +27,34 @@ _ABBREVIATION = re.compile(
 
 
 class Piece(NamedTuple):
-    """A stretch of the text, without white space around it; `start` is its offset in the whole."""
+    """A stretch of the text, without white space around it.
+
+    Attributes:
+        start: its offset in the whole.
+        text: the stretch.
+        ends_line: a line of the text ends with it.
+    """
 
     start: int
     text: str
+    ends_line: bool = False
 
 
 class Sentences:
-    """A splitter that takes text in chunks of any size and returns each sentence as soon as it is complete."""
+    """A splitter that takes text in chunks of any size and returns each sentence as soon as it is complete.
 
-    def __init__(self) -> None:
+    Args:
+        plan: `minCharacters` and `punctuationBoundaries`. Without them a piece is a sentence, and the first one may be
+            a clause of 30 characters, so that speech begins early. With boundaries, a piece ends at any of them, from
+            30 characters (Vapi's default) or `minCharacters` on.
+    """
+
+    def __init__(self, plan: VoiceTextPlan | None = None) -> None:
+        plan = plan or VoiceTextPlan()
+        self._end = _SENTENCE_END if plan.boundaries is None else _end_of(plan.boundaries)
+        self._clauses = plan.boundaries is None
+        self._first_clause = plan.min_chars or _LEAST
+        self._least = plan.min_chars or (0 if plan.boundaries is None else _LEAST)
         self._text = ""  # what is not returned yet begins at `_at`
         self._at = 0
         self._start = 0
@@ -43,23 +71,23 @@ class Sentences:
         return pieces
 
     def flush(self) -> list[Piece]:
-        """Return the rest: the text is over."""
+        """Return the rest: the text is over, or a flush tag ends the piece."""
         return self._cut(len(self._text) - self._at)
 
     def _next_length(self) -> int | None:
         # One character more than the longest piece, because a mark ends a sentence only before white space.
         window = self._text[self._at : self._at + _LONGEST + 1]
-        for match in _SENTENCE_END.finditer(window, self._searched):
+        for match in self._end.finditer(window, self._searched):
             end = match.end()
             if end > _LONGEST:
                 break
             is_abbreviation = _ABBREVIATION.search(window, max(0, end - _LONGEST_ABBREVIATION), end)
-            if not is_abbreviation and _has_letters(window[:end]):
+            if end >= self._least and not is_abbreviation and _has_letters(window[:end]):
                 return end
             self._searched = end if end < len(window) else self._searched  # a run at the end may grow
-        if self._count == 0:
+        if self._count == 0 and self._clauses:
             for match in _CLAUSE_END.finditer(window):
-                if _FIRST_CLAUSE <= match.end() <= _LONGEST:
+                if self._first_clause <= match.end() <= _LONGEST:
                     return match.end()
         if len(window) <= _LONGEST:
             return None
@@ -76,7 +104,47 @@ class Sentences:
         if not text:
             return []
         self._count += 1
-        return [Piece(start, text)]
+        return [Piece(start, text, raw.rstrip(" \t").endswith("\n"))]
+
+
+class Chunks:
+    """A splitter of a reply's text: flush tags are taken out of it, and end a piece at once if the plan says so.
+
+    Args:
+        plan: how the text is cut.
+    """
+
+    def __init__(self, plan: VoiceTextPlan) -> None:
+        self._flushes = plan.flushes
+        self._tags = FlushTags()
+        self._sentences = Sentences(plan)
+
+    def push(self, text: str) -> list[tuple[str, list[Piece]]]:
+        """Add text; return it without tags, in one or more parts, each with the pieces that it completes."""
+        parts = self._tags.push(text)
+        return [(part, self._cut(part, flushed=index < len(parts))) for index, part in enumerate(parts, 1)]
+
+    def end(self) -> tuple[str, list[Piece]]:
+        """Return what is left: text that looked like the beginning of a tag, and the last pieces."""
+        held = self._tags.flush()
+        return held, [*self._sentences.push(held), *self._sentences.flush()]
+
+    def _cut(self, part: str, *, flushed: bool) -> list[Piece]:
+        pieces = self._sentences.push(part)
+        return [*pieces, *self._sentences.flush()] if flushed and self._flushes else pieces
+
+
+@lru_cache(maxsize=64)
+def _end_of(boundaries: frozenset[str]) -> re.Pattern[str]:
+    """Return the pattern of the end of a piece for `punctuationBoundaries`; one that matches nothing without any."""
+    joined, spaced = (_marks(boundaries, without_space=without) for without in (True, False))
+    patterns = ([rf"[{joined}]++"] if joined else []) + ([rf"(?:{spaced})++{_CLOSERS}(?=\s)"] if spaced else [])
+    return re.compile("|".join(patterns) or r"(?!)")
+
+
+def _marks(boundaries: Iterable[str], *, without_space: bool) -> str:
+    marks = sorted(mark for mark in boundaries if (mark in _WITHOUT_SPACE) is without_space)
+    return ("" if without_space else "|").join(map(re.escape, marks))
 
 
 def _has_letters(text: str) -> bool:

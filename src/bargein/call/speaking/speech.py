@@ -12,8 +12,11 @@ import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from bargein.audio.resample import StreamResampler
+from bargein.call.plan.voice_text import VoiceTextPlan
 from bargein.call.speaking.audio_output import AHEAD_MS, LONGEST_AHEAD_MS, AudioOutput
-from bargein.call.speaking.sentences import Piece, Sentences
+from bargein.call.speaking.formatter import Formatter
+from bargein.call.speaking.sentences import Chunks, Piece
+from bargein.call.speaking.spoken_text import HeardWords, SpokenText
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice, unexpected_error
 from bargein.turns import Plan
@@ -59,6 +62,7 @@ class SpeechPipeline:
     Args:
         model: the language model.
         voice: text to speech.
+        voice_text: how the text is cut and written for the voice.
         audio_output: receives the speech.
         rate_hz: the sample rate of `audio_output`.
         failed_reasons: the `endedReason`s for unexpected errors of the model and of the voice.
@@ -73,6 +77,7 @@ class SpeechPipeline:
         *,
         model: Model,
         voice: Voice,
+        voice_text: VoiceTextPlan,
         audio_output: AudioOutput,
         rate_hz: int,
         failed_reasons: FailedReasons,
@@ -84,6 +89,7 @@ class SpeechPipeline:
         self._call_tools = call_tools
         self._model = model
         self._voice = voice
+        self._set_voice_text(voice_text)
         self._audio_output = audio_output
         self._rate_hz = rate_hz
         self._failed_reasons = failed_reasons
@@ -91,9 +97,16 @@ class SpeechPipeline:
         self._now_ms = now_ms
         self._post = post
 
-    def switch_agent(self, model: Model, voice: Voice, failed_reasons: FailedReasons) -> None:
+    def switch_agent(
+        self, model: Model, voice: Voice, voice_text: VoiceTextPlan, failed_reasons: FailedReasons
+    ) -> None:
         """Use another assistant's model and voice, from the next reply on."""
         self._model, self._voice, self._failed_reasons = model, voice, failed_reasons
+        self._set_voice_text(voice_text)
+
+    def _set_voice_text(self, plan: VoiceTextPlan) -> None:
+        self._voice_text = plan
+        self._formatter = None if plan.formatting is None else Formatter(plan.formatting)
 
     async def run(
         self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], tools: ToolDeclarations
@@ -141,10 +154,11 @@ class SpeechPipeline:
         tools: ToolDeclarations,
         pieces: MemoryObjectSendStream[Piece],
     ) -> None:
-        sentences = Sentences()
+        chunks = Chunks(self._voice_text)
         if text is not None:
-            for piece in (*sentences.push(text), *sentences.flush()):
-                await pieces.send(piece)
+            for _, cut in (*chunks.push(text), chunks.end()):
+                for piece in cut:
+                    await pieces.send(piece)
             return
         calls: list[ToolCall] = []
         spoke = False
@@ -155,19 +169,29 @@ class SpeechPipeline:
                     calls.append(token)
                     continue
                 given, room = token[:room], room - len(token)
-                spoke = spoke or bool(given.strip())
-                self._post(ReplyToken(self._at(), turn_id, given))
-                for piece in sentences.push(given):
-                    await pieces.send(piece)
+                for part, cut in chunks.push(given):
+                    spoke = spoke or bool(part.strip())
+                    await self._pass_on(turn_id, part, cut, pieces)
                 if room < 0:
                     _log.warning("a reply was cut: it is too long", turn_id=turn_id, most_chars=MOST_REPLY_CHARS)
                     break
                 # Many tokens may arrive at once: other calls go on between them.
                 await anyio.lowlevel.checkpoint()
+        held, last = chunks.end()
+        await self._pass_on(turn_id, held, [], pieces)
         self._post(TextEnded(self._at(), turn_id))
         if calls:
-            self._call_tools(turn_id, calls, tools, spoke)
-        for piece in sentences.flush():
+            self._call_tools(turn_id, calls, tools, spoke or bool(held))
+        for piece in last:
+            await pieces.send(piece)
+
+    async def _pass_on(
+        self, turn_id: str, part: str, cut: Sequence[Piece], pieces: MemoryObjectSendStream[Piece]
+    ) -> None:
+        """Pass a part of the model's text on to the engine, and the pieces that it completes to the voice."""
+        if part:
+            self._post(ReplyToken(self._at(), turn_id, part))
+        for piece in cut:
             await pieces.send(piece)
 
     async def _speak_pieces(self, turn_id: str, pieces: MemoryObjectReceiveStream[Piece], failing: _Failing) -> None:
@@ -176,12 +200,20 @@ class SpeechPipeline:
             async with pieces:
                 async for piece in pieces:
                     await self._audio_output.wait_until_below(turn_id, AHEAD_MS)
-                    self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text))
-                    await self._speak(turn_id, segment, piece.text)
+                    spoken = self._format(piece)
+                    changed = None if spoken.credit is None else spoken.text
+                    self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text, changed))
+                    await self._speak(turn_id, segment, spoken)
                     segment += 1
 
-    async def _speak(self, turn_id: str, segment: int, text: str) -> None:
+    def _format(self, piece: Piece) -> SpokenText:
+        if self._formatter is None:
+            return SpokenText(piece.text)
+        return self._formatter.format(piece.text, ends_line=piece.ends_line)
+
+    async def _speak(self, turn_id: str, segment: int, spoken: SpokenText) -> None:
         words: list[TimedWord] = []
+        heard = HeardWords(spoken)
         resampler: StreamResampler | None = None
         samples = 0
 
@@ -189,13 +221,16 @@ class SpeechPipeline:
             audio_ms = samples * 1000 // self._rate_hz
             self._post(SpeechQueued(self._at(), turn_id, segment, audio_ms, tuple(words), done))
 
-        async with aclosing(cast("Any", self._voice.speak(text))) as chunks:
+        if not spoken.text:
+            queued(done=True)
+            return
+        async with aclosing(cast("Any", self._voice.speak(spoken.text))) as chunks:
             chunk: SpeechChunk
             async for chunk in chunks:
                 if resampler is None:
                     resampler = StreamResampler(chunk.rate_hz, self._rate_hz)
-                timed = (TimedWord(w.char_end, w.start_ms, w.end_ms) for w in chunk.words)
-                words.extend(islice(timed, len(text) - len(words)))  # a text has no more words than characters
+                # a text has no more words than characters
+                words.extend(islice(heard.add(chunk.words), len(spoken.text) - len(words)))
                 pcm = resampler.push(chunk.pcm)
                 samples += pcm.size
                 self._audio_output.queue(turn_id, pcm)

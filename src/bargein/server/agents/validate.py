@@ -5,6 +5,7 @@ without opening anything.
 """
 
 from bargein.call.plan.compile import PlanError, compile_plan
+from bargein.call.plan.voice_text import check_voice_text
 from bargein.providers.registry import TRANSCRIBERS
 from bargein.server.agents.resolve import parse_assistant, resolve_call
 from bargein.server.agents.squads import MissingAgentError, members_of, squad_of, stored_assistant
@@ -30,6 +31,7 @@ def check_rules(assistant: Assistant, within: str = "") -> None:
     """
     try:
         compile_plan(assistant)
+        check_voice_text(assistant)
     except PlanError as error:
         raise bad_request(f"{within}{error}") from None
 

@@ -42,6 +42,8 @@ def recently_spoken(reply: Reply) -> tuple[str, ...]:
 def heard_chars_of(segment: Segment, reply: Reply) -> int:
     """Count the characters of one of the reply's segments that the caller has heard."""
     inside_ms = reply.played_ms - segment.start_ms
+    if segment.unspoken and inside_ms >= 0 and reply.played_ms > 0:
+        return len(segment.text.rstrip())
     if inside_ms <= 0:
         return 0
     if segment.done and inside_ms >= segment.audio_ms:

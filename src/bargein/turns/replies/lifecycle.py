@@ -33,6 +33,7 @@ from bargein.turns.hooks.plan import HookOn
 from bargein.turns.interruption.evidence import is_backchannel
 from bargein.turns.phrases import count_words, find_phrase
 from bargein.turns.plan import Plan
+from bargein.turns.replies.flush_tags import without_flush_tags
 from bargein.turns.replies.history import heard_chars, heard_chars_of, heard_text
 from bargein.turns.replies.reply import FalseInterruption, PreemptiveReply, Reply, ReplyKind, Segment
 from bargein.turns.roles import Role
@@ -85,7 +86,7 @@ def start(
         interruptible=interruptible and state.closing is None,
         end_call_reason=end_call_reason,
         starts_tool=starts_tool,
-        text=text or "",
+        text=without_flush_tags(text or ""),
         model_output_sent=kind == "resumed",
         hook=hook,
     )
@@ -164,9 +165,10 @@ def add_segment(state: State, reply: Reply, event: SpeechRequested) -> Change:
     """Add a segment that went to the voice, if it is the next one and its text matches."""
     if event.segment != len(reply.segments) or not reply.text.startswith(event.text, event.char_start):
         return state, []
-    segment = Segment(char_start=event.char_start, text=event.text, start_ms=reply.audio_ms)
+    spoken = event.text if event.spoken is None else event.spoken
+    segment = Segment(char_start=event.char_start, text=event.text, start_ms=reply.audio_ms, unspoken=not spoken)
     reply = replace(reply, segments=(*reply.segments, segment), last_activity_ms=state.now_ms)
-    return replace(state, reply=reply), [Send(VoiceInput(event.text))]
+    return replace(state, reply=reply), [Send(VoiceInput(spoken))] if spoken else []
 
 
 def add_audio(state: State, reply: Reply, event: SpeechQueued) -> Change:
@@ -234,7 +236,7 @@ def _report_progress(reply: Reply) -> tuple[Reply, list[Command]]:
         final = segment.done and reply.played_ms >= segment.start_ms + segment.audio_ms
         if heard <= segment.transcript_sent and not final:
             break
-        if heard:
+        if heard and not segment.unspoken:
             commands.append(Send(Transcript("assistant", final, segment.text[:heard].strip())))
         segments[index] = replace(segment, transcript_sent=-1 if final else heard)
     words = count_words(reply.text[: heard_chars(reply)])
@@ -323,7 +325,7 @@ def _close(state: State, reply: Reply, outcome: Outcome, text: str, plan: Plan) 
 def _final_transcript(reply: Reply) -> list[Command]:
     """Return the final transcript of the segment that was cut in the middle."""
     for segment in reply.segments:
-        if segment.transcript_sent >= 0 and (heard := heard_chars_of(segment, reply)):
+        if segment.transcript_sent >= 0 and not segment.unspoken and (heard := heard_chars_of(segment, reply)):
             return [Send(Transcript("assistant", final=True, text=segment.text[:heard].strip()))]
     return []
 

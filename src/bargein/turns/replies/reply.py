@@ -63,6 +63,7 @@ class Segment:
         words: timings of its words, as far as they are known.
         done: all of its audio is queued.
         transcript_sent: how many of its characters the last assistant `transcript` held; -1: its final has been sent.
+        unspoken: nothing of it is spoken (an emoji, marks of a layout), so that it is heard with what was before it.
     """
 
     char_start: int
@@ -72,6 +73,7 @@ class Segment:
     words: tuple[TimedWord, ...] = ()
     done: bool = False
     transcript_sent: int = 0
+    unspoken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
