@@ -184,7 +184,7 @@ def assistant_of(urls: Mapping[str, str]) -> JsonObject:
     return {
         "firstMessageMode": "assistant-waits-for-user",
         "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
-        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
+        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}, "cachingEnabled": False},
         "transcriber": {"provider": "custom-transcriber", "server": {"url": urls["transcriber"]}},
         # Vapi's own defaults, so that all calls have the same timing: an end-of-turn detector would hear that the
         # scripted words do not fit the clips.

@@ -96,5 +96,5 @@ def _assistant(llm: str, voice: str) -> JsonObject:
         "firstMessageInterruptionsEnabled": True,
         "clientMessages": ["user-interrupted", "status-update", "assistant.speechStarted"],
         "model": {"provider": "custom-llm", "url": llm, "model": "scripted"},
-        "voice": {"provider": "custom-voice", "server": {"url": voice}},
+        "voice": {"provider": "custom-voice", "server": {"url": voice}, "cachingEnabled": False},
     }

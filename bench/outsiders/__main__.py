@@ -75,7 +75,7 @@ def _assistant(urls: Mapping[str, str]) -> JsonObject:
         "firstMessageMode": "assistant-waits-for-user",
         "firstMessageInterruptionsEnabled": True,
         "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
-        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
+        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}, "cachingEnabled": False},
     }
 
 

@@ -168,7 +168,7 @@ async def _make_number(url: str, urls: dict[str, str], provider: str) -> str | N
         "firstMessageInterruptionsEnabled": True,
         "firstMessage": "This greeting goes on and on for quite a while. " * 8,
         "model": {"provider": "custom-llm", "url": urls["llm"], "model": "scripted"},
-        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}},
+        "voice": {"provider": "custom-voice", "server": {"url": urls["voice"]}, "cachingEnabled": False},
         "transcriber": {"provider": "custom-transcriber", "server": {"url": urls["transcriber"]}},
         "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
         # Vapi's defaults, as in `bench.capacity`

@@ -99,6 +99,7 @@ class FaultyPeers:
             "model": model,
             "voice": {
                 "provider": "custom-voice",
+                "cachingEnabled": False,
                 "server": {"url": self._url(plan, "voice", key), "timeoutSeconds": limit_s},
             },
             "transcriber": {

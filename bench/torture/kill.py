@@ -335,7 +335,7 @@ async def run(options: Options, database: Database) -> PartResult:
         assistant: JsonObject = {
             "firstMessage": "Hello there, how can I help you today?",
             "model": {"provider": "custom-llm", "url": llm.url, "model": "scripted"},
-            "voice": {"provider": "custom-voice", "server": {"url": voice.url}},
+            "voice": {"provider": "custom-voice", "server": {"url": voice.url}, "cachingEnabled": False},
             "transcriber": {"provider": "custom-transcriber", "server": {"url": transcriber.url}},
             "server": {"url": owner.url},
             "serverMessages": ["status-update", "end-of-call-report", "conversation-update"],

@@ -351,7 +351,7 @@ def assistant(llm: Any, voice: Any, transcriber: Any, **more: Any) -> dict[str, 
     return {
         "firstMessageMode": "assistant-waits-for-user",
         "model": {"provider": "custom-llm", "url": llm.url, "model": "scripted"},
-        "voice": {"provider": "custom-voice", "server": {"url": voice.url}},
+        "voice": {"provider": "custom-voice", "server": {"url": voice.url}, "cachingEnabled": False},
         "transcriber": {"provider": "custom-transcriber", "server": {"url": transcriber.url}},
         "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
         **more,

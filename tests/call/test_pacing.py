@@ -23,7 +23,7 @@ async def test_a_caller_never_has_more_than_sixty_milliseconds_in_hand(tmp_path:
     by_tokens = LlmScript(tokens=[f"word{n:02d}. " for n in range(12)], interval_ms=150)
     callers: dict[str, list[Caller]] = {}
     async with staged(tmp_path, llm=by_tokens) as stage, FakeVoice(VoiceScript(pace="realtime")) as streaming:
-        streamed = {"provider": "custom-voice", "server": {"url": streaming.url}}
+        streamed = {"provider": "custom-voice", "server": {"url": streaming.url}, "cachingEnabled": False}
         kinds: dict[str, tuple[dict[str, Any], Sound]] = {
             "at once": (stage.speaker(), Sound()),
             "at once, 44.1 kHz": (stage.speaker(), Sound(44_100)),

@@ -1,6 +1,7 @@
 """The error for a provider that this server does not have names it and says what to use instead."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -10,8 +11,12 @@ import pytest
 
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
+from bargein.providers.fallback_transcriber import FallbackTranscriber
+from bargein.providers.fallback_voice import FallbackVoice
 from bargein.providers.registry import MODELS, RETIRED, TRANSCRIBERS, VOICES
+from bargein.providers.speech_cache import CachedVoice
 from bargein.server.agents.providers import ProviderFactory
+from bargein.server.agents.resolve import parse_assistant
 from bargein.server.agents.unsupported import unsupported_provider
 from bargein.testing.settings import make_settings
 from bargein.webhooks.guard import AddressGuard
@@ -19,6 +24,7 @@ from bargein.wire import contract
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import parse_request
+from bargein.wire.ownership import marked
 
 if TYPE_CHECKING:
     from bargein.providers.interface import EmbeddedProviders
@@ -182,3 +188,95 @@ async def test_the_built_in_providers_and_those_at_ones_own_servers_are_served()
     assert RUN["transcriber"] >= {"vapi", "custom-transcriber"}
     assert RUN["model"] >= {"vapi", "custom-llm", "openai"}
     assert RUN["voice"] >= {"vapi", "custom-voice"}
+
+
+def custom(url: str, **more: Any) -> dict[str, Any]:
+    return {"provider": "custom-voice", "server": {"url": url}, **more}
+
+
+FALLBACKS = {
+    "voice": custom("https://one.example", fallbackPlan={"voices": [custom("https://two.example")]}),
+    "transcriber": {
+        "provider": "deepgram",
+        "fallbackPlan": {"transcribers": [{"provider": "assembly-ai"}, {"provider": "deepgram", "model": "nova-2"}]},
+    },
+}
+
+
+async def test_a_fallback_plan_makes_a_part_of_all_its_entries(tmp_path: Path) -> None:
+    assistant = parse_request(Assistant, FALLBACKS)
+    async with httpx.AsyncClient() as client:
+        keys = {"deepgram": {"apiKey": "k"}}
+        made = provider_factory(tmp_path, client).providers(assistant, {"id": "call"}, 16_000, keys)
+    assert isinstance(made.voice, FallbackVoice)
+    assert isinstance(made.transcriber, FallbackTranscriber)
+
+
+async def test_a_first_part_that_cannot_be_made_is_replaced_and_the_call_is_told(tmp_path: Path) -> None:
+    given = {"transcriber": {"provider": "deepgram", "fallbackPlan": {"transcribers": [{"provider": "vapi"}]}}}
+    told = list[tuple[str, str]]()
+    async with httpx.AsyncClient() as client:
+        factory = provider_factory(tmp_path, client)
+        factory._embedded.transcriber_of = lambda _tags: SimpleNamespace(lag_ms=0)  # type: ignore[method-assign]
+        made = factory.providers(parse_request(Assistant, given, whole=False), {"id": "call"}, 16_000)
+    made.notices.watch(lambda what, why: told.append((what, why)))
+    ((what, why),) = told
+    assert what == "fallback"
+    assert why.startswith("transcriber deepgram failed (transcriber provider deepgram needs a key")
+    assert why.endswith("so vapi goes on")
+
+
+async def test_a_call_whose_parts_cannot_be_made_at_all_names_all_of_them(tmp_path: Path) -> None:
+    given = {"transcriber": {"provider": "deepgram", "fallbackPlan": {"transcribers": [{"provider": "assembly-ai"}]}}}
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(ProviderError, match=r"deepgram: .*; assembly-ai: transcriber provider") as caught:
+            provider_factory(tmp_path, client).providers(parse_request(Assistant, given), {}, 16_000)
+    assert caught.value.ended_reason == "call.start.error-get-resources-validation"
+
+
+async def test_a_fallback_at_a_callers_address_gets_no_credential_and_hides_the_call(tmp_path: Path) -> None:
+    entry = {"provider": "11labs", "voiceId": "x", "server": {"url": "https://caller.example"}}
+    given = marked({"voice": {"provider": "11labs", "voiceId": "x", "fallbackPlan": {"voices": [entry]}}}, "caller")
+    seen = list[Any]()
+    async with httpx.AsyncClient() as client:
+        factory = provider_factory(tmp_path, client)
+        create = VOICES["11labs"].create
+
+        def watched(config: Any, resources: Any, rate_hz: int) -> Any:
+            seen.append((resources.credentials, resources.context))
+            return create(config, resources, rate_hz)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(VOICES, "11labs", replace(VOICES["11labs"], create=watched))  # type: ignore[arg-type]
+            keys = {"11labs": {"apiKey": "owner-secret"}}
+            call = {"id": "call", "assistantId": "private"}
+            factory.providers(parse_assistant(given), call, 16_000, keys)
+    (first, context), (second, _) = seen
+    assert (first, second) == (keys, {})
+    assert "metadata" not in context
+
+
+@pytest.mark.parametrize(
+    ("more", "cached"),
+    [
+        ({}, True),
+        ({"cachingEnabled": True}, True),
+        ({"cachingEnabled": False}, False),
+    ],
+)
+async def test_caching_is_on_unless_a_voice_says_no(tmp_path: Path, more: dict[str, Any], cached: bool) -> None:
+    assistant = parse_request(Assistant, {"voice": custom("https://one.example", **more)})
+    async with httpx.AsyncClient() as client:
+        made = provider_factory(tmp_path, client).providers(assistant, {}, 16_000)
+    assert isinstance(made.voice, CachedVoice) is cached
+
+
+@pytest.mark.parametrize(
+    "private",
+    [{"compliancePlan": {"hipaaEnabled": True}}, {"compliancePlan": {"pciEnabled": True}}, {"hipaaEnabled": True}],
+)
+async def test_nothing_of_a_private_call_is_cached(tmp_path: Path, private: dict[str, Any]) -> None:
+    assistant = parse_request(Assistant, {"voice": custom("https://one.example", cachingEnabled=True), **private})
+    async with httpx.AsyncClient() as client:
+        made = provider_factory(tmp_path, client).providers(assistant, {}, 16_000)
+    assert not isinstance(made.voice, CachedVoice)

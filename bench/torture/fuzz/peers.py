@@ -70,7 +70,11 @@ class FuzzPeers:
         return {
             "firstMessage": "Hello there.",
             "model": {"provider": "custom-llm", "url": self.url("llm", index), "model": "scripted"},
-            "voice": {"provider": "custom-voice", "server": {"url": self.url("voice", index), "timeoutSeconds": 5}},
+            "voice": {
+                "provider": "custom-voice",
+                "server": {"url": self.url("voice", index), "timeoutSeconds": 5},
+                "cachingEnabled": False,
+            },
             "transcriber": {"provider": "custom-transcriber", "server": {"url": self.transcriber_url(index)}},
             "silenceTimeoutSeconds": 10,
             "maxDurationSeconds": 60,

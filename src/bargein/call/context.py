@@ -29,6 +29,28 @@ LoadBackground = Callable[[], Awaitable[BackgroundLoop | None]]
 """Loads a background sound at the leg's rate; None if that failed. It never raises."""
 
 
+class Notices:
+    """What providers decide by themselves in a call, for those who watch it; what comes before anyone does is kept."""
+
+    def __init__(self) -> None:
+        self._listener: Callable[[str, str], None] | None = None
+        self._early: list[tuple[str, str]] = []
+
+    def tell(self, what: str, why: str) -> None:
+        """Tell a decision and its reason."""
+        if self._listener is None:
+            self._early.append((what, why))
+        else:
+            self._listener(what, why)
+
+    def watch(self, listener: Callable[[str, str], None]) -> None:
+        """Send everything to `listener` from now on, and first what came before."""
+        self._listener = listener
+        early, self._early = self._early, []
+        for what, why in early:
+            listener(what, why)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Providers:
     """The providers of one call.
@@ -46,6 +68,7 @@ class Providers:
             (`off`), or from the moment at which it is heard there (`auto`).
         background: loads the background sound; None: there is none.
         create_denoiser: makes a denoiser for the transcriber's audio; None: it gets the audio as it is.
+        notices: what they decide by themselves.
     """
 
     detector: VoiceDetector
@@ -59,6 +82,7 @@ class Providers:
     echo_cancellation: EchoCancellation = "off"
     background: LoadBackground | None = None
     create_denoiser: Callable[[], Denoiser] | None = None
+    notices: Notices = field(default_factory=Notices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,7 @@ class CallSession:
             listeners=self.listeners,
         )
         self._components = build_components(self, providers, environment)
+        providers.notices.watch(self._on_notice)
 
     def now_ms(self) -> float:
         """Return the milliseconds since the call began."""
@@ -379,6 +380,7 @@ class CallSession:
 
     def _take_over(self, successor: Successor) -> None:
         before, self.setup = self.setup, successor.setup
+        successor.providers.notices.watch(self._on_notice)
         self._components.switch_agent(before, successor)
         assistant, was_private = successor.setup.assistant_json, self._files.private
         self._files.switch_assistant(assistant)
@@ -387,6 +389,9 @@ class CallSession:
         kept = active_assistant_fields(self._files.storable_assistant(assistant))
         change = {**kept, "artifactPlan": self._artifact_plan}
         self._components.background.start(partial(self._records.update, successor.setup.call_id, change))
+
+    def _on_notice(self, what: str, why: str) -> None:
+        self.insight.on_decision(int(self.now_ms()), what, why, None)
 
     def _set_timer(self) -> None:
         due = wake_at(self._state, self.setup.plan)

@@ -17,10 +17,14 @@ async def credentials_for(assistant_json: JsonObject, store: Store | None) -> Pr
 
     The rule is that of `bargein.wire.ownership`. By precedence, as with Vapi: the assistant's own (`credentials`), the
     stored ones that it names (`credentialIds`), the newest stored one of the provider. A provider at a caller's address
-    gets a caller's own alone, one at an owner's address the owner's alone. Without a store there are no stored ones.
+    gets a caller's own alone, one at an owner's address the owner's alone; a fallback at a caller's address gets none.
+    Without a store there are no stored ones.
     """
     found: dict[str, JsonObject] = {}
-    for part in (one.given for one in parts_of(assistant_json)):
+    for one in parts_of(assistant_json):
+        part = one.given
+        if one.is_fallback and (one.provider in found or leads_to_caller(part)):
+            continue
         provider = as_string(part.get("provider"))
         if provider is None:
             continue

@@ -1,9 +1,9 @@
 """Requests to the servers that an assistant's JSON names: owners' servers, custom models, voices and transcribers."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Literal, cast
 
 import anyio
 import httpx
@@ -12,6 +12,7 @@ from bargein.clock import Clock
 from bargein.http_client import new_client
 from bargein.ports import Credentials, ProviderError, ServerError
 from bargein.providers.interface import CANNOT_START
+from bargein.server.agents.parts import fallbacks_of
 from bargein.settings import Settings
 from bargein.webhooks.authentication import Authentication
 from bargein.webhooks.guard import AddressGuard
@@ -26,10 +27,19 @@ _DRAIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ProviderAuth:
-    """The HTTP authentication of requests to an assistant's custom voice and transcriber; None: none."""
+    """The HTTP authentication of requests to an assistant's custom voice and transcriber; None: none.
+
+    Attributes:
+        voice: that of the voice.
+        transcriber: that of the transcriber.
+        fallbacks: those of the entries of a part's fallback plan, in order; an error: its credential cannot be used.
+    """
 
     voice: httpx.Auth | None = None
     transcriber: httpx.Auth | None = None
+    fallbacks: Mapping[str, tuple[httpx.Auth | ProviderError | None, ...]] = field(
+        default_factory=dict[str, "tuple[httpx.Auth | ProviderError | None, ...]"]
+    )
 
 
 NO_AUTH = ProviderAuth()
@@ -59,13 +69,25 @@ class Egress:
         """
         inline = credentials_of(assistant_json)
         found: dict[str, httpx.Auth | None] = {}
-        for part in ("voice", "transcriber"):
-            server = as_object(as_object(assistant_json.get(part)).get("server"))
-            try:
-                found[part] = await self.authentication.find(server, inline)
-            except ServerError as error:
-                raise ProviderError(f"the {part}: {error}", ended_reason=CANNOT_START) from None
-        return ProviderAuth(**found)
+        fallbacks: dict[str, tuple[httpx.Auth | ProviderError | None, ...]] = {}
+        names: tuple[Literal["voice", "transcriber"], ...] = ("voice", "transcriber")
+        for name in names:
+            part = as_object(assistant_json.get(name))
+            auth = await self._auth_of(name, part, inline)
+            if isinstance(auth, ProviderError):
+                raise auth
+            found[name] = auth
+            entries = [entry.given for entry in fallbacks_of(name, part)]
+            fallbacks[name] = tuple([await self._auth_of(name, entry, inline) for entry in entries])
+        return ProviderAuth(**found, fallbacks=fallbacks)
+
+    async def _auth_of(
+        self, name: str, part: JsonObject, inline: Sequence[JsonObject]
+    ) -> httpx.Auth | ProviderError | None:
+        try:
+            return await self.authentication.find(as_object(part.get("server")), inline)
+        except ServerError as error:
+            return ProviderError(f"the {name}: {error}", ended_reason=CANNOT_START)
 
 
 @asynccontextmanager

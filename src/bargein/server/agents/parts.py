@@ -51,6 +51,11 @@ class GivenPart:
     given: JsonObject
 
     @property
+    def is_fallback(self) -> bool:
+        """Whether it is an entry of a fallback plan."""
+        return self.path != self.name
+
+    @property
     def provider(self) -> str:
         """The provider that it names, or the built-in one."""
         return as_string(self.given.get("provider")) or BUILT_IN
@@ -63,9 +68,14 @@ def parts_of(assistant_json: JsonObject) -> Iterator[GivenPart]:
         if given is None:
             continue
         yield GivenPart(name, name, given)
-        field = _FALLBACKS.get(name, "")
-        for index, one in enumerate(as_objects(as_object(given.get("fallbackPlan")).get(field))):
-            yield GivenPart(f"{name}.fallbackPlan.{field}.{index}", name, one)
+        yield from fallbacks_of(name, given)
+
+
+def fallbacks_of(name: PartName, given: JsonObject) -> Iterator[GivenPart]:
+    """Yield the entries of the fallback plan of a part, in order; a model has no plan."""
+    field = _FALLBACKS.get(name, "")
+    for index, one in enumerate(as_objects(as_object(given.get("fallbackPlan")).get(field))):
+        yield GivenPart(f"{name}.fallbackPlan.{field}.{index}", name, one)
 
 
 def read_part(name: PartName, given: JsonObject) -> tuple[Part, WireModel]:

@@ -1,18 +1,24 @@
 """Selection of the providers of one call: the vendor of each part of an assistant, by the list of vendors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import zip_longest
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import httpx
 import structlog
 
-from bargein.call.context import Providers
+from bargein.call.context import Notices, Providers
 from bargein.call.plan.compile import compile_plan
+from bargein.call.record.privacy import is_private
 from bargein.carriers.registry import is_phone_call
 from bargein.clock import Clock
 from bargein.ports import Model, ProviderError, Transcriber, Voice
+from bargein.providers.fallback import Candidate
+from bargein.providers.fallback_transcriber import FallbackTranscriber
+from bargein.providers.fallback_voice import FallbackVoice
 from bargein.providers.interface import (
     BUILT_IN,
     EmbeddedProviders,
@@ -23,11 +29,12 @@ from bargein.providers.interface import (
     VoicePart,
 )
 from bargein.providers.registry import MODELS, TRANSCRIBERS, VOICES
+from bargein.providers.speech_cache import CachedVoice, SpeechCache
 from bargein.server.agents.background_sounds import BackgroundSounds
 from bargein.server.agents.credentials import ProviderCredentials
 from bargein.server.agents.denoising import denoising_field, load_denoiser
 from bargein.server.agents.egress import NO_AUTH, Egress, ProviderAuth
-from bargein.server.agents.parts import read_part
+from bargein.server.agents.parts import fallbacks_of, parts_of, read_part
 from bargein.server.agents.substitution import may_substitute, substitute_tags
 from bargein.settings import Settings
 from bargein.turns import Plan
@@ -36,14 +43,23 @@ from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.call import INTERNAL_FIELDS
 from bargein.wire.client_view import call_view, customer_view, phone_number_view
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object_or_none, as_string
 from bargein.wire.ownership import author_of, leads_to_caller
 from bargein.wire.redact import without_secrets
 
 _log = structlog.get_logger("bargein.server")
 
+_MadeT = TypeVar("_MadeT", Transcriber, Voice)
 _PartT = TypeVar("_PartT", TranscriberPart, ModelPart, VoicePart)
-_Given = wire.AssistantTranscriber | wire.AssistantModel | wire.AssistantVoice | None
+
+
+class _Fallback(WireModel):
+    """An entry of a fallback plan: Vapi's `Fallback…` types are those of the providers without a plan of their own."""
+
+    provider: str
+
+
+_Given = wire.AssistantTranscriber | wire.AssistantModel | wire.AssistantVoice | _Fallback | None
 
 
 class ProviderFactory:
@@ -72,6 +88,7 @@ class ProviderFactory:
         self._egress = egress
         self._backgrounds = BackgroundSounds(egress.client)
         self._denoiser = load_denoiser(settings.calls.denoiser)
+        self._cache = SpeechCache()
 
     def providers(
         self,
@@ -94,11 +111,25 @@ class ProviderFactory:
             ProviderError: the assistant names one that this server does not have; the text says what to do.
         """
         context = _context(assistant, call)
+        notices = Notices()
+        cached = not is_private(assistant.to_json())
+        transcribers = self._candidates(
+            "transcriber", assistant.transcriber, (context, keys, auth.transcriber), auth, self._transcriber
+        )
+        voices = self._candidates(
+            "voice",
+            assistant.voice,
+            (context, keys, auth.voice),
+            auth,
+            partial(self._voice, rate_hz=rate_hz, cached=cached),
+        )
+        call_id = as_string(call.get("id"))
         return Providers(
             detector=self._embedded.detector,
-            transcriber=self._transcriber(assistant.transcriber, self._resources(context, keys, auth.transcriber)),
+            transcriber=_settled(transcribers, partial(FallbackTranscriber, call_id=call_id, tell=notices.tell)),
             model=self._model(assistant.model, self._resources(context, keys)),
-            voice=self._voice(assistant.voice, self._resources(context, keys, auth.voice), rate_hz),
+            voice=_settled(voices, partial(FallbackVoice, call_id=call_id, tell=notices.tell)),
+            notices=notices,
             interruption_classifier=self._embedded.interruption_classifier,
             echo_cancellation=self._settings.calls.available_echo_cancellation(),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
@@ -145,7 +176,31 @@ class ProviderFactory:
             context=context,
         )
 
-    def _transcriber(self, given: wire.AssistantTranscriber | None, resources: Resources) -> Transcriber:
+    def _candidates(
+        self,
+        name: Literal["transcriber", "voice"],
+        given: _Given,
+        own: tuple[JsonObject, ProviderCredentials, httpx.Auth | None],
+        auth: ProviderAuth,
+        create: Callable[[_Given, Resources], _MadeT],
+    ) -> list[Candidate[_MadeT]]:
+        """Return a part and those of its fallback plan; an error in the place of one that cannot be made."""
+        context, keys, _ = own
+        candidates = [
+            Candidate(BUILT_IN if given is None else given.provider, _attempt(create, given, self._resources(*own)))
+        ]
+        entries = () if given is None else fallbacks_of(name, given.to_json())
+        for entry, signed in zip_longest(entries, auth.fallbacks.get(name, ())):
+            if isinstance(signed, ProviderError):
+                candidates.append(Candidate(entry.provider, signed))
+                continue
+            usable: ProviderCredentials = {} if leads_to_caller(entry.given) else keys
+            fallback = _Fallback.from_json({"provider": entry.provider, **entry.given})
+            resources = self._resources(context, usable, signed)
+            candidates.append(Candidate(entry.provider, _attempt(create, fallback, resources)))
+        return candidates
+
+    def _transcriber(self, given: _Given, resources: Resources) -> Transcriber:
         try:
             part, config = _find("transcriber", TRANSCRIBERS, given)
             return part.create(config, resources)
@@ -161,13 +216,18 @@ class ProviderFactory:
             self._check_substitution("model", given, resources, error)
             return self._embedded.model
 
-    def _voice(self, given: wire.AssistantVoice | None, resources: Resources, rate_hz: int) -> Voice:
+    def _voice(self, given: _Given, resources: Resources, *, rate_hz: int, cached: bool) -> Voice:
         try:
             part, config = _find("voice", VOICES, given)
-            return part.create(config, resources, rate_hz)
+            voice = part.create(config, resources, rate_hz)
         except ProviderError as error:
             self._check_substitution("voice", given, resources, error)
             return self._embedded.voice
+        described: JsonObject = {"provider": BUILT_IN} if given is None else given.to_json()
+        if not cached or described.get("cachingEnabled") is False:
+            return voice
+        account = resources.credentials.get(str(described["provider"]), {})
+        return CachedVoice(voice, self._cache, self._cache.identity(described, account, rate_hz))
 
     def _check_substitution(self, name: PartName, given: _Given, resources: Resources, error: ProviderError) -> None:
         """Raise the error of a part that could not be made, unless the embedded model may run in its place."""
@@ -175,6 +235,31 @@ class ProviderFactory:
         if not may_substitute(name, provider, error, resources.credentials, self._settings):
             raise error
         _log.warning("a part without a key runs on the embedded model", part=name, provider=provider, error=str(error))
+
+
+def _attempt(
+    create: Callable[[_Given, Resources], _MadeT], given: _Given, resources: Resources
+) -> _MadeT | ProviderError:
+    try:
+        return create(given, resources)
+    except ProviderError as error:
+        return error
+
+
+def _settled(
+    candidates: Sequence[Candidate[_MadeT]], combine: Callable[[Sequence[Candidate[_MadeT]]], _MadeT]
+) -> _MadeT:
+    """Return the only candidate, or all of them as one part.
+
+    Raises:
+        ProviderError: none of them can be made.
+    """
+    only = candidates[0].part
+    if len(candidates) > 1:
+        return combine(candidates)
+    if isinstance(only, ProviderError):
+        raise only
+    return only
 
 
 def _find(name: PartName, parts: Mapping[str, _PartT], given: _Given) -> tuple[_PartT, WireModel]:
@@ -199,8 +284,9 @@ def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
 
     A stored phone number is a field beside the call: `phoneNumber` within the call has another type in Vapi's contract.
     """
-    parts = (assistant.model, assistant.voice, assistant.transcriber)
-    if any(leads_to_caller(part.to_json()) for part in parts if part is not None):
+    parts = {"model": assistant.model, "voice": assistant.voice, "transcriber": assistant.transcriber}
+    given: JsonObject = {name: part.to_json() for name, part in parts.items() if part is not None}
+    if any(leads_to_caller(part.given) for part in parts_of(given)):
         return _callers_context(assistant, call)
     metadata: object = assistant.metadata or call.get("metadata")
     context: JsonObject = {
