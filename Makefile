@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8700
 
 .DEFAULT_GOAL := help
-.PHONY: compatibility engine-docs settings help serve test test-engine test-laws test-side-by-side test-calls test-in-turn lint format clean
+.PHONY: compatibility providers engine-docs settings help serve test test-engine test-laws test-side-by-side test-calls test-in-turn lint format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -41,6 +41,9 @@ format: $(VENV)/.dev  ## format the code and fix what ruff can
 
 compatibility: $(VENV)/.dev  ## generate docs/reference/compatibility.md from the code
 	$(BIN)/python -m dev.compatibility
+
+providers: $(VENV)/.dev  ## generate docs/providers.md from the code
+	$(BIN)/python -m dev.providers
 
 engine-docs: $(VENV)/.dev  ## generate docs/engine.md from the code
 	$(BIN)/python -m dev.engine

@@ -26,11 +26,14 @@ from bargein.wire.json import as_object, as_object_or_none, as_objects, as_strin
 Part = TranscriberPart | ModelPart | VoicePart
 
 READ_BY_CALLS: Mapping[PartName, frozenset[str]] = {
-    "transcriber": frozenset({"provider", "fallbackPlan"}),
+    "transcriber": frozenset({"provider", "fallbackPlan", "language", "languages"}),
     "model": frozenset({"provider", "messages", "tools", "toolIds"}),
     "voice": frozenset({"provider", "cachingEnabled", "chunkPlan", "fallbackPlan"}),
 }
 """Fields of a part that have an effect with every provider: the call reads them, not the vendor."""
+
+_READ_BY_NOBODY = frozenset({"knowledgeBase"})
+"""Fields that the types of parts declare, because Vapi's clients send them."""
 
 _FALLBACKS: Mapping[PartName, str] = {"transcriber": "transcribers", "voice": "voices"}
 """The field of a part's `fallbackPlan` with the parts that replace it."""
@@ -96,6 +99,19 @@ def read_part(name: PartName, given: JsonObject) -> tuple[Part, WireModel]:
         raise ProviderError(
             f"the {name} of provider {provider}: {wrong}", ended_reason=CANNOT_START, provider=provider
         ) from None
+
+
+def fields_read(name: PartName, provider: str, part: Part) -> frozenset[str]:
+    """Return the fields of a part that have an effect here; all others are checked and kept.
+
+    Args:
+        name: the part.
+        provider: its provider.
+        part: the vendor's part that serves it.
+    """
+    if provider == BUILT_IN:
+        return READ_BY_CALLS[name]  # the models inside the package have no options
+    return (part.config.wire_names() | READ_BY_CALLS[name]) - _READ_BY_NOBODY
 
 
 def lacks_key(

@@ -19,7 +19,7 @@ from bargein.ports import ProviderError
 from bargein.providers.interface import EmbeddedProviders, Resources, VoicePart
 from bargein.server.agents.credentials import credentials_for
 from bargein.server.agents.denoising import NO_DENOISER, denoising_field
-from bargein.server.agents.parts import READ_BY_CALLS, GivenPart, Part, parts_of, read_part
+from bargein.server.agents.parts import GivenPart, Part, fields_read, parts_of, read_part
 from bargein.server.agents.resolve import resolve_call
 from bargein.server.agents.squads import members_of, squad_of
 from bargein.server.agents.substitution import may_substitute
@@ -135,7 +135,7 @@ def _fields_without_effect(part: GivenPart) -> Iterator[Problem]:
         spec, _ = read_part(part.name, part.given)
     except ProviderError:
         return
-    used = spec.config.wire_names() | READ_BY_CALLS[part.name]
+    used = fields_read(part.name, part.provider, spec)
     for field, value in part.given.items():
         if field not in used and value not in (None, False, "", [], {}):
             yield Problem(f"{part.path}.{field}", f"has no effect with provider {part.provider} on this server")
