@@ -48,7 +48,7 @@ class FakeAssemblyAi(SpeechPeer):
         if not text:
             return []
         messages = [self._turn(connection, text.lower().rstrip(".?!"), ended=True, formatted=False)]
-        if connection.query.get("format_turns") == ["true"]:
+        if connection.query.get("format_turns", [""])[0].lower() == "true":
             messages.append(self._turn(connection, text, ended=True, formatted=True))
         connection.turn += 1
         return messages

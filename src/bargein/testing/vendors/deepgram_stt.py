@@ -87,7 +87,9 @@ class FakeDeepgramFlux(FakeDeepgram):
 
     @override
     def interim(self, connection: SpeechConnection, text: str) -> list[str]:
-        return [self._turn(connection, text, "Update" if " " in text else "StartOfTurn")]
+        begins = connection.turn not in connection.begun
+        connection.begun.add(connection.turn)
+        return [self._turn(connection, text, "StartOfTurn" if begins else "Update")]
 
     @override
     def final(self, connection: SpeechConnection, text: str, *, asked: bool) -> list[str]:

@@ -84,6 +84,7 @@ class SpeechConnection:
         told_at_s: the monotonic time of the last of them; 0: none yet.
         closed: set once the connection has ended.
         turn: the number of the turn or segment, counted from 0.
+        begun: the turns that were told to begin.
     """
 
     path: str
@@ -96,6 +97,7 @@ class SpeechConnection:
     told_at_s: float = 0.0
     closed: anyio.Event = field(default_factory=anyio.Event)
     turn: int = 0
+    begun: set[int] = field(default_factory=set[int])
     received_ms: float = 0.0
     voiced_ms: float = 0.0
     quiet_ms: float = 0.0
