@@ -81,6 +81,7 @@ FIELDS = {
         "works in outbound telephone calls: by the words and the beep of a voicemail, and with provider `twilio` by "
         "the carrier too; no model is asked"
     ),
+    "observabilityPlan": "works: a trace of each call is sent to Langfuse",
     "compliancePlan": "`hipaaEnabled` and `pciEnabled` work: nothing of what is said is stored; the rest is kept",
     "transportConfigurations": (
         "works in outbound telephone calls: `timeout` for how long a telephone rings; `record` and `recordingChannels` "

@@ -24,6 +24,7 @@ from bargein.server.api.services import Readiness, Services, Warmable
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.durable import Durable
 from bargein.server.calls.inbound import InboundCalls, InboundResolver
+from bargein.server.calls.langfuse import TRACE, LangfuseTraces
 from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.calls.owner_events import OwnerEvents
 from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
@@ -161,6 +162,7 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         CALL_ENDED: owner_jobs.submit_ended,
         CALL_QUEUED: owner_jobs.send_waiting,
         SERVER_MESSAGE: owner_jobs.deliver,
+        TRACE: LangfuseTraces(store, opened.settings.storage.data_dir, opened.egress.client, clock).send,
     }
     opened.durable.start(tasks, handlers)
     owner_events = OwnerEvents(store, opened.egress.owner_channels, owner_jobs)

@@ -46,7 +46,7 @@ class _StoredCallRecords(CallRecordStore):
 
     @override
     async def finish(self, call_id: str, changes: JsonObject) -> None:
-        payload: JsonObject = {"callId": call_id}
+        payload: JsonObject = {"callId": call_id, "journalAt": self._node_id}
         if changes.get(WITHHELD):
             payload["nodeId"] = self._node_id
         stored = {name: value for name, value in changes.items() if name != WITHHELD}

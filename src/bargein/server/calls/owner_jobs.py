@@ -9,6 +9,7 @@ from bargein.errors import BargeinError
 from bargein.fleet.lease import SILENT_MS
 from bargein.ports import ServerError, StoreError
 from bargein.server.agents.resolve import last_assistant, phone_number_of
+from bargein.server.calls.langfuse import TRACE, plan_of
 from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.store import Store
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
@@ -85,6 +86,10 @@ class OwnerJobs:
         if call is None:
             return
         channel, assistant = await self.channel(call)
+        if node_id is None and plan_of(assistant) is not None:
+            # "call", not "callId": the trace does not wait for the owner's server
+            trace: JsonObject = {"call": call_id, "nodeId": payload.get("journalAt")}
+            await self._store.jobs.submit(TRACE, trace, key=f"{call_id}:{TRACE}")
         messages = ended_messages(call, wanted_by(assistant)) if channel.has_server else ()
         for message in messages:
             job: JsonObject = {"callId": call_id, "message": message}
