@@ -12,6 +12,7 @@ import pytest
 
 from bargein.http_client import new_client
 from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
+from bargein.providers.anthropic.aws_keys import Role, RoleKeys
 from bargein.providers.anthropic.bedrock import bedrock_model_id
 from bargein.providers.anthropic.event_stream import StreamMessage, stream_messages
 from bargein.providers.anthropic.events import MessageReader
@@ -246,7 +247,7 @@ async def test_damaged_messages_are_refused(damage: Any) -> None:
     ("credential", "expected"),
     [
         ({}, "set AWS_ACCESS_KEY_ID"),
-        ({"authenticationPlan": {"type": "aws-sts", "roleArn": "arn"}}, "assumes an AWS role"),
+        ({"authenticationPlan": {"type": "aws-sts", "roleArn": "arn"}}, "names a role, which needs keys of yours"),
         (
             {"authenticationPlan": {"type": "aws-iam", "awsAccessKeyId": "a", "awsSecretAccessKey": "b"}},
             "set AWS_REGION",
@@ -273,3 +274,70 @@ async def test_bedrock_without_its_account_says_what_to_set(
     )
     with pytest.raises(ProviderError, match=expected):
         part.create(part.config.from_json({"provider": "anthropic-bedrock", "model": "claude-opus-4-6"}), resources)
+
+
+ROLE = Role(
+    arn="arn:aws:iam::1:role/r",
+    external_id="external-id",
+    region="eu-west-1",
+    own=EXAMPLE,
+    provider="anthropic-bedrock",
+)
+KEYS = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>wJalrXUtnFEMI/K7MDENG/secret</SecretAccessKey>
+<SessionToken>AQoDYXdzEPT//////////wEXAMPLE==</SessionToken><Expiration>2015-08-30T13:36:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+REFUSED = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>Not you &amp; external-id</Message></Error>"
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now_ms = int(AT.timestamp() * 1000)
+
+    def epoch_ms(self) -> int:
+        return self.now_ms
+
+
+async def test_the_keys_of_a_role_are_asked_for_once_and_renewed_in_time() -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, text=KEYS)
+
+    clock: Any = _Clock()
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        source = RoleKeys(ROLE, client, clock)
+        keys = [await source.keys() for _ in range(2)]
+        clock.now_ms += 58 * 60_000
+        await source.keys()
+        assert len(asked) == 1
+        clock.now_ms += 90_000
+        await source.keys()
+        assert len(asked) == 2
+    assert keys[0] == AwsKeys("ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/secret", "AQoDYXdzEPT//////////wEXAMPLE==")
+    assert str(asked[0].url) == "https://sts.eu-west-1.amazonaws.com/"
+    assert (
+        asked[0]
+        .headers["authorization"]
+        .startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-west-1/sts/aws4_request, ")
+    )
+    assert b"ExternalId=external-id" in asked[0].content
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "problem", "quote"),
+    [
+        (403, REFUSED, "refused to let the role be assumed (403)", "Not you & ***"),
+        (200, "<html/>", "answered without keys", ""),
+    ],
+)
+async def test_a_role_that_cannot_be_assumed_says_why(status: int, text: str, problem: str, quote: str) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, text=text))
+    clock: Any = _Clock()
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(ProviderError) as caught:
+            await RoleKeys(ROLE, client, clock).keys()
+    assert problem in str(caught.value)
+    assert caught.value.quote == quote
+    assert "roleArn" in caught.value.setting

@@ -148,12 +148,14 @@ class ModelServer:
 
 def _secrets_of(server: Endpoint) -> tuple[str, ...]:
     """Return what may be a key in the headers and the URL of an endpoint."""
-    values = [word for value in server.headers.values() for word in value.split() if word.lower() != "bearer"]
+    given = [value for name, value in server.headers.items() if name.lower() not in _PUBLIC_HEADERS]
+    values = [word for value in given for word in value.split() if word.lower() != "bearer"]
     path = [part for part in server.url.path.split("/") if len(part) >= _SHORTEST_KEY_IN_PATH]
     return (*values, *path, *(value for _, value in server.url.params.multi_items()))
 
 
 _SHORTEST_KEY_IN_PATH = 20
+_PUBLIC_HEADERS = frozenset({"accept", "content-type", "anthropic-version"})
 
 
 @asynccontextmanager

@@ -40,7 +40,6 @@ class Case:
         fake: makes the fake of its vendor.
         model: the name of a model.
         base_url: the field of the vendor's settings with the address; empty: the assistant names it (`custom-llm`).
-        has_events: whether a stream can report an error.
         tools: whether it has tools.
         warms: whether it opens a connection ahead.
         wrong_key_status: the status of its answer to a wrong key.

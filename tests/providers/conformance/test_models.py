@@ -142,10 +142,10 @@ async def test_thoughts_are_not_spoken(case: Case, client: httpx.AsyncClient, th
 async def test_thoughts_do_not_time_out_but_do_not_last(
     case: Case, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_server, "_LONGEST_THOUGHT_S", 1.5)
-    slow = ModelScript(thoughts=("Hm. ",) * 8, interval_ms=100, tokens=("Well.",))
+    monkeypatch.setattr(model_server, "_LONGEST_THOUGHT_S", 2.0)
+    slow = ModelScript(thoughts=("Hm. ",) * 12, interval_ms=100, tokens=("Well.",))
     async with case.fake(slow) as fake:
-        model = hastened(case.create(fake, client), 0.5)
+        model = hastened(case.create(fake, client), 1.0)
         assert "".join(map(str, await pieces_of(model))) == "Well."
         fake.script = ModelScript(thoughts=("Hm. ",) * 100, interval_ms=100)
         error = await failure_of(model)

@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from bargein.clock import Clock
 from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
+from bargein.providers.anthropic.aws_keys import KeySource, PermanentKeys, Role, RoleKeys
 from bargein.providers.anthropic.event_stream import stream_messages
 from bargein.providers.anthropic.llm import options_of, read_events
 from bargein.providers.anthropic.messages import MessagesOptions, ThinkingConfig, request_body
@@ -98,11 +99,13 @@ class BedrockConfig:
         region: of Bedrock.
         keys: of the AWS account.
         base_url: of Bedrock's runtime.
+        secrets: what no error may quote.
     """
 
     region: str
-    keys: AwsKeys
+    keys: KeySource
     base_url: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class BedrockModel(Model):
@@ -136,7 +139,7 @@ class BedrockModel(Model):
             timeout_s=DEFAULT_TIMEOUT_S if options.thinking_tokens is None else THINKING_TIMEOUT_S,
             key_setting=f"the credential {PROVIDER}, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             url_setting="AWS_REGION",
-            secrets=(config.keys.secret_access_key, config.keys.session_token or ""),
+            secrets=config.secrets,
         )
         # Bedrock's runtime has no list of models; the answer to this path is an error that costs nothing
         self._connection = WarmConnection(client, config.base_url + "/", httpx.Headers())
@@ -150,8 +153,9 @@ class BedrockModel(Model):
         request = self._client.build_request(
             "POST", self._server.endpoint.url, headers=self._server.endpoint.headers, json=body
         )
+        keys = await self._config.keys.keys()
         now = datetime.fromtimestamp(self._clock.epoch_ms() / 1000, UTC)
-        sign(request, self._config.keys, self._config.region, "bedrock", now)
+        sign(request, keys, self._config.region, "bedrock", now)
         async with (
             open_answer(self._client, self._server, request) as response,
             aclosing(self._events(response)) as events,
@@ -186,37 +190,52 @@ class BedrockModel(Model):
 def create_model(config: BedrockModelConfig, resources: Resources) -> BedrockModel:
     """Make the model of one call.
 
-    The account is that of the owner's credential (its region, and keys of type `aws-iam`), else that of the settings.
+    The account is that of the owner's credential (its region, and its keys or its role), else that of the settings. A
+    role is assumed with the keys of the settings.
 
     Raises:
-        ProviderError: there are no keys or no region, or the credential assumes a role.
+        ProviderError: there are no keys or no region.
     """
     settings = resources.settings.section(AnthropicSettings)
     credential = resources.credentials.get(PROVIDER, {})
     plan = as_object(credential.get("authenticationPlan"))
-    if plan.get("type") == "aws-sts":
-        raise _cannot_start(
-            "its credential assumes an AWS role, which this server does not: set type to aws-iam, with keys"
-        )
-    key_id, secret = as_string(plan.get("awsAccessKeyId")), as_string(plan.get("awsSecretAccessKey"))
-    if key_id and secret:
-        keys = AwsKeys(key_id, secret)
-    elif settings.aws_access_key_id and settings.aws_secret_access_key:
-        keys = AwsKeys(settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_session_token)
-    else:
-        raise _cannot_start(
-            f"it needs AWS keys: add a credential for {PROVIDER}, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        )
     region = as_string(credential.get("region")) or settings.aws_region or ""
+    own = _own_keys(settings)
+    keys: KeySource
+    if (role_arn := as_string(plan.get("roleArn"))) is not None:
+        if own is None:
+            raise _cannot_start(
+                "its credential names a role, which needs keys of yours that may assume it: set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY"
+            )
+        external_id = as_string(plan.get("externalId"))
+        role = Role(arn=role_arn, external_id=external_id, region=region, own=own, provider=PROVIDER)
+        keys, secrets = RoleKeys(role, resources.client, resources.clock), (own.secret_access_key, external_id or "")
+    else:
+        key_id, secret = as_string(plan.get("awsAccessKeyId")), as_string(plan.get("awsSecretAccessKey"))
+        used = AwsKeys(key_id, secret) if key_id and secret else own
+        if used is None:
+            raise _cannot_start(
+                f"it needs AWS keys: add a credential for {PROVIDER}, or set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY"
+            )
+        keys, secrets = PermanentKeys(used), (used.secret_access_key, used.session_token or "")
     if not _REGION.fullmatch(region):
         raise _cannot_start("it needs an AWS region: set region in its credential, or set AWS_REGION")
     account = BedrockConfig(
         region=region,
         keys=keys,
         base_url=settings.bedrock_base_url or f"https://bedrock-runtime.{region}.amazonaws.com",
+        secrets=secrets,
     )
     options = options_of(config.model, config.temperature, config.max_tokens, config.thinking)
     return BedrockModel(account, options, resources.client, resources.clock)
+
+
+def _own_keys(settings: AnthropicSettings) -> AwsKeys | None:
+    if not settings.aws_access_key_id or not settings.aws_secret_access_key:
+        return None
+    return AwsKeys(settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_session_token)
 
 
 def _cannot_start(problem: str) -> ProviderError:
