@@ -45,7 +45,7 @@ WAITING = (
 """Tests outside of `CALLS` that wait for calls too."""
 TIMED = ("tests/bench",)
 """Folders in which every test measures time."""
-PARTLY_TIMED = (*CALLS, "tests/providers", "tests/wire")
+PARTLY_TIMED = (*CALLS, "tests/providers", "tests/sdk", "tests/web", "tests/wire")
 """Folders in which tests may be marked as timed: nowhere else does the last stage look for them."""
 
 NO_TESTS_RAN = 5

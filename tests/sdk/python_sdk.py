@@ -5,6 +5,8 @@ answers, a line each:
 
     {"check": NAME, "url": …, "key": …}      -> {"ok": true} or {"ok": false, "why": a traceback}
     {"parse": NAME OF A TYPE, "message": …}  -> {"ok": true, "back": as the SDK writes it} or {"ok": false, "why": …}
+    {"call": AN ASSISTANT, "url": …, "key": …}  -> {"ok": true, "back": the call that the SDK made with it} or as above
+    {"read": ID OF A CALL, "url": …, "key": …}  -> {"ok": true, "back": the call as the SDK reads it} or as above
 """
 
 import datetime as dt
@@ -354,6 +356,19 @@ def errors(client: Vapi) -> None:
     assert (error.status_code, error.body["statusCode"]) == (501, 501), error
 
 
+def call(client: Vapi, configuration: dict[str, Any]) -> Any:
+    """Store an assistant, read it back without a loss, and make a call with it."""
+    asked = vapi.CreateAssistantDto.model_validate(configuration)
+    assistant = whole(client.assistants.create(**{name: getattr(asked, name) for name in asked.model_fields_set}))
+    back = json.loads(whole(client.assistants.get(assistant.id)).json())
+    lost = [name for name, value in configuration.items() if back.get(name) != value]
+    assert not lost, f"{lost} of {back}"
+    transport = vapi.CreateCallDtoTransport_VapiWebsocket(
+        audio_format=vapi.AudioFormat(format="pcm_s16le", container="raw", sample_rate=16000)
+    )
+    return whole(client.calls.create(assistant_id=assistant.id, transport=transport))
+
+
 BASE = {"url": "", "key": ""}
 CHECKS = (assistants, phone_numbers, tools, calls, squads, files, sessions, chats, lists, errors)
 
@@ -364,9 +379,14 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         if "parse" in request:
             parsed = getattr(vapi, request["parse"]).model_validate(request["message"])
             return {"ok": True, "back": json.loads(parsed.json())}
+        client = Vapi(token=request["key"], base_url=request["url"], timeout=30)
+        if "call" in request:
+            return {"ok": True, "back": json.loads(call(client, request["call"]).json())}
+        if "read" in request:
+            return {"ok": True, "back": json.loads(whole(client.calls.get(request["read"])).json())}
         BASE.update(url=request["url"], key=request["key"])
         check = next(one for one in CHECKS if one.__name__ == request["check"])
-        check(Vapi(token=request["key"], base_url=request["url"], timeout=30))
+        check(client)
     except (Exception, pydantic.ValidationError):  # noqa: BLE001  # it is in the answer, and fails the test
         return {"ok": False, "why": traceback.format_exc(limit=-4)}
     return {"ok": True}

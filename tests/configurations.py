@@ -1,0 +1,244 @@
+"""Public configurations of assistants, as people have them for Vapi, with a fake in the place of each of their vendors.
+
+A call with an interruption is held with each of them: by the socket, by Vapi's Python SDK and by Vapi's web SDK. The
+caller is a recording. The model never stops talking and the voice speaks in real time, so that whatever a vendor makes
+after the interruption can be counted.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+import numpy as np
+
+from bargein.clock import LoopClock
+from bargein.configuration import extension_sections
+from bargein.testing.vendors.chat_llm import VENDORS as CHAT_VENDORS
+from bargein.testing.vendors.chat_llm import ChatLlm
+from bargein.testing.vendors.deepgram_stt import FakeDeepgram
+from bargein.testing.vendors.elevenlabs_tts import FakeElevenLabsVoice
+from bargein.testing.vendors.scripted_llm import KEY as MODEL_KEY
+from bargein.testing.vendors.scripted_llm import ModelScript, ScriptedLlm
+from bargein.testing.vendors.speech_peer import SpeechPeer, SpeechScript
+from bargein.testing.vendors.voice_http import HttpVoiceFake
+from bargein.testing.vendors.voice_socket import SocketVoiceFake
+from bargein.testing.vendors.voice_speech import KEY as VOICE_KEY
+from bargein.testing.vendors.voice_speech import WORD_MS, VendorVoiceScript
+from tests.call.harness import Caller, speech
+from tests.speech import SPEECH
+
+FOLDER = Path(__file__).resolve().parent / "data" / "configurations"
+
+ASKS = "I would like an americano with milk, please."
+INTERRUPTS = "No, make it a small house coffee with brown sugar."
+ASKING = speech(SPEECH / "interrupt" / "intent_654d9e0c.flac")
+INTERRUPTING = speech(SPEECH / "interrupt" / "intent_10222c57.flac")
+"""The recordings of a caller who orders, and who orders something else. Their words are not those of the transcripts."""
+
+WORDS = [f"word{n:02d}" + "." * (n % 8 == 7) for n in range(96)]
+ANSWER = ModelScript(tokens=[f"{word} " for word in WORDS], interval_ms=30, repeat=True)
+"""The answer that is interrupted: it has no end."""
+ENDS = ModelScript(tokens=(), calls=[("endCall", "{}")])
+HEARD_MS = 1500
+"""How much of the answer the caller hears before he interrupts."""
+LATEST_MS = 100
+"""How long after the message of an interruption a vendor may still make something."""
+AFTER_MS = 450
+"""How long that is watched. The caller speaks for longer, so that no other answer begins meanwhile."""
+
+VoiceFake = HttpVoiceFake | SocketVoiceFake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """A vendor of one part.
+
+    Attributes:
+        fake: makes its fake.
+        key: the environment variable of its key.
+        base_url: that of its address.
+        provider: its name in a credential.
+        more: further variables.
+    """
+
+    fake: Callable[..., Any]
+    key: str
+    base_url: str
+    provider: str
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+def _chat(provider: str) -> Callable[[ModelScript], ChatLlm]:
+    return lambda script: ChatLlm(CHAT_VENDORS[provider], script)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """A configuration and its vendors.
+
+    Attributes:
+        file: its file.
+        transcriber: whose fake hears the caller.
+        model: whose fake answers.
+        voice: whose fake speaks.
+        within_words: by how many words what is remembered of an answer may differ from what was heard.
+    """
+
+    file: str
+    transcriber: Vendor
+    model: Vendor
+    voice: Vendor
+    within_words: int = 1
+
+    @property
+    def assistant(self) -> dict[str, Any]:
+        """The assistant, unchanged."""
+        return json.loads((FOLDER / self.file).read_text())
+
+
+CONFIGURATIONS = {
+    "deepgram-openai-11labs": Configuration(
+        file="deepgram-openai-11labs.json",
+        transcriber=Vendor(
+            fake=FakeDeepgram, key="DEEPGRAM_API_KEY", base_url="DEEPGRAM_BASE_URL", provider="deepgram"
+        ),
+        model=Vendor(fake=_chat("openai"), key="OPENAI_API_KEY", base_url="OPENAI_BASE_URL", provider="openai"),
+        voice=Vendor(
+            fake=FakeElevenLabsVoice, key="ELEVENLABS_API_KEY", base_url="ELEVENLABS_BASE_URL", provider="11labs"
+        ),
+    ),
+}
+
+
+class Cast:
+    """The fakes of a configuration's vendors, on loopback.
+
+    Args:
+        configuration: whose.
+
+    Attributes:
+        transcriber: the fake that hears the caller.
+        model: the fake that answers.
+        voice: the fake that speaks.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.transcriber: SpeechPeer = configuration.transcriber.fake(SpeechScript(utterances=(ASKS, INTERRUPTS), word_ms=120))
+        self.model: ScriptedLlm = configuration.model.fake(ANSWER)
+        self.voice: VoiceFake = configuration.voice.fake(VendorVoiceScript(realtime=True))
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for fake in (self.transcriber, self.model, self.voice):
+            await self._stack.enter_async_context(fake)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The environment that leads a server to the fakes, without a key."""
+        of = self.configuration
+        more = {**of.transcriber.more, **of.model.more, **of.voice.more}
+        urls = {of.transcriber.base_url: self.transcriber.url, of.model.base_url: self.model.url}
+        return {**urls, of.voice.base_url: self.voice.origin, **more}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys by their environment variables."""
+        of = self.configuration
+        return {of.transcriber.key: self.transcriber.key, of.model.key: MODEL_KEY, of.voice.key: VOICE_KEY}
+
+    @property
+    def credentials(self) -> list[dict[str, str]]:
+        """The keys as bodies of `POST /credential`."""
+        of = self.configuration
+        parts = ((of.transcriber, self.transcriber.key), (of.model, MODEL_KEY), (of.voice, VOICE_KEY))
+        return [{"provider": vendor.provider, "apiKey": key} for vendor, key in parts]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Addresses and keys, as `make_settings` takes them."""
+        environment = {**self.addresses, **self.keys}
+        variables = [(section.table, one) for section in extension_sections() for one in section.variables()]
+        found = {f"{table}_{one.field}": environment[one.name] for table, one in variables if one.name in environment}
+        assert len(found) == len(environment), environment
+        return found
+
+    async def check_silence(self, cut_ms: float) -> None:
+        """Assert that no vendor makes anything more after an interruption, by the monotonic clock."""
+        answers, speeches = len(self.model.exchanges), len(self.voice.made.requests)
+        await anyio.sleep(max(0.0, cut_ms + AFTER_MS - LoopClock().monotonic_ms()) / 1000)
+        assert (len(self.model.exchanges), len(self.voice.made.requests)) == (answers, speeches), "it was answered"
+        assert self.model.exchanges[-1].done.is_set(), "the model was not told"
+        assert self.model.last_token_ms is not None
+        assert self.model.last_token_ms <= cut_ms + LATEST_MS
+        assert self.voice.made.cut_s is not None, "the voice was not told"
+        assert self.voice.made.last_s * 1000 <= cut_ms + LATEST_MS
+
+    async def check_closed(self) -> None:
+        """Assert that nothing of the call is open at a vendor."""
+        with anyio.fail_after(3):
+            for connection in self.transcriber.connections:
+                await connection.closed.wait()
+            for exchange in self.model.exchanges:
+                await exchange.done.wait()
+            if isinstance(self.voice, HttpVoiceFake):
+                for exchange in self.voice.exchanges:
+                    await exchange.done.wait()
+            else:
+                while self.voice.open_sockets:
+                    await anyio.sleep(0.01)
+        assert len(self.transcriber.connections) == self.transcriber.attempts == 1
+
+    async def hold_a_call(self, caller: Caller) -> None:
+        """Order, interrupt the answer, order something else and be told goodbye; assert what must hold meanwhile."""
+        assistant = self.configuration.assistant
+        await caller.until(lambda: caller.of("speech-update", status="stopped", role="assistant"))
+        greeting = caller.of("transcript", role="assistant", transcriptType="final")
+        assert " ".join(said["transcript"] for said in greeting) == assistant["firstMessage"]
+        await caller.say(ASKING)
+        await caller.until(lambda: caller.of("transcript", role="user", transcriptType="final", transcript=ASKS))
+        await caller.until(lambda: len(caller.of("speech-update", status="started", role="assistant")) > 1)
+        begun_ms = caller.when("speech-update", status="started", role="assistant")[1]
+        await caller.until(lambda: caller.now() > begun_ms + HEARD_MS)
+        await caller.say(INTERRUPTING)
+        await caller.until(lambda: caller.of("user-interrupted"))
+        self.model.script = ENDS
+        cut_ms = caller.when("user-interrupted")[0]
+        await self.check_silence(caller.began + cut_ms)
+        assert caller.last_sound(cut_ms + AFTER_MS) - cut_ms < LATEST_MS, "the assistant was heard for too long"
+        outputs = [(at, said) for at, said in caller.messages if said["type"] == "model-output"]
+        assert {said["turnId"] for _, said in outputs} == {caller.of("user-interrupted")[0]["turnId"]}
+        assert max(at for at, _ in outputs) <= cut_ms
+        heard_ms = sum(len(frame) / caller.sound.bytes_per_ms for at, frame in caller.audio if begun_ms <= at <= cut_ms)
+        await caller.until_closed()
+        self._check_what_was_heard(caller, heard_ms / WORD_MS)
+        await self.check_closed()
+
+    def _check_what_was_heard(self, caller: Caller, heard_words: float) -> None:
+        [*_, end] = self.model.exchanges
+        asked = json.dumps(end.body)
+        assert INTERRUPTS in asked
+        remembered = caller.of("conversation-update")[-1]["messagesOpenAIFormatted"]
+        said = [one["content"] for one in remembered if one["role"] == "assistant" and "word00" in (one["content"] or "")]
+        assert len(said) == 1
+        assert said[0] in asked, "the model was told the same"
+        words = said[0].split()
+        assert words == WORDS[: len(words)]
+        assert abs(len(words) - heard_words) <= self.configuration.within_words, "what is remembered was heard"
+        assert [one["content"] for one in remembered if one["role"] == "user"] == [ASKS, INTERRUPTS]
+        goodbye = caller.of("transcript", role="assistant", transcriptType="final")[-1]["transcript"]
+        assert goodbye == self.configuration.assistant["endCallMessage"]
+
+
+def spaced(*parts: np.ndarray | float) -> np.ndarray:
+    """Join recordings, with seconds of silence between them."""
+    whole = [np.zeros(int(part * 16_000), "<i2") if isinstance(part, int | float) else part for part in parts]
+    return np.concatenate(whole)
