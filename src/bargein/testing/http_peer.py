@@ -93,6 +93,7 @@ class Exchange:
         try:
             await self.stream.send(data)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self.gone.set()  # a write may fail before the end of the stream is read
             if not self.deaf:
                 raise _PeerGoneError from None
 
