@@ -362,3 +362,8 @@ async def test_xai(client: httpx.AsyncClient) -> None:
     }
     asked, _ = await asked_of(client, "xai", language="fr", speed=0.8)
     assert (asked.fields["language"], asked.fields["speed"]) == ("fr", "0.8")
+
+
+async def test_wellsaid(client: httpx.AsyncClient) -> None:
+    asked, _ = await asked_of(client, "wellsaid", model="legacy", libraryIds=["l-1"])
+    assert asked.fields == {"text": "Hi.", "speaker_id": 3, "model": "legacy", "library_ids": ["l-1"]}

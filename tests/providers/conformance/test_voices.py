@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 
 from bargein.http_client import new_client
@@ -63,6 +64,30 @@ def heard_ms(chunks: list[SpeechChunk]) -> float:
     return sum(chunk.pcm.size * 1000 / chunk.rate_hz for chunk in chunks)
 
 
+def assert_made(case: VoiceCase, chunks: list[SpeechChunk], made: bytes) -> None:
+    """Assert that what was heard is what was made; compressed audio is later by the codec's delay, and similar."""
+    heard = b"".join(chunk.pcm.tobytes() for chunk in chunks)
+    if not case.lossy:
+        assert heard == made
+        return
+    before, after = (np.frombuffer(audio, "<i2").astype(np.float64) for audio in (made, heard))
+    size = before.size + after.size
+    crossed = np.fft.irfft(np.fft.rfft(after, size) * np.conj(np.fft.rfft(before, size)), size)
+    assert crossed.max() / np.sqrt(np.sum(before**2) * np.sum(after**2)) > 0.95
+    assert abs(after.size - before.size) < 0.15 * chunks[0].rate_hz
+
+
+def assert_heard(case: VoiceCase, chunks: list[SpeechChunk], made_ms: float, *, whole: bool = True) -> None:
+    """Assert how much was heard; of compressed audio that breaks off, the last of what was made may be missing."""
+    heard = heard_ms(chunks)
+    if not case.lossy:
+        assert heard == made_ms
+    elif whole:
+        assert abs(heard - made_ms) < 150
+    else:
+        assert heard <= made_ms + 150
+
+
 @each_voice
 @pytest.mark.parametrize("rate_hz", [8000, 16_000, 24_000])
 async def test_the_audio_is_what_the_vendor_made(case: VoiceCase, client: httpx.AsyncClient, rate_hz: int) -> None:
@@ -72,7 +97,7 @@ async def test_the_audio_is_what_the_vendor_made(case: VoiceCase, client: httpx.
     (asked,) = fake.made.requests
     assert asked.text == TEXT
     assert {chunk.rate_hz for chunk in chunks} == {case.rates[rate_hz]} == {asked.rate_hz}
-    assert b"".join(chunk.pcm.tobytes() for chunk in chunks) == speech(WORD_MS, asked.rate_hz) * 5
+    assert_made(case, chunks, speech(WORD_MS, asked.rate_hz) * 5)
 
 
 @each_voice
@@ -97,7 +122,7 @@ async def test_audio_may_be_split_within_a_sample(case: VoiceCase, client: httpx
     async with case.fake(VendorVoiceScript(piece_bytes=piece_bytes)) as fake:
         await listen(case.voice(fake, client, 8000), chunks, "Yes.")
     (asked,) = fake.made.requests
-    assert b"".join(chunk.pcm.tobytes() for chunk in chunks) == speech(WORD_MS, asked.rate_hz)
+    assert_made(case, chunks, speech(WORD_MS, asked.rate_hz))
 
 
 @each_voice
@@ -143,7 +168,7 @@ async def test_a_sentence_after_a_cut_has_no_audio_of_the_one_before(
         with anyio.fail_after(5):
             await listen(voice, chunks, "Of course.")
         tasks.cancel_scope.cancel()
-    assert heard_ms(chunks) == 2 * WORD_MS
+    assert_heard(case, chunks, 2 * WORD_MS)
     ends = [word.char_end for chunk in chunks for word in chunk.words]
     assert ends == ([2, 10] if case.timed else [])
 
@@ -166,14 +191,17 @@ async def test_a_slow_voice_is_heard_while_it_keeps_up(case: VoiceCase, client: 
     chunks: list[SpeechChunk] = []
     async with case.fake(VendorVoiceScript(interval_ms=100)) as fake:
         await listen(limited(case.voice(fake, client)), chunks)
-    assert heard_ms(chunks) == 5 * WORD_MS
+    assert_heard(case, chunks, 5 * WORD_MS)
 
 
 @each_voice
 async def test_a_voice_slower_than_its_sound_fails(case: VoiceCase, client: httpx.AsyncClient) -> None:
     error, chunks = await failure_of(case, client, VendorVoiceScript(piece_bytes=32, interval_ms=30))
-    assert "slower than its sound plays" in str(error)
-    assert chunks
+    if case.lossy:  # the first frames of the codec are late already
+        assert "sent no audio for 0.3 s" in str(error)
+    else:
+        assert "slower than its sound plays" in str(error)
+        assert chunks
     assert error.ended_reason == case.failed
 
 
@@ -188,7 +216,7 @@ async def test_no_audio_at_all_fails_in_time(case: VoiceCase, client: httpx.Asyn
 async def test_a_pause_within_the_audio_fails_in_time(case: VoiceCase, client: httpx.AsyncClient) -> None:
     error, chunks = await failure_of(case, client, VendorVoiceScript(trouble="hang-between"))
     assert "sent no audio for 0.3 s" in str(error)
-    assert heard_ms(chunks) == WORD_MS
+    assert_heard(case, chunks, WORD_MS, whole=False)
 
 
 @each_voice
@@ -241,7 +269,8 @@ async def test_an_error_within_the_audio_is_told(case: VoiceCase, client: httpx.
 async def test_a_connection_that_breaks_fails(case: VoiceCase, client: httpx.AsyncClient) -> None:
     error, chunks = await failure_of(case, client, VendorVoiceScript(trouble="die"))
     assert "broke off" in str(error)
-    assert WORD_MS <= heard_ms(chunks) < WORD_MS + 1
+    assert heard_ms(chunks) >= (0 if case.lossy else WORD_MS)
+    assert heard_ms(chunks) < WORD_MS + (150 if case.lossy else 1)
 
 
 @each_voice
@@ -257,7 +286,7 @@ async def test_twice_the_audio_is_passed_on(case: VoiceCase, client: httpx.Async
     chunks: list[SpeechChunk] = []
     async with case.fake(VendorVoiceScript(trouble="double")) as fake:
         await listen(case.voice(fake, client), chunks)
-    assert heard_ms(chunks) == 10 * WORD_MS
+    assert_heard(case, chunks, 10 * WORD_MS)
     assert len([word for chunk in chunks for word in chunk.words]) == (5 if case.timed else 0)
 
 
@@ -285,7 +314,7 @@ async def test_one_connection_serves_the_sentences_of_a_call(case: VoiceCase, cl
         for _ in range(3):
             chunks: list[SpeechChunk] = []
             await listen(voice, chunks)
-            assert heard_ms(chunks) == 5 * WORD_MS
+            assert_heard(case, chunks, 5 * WORD_MS)
         tasks.cancel_scope.cancel()
     connections = len(fake.handshakes) if case.socket else fake.connections
     assert connections == 1

@@ -25,6 +25,7 @@ from bargein.testing.vendors.openai_tts import FakeOpenAiVoice
 from bargein.testing.vendors.rime_ai_tts import FakeRimeAiVoice
 from bargein.testing.vendors.smallest_ai_tts import FakeSmallestAiVoice
 from bargein.testing.vendors.voice_speech import KEY, VendorVoiceScript
+from bargein.testing.vendors.wellsaid_tts import FakeWellSaidVoice
 from bargein.testing.vendors.xai_tts import FakeXaiVoice
 from bargein.wire.base import JsonObject
 
@@ -42,6 +43,7 @@ class VoiceCase:
         credential: further fields of the credential.
         timed: whether it gives word times.
         framed: whether its answer is JSON, so that a frame can be broken.
+        lossy: whether its audio is compressed, so that samples and lengths are about those that were made.
         socket: whether it has a message that cancels a sentence.
         rates: the rate that is asked for, by that of the call.
         failed: the `endedReason` of most failures.
@@ -57,6 +59,7 @@ class VoiceCase:
     credential: JsonObject = field(default_factory=dict)
     timed: bool = False
     framed: bool = True
+    lossy: bool = False
     socket: bool = False
     rates: Mapping[int, int] = field(default_factory=lambda: {8000: 8000, 16_000: 16_000, 24_000: 24_000})
     reasons: Mapping[int, str] = field(default_factory=dict)
@@ -209,5 +212,15 @@ CASES = (
         timed=True,
         socket=True,
         failed="pipeline-error-xai-voice-failed",
+    ),
+    VoiceCase(
+        provider="wellsaid",
+        fake=FakeWellSaidVoice,
+        setting="wellsaid_base_url",
+        config={"voiceId": "3"},
+        framed=False,
+        lossy=True,
+        rates={8000: 24_000, 16_000: 24_000, 24_000: 24_000},
+        failed="pipeline-error-wellsaid-voice-failed",
     ),
 )
