@@ -7,8 +7,7 @@ words so far, and how a message is read into `Heard`. `StreamingTranscriber` doe
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from typing_extensions import override
@@ -17,7 +16,6 @@ from websockets.asyncio.client import ClientConnection
 from bargein.audio.pcm import to_bytes
 from bargein.audio.resample import StreamResampler
 from bargein.clock import Clock, Timer
-from bargein.errors import BargeinError
 from bargein.ports import (
     TRANSCRIBER_RATE_HZ,
     Pcm16,
@@ -26,35 +24,15 @@ from bargein.ports import (
     TranscriberStream,
     TranscriptCallback,
 )
-from bargein.providers.http import Addresses, Endpoint, StreamError, endpoint, json_object
-from bargein.providers.interface import Resources, account_of
+from bargein.providers.http import Addresses, Endpoint, StreamError, endpoint
 from bargein.providers.socket import AudioSocket, Refusal, SocketLimits, SocketTarget, http_url
+from bargein.providers.stt_account import VendorAccount, VendorReportError
 from bargein.providers.utterances import Heard, Utterances
 from bargein.providers.vendor_errors import quote_of
-from bargein.wire.base import JsonObject
-from bargein.wire.json import as_objects
 
-_AUTH_STATUSES = (401, 403)
 _RATE_LIMITED = 429
-_SERVER_ERRORS = 500
 _POLICY_VIOLATION = 1008
 _OWN_CODES = range(4000, 5000)
-
-
-class VendorReportError(BargeinError):
-    """A failure that a vendor reports in a message of its own. The text is the vendor's own words.
-
-    Args:
-        words: the vendor's words.
-        status: the HTTP status that means the same; None: none does.
-        passing: whether a new connection may help.
-    """
-
-    def __init__(self, words: str, *, status: int | None = None, passing: bool = False) -> None:
-        super().__init__(words)
-        self.words = words
-        self.status = status
-        self.passing = passing
 
 
 class MessageReader(Protocol):
@@ -68,80 +46,6 @@ class MessageReader(Protocol):
             VendorReportError: it reports a failure.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VendorAccount:
-    """The account of a transcriber, and how its failures are worded.
-
-    Attributes:
-        provider: the `provider` of `assistant.transcriber`.
-        key: the secret key.
-        key_variable: the environment variable of the key.
-        ended_reason: the `endedReason` of a call that it fails in.
-        reasons: other `endedReason`s by HTTP status; 500 stands for all from 500 on, 400 for the other ones below.
-    """
-
-    provider: str
-    key: str = field(repr=False)
-    key_variable: str
-    ended_reason: str
-    reasons: Mapping[int, str] = field(default_factory=dict[int, str])
-
-    def failure(self, problem: str, *, status: int | None = None, quote: str = "") -> ProviderError:
-        """Return the error for a problem ("could not be reached").
-
-        Args:
-            problem: what happened.
-            status: the HTTP status of the answer, or the one that means the same.
-            quote: the vendor's words, as `quote_of` gives them.
-        """
-        setting = f"the credential {self.provider}, or {self.key_variable}" if status in _AUTH_STATUSES else ""
-        return ProviderError(
-            f"the transcriber {self.provider} {problem}",
-            ended_reason=self._reason(status),
-            provider=self.provider,
-            setting=setting,
-            quote=quote,
-        )
-
-    def _reason(self, status: int | None) -> str:
-        if status is None:
-            return self.ended_reason
-        family = _SERVER_ERRORS if status >= _SERVER_ERRORS else 400
-        return self.reasons.get(status, self.reasons.get(family, self.ended_reason))
-
-
-def transcriber_account(
-    resources: Resources,
-    provider: str,
-    key: str | None,
-    key_variable: str,
-    *,
-    ended_reason: str,
-    reasons: Mapping[int, str] | None = None,
-) -> VendorAccount:
-    """Return the account of a transcriber: the owner's credential, else the key of the settings.
-
-    Args:
-        resources: the inputs of the transcriber's factory.
-        provider: the `provider` of the transcriber.
-        key: the key of the vendor's settings.
-        key_variable: the environment variable of that key.
-        ended_reason: of a call that the transcriber fails in.
-        reasons: as in `VendorAccount`.
-
-    Raises:
-        ProviderError: there is no key.
-    """
-    account = account_of(resources, "transcriber", provider, key, key_variable)
-    return VendorAccount(
-        provider=provider,
-        key=account.key,
-        key_variable=key_variable,
-        ended_reason=ended_reason,
-        reasons=reasons or {},
-    )
 
 
 class Dialect(ABC):
@@ -172,8 +76,6 @@ class Dialect(ABC):
     least_finalize_ms: int = 0
     keep_alive_s: float | None = 4.0
     least_confidence: float = 0.0
-
-    _CLOSINGS: ClassVar[range] = _OWN_CODES
 
     def __init__(self, account: VendorAccount) -> None:
         self.account = account
@@ -210,13 +112,9 @@ class Dialect(ABC):
         """Return the message that ends a connection; None: closing it is enough."""
         return None
 
-    def context(self, question: str) -> str | None:
-        """Return the message with the assistant's last words; None: the vendor has no use for them."""
-        del question
-
     def closed(self, code: int | None, reason: str) -> VendorReportError | None:
         """Return what the end of a connection says; None: connecting once more may help."""
-        if code == _POLICY_VIOLATION or (code is not None and code in self._CLOSINGS):
+        if code == _POLICY_VIOLATION or (code is not None and code in _OWN_CODES):
             return VendorReportError(reason or f"closed with code {code}")
         return None
 
@@ -297,11 +195,6 @@ class VendorStream(AudioSocket, TranscriberStream):
         pcm = customer if self._resampler is None else self._resampler.push(customer)
         if pcm.size:
             self._queue_audio(to_bytes(pcm))
-
-    @override
-    def expect(self, question: str) -> None:
-        if question and (message := self._dialect.context(question)) is not None:
-            self._queue_message(message)
 
     @override
     def voice_started(self, lead_ms: int) -> None:
@@ -429,43 +322,3 @@ class VendorStream(AudioSocket, TranscriberStream):
         if refusal.status == _RATE_LIMITED and refusal.retry_after:
             problem = f"{problem} and asks to be left alone for {refusal.retry_after[:40]} s"
         return account.failure(problem, status=refusal.status, quote=quote_of(refusal.body, (account.key,)))
-
-
-def flag(value: bool) -> str:  # noqa: FBT001  # a value of a query
-    """Return a boolean as a value of a query."""
-    return "true" if value else "false"
-
-
-def vendor_object(message: str | bytes) -> dict[str, object]:
-    """Read the JSON object in a text message.
-
-    Raises:
-        StreamError: the message is binary, or something else.
-    """
-    if isinstance(message, bytes):
-        raise StreamError("it is binary")
-    return json_object(message)
-
-
-def unit_or_none(value: object) -> float | None:
-    """Return a number from 0 to 1; None for anything else."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    return float(value) if known else None  # type: ignore[arg-type]  # `known` is about `value`
-
-
-def mean_confidence(words: object, name: str = "confidence") -> float | None:
-    """Return the mean confidence of a list of words; None if none has one."""
-    scores = [score for word in as_objects(words) if (score := unit_or_none(word.get(name))) is not None]
-    return sum(scores) / len(scores) if scores else None
-
-
-def seconds_as_ms(*seconds: object) -> int | None:
-    """Return a sum of seconds in milliseconds; None if one of them is not a number."""
-    known = [value for value in seconds if isinstance(value, int | float) and not isinstance(value, bool)]
-    return round(sum(known) * 1000) if len(known) == len(seconds) else None
-
-
-def first_object(values: object) -> JsonObject:
-    """Return the first object of a list; an empty one if there is none."""
-    objects = as_objects(values)
-    return objects[0] if objects else {}

@@ -21,7 +21,10 @@ STOP_TAIL_MS = 250
 
 _Kind = Literal["pause", "stop", "void"]
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
-"""Letters of languages that are written without spaces between words."""
+"""Letters and punctuation of languages that are written without spaces between words."""
+
+_WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+")
+"""A word, or a letter of such a language."""
 
 _CLOSING = frozenset(".,;:!?%)\u2026")
 """Punctuation that follows a word without a space."""
@@ -87,7 +90,7 @@ def _after(before: str, text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[\w']+", text.lower())
+    return _WORD.findall(text.lower())
 
 
 def new_words(told: list[str], text: str) -> str:
@@ -109,7 +112,7 @@ def new_words(told: list[str], text: str) -> str:
         return text
     last = max((block for block in blocks if block.size), key=lambda block: block.a)
     begin = last.b + last.size + (len(told) - last.a - last.size)
-    starts = [found.start() for found in re.finditer(r"[\w']+", text)]
+    starts = [found.start() for found in _WORD.finditer(text)]
     return text[starts[begin] :] if begin < len(starts) else ""
 
 

@@ -10,7 +10,7 @@ import pytest
 from bargein.providers.azure.stt import AzureTranscriberConfig
 from bargein.providers.azure.stt import create_transcriber as create_azure_transcriber
 from bargein.providers.speechmatics.stt import SpeechmaticsDialect, SpeechmaticsTranscriberConfig, TranscriptReader
-from bargein.providers.streaming_stt import VendorAccount
+from bargein.providers.stt_account import VendorAccount
 from bargein.testing.vendors.gladia_stt import FakeGladia
 from bargein.testing.vendors.speech_peer import SpeechConnection
 from bargein.wire.base import JsonObject

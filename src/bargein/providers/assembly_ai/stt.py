@@ -13,19 +13,9 @@ from bargein.providers.assembly_ai.settings import AssemblyAiSettings
 from bargein.providers.http import Addresses
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
-    flag,
-    mean_confidence,
-    transcriber_account,
-    unit_or_none,
-    vendor_object,
-    vendor_target,
-)
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
+from bargein.providers.stt_messages import flag, mean_confidence, unit_or_none, vendor_object
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import Number, WireModel
 from bargein.wire.json import as_string

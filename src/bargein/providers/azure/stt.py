@@ -19,16 +19,9 @@ from bargein.providers.azure.settings import AzureSettings
 from bargein.providers.http import StreamError, json_object
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
-    first_object,
-    unit_or_none,
-    vendor_target,
-)
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError
+from bargein.providers.stt_messages import first_object, unit_or_none
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import Number, WireModel
 from bargein.wire.json import as_string

@@ -10,16 +10,9 @@ from typing_extensions import override
 from bargein.providers.cartesia.settings import CartesiaSettings
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
-    transcriber_account,
-    vendor_object,
-    vendor_target,
-)
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
+from bargein.providers.stt_messages import vendor_object
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import WireModel
 from bargein.wire.json import as_string

@@ -11,20 +11,15 @@ from typing_extensions import override
 from bargein.providers.deepgram.settings import DeepgramSettings
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
+from bargein.providers.stt_messages import (
     first_object,
     flag,
     mean_confidence,
     seconds_as_ms,
-    transcriber_account,
     unit_or_none,
     vendor_object,
-    vendor_target,
 )
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import Number, WireModel

@@ -15,17 +15,9 @@ from bargein.providers.gladia.settings import GladiaSettings
 from bargein.providers.http import Addresses, StreamError, json_object
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget, http_url
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
-    transcriber_account,
-    unit_or_none,
-    vendor_object,
-    vendor_target,
-)
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
+from bargein.providers.stt_messages import unit_or_none, vendor_object
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES, quote_of
 from bargein.wire.base import JsonObject, Number, WireModel

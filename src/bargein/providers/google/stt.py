@@ -29,7 +29,8 @@ from bargein.providers.google.contents import generation_config
 from bargein.providers.google.settings import GoogleSettings
 from bargein.providers.http import StreamError, json_object
 from bargein.providers.interface import Resources
-from bargein.providers.streaming_stt import VendorAccount, first_object, transcriber_account
+from bargein.providers.stt_account import VendorAccount, transcriber_account
+from bargein.providers.stt_messages import first_object
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES, quote_of
 from bargein.wire.base import WireModel
 from bargein.wire.json import as_object, as_objects, as_string

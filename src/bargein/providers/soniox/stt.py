@@ -11,17 +11,9 @@ from typing_extensions import override
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.soniox.settings import SonioxSettings
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
-    mean_confidence,
-    transcriber_account,
-    vendor_object,
-    vendor_target,
-)
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
+from bargein.providers.stt_messages import mean_confidence, vendor_object
 from bargein.providers.utterances import Heard
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_objects, as_string

@@ -11,18 +11,9 @@ from typing_extensions import override
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.speechmatics.settings import SpeechmaticsSettings
-from bargein.providers.streaming_stt import (
-    Dialect,
-    MessageReader,
-    StreamingTranscriber,
-    VendorAccount,
-    VendorReportError,
-    first_object,
-    transcriber_account,
-    unit_or_none,
-    vendor_object,
-    vendor_target,
-)
+from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
+from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
+from bargein.providers.stt_messages import first_object, unit_or_none, vendor_object
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_object, as_objects, as_string, as_strings

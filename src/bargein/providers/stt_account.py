@@ -1,0 +1,101 @@
+"""The account of a vendor's transcriber, and the wording of its failures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bargein.errors import BargeinError
+from bargein.ports import ProviderError
+from bargein.providers.interface import Resources, account_of
+
+_AUTH_STATUSES = (401, 403)
+_SERVER_ERRORS = 500
+
+
+class VendorReportError(BargeinError):
+    """A failure that a vendor reports in a message of its own. The text is the vendor's own words.
+
+    Args:
+        words: the vendor's words.
+        status: the HTTP status that means the same; None: none does.
+        passing: whether a new connection may help.
+    """
+
+    def __init__(self, words: str, *, status: int | None = None, passing: bool = False) -> None:
+        super().__init__(words)
+        self.words = words
+        self.status = status
+        self.passing = passing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorAccount:
+    """The account of a transcriber, and how its failures are worded.
+
+    Attributes:
+        provider: the `provider` of `assistant.transcriber`.
+        key: the secret key.
+        key_variable: the environment variable of the key.
+        ended_reason: the `endedReason` of a call that it fails in.
+        reasons: other `endedReason`s by HTTP status; 500 stands for all from 500 on, 400 for the other ones below.
+    """
+
+    provider: str
+    key: str = field(repr=False)
+    key_variable: str
+    ended_reason: str
+    reasons: Mapping[int, str] = field(default_factory=dict[int, str])
+
+    def failure(self, problem: str, *, status: int | None = None, quote: str = "") -> ProviderError:
+        """Return the error for a problem ("could not be reached").
+
+        Args:
+            problem: what happened.
+            status: the HTTP status of the answer, or the one that means the same.
+            quote: the vendor's words, as `quote_of` gives them.
+        """
+        setting = f"the credential {self.provider}, or {self.key_variable}" if status in _AUTH_STATUSES else ""
+        return ProviderError(
+            f"the transcriber {self.provider} {problem}",
+            ended_reason=self._reason(status),
+            provider=self.provider,
+            setting=setting,
+            quote=quote,
+        )
+
+    def _reason(self, status: int | None) -> str:
+        if status is None:
+            return self.ended_reason
+        family = _SERVER_ERRORS if status >= _SERVER_ERRORS else 400
+        return self.reasons.get(status, self.reasons.get(family, self.ended_reason))
+
+
+def transcriber_account(
+    resources: Resources,
+    provider: str,
+    key: str | None,
+    key_variable: str,
+    *,
+    ended_reason: str,
+    reasons: Mapping[int, str] | None = None,
+) -> VendorAccount:
+    """Return the account of a transcriber: the owner's credential, else the key of the settings.
+
+    Args:
+        resources: the inputs of the transcriber's factory.
+        provider: the `provider` of the transcriber.
+        key: the key of the vendor's settings.
+        key_variable: the environment variable of that key.
+        ended_reason: of a call that the transcriber fails in.
+        reasons: as in `VendorAccount`.
+
+    Raises:
+        ProviderError: there is no key.
+    """
+    account = account_of(resources, "transcriber", provider, key, key_variable)
+    return VendorAccount(
+        provider=provider,
+        key=account.key,
+        key_variable=key_variable,
+        ended_reason=ended_reason,
+        reasons=reasons or {},
+    )
