@@ -407,7 +407,11 @@ async def calling(
 
 
 async def stored(
-    url: str, call_id: str, key: str | None = None, until: Callable[[dict[str, Any]], bool] | None = None
+    url: str,
+    call_id: str,
+    key: str | None = None,
+    until: Callable[[dict[str, Any]], bool] | None = None,
+    seconds: float = 5,
 ) -> dict[str, Any]:
     """Return the stored call; with `until`, once that holds, since a record is stored after the socket has closed."""
     async with httpx.AsyncClient(headers=bearing(key)) as client:
@@ -417,7 +421,7 @@ async def stored(
             assert answer.status_code == 200, answer.text
             return answer.json()
 
-        return await eventually(look, until or (lambda _: True))
+        return await eventually(look, until or (lambda _: True), seconds)
 
 
 async def ended(url: str, call_id: str, key: str | None = None) -> str:

@@ -119,9 +119,9 @@ class Peers:
                 pass
 
 
-def asked(silence_timeout_ms: int) -> Peers:
+def asked(silence_timeout_ms: int, failure_message: str = "") -> Peers:
     """Return a call whose caller has said something, and then says nothing more."""
-    call = Call(waiting(silence_timeout_ms=silence_timeout_ms)).start()
+    call = Call(waiting(silence_timeout_ms=silence_timeout_ms, failure_message=failure_message)).start()
     now = call.user_says(100, "Tell me a story.")
     peers = Peers(call, now=now, heard_at=now)
     peers.wait(1500)
@@ -134,11 +134,12 @@ def asked(silence_timeout_ms: int) -> Peers:
     timeout_ms=st.sampled_from([10_000, 30_000, 60_000]),
     steps=st.lists(st.tuples(ACTIONS, GAPS), max_size=40),
     repeat=st.integers(1, 4),
+    failure_message=st.sampled_from(["", "I am sorry."]),
 )
 def test_no_stretch_of_dead_air_is_longer_than_the_limit(
-    timeout_ms: int, steps: list[tuple[str, int]], repeat: int
+    timeout_ms: int, steps: list[tuple[str, int]], repeat: int, failure_message: str
 ) -> None:
-    peers = asked(timeout_ms)
+    peers = asked(timeout_ms, failure_message)
     for action, gap_ms in steps * repeat:
         peers.act(action)
         peers.wait(gap_ms)
