@@ -159,14 +159,7 @@ class ChunkReader:
                 _add_entry(kept, entry)
 
     def _error_in(self, chunk: dict[str, object]) -> ProviderError | None:
-        base = wire_json.as_object(chunk.get("base_resp"))  # MiniMax: the status of every answer
-        part: object = chunk.get("error") or (base if base.get("status_code") else None)
-        if part is None and not isinstance(chunk.get("choices"), list):
-            part = chunk if any(chunk.get(name) for name in ("message", "detail")) else None
-        if part is None:
-            # Groq: {"x_groq": {"error": …}} beside no choices
-            beside = (wire_json.as_object(value) for name, value in chunk.items() if name.startswith("x_"))
-            part = next((error for value in beside if (error := value.get("error"))), None)
+        part: object = chunk.get("error") or _error_beside(chunk)
         if part is None:
             return None
         said = wire_json.as_object(part)
@@ -182,6 +175,20 @@ class ChunkReader:
             return 0
         number = self._statuses_by_code.get(number, number)
         return number if number in _ERROR_STATUSES else 0
+
+
+def _error_beside(chunk: dict[str, object]) -> object:
+    """Return the error of a chunk that has it elsewhere than in `error`; None: it reports none."""
+    base = wire_json.as_object(chunk.get("base_resp"))  # MiniMax: the status of every answer
+    if base.get("status_code"):
+        return base
+    if chunk.get("choices"):
+        return None
+    if not isinstance(chunk.get("choices"), list) and (chunk.get("message") or chunk.get("detail")):
+        return chunk
+    # Groq: {"choices": [], "x_groq": {"error": …}}
+    beside = (wire_json.as_object(value) for name, value in chunk.items() if name.startswith("x_"))
+    return next((error for value in beside if (error := value.get("error"))), None)
 
 
 def _text_of(content: object) -> tuple[str, bool]:
