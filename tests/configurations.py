@@ -17,11 +17,13 @@ import anyio
 from bargein.clock import LoopClock
 from bargein.configuration import extension_sections
 from bargein.testing.vendors.anthropic_llm import AnthropicLlm
+from bargein.testing.vendors.azure_stt import FakeAzure
 from bargein.testing.vendors.cartesia_tts import FakeCartesiaVoice
 from bargein.testing.vendors.chat_llm import VENDORS as CHAT_VENDORS
 from bargein.testing.vendors.chat_llm import ChatLlm
 from bargein.testing.vendors.deepgram_stt import FakeDeepgram, FakeDeepgramFlux
 from bargein.testing.vendors.elevenlabs_tts import FakeElevenLabsVoice
+from bargein.testing.vendors.openai_tts import FakeOpenAiVoice
 from bargein.testing.vendors.scripted_llm import KEY as MODEL_KEY
 from bargein.testing.vendors.scripted_llm import ModelScript, ScriptedLlm
 from bargein.testing.vendors.speech_peer import SpeechPeer, SpeechScript
@@ -40,7 +42,9 @@ ASKING_CLIP = SPEECH / "interrupt" / "intent_654d9e0c.flac"
 INTERRUPTING_CLIP = SPEECH / "interrupt" / "intent_10222c57.flac"
 """A caller orders, and then orders something else. The words are not those of the transcripts."""
 
-WORDS = [f"word{n:02d}" + "." * (n % 24 == 23) for n in range(96)]
+_SYLLABLES = [f"{first}{vowel}n" for first in "bcdfghjklmprstvwyz" for vowel in "aeiou"]
+WORDS = [f"{word}{'.' * (n % 24 == 23)}" for n, word in enumerate(_SYLLABLES)]
+"""Words that take about as long in English as those of the fakes, so that a guess of what was heard can be checked."""
 ANSWER = ModelScript(tokens=[f"{word} " for word in WORDS], interval_ms=30, repeat=True)
 """The answer that is interrupted: it has no end."""
 ENDS = ModelScript(tokens=(), calls=[("endCall", "{}")])
@@ -63,14 +67,16 @@ class Vendor:
         key: the environment variable of its key.
         base_url: that of its address.
         provider: its name in a credential.
-        more: further variables.
+        path: of that address.
+        credential: further fields of its credential.
     """
 
     fake: Callable[..., Any]
     key: str
     base_url: str
     provider: str
-    more: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    credential: Mapping[str, str] = field(default_factory=dict)
 
 
 def _chat(provider: str) -> Callable[[ModelScript], ChatLlm]:
@@ -86,6 +92,7 @@ class Configuration:
         transcriber: whose fake hears the caller.
         model: whose fake answers.
         voice: whose fake speaks.
+        endpoint_ms: silence after which the transcriber tells a final by itself; None: it is asked for it.
         within_words: by how many words what is remembered of an answer may differ from what was heard.
     """
 
@@ -93,6 +100,7 @@ class Configuration:
     transcriber: Vendor
     model: Vendor
     voice: Vendor
+    endpoint_ms: int | None = None
     within_words: int = 1
 
     @property
@@ -120,6 +128,22 @@ CONFIGURATIONS = {
         model=Vendor(fake=AnthropicLlm, key="ANTHROPIC_API_KEY", base_url="ANTHROPIC_BASE_URL", provider="anthropic"),
         voice=Vendor(fake=FakeCartesiaVoice, key="CARTESIA_API_KEY", base_url="CARTESIA_BASE_URL", provider="cartesia"),
     ),
+    "azure-groq-openai": Configuration(
+        file="azure-groq-openai.json",
+        transcriber=Vendor(
+            fake=FakeAzure,
+            key="AZURE_SPEECH_KEY",
+            base_url="AZURE_SPEECH_BASE_URL",
+            provider="azure",
+            credential={"service": "speech", "region": "westeurope"},
+        ),
+        model=Vendor(fake=_chat("groq"), key="GROQ_API_KEY", base_url="GROQ_BASE_URL", provider="groq"),
+        voice=Vendor(
+            fake=FakeOpenAiVoice, key="OPENAI_API_KEY", base_url="OPENAI_AUDIO_BASE_URL", provider="openai", path="/v1"
+        ),
+        endpoint_ms=400,
+        within_words=2,  # the voice has no times of words
+    ),
 }
 
 
@@ -138,7 +162,7 @@ class Cast:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.transcriber: SpeechPeer = configuration.transcriber.fake(
-            SpeechScript(utterances=(ASKS, INTERRUPTS), word_ms=120)
+            SpeechScript(utterances=(ASKS, INTERRUPTS), word_ms=120, endpoint_ms=configuration.endpoint_ms)
         )
         self.model: ScriptedLlm = configuration.model.fake(ANSWER)
         self.voice: VoiceFake = configuration.voice.fake(VendorVoiceScript(realtime=True))
@@ -156,9 +180,8 @@ class Cast:
     def addresses(self) -> dict[str, str]:
         """The environment that leads a server to the fakes, without a key."""
         of = self.configuration
-        more = {**of.transcriber.more, **of.model.more, **of.voice.more}
         urls = {of.transcriber.base_url: self.transcriber.url, of.model.base_url: self.model.url}
-        return {**urls, of.voice.base_url: self.voice.origin, **more}
+        return {**urls, of.voice.base_url: self.voice.origin + of.voice.path}
 
     @property
     def keys(self) -> dict[str, str]:
@@ -171,7 +194,7 @@ class Cast:
         """The keys as bodies of `POST /credential`."""
         of = self.configuration
         parts = ((of.transcriber, self.transcriber.key), (of.model, MODEL_KEY), (of.voice, VOICE_KEY))
-        return [{"provider": vendor.provider, "apiKey": key} for vendor, key in parts]
+        return [{"provider": vendor.provider, "apiKey": key, **vendor.credential} for vendor, key in parts]
 
     def end_the_call(self) -> None:
         """Let the model's next answer end the call."""
@@ -240,7 +263,7 @@ class Cast:
         """
         updates = [one for one in messages if one["type"] == "conversation-update"]
         remembered = [one for one in updates[-1]["messagesOpenAIFormatted"] if one["role"] in {"user", "assistant"}]
-        [answer] = [one["content"] for one in remembered if "word00" in (one["content"] or "")]
+        [answer] = [one["content"] for one in remembered if (one["content"] or "").startswith(WORDS[0])]
         words = answer.split()
         assert words == WORDS[: len(words)]
         assert abs(len(words) - heard_ms / WORD_MS) <= self.configuration.within_words + more_words
