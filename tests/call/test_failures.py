@@ -126,7 +126,7 @@ async def test_a_model_that_fails_ends_the_call_in_words(tmp_path: Path, log: Lo
     async with staged(tmp_path, llm=answer) as stage:
 
         def model(name: str, url: str = stage.llm.url) -> dict[str, Any]:
-            seconds = 2 if name == "hangs in mid-stream" else 1  # its first sentence is heard before that
+            seconds = 4  # the first sentence of one that hangs in mid-stream is heard before that
             return {"provider": "custom-llm", "url": url, "model": name, "timeoutSeconds": seconds}
 
         async def fail(name: str, reason: str, url: str = stage.llm.url) -> None:
