@@ -25,7 +25,7 @@ from bargein.providers.anthropic.messages import MessagesOptions, ThinkingConfig
 from bargein.providers.anthropic.settings import AnthropicSettings
 from bargein.providers.anthropic.sigv4 import AwsKeys, sign
 from bargein.providers.http import StreamError, endpoint, json_object
-from bargein.providers.interface import CANNOT_START, Resources
+from bargein.providers.interface import CANNOT_START, MissingKeyError, Resources
 from bargein.providers.model_server import (
     DEFAULT_TIMEOUT_S,
     THINKING_TIMEOUT_S,
@@ -194,7 +194,8 @@ def create_model(config: BedrockModelConfig, resources: Resources) -> BedrockMod
     role is assumed with the keys of the settings.
 
     Raises:
-        ProviderError: there are no keys or no region.
+        MissingKeyError: there are no keys.
+        ProviderError: there is no region.
     """
     settings = resources.settings.section(AnthropicSettings)
     credential = resources.credentials.get(PROVIDER, {})
@@ -204,7 +205,7 @@ def create_model(config: BedrockModelConfig, resources: Resources) -> BedrockMod
     keys: KeySource
     if (role_arn := as_string(plan.get("roleArn"))) is not None:
         if own is None:
-            raise _cannot_start(
+            raise _no_keys(
                 "its credential names a role, which needs keys of yours that may assume it: set AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY"
             )
@@ -215,13 +216,17 @@ def create_model(config: BedrockModelConfig, resources: Resources) -> BedrockMod
         key_id, secret = as_string(plan.get("awsAccessKeyId")), as_string(plan.get("awsSecretAccessKey"))
         used = AwsKeys(key_id, secret) if key_id and secret else own
         if used is None:
-            raise _cannot_start(
+            raise _no_keys(
                 f"it needs AWS keys: add a credential for {PROVIDER}, or set AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY"
             )
         keys, secrets = PermanentKeys(used), (used.secret_access_key, used.session_token or "")
     if not _REGION.fullmatch(region):
-        raise _cannot_start("it needs an AWS region: set region in its credential, or set AWS_REGION")
+        raise ProviderError(
+            f"model provider {PROVIDER}: it needs an AWS region: set region in its credential, or set AWS_REGION",
+            ended_reason=CANNOT_START,
+            provider=PROVIDER,
+        )
     account = BedrockConfig(
         region=region,
         keys=keys,
@@ -238,5 +243,5 @@ def _own_keys(settings: AnthropicSettings) -> AwsKeys | None:
     return AwsKeys(settings.aws_access_key_id, settings.aws_secret_access_key, settings.aws_session_token)
 
 
-def _cannot_start(problem: str) -> ProviderError:
-    return ProviderError(f"model provider {PROVIDER}: {problem}", ended_reason=CANNOT_START, provider=PROVIDER)
+def _no_keys(problem: str) -> MissingKeyError:
+    return MissingKeyError(f"model provider {PROVIDER}: {problem}", ended_reason=CANNOT_START, provider=PROVIDER)

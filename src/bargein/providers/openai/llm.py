@@ -21,7 +21,7 @@ from bargein.providers.chat import (
     stream_chat,
 )
 from bargein.providers.http import endpoint
-from bargein.providers.interface import CANNOT_START, Resources
+from bargein.providers.interface import CANNOT_START, MissingKeyError, Resources
 from bargein.providers.model_server import THINKING_TIMEOUT_S, WarmConnection, watched
 from bargein.providers.openai.settings import OpenAiSettings
 from bargein.providers.openai.tool_schemas import StrictMode, compatible_tool
@@ -197,12 +197,12 @@ def create_model(config: OpenAiModelConfig, resources: Resources) -> OpenAiModel
     """Make the model of one call.
 
     Raises:
-        ProviderError: there is no key, and no server of the operator's that may need none.
+        MissingKeyError: there is no key, and no server of the operator's that may need none.
     """
     settings = resources.settings.section(OpenAiSettings)
     key = resources.api_key("openai") or settings.api_key
     if key is None and settings.base_url is None:
-        raise ProviderError(
+        raise MissingKeyError(
             "model provider openai needs a key: add a credential or set OPENAI_API_KEY, "
             "or OPENAI_BASE_URL for a compatible server",
             ended_reason=CANNOT_START,
