@@ -15,8 +15,10 @@ import anyio
 import pytest
 
 from bargein.call.plan.liquid import Budget, render_template
+from bargein.call.plan.voice_text import FormatPlan, VoiceTextPlan
 from bargein.call.record.history import as_openai, history_messages, model_messages, transcript_of
-from bargein.call.speaking.sentences import Sentences
+from bargein.call.speaking.formatter import Formatter
+from bargein.call.speaking.sentences import Chunks, Sentences
 from bargein.carriers.sip.codec import SipCodec
 from bargein.carriers.sip.uris import display_name, read_uri
 from bargein.carriers.telnyx.codec import TelnyxCodec
@@ -93,6 +95,13 @@ def sentences(pieces: Iterable[str]) -> None:
     splitter.flush()
 
 
+def chunks(pieces: Iterable[str]) -> None:
+    splitter = Chunks(VoiceTextPlan())
+    for piece in pieces:
+        splitter.push(piece)
+    splitter.end()
+
+
 def events(given: list[Any]) -> None:
     """Step the engine through events."""
     state, _ = step(State(call_id="call"), CallStarted(0), PLAN)
@@ -158,6 +167,13 @@ PARSERS: dict[str, Parser] = {
     "a reply of abbreviations": Parser(lambda n: ["e.g. " * (n // 5)], sentences),
     "a reply of letters, one by one": Parser(lambda n: "a" * n, sentences),
     "a reply of marks, one by one": Parser(lambda n: "?" * n, sentences),
+    "a reply of flush tags": Parser(lambda n: ["a<flush />"] * (n // 10), chunks),
+    "a reply of flush tags, one by one": Parser(lambda n: "<flush>" * (n // 7), chunks),
+    "the beginning of a flush tag": Parser(lambda n: "<" + " " * n, chunks),
+    "a text for the voice": Parser(
+        lambda n: "On 2023-05-10 **pay** $42.50 to a_b@c.de :-) \U0001f600 now. " * (n // 60),
+        Formatter(FormatPlan()).format,
+    ),
     "a stream without the end of a line": Parser(lambda n: [b"a"] * n, lambda c: drained(lines, c)),
     "a stream of line ends": Parser(lambda n: [b"\r\n" * n], lambda c: drained(lines, c)),
     "an event of many lines": Parser(lambda n: [b"data: a\n"] * (n // 8), lambda c: drained(sse_data, c)),
