@@ -155,6 +155,16 @@ class Substitution:
 
 
 @lru_cache(maxsize=1024)
+def compile_substitution(pattern: str, value: str, flags: str = "", *, whole_word: bool = False) -> Substitution:
+    """Compile a `Substitution`; the result is cached.
+
+    Raises:
+        PatternError: as `Substitution`.
+    """
+    return Substitution(pattern, value, flags, whole_word=whole_word)
+
+
+@lru_cache(maxsize=1024)
 def compile_pattern(source: str, flags: str = "") -> Pattern:
     """Compile a pattern in RE2's syntax; the result is cached.
 

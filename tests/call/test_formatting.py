@@ -187,6 +187,11 @@ def test_a_replacement_that_cannot_be_carried_out_is_refused_by_name_and_left_ou
     with pytest.raises(PlanError, match=r"voice\.chunkPlan\.formatPlan\.replacements\.1\.regex must not have a look"):
         check_voice_text(Assistant.from_json(given))
     assert formatted("a", {"replacements": [bad, good]}) == "b"
+    many = {
+        "voice": {"provider": "11labs", "voiceId": "x", "chunkPlan": {"formatPlan": {"replacements": [good] * 201}}}
+    }
+    with pytest.raises(PlanError, match="must contain no more than 200 elements"):
+        check_voice_text(Assistant.from_json(many))
 
 
 def test_a_replacement_cannot_make_a_text_without_end() -> None:

@@ -167,6 +167,22 @@ async def test_the_connections_of_the_voice_in_use_are_kept_ready() -> None:
     assert good.running == 0
 
 
+async def test_a_connection_that_cannot_be_kept_ready_does_not_keep_the_next_one_from_it() -> None:
+    class Unready(Reader):
+        async def run(self) -> None:
+            raise failure()
+
+    good = Reader()
+    voice = voice_of(Unready(fails_after=0), good)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(voice.run)
+        await anyio.wait_all_tasks_blocked()
+        await spoken(voice)
+        await anyio.wait_all_tasks_blocked()
+        assert good.running == 1
+        tasks.cancel_scope.cancel()
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.booleans()), max_size=4), st.integers(1, 7))
 def test_whatever_fails_each_word_is_spoken_in_order(failing: list[tuple[int, int, bool]], count: int) -> None:

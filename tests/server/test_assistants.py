@@ -55,6 +55,14 @@ async def test_an_assistant_is_created_changed_and_deleted(client: httpx.AsyncCl
         }
 
 
+async def test_a_replacement_that_cannot_be_carried_out_is_refused_by_name(client: httpx.AsyncClient) -> None:
+    replacement = {"type": "regex", "regex": "(?<=a)b", "value": "c"}
+    voice = {"provider": "11labs", "voiceId": "x", "chunkPlan": {"formatPlan": {"replacements": [replacement]}}}
+    answer = await client.post("/assistant", json={"voice": voice})
+    assert answer.status_code == 400
+    assert "voice.chunkPlan.formatPlan.replacements.0.regex must not have a lookbehind" in str(answer.json()["message"])
+
+
 async def test_assistants_survive_a_restart(serve: Serve) -> None:
     async with serve() as client:
         made = (await client.post("/assistant", json=WHOLE)).json()

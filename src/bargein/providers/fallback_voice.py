@@ -8,12 +8,15 @@ from typing import Any, cast
 
 import anyio
 import numpy as np
+import structlog
 from typing_extensions import override
 
 from bargein.audio.resample import StreamResampler
 from bargein.ports import ProviderError, SpeechChunk, SpokenWord, Voice
 from bargein.providers.fallback import Candidate, Succession, Tell
 from bargein.turns.phrases import word_spans
+
+_log = structlog.get_logger("bargein.providers")
 
 _MS_PER_CHAR = 66.0
 """The time of a character of English speech, for a voice without word times that failed in the middle of a text."""
@@ -39,6 +42,7 @@ class FallbackVoice(Voice):
         self, candidates: Sequence[Candidate[Voice]], *, call_id: str | None = None, tell: Tell | None = None
     ) -> None:
         self._succession = Succession("voice", candidates, call_id=call_id, tell=tell)
+        self._call_id = call_id
         self._replaced = anyio.Event()
 
     @override
@@ -70,9 +74,16 @@ class FallbackVoice(Voice):
         while True:
             replaced = self._replaced
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._succession.part.run)
+                tasks.start_soon(self._keep, self._succession.part)
                 await replaced.wait()
                 tasks.cancel_scope.cancel()
+
+    async def _keep(self, voice: Voice) -> None:
+        """Keep the connections of one voice ready; where that fails, `speak` opens one, and fails then."""
+        try:
+            await voice.run()
+        except ProviderError as error:
+            _log.warning("a connection is not kept ready", part="voice", call_id=self._call_id, error=str(error))
 
 
 class _Progress:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from bargein.call.plan.compile import PlanError
-from bargein.patterns import PatternError, Substitution
+from bargein.patterns import PatternError, Substitution, compile_substitution
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list_or_none, as_object, as_objects, as_string, as_strings
@@ -22,8 +22,8 @@ FORMATTERS = frozenset({
 NUMBER_TO_DIGITS_CUTOFF = 2025
 """Vapi's default of `formatPlan.numberToDigitsCutoff`."""
 
-MOST_REPLACEMENTS = 500
-"""Most `formatPlan.replacements`: each is searched in every chunk."""
+MOST_REPLACEMENTS = 200
+"""Most `formatPlan.replacements`: each is compiled at the start of a call and searched in every chunk."""
 
 _FLAGS = {"ignore-case": "i", "multi-line": "m"}
 
@@ -166,7 +166,7 @@ def _replacement(given: JsonObject) -> Replacement | None:
     key, pattern = as_string(given.get("key")), as_string(given.get("regex"))
     if pattern:
         options = {str(one.get("type")): one.get("enabled") is True for one in as_objects(given.get("options"))}
-        return Substitution(pattern, value, _flags(options), whole_word=options.get("whole-word", False))
+        return compile_substitution(pattern, value, _flags(options), whole_word=options.get("whole-word", False))
     return ExactReplacement(key, value, given.get("replaceAllEnabled") is True) if key else None
 
 
