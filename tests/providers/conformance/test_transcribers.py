@@ -42,9 +42,10 @@ async def test_an_utterance_is_partials_and_one_final(vendor: Vendor) -> None:
         partials = [told for told in caller.told if not told.final]
         assert final.text == TEXT
         assert (final.confidence is not None) == vendor.has_confidence
-        assert growing([told.text for told in partials])
+        words = [told.text.rstrip(".").lower() for told in partials]  # marks and capitals may come later
+        assert growing(words)
         if vendor.speaks_interim:
-            assert partials[-1].text == TEXT
+            assert words[-1] == TEXT.rstrip(".").lower()
         await anyio.sleep(0.1)  # nothing more is told
         assert caller.told[-1] is final
         assert fake.connections[0].finalizes <= 1
