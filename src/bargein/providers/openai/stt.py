@@ -20,7 +20,7 @@ from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import WireModel
 from bargein.wire.json import as_object, as_objects, as_string
 
-OPENAI_URL = "https://api.openai.com/v1"
+_OPENAI_URL = "https://api.openai.com/v1"
 
 _ITEM = "conversation.item.input_audio_transcription."
 _STATUSES = {
@@ -156,5 +156,5 @@ def create_transcriber(config: OpenAiTranscriberConfig, resources: Resources) ->
     account = transcriber_account(
         resources, "openai", settings.api_key, "OPENAI_API_KEY", ended_reason="pipeline-error-openai-transcriber-failed"
     )
-    dialect = RealtimeDialect(config, account, settings.audio_base_url or OPENAI_URL)
+    dialect = RealtimeDialect(config, account, settings.audio_base_url or _OPENAI_URL)
     return StreamingTranscriber(dialect, resources.clock)
