@@ -1,80 +1,120 @@
-"""Measure what the vendors' transcribers add to a partial: `python -m bench.vendors.transcribers`.
+"""The transcribers: the time from a piece of audio to the partial that it causes, and the CPU of a second of audio."""
 
-A caller's frames of 20 ms are fed at the pace of a call. The fake tells a word more for each piece of audio that it
-gets; measured is the time from the frame to the partial, which includes the fake's own.
-"""
-
-import argparse
-import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import anyio
-import httpx
 import numpy as np
-from tests.providers.conformance.transcribers import VENDORS, make_transcriber
+from anyio.from_thread import start_blocking_portal
+from tests.providers.conformance.transcribers import LIMITS, VENDORS, Vendor, make_transcriber
 
-from bargein.testing import speech
+from bargein.clock import LoopClock
+from bargein.http_client import new_client
+from bargein.ports import Transcriber
+from bargein.providers.custom.stt import CustomTranscriber, CustomTranscriberConfig
+from bargein.testing import FakeTranscriber, TranscriberScript, speech
 from bargein.testing.vendors.speech_peer import SpeechScript
+from bench.vendors.figures import BASIS, Figures
 
-_FRAME = 320
-_FRAME_S = 0.02
-_WARM_UP = 5
+FRAME = 320
+"""Samples of 20 ms."""
+_WARM_UP = 3
+_LOUD = np.frombuffer(speech(1000, 16_000), "<i2")
+_QUIET = np.zeros(FRAME, np.int16)
 
 
-async def partial_times_ms(name: str, frames: int = 50) -> list[float]:
-    """Return how long after its frame each partial came, in milliseconds.
+class Listener:
+    """Takes transcripts, with the time of the last one."""
 
-    Args:
-        name: the vendor, as the conformance suite names it.
-        frames: how many frames are fed.
-    """
-    vendor = VENDORS[name]
-    script = SpeechScript(utterances=(" ".join(f"word{number}" for number in range(frames * 2)),), word_ms=20)
-    voice = np.frombuffer(speech(frames * 20, 16_000), "<i2")
-    silence = np.zeros(_FRAME, np.int16)
+    def __init__(self) -> None:
+        self.heard = anyio.Event()
+        self.at_s = 0.0
+
+    def __call__(self, text: str, final: bool, /, *_: object, **__: object) -> None:  # noqa: FBT001  # the port's
+        """Take a transcript."""
+        if text and not final:
+            self.at_s = time.perf_counter()
+            self.heard.set()
+
+
+async def _partials(transcriber: Transcriber, rounds: int, piece_ms: int) -> list[float]:
+    """Return the times from pieces of audio to their partials."""
+    listener = Listener()
+    stream = transcriber.open(listener)
     times: list[float] = []
-    fed_s = 0.0
-
-    def on_transcript(_text: str, final: bool, /, _confidence: float | None = None, **_more: object) -> None:  # noqa: FBT001  # the shape of `ports.TranscriptCallback`
-        if not final:
-            times.append((time.perf_counter() - fed_s) * 1000)
-
-    async with vendor.fake(script, record=False) as fake, httpx.AsyncClient() as client:
-        stream = make_transcriber(vendor, fake.url, client=client).open(on_transcript)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(stream.run)
-            await fake.connection()
-            stream.voice_started(0)
-            began_s = time.perf_counter()
-            for number in range(frames):
-                await anyio.sleep(max(0.0, began_s + number * _FRAME_S - time.perf_counter()))
-                fed_s = time.perf_counter()
-                stream.feed(voice[number * _FRAME : (number + 1) * _FRAME], silence)
-            await anyio.sleep(_FRAME_S)
-            tasks.cancel_scope.cancel()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.run)
+        await anyio.sleep(0.2)  # the connection begins
+        stream.voice_started(0)
+        for _ in range(rounds + _WARM_UP):
+            listener.heard = anyio.Event()
+            began = time.perf_counter()
+            for start in range(0, piece_ms * 16, FRAME):
+                stream.feed(_LOUD[start : start + FRAME], _QUIET)
+            with anyio.move_on_after(0.5):
+                await listener.heard.wait()
+                times.append(1000 * (listener.at_s - began))
+            await anyio.sleep(0.005)
+        tasks.cancel_scope.cancel()
     return times[_WARM_UP:]
 
 
-async def measure(names: Sequence[str], rounds: int) -> None:
-    """Measure vendors one after the other, and print a line for each."""
-    for name in names:
-        times = [one for _ in range(rounds) for one in await partial_times_ms(name)]
-        if not times:
-            print(f"{name:15} no partials")
-            continue
-        median, tail = statistics.median(times), np.percentile(times, 90)
-        print(f"{name:15} p50 {median:5.2f} ms   p90 {tail:5.2f} ms   n {len(times)}")
+async def _cpu_ms(transcriber: Transcriber, seconds: int) -> float:
+    """Return the CPU time of this thread for a second of audio; what the loop itself takes is left out."""
+    stream = transcriber.open(Listener())
+    idle = busy = 0.0
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.run)
+        await anyio.sleep(0.2)
+        idle = await _paced(lambda: None, seconds)
+        busy = await _paced(lambda: stream.feed(_QUIET, _QUIET), seconds)
+        tasks.cancel_scope.cancel()
+    return busy - idle
 
 
-def main() -> None:
-    """Measure all vendors, or those that are named."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("names", nargs="*", choices=[*VENDORS, []], help="the vendors; all if none is named")
-    parser.add_argument("--rounds", type=int, default=4, help="how many utterances of a second are said")
-    given = parser.parse_args()
-    anyio.run(measure, given.names or list(VENDORS), given.rounds)
+async def _paced(action: Callable[[], None], seconds: int) -> float:
+    began = time.thread_time()
+    for _ in range(50 * seconds):
+        action()
+        await anyio.sleep(0.002)
+    return 1000 * (time.thread_time() - began) / seconds
 
 
-if __name__ == "__main__":
-    main()
+def _script(rounds: int, piece_ms: int) -> SpeechScript:
+    """Return a script in which each piece is a word more."""
+    text = " ".join(f"word{n}" for n in range(rounds + 2 * _WARM_UP))
+    return SpeechScript(utterances=(text,), word_ms=piece_ms)
+
+
+async def measure_custom(rounds: int, seconds: int) -> Figures:
+    """Measure the custom protocol."""
+    figures = Figures(part="transcriber", provider=BASIS["transcriber"])
+    words = " ".join(f"word{n}" for n in range(rounds + 2 * _WARM_UP))
+    async with FakeTranscriber(TranscriberScript(utterances=[words], word_ms=20)) as fake:
+        made = CustomTranscriber(CustomTranscriberConfig(url=fake.url), LoopClock())
+        figures.first_ms = await _partials(made, rounds, 20)
+    with start_blocking_portal() as portal:
+        fake = portal.call(FakeTranscriber)
+        with portal.wrap_async_context_manager(fake):
+            figures.cpu_ms = await _cpu_ms(
+                CustomTranscriber(CustomTranscriberConfig(url=fake.url), LoopClock()), seconds
+            )
+    return figures
+
+
+async def measure(name: str, rounds: int, seconds: int) -> Figures:
+    """Measure the adapter of one vendor."""
+    vendor: Vendor = VENDORS[name]
+    figures = Figures(part="transcriber", provider=name)
+    async with new_client() as client:
+        probe = make_transcriber(vendor, "http://127.0.0.1:9", client=client)
+        piece_ms = -(-max(20, probe.dialect.least_message_ms) // 20) * 20
+        if vendor.speaks_interim:
+            async with vendor.fake(_script(rounds, piece_ms)) as fake:
+                made = make_transcriber(vendor, fake.url, client=client, limits=LIMITS)
+                figures.first_ms = await _partials(made, rounds, piece_ms)
+        with start_blocking_portal() as portal:
+            fake = portal.call(vendor.fake, SpeechScript())
+            with portal.wrap_async_context_manager(fake):
+                figures.cpu_ms = await _cpu_ms(make_transcriber(vendor, fake.url, client=client), seconds)
+    return figures
