@@ -297,3 +297,24 @@ async def test_the_end_of_the_call_closes_the_connection(vendor: Vendor) -> None
             connection = await fake.connection(received_ms=100)
         with anyio.fail_after(2):
             await connection.closed.wait()
+
+
+async def test_a_second_connection_that_is_refused_ends_the_call(vendor: Vendor) -> None:
+    async with scripted(vendor, drop_after_ms=40, refuse={1: 503}) as fake:
+        error = await ends_with(vendor, fake)
+    assert "answered 503" in str(error)
+
+
+async def test_words_are_in_the_right_order_when_the_caller_goes_on_at_once(vendor: Vendor) -> None:
+    """The next voice begins before the vendor has answered: what it answers is still of the utterance before."""
+    async with scripted(vendor, TEXT, "And a chair.", answer_after_ms=200) as fake, calling(vendor, fake) as caller:
+        caller.feed(400)
+        caller.say(900)
+        caller.fall_silent()
+        caller.stream.voice_started(0)
+        await caller.final()
+        assert caller.finals == [TEXT]
+        caller.say(500)
+        caller.fall_silent()
+        await caller.final(1)
+        assert caller.finals == [TEXT, "And a chair."]

@@ -191,7 +191,8 @@ class NovaReader:
         if event.get("is_final") is True:
             answered = event.get("from_finalize") is True
             return Heard(segment=text, confidence=confidence, answered=answered, covered_ms=end_ms)
-        return Heard(interim=text, confidence=confidence, covered_ms=None if text else end_ms)
+        # An interim result without text does not say that there are no words: they may come a little later.
+        return Heard(interim=text, confidence=confidence)
 
 
 class FluxDialect(_DeepgramDialect):
@@ -262,7 +263,7 @@ class FluxReader:
                 answered=True,
                 covered_ms=end_ms,
             )
-        return Heard(interim=text, confidence=confidence, end_of_turn=end_of_turn, covered_ms=None if text else end_ms)
+        return Heard(interim=text, confidence=confidence, end_of_turn=end_of_turn)
 
 
 def _logit(probability: float) -> float:
