@@ -4,6 +4,7 @@ import ast
 import importlib
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ SERVED: dict[PartName, Any] = {"transcriber": TRANSCRIBERS, "model": MODELS, "vo
 VAPIS_OWN = {
     "providers/chat_vendor.py": "models of one family think, whoever serves them; a vendor has the name of its family",
     "call/clients/messages.py": "Vapi names custom-voice as the source of assistant.speechStarted",
+    "providers/model_server.py": "a header that is no secret has the name of a vendor",
+    "tools/runner.py": "types of Vapi's tools have the names of vendors' products",
     "carriers/telnyx/__init__.py": "its credential has the fields of Vapi's type for the credential of openai",
 }
 """Modules that name a provider because Vapi's protocol singles it out, or its models."""
@@ -81,13 +84,20 @@ def imports(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
+@cache
+def read(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """The imports of a module, and its strings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return frozenset(imports(tree)), frozenset(constants(tree))
+
+
 def names_in(path: Path, vendor: VendorSpec) -> list[str]:
     """The places where a module imports a vendor or has the name of a provider that it serves in a string."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported_modules, texts = read(path)
     package = f"bargein.providers.{vendor.name}"
     providers = {*vendor.transcribers, *vendor.models, *vendor.voices} - {BUILT_IN}
-    imported = [name for name in imports(tree) if name == package or name.startswith(f"{package}.")]
-    words = [text for text in constants(tree) if not text.startswith("https://")]  # an address may hold any name
+    imported = [name for name in imported_modules if name == package or name.startswith(f"{package}.")]
+    words = [text for text in texts if not text.startswith("https://")]  # an address may hold any name
     return imported + [text for text in words for provider in providers if provider in text]
 
 
