@@ -9,10 +9,12 @@ import anyio
 import httpx
 import numpy as np
 import pytest
+from typing_extensions import override
 
-from bargein.ports import SpeechChunk
+from bargein.ports import ChatMessage, Model, SpeechChunk, Voice
 from bargein.server.calls import inbound
 from bargein.testing import FakeTranscriber, LlmScript, TimedReply, TranscriberScript
+from bargein.wire.base import JsonObject
 from tests.call.harness import DetectorOnly, ended, joining, running, stored
 from tests.call.stage import staged
 from tests.webhooks.receiver import NEVER, Got, Receiver, as_json, response
@@ -150,7 +152,8 @@ async def test_a_squad_that_went_away_ends_the_call(tmp_path: Path) -> None:
 class Speaking(DetectorOnly):
     """Embedded providers with a voice, for a call without an assistant."""
 
-    class _Voice:
+    class _Voice(Voice):
+        @override
         async def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
             assert text
             yield SpeechChunk(np.full(3200, 1000, np.int16), 16_000)
@@ -176,8 +179,13 @@ class Speaking(DetectorOnly):
         async def run(self) -> None:
             await anyio.sleep_forever()
 
+    class _Model(Model):
+        @override
+        def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> Any:
+            raise AssertionError("nobody asks it")
+
     voice: Any = _Voice()
-    model: Any = None
+    model: Any = _Model()
 
     def transcriber_of(self, _tags: Sequence[str]) -> Any:
         return self._Transcriber()

@@ -30,7 +30,7 @@ LoadBackground = Callable[[], Awaitable[BackgroundLoop | None]]
 
 
 class Notices:
-    """What providers decide by themselves in a call, for those who watch it; what comes before anyone does is kept."""
+    """The decisions of providers in a call, for those who watch it; what comes before anyone does is kept."""
 
     def __init__(self) -> None:
         self._listener: Callable[[str, str], None] | None = None

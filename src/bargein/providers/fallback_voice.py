@@ -87,7 +87,7 @@ class FallbackVoice(Voice):
 
 
 class _Progress:
-    """How far a text has been spoken, by one voice after the other, in audio of one rate.
+    """The progress of a text that is spoken, by one voice after the other, in audio of one rate.
 
     Args:
         text: the text.
