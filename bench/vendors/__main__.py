@@ -31,9 +31,11 @@ def _jobs(rounds: int, seconds: int, *, against: bool) -> list[Callable[[], Awai
     return jobs + [partial(client, rounds) for client in official.CLIENTS] if against else jobs
 
 
-def _named(job: Callable[[], Awaitable[Figures]], error: Exception) -> str:
-    given = getattr(job, "args", ("",))[:1]
-    return f"{getattr(job, 'func', job).__module__} {given}: {type(error).__name__}: {error}"
+def _named(job: Callable[[], Awaitable[Figures]], error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    of = getattr(job, "args", ("",))[0]
+    return f"{getattr(job, 'func', job).__module__} {getattr(of, 'provider', of)}: {type(error).__name__} {error}"
 
 
 async def _run(rounds: int, seconds: int, against: bool, provider: str | None) -> tuple[list[Figures], list[str]]:  # noqa: FBT001  # anyio.run takes no names

@@ -24,7 +24,7 @@ class FakeWellSaidVoice(HttpVoiceFake):
 
     def __init__(self, script: VendorVoiceScript | None = None) -> None:
         super().__init__(script)
-        self._spoken: dict[int, _Parts] = {}
+        self._spoken: dict[int, tuple[Asked, _Parts]] = {}  # holds the request, so that its id is of no other
 
     @override
     def key_of(self, exchange: Exchange) -> str:
@@ -57,8 +57,8 @@ class FakeWellSaidVoice(HttpVoiceFake):
         times = 2 if self.script.trouble == "double" else 0 if self.script.trouble == "empty" else 1
         words = len(asked.text.split()) * times
         if id(asked) not in self._spoken:
-            self._spoken[id(asked)] = _Parts(speech(words * WORD_MS, _RATE_HZ))
-        return self._spoken[id(asked)]
+            self._spoken[id(asked)] = asked, _Parts(speech(words * WORD_MS, _RATE_HZ))
+        return self._spoken[id(asked)][1]
 
 
 class _Parts:
