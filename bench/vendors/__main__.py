@@ -7,7 +7,7 @@ which is too short to be judged, only if an adapter fails.
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
 import anyio
 import structlog
@@ -33,7 +33,7 @@ def _jobs(rounds: int, seconds: int, *, against: bool) -> list[Callable[[], Awai
 
 def _named(job: Callable[[], Awaitable[Figures]], error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     of = getattr(job, "args", ("",))[0]
     return f"{getattr(job, 'func', job).__module__} {getattr(of, 'provider', of)}: {type(error).__name__} {error}"
 
@@ -56,7 +56,7 @@ def main(
     quick: Annotated[bool, typer.Option(help="A few rounds, to see that everything runs.")] = False,
     against: Annotated[bool, typer.Option(help="Also measure vendors' own clients, where installed.")] = False,
     rounds: Annotated[int, typer.Option(help="Rounds of each adapter.")] = 40,
-    seconds: Annotated[int, typer.Option(help="Seconds of audio for the CPU time.")] = 12,
+    seconds: Annotated[int, typer.Option(help="Seconds of audio for the CPU time.")] = 6,
     provider: Annotated[str | None, typer.Option(help="Only vendors with this in their name.")] = None,
 ) -> None:
     """Measure, and print a table for each part."""

@@ -13,6 +13,8 @@ CUT_GOAL_MS = 5.0
 """Goal for the median time until the vendor knows of a cut."""
 CPU_GOAL = 1.3
 """Goal for the CPU time of a second of audio, relative to that of the custom protocol of the same part."""
+CPU_RUNS = 3
+"""The CPU time is the least of so many runs: other processes can only add to it."""
 
 BARGEIN = "bargein"
 BASIS = {"transcriber": "custom-transcriber", "voice": "custom-voice"}
