@@ -36,6 +36,7 @@ PLAN_1 = """{"num_words": 2, "voice_ms": 300, "by_evidence": true, "ease_ms": 26
 
 PLAN = Plan(
     smooth_resume=False,
+    unheard_voice_ms=0,
     num_words=2,
     voice_ms=300,
     adaptive_interruption=True,
@@ -134,7 +135,7 @@ def test_a_journal_of_version_1_is_read_with_the_present_names() -> None:
 
 def test_a_journal_of_version_1_may_have_any_of_its_plan_fields() -> None:
     head, _ = read([head_of(1, '{"num_words": 1}')])
-    assert head.plan == Plan(num_words=1, pause_decay_ms=1200, smooth_resume=False)
+    assert head.plan == Plan(num_words=1, pause_decay_ms=1200, smooth_resume=False, unheard_voice_ms=0)
 
 
 def test_a_journal_is_written_with_the_present_names() -> None:
