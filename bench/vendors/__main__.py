@@ -5,7 +5,7 @@ which is too short to be judged, only if an adapter fails.
 """
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, cast
 
@@ -16,9 +16,11 @@ from tests.providers.conformance.models import CASES as MODELS
 from tests.providers.conformance.transcribers import VENDORS as TRANSCRIBERS
 from tests.providers.conformance.voice_cases import CASES as VOICES
 
-from bench.vendors import models, official, transcribers, voices
+from bench.vendors import models, transcribers, voices
 from bench.vendors.figures import Figures, Part, all_missed, table
 
+_QUICK = ("deepgram", "anthropic", "cartesia")
+"""Vendors of a quick run: one of each part at least."""
 _PARTS: tuple[Part, ...] = ("transcriber", "model", "voice")
 
 
@@ -28,7 +30,11 @@ def _jobs(rounds: int, seconds: int, *, against: bool) -> list[Callable[[], Awai
     jobs += [partial(models.measure, case, rounds) for case in MODELS]
     jobs += [partial(voices.measure_custom, seconds)]
     jobs += [partial(voices.measure, case, rounds, seconds) for case in VOICES]
-    return jobs + [partial(client, rounds) for client in official.CLIENTS] if against else jobs
+    if against:
+        from bench.vendors import official  # noqa: PLC0415  # vendors' clients take seconds to import
+
+        jobs += [partial(client, rounds) for client in official.CLIENTS]
+    return jobs
 
 
 def _named(job: Callable[[], Awaitable[Figures]], error: BaseException) -> str:
@@ -38,11 +44,11 @@ def _named(job: Callable[[], Awaitable[Figures]], error: BaseException) -> str:
     return f"{getattr(job, 'func', job).__module__} {getattr(of, 'provider', of)}: {type(error).__name__} {error}"
 
 
-async def _run(rounds: int, seconds: int, against: bool, provider: str | None) -> tuple[list[Figures], list[str]]:  # noqa: FBT001  # anyio.run takes no names
+async def _run(rounds: int, seconds: int, against: bool, providers: Sequence[str]) -> tuple[list[Figures], list[str]]:  # noqa: FBT001  # anyio.run takes no names
     rows: list[Figures] = []
     broken: list[str] = []
     for job in _jobs(rounds, seconds, against=against):
-        if provider and provider not in str(getattr(job, "args", "")):
+        if providers and not any(each in str(getattr(job, "args", "")) for each in providers):
             continue
         try:
             rows.append(await job())
@@ -53,7 +59,7 @@ async def _run(rounds: int, seconds: int, against: bool, provider: str | None) -
 
 def main(
     *,
-    quick: Annotated[bool, typer.Option(help="A few rounds, to see that everything runs.")] = False,
+    quick: Annotated[bool, typer.Option(help="A few rounds of a few vendors, to see that it runs.")] = False,
     against: Annotated[bool, typer.Option(help="Also measure vendors' own clients, where installed.")] = False,
     rounds: Annotated[int, typer.Option(help="Rounds of each adapter.")] = 40,
     seconds: Annotated[int, typer.Option(help="Seconds of audio for the CPU time.")] = 6,
@@ -62,7 +68,7 @@ def main(
     """Measure, and print a table for each part."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rounds, seconds = (3, 1) if quick else (rounds, seconds)
-    rows, broken = anyio.run(_run, rounds, seconds, against, provider)
+    rows, broken = anyio.run(_run, rounds, seconds, against, [provider] if provider else _QUICK if quick else ())
     for part in _PARTS:
         print("\n" + "\n".join(table(part, sorted(rows, key=lambda row: (row.provider, row.client != "bargein")))))
     missed = all_missed(rows)
