@@ -32,6 +32,7 @@ LAWS = (
     "tests/turns/test_dead_air_laws.py",
     "tests/turns/test_recovery_laws.py",
     "tests/turns/test_evidence_properties.py",
+    "tests/turns/test_failure_laws.py",
 )
 """Random conversations. They take six times as long while coverage is counted, and the other tests reach all branches.
 Those that take longest come first."""
@@ -41,8 +42,9 @@ WAITING = (
     "tests/server/test_artifacts.py",
     "tests/server/test_metrics.py",
     "tests/server/test_against_vapis_schema.py",
+    "tests/providers/conformance",
 )
-"""Tests outside of `CALLS` that wait for calls too."""
+"""Tests outside of `CALLS` that wait, too: for calls, or for vendors that are slow or hang."""
 TIMED = ("tests/bench",)
 """Folders in which every test measures time."""
 PARTLY_TIMED = (*CALLS, "tests/providers", "tests/sdk", "tests/web", "tests/wire")
