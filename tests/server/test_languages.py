@@ -55,8 +55,8 @@ async def test_a_call_in_a_language_that_can_be_heard_is_created(serve: Serve, m
 
 
 def test_words_that_come_late_are_waited_for() -> None:
-    settings = SimpleNamespace(calls=SimpleNamespace(early_replies=True))
-    egress = SimpleNamespace(client=None)
+    settings = SimpleNamespace(calls=SimpleNamespace(early_replies=True, denoiser=None))
+    egress = SimpleNamespace(client=None, guard=None)
     factory = ProviderFactory(cast("Any", settings), *[cast("Any", None)] * 3, cast("Any", egress))
     late = factory.plan(Assistant.model_validate({}), cast("Any", SimpleNamespace(lag_ms=1_500)))
     assert late.transcript_timeout_ms == Plan().transcript_timeout_ms + 1_500
