@@ -32,7 +32,6 @@ LAWS = (
     "tests/turns/test_dead_air_laws.py",
     "tests/turns/test_recovery_laws.py",
     "tests/turns/test_evidence_properties.py",
-    "tests/turns/test_failure_laws.py",
 )
 """Random conversations. They take six times as long while coverage is counted, and the other tests reach all branches.
 Those that take longest come first."""
