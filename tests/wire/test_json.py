@@ -109,9 +109,10 @@ def test_brackets_in_a_text_are_no_levels() -> None:
 
 
 def test_json_of_others_is_read_in_one_place() -> None:
-    """`json.loads` and the like are called by the modules of `OWN` alone."""
+    """`json.loads` and the like are called by the modules of `OWN` alone, and by the fakes of vendors."""
     found: set[str] = set()
-    for path in SOURCES.rglob("*.py"):
+    fakes = SOURCES / "testing" / "vendors"
+    for path in (path for path in SOURCES.rglob("*.py") if not path.is_relative_to(fakes)):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""

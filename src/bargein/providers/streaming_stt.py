@@ -49,7 +49,7 @@ class MessageReader(Protocol):
 
 
 class Dialect(ABC):
-    """What one vendor's socket understands, for one call.
+    """The protocol of one vendor's socket, for one call.
 
     Args:
         account: the account and its failures.

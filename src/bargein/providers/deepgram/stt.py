@@ -92,7 +92,7 @@ def _vocabulary(config: DeepgramTranscriberConfig, model: str) -> Query:
 
 
 class _DeepgramDialect(Dialect):
-    """What both of Deepgram's interfaces have in common.
+    """The part that both of Deepgram's interfaces share.
 
     Args:
         config: the assistant's transcriber.

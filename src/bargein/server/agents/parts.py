@@ -55,7 +55,7 @@ class GivenPart:
 
     @property
     def is_fallback(self) -> bool:
-        """Whether it is an entry of a fallback plan."""
+        """True for an entry of a fallback plan."""
         return self.path != self.name
 
     @property
