@@ -81,11 +81,12 @@ STAGES = (
         again=False,
     ),
     Stage("laws", ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *LAWS)),
-    # Tests that neither measure time nor wait for a call: one process a core. Those that take longest come first.
+    # Tests that neither measure time nor wait for a call: some of them wait a little, so that three fill two cores. Those
+    # that take longest come first.
     Stage(
         "side-by-side",
         (
-            "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder",
+            "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder",
             "tests/sdk", "tests/web", "tests/browser", "tests",
             *_apart(*ENGINE, *CALLS, *WAITING, *TIMED),
         ),
