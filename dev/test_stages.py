@@ -81,8 +81,8 @@ STAGES = (
         again=False,
     ),
     Stage("laws", ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *LAWS)),
-    # Tests that neither measure time nor wait for a call: some of them wait a little, so that three fill two cores. Those
-    # that take longest come first.
+    # Tests that neither measure time nor wait for a call. Some wait a little, so that three processes fill two cores.
+    # Those that take longest come first.
     Stage(
         "side-by-side",
         (
