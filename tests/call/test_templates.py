@@ -27,6 +27,7 @@ MAKE_TEMPLATES = {
     "call/speaking/replies.py": "the prompt of a hook",
     "call/tools/executor.py": "the messages of a tool",
     "call/tools/rejection.py": "the conditions of a tool",
+    "server/calls/langfuse.py": "the name of a trace, which goes to the owner's Langfuse alone",
     "tools/templates.py": "the settings of a tool",
 }
 

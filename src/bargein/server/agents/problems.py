@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 import httpx
 from typing_extensions import override
 
@@ -98,9 +99,17 @@ async def problems_of_participants(participants: JsonObject, store: Store, setti
 async def _problems_of_agent(
     assistant_json: JsonObject, within: str, store: Store, settings: Settings
 ) -> list[Problem]:
-    runnable = without_nulls(assistant_json)
+    # in a thread: an assistant with thousands of messages or tools takes some 100 ms, which would hold up every call
+    runnable = await anyio.to_thread.run_sync(without_nulls, assistant_json)
     credentials = await credentials_for(runnable, store)
-    return [Problem(within + one.path, one.text) for one in problems_of(without_marks(runnable), credentials, settings)]
+    found = await anyio.to_thread.run_sync(_problems_of_runnable, runnable, credentials, settings)
+    return [Problem(within + one.path, one.text) for one in found]
+
+
+def _problems_of_runnable(
+    runnable: JsonObject, credentials: Mapping[str, JsonObject], settings: Settings
+) -> list[Problem]:
+    return problems_of(without_marks(runnable), credentials, settings)
 
 
 def _problems_of_part(part: GivenPart, credentials: Mapping[str, JsonObject], settings: Settings) -> Iterator[Problem]:
