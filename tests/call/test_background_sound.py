@@ -1,6 +1,7 @@
 """A background sound: it plays without a gap under and between replies, and changes nothing of them."""
 
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from bargein.call.hearing.echo import EchoControl
 from bargein.call.hearing.reference import PlayoutReference
 from bargein.http_client import new_client
 from bargein.providers.embedded.vad import SileroDetector, StreamState
+from bargein.server.agents import background_sounds
 from bargein.server.agents.background_sounds import MAX_BYTES, BackgroundSounds, SoundError
 from bargein.testing import TimedReply, TranscriberScript
 from bargein.webhooks.guard import AddressGuard
@@ -295,6 +297,17 @@ class TestFiles:
             assert await load() is None
         (line,) = log.lines("the background sound is left out")
         assert reason in line["reason"]
+
+    def test_a_small_file_of_many_channels_takes_little_memory(self) -> None:
+        out = io.BytesIO()
+        soundfile.write(out, np.zeros((60 * 8_000, 8), np.int16), 8_000, format="FLAC")
+        decode: Any = background_sounds._decoded  # pyright: ignore[reportPrivateUsage]
+        tracemalloc.start()
+        samples, rate_hz = decode(out.getvalue())
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert (samples.size, rate_hz) == (60 * 8_000, 8_000)
+        assert peak < 8_000_000, "all samples of all channels would take 15 MB"
 
     async def test_a_server_that_never_answers_and_a_private_address_are_given_up(
         self, monkeypatch: pytest.MonkeyPatch

@@ -82,6 +82,8 @@ def test_vapis_examples(text: str, expected: str) -> None:
         ("...", ""),
         ("a < b and c > d", "a < b and c > d"),
         ('Wait <break time="1s" /> here, <<note>>', 'Wait <break time="1s" /> here, <<note>>'),
+        ('Wait <break time="500ms"/> for 500ms', 'Wait <break time="500ms"/> for five hundred milliseconds'),
+        ("<spell>123</spell> <spell>NASA</spell> 7", "<spell>123</spell> <spell>NASA</spell> seven"),
         ("$1,200, \u20ac0.50, \u00a31", "one thousand two hundred dollars, fifty cents, one pound"),
         ("$1.5 million", "one point five million dollars"),
         ("-$3", "minus three dollars"),

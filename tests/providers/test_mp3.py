@@ -50,3 +50,10 @@ async def test_what_is_no_mp3_is_an_error() -> None:
 
 async def test_nothing_is_no_audio() -> None:
     assert (await Mp3Decoder().end()).size == 0
+
+
+async def test_one_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bargein.providers.wellsaid.mp3.MOST_BYTES", 5_000)
+    data, _ = encoded(24_000)
+    with pytest.raises(StreamError, match="too long"):
+        await decoded(data, 700)

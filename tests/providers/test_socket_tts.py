@@ -1,5 +1,6 @@
 """The socket of a voice for a call: it is opened ahead, shared, opened again, and replaced when it is lost."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -176,3 +177,16 @@ async def test_http_keeps_a_connection_ready_at_the_start_and_after_a_cut() -> N
         assert await spoken(voice, "Four.") == WORD_MS
         assert fake.connections == 2
         tasks.cancel_scope.cancel()
+
+
+async def test_a_flood_for_a_speech_that_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bargein.providers.socket_tts._MAX_WAITING_BYTES", 500)
+    words = {"words": ["one"], "start": [0.0], "end": [0.1]}
+    message = json.dumps({"type": "timestamps", "context_id": "flood", "word_timestamps": words})
+    async with running("cartesia") as (voice, _, _):
+        line: Any = voice._line  # type: ignore[attr-defined]
+        speech = line.open("flood")
+        for _ in range(100):
+            line.dispatch(message)
+        assert speech.lost
+        assert len(speech.events) < 10

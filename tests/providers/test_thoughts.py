@@ -53,3 +53,8 @@ def test_text_without_tags_is_passed_on_at_once() -> None:
         "One ", "two ", "<b>three", " four"
     ]  # fmt: skip
     assert not thoughts.thought
+
+
+def test_a_long_piece_of_many_tags_takes_little_time() -> None:
+    thoughts = ThoughtFilter()
+    assert thoughts.push("a<think>b</think>" * 100_000) + thoughts.flush() == "a" * 100_000

@@ -302,3 +302,8 @@ def test_each_stop_has_one_final_in_the_end(steps: list[tuple[str, str]]) -> Non
     assert all(text for text, kind in call.told if kind != "final")
     said = sum(len(text.split()) for kind, text in steps if kind in ("interim", "segment", "answer"))
     assert sum(len(text.split()) for text in finals) <= said
+
+
+def test_texts_of_any_length_take_little_time() -> None:
+    text = "no yes " * 20_000
+    assert new_words(["no", "yes"] * 20_000, text) == text

@@ -182,9 +182,30 @@ async def test_a_call_whose_squad_cannot_be_run_is_refused_when_it_is_created(cl
 async def test_a_handoff_to_an_agent_that_does_not_exist_fails(
     store: Store, destination: dict[str, Any], message: str
 ) -> None:
-    setup = SimpleNamespace(call={"id": "c"}, variables=Variables())
+    setup = SimpleNamespace(call={"id": "c"}, assistant_json={}, variables=Variables())
     first = cast("ReadyAgent", SimpleNamespace(setup=setup, owner_channel=None))
     handoffs = HandoffResolver(first, 16_000, store, cast("AgentAssembler", None))
     with pytest.raises(HandoffError) as caught:
         await handoffs.successor(destination, "owner")
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("first_is_private", [True, False])
+async def test_a_call_that_is_private_once_stays_so_for_all_that_take_it_over(
+    store: Store, first_is_private: bool
+) -> None:
+    told: list[bool] = []
+
+    class Assembler:
+        async def assemble_successor(self, agent: ResolvedAgent, *_: Any, private: bool) -> Any:
+            told.append(private)
+            setup = SimpleNamespace(assistant_json=agent.assistant_json)
+            return SimpleNamespace(setup=setup, providers=None, tool_runner=None)
+
+    private = {"compliancePlan": {"hipaaEnabled": True}}
+    setup = SimpleNamespace(call={"id": "c"}, assistant_json=private if first_is_private else {}, variables=Variables())
+    first = cast("ReadyAgent", SimpleNamespace(setup=setup, owner_channel=None))
+    handoffs = HandoffResolver(first, 16_000, store, cast("AgentAssembler", Assembler()))
+    for assistant in ({"name": "open"}, {"name": "closed", **private}, {"name": "open"}):
+        await handoffs.successor({"type": "assistant", "assistant": assistant}, "owner")
+    assert told == [first_is_private, first_is_private, True]

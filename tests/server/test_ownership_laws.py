@@ -212,11 +212,13 @@ async def handed_over(record: Json) -> list[ResolvedAgent]:
     found: list[ResolvedAgent] = []
 
     class Assembler:
-        async def assemble_successor(self, agent: ResolvedAgent, *_: Any) -> None:
+        async def assemble_successor(self, agent: ResolvedAgent, *_: Any, private: bool) -> None:
+            assert not private
             found.append(agent)
             raise AssemblyError("not run", "x")
 
-    setup = SimpleNamespace(call=made_by({"id": "c", "squadId": "team"}, "owner"), variables=Variables())
+    call = made_by({"id": "c", "squadId": "team"}, "owner")
+    setup = SimpleNamespace(call=call, assistant_json={}, variables=Variables())
     first = cast("ReadyAgent", SimpleNamespace(setup=setup, owner_channel=None))
     resolver = HandoffResolver(first, 16_000, STORE, cast("AgentAssembler", Assembler()))
     author = cast("Author", record[MADE_BY])

@@ -15,6 +15,7 @@ from bargein.providers.fallback_transcriber import FallbackTranscriber
 from bargein.providers.fallback_voice import FallbackVoice
 from bargein.providers.registry import MODELS, RETIRED, TRANSCRIBERS, VOICES
 from bargein.providers.speech_cache import CachedVoice
+from bargein.server.agents.parts import read_part
 from bargein.server.agents.providers import ProviderFactory
 from bargein.server.agents.resolve import parse_assistant
 from bargein.server.agents.unsupported import unsupported_provider
@@ -280,3 +281,16 @@ async def test_nothing_of_a_private_call_is_cached(tmp_path: Path, private: dict
     async with httpx.AsyncClient() as client:
         made = provider_factory(tmp_path, client).providers(assistant, {}, 16_000)
     assert not isinstance(made.voice, CachedVoice)
+
+
+async def test_no_speech_of_a_later_assistant_of_a_private_call_is_cached(tmp_path: Path) -> None:
+    assistant = parse_request(Assistant, {"voice": custom("https://one.example")})
+    async with httpx.AsyncClient() as client:
+        factory = provider_factory(tmp_path, client)
+        assert isinstance(factory.providers(assistant, {}, 16_000).voice, CachedVoice)
+        assert not isinstance(factory.providers(assistant, {}, 16_000, private=True).voice, CachedVoice)
+
+
+def test_a_region_that_would_lead_the_key_to_another_host_is_refused() -> None:
+    with pytest.raises(ProviderError, match="region"):
+        read_part("transcriber", {"provider": "speechmatics", "region": "attacker.example/"})

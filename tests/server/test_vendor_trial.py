@@ -3,14 +3,18 @@
 import json
 import re
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from bargein.cli import app
-from bargein.server.commands.trial import SENTENCE, TrialError, TrialOptions, parts_to_try, try_vendor
+from bargein.clock import LoopClock
+from bargein.server.commands.trial import SENTENCE, TrialError, TrialOptions, parts_to_try, secrets_in, try_vendor
+from bargein.server.commands.trial_recording import RecordedTransport, open_recording
 from bargein.server.ops.finding import Finding
 from bargein.testing.settings import make_settings
 from bargein.testing.vendors.cartesia_tts import FakeCartesiaVoice
@@ -196,3 +200,34 @@ class TestCommand:
         result = CliRunner().invoke(app, ["doctor", *arguments])
         assert result.exit_code == 2
         assert text in result.output
+
+
+ROLE_KEYS = (
+    b"<Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId><SecretAccessKey>wJalrXUtn",
+    b"FEMIK7MDENG</SecretAccessKey><SessionToken>AQoDYXdzEPT</SessionToken><Expiration>2026-01-01</Expiration>",
+)
+"""The answer of AWS's STS in two pieces, one of which ends within a key."""
+
+
+async def test_the_keys_of_a_role_are_not_recorded(tmp_path: Path) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for piece in ROLE_KEYS:
+            yield piece
+
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-type": "text/xml"}, content=body()))
+    file = tmp_path / "kept.jsonl"
+    with open_recording(file, LoopClock(), ()) as recording:
+        async with httpx.AsyncClient(transport=RecordedTransport(answer, recording)) as client:
+            read = await client.post("https://sts.example", content="Action=AssumeRole")
+    assert read.content == b"".join(ROLE_KEYS)
+    kept = file.read_text(encoding="utf-8")
+    assert "<Expiration>2026-01-01<" in kept
+    assert not [secret for secret in ("ASIA", "wJalr", "FEMIK", "AQoD") if secret in kept]
+
+
+def test_the_secrets_of_a_credential_are_found_at_any_depth() -> None:
+    plan = {"type": "aws-sts", "roleArn": "arn:aws:iam::1:role/r", "externalId": "shared-with-aws"}
+    found = secrets_in({"provider": "anthropic-bedrock", "region": "eu-west-1", "authenticationPlan": plan})
+    assert "shared-with-aws" in found
+    assert "eu-west-1" not in found
+    assert secrets_in({"more": {"apiKey": "deep", "name": "mine"}}) == {"deep"}

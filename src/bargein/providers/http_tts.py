@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from bargein.http_client import read_bounded
 from bargein.ports import ProviderError, SpeechChunk, Voice
-from bargein.providers.http import json_object, lines, sse_data
+from bargein.providers.http import StreamError, json_object, lines, sse_data
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES
 from bargein.providers.voice_audio import Aligner, Rebase, Samples, WordTiming, raw_chunks
 from bargein.providers.voice_errors import VoiceErrors, VoiceLimits, paced
@@ -213,5 +213,8 @@ class FramedVoice(PostedVoice):
 async def _drain(events: AsyncIterator[bytes]) -> None:
     """Read what follows the last frame, which is the end of the body: the connection serves the next sentence then."""
     with anyio.move_on_after(_DRAIN_S):
-        async for _ in events:
-            pass
+        try:
+            async for _ in events:
+                pass
+        except (httpx.HTTPError, StreamError):
+            return  # the speech is complete: an error after it only costs the connection

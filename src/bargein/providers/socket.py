@@ -303,9 +303,7 @@ class AudioSocket(ABC):
             self._begun.set()
         try:
             with anyio.fail_after(limit_s):
-                socket = await self._connect()
-                for message in self._begin_connection():
-                    await socket.send(message)
+                socket = await self._begin_socket()
         except TimeoutError:
             raise self._failure(f"could not be reached within {limit_s:g} s") from None
         except InvalidStatus as error:
@@ -320,6 +318,16 @@ class AudioSocket(ABC):
             with anyio.move_on_after(1, shield=True):
                 await self._close(socket)
             socket.transport.abort()  # without effect on a closed connection
+
+    async def _begin_socket(self) -> ClientConnection:
+        socket = await self._connect()
+        try:
+            for message in self._begin_connection():
+                await socket.send(message)
+        except BaseException:  # nobody else knows of the socket yet
+            socket.transport.abort()
+            raise
+        return socket
 
     async def _close(self, socket: ClientConnection) -> None:
         last = self._last_message()

@@ -29,7 +29,7 @@ _PING_S = 15.0
 _SETTLED_MS = 5_000
 _MOST_BACKOFF_S = 30.0
 _MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-_MAX_WAITING_BYTES = 16 * 1024 * 1024
+_MAX_WAITING_BYTES = 24 * 1024 * 1024
 _MOST_CLEARING_MS = 2_000
 
 
@@ -92,12 +92,12 @@ class _Speech:
 
     def add(self, event: SocketEvent, message: str | bytes) -> None:
         self.events.append((event, message))
-        self.waiting_bytes += len(event.audio)
+        self.waiting_bytes += len(message)
         self.arrived.set()
 
     def take(self) -> tuple[SocketEvent, str | bytes]:
         event, message = self.events.popleft()
-        self.waiting_bytes -= len(event.audio)
+        self.waiting_bytes -= len(message)
         return event, message
 
     def lose(self) -> None:
@@ -174,7 +174,7 @@ class _Line:
             speech = self._speeches.get(event.context)
         else:  # an error may be about all of them
             speech = next(iter(self._speeches.values()), None)
-        if speech is None:
+        if speech is None or speech.lost:
             return
         speech.add(event, message)
         if speech.waiting_bytes > _MAX_WAITING_BYTES:

@@ -4,6 +4,8 @@ from bargein.providers.http import StreamError, json_object
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_objects
 
+_MOST_SECONDS = 1e9
+
 
 def flag(value: bool) -> str:  # noqa: FBT001  # a value of a query
     """Return a boolean as a value of a query."""
@@ -34,8 +36,12 @@ def mean_confidence(words: object, name: str = "confidence") -> float | None:
 
 
 def seconds_as_ms(*seconds: object) -> int | None:
-    """Return a sum of seconds in milliseconds; None if one of them is not a number."""
-    known = [value for value in seconds if isinstance(value, int | float) and not isinstance(value, bool)]
+    """Return a sum of seconds in milliseconds; None if one of them is no possible number."""
+    known = [
+        value
+        for value in seconds
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST_SECONDS
+    ]
     return round(sum(known) * 1000) if len(known) == len(seconds) else None
 
 

@@ -15,6 +15,8 @@ _CLOSING: Final = tuple(_TAGS.values())
 _MARKS: Final = (*_TAGS, *_CLOSING)
 _LONGEST: Final = max(len(mark) for mark in _MARKS)
 _FIRST: Final = ("<", "[")
+_AT_ONCE: Final = 1024
+"""A longer piece is read in parts: each tag copies what follows it, which may be two million characters."""
 
 
 class ThoughtFilter:
@@ -39,10 +41,11 @@ class ThoughtFilter:
         """Add a piece, and return what can be spoken; what may be the beginning of a tag is kept back."""
         if not self._held and not self.thinking and not self._after_thought and not _may_hold_mark(piece):
             return piece
-        text, self._held = self._held + piece, ""
         spoken: list[str] = []
-        while text:
-            text = self._skip_thought(text) if self.thinking else self._take_speech(text, spoken)
+        for start in range(0, len(piece), _AT_ONCE):
+            text, self._held = self._held + piece[start : start + _AT_ONCE], ""
+            while text:
+                text = self._skip_thought(text) if self.thinking else self._take_speech(text, spoken)
         return "".join(spoken)
 
     def flush(self) -> str:

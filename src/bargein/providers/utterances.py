@@ -29,6 +29,9 @@ _WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400
 _CLOSING = frozenset(".,;:!?%)\u2026")
 """Punctuation that follows a word without a space."""
 
+_MOST_PAIRS = 300 * 300
+"""The most pairs of words that are compared: 300 words are two minutes of speech, and time grows with the pairs."""
+
 _SAME_WORDS = 0.5
 """The share of the words told before that must come again, for a text to be those words once more."""
 
@@ -106,6 +109,8 @@ def new_words(told: list[str], text: str) -> str:
     words = _words(text)
     if not told or not words:
         return text if not told else ""
+    if len(told) * len(words) > _MOST_PAIRS:
+        return text
     blocks = difflib.SequenceMatcher(None, told, words, autojunk=False).get_matching_blocks()
     same = sum(block.size for block in blocks)
     if same < _SAME_WORDS * min(len(told), len(words)):

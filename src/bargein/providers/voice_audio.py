@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import math
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +18,11 @@ _log = structlog.get_logger(__name__)
 NO_SAMPLES: Pcm16 = np.zeros(0, np.int16)
 """Samples of a chunk that has timings alone."""
 
+LATEST_TIME = 1e9
+"""The largest time of a word that is read, in a vendor's unit; a larger one is none, and may not fit a float."""
+
 _FARTHEST_WORD_CHARS = 40
+_LONGEST_WORD_CHARS = 5000
 _WAV_HEADER_BYTES = 44
 _AGAIN_MS = 150.0
 
@@ -47,7 +50,8 @@ class WordBuilder:
         for letter, start_ms, end_ms in letters:
             if letter.isspace():
                 words.extend(self.end())
-            elif self._word is None:
+            elif self._word is None or len(self._word.word) >= _LONGEST_WORD_CHARS:
+                words.extend(self.end())
                 self._word = WordTiming(letter, start_ms, end_ms)
             else:
                 self._word = WordTiming(self._word.word + letter, self._word.start_ms, end_ms)
@@ -179,7 +183,7 @@ def _numbers(value: object) -> list[float]:
     return [
         float(one)
         for one in as_list(value)
-        if isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) and one >= 0
+        if isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= LATEST_TIME
     ]
 
 

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 
 from bargein.http_client import new_client
 from bargein.ports import ProviderError, SpeechChunk
+from bargein.providers.azure.tts import AzureVoiceConfig
 from bargein.providers.registry import VOICES
 from bargein.testing import WORD_MS
 from bargein.testing.vendors.elevenlabs_tts import FakeElevenLabsVoice
@@ -367,3 +369,18 @@ async def test_xai(client: httpx.AsyncClient) -> None:
 async def test_wellsaid(client: httpx.AsyncClient) -> None:
     asked, _ = await asked_of(client, "wellsaid", model="legacy", libraryIds=["l-1"])
     assert asked.fields == {"text": "Hi.", "speaker_id": 3, "model": "legacy", "library_ids": ["l-1"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ('One <break time="0.5s"/> two & three.', 'One <break time="0.5s"/> two &amp; three.'),
+        ("<spell>A1</spell> <b>", '<say-as interpret-as="characters">A1</say-as> &lt;b&gt;'),
+        ('<break onload="x"/>', '&lt;break onload="x"/&gt;'),
+        ("One\x0btwo.\x00", "One two. "),
+    ],
+)
+def test_azure_gets_breaks_and_spelling_as_marks_and_only_characters_of_xml(text: str, spoken: str) -> None:
+    made = AzureVoiceConfig(provider="azure", voice_id="emma").to_ssml(text)
+    assert f'<voice name="en-US-EmmaNeural">{spoken}</voice>' in made
+    ElementTree.fromstring(made)  # noqa: S314  # our own

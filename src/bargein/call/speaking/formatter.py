@@ -25,6 +25,8 @@ MOST_SPOKEN_CHARS = 5000
 _EMAIL = r"(?<![\w.+-])[\w+-]{1,64}+(?:\.[\w+-]{1,64}+){0,8}@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,6}"
 _EMAIL_SIGNS = {"@": " at ", ".": " dot ", "_": " underscore ", "-": " dash ", "+": " plus "}
 _URL = r"https?://[^\s<>]++"
+_MARKED_UP = r"<(?i:break)\b[^<>]{0,500}>|<(?i:spell)>[^<>]{0,200}</(?i:spell)>"
+"""A mark for the voice, whose text is no speech (`<break time="500ms"/>`), or is read by the voice letter by letter."""
 
 _TAG = re.compile(r"<<[^<>]{0,500}>>|<[/!]?([A-Za-z][\w-]{0,40})\b[^<>]{0,500}>")
 _SSML = frozenset({"break", "spell"})
@@ -64,7 +66,7 @@ def _alternatives(names: Iterable[str]) -> str:
 
 
 _PATTERNS = {
-    "keep": _URL,
+    "keep": rf"{_URL}|{_MARKED_UP}",
     "address": rf"{_BEFORE}(?P<house>\d{{1,6}}+)[A-Za-z]?"
     r"(?P<names>(?:[ ](?:[NSEW]\.?|[A-Z][a-z]{1,20}+|\d{1,3}(?:st|nd|rd|th))){0,4}?)"
     rf"[ ](?P<street>(?i:{_alternatives(english.STREETS)}))\b(?P<stop>\.?)",

@@ -4,6 +4,7 @@ From Azure's REST reference (cognitiveservices/v1) and its page on SSML; not yet
 times.
 """
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
@@ -28,6 +29,14 @@ _FORMATS = {rate: f"raw-{rate // 1000}khz-16bit-mono-pcm" for rate in (8000, 16_
 _SPEAK = "http://www.w3.org/2001/10/synthesis"
 _MSTTS = "https://www.w3.org/2001/mstts"
 
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""Characters that XML cannot have: Azure refuses the whole request."""
+
+_TAG = re.compile(
+    r'<break(?P<how>(?:\s{1,8}(?:time="\d{1,5}(?:\.\d{1,3})?m?s"|strength="[a-z-]{1,10}")){0,2})\s{0,8}/?>'
+    r"|<spell>(?P<spelled>[^<>]{0,200})</spell>"
+)
+
 PRESETS = {"andrew": "en-US-AndrewNeural", "brian": "en-US-BrianNeural", "emma": "en-US-EmmaNeural"}
 """The presets of Vapi's `voiceId`, by Azure's list of neural voices."""
 
@@ -41,7 +50,7 @@ class AzureVoiceConfig(WireModel):
 
     def to_ssml(self, text: str) -> str:
         """Return the SSML for a text."""
-        return _document(PRESETS.get(self.voice_id, self.voice_id), _with_rate(escape(text), self.speed))
+        return _document(PRESETS.get(self.voice_id, self.voice_id), _with_rate(_marked_up(text), self.speed))
 
 
 class MicrosoftVoiceConfig(WireModel):
@@ -56,12 +65,28 @@ class MicrosoftVoiceConfig(WireModel):
 
     def to_ssml(self, text: str) -> str:
         """Return the SSML for a text."""
-        inner = _with_rate(escape(text), self.speed)
+        inner = _with_rate(_marked_up(text), self.speed)
         if self.style:
             degree = "" if self.style_degree is None else f" styledegree={quoteattr(f'{self.style_degree:g}')}"
             role = "" if not self.role else f" role={quoteattr(self.role)}"
             inner = f"<mstts:express-as style={quoteattr(self.style)}{degree}{role}>{inner}</mstts:express-as>"
         return _document(self.voice_id, inner)
+
+
+def _marked_up(text: str) -> str:
+    """Return a text as XML: `<break>` and `<spell>` keep their meaning, all else is read as it is written."""
+    text = _NO_XML.sub(" ", text)
+    parts: list[str] = []
+    at = 0
+    for found in _TAG.finditer(text):
+        spelled = found["spelled"]
+        parts.append(escape(text[at : found.start()]))
+        if spelled is None:
+            parts.append(f"<break{found['how']}/>")
+        else:
+            parts.append(f'<say-as interpret-as="characters">{escape(spelled)}</say-as>')
+        at = found.end()
+    return "".join((*parts, escape(text[at:])))
 
 
 def _with_rate(inner: str, speed: float | None) -> str:

@@ -6,11 +6,9 @@ from the chunk that it came with, and whether a pass is sent twice, the second t
 models). The last word of a pass may go on in the next one, so it is told with the pass that completes it.
 """
 
-import math
-
 from bargein.ports import SpokenWord
 from bargein.providers.http import StreamError
-from bargein.providers.voice_audio import Aligner, WordBuilder, WordTiming
+from bargein.providers.voice_audio import LATEST_TIME, Aligner, WordBuilder, WordTiming
 from bargein.wire.json import as_list, as_object_or_none
 
 _OVERLAP_MS = 20.0
@@ -85,6 +83,6 @@ def _letters(value: object) -> list[WordTiming]:
 
 
 def _ms(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST_TIME:
         raise StreamError("a character's time is not a number of seconds")
     return value * 1000.0

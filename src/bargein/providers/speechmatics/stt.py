@@ -44,7 +44,7 @@ class SpeechmaticsTranscriberConfig(WireModel):
     provider: Literal["speechmatics"]
     language: str | None = None
     operating_point: str | None = None
-    region: str | None = None
+    region: Literal["eu", "us"] | None = None
     enable_diarization: bool | None = None
     max_delay: Number | None = None
     custom_vocabulary: list[JsonObject] | None = None

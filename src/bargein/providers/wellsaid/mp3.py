@@ -16,6 +16,9 @@ import soundfile
 from bargein.ports import Pcm16
 from bargein.providers.http import StreamError
 
+MOST_BYTES = 8 * 1024 * 1024
+"""The longest MP3 that is decoded: a sentence has less than one megabyte."""
+
 _LEAST_NEW_BYTES = 1024
 _HELD_SAMPLES = 2 * 1152
 """Samples of the last two frames, which may change with the next ones."""
@@ -46,9 +49,11 @@ class Mp3Decoder:
         """Return the samples that are certain by now; often none.
 
         Raises:
-            StreamError: it is not MP3.
+            StreamError: it is not MP3, or too long.
         """
         self._data += data
+        if len(self._data) > MOST_BYTES:
+            raise StreamError("its audio is too long")
         if len(self._data) - self._decoded_bytes < max(_LEAST_NEW_BYTES, len(self._data) // 4):
             return _NO_SAMPLES
         return await self._decode(_HELD_SAMPLES)

@@ -4,7 +4,6 @@ From xAI's API reference of 2026 and public clients; not yet called for real.
 """
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -15,7 +14,7 @@ from bargein.providers.http import json_object
 from bargein.providers.interface import Account, Resources, account_of
 from bargein.providers.socket import SocketTarget
 from bargein.providers.socket_tts import IGNORED, SocketEvent, SocketKind, SocketVoice
-from bargein.providers.voice_audio import WordTiming, audio_of_base64, nearest_rate
+from bargein.providers.voice_audio import LATEST_TIME, WordTiming, audio_of_base64, nearest_rate
 from bargein.providers.voice_errors import VoiceErrors
 from bargein.providers.xai.settings import XaiSettings
 from bargein.wire.base import JsonObject, Number, WireModel
@@ -94,7 +93,7 @@ def _letters(times: JsonObject) -> tuple[WordTiming, ...]:
     letter: object
     for letter, span in zip(as_list(times.get("graph_chars")), as_list(times.get("graph_times")), strict=False):
         match as_list(span):
-            case [int() | float() as start, int() | float() as end] if math.isfinite(start) and math.isfinite(end):
+            case [int() | float() as start, int() | float() as end] if 0 <= start <= LATEST_TIME >= end >= 0:
                 letters.append(WordTiming(str(letter), start * 1000, end * 1000))
             case _:
                 pass

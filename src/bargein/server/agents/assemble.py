@@ -141,7 +141,13 @@ class AgentAssembler:
             return await self._assemble(agent, prepared, rate_hz, channel)
 
     async def assemble_successor(
-        self, agent: ResolvedAgent, rate_hz: int, owner_channel: OwnerChannel, found: Extracted
+        self,
+        agent: ResolvedAgent,
+        rate_hz: int,
+        owner_channel: OwnerChannel,
+        found: Extracted,
+        *,
+        private: bool = False,
     ) -> ReadyAgent:
         """Assemble an agent that takes over a call.
 
@@ -150,13 +156,14 @@ class AgentAssembler:
             rate_hz: sample rate of the call's audio.
             owner_channel: the call's channel to its owner.
             found: the variables that the call's tools have set; shared with the agents before.
+            private: whether an agent before it has made the call private (`bargein.call.record.privacy`).
 
         Raises:
             AssemblyError: the agent cannot be run on this server.
         """
         with _assembly_errors():
             prepared = await self._prepare(agent, agent.variables(found))
-            return await self._assemble(agent, prepared, rate_hz, owner_channel)
+            return await self._assemble(agent, prepared, rate_hz, owner_channel, private=private)
 
     async def assemble_chat(self, agent: ResolvedAgent, chat: JsonObject) -> ReadyChatAgent:
         """Assemble the agent of a chat.
@@ -192,11 +199,18 @@ class AgentAssembler:
         return _Prepared(variables, assistant_json, assistant, await credentials_for(assistant_json, self._store))
 
     async def _assemble(
-        self, agent: ResolvedAgent, prepared: _Prepared, rate_hz: int, channel: OwnerChannel
+        self,
+        agent: ResolvedAgent,
+        prepared: _Prepared,
+        rate_hz: int,
+        channel: OwnerChannel,
+        *,
+        private: bool = False,
     ) -> ReadyAgent:
         record, assistant, assistant_json = agent.record, prepared.assistant, prepared.assistant_json
         auth = await self._egress.provider_auth(assistant_json)
-        providers = self._provider_factory.providers(assistant, record, rate_hz, prepared.credentials, auth)
+        keys = prepared.credentials
+        providers = self._provider_factory.providers(assistant, record, rate_hz, keys, auth, private=private)
         plan = self._provider_factory.plan(assistant, providers.transcriber)
         headers = {"X-Call-Id": str(record.get("id"))}
         runner = self._tool_runners.tools(assistant_json, channel, prepared.variables, headers)

@@ -7,6 +7,7 @@ import structlog
 from typing_extensions import override
 
 from bargein.call.plan.variables import Values
+from bargein.call.record.privacy import is_private
 from bargein.call.tools.transfer import HandoffError, Handoffs, Successor
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError, ReadyAgent
 from bargein.server.agents.resolve import ResolvedAgent
@@ -43,6 +44,7 @@ class HandoffResolver(Handoffs):
         self._store = store
         self._assembler = assembler
         self._members: list[Member] | None = None
+        self._private = is_private(first.setup.assistant_json)
         self._runners: list[CallToolRunner] = []
         self._closed = False
 
@@ -57,7 +59,9 @@ class HandoffResolver(Handoffs):
     async def successor(self, destination: JsonObject, author: Author) -> Successor:
         try:
             agent = await self._resolve(destination, author)
-            ready = await self._assembler.assemble_successor(agent, self._rate_hz, self._owner_channel, self._found)
+            ready = await self._assembler.assemble_successor(
+                agent, self._rate_hz, self._owner_channel, self._found, private=self._private
+            )
         except AssemblyError as error:
             if author == "owner" or destination.get("assistant") is not None:
                 raise HandoffError(str(error)) from None
@@ -68,6 +72,7 @@ class HandoffResolver(Handoffs):
             raise HandoffError(str(error)) from None
         except WireError as error:
             raise HandoffError(str(error), error.status) from None
+        self._private = self._private or is_private(ready.setup.assistant_json)
         self._runners.append(ready.tool_runner)
         if self._closed:
             ready.tool_runner.close()

@@ -97,6 +97,8 @@ class ProviderFactory:
         rate_hz: int,
         keys: ProviderCredentials = MappingProxyType({}),
         auth: ProviderAuth = NO_AUTH,
+        *,
+        private: bool = False,
     ) -> Providers:
         """Create the providers of a call.
 
@@ -106,13 +108,14 @@ class ProviderFactory:
             rate_hz: the sample rate of the call's audio in both directions.
             keys: the owner's credentials for the assistant's providers.
             auth: signs requests to servers that the assistant names.
+            private: whether nothing that is said in the call may be kept, whatever this assistant says.
 
         Raises:
             ProviderError: the assistant names one that this server does not have; the text says what to do.
         """
         context = _context(assistant, call)
         notices = Notices()
-        cached = not is_private(assistant.to_json())
+        cached = not private and not is_private(assistant.to_json())
         transcribers = self._candidates(
             "transcriber", assistant.transcriber, (context, keys, auth.transcriber), auth, self._transcriber
         )

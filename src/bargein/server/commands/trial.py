@@ -36,7 +36,7 @@ from bargein.settings import Settings
 from bargein.webhooks.guard import AddressGuard
 from bargein.wire import contract
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object, as_string
+from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.redact import is_secret_name
 from bargein.wire.retired import retirement
 
@@ -204,10 +204,7 @@ class _Trial:
 
     def _secrets(self) -> set[str]:
         """Return every secret that a recording could hold."""
-        found = set(self.settings.secrets())
-        for credential in self.credentials.values():
-            found |= {value for name, value in credential.items() if isinstance(value, str) and is_secret_name(name)}
-        return found
+        return set(self.settings.secrets()).union(*map(secrets_in, self.credentials.values()))
 
     @asynccontextmanager
     async def _resources(self, recording: Recording | None) -> AsyncGenerator[Resources]:
@@ -367,6 +364,18 @@ class _Hearing:
             self.final = text if self.final is None else f"{self.final} {text}".strip()
             self.final_ms = now_ms - self._silence_ms
             self._done.set()
+
+
+def secrets_in(credential: JsonObject, *, within: bool = False) -> set[str]:
+    """Return the secrets of a credential; of an object that is one (`authenticationPlan`), every text."""
+    found: set[str] = set()
+    for name, value in credential.items():
+        is_secret = within or is_secret_name(name)
+        if isinstance(value, str) and is_secret:
+            found.add(value)
+        elif (inner := as_object_or_none(value)) is not None:
+            found |= secrets_in(inner, within=is_secret)
+    return found
 
 
 @asynccontextmanager

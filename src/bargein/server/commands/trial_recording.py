@@ -26,6 +26,9 @@ from bargein.wire.redact import is_secret_name
 _MASK = "***"
 _SHORTEST_SECRET = 4
 _KEPT_HEADERS = frozenset({"accept", "content-type", "retry-after", "transfer-encoding"})
+_ELEMENT = re.compile(r"(?P<begin><(?P<name>[A-Za-z]{1,60})>)[^<]+")
+"""A value in XML, in which AWS gives the keys of a role."""
+
 _PAIR = re.compile(r'("(?P<name>[^"\\]{1,60})"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)(?=")')
 _QUERY = re.compile(r"(?P<before>[?&](?P<name>[A-Za-z_-]{1,60})=)[^&\s\"]+")
 
@@ -66,6 +69,7 @@ class Recording:
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
         text = _PAIR.sub(lambda found: found[1] + _MASK if is_secret_name(found["name"]) else found[0], text)
+        text = _ELEMENT.sub(lambda found: found["begin"] + _MASK if is_secret_name(found["name"]) else found[0], text)
         return _QUERY.sub(lambda found: found["before"] + _MASK if is_secret_name(found["name"]) else found[0], text)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
@@ -126,7 +130,8 @@ class RecordedTransport(httpx.AsyncBaseTransport):
             raise
         headers = self._recording.headers(response.headers)
         self._recording.add("in", "response", status=response.status_code, headers=headers)
-        response.stream = _RecordedBody(response.stream, self._recording)
+        is_whole = "xml" in response.headers.get("content-type", "")
+        response.stream = _RecordedBody(response.stream, self._recording, is_whole=is_whole)
         return response
 
     @override
@@ -135,18 +140,33 @@ class RecordedTransport(httpx.AsyncBaseTransport):
 
 
 class _RecordedBody(httpx.AsyncByteStream):
-    """The body of an answer, recorded as it is read."""
+    """The body of an answer, recorded as it is read.
 
-    def __init__(self, inner: object, recording: Recording) -> None:
+    Args:
+        inner: the body.
+        recording: where it is written.
+        is_whole: it is written as one piece at its end, since a key may lie across two pieces.
+    """
+
+    def __init__(self, inner: object, recording: Recording, *, is_whole: bool) -> None:
         self._inner = cast("httpx.AsyncByteStream", inner)
         self._recording = recording
+        self._is_whole = is_whole
 
     @override
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         pieces = cast("AsyncIterable[bytes]", self._inner)
-        async for piece in pieces:
-            self._recording.add("in", "body", piece)
-            yield piece
+        kept = bytearray()
+        try:
+            async for piece in pieces:
+                if self._is_whole:
+                    kept += piece
+                else:
+                    self._recording.add("in", "body", piece)
+                yield piece
+        finally:
+            if kept:
+                self._recording.add("in", "body", bytes(kept))
         self._recording.add("in", "end")
 
     @override
