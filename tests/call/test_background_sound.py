@@ -309,6 +309,19 @@ class TestFiles:
         assert (samples.size, rate_hz) == (60 * 8_000, 8_000)
         assert peak < 8_000_000, "all samples of all channels would take 15 MB"
 
+    async def test_a_decoder_that_fails_as_nobody_expects_ends_no_call(
+        self, log: Log, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise TypeError("a bug")
+
+        monkeypatch.setattr("bargein.server.agents.background_sounds._loop", fail)
+        async with new_client() as client:
+            load = BackgroundSounds(client).loader("office", 16_000, phone=False)
+            assert load is not None
+            assert await load() is None
+        assert len(log.lines("the background sound is left out")) == 1
+
     async def test_a_server_that_never_answers_and_a_private_address_are_given_up(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -69,6 +69,9 @@ class BackgroundSounds:
                 url = read_url(wanted)
                 _log.warning("the background sound is left out", host=url and url.host, reason=str(error))
                 return None
+            except Exception as error:  # noqa: BLE001  # whatever a file does to a decoder, the call goes on without it
+                _log.error("the background sound is left out", exc_info=error)
+                return None
 
         return load
 
