@@ -43,6 +43,9 @@ _TIMEOUT_S = 20.0
 _MOST_CHARS = 100_000
 """The longest input or output of an observation; the rest is cut off."""
 
+_REPLAYING = anyio.CapacityLimiter(1)
+"""Threads share one interpreter: each that replays a call delays the event loop, so only one does at a time."""
+
 _log = structlog.get_logger("bargein.server")
 
 
@@ -102,7 +105,7 @@ class LangfuseTraces:
         if credential is None:
             _log.warning("a trace is left out: there is no credential of provider langfuse", call_id=call_id)
             return
-        body = await anyio.to_thread.run_sync(self._body, call, assistants, plan, path)
+        body = await anyio.to_thread.run_sync(self._body, call, assistants, plan, path, limiter=_REPLAYING)
         if body is not None:
             await self._post(credential, body, call_id)
 
@@ -119,7 +122,8 @@ class LangfuseTraces:
 
     def _body(
         self, call: JsonObject, assistants: tuple[JsonObject, JsonObject], plan: JsonObject, path: Path
-    ) -> JsonObject | None:
+    ) -> bytes | None:
+        """Return the body of the request, as text: that of a long call has megabytes."""
         try:
             with path.open(encoding="utf-8", errors="replace") as lines:
                 head, events = read(lines)
@@ -127,7 +131,8 @@ class LangfuseTraces:
         except (OSError, JournalError) as error:
             _log.warning("a trace is left out: its journal cannot be read", call_id=call["id"], reason=str(error))
             return None
-        return TraceRequest(call, assistants, plan, self._name(call, assistants[0], plan)).body(trace)
+        body = TraceRequest(call, assistants, plan, self._name(call, assistants[0], plan)).body(trace)
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
     def _name(self, call: JsonObject, assistant: JsonObject, plan: JsonObject) -> str:
         """Return `traceName` with its templates filled in; the call's id if there is none."""
@@ -137,7 +142,7 @@ class LangfuseTraces:
         named: JsonObject = {"id": call.get("assistantId") or "", "name": assistant.get("name") or ""}
         return Variables.of(call).render(Template(template), self._clock.epoch_ms(), {"assistant": named})
 
-    async def _post(self, credential: JsonObject, body: JsonObject, call_id: str) -> None:
+    async def _post(self, credential: JsonObject, body: bytes, call_id: str) -> None:
         url = f"{str(credential.get('apiUrl')).rstrip('/')}{_PATH}"
         auth = httpx.BasicAuth(str(credential.get("publicKey")), str(credential.get("apiKey")))
         if read_url(url) is None:
@@ -145,7 +150,8 @@ class LangfuseTraces:
             return
         try:
             with anyio.fail_after(_TIMEOUT_S):
-                async with self._client.stream("POST", url, json=body, auth=auth) as answer:
+                headers = {"Content-Type": "application/json"}
+                async with self._client.stream("POST", url, content=body, headers=headers, auth=auth) as answer:
                     status = answer.status_code
         except (TimeoutError, httpx.HTTPError) as error:
             raise TraceError(f"Langfuse cannot be reached: {type(error).__name__}") from None
