@@ -115,6 +115,16 @@ class Account:
     key: str = field(repr=False)
     credential: JsonObject = field(default_factory=dict[str, Any], repr=False)
 
+    @property
+    def api_url(self) -> str | None:
+        """The address that the key is for (`apiUrl` of Vapi's credential); None: the vendor's own.
+
+        The key must go nowhere else. A host alone is meant with https, as Vapi's default `api.deepgram.com` shows. Who
+        connects to it asks `Resources.addresses`, since JSON names it.
+        """
+        given = (as_string(self.credential.get("apiUrl")) or "").strip().rstrip("/")
+        return (given if "://" in given else f"https://{given}") if given else None
+
 
 class MissingKeyError(ProviderError):
     """There is no key for a provider: no credential of the owner's, and none in the settings."""

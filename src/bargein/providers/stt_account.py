@@ -37,6 +37,7 @@ class VendorAccount:
         key_variable: the environment variable of the key.
         ended_reason: the `endedReason` of a call that it fails in.
         reasons: other `endedReason`s by HTTP status; 500 stands for all from 500 on, 400 for the other ones below.
+        api_url: the address that the key is for (`Account.api_url`); None: the vendor's own.
     """
 
     provider: str
@@ -44,6 +45,7 @@ class VendorAccount:
     key_variable: str
     ended_reason: str
     reasons: Mapping[int, str] = field(default_factory=dict[int, str])
+    api_url: str | None = None
 
     def failure(self, problem: str, *, status: int | None = None, quote: str = "") -> ProviderError:
         """Return the error for a problem ("could not be reached").
@@ -98,4 +100,5 @@ def transcriber_account(
         key_variable=key_variable,
         ended_reason=ended_reason,
         reasons=reasons or {},
+        api_url=account.api_url,
     )

@@ -8,6 +8,7 @@ from typing import Literal
 from typing_extensions import override
 
 from bargein.providers.cartesia.settings import CartesiaSettings
+from bargein.providers.http import Addresses
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
@@ -39,13 +40,21 @@ class InkDialect(Dialect):
         config: the assistant's transcriber.
         account: the account.
         base_url: of the API.
+        addresses: resolves the host, if the credential names it.
     """
 
     lag_ms = 810
     finalize_timeout_ms = 1_200
 
-    def __init__(self, config: CartesiaTranscriberConfig, account: VendorAccount, base_url: str) -> None:
+    def __init__(
+        self,
+        config: CartesiaTranscriberConfig,
+        account: VendorAccount,
+        base_url: str,
+        addresses: Addresses | None = None,
+    ) -> None:
         super().__init__(account)
+        self._addresses = addresses
         self._config = config
         self._base_url = base_url
 
@@ -58,7 +67,9 @@ class InkDialect(Dialect):
             ("sample_rate", "16000"),
         ]
         headers = {"Authorization": f"Bearer {self.account.key}", "Cartesia-Version": CARTESIA_VERSION}
-        return vendor_target(self._base_url, "/stt/websocket", query, headers, account=self.account)
+        return vendor_target(
+            self._base_url, "/stt/websocket", query, headers, account=self.account, addresses=self._addresses
+        )
 
     @override
     def reader(self) -> MessageReader:
@@ -101,7 +112,7 @@ class InkReader:
 
 
 def create_transcriber(config: CartesiaTranscriberConfig, resources: Resources) -> StreamingTranscriber:
-    """Make the transcriber of one call.
+    """Make the transcriber of one call; `apiUrl` of the credential names a Cartesia of the owner's.
 
     Raises:
         ProviderError: there is no key.
@@ -114,5 +125,7 @@ def create_transcriber(config: CartesiaTranscriberConfig, resources: Resources) 
         "CARTESIA_API_KEY",
         ended_reason="pipeline-error-cartesia-transcriber-failed",
     )
-    dialect = InkDialect(config, account, settings.base_url or CARTESIA_URL)
+    own = account.api_url
+    base_url, addresses = own or settings.base_url or CARTESIA_URL, resources.addresses if own else None
+    dialect = InkDialect(config, account, base_url, addresses)
     return StreamingTranscriber(dialect, resources.clock)

@@ -13,7 +13,7 @@ from bargein.providers.cartesia.settings import CartesiaSettings
 from bargein.providers.http import endpoint as make_endpoint
 from bargein.providers.http import json_object
 from bargein.providers.interface import Account, Resources, account_of
-from bargein.providers.socket import SocketTarget
+from bargein.providers.socket import SocketTarget, http_url
 from bargein.providers.socket_tts import IGNORED, SocketEvent, SocketKind, SocketVoice
 from bargein.providers.voice_audio import audio_of_base64, nearest_rate, timings_of_lists
 from bargein.providers.voice_errors import VoiceErrors
@@ -170,9 +170,8 @@ def create_voice(config: CartesiaVoiceConfig, resources: Resources, sample_rate_
     """
     settings = resources.settings.section(CartesiaSettings)
     account = account_of(resources, "voice", "cartesia", settings.api_key, "CARTESIA_API_KEY")
-    own = as_string(account.credential.get("apiUrl")) or ""
-    url = own if not own or "://" in own else f"https://{own}"
-    base_url = url.rstrip("/") or settings.base_url or _BASE_URL
+    own = account.api_url
+    base_url = http_url(own or settings.base_url or _BASE_URL)
     headers = {"X-API-Key": account.key, "Cartesia-Version": _VERSION}
     checked = make_endpoint(f"{base_url}/tts/websocket", headers, ended_reason=FAILED)
     target = SocketTarget(checked, resources.addresses if own else None)

@@ -9,6 +9,7 @@ from typing import Literal
 from typing_extensions import override
 
 from bargein.providers.deepgram.settings import DeepgramSettings
+from bargein.providers.http import Addresses
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
@@ -98,13 +99,21 @@ class _DeepgramDialect(Dialect):
         config: the assistant's transcriber.
         account: the account.
         base_url: of the API.
+        addresses: resolves the host, if the credential names it.
     """
 
     lag_ms = 350
     finalize_timeout_ms = 700
 
-    def __init__(self, config: DeepgramTranscriberConfig, account: VendorAccount, base_url: str) -> None:
+    def __init__(
+        self,
+        config: DeepgramTranscriberConfig,
+        account: VendorAccount,
+        base_url: str,
+        addresses: Addresses | None = None,
+    ) -> None:
         super().__init__(account)
+        self._addresses = addresses
         self._config = config
         self._model = config.model or DEFAULT_MODEL
         self._base_url = base_url
@@ -113,7 +122,7 @@ class _DeepgramDialect(Dialect):
 
     def _target(self, path: str, query: Query) -> SocketTarget:
         headers = {"Authorization": f"Token {self.account.key}"}
-        return vendor_target(self._base_url, path, query, headers, account=self.account)
+        return vendor_target(self._base_url, path, query, headers, account=self.account, addresses=self._addresses)
 
     @override
     def last_message(self) -> str:
@@ -129,8 +138,14 @@ class NovaDialect(_DeepgramDialect):
 
     keep_alive_s = 4.0
 
-    def __init__(self, config: DeepgramTranscriberConfig, account: VendorAccount, base_url: str) -> None:
-        super().__init__(config, account, base_url)
+    def __init__(
+        self,
+        config: DeepgramTranscriberConfig,
+        account: VendorAccount,
+        base_url: str,
+        addresses: Addresses | None = None,
+    ) -> None:
+        super().__init__(config, account, base_url, addresses)
         given = config.endpointing
         self._endpointing_ms = DEFAULT_ENDPOINTING_MS if given is None else int(given)
         self.finalizes_pauses = self._endpointing_ms <= _SHORT_ENDPOINTING_MS
@@ -276,7 +291,7 @@ def _unlogit(value: float) -> float:
 
 
 def create_transcriber(config: DeepgramTranscriberConfig, resources: Resources) -> StreamingTranscriber:
-    """Make the transcriber of one call.
+    """Make the transcriber of one call; `apiUrl` of the credential names a Deepgram of the owner's.
 
     Raises:
         ProviderError: there is no key.
@@ -290,4 +305,6 @@ def create_transcriber(config: DeepgramTranscriberConfig, resources: Resources) 
         ended_reason="pipeline-error-deepgram-transcriber-failed",
     )
     dialect = FluxDialect if (config.model or DEFAULT_MODEL).startswith(_FLUX) else NovaDialect
-    return StreamingTranscriber(dialect(config, account, settings.base_url or DEEPGRAM_URL), resources.clock)
+    own = account.api_url
+    base_url, addresses = own or settings.base_url or DEEPGRAM_URL, resources.addresses if own else None
+    return StreamingTranscriber(dialect(config, account, base_url, addresses), resources.clock)

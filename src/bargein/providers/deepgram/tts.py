@@ -15,7 +15,7 @@ from bargein.providers.deepgram.settings import DeepgramSettings
 from bargein.providers.http import endpoint as make_endpoint
 from bargein.providers.http import json_object
 from bargein.providers.interface import Account, Resources, account_of
-from bargein.providers.socket import SocketTarget
+from bargein.providers.socket import SocketTarget, http_url
 from bargein.providers.socket_tts import IGNORED, SocketEvent, SocketKind, SocketVoice
 from bargein.providers.voice_audio import nearest_rate
 from bargein.providers.voice_errors import VoiceErrors
@@ -112,10 +112,10 @@ class DeepgramVoice(SocketVoice):
 
 
 def create_voice(config: DeepgramVoiceConfig, resources: Resources, sample_rate_hz: int) -> DeepgramVoice:
-    """Make the voice of one call.
+    """Make the voice of one call; `apiUrl` of the credential names a Deepgram of the owner's.
 
     Raises:
-        ProviderError: there is no key.
+        ProviderError: there is no key, or `apiUrl` is no URL.
     """
     settings = resources.settings.section(DeepgramSettings)
     account = account_of(resources, "voice", "deepgram", settings.api_key, "DEEPGRAM_API_KEY")
@@ -123,6 +123,8 @@ def create_voice(config: DeepgramVoiceConfig, resources: Resources, sample_rate_
     query = {"model": config.deepgram_model, "encoding": "linear16", "sample_rate": str(rate_hz)}
     if config.mip_opt_out:
         query["mip_opt_out"] = "true"
-    url = f"{settings.base_url or _BASE_URL}/v1/speak"
+    own = account.api_url
+    url = f"{http_url(own or settings.base_url or _BASE_URL)}/v1/speak"
     checked = make_endpoint(url, {"Authorization": f"Token {account.key}"}, ended_reason=FAILED, query=query)
-    return DeepgramVoice(SocketTarget(checked), account, resources, rate_hz)
+    target = SocketTarget(checked, resources.addresses if own else None)
+    return DeepgramVoice(target, account, resources, rate_hz)

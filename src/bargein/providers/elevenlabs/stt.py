@@ -9,6 +9,7 @@ from typing import Literal
 from typing_extensions import override
 
 from bargein.providers.elevenlabs.settings import ElevenLabsSettings
+from bargein.providers.elevenlabs.tts import HOSTS
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
@@ -145,5 +146,6 @@ def create_transcriber(config: ElevenLabsTranscriberConfig, resources: Resources
         "ELEVENLABS_API_KEY",
         ended_reason="pipeline-error-eleven-labs-transcriber-failed",
     )
-    dialect = ScribeDialect(config, account, settings.base_url or ELEVENLABS_URL)
+    host = account.api_url if account.api_url in HOSTS else ELEVENLABS_URL
+    dialect = ScribeDialect(config, account, settings.base_url or host)
     return StreamingTranscriber(dialect, resources.clock)

@@ -26,7 +26,7 @@ from bargein.wire.json import as_object, as_string, read_json
 
 FAILED = "pipeline-error-eleven-labs-voice-failed"
 
-_HOSTS = ("https://api.elevenlabs.io", "https://api.eu.residency.elevenlabs.io")
+HOSTS = ("https://api.elevenlabs.io", "https://api.eu.residency.elevenlabs.io")
 """The values of `apiUrl` in Vapi's credential, the default first."""
 
 _RATES_HZ = (8000, 16_000, 22_050, 24_000, 44_100, 48_000)
@@ -201,6 +201,5 @@ def create_voice(config: ElevenLabsVoiceConfig, resources: Resources, sample_rat
     """
     settings = resources.settings.section(ElevenLabsSettings)
     account = account_of(resources, "voice", "11labs", settings.api_key, "ELEVENLABS_API_KEY")
-    residency = as_string(account.credential.get("apiUrl"))
-    host = residency if residency in _HOSTS else _HOSTS[0]
+    host = account.api_url if account.api_url in HOSTS else HOSTS[0]
     return ElevenLabsVoice(config, account, settings.base_url or host, resources.client, sample_rate_hz)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
+from bargein.providers.http import Addresses
 from bargein.providers.interface import Resources
 from bargein.providers.socket import SocketTarget
 from bargein.providers.soniox.settings import SonioxSettings
@@ -19,6 +20,8 @@ from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_objects, as_string
 
 SONIOX_URL = "https://stt-rt.soniox.com"
+
+_PATH = "/transcribe-websocket"
 
 DEFAULT_MODEL = "stt-rt-v4"
 DEFAULT_ENDPOINT_DELAY_MS = 500
@@ -58,21 +61,29 @@ class SonioxDialect(Dialect):
     Args:
         config: the assistant's transcriber.
         account: the account.
-        base_url: of the API.
+        base_url: of the API; it may end with the path of the socket, as `apiUrl` of Vapi's credential does.
+        addresses: resolves the host, if the credential names it.
     """
 
     lag_ms = 350
     finalize_timeout_ms = 700
 
-    def __init__(self, config: SonioxTranscriberConfig, account: VendorAccount, base_url: str) -> None:
+    def __init__(
+        self,
+        config: SonioxTranscriberConfig,
+        account: VendorAccount,
+        base_url: str,
+        addresses: Addresses | None = None,
+    ) -> None:
         super().__init__(account)
         self._config = config
-        self._base_url = base_url
+        self._base_url = base_url.removesuffix(_PATH)
+        self._addresses = addresses
 
     @override
     async def target(self) -> SocketTarget:
         headers = {"Authorization": f"Bearer {self.account.key}"}
-        return vendor_target(self._base_url, "/transcribe-websocket", [], headers, account=self.account)
+        return vendor_target(self._base_url, _PATH, [], headers, account=self.account, addresses=self._addresses)
 
     @override
     def first_messages(self) -> tuple[str, ...]:
@@ -138,7 +149,7 @@ class TokenReader:
 
 
 def create_transcriber(config: SonioxTranscriberConfig, resources: Resources) -> StreamingTranscriber:
-    """Make the transcriber of one call.
+    """Make the transcriber of one call; `apiUrl` of the credential names the region that its key is for.
 
     Raises:
         ProviderError: there is no key.
@@ -147,4 +158,6 @@ def create_transcriber(config: SonioxTranscriberConfig, resources: Resources) ->
     account = transcriber_account(
         resources, "soniox", settings.api_key, "SONIOX_API_KEY", ended_reason=_FAILED, reasons=_REASONS
     )
-    return StreamingTranscriber(SonioxDialect(config, account, settings.base_url or SONIOX_URL), resources.clock)
+    own = account.api_url
+    base_url, addresses = own or settings.base_url or SONIOX_URL, resources.addresses if own else None
+    return StreamingTranscriber(SonioxDialect(config, account, base_url, addresses), resources.clock)
