@@ -301,7 +301,7 @@ class TestFiles:
     def test_a_small_file_of_many_channels_takes_little_memory(self) -> None:
         out = io.BytesIO()
         soundfile.write(out, np.zeros((60 * 8_000, 8), np.int16), 8_000, format="FLAC")
-        decode: Any = background_sounds._decoded  # pyright: ignore[reportPrivateUsage]
+        decode: Any = background_sounds._decoded
         tracemalloc.start()
         samples, rate_hz = decode(out.getvalue())
         _, peak = tracemalloc.get_traced_memory()

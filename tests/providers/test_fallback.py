@@ -111,6 +111,21 @@ async def test_the_next_voice_goes_on_behind_the_last_word(rate_hz: int, late_wo
     assert (broken.closed, good.closed) == (1, 1)
 
 
+async def test_a_bug_in_a_voice_is_no_reason_to_do_without_the_next_one() -> None:
+    class Buggy(Reader):
+        async def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
+            async for chunk in super().speak(text):
+                yield chunk
+                raise OverflowError("a bug")
+
+    good = Reader()
+    words, _ = await spoken(voice_of(Buggy(), good))
+    assert [word.char_end for word in words] == [end for _, end in word_spans(SAYS)]
+    assert good.texts == ["two three four five six."]
+    with pytest.raises(ProviderError, match="voice1: the voice failed with an internal error"):
+        await spoken(voice_of(Reader(fails_after=0), Buggy()))
+
+
 async def test_a_voice_without_word_times_is_gone_on_behind_the_word_that_was_surely_spoken() -> None:
     broken, good = Reader(fails_after=3, timed=False), Reader()
     words, _ = await spoken(voice_of(broken, good))
@@ -135,6 +150,10 @@ async def test_all_failed() -> None:
         "the voice and its fallbacks failed: voice0: the key is refused; voice1: it is down; voice2: it is down"
     )
     assert [why.split()[1] for _, why in told] == ["voice0", "voice1"]
+    last = voice_of(Reader(fails_after=0), Reader(fails_after=0))
+    for _ in range(2):  # the one that is left may fail again
+        with pytest.raises(ProviderError, match=r"failed: voice0: it is down; voice1: it is down$"):
+            await spoken(last)
     with pytest.raises(ProviderError, match="voice0: the key is refused; voice1: the key"):
         voice_of(first, first)
 

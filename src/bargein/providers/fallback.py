@@ -5,11 +5,12 @@ Vapi's `fallbackPlan` names the parts that take over when the first one fails, i
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import structlog
 
-from bargein.ports import ProviderError
+from bargein.ports import ProviderError, unexpected_error
+from bargein.wire.ended import failed_reason
 
 _log = structlog.get_logger("bargein.providers")
 
@@ -36,7 +37,7 @@ class Succession(Generic[PartT]):
     """The candidates of one part of one call; each that fails is replaced by the next, for the rest of the call.
 
     Args:
-        name: `transcriber` or `voice`, for messages.
+        name: what they are, for messages.
         candidates: the first one and its fallbacks, at least one.
         call_id: the call's id, for the log.
         tell: tells who watches the call of each replacement.
@@ -50,7 +51,12 @@ class Succession(Generic[PartT]):
     """
 
     def __init__(
-        self, name: str, candidates: Sequence[Candidate[PartT]], *, call_id: str | None = None, tell: Tell | None = None
+        self,
+        name: Literal["transcriber", "voice"],
+        candidates: Sequence[Candidate[PartT]],
+        *,
+        call_id: str | None = None,
+        tell: Tell | None = None,
     ) -> None:
         self._name = name
         self._candidates = tuple(candidates)
@@ -77,6 +83,16 @@ class Succession(Generic[PartT]):
         self.part = self._usable()
         return self.part
 
+    def failure(self, error: Exception) -> ProviderError:
+        """Return an error of the one in use as one that can be told; one that nobody expected is logged."""
+        if isinstance(error, ProviderError):
+            return error
+        provider = self._candidates[self.number].provider
+        _log.error(
+            f"a {self._name} raised an unexpected error", call_id=self._call_id, provider=provider, exc_info=error
+        )
+        return unexpected_error(self._name, failed_reason(self._name, provider))
+
     def _usable(self) -> PartT:
         """Return the first candidate from the current number on that could be made."""
         while isinstance(part := self._candidates[self.number].part, ProviderError):
@@ -90,9 +106,9 @@ class Succession(Generic[PartT]):
             ProviderError: there is none.
         """
         provider = self._candidates[self.number].provider
-        self._errors.append(error)
         if self.number + 1 == len(self._candidates):
-            raise self._failure() from None
+            raise self._failure(error) from None
+        self._errors.append(error)
         self.number += 1
         following = self._candidates[self.number].provider
         _log.warning(
@@ -105,11 +121,12 @@ class Succession(Generic[PartT]):
         if self._tell is not None:
             self._tell("fallback", f"{self._name} {provider} failed ({error}), so {following} goes on")
 
-    def _failure(self) -> ProviderError:
-        first, *others = self._errors
+    def _failure(self, last: ProviderError) -> ProviderError:
+        errors = [*self._errors, last]
+        first, *others = errors
         if not others:
             return first
-        said = [f"{one.provider}: {error}" for one, error in zip(self._candidates, self._errors, strict=True)]
+        said = [f"{one.provider}: {error}" for one, error in zip(self._candidates, errors, strict=True)]
         return ProviderError(
             f"the {self._name} and its fallbacks failed: {'; '.join(said)}",
             ended_reason=first.ended_reason,

@@ -135,8 +135,8 @@ class FallbackTranscriberStream(TranscriberStream):
             tasks.start_soon(self._catch_up)
             try:
                 await self._stream.run()
-            except ProviderError as error:  # a task group would raise it in a group
-                failure = error
+            except Exception as error:  # noqa: BLE001  # also a bug of one; a task group would raise it in a group
+                failure = self._succession.failure(error)
             tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure

@@ -55,8 +55,8 @@ class FallbackVoice(Voice):
                 async with aclosing(cast("Any", voice.speak(progress.rest))) as chunks:
                     async for chunk in chunks:
                         yield progress.add(chunk)
-            except ProviderError as error:
-                self._succession.replace(voice, error)
+            except Exception as error:  # noqa: BLE001  # a bug in one voice is no reason to do without the next one
+                self._succession.replace(voice, self._succession.failure(error))
                 self._replaced.set()
                 self._replaced = anyio.Event()
                 for chunk in progress.cut():
