@@ -218,6 +218,6 @@ async def test_a_job_without_a_journal_or_credential_ends_and_a_silent_langfuse_
                 await traces.send({"call": "some-call", "nodeId": "other-server"}, "key")
             credential = {"publicKey": "pk", "apiKey": "sk", "apiUrl": silent.url}
             with pytest.raises(TraceError, match="TimeoutError"):
-                await traces._post(credential, {}, "some-call")
+                await traces._post(credential, b"{}", "some-call")
     finally:
         await store.close()

@@ -58,7 +58,7 @@ class Succession(Generic[PartT]):
         call_id: str | None = None,
         tell: Tell | None = None,
     ) -> None:
-        self._name = name
+        self._name: Literal["transcriber", "voice"] = name
         self._candidates = tuple(candidates)
         self._call_id = call_id
         self._tell = tell
