@@ -12,7 +12,8 @@ They are real servers of Vapi's custom-provider protocols; a script decides how 
         assert request.body["messages"][-1]["role"] == "user"
 
 `python -m bargein.testing` serves all three for programs that are not written in Python. Start reading at `http_peer`,
-the HTTP server below `FakeLlm` and `FakeVoice`. `sip_phone` is a SIP telephone, `settings` makes settings.
+the HTTP server below `FakeLlm` and `FakeVoice`, and `socket_peer`, the WebSocket server below `FakeTranscriber`.
+`vendors` has a fake of each vendor, `sip_phone` is a SIP telephone, `settings` makes settings.
 The server does not import this package.
 """
 

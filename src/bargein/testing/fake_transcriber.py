@@ -4,13 +4,16 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
 import anyio
 import numpy as np
-from websockets.asyncio.server import Server, ServerConnection, serve
+from typing_extensions import override
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from bargein.testing.socket_peer import SocketPeer
 
 _BYTES_PER_MS = 64
 """Bytes of a millisecond of stereo 16-bit audio at 16 kHz."""
@@ -91,7 +94,7 @@ class TranscriberConnection:
         return np.frombuffer(bytes(self.audio), "<i2").reshape(-1, 2)
 
 
-class FakeTranscriber:
+class FakeTranscriber(SocketPeer):
     """A WebSocket server of Vapi's custom-transcriber protocol on a free port of 127.0.0.1.
 
     Args:
@@ -100,36 +103,17 @@ class FakeTranscriber:
     """
 
     def __init__(self, script: TranscriberScript | None = None, *, record: bool = True) -> None:
+        super().__init__()
         self.script = script or TranscriberScript()
         self.connections: list[TranscriberConnection] = []
         self.attempts = 0
         self._record = record
-        self._server: Server | None = None
         self._changed = anyio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve,
-            "127.0.0.1",
-            0,
-            process_request=self._admit,
-            compression=None,
-            ping_interval=None,
-            close_timeout=0.2,
-        )
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
 
     @property
     def url(self) -> str:
         """The URL, for `CustomTranscriber.server.url`."""
-        if self._server is None:
-            raise RuntimeError("the fake transcriber is not running")
-        return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}/listen"
+        return f"ws://127.0.0.1:{self.port}/listen"
 
     async def connection(
         self, number: int = 0, *, received_ms: float = 0, within_s: float = 5.0
@@ -144,10 +128,12 @@ class FakeTranscriber:
                 await self._changed.wait()
         return self.connections[number]
 
-    def _admit(self, connection: ServerConnection, _request: Request) -> Response | None:
+    @override
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         self.attempts += 1
         return connection.respond(503, "as scripted") if self.attempts - 1 in self.script.refuse else None
 
+    @override
     async def _serve(self, socket: ServerConnection) -> None:
         script = self.script
         headers = {} if socket.request is None else {k.lower(): v for k, v in socket.request.headers.raw_items()}

@@ -9,17 +9,20 @@ A fake of a vendor is a `SpeechPeer` with that vendor's messages. All have `url`
 import json
 import math
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import numpy as np
-from websockets.asyncio.server import Server, ServerConnection, serve
+from typing_extensions import override
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+from bargein.testing.socket_peer import SocketPeer
 
 _NEXT_UTTERANCE_MS = 250
 """Silence after which a voice is the next utterance of the script."""
@@ -106,7 +109,7 @@ class SpeechConnection:
     done: int = 0
 
 
-class SpeechPeer(ABC):
+class SpeechPeer(SocketPeer):
     """A fake transcriber on a free port of 127.0.0.1.
 
     Args:
@@ -122,42 +125,18 @@ class SpeechPeer(ABC):
     rate_hz = 16_000
 
     def __init__(self, script: SpeechScript | None = None, *, key: str = "test-key", record: bool = True) -> None:
+        super().__init__()
         self.script = script or SpeechScript()
         self.key = key
         self.connections: list[SpeechConnection] = []
         self.attempts = 0
         self._record = record
-        self._server: Server | None = None
         self._changed = anyio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve,
-            "127.0.0.1",
-            0,
-            process_request=self._admit,
-            compression=None,
-            ping_interval=None,
-            close_timeout=0.2,
-        )
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-
-    @property
-    def port(self) -> int:
-        """The port of the socket."""
-        if self._server is None:
-            raise RuntimeError("the fake is not running")
-        return int(next(iter(self._server.sockets)).getsockname()[1])
 
     @property
     def url(self) -> str:
         """The base URL, as the settings take it."""
-        return f"http://127.0.0.1:{self.port}"
+        return self.origin
 
     async def connection(self, number: int = 0, *, received_ms: float = 0, within_s: float = 5.0) -> SpeechConnection:
         """Wait for the connection with this number, counted from 0, and for this amount of audio on it.
@@ -228,7 +207,8 @@ class SpeechPeer(ABC):
         connection.messages.append(parsed)
         return parsed
 
-    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+    @override
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         number, self.attempts = self.attempts, self.attempts + 1
         parts = urlsplit(request.path)
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
@@ -239,13 +219,14 @@ class SpeechPeer(ABC):
             status = 401
         if status is None:
             return None
-        response = socket.respond(status, self.refusal(status).decode())
+        response = connection.respond(status, self.refusal(status).decode())
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "application/json"
         if self.script.retry_after_s is not None:
             response.headers["Retry-After"] = str(self.script.retry_after_s)
         return response
 
+    @override
     async def _serve(self, socket: ServerConnection) -> None:
         request = socket.request
         parts = urlsplit("" if request is None else request.path)

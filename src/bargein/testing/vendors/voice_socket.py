@@ -4,22 +4,23 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 import anyio
 from anyio.abc import TaskGroup
-from websockets.asyncio.server import Server, ServerConnection, serve
+from typing_extensions import override
+from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from bargein.testing.socket_peer import SocketPeer
 from bargein.testing.vendors.voice_speech import KEY, Asked, Piece, Production, TroubleError, VendorVoiceScript, pieces
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, read_json
 
 
-class SocketVoiceFake:
+class SocketVoiceFake(SocketPeer):
     """A fake of a vendor that speaks over a WebSocket, on a free port of 127.0.0.1.
 
     Args:
@@ -34,36 +35,12 @@ class SocketVoiceFake:
     path = "/"
 
     def __init__(self, script: VendorVoiceScript | None = None) -> None:
+        super().__init__()
         self.script = script or VendorVoiceScript()
         self.made = Production()
         self.handshakes: list[tuple[dict[str, str], dict[str, str]]] = []
         self.messages: list[JsonObject] = []
         self.open_sockets: set[ServerConnection] = set()
-        self._server: Server | None = None
-
-    async def __aenter__(self) -> Self:
-        self._server = await serve(
-            self._serve,
-            "127.0.0.1",
-            0,
-            process_request=self._admit,
-            compression=None,
-            ping_interval=None,
-            close_timeout=0.2,
-        )
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-
-    @property
-    def origin(self) -> str:
-        """Scheme (http), host and port."""
-        if self._server is None:
-            raise RuntimeError("the fake is not running")
-        return f"http://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
 
     async def drop_sockets(self) -> None:
         """Close all sockets, as a vendor closes idle ones."""
@@ -94,6 +71,7 @@ class SocketVoiceFake:
     def error_frame(self, asked: Asked, says: str) -> str:
         """Return a message that reports an error."""
 
+    @override
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         del connection
         parts = urlsplit(request.path)
@@ -114,6 +92,7 @@ class SocketVoiceFake:
             given["Retry-After"] = script.retry_after
         return Response(status, "as scripted", given, body)
 
+    @override
     async def _serve(self, socket: ServerConnection) -> None:
         self.open_sockets.add(socket)
         query = self.handshakes[-1][0]
