@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from bargein.audio.wav import HEADER_BYTES
 from bargein.store import recordings
 from bargein.store.recordings import RecordingFile, recording_path
-from bargein.store.waves import HEADER_BYTES, Part, Wave, write_mp3
+from bargein.store.waves import Part, Wave, write_mp3
 from tests.call.conftest import Log, log
 
 __all__ = ["log"]

@@ -30,7 +30,6 @@ from bargein.providers.stt_account import VendorAccount, VendorReportError
 from bargein.providers.utterances import Heard, Utterances
 from bargein.providers.vendor_errors import quote_of
 
-_RATE_LIMITED = 429
 _POLICY_VIOLATION = 1008
 _OWN_CODES = range(4000, 5000)
 
@@ -284,8 +283,8 @@ class VendorStream(AudioSocket, TranscriberStream):
             self._warn_once("a transcriber's message was ignored", why=str(error))
             return
         except VendorReportError as report:
-            if not report.passing:
-                raise self._reported(report) from None
+            if not report.transient:
+                raise self._dialect.account.reported(report) from None
             self._report = report  # the vendor closes the connection, and it is made once more
             return
         if heard.segment and message == self._last_received:
@@ -306,12 +305,7 @@ class VendorStream(AudioSocket, TranscriberStream):
         self._set_timer()
         self._drop_queued_messages()
         report = self._dialect.closed(code, reason)
-        return None if report is None else self._reported(self._report or report)
-
-    def _reported(self, report: VendorReportError) -> ProviderError:
-        account = self._dialect.account
-        problem = "failed" if report.status is None else f"answered {report.status}"
-        return account.failure(problem, status=report.status, quote=quote_of(report.words, (account.key,)))
+        return None if report is None else self._dialect.account.reported(self._report or report)
 
     @override
     def _failure(self, problem: str, refusal: Refusal | None = None) -> ProviderError:
@@ -319,6 +313,4 @@ class VendorStream(AudioSocket, TranscriberStream):
         if refusal is None:
             words = self._report.words if self._report is not None else ""
             return account.failure(problem, quote=quote_of(words, (account.key,)) if words else "")
-        if refusal.status == _RATE_LIMITED and refusal.retry_after:
-            problem = f"{problem} and asks to be left alone for {refusal.retry_after[:40]} s"
-        return account.failure(problem, status=refusal.status, quote=quote_of(refusal.body, (account.key,)))
+        return account.refusal(refusal.status, refusal.body, refusal.retry_after)

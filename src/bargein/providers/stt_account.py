@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from bargein.errors import BargeinError
 from bargein.ports import ProviderError
 from bargein.providers.interface import Resources, account_of
+from bargein.providers.vendor_errors import quote_of
 
 _AUTH_STATUSES = (401, 403)
+_RATE_LIMITED = 429
 _SERVER_ERRORS = 500
+_MOST_RETRY_AFTER_CHARS = 40
 
 
 class VendorReportError(BargeinError):
@@ -17,14 +20,14 @@ class VendorReportError(BargeinError):
     Args:
         words: the vendor's words.
         status: the HTTP status that means the same; None: none does.
-        passing: whether a new connection may help.
+        transient: whether a new connection may help.
     """
 
-    def __init__(self, words: str, *, status: int | None = None, passing: bool = False) -> None:
+    def __init__(self, words: str, *, status: int | None = None, transient: bool = False) -> None:
         super().__init__(words)
         self.words = words
         self.status = status
-        self.passing = passing
+        self.transient = transient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,23 @@ class VendorAccount:
             setting=setting,
             quote=quote,
         )
+
+    def refusal(self, status: int, body: bytes, retry_after: str = "") -> ProviderError:
+        """Return the error for an HTTP status that refuses a request or a handshake.
+
+        Args:
+            status: the status.
+            body: of the answer, or the beginning of it; it is quoted.
+            retry_after: the header Retry-After; empty: there is none.
+        """
+        asks = f" and asks to wait {retry_after[:_MOST_RETRY_AFTER_CHARS]} s"
+        problem = f"answered {status}{asks if status == _RATE_LIMITED and retry_after else ''}"
+        return self.failure(problem, status=status, quote=quote_of(body, (self.key,)))
+
+    def reported(self, report: VendorReportError) -> ProviderError:
+        """Return the error for a failure that the vendor has reported in a message."""
+        problem = "failed" if report.status is None else f"answered {report.status}"
+        return self.failure(problem, status=report.status, quote=quote_of(report.words, (self.key,)))
 
     def _reason(self, status: int | None) -> str:
         if status is None:

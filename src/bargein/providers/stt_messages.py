@@ -25,8 +25,9 @@ def vendor_object(message: str | bytes) -> dict[str, object]:
 
 def unit_or_none(value: object) -> float | None:
     """Return a number from 0 to 1; None for anything else."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-    return float(value) if known else None  # type: ignore[arg-type]  # `known` is about `value`
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= 1 else None
 
 
 def mean_confidence(words: object, name: str = "confidence") -> float | None:

@@ -9,6 +9,7 @@ import numpy as np
 import structlog
 
 from bargein.audio.pcm import from_bytes
+from bargein.audio.wav import HEADER_BYTES
 from bargein.ports import Pcm16, SpeechChunk, SpokenWord
 from bargein.providers.http import StreamError
 from bargein.wire.json import as_list
@@ -23,7 +24,6 @@ LATEST_TIME = 1e9
 
 _FARTHEST_WORD_CHARS = 40
 _LONGEST_WORD_CHARS = 5000
-_WAV_HEADER_BYTES = 44
 _AGAIN_MS = 150.0
 
 
@@ -156,7 +156,7 @@ def audio_of_base64(value: object) -> bytes:
 
 def without_wav_header(data: bytes) -> bytes:
     """Return audio without the 44 bytes of a canonical WAV header, if it begins with one."""
-    return data[_WAV_HEADER_BYTES:] if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else data
+    return data[HEADER_BYTES:] if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else data
 
 
 def timings_of_lists(words: object, starts: object, ends: object, *, per_ms: float = 1.0) -> tuple[WordTiming, ...]:

@@ -12,10 +12,11 @@ from typing_extensions import override
 
 from bargein.audio.pcm import to_bytes
 from bargein.audio.timeline import Stereo
+from bargein.audio.wav import HEADER_BYTES, wav_header
 from bargein.ports import TRANSCRIBER_RATE_HZ, Pcm16, Recorder
 from bargein.store.journals import check_call_id
 from bargein.store.private import make_folder, private
-from bargein.store.waves import HEADER_BYTES, Part, Wave, wave_header, write_mp3
+from bargein.store.waves import Part, Wave, write_mp3
 
 _FLUSH_S = 1.0
 _CHANGES_MS = 500.0
@@ -106,7 +107,7 @@ class RecordingFile(Recorder):
             file.seek(HEADER_BYTES + sound)
             _write(file.write, to_bytes(samples))
             file.seek(0)
-            _write(file.write, wave_header(sound + samples.nbytes, channels=2))
+            _write(file.write, wav_header(TRANSCRIBER_RATE_HZ, sound + samples.nbytes, channels=2))
 
 
 def _write(write: Callable[[bytes], int], data: bytes) -> None:

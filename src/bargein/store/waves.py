@@ -1,6 +1,5 @@
 """Parts of a stereo recording, made on request: one side, both sides mixed, a byte range, or mp3."""
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -9,26 +8,15 @@ import numpy as np
 import soundfile
 
 from bargein.audio.pcm import Int16Array, from_bytes, to_bytes, to_float
+from bargein.audio.wav import HEADER_BYTES, wav_header
 from bargein.ports import TRANSCRIBER_RATE_HZ
 from bargein.store.private import private
 
 Part = Literal["mono", "stereo", "customer", "assistant"]
 """Both sides mixed into one channel, both in two channels, or one side."""
 
-HEADER_BYTES = 44
 _FRAME_BYTES = 4
 _CHUNK_FRAMES = 32_768
-
-
-def wave_header(sound_bytes: int, channels: int) -> bytes:
-    """Return the header of a WAV file of 16-bit samples at `TRANSCRIBER_RATE_HZ` (RIFF, `WAVE_FORMAT_PCM`)."""
-    block = 2 * channels
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI",
-        *(b"RIFF", 36 + sound_bytes, b"WAVE"),
-        *(b"fmt ", 16, 1, channels, TRANSCRIBER_RATE_HZ, TRANSCRIBER_RATE_HZ * block, block, 16),
-        *(b"data", sound_bytes),
-    )
 
 
 class Wave:
@@ -48,7 +36,7 @@ class Wave:
             raise FileNotFoundError(path.name)
         self._frames = (size - HEADER_BYTES) // _FRAME_BYTES
         self.channels = 2 if part == "stereo" else 1
-        self._header = wave_header(self._frames * 2 * self.channels, self.channels)
+        self._header = wav_header(TRANSCRIBER_RATE_HZ, self._frames * 2 * self.channels, self.channels)
 
     @property
     def size(self) -> int:

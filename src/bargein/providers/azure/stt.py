@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
+from bargein.audio.wav import wav_header
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.providers.azure.account import speech_account
 from bargein.providers.azure.settings import AzureSettings
@@ -56,12 +57,6 @@ def _segmentation(config: AzureTranscriberConfig) -> dict[str, Any]:
         "segmentationSilenceTimeoutMs": DEFAULT_SILENCE_MS if silence_ms is None else int(silence_ms),
     }
     return custom if longest_ms is None else custom | {"segmentationForcedTimeoutMs": int(longest_ms)}
-
-
-def wave_header(rate_hz: int) -> bytes:
-    """Return the header of a WAV file of unknown length: 16-bit mono PCM."""
-    form = struct.pack("<HHIIHH", 1, 1, rate_hz, rate_hz * 2, 2, 16)
-    return b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<I", len(form)) + form + b"data\0\0\0\0"
 
 
 class AzureDialect(Dialect):
@@ -113,7 +108,7 @@ class AzureDialect(Dialect):
         if self._has_begun:
             return self._audio_headers + audio
         self._has_begun = True
-        return self._audio_headers + wave_header(self.rate_hz) + audio
+        return self._audio_headers + wav_header(self.rate_hz) + audio
 
     @override
     def reader(self) -> MessageReader:
@@ -172,7 +167,7 @@ def _header(line: str) -> tuple[str, str]:
 def _read_phrase(phrase: dict[str, object]) -> Heard:
     status = as_string(phrase.get("RecognitionStatus")) or ""
     if status == "Error":
-        raise VendorReportError("a phrase ended with the status Error", status=500, passing=True)
+        raise VendorReportError("a phrase ended with the status Error", status=500, transient=True)
     if status not in ("Success", "NoMatch"):
         return NOTHING  # silence without words, and the end of the audio
     best = first_object(phrase.get("NBest"))

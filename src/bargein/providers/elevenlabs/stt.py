@@ -26,10 +26,10 @@ REALTIME_MODEL = "scribe_v2_realtime"
 
 _COMMIT = '{"message_type":"input_audio_chunk","audio_base_64":"","commit":true,"sample_rate":16000}'
 _STATUSES = {"auth_error": 401, "quota_exceeded": 402, "rate_limited": 429, "invalid_request": 400, "input_error": 400}
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {"session_time_limit_exceeded", "insufficient_audio_activity", "queue_overflow", "resource_exhausted"}
 )
-_ERRORS = frozenset({*_STATUSES, *_PASSING, "error", "transcriber_error", "chunk_size_exceeded", "unaccepted_terms"})
+_ERRORS = frozenset({*_STATUSES, *_TRANSIENT, "error", "transcriber_error", "chunk_size_exceeded", "unaccepted_terms"})
 
 
 class ElevenLabsTranscriberConfig(WireModel):
@@ -127,7 +127,7 @@ class ScribeReader:
                 return Heard(answered=True)
             case str() if kind in _ERRORS:
                 words = as_string(event.get("error")) or as_string(event.get("message")) or kind
-                raise VendorReportError(words, status=_STATUSES.get(kind), passing=kind in _PASSING)
+                raise VendorReportError(words, status=_STATUSES.get(kind), transient=kind in _TRANSIENT)
             case _:
                 return NOTHING
 

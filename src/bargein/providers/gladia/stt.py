@@ -19,7 +19,7 @@ from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTra
 from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
 from bargein.providers.stt_messages import unit_or_none, vendor_object
 from bargein.providers.utterances import NOTHING, Heard
-from bargein.providers.vendor_errors import MAX_ERROR_BYTES, quote_of
+from bargein.providers.vendor_errors import MAX_ERROR_BYTES
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_list, as_object, as_string
 
@@ -33,7 +33,6 @@ DEFAULT_LEAST_CONFIDENCE = 0.4
 
 _OLD_MODELS = (None, "fast", "accurate")
 _SESSION_S = 5.0
-_RATE_LIMITED = 429
 
 
 class GladiaTranscriberConfig(WireModel):
@@ -162,10 +161,7 @@ class GladiaDialect(Dialect):
             raise account.failure("has answered with something else than a session") from None
         if response.is_success and url is not None:
             return url
-        status, quote = response.status_code, quote_of(body, (account.key,))
-        wait = response.headers.get("Retry-After", "")
-        asks = f" and asks to be left alone for {wait[:40]} s" if status == _RATE_LIMITED and wait else ""
-        raise account.failure(f"answered {status}{asks}", status=status, quote=quote)
+        raise account.refusal(response.status_code, body, response.headers.get("Retry-After", ""))
 
     @override
     def reader(self) -> MessageReader:

@@ -6,7 +6,6 @@ API reference of 2026; not yet called for real.
 
 import asyncio
 import base64
-import struct
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +17,7 @@ import numpy as np
 from typing_extensions import override
 
 from bargein.audio.pcm import to_bytes
+from bargein.audio.wav import wav_header
 from bargein.ports import (
     TRANSCRIBER_RATE_HZ,
     Pcm16,
@@ -31,7 +31,7 @@ from bargein.providers.http import StreamError, json_object
 from bargein.providers.interface import Resources
 from bargein.providers.stt_account import VendorAccount, transcriber_account
 from bargein.providers.stt_messages import first_object
-from bargein.providers.vendor_errors import MAX_ERROR_BYTES, quote_of
+from bargein.providers.vendor_errors import MAX_ERROR_BYTES
 from bargein.wire.base import WireModel
 from bargein.wire.json import as_object, as_objects, as_string
 
@@ -45,7 +45,6 @@ _LONGEST_MS = 60_000
 _MOST_TOKENS = 1_000
 _TIMEOUT_S = 10.0
 _MAX_ANSWER_BYTES = 256 * 1024
-_RATE_LIMITED = 429
 
 _INSTRUCTIONS = (
     "Write down exactly what is said in the recording of a telephone call, with punctuation and nothing else. "
@@ -83,7 +82,8 @@ class _Server:
 
     def body(self, audio: Pcm16) -> dict[str, Any]:
         """Return the body of a request."""
-        data = base64.b64encode(_wave(audio)).decode("ascii")
+        samples = to_bytes(audio)
+        data = base64.b64encode(wav_header(TRANSCRIBER_RATE_HZ, len(samples)) + samples).decode("ascii")
         language = "" if self.language is None else f" The language is {self.language}."
         return {
             "systemInstruction": {"parts": [{"text": _INSTRUCTIONS + language}]},
@@ -111,23 +111,14 @@ class _Server:
             raise account.failure(f"could not be reached ({type(error).__name__})") from error
         except StreamError:
             raise account.failure("has answered with something else than JSON") from None
-        status, wait = response.status_code, response.headers.get("Retry-After", "")
-        asks = f" and asks to be left alone for {wait[:40]} s" if status == _RATE_LIMITED and wait else ""
-        quoted = quote_of(response.content[:MAX_ERROR_BYTES], (account.key,))
-        raise account.failure(f"answered {status}{asks}", status=status, quote=quoted)
+        body = response.content[:MAX_ERROR_BYTES]
+        raise account.refusal(response.status_code, body, response.headers.get("Retry-After", ""))
 
 
 def _text_of(answer: dict[str, object]) -> str:
     parts = as_objects(as_object(first_object(answer.get("candidates")).get("content")).get("parts"))
     spoken = (as_string(part.get("text")) or "" for part in parts if part.get("thought") is not True)
     return " ".join("".join(spoken).split())
-
-
-def _wave(audio: Pcm16) -> bytes:
-    data = to_bytes(audio)
-    form = struct.pack("<HHIIHH", 1, 1, TRANSCRIBER_RATE_HZ, TRANSCRIBER_RATE_HZ * 2, 2, 16)
-    head = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data))
-    return b"RIFF" + struct.pack("<I", len(head) + len(data)) + head + data
 
 
 class GoogleTranscriber(Transcriber):

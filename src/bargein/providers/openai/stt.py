@@ -31,7 +31,7 @@ _STATUSES = {
     "server_error": 500,
 }
 _EMPTY = "input_audio_buffer_commit_empty"
-_PASSING = "session_expired"
+_TRANSIENT = "session_expired"
 
 
 class OpenAiTranscriberConfig(WireModel):
@@ -137,7 +137,7 @@ def _read_error(error: dict[str, object]) -> Heard:
         return Heard(answered=True)
     words = as_string(error.get("message")) or code
     status = _STATUSES.get(code) or _STATUSES.get(as_string(error.get("type")) or "")
-    raise VendorReportError(words, status=status, passing=code == _PASSING)
+    raise VendorReportError(words, status=status, transient=code == _TRANSIENT)
 
 
 def _confidence(logprobs: object) -> float | None:

@@ -133,7 +133,7 @@ class TokenReader:
         if (code := event.get("error_code")) is not None:
             status = code if isinstance(code, int) else None
             raise VendorReportError(
-                as_string(event.get("error_message")) or str(code), status=status, passing=status in _SESSION_IS_OVER
+                as_string(event.get("error_message")) or str(code), status=status, transient=status in _SESSION_IS_OVER
             )
         tokens = as_objects(event.get("tokens"))
         words = [token for token in tokens if token.get("text") not in _ENDS]

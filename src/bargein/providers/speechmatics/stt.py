@@ -13,7 +13,7 @@ from bargein.providers.socket import SocketTarget
 from bargein.providers.speechmatics.settings import SpeechmaticsSettings
 from bargein.providers.streaming_stt import Dialect, MessageReader, StreamingTranscriber, vendor_target
 from bargein.providers.stt_account import VendorAccount, VendorReportError, transcriber_account
-from bargein.providers.stt_messages import first_object, unit_or_none, vendor_object
+from bargein.providers.stt_messages import first_object, mean_confidence, vendor_object
 from bargein.providers.utterances import NOTHING, Heard
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_object, as_objects, as_string, as_strings
@@ -35,7 +35,7 @@ _STATUSES = {
     "internal_error": 500,
     "job_error": 500,
 }
-_PASSING = frozenset({"timelimit_exceeded", "idle_timeout", "session_timeout", "unknown_error"})
+_TRANSIENT = frozenset({"timelimit_exceeded", "idle_timeout", "session_timeout", "unknown_error"})
 
 
 class SpeechmaticsTranscriberConfig(WireModel):
@@ -159,7 +159,7 @@ class TranscriptReader:
             case "Error":
                 kind = as_string(event.get("type")) or ""
                 words = as_string(event.get("reason")) or kind
-                raise VendorReportError(words, status=_STATUSES.get(kind), passing=kind in _PASSING)
+                raise VendorReportError(words, status=_STATUSES.get(kind), transient=kind in _TRANSIENT)
             case _:
                 return NOTHING
 
@@ -176,9 +176,7 @@ class TranscriptReader:
 
 
 def _confidence(event: dict[str, object]) -> float | None:
-    words = [first_object(result.get("alternatives")) for result in as_objects(event.get("results"))]
-    scores = [score for word in words if (score := unit_or_none(word.get("confidence"))) is not None]
-    return sum(scores) / len(scores) if scores else None
+    return mean_confidence([first_object(result.get("alternatives")) for result in as_objects(event.get("results"))])
 
 
 def create_transcriber(config: SpeechmaticsTranscriberConfig, resources: Resources) -> StreamingTranscriber:

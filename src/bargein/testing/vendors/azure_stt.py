@@ -7,10 +7,10 @@ from typing import Any
 
 from typing_extensions import override
 
+from bargein.audio.wav import HEADER_BYTES
 from bargein.testing.vendors.speech_peer import SpeechConnection, SpeechPeer
 
 _PATH = "/speech/recognition/conversation/cognitiveservices/v1"
-_WAVE_HEADER_BYTES = 44
 _TICKS_PER_MS = 10_000
 
 
@@ -52,7 +52,7 @@ class FakeAzure(SpeechPeer):
             context["heard"] = connection.received_ms
             if not audio.startswith(b"RIFF"):
                 raise ValueError("the audio of a turn begins without a WAV header")
-            return audio[_WAVE_HEADER_BYTES:]
+            return audio[HEADER_BYTES:]
         return audio
 
     @override

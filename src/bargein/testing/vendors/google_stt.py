@@ -7,10 +7,10 @@ from typing import Self
 import anyio
 import numpy as np
 
+from bargein.audio.wav import HEADER_BYTES
 from bargein.testing.http_peer import Exchange, HttpPeer
 from bargein.testing.vendors.speech_peer import SpeechScript
 
-_WAVE_HEADER_BYTES = 44
 _WORDS = {
     400: ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
     403: ("PERMISSION_DENIED", "Permission denied."),
@@ -60,7 +60,7 @@ class FakeGemini:
             await exchange.respond(status, body.encode(), content_type="application/json", **wait)
             return
         (part,) = exchange.body["contents"][0]["parts"]
-        audio = base64.b64decode(part["inlineData"]["data"], validate=True)[_WAVE_HEADER_BYTES:]
+        audio = base64.b64decode(part["inlineData"]["data"], validate=True)[HEADER_BYTES:]
         number = len(self.audio)
         self.audio.append(audio)
         await anyio.sleep(script.answer_after_ms / 1000)

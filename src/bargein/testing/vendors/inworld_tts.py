@@ -2,11 +2,11 @@
 
 import base64
 import json
-import struct
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from bargein.audio.wav import wav_header
 from bargein.testing.http_peer import Exchange
 from bargein.testing.vendors.voice_http import HttpVoiceFake
 from bargein.testing.vendors.voice_speech import Asked, Piece, RefusedError, text_field
@@ -47,7 +47,7 @@ class FakeInworldVoice(HttpVoiceFake):
 
     @override
     def frame(self, asked: Asked, piece: Piece) -> bytes:
-        audio = _wav_header(len(piece.audio), asked.rate_hz) + piece.audio
+        audio = wav_header(asked.rate_hz, len(piece.audio)) + piece.audio
         result: JsonObject = {"audioContent": base64.b64encode(audio).decode()}
         if piece.word is not None and asked.fields.get("timestampType") == "WORD":
             word = piece.word
@@ -59,8 +59,3 @@ class FakeInworldVoice(HttpVoiceFake):
                 }
             }
         return json.dumps({"result": result}).encode() + b"\n"
-
-
-def _wav_header(size: int, rate_hz: int) -> bytes:
-    chunk = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16)
-    return struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + chunk + struct.pack("<4sI", b"data", size)
