@@ -16,7 +16,10 @@ from bargein.providers.chat_tools import chat_json
 from bargein.providers.conversation import alternated
 from bargein.providers.http import StreamError
 from bargein.providers.model_server import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
     DEFAULT_TIMEOUT_S,
+    DRAIN_S,
     ModelServer,
     Piece,
     WarmConnection,
@@ -36,13 +39,6 @@ __all__ = [
     "models_url",
     "stream_chat",
 ]
-
-DEFAULT_TEMPERATURE = 0.5
-DEFAULT_MAX_TOKENS = 250
-"""Default of `model.maxTokens`, the longest reply."""
-
-_DRAIN_S = 0.2
-"""The wait for the end of the body after a finished reply, so that the connection can be used again."""
 
 _COMPLETIONS = "/chat/completions"
 
@@ -162,7 +158,7 @@ async def _pieces(
 
 async def _drain(events: AsyncIterator[bytes], reader: ChunkReader, *, silent: bool) -> None:
     """Read what follows the end of an answer; an error there is that of an answer without a word."""
-    with anyio.move_on_after(_DRAIN_S):
+    with anyio.move_on_after(DRAIN_S):
         try:
             async for event in events:
                 if silent:

@@ -9,12 +9,11 @@ import httpx
 from bargein.http_client import read_bounded
 from bargein.ports import ProviderError, ToolCall
 from bargein.providers.chat_tools import CallCollector
-from bargein.providers.http import MAX_LINE_BYTES, StreamError, as_object, json_object, sse_data
+from bargein.providers.http import MAX_LINE_BYTES, StreamError, json_object, required_object, sse_data
 from bargein.providers.model_server import ModelServer, Progress, out_of_tokens
 from bargein.providers.thoughts import ThoughtFilter
-from bargein.wire import json as wire_json
 from bargein.wire.base import JsonObject
-from bargein.wire.json import TextJoiner, as_list_or_none, as_objects, as_string, repaired
+from bargein.wire.json import TextJoiner, as_list_or_none, as_object, as_objects, as_string, repaired
 
 _THOUGHT_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 """Fields of a delta with thoughts: DeepSeek, xAI, vLLM; Groq, OpenRouter, Cerebras, Ollama; MiniMax."""
@@ -97,9 +96,9 @@ class ChunkReader:
             raise StreamError("an event is not a chunk of a chat completion")
         if not choices:
             return None  # the usage, or a content filter's report
-        choice = as_object(choices[0])
+        choice = required_object(choices[0])
         # a few servers send the whole answer so far as `message` beside each delta; others have it instead of deltas
-        delta = as_object(choice.get("delta") or choice.get("message") or {})
+        delta = required_object(choice.get("delta") or choice.get("message") or {})
         reason = choice.get("finish_reason")
         if reason is not None and reason != "":
             self._reason = self._reason or as_string(reason) or ""
@@ -114,7 +113,7 @@ class ChunkReader:
 
     def complete_calls(self) -> tuple[ToolCall, ...]:
         """Return the tool calls of the answer."""
-        return self.calls.complete(self._state_owner, wire_json.as_object(repaired(self._state)))
+        return self.calls.complete(self._state_owner, as_object(repaired(self._state)))
 
     def silence_problem(self) -> ProviderError | None:
         """Return the error of an answer without a word and without a call; None: the model had nothing to say."""
@@ -162,7 +161,7 @@ class ChunkReader:
         part: object = chunk.get("error") or _error_beside(chunk)
         if part is None:
             return None
-        said = wire_json.as_object(part)
+        said = as_object(part)
         numbers = (said.get("status_code"), said.get("code"), said.get("status"), chunk.get("status_code"))
         status = next((found for number in numbers if (found := self._status(number))), 0)
         code = as_string(said.get("code")) or as_string(said.get("type")) or ""
@@ -179,7 +178,7 @@ class ChunkReader:
 
 def _error_beside(chunk: dict[str, object]) -> object:
     """Return the error of a chunk that has it elsewhere than in `error`; None: it reports none."""
-    base = wire_json.as_object(chunk.get("base_resp"))  # MiniMax: the status of every answer
+    base = as_object(chunk.get("base_resp"))  # MiniMax: the status of every answer
     if base.get("status_code"):
         return base
     if chunk.get("choices"):
@@ -187,7 +186,7 @@ def _error_beside(chunk: dict[str, object]) -> object:
     if not isinstance(chunk.get("choices"), list) and (chunk.get("message") or chunk.get("detail")):
         return chunk
     # Groq: {"choices": [], "x_groq": {"error": …}}
-    beside = (wire_json.as_object(value) for name, value in chunk.items() if name.startswith("x_"))
+    beside = (as_object(value) for name, value in chunk.items() if name.startswith("x_"))
     return next((error for value in beside if (error := value.get("error"))), None)
 
 

@@ -7,11 +7,10 @@ from typing import Any, cast
 from uuid import uuid4
 
 from bargein.ports import ChatMessage, ToolCall
-from bargein.providers.http import StreamError, as_object
+from bargein.providers.http import StreamError, required_object
 from bargein.providers.vendor_state import state_of, state_text
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object as as_object_of
-from bargein.wire.json import read_json, repair_text, repaired
+from bargein.wire.json import as_object, read_json, repair_text, repaired
 
 MOST_CALLS = 64
 """The most tool calls in one answer; more are an error of the model."""
@@ -30,11 +29,11 @@ def chat_json(message: ChatMessage, state_owner: str = "") -> JsonObject:
     """
     data: JsonObject = {"role": message.role, "content": message.content}
     if message.tool_calls:
-        states = [as_object_of(state_of(call, state_owner)) for call in message.tool_calls]
+        states = [as_object(state_of(call, state_owner)) for call in message.tool_calls]
         data["content"] = message.content or None
         data["tool_calls"] = [_call_json(call, state) for call, state in zip(message.tool_calls, states, strict=True)]
         for state in states:
-            data |= as_object_of(state.get("message"))
+            data |= as_object(state.get("message"))
     if message.tool_call_id is not None:
         data["tool_call_id"] = message.tool_call_id
     return data
@@ -45,7 +44,7 @@ def _call_json(call: ToolCall, state: JsonObject) -> JsonObject:
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": object_text(call.arguments)},
-        **as_object_of(state.get("call")),
+        **as_object(state.get("call")),
     }
 
 
@@ -109,18 +108,18 @@ class CallCollector:
             raise StreamError("an event's tool_calls are no list")
         has_content = False
         for piece in cast("Sequence[object]", pieces):
-            has_content = self._push(as_object(piece)) or has_content
+            has_content = self._push(required_object(piece)) or has_content
         return has_content
 
     def _push(self, piece: dict[str, object]) -> bool:
-        call_id, function = piece.get("id") or "", as_object(piece.get("function") or {})
+        call_id, function = piece.get("id") or "", required_object(piece.get("function") or {})
         name, arguments = function.get("name") or "", function.get("arguments") or ""
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments, ensure_ascii=False)
         if not isinstance(call_id, str) or not isinstance(name, str) or not isinstance(arguments, str):
             raise StreamError("a tool call is not one of OpenAI's")
         call = self._find(piece.get("index"), call_id, is_whole=bool(name and arguments))
-        call.extra |= as_object_of(piece.get("extra_content"))
+        call.extra |= as_object(piece.get("extra_content"))
         if not call.name:
             call.name = name[:_MOST_NAME_CHARS]
         elif name != call.name and not call.pieces:

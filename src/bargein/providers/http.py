@@ -137,12 +137,12 @@ def json_object(data: bytes | str, *, pieces: bool = False) -> dict[str, object]
         StreamError: it is something else, or nested too deeply.
     """
     try:
-        return as_object(read_json_pieces(data) if pieces else read_json(data))
+        return required_object(read_json_pieces(data) if pieces else read_json(data))
     except ValueError:
         raise StreamError("it is not JSON") from None
 
 
-def as_object(value: object) -> dict[str, object]:
+def required_object(value: object) -> dict[str, object]:
     """Return a JSON value that must be an object.
 
     Raises:

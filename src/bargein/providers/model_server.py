@@ -16,6 +16,10 @@ from bargein.providers.http import Endpoint, StreamError, json_object
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES, quote_of
 from bargein.wire.json import as_object, as_string
 
+DEFAULT_TEMPERATURE = 0.5
+DEFAULT_MAX_TOKENS = 250
+"""Default of `model.maxTokens`, the longest reply."""
+
 DEFAULT_TIMEOUT_S = 20.0
 """Default of `model.timeoutSeconds`."""
 
@@ -33,7 +37,8 @@ _ERROR_BODY_S = 2.0
 THINKING_TIMEOUT_S = 60.0
 """The longest wait for the first text of a model that was told to think, and shows nothing of it."""
 
-_DRAIN_S = 0.2
+DRAIN_S = 0.2
+"""The wait for the end of the body after a finished answer, so that the connection can be used again."""
 
 _END: Final = ""
 """Marks the end of an answer, whose pieces are never empty."""
@@ -51,6 +56,13 @@ _REASONS = {
 }
 """The ends of Vapi's `pipeline-error-<provider>-…` reasons (`Call.endedReason`) by HTTP status. 402 is an empty balance
 (DeepSeek, OpenRouter), 529 an overloaded server (Anthropic)."""
+
+_MOST_DIGITS = 6
+"""The longest `Retry-After` that is told."""
+
+_SHORTEST_KEY_IN_PATH = 20
+_PUBLIC_HEADERS = frozenset({"accept", "content-type", "anthropic-version"})
+"""Headers without a key: their values may be quoted."""
 
 _ABOUT_THE_KEY = re.compile(r"(?i)api[ _-]?key|credential|authenticat|security token|signature")
 _ABOUT_THE_MODEL = re.compile(
@@ -154,10 +166,6 @@ def _secrets_of(server: Endpoint) -> tuple[str, ...]:
     return (*values, *path, *(value for _, value in server.url.params.multi_items()))
 
 
-_SHORTEST_KEY_IN_PATH = 20
-_PUBLIC_HEADERS = frozenset({"accept", "content-type", "anthropic-version"})
-
-
 @asynccontextmanager
 async def open_answer(
     client: httpx.AsyncClient, server: ModelServer, request: httpx.Request
@@ -190,9 +198,6 @@ async def _refusal(server: ModelServer, response: httpx.Response) -> ProviderErr
     if status in {429, 503, 529} and after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS:
         problem += f" and asks to wait {int(after)} s (Retry-After)"
     return server.reported(status, error_code(body), body, problem=problem)
-
-
-_MOST_DIGITS = 6
 
 
 def error_code(body: bytes) -> str:
@@ -251,7 +256,7 @@ def _too_late(server: ModelServer, *, over: bool, thinking: bool) -> ProviderErr
 
 async def drain(events: AsyncIterator[object]) -> None:
     """Read what follows a complete answer for a moment, so that its connection can be used again."""
-    with anyio.move_on_after(_DRAIN_S):
+    with anyio.move_on_after(DRAIN_S):
         try:
             async for _ in events:
                 pass

@@ -14,7 +14,6 @@ from typing_extensions import override
 from bargein.ports import ChatMessage, Model, ToolCall
 from bargein.providers.anthropic.events import MessageReader
 from bargein.providers.anthropic.messages import (
-    DEFAULT_MAX_TOKENS,
     MessagesOptions,
     ThinkingConfig,
     request_body,
@@ -23,6 +22,7 @@ from bargein.providers.anthropic.settings import AnthropicSettings
 from bargein.providers.http import endpoint, sse_data
 from bargein.providers.interface import Resources, account_of
 from bargein.providers.model_server import (
+    DEFAULT_MAX_TOKENS,
     DEFAULT_TIMEOUT_S,
     THINKING_TIMEOUT_S,
     ModelServer,

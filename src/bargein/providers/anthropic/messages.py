@@ -8,15 +8,13 @@ from typing import Any, Final, Literal
 
 from bargein.ports import ChatMessage, ToolCall
 from bargein.providers.conversation import split_instructions
+from bargein.providers.model_server import DEFAULT_MAX_TOKENS
 from bargein.providers.vendor_state import state_of
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_object, as_objects, read_json
 
 STATE: Final = "anthropic"
 """The name of the state that tool calls carry: the thinking before them, which comes back with their results."""
-
-DEFAULT_MAX_TOKENS = 250
-"""Default of `model.maxTokens`."""
 
 _CACHE: Final[JsonObject] = {"type": "ephemeral"}
 _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")

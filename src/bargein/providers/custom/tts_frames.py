@@ -12,7 +12,7 @@ import anyio.lowlevel
 import structlog
 
 from bargein.ports import SpeechChunk, SpokenWord
-from bargein.providers.http import StreamError, as_object, json_object
+from bargein.providers.http import StreamError, json_object, required_object
 from bargein.providers.voice_audio import Aligner, Samples, WordTiming, audio_of_base64
 
 _log = structlog.get_logger(__name__)
@@ -62,14 +62,14 @@ class _FrameAligner:
 
 
 def _timings(frame: dict[str, object]) -> list[WordTiming]:
-    holder = as_object(frame.get("timing", frame))
+    holder = required_object(frame.get("timing", frame))
     words = _list(holder.get("words", []))
     if "wordsStartTimesMs" in holder or "wordsEndTimesMs" in holder:
         starts, ends = _list(holder.get("wordsStartTimesMs")), _list(holder.get("wordsEndTimesMs"))
         if not len(words) == len(starts) == len(ends):
             raise StreamError("word timings of unequal length")
         return [WordTiming(_word(w), _ms(s), _ms(e)) for w, s, e in zip(words, starts, ends, strict=True)]
-    objects = [as_object(word) for word in words]
+    objects = [required_object(word) for word in words]
     return [WordTiming(_word(o.get("word")), _ms(o.get("startMs")), _ms(o.get("endMs"))) for o in objects]
 
 

@@ -20,6 +20,8 @@ from bargein.providers.google.settings import GoogleSettings
 from bargein.providers.http import StreamError, endpoint, json_object, sse_data
 from bargein.providers.interface import Resources, account_of
 from bargein.providers.model_server import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
     ModelServer,
     Piece,
     Progress,
@@ -37,10 +39,6 @@ from bargein.wire.json import TextJoiner, as_object, as_objects, as_string, repa
 
 PROVIDER = "google"
 BASE_URL = "https://generativelanguage.googleapis.com"
-
-DEFAULT_TEMPERATURE = 0.5
-DEFAULT_MAX_TOKENS = 250
-"""Default of `model.maxTokens`."""
 
 _BLOCKED: Final = {
     "SAFETY": "its safety filter",
@@ -119,7 +117,7 @@ class GoogleModel(Model):
 
 
 class _Reader:
-    """Reads one answer."""
+    """The reader of one answer."""
 
     def __init__(self, server: ModelServer) -> None:
         self._server = server
