@@ -17,7 +17,7 @@ from bargein.ports import SpeechChunk, SpokenWord
 from bargein.providers.elevenlabs.alignment import CharacterAlignment
 from bargein.providers.elevenlabs.settings import ElevenLabsSettings
 from bargein.providers.http import StreamError, json_object, lines
-from bargein.providers.http_tts import HttpVoice
+from bargein.providers.http_tts import PostedVoice
 from bargein.providers.interface import Account, Resources, account_of
 from bargein.providers.voice_audio import Samples, audio_of_base64, nearest_rate
 from bargein.providers.voice_errors import VoiceErrors
@@ -121,7 +121,7 @@ class ElevenLabsVoiceConfig(WireModel):
         return self.optimize_streaming_latency
 
 
-class ElevenLabsVoice(HttpVoice):
+class ElevenLabsVoice(PostedVoice):
     """A voice at ElevenLabs, for one call.
 
     Args:
@@ -138,24 +138,19 @@ class ElevenLabsVoice(HttpVoice):
         errors = VoiceErrors.of_account(
             account, "ELEVENLABS_API_KEY", FAILED, reasons=_REASONS, reason_of=_reason_of_code
         )
-        super().__init__(client, errors)
-        self._config = config
-        self._rate_hz = nearest_rate(rate_hz, _RATES_HZ)
-        self._origin = httpx.URL(base_url)
+        asked_hz = nearest_rate(rate_hz, _RATES_HZ)
         voice = quote(PRESETS.get(config.voice_id, config.voice_id), safe="")
-        query: dict[str, str] = {"output_format": f"pcm_{self._rate_hz}"}
+        query = f"output_format=pcm_{asked_hz}"
         if config.latency is not None:
-            query["optimize_streaming_latency"] = str(config.latency)
-        self._url = httpx.URL(f"{base_url}/v1/text-to-speech/{voice}/stream/with-timestamps", params=query)
-        self._headers = {"xi-api-key": account.key}
-
-    @override
-    def origin(self) -> httpx.URL:
-        return self._origin
-
-    @override
-    def build_request(self, text: str) -> httpx.Request:
-        return self._client.build_request("POST", self._url, headers=self._headers, json=self._config.to_body(text))
+            query += f"&optimize_streaming_latency={config.latency}"
+        super().__init__(
+            client,
+            errors,
+            url=f"{base_url}/v1/text-to-speech/{voice}/stream/with-timestamps?{query}",
+            headers={"xi-api-key": account.key},
+            body=config.to_body,
+            rate_hz=asked_hz,
+        )
 
     @override
     async def read_speech(self, response: httpx.Response, text: str) -> AsyncGenerator[SpeechChunk]:

@@ -3,17 +3,11 @@
 From OpenAI's API reference and the types of its Python SDK 3.57; not yet called for real. The API gives no word times.
 """
 
-from collections.abc import AsyncGenerator
 from typing import Literal
 
-import httpx
-from typing_extensions import override
-
-from bargein.ports import SpeechChunk
-from bargein.providers.http_tts import HttpVoice
-from bargein.providers.interface import Account, Resources, account_of
+from bargein.providers.http_tts import RawVoice
+from bargein.providers.interface import Resources, account_of
 from bargein.providers.openai.settings import OpenAiSettings
-from bargein.providers.voice_audio import raw_chunks
 from bargein.providers.voice_errors import VoiceErrors
 from bargein.wire.base import JsonObject, Number, WireModel
 
@@ -45,36 +39,7 @@ class OpenAiVoiceConfig(WireModel):
         return body
 
 
-class OpenAiVoice(HttpVoice):
-    """A voice at OpenAI, for one call.
-
-    Args:
-        config: the voice.
-        account: the key.
-        base_url: the URL of the API, with its version.
-        client: shared by all calls and closed by its owner.
-    """
-
-    def __init__(self, config: OpenAiVoiceConfig, account: Account, base_url: str, client: httpx.AsyncClient) -> None:
-        super().__init__(client, VoiceErrors.of_account(account, "OPENAI_API_KEY", FAILED))
-        self._config = config
-        self._url = httpx.URL(f"{base_url}/audio/speech")
-        self._headers = {"Authorization": f"Bearer {account.key}"}
-
-    @override
-    def origin(self) -> httpx.URL:
-        return self._url.copy_with(path="/")
-
-    @override
-    def build_request(self, text: str) -> httpx.Request:
-        return self._client.build_request("POST", self._url, headers=self._headers, json=self._config.to_body(text))
-
-    @override
-    def read_speech(self, response: httpx.Response, text: str) -> AsyncGenerator[SpeechChunk]:
-        return raw_chunks(response.aiter_bytes(), _RATE_HZ)
-
-
-def create_voice(config: OpenAiVoiceConfig, resources: Resources, sample_rate_hz: int) -> OpenAiVoice:
+def create_voice(config: OpenAiVoiceConfig, resources: Resources, sample_rate_hz: int) -> RawVoice:
     """Make the voice of one call; its rate is 24 kHz, whatever that of the call is.
 
     Raises:
@@ -83,4 +48,11 @@ def create_voice(config: OpenAiVoiceConfig, resources: Resources, sample_rate_hz
     del sample_rate_hz
     settings = resources.settings.section(OpenAiSettings)
     account = account_of(resources, "voice", "openai", settings.api_key, "OPENAI_API_KEY")
-    return OpenAiVoice(config, account, settings.audio_base_url or _BASE_URL, resources.client)
+    return RawVoice(
+        resources.client,
+        VoiceErrors.of_account(account, "OPENAI_API_KEY", FAILED),
+        url=f"{settings.audio_base_url or _BASE_URL}/audio/speech",
+        headers={"Authorization": f"Bearer {account.key}"},
+        body=config.to_body,
+        rate_hz=_RATE_HZ,
+    )
