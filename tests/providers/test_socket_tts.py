@@ -42,7 +42,7 @@ async def running(
 
 async def opened(voice: Any) -> None:
     with anyio.fail_after(5):
-        while voice._line is None:
+        while voice._connection is None:
             await anyio.sleep(0.005)
 
 

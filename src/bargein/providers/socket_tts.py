@@ -110,11 +110,11 @@ class _Speech:
             await self.arrived.wait()
 
 
-class _LineLostError(StreamError):
+class _ConnectionLostError(StreamError):
     """The socket that a speech shared was lost."""
 
 
-class _Line:
+class _Connection:
     """An open socket, and the speeches that it is at."""
 
     def __init__(self, socket: ClientConnection, voice: "SocketVoice", *, shared: bool) -> None:
@@ -238,7 +238,7 @@ class SocketVoice(Voice):
         self._errors = errors
         self._clock = clock
         self._limits = limits or VoiceLimits()
-        self._line: _Line | None = None
+        self._connection: _Connection | None = None
         self._numbers = count(1)
 
     @abstractmethod
@@ -273,74 +273,74 @@ class SocketVoice(Voice):
             began_ms = self.now_ms()
             try:
                 with anyio.fail_after(_OPEN_S):
-                    line = await self._open(shared=True)
+                    connection = await self._open(shared=True)
                 try:
-                    self._line = line
-                    await line.read()
+                    self._connection = connection
+                    await connection.read()
                 finally:
-                    self._line = None
-                    line.lose()
-                    line.abandon()
+                    self._connection = None
+                    connection.lose()
+                    connection.abandon()
             except (TimeoutError, OSError, WebSocketException, ServerError) as error:
                 _log.debug("a voice's socket could not be opened", voice=self._errors.name, error=type(error).__name__)
             settled = self.now_ms() - began_ms > _SETTLED_MS
             pause_s = 0.5 if settled else min(_MOST_BACKOFF_S, pause_s * 2)
             await anyio.sleep(0 if settled else pause_s / 2)
 
-    async def _open(self, *, shared: bool) -> _Line:
+    async def _open(self, *, shared: bool) -> _Connection:
         socket = await self._target.connect()
-        return _Line(socket, self, shared=shared)
+        return _Connection(socket, self, shared=shared)
 
     @asynccontextmanager
-    async def _own_line(self) -> AsyncGenerator[_Line]:
-        line = await self._open(shared=False)
+    async def _own_connection(self) -> AsyncGenerator[_Connection]:
+        connection = await self._open(shared=False)
         try:
-            yield line
+            yield connection
         finally:
-            line.abandon()
+            connection.abandon()
 
-    def _shared_line(self) -> _Line | None:
+    def _free_connection(self) -> _Connection | None:
         """Return the call's socket, if a speech can begin on it."""
-        line, kind, now_ms = self._line, self.kind, self.now_ms()
-        if line is None or not (kind.parallel or line.idle):
+        connection, kind, now_ms = self._connection, self.kind, self.now_ms()
+        if connection is None or not (kind.parallel or connection.idle):
             return None
         if kind.most_uses is not None:
-            while line.used_ms and now_ms - line.used_ms[0] > kind.uses_ms:
-                line.used_ms.popleft()
-            if len(line.used_ms) >= kind.most_uses:
-                line.abandon()
+            while connection.used_ms and now_ms - connection.used_ms[0] > kind.uses_ms:
+                connection.used_ms.popleft()
+            if len(connection.used_ms) >= kind.most_uses:
+                connection.abandon()
                 return None
-            line.used_ms.append(now_ms)
-        return line
+            connection.used_ms.append(now_ms)
+        return connection
 
     async def _chunks(self, text: str) -> AsyncGenerator[SpeechChunk]:
         heard = False
-        if (line := self._shared_line()) is not None:
+        if (connection := self._free_connection()) is not None:
             try:
-                async with aclosing(self._speak_on(line, text)) as chunks:
+                async with aclosing(self._speak_on(connection, text)) as chunks:
                     async for chunk in chunks:
                         heard = heard or bool(chunk.pcm.size)
                         yield chunk
                 return
-            except (ConnectionClosed, _LineLostError):
+            except (ConnectionClosed, _ConnectionLostError):
                 if heard:
                     raise
-        async with self._own_line() as own, aclosing(self._speak_on(own, text)) as chunks:
+        async with self._own_connection() as own, aclosing(self._speak_on(own, text)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    async def _speak_on(self, line: _Line, text: str) -> AsyncGenerator[SpeechChunk]:
+    async def _speak_on(self, connection: _Connection, text: str) -> AsyncGenerator[SpeechChunk]:
         context = f"speech-{next(self._numbers)}"
         samples, aligner = Samples(), Aligner(text)
         rebase, builder = Rebase(), WordBuilder()
-        speech, done = line.open(context), False
+        speech, done = connection.open(context), False
         try:
-            await line.send(self.start_messages(context, text))
+            await connection.send(self.start_messages(context, text))
             while not done:
                 if not speech.events:
                     if speech.lost:
-                        raise _LineLostError("its connection was lost")
-                    await (line.wait_for(speech) if line.shared else line.receive())
+                        raise _ConnectionLostError("its connection was lost")
+                    await (connection.wait_for(speech) if connection.shared else connection.receive())
                     continue
                 event, message = speech.take()
                 if event.failed:
@@ -352,7 +352,7 @@ class SocketVoice(Voice):
                     yield SpeechChunk(pcm, self._rate_hz, words)
             samples.end()
         finally:
-            await line.close_speech(context, cancel=not done)
+            await connection.close_speech(context, cancel=not done)
 
     def _failure(self, message: str | bytes) -> ProviderError:
         try:
