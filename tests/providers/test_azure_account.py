@@ -1,35 +1,23 @@
 """The key and the region of Azure Speech: of the owner's credential, or of the settings."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 
-from bargein.clock import LoopClock
 from bargein.ports import ProviderError
 from bargein.providers.azure.account import speech_account
 from bargein.providers.azure.tts import AzureVoiceConfig, MicrosoftVoiceConfig, create_azure_voice
 from bargein.providers.azure.tts import create_microsoft_voice as create_microsoft
 from bargein.providers.interface import Resources
 from bargein.testing.settings import make_settings
+from tests.providers.resources import make_resources
 
 pytestmark = pytest.mark.anyio
 
 
 def resources(credentials: dict[str, Any], **settings: Any) -> Resources:
-    nothing = cast("Any", SimpleNamespace())
-    return Resources(
-        settings=make_settings(**settings),
-        clock=LoopClock(),
-        client=httpx.AsyncClient(),
-        guarded_client=nothing,
-        addresses=nothing,
-        embedded=nothing,
-        credentials=credentials,
-        auth=None,
-        context={},
-    )
+    return make_resources(make_settings(**settings), httpx.AsyncClient(), credentials)
 
 
 def test_the_credential_comes_first() -> None:

@@ -6,21 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-import httpx
 import pytest
 
 import bargein.providers
-from bargein.clock import LoopClock
 from bargein.http_client import new_client
 from bargein.ports import ChatMessage, ProviderError
-from bargein.providers.interface import EmbeddedProviders, Resources, VendorSpec
+from bargein.providers.interface import VendorSpec
 from bargein.settings import Settings
 from bargein.testing import FakeLlm, LlmScript
-from bargein.webhooks.guard import AddressGuard
 from tests.conftest import REPOSITORY
+from tests.providers.resources import make_resources
 
 pytestmark = pytest.mark.anyio
 
@@ -44,20 +41,6 @@ def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorSp
         del sys.modules[name]
 
 
-def resources(settings: Settings, client: httpx.AsyncClient) -> Resources:
-    return Resources(
-        settings=settings,
-        clock=LoopClock(),
-        client=client,
-        guarded_client=client,
-        addresses=AddressGuard(allow_private=True),
-        embedded=cast("EmbeddedProviders", SimpleNamespace()),
-        credentials={},
-        auth=None,
-        context={},
-    )
-
-
 async def test_the_example_answers(vendor: VendorSpec) -> None:
     part = vendor.models["acme"]
     config = part.config.from_json(
@@ -66,11 +49,11 @@ async def test_the_example_answers(vendor: VendorSpec) -> None:
     assert vendor.settings is not None
     make_section: Any = vendor.settings
     async with FakeLlm(LlmScript(tokens=("Hello ", "there."))) as llm, new_client() as client:
-        given = resources(Settings(sections=(make_section(api_key="sk-1", base_url=llm.url),)), client)
+        given = make_resources(Settings(sections=(make_section(api_key="sk-1", base_url=llm.url),)), client)
         model = part.create(config, given)
         assert [piece async for piece in model.reply([ChatMessage("user", "Hi")])] == ["Hello ", "there."]
         with pytest.raises(ProviderError, match="set ACME_API_KEY"):
-            part.create(config, resources(Settings(), client))
+            part.create(config, make_resources(Settings(), client))
 
 
 def test_its_settings_are_complete(vendor: VendorSpec) -> None:

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 
-from bargein.clock import LoopClock
 from bargein.ports import Model
-from bargein.providers.interface import EmbeddedProviders, Resources
 from bargein.providers.registry import MODELS, VENDORS
 from bargein.settings import Settings
 from bargein.testing.vendors.anthropic_llm import AnthropicLlm
@@ -18,7 +15,7 @@ from bargein.testing.vendors.chat_llm import VENDORS as CHAT_VENDORS
 from bargein.testing.vendors.chat_llm import ChatLlm
 from bargein.testing.vendors.google_llm import GoogleLlm
 from bargein.testing.vendors.scripted_llm import KEY, ModelScript, ScriptedLlm
-from bargein.webhooks.guard import AddressGuard
+from tests.providers.resources import make_resources
 
 AWS_CREDENTIAL = {
     "provider": "anthropic-bedrock",
@@ -72,17 +69,7 @@ class Case:
         section: Any = vendor.settings
         sections = (section(**{self.base_url: fake.url}),) if self.base_url else ()
         given = {"provider": self.provider, "model": self.model, **url, **self.more, **config}
-        resources = Resources(
-            settings=Settings(sections=sections),
-            clock=LoopClock(),
-            client=client,
-            guarded_client=client,
-            addresses=AddressGuard(allow_private=True),
-            embedded=cast("EmbeddedProviders", SimpleNamespace()),
-            credentials={self.provider: credential},
-            auth=None,
-            context={},
-        )
+        resources = make_resources(Settings(sections=sections), client, {self.provider: credential})
         return part.create(part.config.from_json(given), resources)
 
 

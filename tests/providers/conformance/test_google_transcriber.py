@@ -12,7 +12,6 @@ import pytest
 
 from bargein.ports import ProviderError
 from bargein.providers.google.stt import GoogleTranscriber
-from bargein.providers.interface import Resources
 from bargein.providers.registry import TRANSCRIBERS
 from bargein.testing.vendors.google_stt import FakeGemini
 from bargein.testing.vendors.speech_peer import SpeechScript
@@ -31,12 +30,9 @@ GOOGLE = Vendor(fake=FakeGemini, config={"provider": "google"}, table="google", 
 def make(
     url: str, client: httpx.AsyncClient, config: JsonObject | None = None, key: str = "test-key"
 ) -> GoogleTranscriber:
-    resources = resources_for(GOOGLE, url, key=key)
-    values = {name: getattr(resources, name) for name in Resources.__slots__}
     part = TRANSCRIBERS["google"]
-    made = part.create(
-        part.config.from_json({**GOOGLE.config, **(config or {})}), Resources(**{**values, "client": client})
-    )
+    given = part.config.from_json({**GOOGLE.config, **(config or {})})
+    made = part.create(given, resources_for(GOOGLE, url, key=key, client=client))
     assert isinstance(made, GoogleTranscriber)
     return made
 

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import anyio
 import httpx
@@ -13,7 +12,7 @@ import numpy as np
 
 from bargein.clock import LoopClock
 from bargein.ports import Pcm16, Transcriber, TranscriberStream
-from bargein.providers.interface import EmbeddedProviders, Resources
+from bargein.providers.interface import Resources
 from bargein.providers.registry import TRANSCRIBERS
 from bargein.providers.socket import SocketLimits
 from bargein.providers.streaming_stt import StreamingTranscriber
@@ -29,8 +28,8 @@ from bargein.testing.vendors.soniox_stt import FakeSoniox
 from bargein.testing.vendors.speech_peer import SpeechPeer, SpeechScript
 from bargein.testing.vendors.speechmatics_stt import FakeSpeechmatics
 from bargein.testing.vendors.xai_stt import FakeXai
-from bargein.webhooks.guard import AddressGuard
 from bargein.wire.base import JsonObject
+from tests.providers.resources import make_resources
 
 FRAME = 320  # 20 ms
 LIMITS = SocketLimits(connect_s=2, reconnect_s=1, stall_s=5, ping_s=2.5)
@@ -221,21 +220,12 @@ class Caller:
             await anyio.sleep(0.02)  # the pace of a call, not a wait for something
 
 
-def resources_for(vendor: Vendor, url: str, *, key: str | None = "test-key") -> Resources:
+def resources_for(
+    vendor: Vendor, url: str, *, key: str | None = "test-key", client: httpx.AsyncClient | None = None
+) -> Resources:
     """Return the inputs of a vendor's factory, with the vendor at a URL."""
-    settings = make_settings(**vendor.settings_for(url))
-    client = cast("httpx.AsyncClient", SimpleNamespace())
-    return Resources(
-        settings=settings,
-        clock=LoopClock(),
-        client=client,
-        guarded_client=client,
-        addresses=AddressGuard(allow_private=True),
-        embedded=cast("EmbeddedProviders", SimpleNamespace()),
-        credentials={} if key is None else {vendor.provider: {"apiKey": key}},
-        auth=None,
-        context={},
-    )
+    credentials = {} if key is None else {vendor.provider: {"apiKey": key}}
+    return make_resources(make_settings(**vendor.settings_for(url)), client, credentials)
 
 
 def make_transcriber(
@@ -249,9 +239,7 @@ def make_transcriber(
 ) -> StreamingTranscriber:
     """Make a vendor's transcriber as a call does, with short limits."""
     part = TRANSCRIBERS[vendor.provider]
-    resources = resources_for(vendor, url, key=key)
-    if client is not None:
-        resources = Resources(**{**{name: getattr(resources, name) for name in Resources.__slots__}, "client": client})
+    resources = resources_for(vendor, url, key=key, client=client)
     made = part.create(part.config.from_json({**vendor.config, **(config or {})}), resources)
     assert isinstance(made, StreamingTranscriber)
     return StreamingTranscriber(made.dialect, LoopClock(), limits)

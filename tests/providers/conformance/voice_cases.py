@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 
-from bargein.clock import LoopClock
 from bargein.ports import Voice
-from bargein.providers.interface import EmbeddedProviders, Resources
+from bargein.providers.interface import Resources
 from bargein.providers.registry import VOICES
 from bargein.testing.settings import make_settings
 from bargein.testing.vendors.azure_tts import FakeAzureVoice
@@ -28,6 +26,7 @@ from bargein.testing.vendors.voice_speech import KEY, VendorVoiceScript
 from bargein.testing.vendors.wellsaid_tts import FakeWellSaidVoice
 from bargein.testing.vendors.xai_tts import FakeXaiVoice
 from bargein.wire.base import JsonObject
+from tests.providers.resources import make_resources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +72,8 @@ class VoiceCase:
         return part.create(given, self.resources(fake.origin + self.base_path, client, key), rate_hz)
 
     def resources(self, origin: str, client: httpx.AsyncClient, key: str = KEY) -> Resources:
-        nothing = cast("Any", SimpleNamespace())
-        return Resources(
-            settings=make_settings(**{self.setting: origin}),
-            clock=LoopClock(),
-            client=client,
-            guarded_client=client,
-            addresses=nothing,
-            embedded=cast("EmbeddedProviders", nothing),
-            credentials={self.provider: {"provider": self.provider, "apiKey": key, **self.credential}},
-            auth=None,
-            context={},
-        )
+        credential = {"provider": self.provider, "apiKey": key, **self.credential}
+        return make_resources(make_settings(**{self.setting: origin}), client, {self.provider: credential})
 
 
 CASES = (
