@@ -14,7 +14,7 @@ from typing_extensions import override
 from bargein.providers.deepgram.settings import DeepgramSettings
 from bargein.providers.http import endpoint as make_endpoint
 from bargein.providers.http import json_object
-from bargein.providers.interface import Account, Resources, account_of
+from bargein.providers.interface import Resources, account_of
 from bargein.providers.socket import SocketTarget, http_url
 from bargein.providers.socket_tts import IGNORED, SocketEvent, SocketKind, SocketVoice
 from bargein.providers.voice_audio import nearest_rate
@@ -75,18 +75,7 @@ class DeepgramVoiceConfig(WireModel):
 
 
 class DeepgramVoice(SocketVoice):
-    """A voice at Deepgram, for one call.
-
-    Args:
-        target: the server, with the voice in its query and the key in its headers.
-        account: the account, for the errors.
-        resources: the inputs of the factory.
-        rate_hz: the rate that the query asks for.
-    """
-
-    def __init__(self, target: SocketTarget, account: Account, resources: Resources, rate_hz: int) -> None:
-        errors = VoiceErrors.of_account(account, "DEEPGRAM_API_KEY", FAILED)
-        super().__init__(target, _KIND, rate_hz=rate_hz, errors=errors, clock=resources.clock)
+    """A voice at Deepgram, for one call."""
 
     @override
     def start_messages(self, context: str, text: str) -> Sequence[str]:
@@ -127,4 +116,5 @@ def create_voice(config: DeepgramVoiceConfig, resources: Resources, sample_rate_
     url = f"{http_url(own or settings.base_url or _BASE_URL)}/v1/speak"
     checked = make_endpoint(url, {"Authorization": f"Token {account.key}"}, ended_reason=FAILED, query=query)
     target = SocketTarget(checked, resources.addresses if own else None)
-    return DeepgramVoice(target, account, resources, rate_hz)
+    errors = VoiceErrors.of_account(account, "DEEPGRAM_API_KEY", FAILED)
+    return DeepgramVoice(target, _KIND, rate_hz=rate_hz, errors=errors, clock=resources.clock)

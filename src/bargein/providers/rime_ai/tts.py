@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from bargein.providers.http import endpoint as make_endpoint
 from bargein.providers.http import json_object
-from bargein.providers.interface import Account, Resources, account_of
+from bargein.providers.interface import Resources, account_of
 from bargein.providers.rime_ai.settings import RimeAiSettings
 from bargein.providers.socket import SocketTarget
 from bargein.providers.socket_tts import IGNORED, SocketEvent, SocketKind, SocketVoice
@@ -65,18 +65,7 @@ class RimeAiVoiceConfig(WireModel):
 
 
 class RimeAiVoice(SocketVoice):
-    """A voice at Rime, for one call. `clear` is about all that a socket has, so it has one speech at a time.
-
-    Args:
-        target: the server, with the voice in its query and the key in its headers.
-        account: the account, for the errors.
-        resources: the inputs of the factory.
-        rate_hz: the rate that the query asks for.
-    """
-
-    def __init__(self, target: SocketTarget, account: Account, resources: Resources, rate_hz: int) -> None:
-        errors = VoiceErrors.of_account(account, "RIME_API_KEY", FAILED)
-        super().__init__(target, _KIND, rate_hz=rate_hz, errors=errors, clock=resources.clock)
+    """A voice at Rime, for one call. `clear` is about all that a socket has, so it has one speech at a time."""
 
     @override
     def start_messages(self, context: str, text: str) -> Sequence[str]:
@@ -117,4 +106,5 @@ def create_voice(config: RimeAiVoiceConfig, resources: Resources, sample_rate_hz
     headers = {"Authorization": f"Bearer {account.key}"}
     url = f"{settings.base_url or _BASE_URL}/ws3"
     checked = make_endpoint(url, headers, ended_reason=FAILED, query=config.to_query(rate_hz))
-    return RimeAiVoice(SocketTarget(checked), account, resources, rate_hz)
+    errors = VoiceErrors.of_account(account, "RIME_API_KEY", FAILED)
+    return RimeAiVoice(SocketTarget(checked), _KIND, rate_hz=rate_hz, errors=errors, clock=resources.clock)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from bargein.providers.http import endpoint as make_endpoint
 from bargein.providers.http import json_object
-from bargein.providers.interface import Account, Resources, account_of
+from bargein.providers.interface import Resources, account_of
 from bargein.providers.socket import SocketTarget
 from bargein.providers.socket_tts import IGNORED, SocketEvent, SocketKind, SocketVoice
 from bargein.providers.voice_audio import LATEST_TIME, WordTiming, audio_of_base64, nearest_rate
@@ -50,18 +50,7 @@ class XaiVoiceConfig(WireModel):
 
 
 class XaiVoice(SocketVoice):
-    """A voice at xAI, for one call.
-
-    Args:
-        target: the server, with the voice in its query and the key in its headers.
-        account: the account, for the errors.
-        resources: the inputs of the factory.
-        rate_hz: the rate that the query asks for.
-    """
-
-    def __init__(self, target: SocketTarget, account: Account, resources: Resources, rate_hz: int) -> None:
-        errors = VoiceErrors.of_account(account, "XAI_API_KEY", FAILED)
-        super().__init__(target, _KIND, rate_hz=rate_hz, errors=errors, clock=resources.clock)
+    """A voice at xAI, for one call."""
 
     @override
     def start_messages(self, context: str, text: str) -> Sequence[str]:
@@ -112,4 +101,5 @@ def create_voice(config: XaiVoiceConfig, resources: Resources, sample_rate_hz: i
     headers = {"Authorization": f"Bearer {account.key}"}
     url = f"{settings.base_url or _BASE_URL}/tts"
     checked = make_endpoint(url, headers, ended_reason=FAILED, query=config.to_query(rate_hz))
-    return XaiVoice(SocketTarget(checked), account, resources, rate_hz)
+    errors = VoiceErrors.of_account(account, "XAI_API_KEY", FAILED)
+    return XaiVoice(SocketTarget(checked), _KIND, rate_hz=rate_hz, errors=errors, clock=resources.clock)
