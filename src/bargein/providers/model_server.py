@@ -1,7 +1,8 @@
 """The server of a model: its errors in words and the limits of time of its answers, for every protocol of models."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,11 +10,13 @@ from typing import Final
 
 import anyio
 import httpx
+from typing_extensions import override
 
 from bargein.http_client import answer_problem, read_bounded
-from bargein.ports import ProviderError, ToolCall
+from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
 from bargein.providers.http import Endpoint, StreamError, json_object
 from bargein.providers.vendor_errors import MAX_ERROR_BYTES, quote_of
+from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_string
 
 DEFAULT_TEMPERATURE = 0.5
@@ -325,3 +328,36 @@ async def watched(
     finally:
         if connection is not None and not complete:
             connection.lose()
+
+
+class StreamedModel(Model):
+    """A model whose answers are streamed by a protocol of its vendor's own. A subclass says how (`pieces`).
+
+    Args:
+        server: the server, for the limits of time and the words of errors.
+        client: shared by all calls and closed by its owner.
+        connection: keeps a connection ready during a call.
+    """
+
+    def __init__(self, server: ModelServer, client: httpx.AsyncClient, connection: WarmConnection) -> None:
+        self._server = server
+        self._client = client
+        self._connection = connection
+
+    @abstractmethod
+    def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
+        """Request an answer and yield its pieces.
+
+        Raises:
+            ProviderError: there is no usable answer.
+            StreamError: it is not what the protocol says.
+            httpx.HTTPError: the server cannot be reached, or the answer breaks off.
+        """
+
+    @override
+    def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
+        return watched(paced(self._server, self.pieces(messages, tools)), self._connection)
+
+    @override
+    async def run(self) -> None:
+        await self._connection.run()

@@ -6,7 +6,7 @@ From the API reference of Bedrock of 2026; not yet called for real.
 import base64
 import binascii
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ import httpx
 from typing_extensions import override
 
 from bargein.clock import Clock
-from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
+from bargein.ports import ChatMessage, ProviderError
 from bargein.providers.anthropic.aws_keys import KeySource, PermanentKeys, Role, RoleKeys
 from bargein.providers.anthropic.event_stream import stream_messages
 from bargein.providers.anthropic.llm import options_of, read_events
@@ -31,11 +31,10 @@ from bargein.providers.model_server import (
     THINKING_TIMEOUT_S,
     ModelServer,
     Piece,
+    StreamedModel,
     WarmConnection,
     drain,
     open_answer,
-    paced,
-    watched,
 )
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.json import as_object, as_string
@@ -108,7 +107,7 @@ class BedrockConfig:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-class BedrockModel(Model):
+class BedrockModel(StreamedModel):
     """Claude, at Amazon Bedrock.
 
     Args:
@@ -125,11 +124,7 @@ class BedrockModel(Model):
         self, config: BedrockConfig, options: MessagesOptions, client: httpx.AsyncClient, clock: Clock
     ) -> None:
         model_id = quote(bedrock_model_id(options.model, config.region), safe="")
-        self._config = config
-        self._options = options
-        self._client = client
-        self._clock = clock
-        self._server = ModelServer(
+        server = ModelServer(
             provider=PROVIDER,
             endpoint=endpoint(
                 f"{config.base_url}/model/{model_id}/invoke-with-response-stream",
@@ -142,13 +137,13 @@ class BedrockModel(Model):
             secrets=config.secrets,
         )
         # Bedrock's runtime has no list of models; the answer to this path is an error that costs nothing
-        self._connection = WarmConnection(client, config.base_url + "/", httpx.Headers())
+        super().__init__(server, client, WarmConnection(client, config.base_url + "/", httpx.Headers()))
+        self._config = config
+        self._options = options
+        self._clock = clock
 
     @override
-    def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
-        return watched(paced(self._server, self._pieces(messages, tools)), self._connection)
-
-    async def _pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
+    async def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
         body = {"anthropic_version": "bedrock-2023-05-31", **request_body(self._options, messages, tools)}
         request = self._client.build_request(
             "POST", self._server.endpoint.url, headers=self._server.endpoint.headers, json=body
@@ -181,10 +176,6 @@ class BedrockModel(Model):
         name = headers.get(":exception-type") or headers.get(":error-code") or ""
         body = payload or headers.get(":error-message", "").encode()
         return self._server.reported(_STATUSES.get(name.lower(), 0), name, body, problem="reported an error")
-
-    @override
-    async def run(self) -> None:
-        await self._connection.run()
 
 
 def create_model(config: BedrockModelConfig, resources: Resources) -> BedrockModel:

@@ -11,7 +11,7 @@ import anyio.lowlevel
 import httpx
 from typing_extensions import override
 
-from bargein.ports import ChatMessage, Model, ToolCall
+from bargein.ports import ChatMessage
 from bargein.providers.anthropic.events import MessageReader
 from bargein.providers.anthropic.messages import (
     MessagesOptions,
@@ -27,11 +27,10 @@ from bargein.providers.model_server import (
     THINKING_TIMEOUT_S,
     ModelServer,
     Piece,
+    StreamedModel,
     WarmConnection,
     drain,
     open_answer,
-    paced,
-    watched,
 )
 from bargein.wire.base import JsonObject, Number, WireModel
 
@@ -50,7 +49,7 @@ class AnthropicModelConfig(WireModel):
     thinking: ThinkingConfig | None = None
 
 
-class AnthropicModel(Model):
+class AnthropicModel(StreamedModel):
     """Claude, at Anthropic.
 
     Args:
@@ -63,16 +62,11 @@ class AnthropicModel(Model):
     def __init__(
         self, server: ModelServer, options: MessagesOptions, client: httpx.AsyncClient, connection: WarmConnection
     ) -> None:
-        self._server = server
+        super().__init__(server, client, connection)
         self._options = options
-        self._client = client
-        self._connection = connection
 
     @override
-    def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
-        return watched(paced(self._server, self._pieces(messages, tools)), self._connection)
-
-    async def _pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
+    async def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
         body = {"model": self._options.model, **request_body(self._options, messages, tools), "stream": True}
         request = self._client.build_request(
             "POST", self._server.endpoint.url, headers=self._server.endpoint.headers, json=body
@@ -83,10 +77,6 @@ class AnthropicModel(Model):
                 async for piece in pieces:
                     yield piece
             await drain(events)
-
-    @override
-    async def run(self) -> None:
-        await self._connection.run()
 
 
 async def read_events(server: ModelServer, events: AsyncIterator[bytes]) -> AsyncGenerator[Piece]:

@@ -4,7 +4,7 @@ From its API reference of 2026; not yet called for real.
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -13,7 +13,7 @@ import anyio.lowlevel
 import httpx
 from typing_extensions import override
 
-from bargein.ports import ChatMessage, Model, ProviderError, ToolCall
+from bargein.ports import ChatMessage, ProviderError, ToolCall
 from bargein.providers.chat_tools import MOST_ARGUMENT_CHARS, MOST_CALLS, new_call_id
 from bargein.providers.google.contents import STATE, generation_config, request_body
 from bargein.providers.google.settings import GoogleSettings
@@ -25,12 +25,11 @@ from bargein.providers.model_server import (
     ModelServer,
     Piece,
     Progress,
+    StreamedModel,
     WarmConnection,
     drain,
     open_answer,
     out_of_tokens,
-    paced,
-    watched,
 )
 from bargein.providers.thoughts import ThoughtFilter
 from bargein.providers.vendor_state import state_text
@@ -71,7 +70,7 @@ class GoogleModelConfig(WireModel):
     max_tokens: Number | None = None
 
 
-class GoogleModel(Model):
+class GoogleModel(StreamedModel):
     """Gemini, at Google's Gemini API.
 
     Args:
@@ -90,17 +89,12 @@ class GoogleModel(Model):
         client: httpx.AsyncClient,
         connection: WarmConnection,
     ) -> None:
-        self._server = server
+        super().__init__(server, client, connection)
         self._model = model
         self._generation = generation
-        self._client = client
-        self._connection = connection
 
     @override
-    def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
-        return watched(paced(self._server, self._pieces(messages, tools)), self._connection)
-
-    async def _pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
+    async def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:
         server = self._server
         body = request_body(self._model, self._generation, messages, tools)
         request = self._client.build_request("POST", server.endpoint.url, headers=server.endpoint.headers, json=body)
@@ -110,10 +104,6 @@ class GoogleModel(Model):
         ):
             async for piece in r:
                 yield piece
-
-    @override
-    async def run(self) -> None:
-        await self._connection.run()
 
 
 class _Reader:
