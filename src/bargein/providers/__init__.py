@@ -2,10 +2,11 @@
 
 `interface` has the spec that a vendor's folder exports, `registry` the list of vendors. What vendors share:
 
-- all of them: `http`, and `vendor_errors` for the vendor's words in an error;
+- all of them: `http`, `socket`, and `vendor_errors` for the vendor's words in an error;
 - models: `model_server`, `conversation` and `thoughts`; those that speak OpenAI's chat completions also `chat`,
   `chat_chunks`, `chat_tools` and `chat_vendor`;
-- transcribers: `streaming_stt` (a vendor is a `Dialect`), on `socket`, `utterances`, `stt_account` and `stt_messages`;
+- transcribers: `streaming_stt` (a vendor is a `Dialect`), on `audio_socket`, `utterances`,
+  `stt_account` and `stt_messages`;
 - voices: `http_tts` or `socket_tts`, on `voice_audio` and `voice_errors`.
 
 `fallback_transcriber`, `fallback_voice` and `speech_cache` wrap parts of any vendor (`fallbackPlan`, `cachingEnabled`).

@@ -2,7 +2,7 @@
 
 A vendor's `stt.py` is a `Dialect`: the address, the first messages, how audio is encoded, the message that asks for all
 words so far, and how a message is read into `Heard`. `StreamingTranscriber` does the rest: the connection
-(`bargein.providers.socket`) and the utterances (`bargein.providers.utterances`).
+(`bargein.providers.audio_socket`) and the utterances (`bargein.providers.utterances`).
 """
 
 from abc import ABC, abstractmethod
@@ -24,8 +24,9 @@ from bargein.ports import (
     TranscriberStream,
     TranscriptCallback,
 )
+from bargein.providers.audio_socket import AudioSocket, Refusal, SocketLimits
 from bargein.providers.http import Addresses, Endpoint, StreamError, endpoint
-from bargein.providers.socket import AudioSocket, Refusal, SocketLimits, SocketTarget, http_url
+from bargein.providers.socket import SocketTarget, http_url
 from bargein.providers.stt_account import VendorAccount, VendorReportError
 from bargein.providers.utterances import Heard, Utterances
 from bargein.providers.vendor_errors import quote_of

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
-from bargein.providers.socket import SocketLimits
+from bargein.providers.audio_socket import SocketLimits
 from bargein.testing.vendors.speech_peer import SpeechPeer
 from bargein.wire import contract
 from tests.providers.conformance.transcribers import (

@@ -12,9 +12,9 @@ import numpy as np
 
 from bargein.clock import LoopClock
 from bargein.ports import Pcm16, Transcriber, TranscriberStream
+from bargein.providers.audio_socket import SocketLimits
 from bargein.providers.interface import Resources
 from bargein.providers.registry import TRANSCRIBERS
-from bargein.providers.socket import SocketLimits
 from bargein.providers.streaming_stt import StreamingTranscriber
 from bargein.testing import make_settings, speech
 from bargein.testing.vendors.assembly_ai_stt import FakeAssemblyAi

@@ -19,10 +19,11 @@ from bargein.ports import (
     TranscriberStream,
     TranscriptCallback,
 )
+from bargein.providers.audio_socket import AudioSocket, Refusal, SocketLimits
 from bargein.providers.http import Addresses, StreamError, endpoint, json_object, with_secret
 from bargein.providers.interface import Resources
 from bargein.providers.options import read_headers, read_timeout
-from bargein.providers.socket import AudioSocket, Refusal, SocketLimits, SocketTarget, http_url
+from bargein.providers.socket import SocketTarget, http_url
 from bargein.wire import providers as wire
 
 if TYPE_CHECKING:
