@@ -60,9 +60,7 @@ _REASONS = {
 """The ends of Vapi's `pipeline-error-<provider>-…` reasons (`Call.endedReason`) by HTTP status. 402 is an empty balance
 (DeepSeek, OpenRouter), 529 an overloaded server (Anthropic)."""
 
-_MOST_DIGITS = 6
-"""The longest `Retry-After` that is told."""
-
+_MOST_DIGITS = 6  # of a `Retry-After` that is quoted
 _SHORTEST_KEY_IN_PATH = 20
 _PUBLIC_HEADERS = frozenset({"accept", "content-type", "anthropic-version"})
 """Headers without a key: their values may be quoted."""
