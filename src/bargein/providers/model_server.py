@@ -60,7 +60,9 @@ _REASONS = {
 """The ends of Vapi's `pipeline-error-<provider>-…` reasons (`Call.endedReason`) by HTTP status. 402 is an empty balance
 (DeepSeek, OpenRouter), 529 an overloaded server (Anthropic)."""
 
-_MOST_DIGITS = 6  # of a `Retry-After` that is quoted
+_SECONDS = re.compile(r"[0-9]{1,6}")
+"""A `Retry-After` that is quoted; it may be a date, too."""
+
 _SHORTEST_KEY_IN_PATH = 20
 _PUBLIC_HEADERS = frozenset({"accept", "content-type", "anthropic-version"})
 """Headers without a key: their values may be quoted."""
@@ -196,7 +198,7 @@ async def _refusal(server: ModelServer, response: httpx.Response) -> ProviderErr
             body = await read_bounded(response, MAX_ERROR_BYTES) or b""
     after = response.headers.get("retry-after", "")
     problem = f"answered {status}"
-    if status in {429, 503, 529} and after.isascii() and after.isdigit() and len(after) <= _MOST_DIGITS:
+    if status in {429, 503, 529} and _SECONDS.fullmatch(after):
         problem += f" and asks to wait {int(after)} s (Retry-After)"
     return server.reported(status, error_code(body), body, problem=problem)
 
