@@ -1,7 +1,7 @@
 """Generate `docs/providers.md` from the code and the tests: `python -m dev.providers`, or `make providers`.
 
 A vendor's row follows from its spec, from the types that its parts declare, and from what is in the repository: a fake
-of the vendor, a test that drives the fake with the vendor's own client, recorded streams, recordings by owners.
+of the vendor, a test that drives the fake with the vendor's own client, recordings by owners.
 """
 
 import re
@@ -22,7 +22,6 @@ TARGET = ROOT / "docs" / "providers.md"
 
 FAKES = ROOT / "src" / "bargein" / "testing"
 OFFICIAL = ROOT / "tests" / "providers" / "official"
-STREAMS = ROOT / "tests" / "data" / "streams"
 RECORDINGS = ROOT / "tests" / "data" / "recordings"
 
 SUFFIX = {"transcriber": "stt", "model": "llm", "voice": "tts"}
@@ -38,8 +37,7 @@ tests by `make providers`, and a test checks that it is current.
 
 - **works against**: what the adapter is tested with. *our fake*: a server on loopback that keeps the vendor's protocol.
   *official client*: the vendor's own client reads the same fake, so that the fake cannot drift from the protocol
-  unseen. *OpenAI's client*: the same, with the client whose protocol the vendor speaks. *recordings*: published
-  recordings of real streams are read by the adapter.
+  unseen. *OpenAI's client*: the same, with the client whose protocol the vendor speaks.
 - **called for real**: no vendor has been called from this repository. `bargein doctor --vendor NAME` tries your key
   with one sentence, and with `--record DIR` keeps the exchange, without the keys.
 - **credential**: the `provider` of the credential ([`POST /credential`](reference/api.md), `credentials` of an
@@ -100,7 +98,7 @@ def _row(name: PartName, provider: str) -> str:
 
 
 def fields(name: PartName, provider: str) -> tuple[list[str], list[str]]:
-    """Return the fields of Vapi's type of a part that have an effect, and those that are only kept."""
+    """Return the fields of Vapi's type of a part that have an effect, and those that are kept without one."""
     known = [field for field in _properties(name, provider) if field != "provider"]
     read = fields_read(name, provider, served(name)[provider])
     return [field for field in known if field in read], [field for field in known if field not in read]
@@ -123,9 +121,6 @@ def evidence(name: PartName, provider: str, vendor: VendorSpec) -> list[str]:
     found += [_link("official client", path) for path in official]
     if not official and name == "model" and _is_driven(provider):
         found.append(_link("OpenAI's client", OFFICIAL / "test_openai_llm.py"))
-    streams = [path for stem in _stems(provider, vendor) for path in sorted(STREAMS.glob(f"{stem}*"))]
-    if name == "model" and streams:
-        found.append(_link("recordings", streams[0]))
     return found
 
 

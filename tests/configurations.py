@@ -1,4 +1,4 @@
-"""Public configurations of assistants, as people have them for Vapi, with a fake in the place of each of their vendors.
+"""Assistants with vendors and fields as people's configurations for Vapi have them, and a fake of each of the vendors.
 
 A call with an interruption is held with each of them: by the socket, by Vapi's Python SDK and by Vapi's web SDK. The
 caller is a recording. The model never stops talking and the voice speaks in real time, so that whatever a vendor makes

@@ -1,4 +1,4 @@
-"""Public configurations, unchanged: a whole call with an interruption by `POST /call` and the call's socket."""
+"""Configurations made for Vapi, unchanged: a whole call with an interruption by `POST /call` and the call's socket."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Public configurations, unchanged: a whole call with an interruption that Vapi's Python SDK makes and reads.
+"""Configurations made for Vapi, unchanged: a whole call with an interruption that Vapi's Python SDK makes and reads.
 
 The keys of the vendors are stored credentials; only the addresses of their fakes are in the server's settings.
 """

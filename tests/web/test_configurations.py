@@ -1,4 +1,4 @@
-"""Public configurations, unchanged: a whole call with an interruption by Vapi's web SDK, in a real browser."""
+"""Configurations made for Vapi, unchanged: a whole call with an interruption by Vapi's web SDK, in a real browser."""
 
 from pathlib import Path
 
