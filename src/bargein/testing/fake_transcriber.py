@@ -1,7 +1,6 @@
 """A fake transcriber: a server of Vapi's custom-transcriber protocol that answers as a script says."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +12,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from bargein.audio.pcm import from_bytes, level_dbfs
 from bargein.testing.socket_peer import SocketPeer
 
 _BYTES_PER_MS = 64
@@ -183,8 +183,7 @@ class FakeTranscriber(SocketPeer):
 async def _follow(
     socket: ServerConnection, script: TranscriberScript, connection: TranscriberConnection, data: bytes
 ) -> None:
-    customer = np.frombuffer(data, "<i2")[0::2].astype(np.float32)
-    level = 20 * math.log10(max(1.0, float(np.sqrt(np.mean(customer**2)))) / 32768) if customer.size else -96.0
+    level = level_dbfs(from_bytes(data)[0::2])
     words = script.utterances[connection.utterance % len(script.utterances)].split()
     length_ms = len(data) / _BYTES_PER_MS
     if level > script.level_dbfs:

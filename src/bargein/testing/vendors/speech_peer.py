@@ -7,7 +7,6 @@ A fake of a vendor is a `SpeechPeer` with that vendor's messages. All have `url`
 """
 
 import json
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,12 +15,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
-import numpy as np
 from typing_extensions import override
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from bargein.audio.pcm import from_bytes, level_dbfs
 from bargein.testing.socket_peer import SocketPeer
 
 _NEXT_UTTERANCE_MS = 250
@@ -312,9 +311,7 @@ def _since(script: SpeechScript, connection: SpeechConnection) -> str:
 
 def _advance(script: SpeechScript, connection: SpeechConnection, audio: bytes, length_ms: float) -> bool:
     """Hear audio; return True if there is a word more."""
-    samples = np.frombuffer(audio, "<i2").astype(np.float32)
-    level = 20 * math.log10(max(1.0, float(np.sqrt(np.mean(samples**2)))) / 32768) if samples.size else -96.0
-    if level <= script.level_dbfs:
+    if level_dbfs(from_bytes(audio)) <= script.level_dbfs:
         connection.quiet_ms += length_ms
         return False
     if connection.said and connection.quiet_ms >= _NEXT_UTTERANCE_MS:
