@@ -5,11 +5,14 @@ import json
 from typing import Self
 
 import anyio
-import numpy as np
 
+from bargein.audio.pcm import from_bytes, level_dbfs
 from bargein.audio.wav import HEADER_BYTES
 from bargein.testing.http_peer import Exchange, HttpPeer
 from bargein.testing.vendors.speech_peer import SpeechScript
+
+_VOICE_DBFS = -50.0
+"""The level of an utterance above which it has a voice."""
 
 _WORDS = {
     400: ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
@@ -22,8 +25,8 @@ class FakeGemini:
     """Gemini's `generateContent`: the n-th request is answered with the n-th utterance, if its audio has a voice.
 
     Args:
-        script: `utterances`, `answer_after_ms`, `refuse`, `retry_after_s`, `level_dbfs`, `hang` and `raw` (the body of
-            all answers) count.
+        script: `utterances`, `answer_after_ms`, `refuse`, `retry_after_s`, `hang` and `raw` (the body of all answers)
+            count.
         key: the key that it takes.
 
     Attributes:
@@ -70,12 +73,8 @@ class FakeGemini:
             first = script.raw[0]
             await exchange.respond(200, first.encode() if isinstance(first, str) else first)
             return
-        text = script.utterances[number % len(script.utterances)] if script.utterances and _has_voice(audio) else ""
+        is_voiced = level_dbfs(from_bytes(audio)) > _VOICE_DBFS
+        text = script.utterances[number % len(script.utterances)] if script.utterances and is_voiced else ""
         content = {"role": "model", "parts": [{"text": f"{text}\n"}] if text else []}
         answer = {"candidates": [{"content": content, "finishReason": "STOP"}], "modelVersion": "fake"}
         await exchange.respond(200, json.dumps(answer).encode(), content_type="application/json")
-
-
-def _has_voice(audio: bytes) -> bool:
-    samples = np.frombuffer(audio, "<i2").astype(np.float32)
-    return bool(samples.size) and float(np.sqrt(np.mean(samples**2))) > 100
