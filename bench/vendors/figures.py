@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 Part = Literal["transcriber", "model", "voice"]
 
@@ -15,6 +15,9 @@ CPU_GOAL = 1.3
 """Goal for the CPU time of a second of audio, relative to that of the custom protocol of the same part."""
 CPU_RUNS = 3
 """The CPU time is the least of so many runs: other processes can only add to it."""
+
+WARM_UP = 2
+"""The first rounds of a model, a voice or a client, which are not counted."""
 
 BARGEIN = "bargein"
 BASIS = {"transcriber": "custom-transcriber", "voice": "custom-voice"}
@@ -42,6 +45,11 @@ class Figures:
     cut_ms: list[float] = field(default_factory=list)
     cpu_ms: float | None = None
     failed: str = ""
+
+    def without_warm_up(self) -> Self:
+        """Leave out the times of the first `WARM_UP` rounds."""
+        self.first_ms, self.cut_ms = self.first_ms[WARM_UP:], self.cut_ms[WARM_UP:]
+        return self
 
     def missed(self, basis_ms: float | None) -> list[str]:
         """Return the goals that are missed; those of other clients are none of ours."""

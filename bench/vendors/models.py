@@ -9,13 +9,12 @@ from tests.providers.conformance.models import Case
 from bargein.http_client import new_client
 from bargein.ports import ChatMessage, Model
 from bargein.testing.vendors.scripted_llm import ModelScript, ScriptedLlm
-from bench.vendors.figures import Figures
+from bench.vendors.figures import WARM_UP, Figures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 ENDLESS = ModelScript(tokens=("word ",), repeat=True, interval_ms=2)
-_WARM_UP = 2
 _ASKED = [ChatMessage("user", "Tell me a story.")]
 
 
@@ -50,9 +49,8 @@ async def measure(case: Case, rounds: int) -> Figures:
         model = case.create(fake, client)
         tasks.start_soon(model.run)
         await anyio.sleep(0.1)
-        for _ in range(rounds + _WARM_UP):
+        for _ in range(rounds + WARM_UP):
             await _once(model, fake, figures)
             await anyio.sleep(0.02)
         tasks.cancel_scope.cancel()
-    figures.first_ms, figures.cut_ms = figures.first_ms[_WARM_UP:], figures.cut_ms[_WARM_UP:]
-    return figures
+    return figures.without_warm_up()

@@ -27,9 +27,8 @@ from bargein.testing.vendors.speech_peer import SpeechScript
 from bargein.testing.vendors.voice_speech import KEY as VOICE_KEY
 from bargein.testing.vendors.voice_speech import Production
 from bench.vendors import models, voices
-from bench.vendors.figures import Figures, Part
+from bench.vendors.figures import WARM_UP, Figures, Part
 
-_WARM_UP = 2
 _LOUD = np.frombuffer(speech(20, 16_000), "<i2").tobytes()
 _ASKED: Any = [{"role": "user", "content": "Tell me a story."}]
 
@@ -40,11 +39,6 @@ First = Callable[[], Awaitable[Stop]]
 
 def _figures(part: Part, provider: str, package: str) -> Figures:
     return Figures(part=part, provider=provider, client=f"{package} {version(package)}")
-
-
-def _without_warm_up(figures: Figures) -> Figures:
-    figures.first_ms, figures.cut_ms = figures.first_ms[_WARM_UP:], figures.cut_ms[_WARM_UP:]
-    return figures
 
 
 async def _stop(stop: Stop, told: Callable[[float], Awaitable[float]], figures: Figures) -> None:
@@ -59,7 +53,7 @@ async def _stop(stop: Stop, told: Callable[[float], Awaitable[float]], figures: 
 
 
 async def _model(figures: Figures, fake: ScriptedLlm, rounds: int, first: First) -> Figures:
-    for _ in range(rounds + _WARM_UP):
+    for _ in range(rounds + WARM_UP):
         number = len(fake.exchanges)
         began = time.perf_counter()
         stop = await first()
@@ -67,11 +61,11 @@ async def _model(figures: Figures, fake: ScriptedLlm, rounds: int, first: First)
         await anyio.sleep(0.01)
         await _stop(stop, lambda since, number=number: models.told_ms(fake, number, since), figures)
         await anyio.sleep(0.02)
-    return _without_warm_up(figures)
+    return figures.without_warm_up()
 
 
 async def _voice(figures: Figures, fake: Any, rounds: int, first: First) -> Figures:
-    for _ in range(rounds + _WARM_UP):
+    for _ in range(rounds + WARM_UP):
         fake.made = Production()
         began = time.perf_counter()
         stop = await first()
@@ -79,13 +73,13 @@ async def _voice(figures: Figures, fake: Any, rounds: int, first: First) -> Figu
         await anyio.sleep(0.03)
         await _stop(stop, lambda since: voices.told_ms(fake, since), figures)
         await anyio.sleep(0.05)
-    return _without_warm_up(figures)
+    return figures.without_warm_up()
 
 
 async def deepgram(rounds: int) -> Figures:
     """Measure Deepgram's client for live transcription."""
     figures = _figures("transcriber", "deepgram", "deepgram-sdk")
-    words = " ".join(f"word{n}" for n in range(rounds + 2 * _WARM_UP))
+    words = " ".join(f"word{n}" for n in range(rounds + 2 * WARM_UP))
     async with FakeDeepgram(SpeechScript(utterances=(words,), word_ms=20)) as fake:
         sockets = fake.url.replace("http", "ws")
         environment = DeepgramClientEnvironment(base=fake.url, production=sockets, agent=sockets, agent_rest=fake.url)
@@ -93,13 +87,13 @@ async def deepgram(rounds: int) -> Figures:
         connecting: Any = client.listen.v1.connect(model="nova-2", encoding="linear16", sample_rate="16000")
         async with connecting as socket:
             messages = aiter(socket)
-            for _ in range(rounds + _WARM_UP):
+            for _ in range(rounds + WARM_UP):
                 began = time.perf_counter()
                 await socket.send_media(_LOUD)
                 await anext(messages)
                 figures.first_ms.append(1000 * (time.perf_counter() - began))
                 await anyio.sleep(0.005)
-    return _without_warm_up(figures)
+    return figures.without_warm_up()
 
 
 async def openai_model(rounds: int) -> Figures:

@@ -14,7 +14,7 @@ from bargein.ports import SpeechChunk, Voice
 from bargein.providers.custom.tts import CustomVoice, CustomVoiceConfig
 from bargein.testing import WORD_MS, FakeVoice, VoiceScript
 from bargein.testing.vendors.voice_speech import Production, VendorVoiceScript
-from bench.vendors.figures import BASIS, CPU_RUNS, Figures
+from bench.vendors.figures import BASIS, CPU_RUNS, WARM_UP, Figures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 TEXT = " ".join(f"word{n:02d}" for n in range(40)) + "."
 REALTIME = VendorVoiceScript(realtime=True)
 RATE_HZ = 16_000
-_WARM_UP = 2
 
 
 async def told_ms(fake: Any, began: float) -> float:
@@ -88,11 +87,11 @@ async def measure(case: VoiceCase, rounds: int, seconds: int) -> Figures:
         voice = case.voice(fake, client, RATE_HZ)
         tasks.start_soon(voice.run)
         await anyio.sleep(0.1)
-        for _ in range(rounds + _WARM_UP):
+        for _ in range(rounds + WARM_UP):
             await _once(voice, fake, figures)
             await anyio.sleep(0.05)
         tasks.cancel_scope.cancel()
-    figures.first_ms, figures.cut_ms = figures.first_ms[_WARM_UP:], figures.cut_ms[_WARM_UP:]
+    figures.without_warm_up()
     piece = case.rates[RATE_HZ] // 50 * 2
     async with new_client() as client:
         with start_blocking_portal() as portal:
