@@ -184,7 +184,7 @@ async def test_a_flood_for_a_speech_that_nobody_reads_is_dropped(monkeypatch: py
     words = {"words": ["one"], "start": [0.0], "end": [0.1]}
     message = json.dumps({"type": "timestamps", "context_id": "flood", "word_timestamps": words})
     async with running("cartesia") as (voice, _, _):
-        line: Any = voice._line  # type: ignore[attr-defined]
+        line: Any = voice._connection  # type: ignore[attr-defined]
         speech = line.open("flood")
         for _ in range(100):
             line.dispatch(message)
