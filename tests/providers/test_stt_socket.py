@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from bargein.clock import LoopClock
 from bargein.ports import ProviderError
+from bargein.providers.audio_socket import AudioSocket, Refusal, SocketLimits
 from bargein.providers.elevenlabs.alignment import CharacterAlignment
 from bargein.providers.http import StreamError
-from bargein.providers.socket import AudioSocket, Refusal, SocketLimits
 from bargein.providers.stt_messages import seconds_as_ms
 from bargein.providers.voice_audio import WordBuilder, WordTiming, timings_of_lists
 
