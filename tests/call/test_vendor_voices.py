@@ -1,4 +1,4 @@
-"""Whole calls with voices of vendors: the caller interrupts, the vendor stops, and the history has what was heard."""
+"""Calls with voices of vendors: the caller interrupts, the vendor stops, and the history has what was heard."""
 
 from pathlib import Path
 from typing import Any

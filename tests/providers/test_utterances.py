@@ -288,7 +288,7 @@ def take(call: Call, kind: str, text: str) -> None:
 
 @given(st.lists(STEPS, max_size=30))
 def test_each_stop_has_one_final_in_the_end(steps: list[tuple[str, str]]) -> None:
-    """Whatever a vendor sends, and in whatever order."""
+    """Random messages of a vendor, in any order, between the marks of the voice."""
     call = Call()
     stops = 0
     for kind, text in steps:
