@@ -40,6 +40,24 @@ def test_a_missing_key_names_the_part_the_credential_and_the_variable() -> None:
     assert texts(GROQ) == [NO_KEY]
 
 
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("gpt-realtime-2025-08-28", True),
+        ("gpt-4o-mini-realtime-preview-2024-12-17", True),
+        ("gpt-4o-realtime-preview", True),
+        ("gpt-4.1", False),
+        ("real-time-chat", False),
+    ],
+)
+def test_a_model_that_speaks_by_itself_is_not_in_the_chat_api(model: str, told: bool) -> None:
+    problem = (
+        f"model: {model} hears and speaks by itself and is not in OpenAI's chat API; name a chat model, as gpt-4.1"
+    )
+    given = {"model": {"provider": "openai", "model": model}}
+    assert texts(given, openai="k") == ([f"model: {why}"] if told else [])
+
+
 def test_a_key_by_credential_or_variable_is_enough() -> None:
     assert texts(GROQ, groq="k") == []
     assert texts(GROQ, make_settings(groq_api_key="k")) == []

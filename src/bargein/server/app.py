@@ -8,6 +8,7 @@ from bargein.server.api import errors, openapi, routing
 from bargein.server.api.auth import LoopbackGuard
 from bargein.server.api.cors import Cors
 from bargein.server.api.services import Warmable
+from bargein.server.api.trailing_slash import TrailingSlash
 from bargein.server.lifespan import lifespan_of
 from bargein.settings import Settings
 
@@ -34,6 +35,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, embedded: Warm
     errors.install(app)
     if settings.open_to_loopback_only:
         app.add_middleware(LoopbackGuard)
+    app.add_middleware(TrailingSlash)  # outermost: all others see the path without its slash
     routing.install(app)
     openapi.install(app)
     return app

@@ -45,6 +45,9 @@ _REASONING_MODEL = re.compile(r"^(o\d|gpt-5(?!.*chat))")
 _THINKS_BY_DEFAULT = re.compile(r"^gpt-5(-mini|-nano)?(-\d{4}-\d\d-\d\d)?$")
 """Models that think at length unless told otherwise, and accept the effort `minimal`; later ones do not think."""
 
+_SPEAKS_BY_ITSELF = re.compile(r"^gpt-(\w+-)*realtime")
+"""Models that hear and speak, which are not in OpenAI's chat API."""
+
 _REASONS_BY_CODE = {
     (401, "invalid_api_key"): "401-incorrect-api-key",
     (429, "rate_limit_exceeded"): "429-rate-limit-reached",
@@ -68,6 +71,13 @@ class OpenAiModelConfig(wire.OpenAiModel):
     prompt_cache_key: str | None = None
     prompt_cache_retention: PromptCacheRetention | None = None
     tool_strict_compatibility_mode: StrictMode | None = None
+
+
+def find_problem(config: OpenAiModelConfig) -> str | None:
+    """Return why OpenAI would refuse the model of a `config`, as far as that is known, and what to change."""
+    if _SPEAKS_BY_ITSELF.match(config.model) is None:
+        return None
+    return f"{config.model} hears and speaks by itself and is not in OpenAI's chat API; name a chat model, as gpt-4.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
