@@ -51,9 +51,7 @@ def test_a_missing_key_names_the_part_the_credential_and_the_variable() -> None:
     ],
 )
 def test_a_model_that_speaks_by_itself_is_not_in_the_chat_api(model: str, told: bool) -> None:
-    problem = (
-        f"model: {model} hears and speaks by itself and is not in OpenAI's chat API; name a chat model, as gpt-4.1"
-    )
+    why = f"{model} hears and speaks by itself and is not in OpenAI's chat API; name a chat model, as gpt-4.1"
     given = {"model": {"provider": "openai", "model": model}}
     assert texts(given, openai="k") == ([f"model: {why}"] if told else [])
 
