@@ -1,12 +1,12 @@
 """The settings of the whole program: the server's own sections with those of every carrier and vendor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bargein.carriers.registry import CARRIERS
 from bargein.providers.registry import vendor_sections
-from bargein.settings import Section, Settings
-from bargein.settings.sources import open_sources, read_settings
+from bargein.settings import CORE_SECTIONS, Section, Settings
+from bargein.settings.sources import CONFIG_VARIABLE, open_sources, read_settings
 
 
 def extension_sections() -> tuple[type[Section], ...]:
@@ -33,3 +33,10 @@ def load_settings(
         SettingsError: a value is invalid; the text says which and what to set, and quotes no secret.
     """
     return read_settings(open_sources(environ, folder), extension_sections(), host=host, port=port)
+
+
+def variable_names() -> Iterator[str]:
+    """Yield the name of each environment variable that is a setting, vendors' keys included."""
+    yield CONFIG_VARIABLE
+    for section in (*CORE_SECTIONS, *extension_sections()):
+        yield from (described.name for described in section.variables() if described.name is not None)

@@ -18,6 +18,7 @@ one of these.
         ClientError  (client.errors)
             RefusedError  (client.errors)
             UnreachableError  (client.errors)
+            CallerError  (testing.caller)
         DocumentationError  (documentation)
         AddressRefusedError  (http_client)
         PrivateAddressError  (http_client)

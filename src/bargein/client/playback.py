@@ -97,9 +97,23 @@ class PlaybackModel:
         """The newest segment of speech; its end may be in the future."""
         return SpeechSegment(*self._audible[-1]) if self._audible else None
 
+    @property
+    def segments(self) -> list[SpeechSegment]:
+        """All segments of speech, oldest first; the end of the last one may be in the future."""
+        return [SpeechSegment(start, end) for start, end in self._audible]
+
     def segment_from(self, at_ms: float) -> SpeechSegment | None:
         """Return the segment that is played at `at_ms`, or the first one after it."""
         return next((SpeechSegment(start, end) for start, end in self._audible if end > at_ms), None)
+
+    def answer_to(self, onset_ms: float, offset_ms: float) -> SpeechSegment | None:
+        """Return the newest speech if it answers a caller's voice: it began after that voice did, and outlasts it."""
+        last = self.last
+        return last if last and last.start_ms > onset_ms and last.end_ms > offset_ms else None
+
+    def is_silent(self, at_ms: float) -> bool:
+        """Return True if no speech is played at `at_ms`, and none was for `PAUSE_MS` before."""
+        return not self._audible or at_ms >= self._audible[-1][1] + PAUSE_MS
 
     def _add(self, start_ms: float, end_ms: float) -> None:
         if self._audible and start_ms - self._audible[-1][1] < self._pause_ms:

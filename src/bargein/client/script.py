@@ -7,7 +7,7 @@ import anyio
 
 from bargein.client.clips import Clip
 from bargein.client.pacing import PacedSender
-from bargein.client.playback import PAUSE_MS, InterruptionMeter, SpeechSegment
+from bargein.client.playback import InterruptionMeter, SpeechSegment
 from bargein.client.printer import CallPrinter
 from bargein.clock import Clock
 from bargein.wire.base import JsonObject
@@ -123,8 +123,7 @@ class CallerScript:
         """Wait for the answer: speech that began after the caller's voice did, and that outlasts it."""
 
         def answer() -> SpeechSegment | None:
-            last = self._meter.unflushed.last
-            return last if last and last.start_ms > span.onset_ms and last.end_ms > span.offset_ms else None
+            return self._meter.unflushed.answer_to(span.onset_ms, span.offset_ms)
 
         await self._until(lambda: answer() is not None, _ANSWER_S)
         found = answer()
@@ -136,9 +135,7 @@ class CallerScript:
         return self._sender.running
 
     def _quiet(self) -> bool:
-        last = self._meter.unflushed.last
-        over = last is None or self._clock.monotonic_ms() >= last.end_ms + PAUSE_MS
-        return over and not self._assistant_speaks
+        return self._meter.unflushed.is_silent(self._clock.monotonic_ms()) and not self._assistant_speaks
 
     async def _until(self, condition: Callable[[], bool], within_s: float = float("inf")) -> None:
         """Poll until `condition()` is true or the time is over; playback changes with time only, so no event fires."""

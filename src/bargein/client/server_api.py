@@ -75,10 +75,11 @@ async def create_call(
     assistant: JsonObject | None = None,
     assistant_id: str | None = None,
     assistant_overrides: JsonObject | None = None,
+    squad: JsonObject | None = None,
     encoding: Encoding = "pcm_s16le",
     rate_hz: int = 16_000,
 ) -> CallInfo:
-    """Make a call (`POST /call`) with an assistant in full or by its id.
+    """Make a call (`POST /call`) with an assistant in full or by its id, or with a squad in full.
 
     Raises:
         UnreachableError: nothing answers.
@@ -86,7 +87,12 @@ async def create_call(
         ClientError: the answer contains no `transport.websocketCallUrl`.
     """
     body = _websocket_transport(encoding, rate_hz)
-    options = {"assistant": assistant, "assistantId": assistant_id, "assistantOverrides": assistant_overrides}
+    options = {
+        "assistant": assistant,
+        "assistantId": assistant_id,
+        "assistantOverrides": assistant_overrides,
+        "squad": squad,
+    }
     body |= {name: value for name, value in options.items() if value is not None}
     return await _post_call(server, "/call", body, encoding, rate_hz)
 

@@ -60,6 +60,10 @@ class Exchange:
         """Send a whole response; underscores in the names of headers become hyphens."""
         await self._send_head(status, {**headers, "content_length": str(len(body))}, body)
 
+    async def respond_json(self, value: object, status: int = 200) -> None:
+        """Send a whole response with a value as JSON."""
+        await self.respond(status, json.dumps(value).encode(), content_type="application/json")
+
     async def start(self, content_type: str | None, first: bytes = b"") -> None:
         """Begin a chunked response, with the first piece of its body."""
         named = {} if content_type is None else {"content_type": content_type}
