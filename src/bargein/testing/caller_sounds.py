@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio.to_thread
 import numpy as np
 
-from bargein.audio.pcm import Float32Array, Int16Array, from_float
+from bargein.audio.pcm import Int16Array, from_float
 from bargein.audio.resample import resample
 from bargein.client.clips import Clip, load_clip, make_clip
 from bargein.client.errors import ClientError
@@ -129,9 +129,10 @@ def make_noise(seconds: float, level_dbfs: float) -> Sound:
     size = max(2, round(seconds * RATE_HZ))
     spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(size))
     hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
-    shaped: Float32Array = np.fft.irfft(spectrum / np.sqrt(np.maximum(hz, 50.0)), size).astype(np.float32)
+    shaped = np.fft.irfft(spectrum / np.sqrt(np.maximum(hz, 50.0)), size)
     gain = 10 ** (level_dbfs / 20) / float(np.sqrt(np.mean(np.square(shaped))))
-    return Sound(text="", clip=make_clip(f"noise of {seconds:g} s", from_float(shaped * np.float32(gain)), RATE_HZ))
+    samples = np.asarray(shaped * gain, dtype=np.float32)
+    return Sound(text="", clip=make_clip(f"noise of {seconds:g} s", from_float(samples), RATE_HZ))
 
 
 def _sharp(sound: Sound) -> Sound:
