@@ -31,6 +31,9 @@ from bargein.providers.stt_account import VendorAccount, VendorReportError
 from bargein.providers.utterances import Heard, Utterances
 from bargein.providers.vendor_errors import quote_of
 
+_REPEATED_WITHIN_MS = 150
+"""The same message so soon after the first was sent twice: a caller needs longer to say a word once more."""
+
 _POLICY_VIOLATION = 1008
 _OWN_CODES = range(4000, 5000)
 
@@ -189,6 +192,7 @@ class VendorStream(AudioSocket, TranscriberStream):
         self._timer: Timer | None = None
         self._report: VendorReportError | None = None
         self._last_received: str | bytes = ""
+        self._last_received_ms = 0.0
 
     @override
     def feed(self, customer: Pcm16, assistant: Pcm16) -> None:
@@ -288,9 +292,8 @@ class VendorStream(AudioSocket, TranscriberStream):
                 raise self._dialect.account.reported(report) from None
             self._report = report  # the vendor closes the connection, and it is made once more
             return
-        if heard.segment and message == self._last_received:
-            return  # sent twice
-        self._last_received = message
+        if self._is_repeated(message, heard):
+            return
         if heard.reply:
             self._queue_first(heard.reply)
         if heard.ready:
@@ -299,6 +302,18 @@ class VendorStream(AudioSocket, TranscriberStream):
         self._utterances.hear(heard)
         if self._utterances.oldest_request_ms != waited_since_ms:
             self._set_timer()
+
+    def _is_repeated(self, message: str | bytes, heard: Heard) -> bool:
+        """Return whether a message with final words is the one before it, sent twice.
+
+        Messages without times or ids are also equal where a caller says "Yes." twice. The second one then comes later,
+        or it answers a request.
+        """
+        before, before_ms = self._last_received, self._last_received_ms
+        self._last_received, self._last_received_ms = message, self._clock.monotonic_ms()
+        soon = self._last_received_ms - before_ms < _REPEATED_WITHIN_MS
+        asked = heard.answered and self._utterances.oldest_request_ms is not None
+        return bool(heard.segment) and message == before and soon and not asked
 
     @override
     def _lost(self, code: int | None, reason: str) -> ProviderError | None:

@@ -167,6 +167,16 @@ async def test_messages_that_come_twice_are_told_once(vendor: Vendor) -> None:
         assert all(one != other for one, other in pairwise(partials))
 
 
+async def test_a_word_that_is_said_twice_is_told_twice(vendor: Vendor) -> None:
+    async with scripted(vendor, "Yes.", partials=False) as fake, calling(vendor, fake) as caller:
+        for number in range(3):
+            caller.feed(300)
+            caller.say(400)
+            caller.fall_silent()
+            await caller.final(number)
+        assert caller.finals == ["Yes."] * 3
+
+
 async def test_letters_of_all_languages_arrive(vendor: Vendor) -> None:
     text = "Grüße an Зоя und 東京 \U0001f44b"
     async with scripted(vendor, text) as fake, calling(vendor, fake) as caller:
