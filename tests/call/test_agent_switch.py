@@ -100,6 +100,8 @@ class Quiet(DetectorOnly):
     async def reply(self, _messages: Any, _tools: Any = ()) -> Any:
         yield "Hm."
 
+    marks: frozenset[str] = frozenset()
+
     async def speak(self, _text: str) -> Any:
         yield SpeechChunk(np.zeros(1600, dtype=np.int16), 16_000)
 

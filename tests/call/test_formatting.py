@@ -24,8 +24,11 @@ from bargein.turns.phrases import word_spans
 from bargein.wire.assistant import Assistant
 
 
-def spoken(text: str, *, ends_line: bool = False, **plan: Any) -> str:
-    return Formatter(FormatPlan(**plan)).format(text, ends_line=ends_line).text
+BOTH = frozenset({"break", "spell"})
+
+
+def spoken(text: str, *, ends_line: bool = False, marks: frozenset[str] = BOTH, **plan: Any) -> str:
+    return Formatter(FormatPlan(**plan), marks).format(text, ends_line=ends_line).text
 
 
 def plan_of(voice: dict[str, Any], **more: Any) -> VoiceTextPlan:
@@ -126,12 +129,16 @@ def test_another_language_keeps_its_numbers() -> None:
     assert english.formatting.english
 
 
-def test_the_built_in_voice_gets_no_ssml() -> None:
-    assert spoken('<spell>AB1</spell> <break time="1s"/> ok', keeps_ssml=False) == "A B one ok"
-    built_in = compile_voice_text(Assistant.from_json({"voice": {"provider": "vapi", "voiceId": "Elliot"}}))
-    assert built_in.formatting is not None
-    assert not built_in.formatting.keeps_ssml
-    assert compile_voice_text(Assistant()).formatting == built_in.formatting
+def test_a_voice_gets_the_marks_that_it_carries_out_and_no_others() -> None:
+    text = '<spell>AB1</spell> <break time="1s"/> ok'
+    assert spoken(text) == '<spell>AB1</spell> <break time="1s"/> ok'
+    assert spoken(text, marks=frozenset({"break"})) == 'A B one <break time="1s"/> ok'
+    assert spoken(text, marks=frozenset()) == "A B one ok"
+    assert spoken("<SPELL>a.b-1@x</SPELL>", marks=frozenset(), formatters=frozenset()) == "a dot b dash 1 at x"
+    without = Formatter(None)
+    assert without.format(f"{text} **<i>5</i>**").text == "A B 1 ok **<i>5</i>**"
+    assert without.format("a  b ...").text == "a  b ...", "nothing else is changed"
+    assert Formatter(None, BOTH).format(text).text == text
 
 
 def test_only_the_formatters_that_are_named_run() -> None:
@@ -226,7 +233,7 @@ REPLACEMENTS = [
 PLANS = st.sampled_from(
     [
         FormatPlan(),
-        FormatPlan(english=False, keeps_ssml=False),
+        FormatPlan(english=False),
         FormatPlan(formatters=FORMATTERS | {"asterisk", "quote", "dash"}),
         FormatPlan(formatters=frozenset()),
         plan_of({"chunkPlan": {"formatPlan": {"replacements": REPLACEMENTS}}}).formatting,
@@ -235,11 +242,11 @@ PLANS = st.sampled_from(
 
 
 @settings(max_examples=1500, deadline=None)
-@given(TEXTS, PLANS, st.booleans())
+@given(TEXTS, PLANS | st.none(), st.booleans(), st.sampled_from([BOTH, frozenset[str]()]))
 def test_what_is_heard_is_a_growing_part_of_the_text_and_all_of_it_in_the_end(
-    text: str, plan: FormatPlan, ends_line: bool
+    text: str, plan: FormatPlan | None, ends_line: bool, marks: frozenset[str]
 ) -> None:
-    result = Formatter(plan).format(text, ends_line=ends_line)
+    result = Formatter(plan, marks).format(text, ends_line=ends_line)
     heard = [result.heard(at) for at in range(len(result.text) + 1)]
     assert heard == sorted(heard)
     assert heard[-1] == len(text)

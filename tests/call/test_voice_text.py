@@ -62,6 +62,32 @@ def test_history_holds_a_prefix_of_what_the_model_wrote(sounding_ms: int) -> Non
     assert {message["input"] for message in received.of("voice-input")} <= set(reader.texts)
 
 
+class Recorded(ReceivedByClient):
+    def __init__(self) -> None:
+        super().__init__()
+        self.audio: list[np.ndarray] = []
+
+    def receive_audio(self, samples: np.ndarray) -> None:
+        super().receive_audio(samples)
+        self.audio.append(samples)
+
+
+def test_a_break_is_silence_and_spelled_letters_are_single_for_a_voice_without_such_marks() -> None:
+    received, reader = Recorded(), Reader()
+    reader.text = 'One two three <break time="1.2s"/> four <spell>AB1</spell> five ' + "and so on " * 20
+    run_on_stage(cut_after, reader, received, 5 * WORD_MS + 300, Deaf())
+    assert reader.texts[:2] == ["One two three", "four A B one five " + ("and so on " * 20).strip()]
+    (_,) = received.of("user-interrupted")
+    loud = np.flatnonzero(np.abs(np.concatenate(received.audio)) > 50)
+    (gap,) = np.flatnonzero(np.diff(loud) > 1000)
+    assert 3 * WORD_MS - 30 <= (loud[gap] - loud[0]) / 16 <= 3 * WORD_MS + 30, "the pause is where the mark is"
+    assert 1150 <= (loud[gap + 1] - loud[gap]) / 16 <= 1300, "and as long as it says"
+    remembered = received.of("conversation-update")[-1]["messages"][-1]["message"]
+    assert reader.text.startswith(remembered)
+    assert remembered.endswith(("four", "<spell>AB1</spell>", "five"))
+    assert {message["input"] for message in received.of("voice-input")} <= set(reader.texts)
+
+
 @pytest.mark.anyio
 async def test_a_flush_tag_brings_the_first_sound_before_the_model_goes_on(tmp_path: Path) -> None:
     answer = LlmScript(tokens=("hold on one moment <flush /> ", "the answer is four. "), interval_ms=3000)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bargein.ports import ProviderError, SpeechChunk, SpokenWord
+from bargein.ports import ProviderError, SpeechChunk, SpokenWord, Voice
 from bargein.providers.fallback import Candidate, Succession
 from bargein.providers.fallback_transcriber import KEPT_MS, FallbackTranscriber
 from bargein.providers.fallback_voice import FallbackVoice
@@ -28,7 +28,7 @@ def failure(words: str = "it is down") -> ProviderError:
 
 
 @dataclass
-class Reader:
+class Reader(Voice):
     """A voice that speaks a word in 100 ms and fails after so many words of a text, or before its first audio.
 
     `late_words` are the words whose times it tells before their audio.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bargein.ports import ProviderError, SpeechChunk, SpokenWord
+from bargein.ports import ProviderError, SpeechChunk, SpokenWord, Voice
 from bargein.providers.speech_cache import CachedVoice, SpeechCache, size_of
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ ACCOUNT = {"provider": "11labs", "apiKey": "secret"}
 
 
 @dataclass
-class Slow:
+class Slow(Voice):
     """A voice whose first audio takes 200 ms, and which may fail after it."""
 
     fails: bool = False
@@ -132,7 +132,7 @@ def test_memory_is_bounded_and_the_least_recently_used_makes_room(given: list[tu
 
 
 async def test_speech_that_would_fill_the_cache_is_not_kept() -> None:
-    class Endless:
+    class Endless(Voice):
         async def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
             del text
             for _ in range(10):

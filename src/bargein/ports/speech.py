@@ -38,7 +38,14 @@ class SpeechChunk:
 
 
 class Voice(Protocol):
-    """Text to speech."""
+    """Text to speech.
+
+    Attributes:
+        marks: the marks in a text that the voice carries out itself: `break` (`<break time="1s"/>`) and `spell`
+            (`<spell>AB1</spell>`). The call carries out the others: a pause in the audio, and single letters.
+    """
+
+    marks: frozenset[str] = frozenset()
 
     def speak(self, text: str) -> AsyncIterator[SpeechChunk]:
         """Synthesize `text` (about a sentence), and yield audio as it is made. Closing the iterator cancels it.

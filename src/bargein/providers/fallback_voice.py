@@ -42,6 +42,8 @@ class FallbackVoice(Voice):
         self, candidates: Sequence[Candidate[Voice]], *, call_id: str | None = None, tell: Tell | None = None
     ) -> None:
         self._succession = Succession("voice", candidates, call_id=call_id, tell=tell)
+        # a text may be spoken by any of them, in part
+        self.marks = frozenset.intersection(*(voice.marks for voice in self._succession.parts))
         self._call_id = call_id
         self._replaced = anyio.Event()
 

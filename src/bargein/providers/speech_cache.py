@@ -95,6 +95,7 @@ class CachedVoice(Voice):
     """
 
     def __init__(self, voice: Voice, cache: SpeechCache, identity: bytes) -> None:
+        self.marks = voice.marks
         self._voice = voice
         self._cache = cache
         self._identity = identity

@@ -55,14 +55,12 @@ class FormatPlan:
         cutoff: the largest number that is read as one (`numberToDigitsCutoff`).
         replacements: the owner's replacements, in their order; they come last.
         english: whether numbers, dates and the like are written out, which is done in English alone.
-        keeps_ssml: whether the voice gets `<break>` and `<spell>`; else it would read them out.
     """
 
     formatters: frozenset[str] = FORMATTERS
     cutoff: float = NUMBER_TO_DIGITS_CUTOFF
     replacements: tuple[Replacement, ...] = ()
     english: bool = True
-    keeps_ssml: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,8 @@ class VoiceTextPlan:
         min_chars: the least length of a chunk (`minCharacters`); None: a sentence may have any, and the first clause of
             a reply is a chunk from 30 characters on.
         boundaries: the marks that end a chunk (`punctuationBoundaries`); None: those of sentences.
-        formatting: the format plan; None: the voice gets the text as it is.
+        formatting: the format plan; None: the voice gets the text as it is, but for flush tags and the marks that it
+            does not carry out (`Voice.marks`).
     """
 
     flushes: bool = True
@@ -133,7 +132,6 @@ def _format_plan(given: JsonObject, voice: JsonObject, assistant: Assistant) -> 
         cutoff=cutoff if isinstance(cutoff, int | float) else NUMBER_TO_DIGITS_CUTOFF,
         replacements=_replacements(as_objects(given.get("replacements"))),
         english=all(map(_is_english, heard if language is None else [language])),
-        keeps_ssml=voice.get("provider", "vapi") != "vapi",
     )
 
 

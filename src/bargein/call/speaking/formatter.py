@@ -23,14 +23,15 @@ MOST_SPOKEN_CHARS = 5000
 """Replacements of a chunk end where it has become so long: a short match may have a value of 1000 characters."""
 
 _EMAIL = r"(?<![\w.+-])[\w+-]{1,64}+(?:\.[\w+-]{1,64}+){0,8}@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,6}"
-_EMAIL_SIGNS = {"@": " at ", ".": " dot ", "_": " underscore ", "-": " dash ", "+": " plus "}
+_SIGNS = {"@": " at ", ".": " dot ", "_": " underscore ", "-": " dash ", "+": " plus "}
 _URL = r"https?://[^\s<>]++"
 _MARKED_UP = r"<(?i:break)\b[^<>]{0,500}>|<(?i:spell)>[^<>]{0,200}</(?i:spell)>"
 """A mark for the voice, whose text is no speech (`<break time="500ms"/>`), or is read by the voice letter by letter."""
 
 _TAG = re.compile(r"<<[^<>]{0,500}>>|<[/!]?([A-Za-z][\w-]{0,40})\b[^<>]{0,500}>")
 _SSML = frozenset({"break", "spell"})
-_SPELLED = re.compile(r"<spell>([^<>]{0,200})</spell>", re.IGNORECASE)
+_SPELLED = re.compile(r"<spell>([^<>]{0,200})</spell[ ]?>", re.IGNORECASE)
+_SSML_TAG = re.compile(r"</?(break|spell)\b[^<>]{0,500}>", re.IGNORECASE)
 _EMOJI_CHARS = "\U0001f000-\U0001faff\u2600-\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u231a\u231b\u23e9-\u23fa"
 _EMOJI = re.compile(
     rf"[{_EMOJI_CHARS}][{_EMOJI_CHARS}\ufe0e\ufe0f\u200d\u20e3\u2640\u2642\U000e0020-\U000e007f]*|\ufe0f?\u20e3"
@@ -95,20 +96,24 @@ class Formatter:
     """A formatter of chunks by one format plan.
 
     Args:
-        plan: the plan.
+        plan: the plan; None: the text stays as it is, but for the marks that the voice does not carry out.
+        marks: those that it does (`Voice.marks`).
     """
 
-    def __init__(self, plan: FormatPlan) -> None:
-        self._plan = plan
-        on = plan.formatters
+    def __init__(self, plan: FormatPlan | None, marks: frozenset[str] = frozenset()) -> None:
+        self._marks = marks
+        self._replacements = () if plan is None else plan.replacements
+        on = frozenset[str]() if plan is None else plan.formatters
         self._ends_lines = "newline" in on
-        steps: list[Step] = [*([] if plan.keeps_ssml else [_spelled]), self._tags, _emoji]
+        steps: list[Step] = [] if "spell" in marks else [_spelled]
+        steps += [self._ssml] if plan is None else [self._tags, _emoji]
         steps += [step for name, step in _STEPS.items() if name in on]
-        if plan.english:
+        if plan is not None and plan.english:
             steps.append(partial(_english, _english_pattern(on), plan.cutoff))
         if "stripAsterisk" in on:
             steps.append(_asterisks)
         self._steps = tuple(steps)
+        self._tidies = plan is not None
 
     def format(self, text: str, *, ends_line: bool = False) -> SpokenText:
         """Return a chunk as the voice speaks it; empty: nothing of it is spoken.
@@ -122,13 +127,14 @@ class Formatter:
             editor.apply([(len(text), len(text), ".")])
         for step in self._steps:
             editor.apply(step(editor.text))
-        for replacement in self._plan.replacements:
+        for replacement in self._replacements:
             if len(editor.text) > MOST_SPOKEN_CHARS:
                 break
             exact = isinstance(replacement, ExactReplacement)
             editor.apply(_occurrences(editor.text, replacement) if exact else _bounded(replacement.edits(editor.text)))
-        editor.apply(_surplus_blanks(editor.text))
-        if not any(char.isalnum() for char in editor.text):  # marks alone are no speech
+        if self._tidies or editor.changed:
+            editor.apply(_surplus_blanks(editor.text))
+        if self._tidies and not any(char.isalnum() for char in editor.text):  # marks alone are no speech
             editor.apply([(0, len(editor.text), "")])
         return editor.spoken()
 
@@ -137,7 +143,12 @@ class Formatter:
             return
         for found in _TAG.finditer(text):
             name = found[1]
-            if name is not None and not (self._plan.keeps_ssml and name.lower() in _SSML):
+            if name is not None and name.lower() not in _SSML & self._marks:
+                yield found.start(), found.end(), ""
+
+    def _ssml(self, text: str) -> Iterable[Edit]:
+        for found in _SSML_TAG.finditer(text) if "<" in text else ():
+            if found[1].lower() not in self._marks:
                 yield found.start(), found.end(), ""
 
 
@@ -165,7 +176,7 @@ def _emoji(text: str) -> Iterable[Edit]:
 
 def _spelled(text: str) -> Iterable[Edit]:
     for found in _SPELLED.finditer(text) if "<" in text else ():
-        yield found.start(), found.end(), " ".join(found[1].replace(" ", ""))
+        yield found.start(), found.end(), " ".join(_SIGNS.get(char, char).strip() for char in found[1] if char != " ")
 
 
 def _markdown(text: str) -> Iterable[Edit]:
@@ -255,7 +266,7 @@ def _money(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
 
 
 def _email(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    return _whole(found, " ".join("".join(_EMAIL_SIGNS.get(char, char) for char in found[0]).split()))
+    return _whole(found, " ".join("".join(_SIGNS.get(char, char) for char in found[0]).split()))
 
 
 def _date(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:

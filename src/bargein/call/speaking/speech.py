@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import anyio
 import anyio.lowlevel
+import numpy as np
 import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
@@ -88,8 +89,7 @@ class SpeechPipeline:
     ) -> None:
         self._call_tools = call_tools
         self._model = model
-        self._voice = voice
-        self._set_voice_text(voice_text)
+        self._set_voice(voice, voice_text)
         self._audio_output = audio_output
         self._rate_hz = rate_hz
         self._failed_reasons = failed_reasons
@@ -101,12 +101,13 @@ class SpeechPipeline:
         self, model: Model, voice: Voice, voice_text: VoiceTextPlan, failed_reasons: FailedReasons
     ) -> None:
         """Use another assistant's model and voice, from the next reply on."""
-        self._model, self._voice, self._failed_reasons = model, voice, failed_reasons
-        self._set_voice_text(voice_text)
+        self._model, self._failed_reasons = model, failed_reasons
+        self._set_voice(voice, voice_text)
 
-    def _set_voice_text(self, plan: VoiceTextPlan) -> None:
+    def _set_voice(self, voice: Voice, plan: VoiceTextPlan) -> None:
+        self._voice = voice
         self._voice_text = plan
-        self._formatter = None if plan.formatting is None else Formatter(plan.formatting)
+        self._formatter = Formatter(plan.formatting, voice.marks)
 
     async def run(
         self, turn_id: str, text: str | None, messages: Sequence[ChatMessage], tools: ToolDeclarations
@@ -154,7 +155,7 @@ class SpeechPipeline:
         tools: ToolDeclarations,
         pieces: MemoryObjectSendStream[Piece],
     ) -> None:
-        chunks = Chunks(self._voice_text)
+        chunks = Chunks(self._voice_text, pauses="break" not in self._voice.marks)
         if text is not None:
             for _, cut in (*chunks.push(text), chunks.end()):
                 for piece in cut:
@@ -200,18 +201,13 @@ class SpeechPipeline:
             async with pieces:
                 async for piece in pieces:
                     await self._audio_output.wait_until_below(turn_id, AHEAD_MS)
-                    spoken = self._format(piece)
+                    spoken = self._formatter.format(piece.text, ends_line=piece.ends_line)
                     changed = None if spoken.credit is None else spoken.text
                     self._post(SpeechRequested(self._at(), turn_id, segment, piece.start, piece.text, changed))
-                    await self._speak(turn_id, segment, spoken)
+                    await self._speak(turn_id, segment, spoken, piece.pause_ms or 0)
                     segment += 1
 
-    def _format(self, piece: Piece) -> SpokenText:
-        if self._formatter is None:
-            return SpokenText(piece.text)
-        return self._formatter.format(piece.text, ends_line=piece.ends_line)
-
-    async def _speak(self, turn_id: str, segment: int, spoken: SpokenText) -> None:
+    async def _speak(self, turn_id: str, segment: int, spoken: SpokenText, pause_ms: int) -> None:
         words: list[TimedWord] = []
         heard = HeardWords(spoken)
         resampler: StreamResampler | None = None
@@ -222,6 +218,10 @@ class SpeechPipeline:
             self._post(SpeechQueued(self._at(), turn_id, segment, audio_ms, tuple(words), done))
 
         if not spoken.text:
+            if pause_ms:
+                pause = np.zeros(pause_ms * self._rate_hz // 1000, np.int16)
+                samples = pause.size
+                self._audio_output.queue(turn_id, pause)
             queued(done=True)
             return
         async with aclosing(cast("Any", self._voice.speak(spoken.text))) as chunks:

@@ -75,6 +75,11 @@ class TextEditor:
         new.append(self._length)
         self.text, self._credit = "".join((*parts, text[at:])), new
 
+    @property
+    def changed(self) -> bool:
+        """Return whether anything was replaced."""
+        return self._credit is not None
+
     def spoken(self) -> SpokenText:
         """Return the result."""
         return SpokenText(self.text, None if self._credit is None else tuple(self._credit))

@@ -113,6 +113,8 @@ class AzureVoice(HttpVoice):
         rate_hz: the rate of the call's audio.
     """
 
+    marks = frozenset({"break", "spell"})
+
     def __init__(
         self,
         config: AzureVoiceConfig | MicrosoftVoiceConfig,

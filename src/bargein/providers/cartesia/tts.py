@@ -118,6 +118,8 @@ class CartesiaVoice(SocketVoice):
         rate_hz: the rate of the call's audio.
     """
 
+    marks = frozenset({"break", "spell"})
+
     def __init__(
         self, config: CartesiaVoiceConfig, target: SocketTarget, account: Account, resources: Resources, rate_hz: int
     ) -> None:

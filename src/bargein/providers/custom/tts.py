@@ -84,6 +84,8 @@ class CustomVoice(HttpVoice):
         ProviderError: the URL or a header is unusable.
     """
 
+    marks = frozenset({"break", "spell"})  # its owner's server gets the text as Vapi sends it
+
     def __init__(
         self, config: CustomVoiceConfig, client: httpx.AsyncClient, clock: Clock, auth: httpx.Auth | None = None
     ) -> None:

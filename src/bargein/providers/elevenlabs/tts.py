@@ -151,6 +151,8 @@ class ElevenLabsVoice(PostedVoice):
             body=config.to_body,
             rate_hz=asked_hz,
         )
+        # its third generation of models has no break tags (ElevenLabs' "Best practices")
+        self.marks = frozenset() if (config.model or "").startswith("eleven_v3") else frozenset({"break"})
 
     @override
     async def read_speech(self, response: httpx.Response, text: str) -> AsyncGenerator[SpeechChunk]:

@@ -54,6 +54,8 @@ class InworldVoiceConfig(WireModel):
 class InworldVoice(FramedVoice):
     """A voice at Inworld, for one call."""
 
+    marks = frozenset({"break"})
+
     @override
     def read_frame(self, frame: JsonObject, data: bytes) -> Frame:
         if frame.get("error") is not None:
