@@ -71,7 +71,7 @@ def test_a_flush_tag_ends_a_chunk_at_once() -> None:
     [
         ('Look <img alt="One. Two. Three."> here. Yes.', ['Look <img alt="One. Two. Three."> here.', "Yes."]),
         ("<speak>Yes.</speak> I can.", ["<speak>Yes.</speak>", "I can."]),
-        ("See [one. Two. Three](https://a.example/b) now. Yes.", ["See [one. Two. Three](https://a.example/b) now.", "Yes."]),
+        ("See [one. Two](https://a.example/b) now. Yes.", ["See [one. Two](https://a.example/b) now.", "Yes."]),
         ("<!-- a note. For me --> Yes. I can.", ["<!-- a note. For me --> Yes.", "I can."]),
         ("It is <spell>A. B. C</spell> here. Yes.", ["It is <spell>A. B. C</spell> here.", "Yes."]),
         ("Is 3 < 4. And [this. That", ["Is 3 < 4.", "And [this. That"]),
@@ -131,8 +131,32 @@ PLANS = st.sampled_from(
     ]
 )
 TEXT = st.lists(
-    st.sampled_from(["word", " ", ", ", ". ", "|", "||", ")", "。", "\n", "<flush/>", "<", "12", "*", "a" * 300,
-     "<break time='1s'/>", "<b>", "[", "](", "<spell>", "</spell>", "</", ">"])
+    st.sampled_from(
+        [
+            "word",
+            " ",
+            ", ",
+            ". ",
+            "|",
+            "||",
+            ")",
+            "。",
+            "\n",
+            "<flush/>",
+            "<",
+            "12",
+            "*",
+            "a" * 300,
+            "<break time='1s'/>",
+            "<b>",
+            "[",
+            "](",
+            "<spell>",
+            "</spell>",
+            "</",
+            ">",
+        ]
+    )
 ).map("".join)
 
 

@@ -23,7 +23,6 @@ from bargein.ports import SpokenWord
 from bargein.turns.phrases import word_spans
 from bargein.wire.assistant import Assistant
 
-
 BOTH = frozenset({"break", "spell"})
 
 
@@ -296,7 +295,8 @@ def test_a_text_that_is_changed_in_one_place_is_heard_word_by_word_elsewhere(wor
 @pytest.mark.parametrize(
     "text",
     ["a.a-", "1", "1,234 ", "1.", "12/", "$", "<a", "<", "<<", "[a](", "_", "a@", "a.", "+1 ", "(555) ", "A B ", "\n ",
-     "5 Main ", "\U0001f600", "* ", "**a", "-", ": "],
+     "5 Main ", "\U0001f600", "* ", "**a", "-", ": ", "|a", "&a", "&#1", "1-1", "$1-", "1:00-", "<!--", "<|",
+     "5'1", "\\", "[a]", "a*", "am-", "Jan 1", "<spell>", "1 "],
 )  # fmt: skip
 def test_formatting_takes_linear_time(text: str) -> None:
     formatter = Formatter(FormatPlan(formatters=FORMATTERS | {"asterisk", "quote", "dash"}))

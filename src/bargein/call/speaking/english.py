@@ -54,8 +54,24 @@ CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),
+    "¥": ("yen", "yen", "sen", "sen"),
+    "₹": ("rupee", "rupees", "paisa", "paise"),
+    "¢": ("cent", "cents", "", ""),
 }
 """The names of one and of several units and hundredths, by their sign."""
+
+MONEY_SCALES = {
+    "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion", "k": "thousand",
+    "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion", "T": "trillion",
+    "tn": "trillion",
+}  # fmt: skip
+"""The scales of amounts of money, by what is written behind the amount."""
+
+LANDS = {
+    "US": "US", "C": "Canadian", "CA": "Canadian", "A": "Australian", "AU": "Australian", "NZ": "New Zealand",
+    "HK": "Hong Kong", "S": "Singapore",
+}  # fmt: skip
+"""The countries of dollars, by the letters before the sign."""
 
 UNITS = {
     "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"), "kg": ("kilogram", "kilograms"),
@@ -68,6 +84,10 @@ UNITS = {
     "km/h": ("kilometer per hour", "kilometers per hour"), "°C": ("degree Celsius", "degrees Celsius"),
     "°F": ("degree Fahrenheit", "degrees Fahrenheit"), "°": ("degree", "degrees"), "hrs": ("hour", "hours"),
     "hr": ("hour", "hours"), "mins": ("minute", "minutes"), "min": ("minute", "minutes"),
+    "m/s": ("meter per second", "meters per second"), "kph": ("kilometer per hour", "kilometers per hour"),
+    "Mbps": ("megabit per second", "megabits per second"), "Gbps": ("gigabit per second", "gigabits per second"),
+    "sq ft": ("square foot", "square feet"), "m\u00b2": ("square meter", "square meters"), "h": ("hour", "hours"),
+    "km\u00b2": ("square kilometer", "square kilometers"), "ft\u00b2": ("square foot", "square feet"),
     "secs": ("second", "seconds"), "sec": ("second", "seconds"), "ms": ("millisecond", "milliseconds"),
 }  # fmt: skip
 """The names of one and of several units, by their sign."""
@@ -162,26 +182,27 @@ def amount(text: str) -> str:
     return number(text, _LARGEST) if "." in text else cardinal(int(text.replace(",", "")))
 
 
-def money(sign: str, text: str, scale: str) -> str:
+def money(sign: str, text: str, scale: str, land: str = "") -> str:
     """Return an amount of money in words.
 
     Args:
-        sign: `$`, `€` or `£`.
+        sign: one of `CURRENCIES`.
         text: the amount.
         scale: "million" and the like; empty: none.
+        land: the country of the currency, as an adjective; empty: none.
     """
-    one, several, hundredth, hundredths = CURRENCIES[sign]
+    one, several = (f"{land} {name}" if land else name for name in CURRENCIES[sign][:2])
     if scale:
         return f"{amount(text)} {scale} {several}"
     whole, point, fraction = text.replace(",", "").partition(".")
     if point and len(fraction) > 2:
         return f"{amount(text)} {several}"
-    units, cents = int(whole), int(fraction.ljust(2, "0")) if point else 0
+    units, cents = int(whole or 0), int(fraction.ljust(2, "0")) if point else 0
     parts: list[str] = []
     if units or not cents:
         parts.append(f"{cardinal(units)} {one if units == 1 else several}")
     if cents:
-        parts.append(f"{cardinal(cents)} {hundredth if cents == 1 else hundredths}")
+        parts.append(f"{cardinal(cents)} {CURRENCIES[sign][2 if cents == 1 else 3]}")
     return " and ".join(parts)
 
 

@@ -1,8 +1,7 @@
 """Formatting of a chunk of text for the voice (Vapi's `voice.chunkPlan.formatPlan`).
 
 The formatters are those of Vapi's page "Voice formatting plan", with the same names, order and results. What it leaves
-open is decided here: a match of one formatter is not read again by a later one, a number with a comma (`1,200`) is a
-quantity and no identifier, and white space that is left over is taken out. Patterns are linear in the text.
+open is decided here and in `english_text`: white space that is left over is taken out. Patterns are linear in the text.
 
 Where the language is not English, only what is the same in all languages runs: tags, marks of Markdown, emoji, line
 ends, colons, asterisks and replacements.
@@ -10,10 +9,11 @@ ends, colons, asterisks and replacements.
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import partial
+from html import unescape
 
 from bargein.call.plan.voice_text import ExactReplacement, FormatPlan
-from bargein.call.speaking import english
+from bargein.call.speaking.english_text import EMAIL, SIGNS, URL, english_edits, english_pattern
 from bargein.call.speaking.spoken_text import Edit, SpokenText, TextEditor
 
 Step = Callable[[str], Iterable[Edit]]
@@ -22,13 +22,11 @@ Step = Callable[[str], Iterable[Edit]]
 MOST_SPOKEN_CHARS = 5000
 """Replacements of a chunk end where it has become so long: a short match may have a value of 1000 characters."""
 
-_EMAIL = r"(?<![\w.+-])[\w+-]{1,64}+(?:\.[\w+-]{1,64}+){0,8}@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,6}"
-_SIGNS = {"@": " at ", ".": " dot ", "_": " underscore ", "-": " dash ", "+": " plus "}
-_URL = r"https?://[^\s<>]++"
-_MARKED_UP = r"<(?i:break)\b[^<>]{0,500}>|<(?i:spell)>[^<>]{0,200}</(?i:spell)>"
-"""A mark for the voice, whose text is no speech (`<break time="500ms"/>`), or is read by the voice letter by letter."""
-
-_TAG = re.compile(r"<<[^<>]{0,500}>>|<[/!]?([A-Za-z][\w-]{0,40})\b[^<>]{0,500}>")
+_TAG = re.compile(
+    r"<<[^<>]{0,500}>>|<(?P<address>https?://[^\s<>]{1,500}|[\w.+-]{1,64}@[\w.-]{1,200})>"
+    r"|<[/?]?(?P<name>[A-Za-z][\w-]{0,40})\b[^<>]{0,500}>|<(?P<other>!--[^<>]{0,500}--|![A-Za-z][^<>]{0,500}|\|[^<>|]{1,100}\|)>"
+)
+"""A tag; an address in angle brackets, which is none; a comment, or a mark of a model's own (`<|end|>`)."""
 _SSML = frozenset({"break", "spell"})
 _SPELLED = re.compile(r"<spell>([^<>]{0,200})</spell[ ]?>", re.IGNORECASE)
 _SSML_TAG = re.compile(r"</?(break|spell)\b[^<>]{0,500}>", re.IGNORECASE)
@@ -36,15 +34,20 @@ _EMOJI_CHARS = "\U0001f000-\U0001faff\u2600-\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b5
 _EMOJI = re.compile(
     rf"[{_EMOJI_CHARS}][{_EMOJI_CHARS}\ufe0e\ufe0f\u200d\u20e3\u2640\u2642\U000e0020-\U000e007f]*|\ufe0f?\u20e3"
 )
-_ADDRESS = re.compile(rf"{_EMAIL}|{_URL}")
+_ADDRESS = re.compile(rf"{EMAIL}|{URL}")
 _LINE_MARKS = frozenset("#>-+*\u2022 \t")
-_MARKS = "_`~[#\n"
+_MARKS = "_`~[#\n\\&|"
 _MARKDOWN = re.compile(
-    r"!?\[(?P<shown>[^\[\]\n]{0,500})\]\((?P<target>[^()\s]{0,2000})\)"
-    r"|(?P<line>^[ \t]{0,8}(?:\#{1,6}[ \t]+|>[ \t]?|[-+\u2022][ \t]+|\*[ \t]+))"
-    r"|(?P<joint>(?<=\w)_(?=\w))|(?P<mark>[_`~]|(?<!\S)\#{1,6}(?=\s))",
+    r"!?\[(?P<shown>[^\[\]\n]{0,500})\](?:\((?P<target>[^()\s]{0,2000})\)|\[[^\[\]\n]{0,100}\])"
+    r"|(?P<line>^[ \t]{0,8}(?:```\w{0,20}|\#{1,6}[ \t]+|>[ \t]?"
+    r"|(?:[-+*\u2022]|\d{1,3}[.)](?=[ \t]\[))[ \t]+(?:\[[ xX]\][ \t]+)?))"
+    r"|(?P<cell>[ \t]{0,8}\|[ \t]{0,8})"
+    r"|(?P<joint>(?<=\w)_(?=\w))|(?P<entity>&(?:\#\d{1,6}|\#[xX][0-9a-fA-F]{1,5}|[A-Za-z]{2,8});)"
+    r"|(?P<mark>[_`~]|(?<!\S)\#{1,6}(?=\s)|\\(?=[*_`~\#\[\]()\\.!+-])|\[\^\w{1,20}\])",
     re.MULTILINE,
 )
+_ROW = re.compile(r"^[ \t]*\|", re.MULTILINE)
+_EMPHASIS = re.compile(r"(?<!\*)(\*{1,3})(?=[^\s*])[^*\n]{1,500}(?<=[^\s*])\1(?!\*)")
 _IN_ASTERISKS = re.compile(r"\*\*[^*\n]{1,500}\*\*|\*[^*\n]{1,500}\*")
 _QUOTES = re.compile(r"[\"\u201c\u201d\u201e\u00ab\u00bb]")
 _DASH = re.compile(r"[\u2013\u2014]|(?<=\s)--?(?=\s)")
@@ -55,41 +58,6 @@ _BLANKS = re.compile(r"^\s++|\s++$|\s++(?=[,.!?;:](?:\s|$))|\s{2,}+")
 _CLOSERS = "\"'\u201d\u2019)]*_`~ \t"
 _ENDING_CHARS = 20
 _CLOSED = frozenset(".!?,;:\u2026\u3002\uff01\uff1f\uff0c\u060c\u06d4\u0964")
-
-_NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,6}|\d{1,40}+)(?:\.\d{1,40}+)?"
-_BEFORE, _AFTER = r"(?<![\w.,/:-])", r"(?![\w/]|[.,:-]\d)"
-_SIGNED = rf"{_BEFORE}[-\u2212]?{_NUMBER}"
-_UNIT_AFTER = r"(?![\w/'\u2019])"
-
-
-def _alternatives(names: Iterable[str]) -> str:
-    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-
-
-_PATTERNS = {
-    "keep": rf"{_URL}|{_MARKED_UP}",
-    "address": rf"{_BEFORE}(?P<house>\d{{1,6}}+)[A-Za-z]?"
-    r"(?P<names>(?:[ ](?:[NSEW]\.?|[A-Z][a-z]{1,20}+|\d{1,3}(?:st|nd|rd|th))){0,4}?)"
-    rf"[ ](?P<street>(?i:{_alternatives(english.STREETS)}))\b(?P<stop>\.?)",
-    "acronym": r"(?<![\w@&-])(?P<capitals>[A-Z]{2,6}+)(?![\w@&-]|\.\w)",
-    "dollarAmount": rf"(?P<minus>(?<![\w.)])-)?(?P<currency>[$\u20ac\u00a3])[ ]?(?P<amount>{_NUMBER})(?!\d|[,.]\d)"
-    r"(?:[ ](?P<scale>thousand|million|billion|trillion)\b)?",
-    "email": _EMAIL,
-    "date": rf"{_BEFORE}(?:(?P<year>[12]\d{{3}})(?P<joint>[-/ ])(?P<month>\d\d)(?P=joint)(?P<day>\d\d)"
-    rf"|(?P<month2>\d{{1,2}})/(?P<day2>\d{{1,2}})/(?P<year2>[12]\d{{3}})){_AFTER}",
-    "time": rf"{_BEFORE}(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?![\d/]|[:.]\d|[b-oq-zB-OQ-Z_])",
-    "distance": rf"(?P<length>{_SIGNED})[ ]?(?P<distance>{_alternatives(english.DISTANCES)}){_UNIT_AFTER}",
-    "unit": rf"(?P<size>{_SIGNED})[ ]?(?P<unit>{_alternatives(english.UNITS)}){_UNIT_AFTER}",
-    "percentage": rf"(?P<share>{_SIGNED})[ ]?%",
-    "phoneNumber": rf"{_BEFORE}(?:\+?\d{{1,3}}[ .-])?(?:\(\d{{3}}\)[ ]?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}(?![\w-])"
-    rf"|{_BEFORE}\+\d(?:[ -]?\d){{6,14}}+(?![\w-])|{_BEFORE}\d{{3}}-\d{{4}}(?![\w-])",
-    "number": r"(?P<kept>(?<![\w.])\d++(?:[./:]\d++){2,}|(?<![\w.])\d++[/:]\d++)"
-    rf"|(?P<nth>{_BEFORE}\d{{1,15}}+)(?:st|nd|rd|th)(?!\w)"
-    rf"|(?P<from>{_BEFORE}\d{{1,4}}+)[-\u2013](?P<to>\d{{1,4}}+)(?![\w/-]|[.,:]\d)"
-    rf"|(?P<plain>{_SIGNED}){_AFTER}",
-}
-_ALWAYS = ("keep", "address")
-"""Formatters of English without a name in `formattersEnabled`."""
 
 
 class Formatter:
@@ -107,9 +75,9 @@ class Formatter:
         self._ends_lines = "newline" in on
         steps: list[Step] = [] if "spell" in marks else [_spelled]
         steps += [self._ssml] if plan is None else [self._tags, _emoji]
-        steps += [step for name, step in _STEPS.items() if name in on]
+        steps += [step for name, step in _STEPS if name in on]
         if plan is not None and plan.english:
-            steps.append(partial(_english, _english_pattern(on), plan.cutoff))
+            steps.append(partial(english_edits, english_pattern(on), plan.cutoff))
         if "stripAsterisk" in on:
             steps.append(_asterisks)
         self._steps = tuple(steps)
@@ -142,28 +110,17 @@ class Formatter:
         if "<" not in text:
             return
         for found in _TAG.finditer(text):
-            name = found[1]
-            if name is not None and name.lower() not in _SSML & self._marks:
+            name = found["name"]
+            if found["address"] is not None:
+                yield found.start(), found.start() + 1, ""
+                yield found.end() - 1, found.end(), ""
+            elif found["other"] is not None or (name is not None and name.lower() not in _SSML & self._marks):
                 yield found.start(), found.end(), ""
 
     def _ssml(self, text: str) -> Iterable[Edit]:
         for found in _SSML_TAG.finditer(text) if "<" in text else ():
             if found[1].lower() not in self._marks:
                 yield found.start(), found.end(), ""
-
-
-@lru_cache(maxsize=64)
-def _english_pattern(formatters: frozenset[str]) -> re.Pattern[str]:
-    """Return one pattern of all formatters that are on: each place of a text is read by the first that matches."""
-    on = {name: source for name, source in _PATTERNS.items() if name in formatters or name in _ALWAYS}
-    return re.compile("|".join(f"(?P<{name}_>{source})" for name, source in on.items()))
-
-
-def _english(pattern: re.Pattern[str], cutoff: float, text: str) -> Iterable[Edit]:
-    for found in pattern.finditer(text):
-        name = str(found.lastgroup)[:-1]
-        if name in _WRITERS:
-            yield from _WRITERS[name](found, cutoff)
 
 
 def _all_as(pattern: re.Pattern[str], value: str, text: str) -> Iterable[Edit]:
@@ -176,7 +133,7 @@ def _emoji(text: str) -> Iterable[Edit]:
 
 def _spelled(text: str) -> Iterable[Edit]:
     for found in _SPELLED.finditer(text) if "<" in text else ():
-        yield found.start(), found.end(), " ".join(_SIGNS.get(char, char).strip() for char in found[1] if char != " ")
+        yield found.start(), found.end(), " ".join(SIGNS.get(char, char).strip() for char in found[1] if char != " ")
 
 
 def _markdown(text: str) -> Iterable[Edit]:
@@ -185,6 +142,7 @@ def _markdown(text: str) -> Iterable[Edit]:
         return
     addresses = _ADDRESS.finditer(text) if "@" in text or "://" in text else iter(())
     address = next(addresses, None)
+    has_rows = _ROW.search(text) is not None
     for found in _MARKDOWN.finditer(text):
         if found["shown"] is not None:  # an address within a link is taken out with it
             yield found.start(), found.start("shown"), ""
@@ -192,8 +150,27 @@ def _markdown(text: str) -> Iterable[Edit]:
             continue
         while address is not None and address.end() <= found.start():
             address = next(addresses, None)
-        if address is None or found.start() < address.start():
-            yield found.start(), found.end(), "" if found["joint"] is None else " "
+        if (address is None or found.start() < address.start()) and (found["cell"] is None or has_rows):
+            yield found.start(), found.end(), _in_place_of(found)
+
+
+def _in_place_of(found: re.Match[str]) -> str:
+    """Return what is spoken in the place of a mark of Markdown."""
+    if found["entity"] is not None:
+        return unescape(found["entity"])
+    if found["cell"] is not None:
+        text = found.string
+        first = not text[: found.start()].rpartition("\n")[2].strip()
+        last = not text[found.end() :].partition("\n")[0].strip()
+        return "" if first or last else ", "
+    return "" if found["joint"] is None else " "
+
+
+def _emphasis(text: str) -> Iterable[Edit]:
+    for found in _EMPHASIS.finditer(text) if "*" in text else ():
+        length = len(found[1])
+        yield found.start(), found.start() + length, ""
+        yield found.end() - length, found.end(), ""
 
 
 def _line_ends(text: str) -> Iterable[Edit]:
@@ -239,99 +216,13 @@ def _bounded(edits: Iterable[Edit]) -> Iterable[Edit]:
         yield edit
 
 
-def _whole(found: re.Match[str], value: str | None) -> Iterable[Edit]:
-    return () if value is None else ((found.start(), found.end(), value),)
-
-
-def _address(found: re.Match[str], cutoff: float) -> Iterable[Edit]:
-    street = found["street"]
-    yield found.start("house"), found.end("house"), english.number(found["house"], cutoff)
-    # "2 St. Louis tickets" has no street, and nobody writes one in small letters.
-    if not street[0].isupper() or not (found["names"] or street.isupper()):
-        return
-    word = english.STREETS[street.upper()]
-    word = word.upper() if street.isupper() else word.capitalize()
-    ends = found.end() == len(found.string)
-    yield found.start("street"), found.end("street" if ends else "stop"), word
-
-
-def _acronym(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    read = english.acronym(found["capitals"])
-    return () if read is None else ((found.start("capitals"), found.end("capitals"), read),)
-
-
-def _money(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    read = english.money(found["currency"], found["amount"], found["scale"] or "")
-    return _whole(found, f"minus {read}" if found["minus"] else read)
-
-
-def _email(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    return _whole(found, " ".join("".join(_SIGNS.get(char, char) for char in found[0]).split()))
-
-
-def _date(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    parts = (found[name] or found[f"{name}2"] for name in ("year", "month", "day"))
-    return _whole(found, english.calendar_date(*map(int, parts)))
-
-
-def _time(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    read = english.clock_time(int(found["hour"]), int(found["minute"]))
-    joined = found.string[found.end() : found.end() + 1].isalpha()
-    return _whole(found, f"{read} " if joined else read)
-
-
-def _measure(found: re.Match[str], size: str, names: tuple[str, str]) -> Iterable[Edit]:
-    one, several = names
-    return _whole(found, f"{english.amount(size)} {one if size == '1' else several}")
-
-
-def _distance(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    return _measure(found, found["length"], english.DISTANCES[found["distance"]])
-
-
-def _unit(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    return _measure(found, found["size"], english.UNITS[found["unit"]])
-
-
-def _percentage(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    return _whole(found, f"{english.amount(found['share'])} percent")
-
-
-def _phone(found: re.Match[str], _cutoff: float) -> Iterable[Edit]:
-    read = english.digits(found[0])
-    return _whole(found, f"plus {read}" if found[0].startswith("+") else read)
-
-
-def _number(found: re.Match[str], cutoff: float) -> Iterable[Edit]:
-    if found["plain"] is not None:
-        return _whole(found, english.number(found["plain"], cutoff))
-    if found["nth"] is not None:
-        return _whole(found, english.ordinal(int(found["nth"])))
-    if found["from"] is not None:
-        return _whole(found, f"{english.number(found['from'], cutoff)} to {english.number(found['to'], cutoff)}")
-    return ()
-
-
-_STEPS: dict[str, Step] = {
-    "markdown": _markdown,
-    "asterisk": partial(_all_as, _IN_ASTERISKS, ""),
-    "quote": partial(_all_as, _QUOTES, ""),
-    "dash": partial(_all_as, _DASH, ", "),
-    "newline": _line_ends,
-    "colon": partial(_all_as, _COLON, "."),
-}
+_STEPS: tuple[tuple[str, Step], ...] = (
+    ("markdown", _markdown),
+    ("asterisk", partial(_all_as, _IN_ASTERISKS, "")),
+    ("markdown", _emphasis),
+    ("quote", partial(_all_as, _QUOTES, "")),
+    ("dash", partial(_all_as, _DASH, ", ")),
+    ("newline", _line_ends),
+    ("colon", partial(_all_as, _COLON, ".")),
+)
 """The formatters before those of English, in Vapi's order."""
-
-_WRITERS: dict[str, Callable[[re.Match[str], float], Iterable[Edit]]] = {
-    "address": _address,
-    "acronym": _acronym,
-    "dollarAmount": _money,
-    "email": _email,
-    "date": _date,
-    "time": _time,
-    "distance": _distance,
-    "unit": _unit,
-    "percentage": _percentage,
-    "phoneNumber": _phone,
-    "number": _number,
-}

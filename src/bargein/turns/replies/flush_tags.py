@@ -1,17 +1,20 @@
 """Vapi's flush tags (`<flush />`, `<flush>`, `</flush>`), which end a chunk of speech and belong to no text.
 
-The pattern is the one that Vapi's page "Flush syntax" gives. A tag is never heard, shown or remembered.
+The pattern is the one that Vapi's page "Flush syntax" gives, with attributes or without. A tag is never heard, shown or
+remembered.
 """
 
 import re
 
 # White space in a tag is limited, so that text after a `<` is not held for ever.
 _BLANKS = r"\s{0,16}+"
-_TAG = re.compile(rf"<{_BLANKS}flush{_BLANKS}/?>|<{_BLANKS}/{_BLANKS}flush{_BLANKS}>", re.IGNORECASE)
-_NAME_BEGINS = "(?:flush|flus|flu|fl|f)"
+_VALUE = r"(?:\"[^\"<>]{0,32}\"|'[^'<>]{0,32}'|[^\s\"'<>/]{1,32}+)"
+_ATTRIBUTES = rf"(?:\s{{1,16}}+[\w-]{{1,32}}+{_BLANKS}={_BLANKS}{_VALUE}){{0,2}}"
+_TAG = re.compile(rf"<{_BLANKS}(?:/{_BLANKS})?flush{_ATTRIBUTES}{_BLANKS}(?:/{_BLANKS})?>", re.IGNORECASE)
 _BEGINNING = re.compile(
-    rf"<{_BLANKS}(?:{_NAME_BEGINS}{_BLANKS}/?|/{_BLANKS}(?:{_NAME_BEGINS}{_BLANKS})?)?", re.IGNORECASE
+    rf"<{_BLANKS}(?:/{_BLANKS})?(?:flush(?:\s[^<>/]{{0,100}})?(?:/{_BLANKS})?|flus|flu|fl|f)?", re.IGNORECASE
 )
+_NAMED = re.compile(rf"<{_BLANKS}(?:/{_BLANKS})?flush\b", re.IGNORECASE)
 
 
 class FlushTags:
@@ -46,9 +49,9 @@ class FlushTags:
         return parts
 
     def flush(self) -> str:
-        """Return what is held: the text is over, so it is no tag."""
+        """Return what is held: the text is over, so it is no tag, unless its name is complete."""
         rest, self._held = self._held, ""
-        return self._take(rest)
+        return self._take("" if _NAMED.match(rest) else rest)
 
     def _take(self, part: str) -> str:
         if self._after_tag and self._after_blank:
