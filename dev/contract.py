@@ -30,7 +30,12 @@ ROOTS = (
     "CallBatchResponse", "CallPaginatedResponse", "Squad", "CreateSquadDTO", "UpdateSquadDTO", "Session",
     "CreateSessionDTO", "UpdateSessionDTO", "SessionPaginatedResponse", "Chat", "CreateChatDTO", "CreateWebChatDTO",
     "WebChat", "ChatPaginatedResponse", "OpenAIResponsesRequest", "ResponseObject", "File", "UpdateFileDTO",
-    "PhoneNumberPaginatedResponse",
+    "PhoneNumberPaginatedResponse", "Eval", "CreateEvalDTO", "UpdateEvalDTO", "EvalPaginatedResponse", "EvalRun",
+    "CreateEvalRunDTO", "EvalRunPaginatedResponse", "Personality", "CreatePersonalityDTO", "UpdatePersonalityDTO",
+    "Scenario", "CreateScenarioDTO", "UpdateScenarioDTO", "GenerateScenariosDTO", "GenerateScenariosResponse",
+    "Simulation", "CreateSimulationDTO", "UpdateSimulationDTO", "SimulationSuite", "CreateSimulationSuiteDTO",
+    "UpdateSimulationSuiteDTO", "SimulationRun", "CreateSimulationRunDTO", "CreateSimulationRunResponse",
+    "SimulationRunsPaginatedResponse", "SimulationRunItem", "SimulationConcurrencyResponse",
 )  # fmt: skip
 UNIONS = {
     "Tool": ("/tool", "post", "response"),
@@ -311,6 +316,7 @@ def repair(definitions: dict[str, Schema]) -> None:
             schema["properties"][name]["items"]["enum"].append('transcript[transcriptType="final"]')
     _repair_hooks(definitions)
     _repair_json_schema(definitions)
+    _repair_evals(definitions)
     _add_messages(definitions)
 
 
@@ -375,6 +381,63 @@ def _repair_json_schema(definitions: dict[str, Schema]) -> None:
         "pattern": {"type": "string"},
         "format": {"type": "string"},
     }
+
+
+def _repair_evals(definitions: dict[str, Schema]) -> None:
+    """Allow any model as a judge, and add the latency expectations that Vapi's clients have and the document lacks."""
+    # The text of the field says that it defaults to the assistant's model, which may be of any provider.
+    judge = definitions["AssistantMessageJudgePlanAI"]
+    judge["required"].remove("model")
+    own = judge["properties"]["model"]["oneOf"]
+    marks = {mark for one in own for mark in _marks(definitions[one["$ref"].removeprefix(NEW)], "provider")}
+    own += [
+        one
+        for one in definitions["CreateAssistantDTO"]["properties"]["model"]["oneOf"]
+        if not marks & {*_marks(definitions[one["$ref"].removeprefix(NEW)], "provider")}
+    ]
+    # A check of tool calls alone has no words to compare.
+    for name in ("AssistantMessageJudgePlanExact", "AssistantMessageJudgePlanRegex"):
+        definitions[name]["required"].remove("content")
+    # Vapi's guide reads the verdict of a check here.
+    verdict: Schema = {
+        "type": "object",
+        "properties": {"status": {"type": "string", "enum": ["pass", "fail"]}, "failureReason": {"type": "string"}},
+        "required": ["status"],
+    }
+    for name in ("ChatEvalAssistantMessageMock", "ChatEvalToolResponseMessageMock"):
+        definitions[name]["properties"]["judge"] = verdict
+    # A run that is not over has not ended, one that waits has not begun.
+    for name in ("endedReason", "startedAt", "endedAt"):
+        definitions["EvalRun"]["required"].remove(name)
+    measured: Schema = {
+        "metric": {"type": "string", "enum": ["turn", "model", "voice"]},
+        "aggregation": {"type": "string", "enum": ["mean", "median", "p95", "max"]},
+        "thresholdMs": {"type": "number", "minimum": 0},
+        "required": {"type": "boolean", "default": True},
+    }
+    definitions["LatencyExpectation"] = {
+        "type": "object",
+        "properties": measured,
+        "required": ["metric", "aggregation", "thresholdMs"],
+    }
+    definitions["LatencyEvaluationResult"] = {
+        "type": "object",
+        "properties": {
+            **measured,
+            "required": {"type": "boolean"},
+            "actualMs": {"type": "number"},
+            "sampleCount": {"type": "number"},
+            "passed": {"type": "boolean"},
+            "isSkipped": {"type": "boolean"},
+            "skipReason": {"type": "string"},
+        },
+        "required": ["metric", "aggregation", "thresholdMs", "sampleCount", "passed", "required"],
+    }
+    for name in ("Scenario", "CreateScenarioDTO", "UpdateScenarioDTO"):
+        expectations = {"type": "array", "items": _ref("LatencyExpectation")}
+        definitions[name]["properties"]["latencyExpectations"] = expectations
+    results = definitions["SimulationRunItemResults"]["properties"]
+    results["latencyEvaluations"] = {"type": "array", "items": _ref("LatencyEvaluationResult")}
 
 
 def _add_messages(definitions: dict[str, Schema]) -> None:

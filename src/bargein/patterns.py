@@ -17,6 +17,9 @@ LONGEST_PATTERN = 1000
 LONGEST_SUBJECT_BYTES = 500
 """A pattern is matched against this much of the end of a text, in UTF-8."""
 
+LONGEST_TEXT_BYTES = 50_000
+"""The most bytes, in UTF-8, of a text that `Pattern.found_anywhere` looks through."""
+
 LARGEST_SIZE = 3000
 """The most instructions of a pattern: about one for each character, 600 for `\\p{L}` (`Pattern.size`)."""
 
@@ -44,6 +47,7 @@ _LOOK_AROUNDS = {
 }
 _GROUP = re.compile(r"\(\?(?:<[=!]|[=!]|P?<[^<>()]{1,80}>)")
 _UNICODE = re.compile(r"u([0-9A-Fa-f]{4})(?:\\u([0-9A-Fa-f]{4}))?|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})")
+_LITERAL = re.compile(r"/(.+)/([dgimsuvy]{0,8})\Z", re.DOTALL)
 _REFERENCE = re.compile(r"\$([$&]|[0-9]{1,2})")
 _PROPERTY = re.compile(r"[pP](?:\{\^?[A-Za-z_]{1,40}\}|[A-Z])")
 
@@ -97,6 +101,14 @@ class Pattern:
         subject = text[-LONGEST_SUBJECT_BYTES:].encode(errors="replace")[-LONGEST_SUBJECT_BYTES:]
         while subject and subject[0] & 0xC0 == 0x80:  # the rest of a character that was cut
             subject = subject[1:]
+        return self._compiled.search(subject) is not None
+
+    def found_anywhere(self, text: str) -> bool:
+        """Return True if a text contains a match, within its first `LONGEST_TEXT_BYTES`.
+
+        The largest pattern takes a second there: call it in a worker thread.
+        """
+        subject = text[:LONGEST_TEXT_BYTES].encode(errors="replace")[:LONGEST_TEXT_BYTES]
         return self._compiled.search(subject) is not None
 
 
@@ -189,6 +201,20 @@ def compile_javascript(pattern: str, flags: str = "", *, whole_word: bool = Fals
         raise PatternError(f"must be shorter than or equal to {LONGEST_PATTERN} characters")
     source = _Translation(pattern, dot_all="s" in flags).text()
     return compile_pattern(rf"\b(?:{source})\b" if whole_word else source, flags)
+
+
+def compile_literal(text: str) -> Pattern:
+    r"""Compile a pattern that may be written as a literal of JavaScript: `/sunny\s+day/i`, or `sunny` alone.
+
+    Of the flags, `i`, `m` and `s` count; `g`, `u`, `y`, `d` and `v` change nothing about whether there is a match.
+
+    Raises:
+        PatternError: as `compile_javascript`.
+    """
+    literal = _LITERAL.match(text)
+    if literal is None:
+        return compile_javascript(text)
+    return compile_javascript(literal[1], "".join(flag for flag in literal[2] if flag in "ims"))
 
 
 class _Translation:

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from bargein.ports import Job, StoreError
+from bargein.ports import ALL_JOBS, Job, JobKinds, StoreError
 from bargein.wire.base import JsonObject
 
 _log = structlog.get_logger("bargein.fleet")
@@ -19,21 +20,38 @@ Handler = Callable[[JsonObject, str], Awaitable[None]]
 PATIENCE_MS = 72 * 3600 * 1000
 """A job that has failed for this long is given up."""
 
-_MAX_RUNNING = 8
 _MAX_WAIT_MS = 300_000
 _FIRST_WAIT_MS = 1_000
-_JOB_TIMEOUT_S = 300.0
-_LEASE_MS = 330_000
 _POLL_S = 15.0
 """Poll interval for jobs that other servers submitted or left behind."""
 _DATABASE_RETRY_S = 2.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """The limits of a worker.
+
+    Attributes:
+        running: the number of jobs at once.
+        job_s: the time that a job may take.
+        lease_ms: for how long a job is kept from other servers; longer than `job_s`.
+    """
+
+    running: int = 8
+    job_s: float = 300.0
+    lease_ms: int = 330_000
+
+
+LONG_JOBS = WorkerLimits(running=16, job_s=560.0, lease_ms=590_000)
+"""The limits of jobs that run for minutes, as simulated calls do. They have a worker of their own, so that no message
+to an owner waits behind them."""
+
+
 class JobQueue(Protocol):
     """The stored jobs (`bargein.store.jobs.JobTable`)."""
 
-    async def lease(self, node_id: str, count: int, lease_ms: int) -> Sequence[Job]:
-        """Lease up to `count` jobs that are due to `node_id` for `lease_ms`."""
+    async def lease(self, node_id: str, count: int, lease_ms: int, kinds: JobKinds = ...) -> Sequence[Job]:
+        """Lease up to `count` jobs of some kinds that are due to `node_id` for `lease_ms`."""
         ...
 
     async def complete(self, job_id: int) -> None:
@@ -44,28 +62,39 @@ class JobQueue(Protocol):
         """Return a job to the queue, due in `in_ms`."""
         ...
 
-    async def release(self, node_id: str) -> None:
-        """Release the leases that an earlier process of this server held."""
+    async def release(self, node_id: str, kinds: JobKinds = ...) -> None:
+        """Release the leases for jobs of some kinds that an earlier process of this server held."""
         ...
 
-    async def due_in_ms(self) -> int | None:
-        """Return the time until the next job is due; None if there is none."""
+    async def due_in_ms(self, kinds: JobKinds = ...) -> int | None:
+        """Return the time until the next job of some kinds is due; None if there is none."""
         ...
 
 
 class Worker:
-    """Runs due jobs, up to eight at once.
+    """Runs due jobs.
 
     Args:
         queue: the stored jobs.
         handlers: the handler for each kind of job; a job of another kind stays for a server that knows it.
         node_id: the id of this server.
+        kinds: the kinds of job that it looks for.
+        limits: how many it runs at once, and for how long.
     """
 
-    def __init__(self, queue: JobQueue, handlers: Mapping[str, Handler], node_id: str) -> None:
+    def __init__(
+        self,
+        queue: JobQueue,
+        handlers: Mapping[str, Handler],
+        node_id: str,
+        kinds: JobKinds = ALL_JOBS,
+        limits: WorkerLimits = WorkerLimits(),
+    ) -> None:
         self._queue = queue
         self._handlers = handlers
         self._node_id = node_id
+        self._kinds = kinds
+        self._limits = limits
         self._wakeup = anyio.Event()
         self._running = 0
         self._busy = True
@@ -90,7 +119,7 @@ class Worker:
                 self._wakeup = anyio.Event()
                 try:
                     if not released:
-                        await self._queue.release(self._node_id)
+                        await self._queue.release(self._node_id, self._kinds)
                         released = True
                     wait_s = await self._start_due(tasks)
                 except StoreError:
@@ -103,14 +132,17 @@ class Worker:
 
     async def _start_due(self, tasks: TaskGroup) -> float:
         """Start the jobs that are due, and return how many seconds to wait before the next look."""
-        free = _MAX_RUNNING - self._running
-        leased = await self._queue.lease(self._node_id, free, _LEASE_MS) if free > 0 else ()
+        most = self._limits.running
+        free = most - self._running
+        leased: Sequence[Job] = ()
+        if free > 0:
+            leased = await self._queue.lease(self._node_id, free, self._limits.lease_ms, self._kinds)
         for job in leased:
             self._running += 1
             tasks.start_soon(self._process, job)
-        if self._running >= _MAX_RUNNING or leased:
-            return _POLL_S if self._running >= _MAX_RUNNING else 0.0
-        due_ms = await self._queue.due_in_ms()
+        if self._running >= most or leased:
+            return _POLL_S if self._running >= most else 0.0
+        due_ms = await self._queue.due_in_ms(self._kinds)
         return _POLL_S if due_ms is None else min(_POLL_S, max(due_ms / 1000, 0.05))
 
     async def _process(self, job: Job) -> None:
@@ -126,7 +158,7 @@ class Worker:
         if handler is None:
             return "this server does not know this kind of job"
         try:
-            with anyio.fail_after(_JOB_TIMEOUT_S):
+            with anyio.fail_after(self._limits.job_s):
                 await handler(job.payload, job.key)
         except Exception as error:  # noqa: BLE001  # whatever goes wrong with one job: it is retried
             return str(error) or type(error).__name__

@@ -36,10 +36,21 @@ from bargein.ports.leg import Leg
 from bargein.ports.model import ChatMessage, Model, Role
 from bargein.ports.owner import Credentials, OwnerMessenger
 from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
-from bargein.ports.storage import CallRecords, Job, Jobs, JournalSink, NullRecorder, PrivateCalls, Recorder
+from bargein.ports.storage import (
+    ALL_JOBS,
+    CallRecords,
+    Job,
+    JobKinds,
+    Jobs,
+    JournalSink,
+    NullRecorder,
+    PrivateCalls,
+    Recorder,
+)
 from bargein.ports.tools import Files, StoredFile, ToolCall, ToolResult, ToolRunner
 
 __all__ = [
+    "ALL_JOBS",
     "TRANSCRIBER_RATE_HZ",
     "BargeinError",
     "CallRecords",
@@ -53,6 +64,7 @@ __all__ = [
     "InterruptionClassifier",
     "InterruptionScore",
     "Job",
+    "JobKinds",
     "Jobs",
     "JournalSink",
     "Leg",

@@ -45,6 +45,23 @@ class Job:
     age_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class JobKinds:
+    """A choice of jobs by their kind.
+
+    Attributes:
+        names: the kinds.
+        others: True chooses the jobs of all other kinds instead.
+    """
+
+    names: frozenset[str] = frozenset()
+    others: bool = False
+
+
+ALL_JOBS = JobKinds(others=True)
+"""The jobs of every kind."""
+
+
 class Recorder(Protocol):
     """The recorder of a call. All audio is at `TRANSCRIBER_RATE_HZ`; times are in milliseconds of the call."""
 

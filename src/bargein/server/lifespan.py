@@ -31,6 +31,7 @@ from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED, SERVER_MESS
 from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
+from bargein.server.evals.runs import EVAL_RUN, EvalRuns
 from bargein.server.ops.metrics import Metrics
 from bargein.server.telephony.call_router import PhoneCallRouter
 from bargein.server.telephony.inbound import InboundPhoneCalls
@@ -164,7 +165,8 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         SERVER_MESSAGE: owner_jobs.deliver,
         TRACE: LangfuseTraces(store, opened.settings.storage.data_dir, opened.egress.client, clock).send,
     }
-    opened.durable.start(tasks, handlers)
+    eval_runs = EvalRuns(store, clock, opened.assembler)
+    opened.durable.start(tasks, handlers, long={EVAL_RUN: eval_runs.play})
     owner_events = OwnerEvents(store, opened.egress.owner_channels, owner_jobs)
     inbound_resolver = InboundResolver(store, opened.egress.owner_channels, clock)
     live_calls = _live_calls(opened)
@@ -193,6 +195,7 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         live_calls=live_calls,
         call_router=call_router,
         chats=ChatService(clock, store, opened.assembler, owner_events),
+        eval_runs=eval_runs,
         owner_events=owner_events,
         scheduler=scheduler,
         recordings=opened.recordings,

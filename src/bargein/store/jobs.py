@@ -7,7 +7,7 @@ from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bargein.clock import SteadyClock
-from bargein.ports import Job
+from bargein.ports import ALL_JOBS, Job, JobKinds
 from bargein.store.database import Database
 from bargein.store.tables import jobs
 from bargein.store.vault import Vault
@@ -62,18 +62,19 @@ class JobTable:
         if (await connection.execute(select(jobs.c.id).where(jobs.c.key == job.key))).first() is None:
             await connection.execute(insert(jobs).values(values))
 
-    async def lease(self, node_id: str, count: int, lease_ms: int) -> Sequence[Job]:
+    async def lease(self, node_id: str, count: int, lease_ms: int, kinds: JobKinds = ALL_JOBS) -> Sequence[Job]:
         """Lease jobs that are due; no other server can lease them before `lease_ms` have passed.
 
         Args:
             node_id: the id of the server that leases them.
             count: the number of jobs at most.
             lease_ms: the length of the lease.
+            kinds: the kinds of job to look for.
         """
         now = self._clock.now_ms()
         wanted = (
             select(jobs)
-            .where(_is_due(now), _free(now), _first_of_its_lane())
+            .where(_is_due(now), _free(now), _first_of_its_lane(), _of(kinds))
             .order_by(jobs.c.due_at, jobs.c.id)
             .limit(count)
             .with_for_update(skip_locked=True)
@@ -112,19 +113,20 @@ class JobTable:
         async with self._database.writing() as connection:
             await connection.execute(update(jobs).where(jobs.c.id == job_id).values(values))
 
-    async def release(self, node_id: str) -> None:
+    async def release(self, node_id: str, kinds: JobKinds = ALL_JOBS) -> None:
         """Release the leases of an earlier process of a server; its jobs are due now."""
         now = self._clock.now_ms()
         values = {"leased_by": None, "leased_until": None, "due_at": now}
         async with self._database.writing() as connection:
-            await connection.execute(update(jobs).where(jobs.c.leased_by == node_id).values(values))
+            await connection.execute(update(jobs).where(jobs.c.leased_by == node_id, _of(kinds)).values(values))
 
-    async def due_in_ms(self) -> int | None:
+    async def due_in_ms(self, kinds: JobKinds = ALL_JOBS) -> int | None:
         """Return the time until the next job is due; None if there is none."""
         now = self._clock.now_ms()
         when = func.min(func.coalesce(jobs.c.leased_until, jobs.c.due_at))
         async with self._database.reading() as connection:
-            due = (await connection.execute(select(when).where(_first_of_its_lane()))).scalar_one_or_none()
+            wanted = select(when).where(_first_of_its_lane(), _of(kinds))
+            due = (await connection.execute(wanted)).scalar_one_or_none()
         return None if due is None else max(0, due - now)
 
     async def waiting(self) -> int:
@@ -145,6 +147,10 @@ def _is_due(now: int) -> Any:
 def _free(now: int) -> Any:
     until = jobs.c.leased_until
     return or_(until.is_(None), until < now, until > now + _FARTHEST_MS)
+
+
+def _of(kinds: JobKinds) -> Any:
+    return jobs.c.kind.not_in(kinds.names) if kinds.others else jobs.c.kind.in_(kinds.names)
 
 
 def _first_of_its_lane() -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import anyio.to_thread
@@ -12,7 +13,7 @@ from bargein.store import tables
 from bargein.store.admission import check_vault, get_or_create_meta
 from bargein.store.calls import Calls
 from bargein.store.database import Database
-from bargein.store.jobs import JobTable
+from bargein.store.jobs import JobTable, NewJob
 from bargein.store.nodes import NodeTable, database_ms
 from bargein.store.opening import open_errors
 from bargein.store.private import make_folder, tighten
@@ -40,6 +41,16 @@ _CHAT_FILTERS = {
     "session_id": "sessionId",
     "previous_chat_id": "previousChatId",
 }
+_RUN_FILTERS = {"status": "status", "target_type": "target.type", "target_id": "targetId"}
+_ITEM_FILTERS = {"run_id": "runId", "simulation_id": "simulationId", "status": "status"}
+
+
+class NewRecord(NamedTuple):
+    """A document to be stored (`Records.create`)."""
+
+    records: Records
+    document: JsonObject
+    id: str
 
 
 class Store:
@@ -56,6 +67,14 @@ class Store:
         files: the metadata of uploaded files.
         sessions: the text conversations.
         chats: the turns of text conversations.
+        evals: the mock conversations.
+        eval_runs: the runs of mock conversations, with their results.
+        personalities: the testers of simulations.
+        scenarios: what testers do, and what is evaluated.
+        simulations: pairs of a scenario and a personality.
+        simulation_suites: groups of simulations.
+        simulation_runs: the runs of simulations.
+        simulation_items: the single conversations of these runs, with their results.
         jobs: the jobs that are still to be run.
         nodes: the servers of this database.
     """
@@ -81,6 +100,14 @@ class Store:
         self.files = records(tables.files, {"purpose": "purpose"})
         self.sessions = records(tables.sessions, _SESSION_FILTERS)
         self.chats = records(tables.chats, _CHAT_FILTERS)
+        self.evals = records(tables.evals)
+        self.eval_runs = records(tables.eval_runs)
+        self.personalities = records(tables.personalities)
+        self.scenarios = records(tables.scenarios, {"name": "name"})
+        self.simulations = records(tables.simulations)
+        self.simulation_suites = records(tables.simulation_suites, {"name": "name"})
+        self.simulation_runs = records(tables.simulation_runs, _RUN_FILTERS)
+        self.simulation_items = records(tables.simulation_items, _ITEM_FILTERS)
 
     @classmethod
     async def open(
@@ -133,6 +160,15 @@ class Store:
         async with self._database.writing() as connection:
             session = None if session_id is None else await self.sessions.apply(connection, session_id, changes)
             return await self.chats.insert(connection, chat, chat_id), session
+
+    async def create_all(self, new: Sequence[NewRecord], jobs: Sequence[NewJob]) -> Sequence[JsonObject]:
+        """Store documents and the jobs that work on them, in one transaction; return the documents as stored."""
+        async with self._database.writing() as connection:
+            stored = [await one.records.insert(connection, one.document, one.id) for one in new]
+            for job in jobs:
+                await self.jobs.put(connection, job)
+        self.jobs.on_submit()
+        return stored
 
     async def ping(self) -> None:
         """Check that the database answers.

@@ -121,6 +121,29 @@ chats = Table(
     Column("document", _DOCUMENT, nullable=False),
 )
 
+
+def _documents(name: str, *columns: str) -> Table:
+    """Return a table of documents with further columns that lists are filtered by."""
+    return Table(
+        name,
+        metadata,
+        Column("id", String(36), primary_key=True),
+        Column("created_at", BigInteger, nullable=False, index=True),
+        Column("updated_at", BigInteger, nullable=False, index=True),
+        *(Column(column, Text, nullable=True, index=True) for column in columns),
+        Column("document", _DOCUMENT, nullable=False),
+    )
+
+
+evals = _documents("evals")
+eval_runs = _documents("eval_runs")
+personalities = _documents("personalities")
+scenarios = _documents("scenarios", "name")
+simulations = _documents("simulations")
+simulation_suites = _documents("simulation_suites", "name")
+simulation_runs = _documents("simulation_runs", "status", "target_type", "target_id")
+simulation_items = _documents("simulation_items", "run_id", "simulation_id", "status")
+
 meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Column("value", Text, nullable=False))
 
 # SQLite gives numbers of its own to a column of this very type only

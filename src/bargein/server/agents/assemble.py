@@ -34,6 +34,9 @@ from bargein.wire.redact import without_secrets
 
 _log = structlog.get_logger("bargein.server")
 
+_CREDENTIALS = ("credentials", "credentialIds")
+"""The fields of an assistant that name credentials of its providers."""
+
 
 class AssemblyError(BargeinError):
     """An agent that cannot be run on this server.
@@ -189,6 +192,23 @@ class AgentAssembler:
         with _closed_on_error(runner):
             tools = await gather_tools(prepared.assistant_json, self._store, runner)
         return ReadyChatAgent(instructions_of(prepared.assistant), model, tools, runner)
+
+    async def assemble_model(self, given: JsonObject, agent: ResolvedAgent) -> Model:
+        """Assemble a model that works beside an agent, with the credentials that the agent names.
+
+        Args:
+            given: the model's JSON, of any provider of `assistant.model`; its messages and tools are not read.
+            agent: the agent; its record is what the model's provider sees.
+
+        Raises:
+            AssemblyError: the model cannot be used on this server.
+        """
+        named = {name: agent.assistant_json[name] for name in _CREDENTIALS if name in agent.assistant_json}
+        with _assembly_errors():
+            assistant_json = {**named, "model": given}
+            assistant = parse_assistant(assistant_json)
+            credentials = await credentials_for(assistant_json, self._store)
+            return self._provider_factory.model(assistant, agent.record, credentials)
 
     async def _prepare(self, agent: ResolvedAgent, variables: Variables) -> _Prepared:
         runnable = within_limits(agent.assistant_json)

@@ -77,10 +77,11 @@ async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
     return ResolvedAgent(record=call, assistant_json=effective_assistant(call, stored), assistant_id=assistant_id)
 
 
-async def resolve_chat(record: JsonObject, store: Store) -> ResolvedAgent:
+async def resolve_chat(record: JsonObject, store: Store, *, handoffs: bool = False) -> ResolvedAgent:
     """Resolve the agent of a chat or session: its assistant, or the first member of its squad.
 
-    A text conversation has no handoffs, so only the first member is read, and its destinations do not become a tool.
+    A text conversation has no handoffs, so only the first member is read, and its destinations do not become a tool,
+    except with `handoffs`.
 
     The record's `assistantOverrides` are applied to the assistant and to the squad's member.
 
@@ -96,7 +97,8 @@ async def resolve_chat(record: JsonObject, store: Store) -> ResolvedAgent:
         raise WireError(400, "Need either `assistant`, `assistantId`, `squad`, `squadId`, `sessionId` or "
                         "`previousChatId`.")  # fmt: skip
     if squad is not None:
-        assistant = (await member_of(named, squad, store)).assistant
+        member = await member_of(named, squad, store)
+        assistant = member.with_handoff_tool() if handoffs else member.assistant
     else:
         assistant = await stored_assistant(str(assistant_id), store) if inline is None else marked(inline, author)
     values: list[Values] = []

@@ -15,6 +15,7 @@ from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.calls.owner_events import OwnerEvents
 from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
+from bargein.server.evals.runs import EvalRuns
 from bargein.server.ops.metrics import Metrics
 from bargein.server.telephony.call_router import PhoneCallRouter
 from bargein.settings import Settings
@@ -64,6 +65,7 @@ class Services:
         live_calls: the live calls.
         call_router: the telephone calls.
         chats: answers chats.
+        eval_runs: begins runs of evals.
         owner_events: notifies owners' servers when records are created, changed or deleted.
         scheduler: starts scheduled calls.
         recordings: the recordings of calls.
@@ -81,6 +83,7 @@ class Services:
     live_calls: LiveCalls
     call_router: PhoneCallRouter
     chats: ChatService
+    eval_runs: EvalRuns
     owner_events: OwnerEvents
     scheduler: Scheduler
     recordings: Recordings

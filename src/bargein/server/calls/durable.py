@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from bargein.call.record.privacy import WITHHELD
 from bargein.clock import Clock
-from bargein.fleet.jobs import Handler, Worker
+from bargein.fleet.jobs import LONG_JOBS, Handler, Worker
 from bargein.fleet.lease import LeaseKeeper
 from bargein.fleet.ledger import CallRecordStore, Ledger
+from bargein.ports import JobKinds
 from bargein.server.calls.owner_jobs import CALL_ENDED
 from bargein.server.calls.recovery import Recovery
 from bargein.settings import Settings
@@ -89,16 +90,24 @@ class Durable:
             raise
         return durable
 
-    def start(self, tasks: "TaskGroup", handlers: Mapping[str, Handler]) -> None:
-        """Start the ledger, the job worker and the lease keeper.
+    def start(self, tasks: "TaskGroup", handlers: Mapping[str, Handler], long: Mapping[str, Handler]) -> None:
+        """Start the ledger, the job workers and the lease keeper.
 
         Args:
             tasks: the server's task group.
             handlers: the handlers of jobs, by the jobs' kind.
+            long: the handlers of jobs that run for minutes; a server that stops does not wait for these.
         """
-        self._worker = worker = Worker(self._store.jobs, handlers, self.node_id)
-        self._store.jobs.on_submit = worker.wake
-        for work in (self.ledger.run, worker.run, self._keeper.run):
+        kinds = frozenset(long)
+        self._worker = worker = Worker(self._store.jobs, handlers, self.node_id, JobKinds(kinds, others=True))
+        slow = Worker(self._store.jobs, long, self.node_id, JobKinds(kinds), LONG_JOBS)
+
+        def wake() -> None:
+            worker.wake()
+            slow.wake()
+
+        self._store.jobs.on_submit = wake
+        for work in (self.ledger.run, worker.run, slow.run, self._keeper.run):
             tasks.start_soon(work)
 
     async def settle(self, seconds: float) -> None:
