@@ -30,11 +30,12 @@ def resource(request: pytest.FixtureRequest) -> Resource:
 
 def path_of(resource: Resource, method: str) -> str:
     """Return the path of a resource's records for a method, with an id that no record has."""
+    depth = max(1, resource.router.prefix.count("/")) + 1
     (path,) = {
         route.path
         for route in resource.router.routes
-        if isinstance(route, APIRoute) and route.path.rpartition("/")[0] == resource.router.prefix
-        if route.path.endswith("}") and method in (route.methods or ())
+        if isinstance(route, APIRoute) and route.path.count("/") == depth and route.path.endswith("}")
+        if method in (route.methods or ())
     }
     return path[: path.index("{")] + "unknown"
 

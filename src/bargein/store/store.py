@@ -41,8 +41,6 @@ _CHAT_FILTERS = {
     "session_id": "sessionId",
     "previous_chat_id": "previousChatId",
 }
-_RUN_FILTERS = {"status": "status", "target_type": "target.type", "target_id": "targetId"}
-_ITEM_FILTERS = {"run_id": "runId", "simulation_id": "simulationId", "status": "status"}
 
 
 class NewRecord(NamedTuple):
@@ -69,12 +67,6 @@ class Store:
         chats: the turns of text conversations.
         evals: the mock conversations.
         eval_runs: the runs of mock conversations, with their results.
-        personalities: the testers of simulations.
-        scenarios: what testers do, and what is evaluated.
-        simulations: pairs of a scenario and a personality.
-        simulation_suites: groups of simulations.
-        simulation_runs: the runs of simulations.
-        simulation_items: the single conversations of these runs, with their results.
         jobs: the jobs that are still to be run.
         nodes: the servers of this database.
     """
@@ -102,12 +94,6 @@ class Store:
         self.chats = records(tables.chats, _CHAT_FILTERS)
         self.evals = records(tables.evals)
         self.eval_runs = records(tables.eval_runs)
-        self.personalities = records(tables.personalities)
-        self.scenarios = records(tables.scenarios, {"name": "name"})
-        self.simulations = records(tables.simulations)
-        self.simulation_suites = records(tables.simulation_suites, {"name": "name"})
-        self.simulation_runs = records(tables.simulation_runs, _RUN_FILTERS)
-        self.simulation_items = records(tables.simulation_items, _ITEM_FILTERS)
 
     @classmethod
     async def open(

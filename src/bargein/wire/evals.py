@@ -54,7 +54,7 @@ JudgePlan = Annotated[ExactPlan | RegexPlan | AiPlan, Field(discriminator="type"
 
 
 class ContinuePlan(WireModel):
-    """How the conversation goes on after a check."""
+    """The continuation of the conversation after a check."""
 
     exit_on_failure_enabled: Bool | None = None
     content_override: _Text | None = None
