@@ -44,6 +44,7 @@ one of these.
         StartError  (server.calls.live_calls)
         WordsElsewhereError  (server.calls.owner_jobs)
         TrialError  (server.commands.trial)
+        JudgeError  (server.evals.judge)
         NoServerError  (server.ops.server_process)
         SettingsError  (settings.section)
         VaultError  (store.vault)
