@@ -35,7 +35,7 @@ LAWS = (
 )
 """Random conversations. They take six times as long while coverage is counted, and the other tests reach all branches.
 Those that take longest come first."""
-CALLS = ("tests/fleet", "tests/call", "tests/carriers", "tests/client")
+CALLS = ("tests/fleet", "tests/call", "tests/carriers", "tests/client", "tests/testing")
 """Tests with real calls, which mostly wait. Those that take longest come first."""
 WAITING = (
     "tests/server/test_artifacts.py",

@@ -336,9 +336,7 @@ class Caller(CallerChecks):
         if self._ears.is_silent(self._now_ms()):
             last = self._ears.meter.unflushed.last
             spoken_s = ((speech if last is None else last).end_ms - speech.start_ms) / 1000
-            raise CallerError(
-                f"the assistant was silent after {spoken_s:.1f} s of speech, so not to be cut at {after:g} s"
-            )
+            raise CallerError(f"the assistant was silent after {spoken_s:.1f} s of speech: too early for {after:g} s")
         return due_ms
 
     async def _answer(self, within_s: float) -> SpeechSegment:
