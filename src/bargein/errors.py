@@ -18,7 +18,7 @@ one of these.
         ClientError  (client.errors)
             RefusedError  (client.errors)
             UnreachableError  (client.errors)
-            CallerError  (testing.caller)
+            CallerError  (testing.caller_core)
         DocumentationError  (documentation)
         AddressRefusedError  (http_client)
         PrivateAddressError  (http_client)

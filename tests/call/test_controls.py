@@ -109,6 +109,21 @@ async def test_a_protected_say_is_not_cut(tmp_path: Path) -> None:
         assert spoken(unprotected)[0] != text
 
 
+async def test_keys_that_the_caller_presses_are_its_words(tmp_path: Path) -> None:
+    plan = {"enabled": True, "delimiters": "#"}
+    async with staged(tmp_path, transcriber=SILENT, llm=LlmScript(tokens=("Thank ", "you."))) as stage:
+        assistant = stage.assistant(keypadInputPlan=plan)
+        async with calling(stage.url, assistant) as caller:
+            await caller.send({"type": "dtmf", "keys": "12#"})
+            await until_spoken(caller, "Thank you.")
+            async with httpx.AsyncClient() as client:
+                message = {"type": "dtmf", "keys": "3#"}
+                answer = await client.post(caller.call["monitor"]["controlUrl"], json=message)
+            assert answer.status_code == 400
+            assert "only a caller presses keys" in answer.json()["message"][0]
+    assert [message["content"] for message in asked(stage)[-1]][-1] == "12"
+
+
 @STEERS
 async def test_an_added_message_never_cuts_and_is_answered(tmp_path: Path, steer: Steer) -> None:
     answer = "You are Ada."

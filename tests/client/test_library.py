@@ -11,7 +11,16 @@ import pytest
 from bargein.client import Server, create_call, join
 from bargein.clock import LoopClock
 from bargein.providers.embedded import Embedded
-from bargein.wire.client_controls import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_client_control
+from bargein.wire.client_controls import (
+    AddMessage,
+    Control,
+    EndCall,
+    Handoff,
+    PressKeys,
+    Say,
+    Transfer,
+    parse_client_control,
+)
 from tests.call.harness import serving
 from tests.client.stub import StubServer
 from tests.test_readme import hang_up_from_outside
@@ -45,10 +54,11 @@ async def test_the_server_parses_every_control() -> None:
             await connection.mute("assistant", on=False)
             await connection.transfer(NUMBER)
             await connection.handoff(BEA, "One moment.")
+            await connection.press("12#")
             await connection.end_call()
             kinds = [message["type"] async for message in connection.messages()]
     assert kinds[0] == "status-update"
-    say, added, mute, unmute, transfer, handoff, end = map(parse_client_control, stub.controls)
+    say, added, mute, unmute, transfer, handoff, keys, end = map(parse_client_control, stub.controls)
     assert isinstance(say, Say)
     assert (say.content, say.end_call_after_spoken, say.interruptions_enabled) == ("Good bye.", True, False)
     assert isinstance(added, AddMessage)
@@ -60,6 +70,8 @@ async def test_the_server_parses_every_control() -> None:
     assert (transfer.destination, transfer.content) == (NUMBER, None)
     assert isinstance(handoff, Handoff)
     assert (handoff.destination, handoff.content) == (BEA, "One moment.")
+    assert isinstance(keys, PressKeys)
+    assert keys.keys == "12#"
     assert isinstance(end, EndCall)
 
 

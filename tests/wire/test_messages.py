@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from bargein.wire import client_messages as m
-from bargein.wire.client_controls import AddMessage, Control, EndCall, Handoff, Say, Transfer, parse_client_control
+from bargein.wire.client_controls import (
+    AddMessage,
+    Control,
+    EndCall,
+    Handoff,
+    PressKeys,
+    Say,
+    Transfer,
+    parse_client_control,
+)
 from bargein.wire.errors import WireError
 from tests.vapi_schema import problems
 
@@ -102,6 +111,7 @@ def test_nulls_inside_of_a_call_are_kept() -> None:
             Handoff(type="handoff", destination={"type": "assistant", "assistantName": "Bea"}),
         ),
         ({"type": "hangup"}, EndCall(type="hangup")),
+        ({"type": "dtmf", "keys": "1A#*"}, PressKeys(type="dtmf", keys="1A#*")),
         ({"message": {"type": "end-call"}}, EndCall(type="end-call")),
     ],
 )
@@ -138,6 +148,8 @@ def test_unknown_fields_of_a_control_are_kept() -> None:
         ({"type": "say", "content": ""}, "content must be longer than or equal to 1 characters"),
         ({"type": "say", "message": 3}, "content must be a string"),
         ({"type": "control", "control": "explode"}, "control must be one of the following values: mute-assistant, "),
+        ({"type": "dtmf", "keys": ""}, "keys must be longer than or equal to 1 characters"),
+        ({"type": "dtmf", "keys": "1 2"}, "keys must match /^[0-9*#A-D]+$/ regular expression"),
         ({"type": "add-message"}, "message should not be null or undefined"),
         ({"type": "add-message", "message": {"role": "bot", "content": "x"}}, "message.role must be one of"),
     ],

@@ -136,6 +136,7 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
     background_sound = BackgroundSound(background, play_background)
     background_sound.switch(providers.background)
 
+    dtmf = DtmfInput(context, environment.clock)
     return CallComponents(
         messenger=messenger,
         audio_output=audio_output,
@@ -145,11 +146,11 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
         connections=ReadyConnections(providers.model, providers.voice, context.setup.call_id),
         tools=tools,
         transfers=transfers,
-        controls=ClientControls(context, audio_input, transfers, background, leg.send_text),
+        controls=ClientControls(context, audio_input, transfers, background, leg.send_text, press_key=dtmf.receive_key),
         endpointing_requests=_endpointing_requests(context, owner),
         overlaps=overlaps,
         pauses=pauses,
-        dtmf=DtmfInput(context, environment.clock),
+        dtmf=dtmf,
         voicemail=voicemail,
         background=background,
         background_sound=background_sound,

@@ -136,6 +136,10 @@ class Connection:
         """Mute a side or, with `on=False`, unmute it (`control`). A muted customer's audio is ignored."""
         await self.send({"type": "control", "control": f"{'mute' if on else 'unmute'}-{side}"})
 
+    async def press(self, keys: str) -> None:
+        """Press DTMF keys (0 to 9, *, #, A to D) as at a telephone (`dtmf`, a message that only bargein has)."""
+        await self.send({"type": "dtmf", "keys": keys})
+
     async def transfer(self, destination: JsonObject, content: str | None = None) -> None:
         """Transfer the caller to a number or SIP address, as in Vapi's `transfer`; `content` is said before.
 

@@ -32,7 +32,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bargein.testing.agents import calling, prepare_assistant
-    from bargein.testing.caller import Caller, CallerError, joining
+    from bargein.testing.caller import Caller, joining
+    from bargein.testing.caller_core import CallerError
     from bargein.testing.caller_ears import ToolCall, Utterance
     from bargein.testing.caller_sounds import Sounds
     from bargein.testing.caller_verdict import Verdict
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Caller": "caller",
-    "CallerError": "caller",
+    "CallerError": "caller_core",
     "Exchange": "http_peer",
     "FakeLlm": "fake_llm",
     "FakeTranscriber": "fake_transcriber",

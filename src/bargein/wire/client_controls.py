@@ -64,12 +64,19 @@ class Handoff(WireModel):
     content: str | None = None
 
 
-ClientControl = AddMessage | Control | Say | EndCall | Transfer | Handoff
+class PressKeys(WireModel):
+    """Presses keys in place of a telephone's caller (not in Vapi's schema: its WebSocket transport has no keys)."""
+
+    type: Literal["dtmf"]
+    keys: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[0-9*#A-D]+$")]
+
+
+ClientControl = AddMessage | Control | Say | EndCall | Transfer | Handoff | PressKeys
 
 _CONTROLS: TypeAdapter[ClientControl] = TypeAdapter(
-    Annotated[AddMessage | Control | Say | EndCall | Transfer | Handoff, Field(discriminator="type")]
+    Annotated[AddMessage | Control | Say | EndCall | Transfer | Handoff | PressKeys, Field(discriminator="type")]
 )
-_TYPES = ("add-message", "control", "say", "end-call", "hangup", "transfer", "handoff")
+_TYPES = ("add-message", "control", "say", "end-call", "hangup", "transfer", "handoff", "dtmf")
 _UNSUPPORTED = ("send-transport-message",)
 
 

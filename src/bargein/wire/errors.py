@@ -166,6 +166,7 @@ _TEXTS: dict[str, str | Callable[[dict[str, Any]], str]] = {
     "string_unicode": validation_text.STRING,
     "string_too_long": lambda c: validation_text.shorter(c["max_length"]),
     "string_too_short": lambda c: validation_text.longer(c["min_length"]),
+    "string_pattern_mismatch": lambda c: validation_text.matching(c["pattern"]),
     "bool_type": validation_text.BOOLEAN,
     "int_type": validation_text.INTEGER,
     "int_from_float": validation_text.INTEGER,

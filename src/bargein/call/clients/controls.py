@@ -42,6 +42,7 @@ class ClientControls:
         transfers: transfers the caller and hands the call off.
         background: runs what takes time.
         answer: sends a text frame that is not a message of the call: the error of a refused message.
+        press_key: handles a key that the caller presses.
     """
 
     def __init__(
@@ -51,11 +52,14 @@ class ClientControls:
         transfers: Transfers,
         background: BackgroundTasks,
         answer: Callable[[str], None],
+        *,
+        press_key: Callable[[str], None],
     ) -> None:
         self._context = context
         self._audio_input = audio_input
         self._transfers = transfers
         self._background = background
+        self._press_key = press_key
         self._answer = answer
         self._added = self._added_chars = 0
 
@@ -90,6 +94,11 @@ class ClientControls:
                 context.post(Mute(at_ms, side, on))
             case client_controls.Transfer() | client_controls.Handoff():
                 self._transfer(message, author)
+            case client_controls.PressKeys() if not by_caller:
+                raise bad_request("dtmf is a message of the caller's own socket: only a caller presses keys")
+            case client_controls.PressKeys():
+                for key in message.keys:
+                    self._press_key(key)
             case client_controls.EndCall():
                 context.post(HangUp(at_ms, "customer-ended-call" if by_caller else "manually-canceled"))
 
