@@ -154,7 +154,8 @@ def _level(sound: Sound) -> Sound:
     loud = pcm[_amplitudes(sound.clip.pcm) >= 4 * _AUDIBLE_SHARE * 32768 * float(np.abs(pcm).max())]
     gain = 10 ** (_LEVEL_DBFS / 20) / float(np.sqrt(np.mean(loud**2)))
     gain = min(gain, 0.99 / float(np.abs(pcm).max()))
-    return replace(sound, clip=replace(sound.clip, pcm=from_float(pcm * np.float32(gain))))
+    samples = np.asarray(pcm * gain, dtype=np.float32)
+    return replace(sound, clip=replace(sound.clip, pcm=from_float(samples)))
 
 
 def _amplitudes(pcm: Int16Array) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
