@@ -62,6 +62,10 @@ def test_that_blocks(caller, model):
     assert caller.call_id == "c1"
 
 
+async def test_of_the_server_alone(agent_server):
+    assert agent_server.url.startswith("http://127.0.0.1:")
+
+
 async def test_of_several_calls_at_once(new_caller, owner):
     first, second = new_caller(), new_caller({"name": "given"})
     await second.wait_for_answer()
@@ -72,7 +76,7 @@ async def test_of_several_calls_at_once(new_caller, owner):
     async with StubServer(Script(greeting_ms=200)) as stub:
         done = await against(stub, tmp_path / "project", tests)
     assert done.status == 0, done.output
-    assert "4 passed" in done.output
+    assert "5 passed" in done.output
     made = [exchange.body["assistant"] for exchange in stub.requests if exchange.path == "/call"]
     assert [one["name"] for one in made] == ["from the fixture"] * 4 + ["given"]
     assert [one.get("model", {}).get("provider") for one in made] == [None, None, "custom-llm", None, None]

@@ -36,7 +36,10 @@ def run_agent_server(settings: Mapping[str, str]) -> Generator[Server]:
 def _wait_until_ready(url: str) -> None:
     with httpx.Client(trust_env=False, timeout=_READY_S) as http:
         for _ in range(int(_READY_S / _POLL_S)):
-            if http.get(f"{url}/ready").is_success:
-                return
+            try:
+                if http.get(f"{url}/ready").is_success:
+                    return
+            except httpx.TransportError as error:
+                raise NoServerError(f"the server ended while it loaded its models ({type(error).__name__})") from None
             time.sleep(_POLL_S)
     raise NoServerError(f"the server did not load its models within {_READY_S:g} s")

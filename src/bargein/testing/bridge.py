@@ -90,7 +90,7 @@ class _Method:
         __tracebackhide__ = True
         try:
             return self._chained(self._portal.call(functools.partial(self._method, *args, **kwargs)))
-        except BargeinError as error:
+        except (BargeinError, TimeoutError) as error:
             raise error.with_traceback(None) from None  # its text says it all: the test's own line is what to look at
 
     async def awaited(self, *args: Any, **kwargs: Any) -> Any:
@@ -100,7 +100,7 @@ class _Method:
         try:
             # by a thread, since the test may run on any loop, also on trio's
             result = await anyio.to_thread.run_sync(future.result, abandon_on_cancel=True)
-        except BargeinError as error:
+        except (BargeinError, TimeoutError) as error:
             raise error.with_traceback(None) from None
         finally:
             future.cancel()

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from bargein.testing.owner import Owner
     from bargein.testing.scripted_model import ScriptedModel
 
-_FIXTURES = frozenset({"caller", "new_caller", "model", "owner"})
+_BRIDGE = "_bargein_bridge"
+"""The fixture that all others of the plugin need."""
+
 _CALLERS: pytest.StashKey[list[tuple[Caller, Bridge]]] = pytest.StashKey()
 
 
@@ -179,7 +181,7 @@ def caller(new_caller: NewCaller) -> Caller:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an async test of an agent that no other plugin runs."""
     function = pyfuncitem.obj
-    if not inspect.iscoroutinefunction(function) or _FIXTURES.isdisjoint(pyfuncitem.fixturenames):
+    if not inspect.iscoroutinefunction(function) or _BRIDGE not in pyfuncitem.fixturenames:
         return None
     names = inspect.signature(function).parameters
     given = {name: value for name, value in pyfuncitem.funcargs.items() if name in names}
