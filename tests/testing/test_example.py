@@ -12,6 +12,7 @@ EXAMPLE = REPOSITORY / "examples" / "testing"
 
 
 @pytest.mark.timed
+@pytest.mark.timeout(300)  # it may run twice
 def test_the_example_passes(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
