@@ -310,6 +310,9 @@ def repair(definitions: dict[str, Schema]) -> None:
     # A part of a model's response is a string on the wire, or the tool calls.
     for side in ("Client", "Server"):
         definitions[f"{side}MessageModelOutput"]["properties"]["output"] = {"type": ["string", "array", "object"]}
+    # Vapi's documents show the arguments of a tool call in messages as an object, which receivers read without parsing;
+    # in the messages of a history they are text, as OpenAI has them.
+    definitions["ToolCallFunction"]["properties"]["arguments"] = {"type": ["string", "object"]}
     # Subscription to finals alone: the document has it for servers only, here it exists for clients too.
     for schema in definitions.values():
         for name in {"clientMessages"} & schema.get("properties", {}).keys():
@@ -462,6 +465,21 @@ def _add_messages(definitions: dict[str, Schema]) -> None:
         },
         "required": ["type", "toolCall", "toolCallResult"],
     }
+    for side in ("Client", "Server"):  # the older form of `tool-calls`, which can still be subscribed to
+        envelope = definitions[f"{side}MessageHang"]["properties"]
+        definitions[f"{side}MessageFunctionCall"] = {
+            "type": "object",
+            "properties": {
+                **envelope,
+                "type": {"type": "string", "enum": ["function-call"]},
+                "functionCall": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "parameters": {"type": "object"}},
+                    "required": ["name", "parameters"],
+                },
+            },
+            "required": ["type", "functionCall"],
+        }
     _add_tools_with_calls(definitions)
     for side in ("Client", "Server"):
         update = definitions[f"{side}MessageConversationUpdate"]["properties"]

@@ -5,6 +5,9 @@ _TOOL = "tests/call/test_tools.py::test_a_tool_is_run_and_its_result_is_answered
 _TOLD = "tests/call/test_server_messages.py::test_everything_that_is_asked_for_comes_whole_and_in_order"
 _HANDOFF = "tests/call/test_handoff.py"
 _SDK = "tests/sdk/test_messages.py::test_every_message_is_read_and_nothing_of_it_is_lost"
+_WHOLE_CALL = (
+    "tests/call/test_call_in_messages.py::test_the_call_of_every_server_message_is_the_call_that_the_api_returns"
+)
 _CONTROLS = "tests/call/test_controls.py"
 
 CLIENT = {
@@ -16,6 +19,7 @@ CLIENT = {
         _ALL,
     ),
     "tool-calls": _TOOL,
+    "function-call": _WHOLE_CALL,
     "tool-calls-result": _TOOL,
     "tool.completed": _TOOL,
     "transfer-update": f"{_HANDOFF}::test_a_squads_member_hands_over_to_another_which_hears_and_can_be_interrupted",
@@ -30,6 +34,7 @@ SERVER = {
         _TOLD,
     ),
     "tool-calls": "tests/tools/test_function.py::test_the_request_is_vapis_tool_calls_message",
+    "function-call": _WHOLE_CALL,
     **dict.fromkeys(
         ("chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted"),
         "tests/server/test_owner_events.py::test_chats_and_sessions_send_events",

@@ -109,12 +109,17 @@ async def test_a_tool_is_run_and_its_result_is_answered(tmp_path: Path, monkeypa
     assert asked == {"role": "assistant", "content": "Let me see.", "tool_calls": [call]}
     assert result == {"role": "tool", "tool_call_id": "call_1", "content": "It rains."}
     (told,), (came,) = caller.of("tool-calls"), caller.of("tool-calls-result")
-    assert told["toolCallList"] == told["toolCalls"] == [call]
-    assert told["toolWithToolCallList"] == [{**WEATHER, "toolCall": call}]
+    city = {"city": "Berlin"}
+    shown = {
+        **call, "function": {"name": "weather", "arguments": city}, "name": "weather", "parameters": city,
+        "arguments": city,
+    }  # fmt: skip
+    assert told["toolCallList"] == told["toolCalls"] == [shown]
+    assert told["toolWithToolCallList"] == [{**WEATHER, "name": "weather", "toolCall": shown}]
     assert came["toolCallResult"] == {
         "name": "weather", "toolCallId": "call_1", "result": "It rains.", "metadata": {"source": "sky"}
     }  # fmt: skip
-    assert caller.of("tool.completed")[0]["toolCall"] == call
+    assert caller.of("tool.completed")[0]["toolCall"] == shown
     update = caller.of("conversation-update")[-1]
     assert update["messagesOpenAIFormatted"][:3] == [user, asked, result]
     assert [m["role"] for m in update["messages"]] == ["user", "bot", "tool_calls", "tool_call_result", "bot"]

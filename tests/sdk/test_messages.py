@@ -3,6 +3,7 @@
 The SDK's union of all messages mistakes some for others, so a message's type is selected by its `type`.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +40,8 @@ ELSEWHERE = {
     "ServerMessageAssistantStarted": "ClientMessageAssistantStarted",
 }
 """Messages that both sides can subscribe to, but that the SDK has for one side only."""
-NOT_IN_THE_SDK = {"tool.completed"}
-"""Vapi lists it among its messages, but has no type for it."""
+NOT_IN_THE_SDK = {"tool.completed", "function-call"}
+"""Vapi lists them among its messages, but has no types for them."""
 
 NAMED = ("type", "role", "status", "provider", "transcriptType", "source", "endedReason")
 """Fields whose value selects the type of the others, or is one of a list."""
@@ -186,10 +187,21 @@ def shape(value: Any) -> Any:
     return [shape(one) for one in value] if isinstance(value, list) else type(value).__name__
 
 
+def with_arguments_as_text(message: Body) -> Body:
+    """Return a `tool-calls` message as the SDK types it: an object in the place of arguments is an error to it."""
+    copy = json.loads(json.dumps(message))
+    listed = [*copy["toolCallList"], *copy["toolCalls"], *(one["toolCall"] for one in copy["toolWithToolCallList"])]
+    for function in (call["function"] for call in listed):
+        function["arguments"] = json.dumps(function["arguments"])
+    return copy
+
+
 def unread(sdk: Sdk, name: str, message: Body) -> list[str]:
     """List what the SDK cannot read of a message or a call's record, and what it would lose of it."""
     if message["type"] == "model-output":
         assert isinstance(message["output"], str)  # the SDK's type says an object; every client reads a string
         message = {**message, "output": {}}
+    if message["type"] == "tool-calls":
+        message = with_arguments_as_text(message)
     answer = sdk.ask(parse=name, message=message)
     return [*differences(message, answer["back"], name)] if answer["ok"] else [f"{name}: {answer['why']}"]

@@ -33,15 +33,17 @@ async def test_the_request_is_vapis_tool_calls_message() -> None:
     assert result == ToolResult("booked")
     ((message, server),) = messenger.asked
     assert server == BOOK["server"]
-    function = {"name": "book", "arguments": '{"day": "Monday"}'}
+    arguments = {"day": "Monday"}
+    told = {
+        "id": "call_1", "type": "function", "function": {"name": "book", "arguments": arguments},
+        "name": "book", "parameters": arguments, "arguments": arguments,
+    }  # fmt: skip
     assert message["type"] == "tool-calls"
-    assert message["toolCallList"][0].items() >= {"id": "call_1", "type": "function", "function": function}.items()
-    assert message["toolCallList"][0]["parameters"] == {"day": "Monday"}
-    assert message["toolCalls"] == [
-        {"id": "call_1", "type": "function", "function": {"name": "book", "arguments": {"day": "Monday"}}}
-    ]
-    assert message["toolWithToolCallList"][0]["toolCall"]["function"] == function
-    assert message["toolWithToolCallList"][0]["function"] == BOOK["function"]
+    assert message["toolCallList"] == message["toolCalls"] == [told]
+    (with_tool,) = message["toolWithToolCallList"]
+    assert with_tool["toolCall"] == told
+    assert with_tool["name"] == "book"
+    assert with_tool["function"] == BOOK["function"]
     assert "hush" not in json.dumps(message)
     assert problems("ServerMessageToolCalls", message) == []
 
@@ -73,7 +75,7 @@ async def test_static_parameters_are_sent_along_filled_in() -> None:
     }
     async with tools(messenger, customer={"number": "+1555"}) as runner:
         await runner.run(tool, call(arguments='{"day": "Monday"}'))
-    assert json.loads(messenger.asked[0][0]["toolCallList"][0]["function"]["arguments"]) == {
+    assert messenger.asked[0][0]["toolCallList"][0]["function"]["arguments"] == {
         "day": "Tuesday",  # the owner's static parameters override the model's arguments
         "caller": "+1555",
         "list": [1, {"said": "Monday"}],

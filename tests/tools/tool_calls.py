@@ -25,6 +25,7 @@ class ScriptedMessenger:
 
     answer: JsonObject | ServerError = field(default_factory=dict)
     asked: list[tuple[JsonObject, JsonObject | None]] = field(default_factory=list)
+    asks_by_function_call: bool = False
 
     def send(self, message: JsonObject) -> None:
         raise AssertionError(message)

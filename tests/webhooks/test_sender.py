@@ -342,6 +342,7 @@ class TestEncryption:
         schema = {"type": "object", "properties": {"ssn": {"type": "string"}}}
         tool = {"type": "function", "function": {"name": "pay", "parameters": schema}, "toolCall": call}
         message = {"type": "tool-calls", "toolCallList": [call], "toolCalls": [call], "toolWithToolCallList": [tool]}
+        message["functionCall"] = {"name": "pay", "parameters": arguments}
         paths = ["ssn", "$.payment.cvc", "payment.none", "name.deeper"]
         async with Receiver() as receiver, sending(cred=self.credential()) as parts:
             server = {"url": receiver.url, "credentialId": "cred", "encryptedPaths": paths}
@@ -349,6 +350,7 @@ class TestEncryption:
         (got,) = receiver.got
         assert b"078-05-1120" not in got.body
         assert got.message["toolWithToolCallList"][0]["function"] == tool["function"]
+        assert self.decrypted(got.message["functionCall"]["parameters"]["ssn"]) == "078-05-1120"
         calls = [got.message["toolCallList"][0], got.message["toolCalls"][0]]
         calls.append(got.message["toolWithToolCallList"][0]["toolCall"])
         for one in calls:

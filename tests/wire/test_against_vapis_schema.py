@@ -113,13 +113,14 @@ REPAIRED = {
     "CustomEndpointingModelSmartEndpointingPlan", "FallbackNeuphonicVoice", "FallbackVapiVoice", "JsonSchema",
     "LivekitSmartEndpointingPlan", "NeuphonicVoice", "SayHookAction", "ServerMessageConversationUpdate",
     "ServerMessageModelOutput", "ServerMessageToolCalls", "SystemMessage", "ToolCallMessage", "ToolCallResultMessage",
-    "UpdateAssistantDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
+    "ToolCallFunction", "UpdateAssistantDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
 }  # fmt: skip
 """Types whose structure differs from Vapi's document; `repair` in `dev/contract.py` gives the reason of each."""
 
 ADDED = {
-    "CallHookTimeElapsed", "ClientMessageStatusUpdate", "ClientMessageToolCompleted", "EndedReason",
-    "OpenAIPromptMessage", "OtherToolWithToolCall", "ServerMessageAssistantStarted",
+    "CallHookTimeElapsed", "ClientMessageFunctionCall", "ClientMessageStatusUpdate", "ClientMessageToolCompleted",
+    "EndedReason", "OpenAIPromptMessage", "OtherToolWithToolCall", "ServerMessageAssistantStarted",
+    "ServerMessageFunctionCall",
 }  # fmt: skip
 """Types that Vapi's document does not have, or has without a name."""
 

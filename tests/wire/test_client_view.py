@@ -40,7 +40,9 @@ VISIBLE = {
     },
     "call": {
         "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
-        "assistantId", "phoneNumberId", "customerId", "transport.provider", "transport.conversationType",
+        "assistantId", "squadId", "phoneNumberId", "customerId", "customer.number", "customer.sipUri",
+        "customer.extension", "customer.name", "customer.email", "phoneNumber.provider", "phoneNumber.number",
+        "phoneNumber.name", "phoneNumber.twilioPhoneNumber", "transport.provider", "transport.conversationType",
         "transport.audioFormat.format", "transport.audioFormat.container", "transport.audioFormat.sampleRate",
         "transport.websocketCallUrl", "transport.callUrl", "transport.assistantVideoEnabled",
         "transport.roomDeleteOnUserLeaveEnabled",

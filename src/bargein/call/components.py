@@ -47,6 +47,7 @@ class CallEnvironment:
         handoffs: resolves other assistants; None: the call has no other assistant.
         insight: the live feed for the server's own page.
         listeners: the listeners of the call.
+        owners_client: whether the call's client is the owner.
     """
 
     leg: Leg
@@ -55,6 +56,7 @@ class CallEnvironment:
     handoffs: Handoffs | None
     insight: InsightFeed
     listeners: Listeners
+    owners_client: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,7 @@ class CallComponents:
         self.messenger.transfer_update(successor.destination, after.assistant_json)
         if self.owner is not None:
             self.owner.switch_assistant(after.assistant_json)
-        self.messenger.switch_agent(Participants.of(after.call, after.assistant_json), after.assistant)
-        self.messenger.status("in-progress", announce=False)
+        self.messenger.switch_agent(after.assistant_json, after.assistant)
         self.messenger.assistant_started()
         self.tools.switch_runner(providers.tools)
         if self.overlaps is not None:
@@ -168,7 +169,7 @@ def _messenger(context: CallContext, owner: OwnerMessenger | None, environment: 
 
     setup = context.setup
     return ClientMessenger(
-        Participants.of(setup.call, setup.assistant_json),
+        Participants.of(setup.call, setup.assistant_json, owners_client=environment.owners_client),
         setup.assistant,
         context.epoch_ms,
         environment.clock.epoch_ms,

@@ -69,6 +69,7 @@ class Providers:
         background: loads the background sound; None: there is none.
         create_denoiser: makes a denoiser for the transcriber's audio; None: it gets the audio as it is.
         notices: what they decide by themselves.
+        change_call: takes changed fields of the call's record, for the servers of providers that are sent the call.
     """
 
     detector: VoiceDetector
@@ -83,6 +84,7 @@ class Providers:
     background: LoadBackground | None = None
     create_denoiser: Callable[[], Denoiser] | None = None
     notices: Notices = field(default_factory=Notices)
+    change_call: Callable[[JsonObject], None] = lambda _changes: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ class CallSession:
         handoffs: resolves other assistants; None: the call has no other assistant.
         private_calls: the server's part in a call of which nothing is kept; None: there is none.
         tells_details: whether the call's client may read a failure's details, which name the owner's servers.
+        owners_client: whether the call's client is the owner, whose messages carry the call as the API returns it.
 
     Attributes:
         setup: the setup of the current assistant.
@@ -106,6 +107,7 @@ class CallSession:
         handoffs: Handoffs | None = None,
         private_calls: PrivateCalls | None = None,
         tells_details: bool = False,
+        owners_client: bool = False,
     ) -> None:
         self.setup = setup
         self.epoch_ms = clock.epoch_ms()
@@ -147,7 +149,10 @@ class CallSession:
             handoffs=handoffs,
             insight=self.insight,
             listeners=self.listeners,
+            owners_client=owners_client,
         )
+        self._call_changes = JsonObject()
+        self._change_provider_call = providers.change_call
         self._components = build_components(self, providers, environment)
         providers.notices.watch(self._on_notice)
 
@@ -275,6 +280,13 @@ class CallSession:
         """
         started = {"status": "in-progress", "startedAt": self._started_at, "artifactPlan": self._artifact_plan}
         await self._records.begin(self.setup.call_id, started)
+        self._change_call(started)
+
+    def _change_call(self, changes: JsonObject) -> None:
+        """Tell all who are sent the call of changed fields of its record."""
+        self._call_changes |= changes
+        self._change_provider_call(changes)
+        self._guard.attempt("client messages", self._components.messenger.change_call, changes)
 
     async def run(self) -> None:
         """Run the call; returns once it is over and its record is stored, whatever has failed meanwhile."""
@@ -381,11 +393,13 @@ class CallSession:
     def _take_over(self, successor: Successor) -> None:
         before, self.setup = self.setup, successor.setup
         successor.providers.notices.watch(self._on_notice)
+        self._change_provider_call = successor.providers.change_call
         self._components.switch_agent(before, successor)
         assistant, was_private = successor.setup.assistant_json, self._files.private
         self._files.switch_assistant(assistant)
         if not was_private:
             self._artifact_plan = artifact_plan_after_handoff(self._artifact_plan, assistant)
+        self._change_call({**self._call_changes, "artifactPlan": self._artifact_plan})
         kept = active_assistant_fields(self._files.storable_assistant(assistant))
         change = {**kept, "artifactPlan": self._artifact_plan}
         self._components.background.start(partial(self._records.update, successor.setup.call_id, change))

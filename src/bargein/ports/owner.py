@@ -17,6 +17,11 @@ class OwnerMessenger(Protocol):
         """Return whether `send` has a server to send to; `switch_assistant` may change it."""
         ...
 
+    @property
+    def asks_by_function_call(self) -> bool:
+        """Return whether functions are requested by `function-call`, since `serverMessages` names it alone."""
+        ...
+
     def send(self, message: JsonObject) -> None:
         """Send a message; returns at once. Messages of a call arrive in order."""
         ...
@@ -46,6 +51,10 @@ class OwnerMessenger(Protocol):
         Args:
             assistant: the assistant with overrides applied and with its secrets.
         """
+        ...
+
+    def change_call(self, changes: JsonObject) -> None:
+        """Put changed fields of the call's record into the envelope, from here on."""
         ...
 
 

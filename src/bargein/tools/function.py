@@ -1,4 +1,4 @@
-"""Tools of type function, and any other that has a server: a `tool-calls` message to the owner's server."""
+"""Tools of type function, and any other that has a server: a message to the owner's server (`tool-calls`)."""
 
 import json
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from bargein.ports import OwnerMessenger, ToolCall, ToolResult
 from bargein.tools.extraction import with_variables
 from bargein.tools.outcome import arguments_of, done, failed, parsed
 from bargein.tools.templates import Templates
+from bargein.wire.assistant import FUNCTION_CALL
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object_or_none, as_objects
 from bargein.wire.ownership import is_callers
 from bargein.wire.redact import without_secrets
-from bargein.wire.tools import tool_with_call
+from bargein.wire.tools import told_call, tool_with_call
 
 
 async def run_function(tool: JsonObject, call: ToolCall, owner: OwnerMessenger, templates: Templates) -> ToolResult:
@@ -27,26 +28,26 @@ async def run_function(tool: JsonObject, call: ToolCall, owner: OwnerMessenger, 
     server = as_object_or_none(tool.get("server"))
     if is_callers(tool) or not owner.reaches_caller(server):
         arguments |= templates.static_parameters(tool, arguments)
-    answer = await owner.request(message_of(tool, call, arguments), server=server)
+    by_function_call = tool.get("type") == "function" and owner.asks_by_function_call
+    message = function_call_of(call, arguments) if by_function_call else message_of(tool, call, arguments)
+    answer = await owner.request(message, server=server)
     return await _result(answer, tool, call, templates)
 
 
 def message_of(tool: JsonObject, call: ToolCall, arguments: JsonObject) -> JsonObject:
-    """Return Vapi's `tool-calls` message (`ServerMessageToolCalls`) for one call.
-
-    In `toolCallList` and `toolWithToolCallList` the schema has the arguments as text, as OpenAI does. Existing
-    receivers also read them as an object: in `toolCalls`, and in `parameters` and `arguments` beside the function.
-    """
-    text = json.dumps(arguments, ensure_ascii=False)
-    as_openai = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": text}}
-    listed = {**as_openai, "name": call.name, "parameters": arguments, "arguments": arguments}
-    by_object = {**as_openai, "function": {"name": call.name, "arguments": arguments}}
+    """Return Vapi's `tool-calls` message (`ServerMessageToolCalls`) for one call."""
+    told = told_call(call.id, call.name, arguments)
     return {
         "type": "tool-calls",
-        "toolCallList": [listed],
-        "toolCalls": [by_object],
-        "toolWithToolCallList": [tool_with_call(without_secrets(tool), as_openai)],
+        "toolCallList": [told],
+        "toolCalls": [told],
+        "toolWithToolCallList": [tool_with_call(without_secrets(tool), told)],
     }
+
+
+def function_call_of(call: ToolCall, arguments: JsonObject) -> JsonObject:
+    """Return the `function-call` message for one call, which came before `tool-calls`; its answer has the `result`."""
+    return {"type": FUNCTION_CALL, "functionCall": {"name": call.name, "parameters": arguments}}
 
 
 async def _result(answer: JsonObject, tool: JsonObject, call: ToolCall, templates: Templates) -> ToolResult:

@@ -52,7 +52,7 @@ def encrypted(data: JsonObject, paths: Iterable[str], plan: EncryptionPlan) -> J
 
 
 def encrypted_tool_calls(message: JsonObject, paths: Iterable[str], plan: EncryptionPlan) -> JsonObject:
-    """Return a copy of a `tool-calls` message with the arguments encrypted in all their places and forms.
+    """Return a copy of a `tool-calls` or `function-call` message with the arguments encrypted in all their places.
 
     Raises:
         ServerError: the key cannot be used, a value is too long for it, or arguments are not JSON.
@@ -63,6 +63,8 @@ def encrypted_tool_calls(message: JsonObject, paths: Iterable[str], plan: Encryp
         for name in _LISTS
         if isinstance(message.get(name), list)
     }
+    if "functionCall" in message:
+        calls["functionCall"] = _call(message["functionCall"], listed, plan)
     return message | calls
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -13,9 +13,11 @@ from typing_extensions import override
 from bargein.clock import Clock
 from bargein.ports import OwnerMessenger, ServerError
 from bargein.webhooks.sender import Sender
+from bargein.wire.assistant import asks_by_function_call
 from bargein.wire.base import JsonObject
+from bargein.wire.call import DEFINITIONS, call_in_messages
 from bargein.wire.client_view import server_message_view
-from bargein.wire.json import as_object, as_objects
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects
 from bargein.wire.ownership import is_callers, marked
 from bargein.wire.redact import without_secrets
 
@@ -30,15 +32,10 @@ MAX_WAITING = 500
 DRAIN_S = 20.0
 """How long waiting messages are still sent after the end of a call."""
 
-_CALL_FIELDS = (
-    "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "endedMessage", "type", "status",
-    "name", "transport", "monitor", "assistantId", "assistantVersion", "squadId", "phoneNumberId", "customerId",
-    "metadata", "phoneCallProvider", "phoneCallTransport", "cost", "webCallUrl",
-)  # fmt: skip
 _NAMES_AN_ASSISTANT = frozenset({"transfer-destination-request", "handoff-destination-request"})
 """Messages whose answer has a destination, which is written by the owner of the server that answers."""
 _HIGH_RATE = frozenset({"model-output", "voice-input", "assistant.speechStarted"})
-"""Messages sent many times a second: they carry the call and the time only."""
+"""Messages sent many times a second: they carry the time and the call without its prompts only."""
 
 
 def server_of(*owners: JsonObject | None) -> JsonObject | None:
@@ -94,17 +91,15 @@ class Owner:
 
     def envelope(self) -> JsonObject:
         """Return the fields that every message carries besides its own, without secrets."""
-        number: object = self.phone_number or self.call.get("phoneNumber")
-        customer: object = self.call.get("customer")
-        parts: JsonObject = {
-            # a text conversation has no call
-            "call": {name: self.call[name] for name in _CALL_FIELDS if self.call.get(name) is not None} or None,
+        parts: dict[str, JsonObject | None] = {
             "assistant": self.assistant,
-            "phoneNumber": number if isinstance(number, dict) else None,
-            "customer": customer if isinstance(customer, dict) else None,
+            "phoneNumber": self.phone_number or as_object_or_none(self.call.get("phoneNumber")),
+            "customer": as_object_or_none(self.call.get("customer")),
             "chat": self.chat,
         }
-        return {name: without_secrets(cast("JsonObject", part)) for name, part in parts.items() if part is not None}
+        envelope: JsonObject = {name: without_secrets(part) for name, part in parts.items() if part is not None}
+        # a text conversation has no call
+        return {"call": call_in_messages(self.call, self.phone_number), **envelope} if "id" in self.call else envelope
 
 
 class OwnerChannel(OwnerMessenger):
@@ -120,7 +115,7 @@ class OwnerChannel(OwnerMessenger):
         self._owner = owner
         self._sender = sender
         self._clock = clock
-        self._envelope = owner.envelope()
+        self._render()
         self._server = owner.server
         self._waiting: deque[tuple[JsonObject, Sequence[JsonObject], JsonObject]] = deque()
         self._wakeup = anyio.Event()
@@ -139,23 +134,34 @@ class OwnerChannel(OwnerMessenger):
         """True if the call has a server."""
         return self._server is not None
 
+    @property
+    @override
+    def asks_by_function_call(self) -> bool:
+        asked = as_list_or_none(as_object(self._owner.assistant).get("serverMessages"))
+        return asks_by_function_call([str(one) for one in asked or ()])
+
     @override
     def switch_assistant(self, assistant: JsonObject) -> None:
-        owner = self._owner
-        self._owner = Owner(
-            call=owner.call, assistant=assistant, phone_number=owner.phone_number, settings=owner.settings
-        )
-        call = self._envelope["call"]
-        self._envelope = {**self._owner.envelope(), "call": call}
+        self._owner = replace(self._owner, assistant=assistant)
+        self._render()
         self._server = self._owner.server
+
+    @override
+    def change_call(self, changes: JsonObject) -> None:
+        self._owner = replace(self._owner, call={**self._owner.call, **changes})
+        self._render()
+
+    def _render(self) -> None:
+        """Render the envelope: once for each change of what is in it, and not for each message."""
+        self._envelope = self._owner.envelope()
+        call = as_object(self._envelope.get("call"))
+        self._small_envelope: JsonObject = (
+            {"call": {name: value for name, value in call.items() if name not in DEFINITIONS}} if call else {}
+        )
 
     def enveloped(self, message: JsonObject) -> JsonObject:
         """Return a message with its timestamp and Vapi's envelope; the message's own fields take precedence."""
-        kind: object = message.get("type")
-        if kind == "status-update":
-            known = {name: message[name] for name in ("status", "endedReason") if message.get(name) is not None}
-            self._envelope = {**self._envelope, "call": {**self._envelope["call"], **known}}
-        envelope: JsonObject = {"call": self._envelope["call"]} if _is_high_rate(message) else self._envelope
+        envelope = self._small_envelope if _is_high_rate(message) else self._envelope
         return {"timestamp": self._clock.epoch_ms(), **envelope, **message}
 
     @override

@@ -1,5 +1,6 @@
 """The assistant, and the overrides that a call applies to it."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -152,11 +153,36 @@ def _shortened(given: JsonObject, *names: str) -> JsonObject:
     return {name: found[:MOST_PHRASES] for name, found in lists.items() if found is not None}
 
 
+FUNCTION_CALL = "function-call"
+"""The older form of `tool-calls`. Vapi's default lists have both; here it is for those who name it themselves.
+
+A receiver that reads both would run each tool twice.
+"""
+
+
+def client_messages_of(assistant: Assistant) -> frozenset[str]:
+    """Return the messages that an assistant's clients subscribe to."""
+    given = assistant.client_messages
+    return DEFAULT_CLIENT_MESSAGES - {FUNCTION_CALL} if given is None else frozenset(map(str, given))
+
+
 def server_messages_of(assistant: Assistant) -> frozenset[str]:
     """Return the messages that an assistant's server subscribes to; requests are sent without a subscription."""
     given = assistant.server_messages
-    subscribed = DEFAULT_SERVER_MESSAGES if given is None else frozenset(map(str, given))
-    return subscribed - _REQUESTS
+    if given is None:
+        return DEFAULT_SERVER_MESSAGES - _REQUESTS - {FUNCTION_CALL}
+    subscribed = frozenset(map(str, given)) - _REQUESTS
+    return subscribed - {FUNCTION_CALL} if asks_by_function_call(given) else subscribed
+
+
+def asks_by_function_call(server_messages: Sequence[str] | None) -> bool:
+    """Return whether a server is asked to run functions by `function-call`: it subscribes to that and not `tool-calls`.
+
+    Args:
+        server_messages: the assistant's `serverMessages`; None: the defaults.
+    """
+    asked = frozenset(map(str, server_messages or ()))
+    return FUNCTION_CALL in asked and "tool-calls" not in asked
 
 
 class AssistantOverrides(Assistant):

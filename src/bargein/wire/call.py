@@ -243,6 +243,36 @@ def public_call(call: JsonObject) -> JsonObject:
     return public if number is None else {**public, "phoneNumber": without_secrets(number)}
 
 
+_AT_THE_END = frozenset({"messages", "artifact"})
+"""Most of an ended call's record. The messages about the end of a call have both themselves."""
+
+
+def call_in_messages(call: JsonObject, phone_number: JsonObject | None = None) -> JsonObject:
+    """Return a call as messages to its owner carry it: as the API returns it, without secrets, messages and artifact.
+
+    Args:
+        call: the call's record.
+        phone_number: the stored number of the call; receivers read it in the call, too.
+    """
+    told = {name: value for name, value in public_call(call).items() if name not in _AT_THE_END and value is not None}
+    number = phone_number or as_object_or_none(call.get("phoneNumber"))
+    return without_secrets(told if number is None else {**told, "phoneNumber": number_in_call(number)})
+
+
+def number_in_call(phone_number: JsonObject) -> JsonObject:
+    """Return a phone number as the field of a call, with the two fields that Vapi's type of it requires.
+
+    The type is that of a number of Twilio's (`ImportTwilioPhoneNumberDTO`): clients with types cannot read a call whose
+    number lacks them.
+    """
+    number: object = phone_number.get("number") or phone_number.get("sipUri") or ""
+    return {"twilioPhoneNumber": number, "twilioAccountSid": "", **phone_number}
+
+
+DEFINITIONS = frozenset({"assistant", "assistantOverrides", "squad", "squadOverrides"})
+"""The fields of a call with prompts, which are left out of messages that are sent many times a second."""
+
+
 def effective_assistant(call: JsonObject, stored: JsonObject | None) -> JsonObject:
     """Return the assistant that a call runs: its own or the stored one, with the call's overrides applied.
 

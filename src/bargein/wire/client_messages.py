@@ -6,6 +6,7 @@ On a socket a message is one JSON object in a text frame, without an envelope.
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic_core import to_json
 
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.call import CallStatus
@@ -92,6 +93,15 @@ class ChatEntry(WireModel):
 _ENVELOPE = {"timestamp", "call", "assistant", "customer", "phone_number"}
 
 
+def envelope_text(**parts: JsonObject | None) -> str:
+    """Return an envelope as JSON text for `ClientMessage.to_text`.
+
+    Args:
+        parts: `call`, `assistant`, `customer` and `phoneNumber`, as clients see them; None: the call has none.
+    """
+    return to_json({name: part for name, part in parts.items() if part is not None}).decode()
+
+
 class ClientMessage(WireModel):
     """The base of all client messages.
 
@@ -110,9 +120,15 @@ class ClientMessage(WireModel):
     customer: JsonObject | None = None
     phone_number: JsonObject | None = None
 
-    def to_text(self) -> str:
-        """Return the text frame, without fields that are None."""
-        return self.model_dump_json(by_alias=True, exclude_none=True)
+    def to_text(self, envelope: str = "{}") -> str:
+        """Return the text frame, without fields that are None.
+
+        Args:
+            envelope: the envelope (`envelope_text`), if the message itself has none. A long one is written once for
+                many messages.
+        """
+        own = self.model_dump_json(by_alias=True, exclude_none=True)
+        return own if envelope == "{}" else f"{own[:-1]},{envelope[1:]}"
 
     def without_envelope(self) -> JsonObject:
         """Return the message's own fields; the sender to a server URL adds the envelope."""
@@ -208,7 +224,7 @@ class ToolCalls(ClientMessage):
 
     Attributes:
         tool_calls: the calls; in no schema, but read by Vapi's older clients.
-        tool_call_list: the calls in OpenAI's format.
+        tool_call_list: the calls (`bargein.wire.tools.told_call`).
         tool_with_tool_call_list: the calls with their tools, without secrets.
     """
 
@@ -216,6 +232,19 @@ class ToolCalls(ClientMessage):
     tool_calls: list[JsonObject]
     tool_call_list: list[JsonObject]
     tool_with_tool_call_list: list[JsonObject]
+
+
+class FunctionCall(ClientMessage):
+    """A function tool is being run: the message that came before `tool-calls`, one for each call.
+
+    Vapi lists it among the messages that can be asked for, and has no schema for it any more.
+
+    Attributes:
+        function_call: the `name` of the function and its `parameters`, an object.
+    """
+
+    type: Literal["function-call"] = "function-call"
+    function_call: JsonObject
 
 
 class TransferUpdate(ClientMessage):
@@ -265,6 +294,7 @@ CLIENT_MESSAGES: dict[str, type[ClientMessage]] = {
     "assistant.speechStarted": AssistantSpeech,
     "hang": Hang,
     "tool-calls": ToolCalls,
+    "function-call": FunctionCall,
     "transfer-update": TransferUpdate,
     "tool-calls-result": ToolCallsResult,
     "tool.completed": ToolCompleted,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Union
 
 from bargein.wire.base import JsonObject
+from bargein.wire.call import number_in_call
 from bargein.wire.client_messages import (
     AssistantStarted,
     ChatEntry,
@@ -89,25 +90,6 @@ _ASSISTANT: _Fields = {
     "stopSpeakingPlan": {"numWords": _plain, "voiceSeconds": _plain, "backoffSeconds": _plain},
 }
 
-_CALL: _Fields = {
-    **dict.fromkeys(
-        (
-            "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
-            "assistantId", "phoneNumberId", "customerId",
-        ),
-        _plain,
-    ),
-    "transport": {
-        "provider": _plain,
-        "conversationType": _plain,
-        "audioFormat": {"format": _plain, "container": _plain, "sampleRate": _plain},
-        "websocketCallUrl": _plain,
-        "callUrl": _plain,
-        "assistantVideoEnabled": _plain,
-        "roomDeleteOnUserLeaveEnabled": _plain,
-    },
-}  # fmt: skip
-
 _CUSTOMER: _Fields = dict.fromkeys(("number", "sipUri", "extension", "name", "email"), _plain)
 
 _PHONE_NUMBER: _Fields = {
@@ -118,6 +100,27 @@ _PHONE_NUMBER: _Fields = {
     "credentialId": _masked,
     "twilioAccountSid": _masked,
 }
+
+_CALL: _Fields = {
+    **dict.fromkeys(
+        (
+            "id", "orgId", "createdAt", "updatedAt", "startedAt", "endedAt", "endedReason", "type", "status", "name",
+            "assistantId", "squadId", "phoneNumberId", "customerId",
+        ),
+        _plain,
+    ),
+    "customer": _CUSTOMER,
+    "phoneNumber": {**_PHONE_NUMBER, "twilioPhoneNumber": _plain},
+    "transport": {
+        "provider": _plain,
+        "conversationType": _plain,
+        "audioFormat": {"format": _plain, "container": _plain, "sampleRate": _plain},
+        "websocketCallUrl": _plain,
+        "callUrl": _plain,
+        "assistantVideoEnabled": _plain,
+        "roomDeleteOnUserLeaveEnabled": _plain,
+    },
+}  # fmt: skip
 
 _DESTINATION: _Fields = dict.fromkeys(("type", "assistantName", "assistantId", "number", "extension", "sipUri"), _plain)
 
@@ -140,7 +143,8 @@ def assistant_view(assistant: JsonObject) -> JsonObject:
 
 def call_view(call: JsonObject) -> JsonObject:
     """Return what clients see of a call's record."""
-    return _view(call, _CALL)
+    number = as_object_or_none(call.get("phoneNumber"))
+    return _view(call if number is None else {**call, "phoneNumber": number_in_call(number)}, _CALL)
 
 
 def customer_view(customer: JsonObject) -> JsonObject:
@@ -202,7 +206,10 @@ def _call(call: JsonObject) -> JsonObject:
         return call
     # messages to servers have the arguments beside the function, too
     kept = {name: value for name, value in call.items() if name not in ("parameters", "arguments")}
-    return {**kept, "function": {**as_object(call.get("function")), "arguments": "{}"}}
+    function = as_object(call.get("function"))
+    # text in the history, an object in the messages about a call
+    none: object = "{}" if isinstance(function.get("arguments"), str) else JsonObject()
+    return {**kept, "function": {**function, "arguments": none}}
 
 
 _CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {

@@ -304,6 +304,22 @@ _SENT_UNCHANGED = frozenset({
 _FUNCTION_FIELDS = ("messages", "async", "server", "function", "rejectionPlan")
 
 
+def told_call(call_id: str, name: str, arguments: JsonObject | str) -> JsonObject:
+    """Return a tool call as the messages about it have it: in OpenAI's format, with its arguments as an object.
+
+    Vapi's schema has the arguments as text. Vapi's documents and the receivers written to them read an object, here or
+    as `parameters` or `arguments` beside the function.
+
+    Args:
+        call_id: the id of the tool call.
+        name: the name of the function.
+        arguments: the arguments; text only if the model wrote something else than a JSON object.
+    """
+    function: JsonObject = {"name": name, "arguments": arguments}
+    beside: JsonObject = {"name": name, "parameters": arguments, "arguments": arguments}
+    return {"id": call_id, "type": "function", "function": function, **beside}
+
+
 def tool_with_call(tool: JsonObject, call: JsonObject) -> JsonObject:
     """Return a tool with a call of it, as an item of `toolWithToolCallList`.
 
@@ -311,8 +327,9 @@ def tool_with_call(tool: JsonObject, call: JsonObject) -> JsonObject:
 
     Args:
         tool: the expanded tool, without secrets.
-        call: the call in OpenAI's format.
+        call: the call (`told_call`).
     """
+    called: JsonObject = {"name": call["name"], "toolCall": call}
     if tool.get("type") in _SENT_UNCHANGED:
-        return {**tool, "toolCall": call}
-    return {"type": "function", **{n: tool[n] for n in _FUNCTION_FIELDS if n in tool}, "toolCall": call}
+        return {**tool, **called}
+    return {"type": "function", **{n: tool[n] for n in _FUNCTION_FIELDS if n in tool}, **called}

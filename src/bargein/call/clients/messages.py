@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bargein.call.record.history import as_openai, call_json, history_messages
+from bargein.call.record.history import as_openai, history_messages
 from bargein.call.tools.executor import ToolInvocation
 from bargein.ports import OwnerMessenger
 from bargein.turns import commands
 from bargein.wire import client_messages as wire
-from bargein.wire.assistant import DEFAULT_CLIENT_MESSAGES, FINALS_ONLY, Assistant, server_messages_of
+from bargein.wire.assistant import FINALS_ONLY, Assistant, client_messages_of, server_messages_of
 from bargein.wire.base import JsonObject
+from bargein.wire.call import call_in_messages
 from bargein.wire.client_view import assistant_view, call_view, customer_view, message_view, phone_number_view
 from bargein.wire.json import as_object_or_none
 from bargein.wire.redact import without_secrets
-from bargein.wire.tools import tool_with_call
+from bargein.wire.tools import told_call, tool_with_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +24,59 @@ class Participants:
     """The participants of a call as its messages have them.
 
     Attributes:
-        call: what clients see of the call's record.
-        assistant: what clients see of the current assistant.
-        owners_assistant: what the owner's server sees of it: all but secrets.
-        customer: what clients see of the customer.
-        phone_number: what clients see of the phone number.
+        record: the call's record.
+        assistant: the current assistant, with its secrets.
+        owners_client: whether the call's client is the owner, who sees the call as the owner's server does.
+        envelope: what the client sees of the call, the assistant, the customer and the phone number, as JSON text.
+        page_envelope: what every client may see of them; it is the shorter one.
+        owners_assistant: what the owner's server sees of the assistant: all but secrets.
     """
 
-    call: JsonObject
+    record: JsonObject
     assistant: JsonObject
+    owners_client: bool
+    envelope: str
+    page_envelope: str
     owners_assistant: JsonObject
-    customer: JsonObject | None = None
-    phone_number: JsonObject | None = None
 
     @classmethod
-    def of(cls, call: JsonObject, assistant: JsonObject) -> "Participants":
+    def of(cls, call: JsonObject, assistant: JsonObject, *, owners_client: bool = False) -> "Participants":
         """Return the participants from a call's record and its current assistant."""
         customer, number = as_object_or_none(call.get("customer")), as_object_or_none(call.get("phoneNumber"))
+        beside = {
+            "assistant": assistant_view(assistant),
+            "customer": None if customer is None else customer_view(customer),
+            "phoneNumber": None if number is None else phone_number_view(number),
+        }
+        # the record of a live call has no `endedMessage` but the one that its client is told
+        ended: JsonObject = {name: call[name] for name in ("endedMessage",) if name in call}
+        seen = call_view(call) | ended
+        page_envelope = wire.envelope_text(call=seen, **beside)
         return cls(
-            call=call_view(call),
-            assistant=assistant_view(assistant),
+            record=call,
+            assistant=assistant,
+            owners_client=owners_client,
+            envelope=wire.envelope_text(call={**seen, **_owners(call)}, **beside) if owners_client else page_envelope,
+            page_envelope=page_envelope,
             owners_assistant=without_secrets(assistant),
-            customer=None if customer is None else customer_view(customer),
-            phone_number=None if number is None else phone_number_view(number),
         )
 
+    def changed(self, changes: JsonObject) -> "Participants":
+        """Return the participants with changed fields of the call's record."""
+        return Participants.of({**self.record, **changes}, self.assistant, owners_client=self.owners_client)
+
+    def switched(self, assistant: JsonObject) -> "Participants":
+        """Return the participants with another assistant."""
+        return Participants.of(self.record, assistant, owners_client=self.owners_client)
+
+
+def _owners(call: JsonObject) -> JsonObject:
+    """Return what the owner's client sees of a call: all but `monitor`, with which a listener could steer it."""
+    return {name: value for name, value in call_in_messages(call).items() if name != "monitor"}
+
+
+_NONE = "{}"
+"""The envelope of messages that are sent many times a second: none."""
 
 _DESTINATION_TYPES = ("assistant", "number", "sip")
 """The destinations that Vapi's `transfer-update` has a schema for."""
@@ -57,7 +86,7 @@ class ClientMessenger:
     """The writer of one call's client messages, as `bargein.wire.client_view` has them.
 
     Args:
-        participants: the envelope of the messages.
+        participants: the call and the others that the messages are about.
         assistant: names the messages that are sent (`clientMessages`, `serverMessages`).
         epoch_ms: when the call began, in milliseconds since 1970.
         now_epoch_ms: returns the time in milliseconds since 1970.
@@ -83,17 +112,31 @@ class ClientMessenger:
         self._epoch_ms = epoch_ms
         self._now_epoch_ms = now_epoch_ms
         self._send_text = send
-        self.switch_agent(participants, assistant)
-
-    def switch_agent(self, participants: Participants, assistant: Assistant) -> None:
-        """Use another assistant's participants and lists of messages from here on."""
         self._participants = participants
-        requested = assistant.client_messages
-        self._for_client = DEFAULT_CLIENT_MESSAGES if requested is None else frozenset(map(str, requested))
+        self._subscribe(assistant)
+
+    def switch_agent(self, assistant_json: JsonObject, assistant: Assistant) -> None:
+        """Use another assistant and its lists of messages from here on.
+
+        Args:
+            assistant_json: the assistant with overrides applied and with its secrets.
+            assistant: the same, parsed.
+        """
+        self._participants = self._participants.switched(assistant_json)
+        self._subscribe(assistant)
+
+    def _subscribe(self, assistant: Assistant) -> None:
+        self._for_client = client_messages_of(assistant)
         has_server = self._owner is not None and self._owner.has_server
         self._for_server = server_messages_of(assistant) if has_server else frozenset[str]()
         self._wanted = self._for_client | self._for_server
         self._custom_voice = assistant.voice is not None and assistant.voice.provider == "custom-voice"
+
+    def change_call(self, changes: JsonObject) -> None:
+        """Put changed fields of the call's record into the messages to both sides, from here on."""
+        self._participants = self._participants.changed(changes)
+        if self._owner is not None:
+            self._owner.change_call(changes)
 
     def transfer_update(self, destination: JsonObject, to_assistant: JsonObject | None = None) -> None:
         """Send `transfer-update`: the call goes to another assistant, a number or a SIP address."""
@@ -108,7 +151,7 @@ class ClientMessenger:
         sent = without_secrets(destination) if destination.get("type") in _DESTINATION_TYPES else None
         if sent is not None and sent.get("type") == "assistant":
             sent.setdefault("assistantName", str((to_assistant or {}).get("name") or ""))
-        self._send(wire.TransferUpdate(**self._envelope(), destination=sent, **assistants))
+        self._send(wire.TransferUpdate(timestamp=self._now_epoch_ms(), destination=sent, **assistants))
 
     def status(
         self,
@@ -118,11 +161,10 @@ class ClientMessenger:
         announce: bool = True,
     ) -> None:
         """Set the call's status in the envelope and, with `announce`, send `status-update`."""
-        self._participants.call["status"] = status
-        if ended_reason is not None:
-            self._participants.call["endedReason"] = ended_reason
+        reason: JsonObject = {} if ended_reason is None else {"endedReason": ended_reason}
+        self.change_call({"status": status, **reason})
         if announce and "status-update" in self._wanted:
-            self._send(wire.StatusUpdate(**self._envelope(), status=status, ended_reason=ended_reason))
+            self._send(wire.StatusUpdate(timestamp=self._now_epoch_ms(), status=status, ended_reason=ended_reason))
 
     def ended(self, reason: str, message: str) -> None:
         """Send the last `status-update`.
@@ -133,13 +175,15 @@ class ClientMessenger:
                 did not fail.
         """
         if message:
-            self._participants.call["endedMessage"] = message
+            self._participants = self._participants.changed({"endedMessage": message})  # the owner's may say more
         self.status("ended", reason)
 
     def assistant_started(self) -> None:
         """Send `assistant.started`."""
         if "assistant.started" in self._wanted:
-            self._send(wire.AssistantStarted(**self._envelope(), new_assistant=self._participants.owners_assistant))
+            self._send(
+                wire.AssistantStarted(timestamp=self._now_epoch_ms(), new_assistant=self._participants.owners_assistant)
+            )
 
     def conversation(self, history: tuple[commands.Remember, ...]) -> None:
         """Send `conversation-update`: the history has changed."""
@@ -147,7 +191,7 @@ class ClientMessenger:
             return
         chat = [wire.ChatEntry.from_json(message) for message in as_openai(history)]
         update = wire.ConversationUpdate(
-            **self._envelope(),
+            timestamp=self._now_epoch_ms(),
             # Vapi's iOS client reads `conversation` and knows these three roles only.
             conversation=[
                 wire.ChatEntry(role=entry.role, content=entry.content)
@@ -160,13 +204,18 @@ class ClientMessenger:
         self._send(update)
 
     def tool_calls(self, invocations: Sequence[ToolInvocation]) -> None:
-        """Send `tool-calls`: these tools are being run."""
+        """Send `tool-calls` and, for each function among them, `function-call`: these tools are being run."""
+        if "function-call" in self._wanted:
+            for invocation in invocations:
+                if (invocation.tool or {}).get("type") == "function":
+                    called: JsonObject = {"name": invocation.call.name, "parameters": invocation.arguments or {}}
+                    self._send(wire.FunctionCall(timestamp=self._now_epoch_ms(), function_call=called))
         if not invocations or "tool-calls" not in self._wanted:
             return
-        calls = [call_json(invocation.call) for invocation in invocations]
+        calls = [_told(invocation) for invocation in invocations]
         self._send(
             wire.ToolCalls(
-                **self._envelope(),
+                timestamp=self._now_epoch_ms(),
                 tool_calls=calls,
                 tool_call_list=calls,
                 tool_with_tool_call_list=[
@@ -185,62 +234,56 @@ class ClientMessenger:
         if entry.metadata is not None:
             result["metadata"] = json.loads(entry.metadata)
         if "tool-calls-result" in self._wanted:
-            self._send(wire.ToolCallsResult(**self._envelope(), tool_call_result=result))
+            self._send(wire.ToolCallsResult(timestamp=self._now_epoch_ms(), tool_call_result=result))
         if "tool.completed" in self._wanted:
-            call = call_json(invocation.call)
-            self._send(wire.ToolCompleted(**self._envelope(), tool_call=call, tool_call_result=result))
+            self._send(
+                wire.ToolCompleted(timestamp=self._now_epoch_ms(), tool_call=_told(invocation), tool_call_result=result)
+            )
 
     def send(self, message: commands.Message) -> None:
         """Send a message of the engine."""
         match message:
             case commands.ModelOutput(turn_id, text) if "model-output" in self._wanted:
-                self._send(wire.ModelOutput(timestamp=self._now_epoch_ms(), turn_id=turn_id, output=text))
+                self._send(wire.ModelOutput(timestamp=self._now_epoch_ms(), turn_id=turn_id, output=text), _NONE)
             case commands.UserInterrupted(turn_id) if "user-interrupted" in self._wanted:
-                self._send(wire.UserInterrupted(**self._envelope(), turn_id=turn_id))
+                self._send(wire.UserInterrupted(timestamp=self._now_epoch_ms(), turn_id=turn_id))
             case commands.SpeechUpdate(role, status, turn) if "speech-update" in self._wanted:
-                self._send(wire.SpeechUpdate(**self._envelope(), role=role, status=status, turn=turn))
+                update = wire.SpeechUpdate(timestamp=self._now_epoch_ms(), role=role, status=status, turn=turn)
+                self._send(update, self._participants.page_envelope)
             case commands.Transcript():
                 self._transcript(message)
             case commands.VoiceInput(text) if "voice-input" in self._wanted:
-                self._send(wire.VoiceInput(timestamp=self._now_epoch_ms(), input=text))
+                self._send(wire.VoiceInput(timestamp=self._now_epoch_ms(), input=text), _NONE)
             case commands.SpeechProgress() if "assistant.speechStarted" in self._wanted:
                 self._progress(message)
             case commands.Hang() if "hang" in self._wanted:
-                self._send(wire.Hang(**self._envelope()))
+                self._send(wire.Hang(timestamp=self._now_epoch_ms()))
             case _:
                 pass
 
     def _transcript(self, message: commands.Transcript) -> None:
         if "transcript" not in self._wanted and not (message.final and FINALS_ONLY in self._wanted):
             return
-        # There are many partials a second: they are sent without the envelope.
-        envelope: dict[str, Any] = self._envelope() if message.final else {"timestamp": self._now_epoch_ms()}
         kind = "final" if message.final else "partial"
-        self._send(wire.Transcript(**envelope, role=message.role, transcript_type=kind, transcript=message.text))
+        now = self._now_epoch_ms()
+        told = wire.Transcript(timestamp=now, role=message.role, transcript_type=kind, transcript=message.text)
+        self._send(told, self._participants.envelope if message.final else _NONE)
 
     def _progress(self, message: commands.SpeechProgress) -> None:
         timing = wire.WordProgress(words_spoken=message.words_spoken, total_words=message.total_words)
         source = "custom-voice" if self._custom_voice and message.source == "model" else message.source
         now = self._now_epoch_ms()
-        self._send(
-            wire.AssistantSpeech(timestamp=now, text=message.text, turn=message.turn, source=source, timing=timing)
-        )
+        speech = wire.AssistantSpeech(timestamp=now, text=message.text, turn=message.turn, source=source, timing=timing)
+        self._send(speech, _NONE)
 
-    def _envelope(self) -> dict[str, Any]:
-        return {
-            "timestamp": self._now_epoch_ms(),
-            "call": self._participants.call,
-            "assistant": self._participants.assistant,
-            "customer": self._participants.customer,
-            "phone_number": self._participants.phone_number,
-        }
-
-    def _send(self, message: wire.ClientMessage) -> None:
-        """Send a message, as the owner's server gets it; clients get what they may see of it."""
+    def _send(self, message: wire.ClientMessage, envelope: str | None = None) -> None:
+        """Send a message, as the owner's server gets it; clients get what they may see of it, in an envelope."""
         kind = str(getattr(message, "type", ""))
         final = isinstance(message, wire.Transcript) and message.transcript_type == "final"
         if (kind in self._for_client or (final and FINALS_ONLY in self._for_client)) and self._has_reader():
-            self._send_text(message_view(message).to_text())
+            self._send_text(
+                message_view(message).to_text(self._participants.envelope if envelope is None else envelope)
+            )
         if self._owner is None or not self._for_server:
             return
         if isinstance(message, wire.StatusUpdate) and message.status == "ended":
@@ -249,3 +292,9 @@ class ClientMessenger:
             self._owner.send(message.without_envelope())
         elif final and FINALS_ONLY in self._for_server:
             self._owner.send({**message.without_envelope(), "type": FINALS_ONLY})  # servers know it by this name
+
+
+def _told(invocation: ToolInvocation) -> JsonObject:
+    """Return a tool call as messages have it; arguments that are not a JSON object stay the text that they are."""
+    call, arguments = invocation.call, invocation.arguments
+    return told_call(call.id, call.name, call.arguments if arguments is None else arguments)

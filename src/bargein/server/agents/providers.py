@@ -41,7 +41,7 @@ from bargein.turns import Plan
 from bargein.wire import providers as wire
 from bargein.wire.assistant import Assistant
 from bargein.wire.base import JsonObject, WireModel
-from bargein.wire.call import INTERNAL_FIELDS
+from bargein.wire.call import call_in_messages
 from bargein.wire.client_view import call_view, customer_view, phone_number_view
 from bargein.wire.json import as_object_or_none, as_string
 from bargein.wire.ownership import author_of, leads_to_caller
@@ -133,6 +133,7 @@ class ProviderFactory:
             model=self._model(assistant.model, self._resources(context, keys)),
             voice=_settled(voices, partial(FallbackVoice, call_id=call_id, tell=notices.tell)),
             notices=notices,
+            change_call=partial(_change_call, context, as_caller=_is_callers(assistant)),
             interruption_classifier=self._embedded.interruption_classifier,
             echo_cancellation=self._settings.calls.available_echo_cancellation(),
             end_of_turn_detector=self._embedded.end_of_turn_detector,
@@ -278,22 +279,17 @@ def _find(name: PartName, parts: Mapping[str, _PartT], given: _Given) -> tuple[_
     return parts[BUILT_IN if given is None else given.provider], config
 
 
-_BESIDE_THE_CALL = INTERNAL_FIELDS | {"assistant", "assistantOverrides", "phoneNumber", "monitor"}
-"""Fields of a call that providers do not get. The URLs in `monitor` control the call: they are for its owner alone."""
+_OF_THE_OWNER_ALONE = "monitor"
+"""A field of a call that providers do not get: its URLs control the call."""
 
 
 def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
-    """Return the call as providers get it: Vapi's fields, without secrets.
-
-    A stored phone number is a field beside the call: `phoneNumber` within the call has another type in Vapi's contract.
-    """
-    parts = {"model": assistant.model, "voice": assistant.voice, "transcriber": assistant.transcriber}
-    given: JsonObject = {name: part.to_json() for name, part in parts.items() if part is not None}
-    if any(leads_to_caller(part.given) for part in parts_of(given)):
+    """Return the call as providers get it: as messages to its owner carry it, without the addresses that control it."""
+    if _is_callers(assistant):
         return _callers_context(assistant, call)
     metadata: object = assistant.metadata or call.get("metadata")
     context: JsonObject = {
-        "call": without_secrets({n: v for n, v in call.items() if n not in _BESIDE_THE_CALL}),
+        "call": _without_monitor(call_in_messages(call)),
         "metadata": metadata,
     }
     for name in ("customer", "phoneNumber"):
@@ -301,6 +297,22 @@ def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
         if about is not None:
             context[name] = without_secrets(about)
     return {name: value for name, value in context.items() if value is not None}
+
+
+def _is_callers(assistant: Assistant) -> bool:
+    """Return whether one of an assistant's providers has an address that a caller set."""
+    parts = {"model": assistant.model, "voice": assistant.voice, "transcriber": assistant.transcriber}
+    given: JsonObject = {name: part.to_json() for name, part in parts.items() if part is not None}
+    return any(leads_to_caller(part.given) for part in parts_of(given))
+
+
+def _change_call(context: JsonObject, changes: JsonObject, *, as_caller: bool) -> None:
+    """Put changed fields of the call's record into the call that providers get, which they read for each request."""
+    context["call"].update(call_view(changes) if as_caller else _without_monitor(call_in_messages(changes)))
+
+
+def _without_monitor(call: JsonObject) -> JsonObject:
+    return {name: value for name, value in call.items() if name != _OF_THE_OWNER_ALONE}
 
 
 def _callers_context(assistant: Assistant, call: JsonObject) -> JsonObject:

@@ -207,13 +207,16 @@ class LiveCalls:
             await self._end_unstarted(call_id, end, ResolvedAgent(record=call, assistant_json={}))
             raise RefusedError(f"its {error.kind} has been deleted") from None
 
-    async def open(self, agent: ResolvedAgent, leg: Leg, *, tells_details: bool = False) -> CallSession:
+    async def open(
+        self, agent: ResolvedAgent, leg: Leg, *, tells_details: bool = False, owners_client: bool = False
+    ) -> CallSession:
         """Assemble a call's agent, make its session and record its start; the session must be registered next.
 
         Args:
             agent: the agent.
             leg: the caller's connection.
             tells_details: whether the call's client may read a failure's details, which name the owner's servers.
+            owners_client: whether the call's client is the owner.
 
         Raises:
             StartError: the agent cannot be run on this server; the call is recorded as ended.
@@ -248,6 +251,7 @@ class LiveCalls:
             handoffs=handoffs,
             private_calls=self._private_calls,
             tells_details=tells_details,
+            owners_client=owners_client,
         )
         ready.owner_channel.artifact = session.artifact
         agents = _Agents(ready, handoffs)

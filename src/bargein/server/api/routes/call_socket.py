@@ -95,7 +95,9 @@ async def _run_call(services: Services, socket: WebSocket, agent: ResolvedAgent)
     room = Room(leg) if allows_rejoin(agent.record) else None
     tells_details = _may_read_details(services, socket, agent)
     try:
-        session = await services.live_calls.open(agent, room or leg, tells_details=tells_details)
+        # Another client may join a room later, and is not known to be the owner.
+        owners = room is None and author_of_request(services.settings, socket.headers) == "owner"
+        session = await services.live_calls.open(agent, room or leg, tells_details=tells_details, owners_client=owners)
     except StartError as error:
         message = str(error) if tells_details else CANNOT_RUN
         await _send_end(services, socket, agent, CallEnd(error.ended_reason, message))
