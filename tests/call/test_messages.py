@@ -23,7 +23,7 @@ from tests.vapi_schema import message_types, problems, registry, requirement
 pytestmark = pytest.mark.anyio
 
 EVERYTHING = sorted(CLIENT_MESSAGES)
-OF_TOOLS = {"tool-calls", "tool-calls-result", "tool.completed", "transfer-update"}
+OF_TOOLS = {"function-call", "tool-calls", "tool-calls-result", "tool.completed", "transfer-update"}
 """These need a tool, and are tested in `test_tools` and `test_handoff`."""
 FINALS = 'transcript[transcriptType="final"]'
 CUSTOMER = {"number": "+15551234567", "name": "Ada Lovelace"}

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from bargein.call.record.costs import cost_fields
 from bargein.call.record.journal import Head, event_line, head_line
 from bargein.clock import LoopClock
 from bargein.server.calls.recovery import WORKER_DIED, recover_from_journal
@@ -23,6 +24,7 @@ from bargein.store.tables import jobs
 from bargein.testing import FakeLlm, FakeTranscriber, FakeVoice, LlmScript, TimedReply, TranscriberScript
 from bargein.turns import Plan
 from bargein.turns.events import CallStarted, Tick
+from bargein.wire.prices import Prices
 from tests.browser.conftest import Served, serve
 from tests.call.harness import Caller, assistant, calling, create_call, ended, joining, running, stored
 from tests.call.stage import staged
@@ -63,6 +65,9 @@ async def peers() -> AsyncIterator[Peers]:
         yield Peers(llm, voice, transcriber, hook)
 
 
+PRICES = {"voice": {"custom-voice": 100}}
+
+
 def epoch_ms(iso: str) -> float:
     return datetime.fromisoformat(iso).timestamp() * 1000
 
@@ -91,6 +96,8 @@ async def payloads(tmp_path: Path, database_url: str | None) -> str:
 
 async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, database_url: str | None) -> None:
     keys = {} if database_url is None else {"BARGEIN_DATABASE_URL": database_url}
+    (tmp_path / "prices.json").write_text(json.dumps(PRICES))
+    keys["BARGEIN_PRICES"] = str(tmp_path / "prices.json")
     async with peers() as beside:
         hook = beside.hook
         async with serve(tmp_path, **keys) as served:
@@ -107,6 +114,9 @@ async def test_a_killed_servers_call_is_ended_and_reported(tmp_path: Path, datab
             assert await ended(served.url, caller.id) == WORKER_DIED
             record = await stored(served.url, caller.id)
             check_the_record(record, killed_ms)
+            costs = cost_fields(record, recovered.summary.usage, Prices.from_json(PRICES), record["durationMs"])
+            assert costs == {name: record[name] for name in costs}
+            assert costs["costBreakdown"]["ttsCharacters"] * 0.1 == pytest.approx(costs["costBreakdown"]["tts"]) > 0
             async with joining(served.url, caller.call, pump=False) as late:
                 assert (await late.until_closed(), late.reason) == (1008, "this call is over")
             await hook.until(lambda: len(hook.got) >= 2)

@@ -166,9 +166,10 @@ async def test_without_a_server_messages_are_dropped_and_requests_fail() -> None
     assert refused.value.reason == "invalid"
 
 
-async def test_a_status_update_changes_the_envelope() -> None:
+async def test_a_change_of_the_call_changes_the_envelope() -> None:
     async with Receiver() as receiver, channels_of() as channels:
         channel = open_channel(channels, CALL, assistant(receiver.url))
+        channel.change_call({"status": "ended", "endedReason": "customer-ended-call"})
         channel.send({"type": "status-update", "status": "ended", "endedReason": "customer-ended-call"})
         channel.send({"type": "hang"})
         channel.close()
@@ -181,6 +182,7 @@ async def test_a_status_update_changes_the_envelope() -> None:
 async def test_another_assistant_brings_its_own_server() -> None:
     async with Receiver() as first, Receiver() as second, channels_of() as channels:
         channel = open_channel(channels, CALL, assistant(first.url), NUMBER)
+        channel.change_call({"status": "forwarding"})
         channel.send({"type": "status-update", "status": "forwarding"})
         channel.switch_assistant({"name": "Bob", "server": {"url": second.url}})
         channel.send({"type": "hang"})

@@ -19,6 +19,7 @@ from bargein.call.hearing.reference import PlayoutReference
 from bargein.call.hearing.transcription import Transcription
 from bargein.call.hearing.voicemail import VoicemailDetector
 from bargein.call.plan.voice_text import compile_voice_text
+from bargein.call.record.usage import UsageMeter
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.background import BackgroundSound
 from bargein.call.speaking.connections import ReadyConnections
@@ -48,6 +49,7 @@ class CallEnvironment:
         insight: the live feed for the server's own page.
         listeners: the listeners of the call.
         owners_client: whether the call's client is the owner.
+        meter: counts the use of the model and the voice.
     """
 
     leg: Leg
@@ -56,7 +58,8 @@ class CallEnvironment:
     handoffs: Handoffs | None
     insight: InsightFeed
     listeners: Listeners
-    owners_client: bool = False
+    owners_client: bool
+    meter: UsageMeter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ def build_components(context: CallContext, providers: Providers, environment: Ca
     )
     transfers = _transfers(context, messenger, owner, environment)
     tools = _tools(context, providers, leg, transfers)
-    pipeline = _speech_pipeline(context, providers, leg, audio_output, tools)
+    pipeline = _speech_pipeline(context, providers, environment, audio_output, tools)
     reply_runner = ReplyRunner(context, audio_output, pipeline, background)
 
     # From the caller to the assistant.
@@ -180,7 +183,11 @@ def _messenger(context: CallContext, owner: OwnerMessenger | None, environment: 
 
 
 def _speech_pipeline(
-    context: CallContext, providers: Providers, leg: Leg, audio_output: AudioOutput, tools: ToolExecutor
+    context: CallContext,
+    providers: Providers,
+    environment: CallEnvironment,
+    audio_output: AudioOutput,
+    tools: ToolExecutor,
 ) -> SpeechPipeline:
     def call_tools(turn_id: str, calls: Sequence[ToolCall], declared: ToolDeclarations, spoke: bool) -> None:  # noqa: FBT001  # the shape of `SpeechPipeline`'s callback
         tools.prepare(turn_id, calls, declared, spoke=spoke)
@@ -190,7 +197,8 @@ def _speech_pipeline(
         voice=providers.voice,
         voice_text=compile_voice_text(context.setup.assistant),
         audio_output=audio_output,
-        rate_hz=leg.rate_hz,
+        rate_hz=environment.leg.rate_hz,
+        meter=environment.meter,
         failed_reasons=FailedReasons.of(context.setup.plan),
         now_ms=context.now_ms,
         post=context.post,

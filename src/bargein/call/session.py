@@ -33,6 +33,7 @@ from bargein.call.record.outcome import (
     essential_fields,
     initial_artifact_plan,
 )
+from bargein.call.record.usage import UsageMeter
 from bargein.call.tools.executor import SPOKEN_AND_ENDED
 from bargein.call.tools.transfer import Handoffs, Successor
 from bargein.clock import Clock, Timer, iso_from_epoch_ms
@@ -63,6 +64,7 @@ from bargein.wire import client_controls
 from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_object, repaired
 from bargein.wire.ownership import Author
+from bargein.wire.prices import Prices
 
 _log = structlog.get_logger("bargein.call")
 
@@ -83,6 +85,7 @@ class CallSession:
         private_calls: the server's part in a call of which nothing is kept; None: there is none.
         tells_details: whether the call's client may read a failure's details, which name the owner's servers.
         owners_client: whether the call's client is the owner, whose messages carry the call as the API returns it.
+        prices: the owner's prices, from which the call's costs follow; None: there are none.
 
     Attributes:
         setup: the setup of the current assistant.
@@ -108,6 +111,7 @@ class CallSession:
         private_calls: PrivateCalls | None = None,
         tells_details: bool = False,
         owners_client: bool = False,
+        prices: Prices | None = None,
     ) -> None:
         self.setup = setup
         self.epoch_ms = clock.epoch_ms()
@@ -128,6 +132,8 @@ class CallSession:
             log=log,
             private_calls=private_calls,
         )
+        self._prices = prices
+        self._meter = UsageMeter(self.summary.usage, self.now_ms, self._files.write_use)
         self._artifact_plan = initial_artifact_plan(setup.assistant_json)
         self._leg = leg
         self._state = State(call_id=setup.call_id)
@@ -150,6 +156,7 @@ class CallSession:
             insight=self.insight,
             listeners=self.listeners,
             owners_client=owners_client,
+            meter=self._meter,
         )
         self._call_changes = JsonObject()
         self._change_provider_call = providers.change_call
@@ -303,6 +310,7 @@ class CallSession:
     async def _run(self) -> None:
         setup, attempt = self.setup, self._guard.attempt
         self._files.write_head()
+        self._meter.switch_assistant(setup.assistant)
         async with anyio.create_task_group() as tasks:
             self._files.start(tasks, self.now_ms)
             tasks.start_soon(self._components.background.run, tasks)
@@ -396,7 +404,8 @@ class CallSession:
         self._change_provider_call = successor.providers.change_call
         self._components.switch_agent(before, successor)
         assistant, was_private = successor.setup.assistant_json, self._files.private
-        self._files.switch_assistant(assistant)
+        self._files.switch_assistant(assistant, self.summary.usage)
+        self._meter.switch_assistant(successor.setup.assistant)
         if not was_private:
             self._artifact_plan = artifact_plan_after_handoff(self._artifact_plan, assistant)
         self._change_call({**self._call_changes, "artifactPlan": self._artifact_plan})
@@ -476,6 +485,7 @@ class CallSession:
                 epoch_ms=self.epoch_ms,
                 ended_at_ms=ended_at_ms,
                 end=self._reporter.end,
+                prices=self._prices,
             )
             outcome.update(as_object(repaired(fields)))
 

@@ -163,6 +163,8 @@ async def _drain(events: AsyncIterator[bytes], reader: ChunkReader, *, silent: b
             async for event in events:
                 if silent:
                     reader.push(event)
+                else:
+                    reader.push_late(event)
         except ProviderError:
             if silent:
                 raise

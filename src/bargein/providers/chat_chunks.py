@@ -8,12 +8,13 @@ import httpx
 
 from bargein.http_client import read_bounded
 from bargein.ports import ProviderError, ToolCall
+from bargein.ports.usage import report_usage
 from bargein.providers.chat_tools import CallCollector
 from bargein.providers.http import MAX_LINE_BYTES, StreamError, json_object, required_object, sse_data
 from bargein.providers.model_server import ModelServer, Progress, out_of_tokens
 from bargein.providers.thoughts import ThoughtFilter
 from bargein.wire.base import JsonObject
-from bargein.wire.json import TextJoiner, as_list_or_none, as_object, as_objects, as_string, repaired
+from bargein.wire.json import TextJoiner, as_list_or_none, as_object, as_object_or_none, as_objects, as_string, repaired
 
 _THOUGHT_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 """Fields of a delta with thoughts: DeepSeek, xAI, vLLM; Groq, OpenRouter, Cerebras, Ollama; MiniMax."""
@@ -94,6 +95,7 @@ class ChunkReader:
         choices = as_list_or_none(chunk.get("choices"))
         if choices is None:
             raise StreamError("an event is not a chunk of a chat completion")
+        _report_usage(chunk)
         if not choices:
             return None  # the usage, or a content filter's report
         choice = required_object(choices[0])
@@ -104,6 +106,15 @@ class ChunkReader:
             self._reason = self._reason or as_string(reason) or ""
             self.finished = True
         return self._read_delta(delta)
+
+    def push_late(self, event: bytes) -> None:
+        """Read an event after the end of the answer, which may have its usage.
+
+        Raises:
+            StreamError: it is no JSON.
+        """
+        if event.strip() != b"[DONE]":
+            _report_usage(json_object(event, pieces=True))
 
     def end(self) -> str:
         """Return the text that was kept back until the end of the answer."""
@@ -174,6 +185,14 @@ class ChunkReader:
             return 0
         number = self._statuses_by_code.get(number, number)
         return number if number in _ERROR_STATUSES else 0
+
+
+def _report_usage(chunk: Mapping[str, object]) -> None:
+    """Report the tokens of an answer, if a chunk has them: a few servers send them with each chunk, and so far."""
+    usage = as_object_or_none(chunk.get("usage")) or as_object_or_none(as_object(chunk.get("x_groq")).get("usage"))
+    if usage is not None:
+        cached = as_object(usage.get("prompt_tokens_details")).get("cached_tokens")
+        report_usage(usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
 
 
 def _error_beside(chunk: dict[str, object]) -> object:

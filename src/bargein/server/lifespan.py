@@ -28,6 +28,7 @@ from bargein.server.calls.langfuse import TRACE, LangfuseTraces
 from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.calls.owner_events import OwnerEvents
 from bargein.server.calls.owner_jobs import CALL_ENDED, CALL_QUEUED, SERVER_MESSAGE, OwnerJobs
+from bargein.server.calls.prices import read_prices
 from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
@@ -43,6 +44,7 @@ from bargein.store import Store
 from bargein.store.files import UploadedFiles
 from bargein.store.opening import folder_error
 from bargein.store.recordings import Recordings
+from bargein.wire.prices import Prices
 
 _log = structlog.get_logger("bargein.server")
 
@@ -68,6 +70,7 @@ class _Opened:
     owner_jobs: OwnerJobs
     private_calls: PrivateCallMemory
     assembler: AgentAssembler
+    prices: Prices | None
 
 
 def lifespan_of(
@@ -140,7 +143,8 @@ async def _open(
     tool_runners = await stack.enter_async_context(open_tool_runners(files, egress, clock))
     provider_factory = ProviderFactory(settings, clock, client, providers, egress)
     private_calls = PrivateCallMemory()
-    durable = await Durable.open(store, settings, clock)
+    prices = await anyio.to_thread.run_sync(read_prices, settings.calls.prices)
+    durable = await Durable.open(store, settings, clock, prices)
     stack.push_async_callback(durable.close)
     return _Opened(
         settings=settings,
@@ -153,6 +157,7 @@ async def _open(
         owner_jobs=OwnerJobs(store, egress.owner_channels, clock, settings.keys.api_key, private_calls),
         private_calls=private_calls,
         assembler=AgentAssembler(store, clock, provider_factory, egress, tool_runners),
+        prices=prices,
     )
 
 
@@ -215,6 +220,7 @@ def _live_calls(opened: _Opened) -> LiveCalls:
         owner_channels=opened.egress.owner_channels,
         records=opened.durable.ledger,
         private_calls=opened.private_calls,
+        prices=opened.prices,
     )
 
 

@@ -217,6 +217,10 @@ class CallSettings(Section):
     """A denoiser of your own for the audio that the transcriber gets, as `module:factory`, in calls whose
     assistant asks for denoising (see [assistants](reference/assistants.md)). Not set: there is none."""
 
+    prices: Path | None = variable("BARGEIN_PRICES", unset="not set: all costs are 0")
+    """The path of a JSON file with your prices, from which the costs of calls follow
+    (see [artifacts](reference/artifacts.md#costs))."""
+
     substitute_providers: Switch = variable("BARGEIN_SUBSTITUTE_PROVIDERS", default=False, shown="0")
     """1: a part of an assistant whose provider has no key runs on the embedded model instead, for laptops and CI; each
     answer, the log and the page say so. 0: such a call ends at its start."""

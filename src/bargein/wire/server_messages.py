@@ -12,6 +12,7 @@ from pydantic import Field
 
 from bargein.wire.base import JsonObject, Number, WireModel
 from bargein.wire.call import CallStatus
+from bargein.wire.json import as_object, as_objects, as_string
 
 
 class ServerMessage(WireModel):
@@ -69,8 +70,10 @@ class EndOfCallReport(ServerMessage):
 
     Attributes:
         analysis: empty, unless the call was analysed.
-        cost: 0, since this server does not bill calls.
-        duration_ms: like the following fields not in Vapi's schema, but read by receivers; the artifact has them too.
+        summary: `analysis.summary`; empty, unless the call was summarized.
+        cost: the sum of `costs`, in US dollars, by the owner's prices; 0 without them.
+        duration_ms: like `summary` and the following fields not in Vapi's schema, but sent by Vapi and read by
+            receivers.
     """
 
     type: Literal["end-of-call-report"] = "end-of-call-report"
@@ -81,8 +84,11 @@ class EndOfCallReport(ServerMessage):
     ended_at: str | None = None
     cost: Number = 0.0
     costs: list[JsonObject] = Field(default_factory=list[JsonObject])
+    cost_breakdown: JsonObject = Field(default_factory=JsonObject)
+    summary: str = ""
     duration_ms: Number | None = None
     duration_seconds: Number | None = None
+    duration_minutes: Number | None = None
     transcript: str | None = None
     messages: list[JsonObject] | None = None
     recording_url: str | None = None
@@ -142,11 +148,16 @@ def _report(call: JsonObject, artifact: JsonObject, reason: str) -> EndOfCallRep
     return EndOfCallReport(
         ended_reason=reason,
         artifact=artifact,
-        analysis=call.get("analysis") or {},
+        analysis=as_object(call.get("analysis")),
+        summary=as_string(as_object(call.get("analysis")).get("summary")) or "",
+        cost=call.get("cost") or 0,
+        costs=as_objects(call.get("costs")),
+        cost_breakdown=as_object(call.get("costBreakdown")),
         started_at=call.get("startedAt"),
         ended_at=call.get("endedAt"),
         duration_ms=None if duration_s is None else round(duration_s * 1000),
         duration_seconds=duration_s,
+        duration_minutes=None if duration_s is None else round(duration_s / 60, 4),
         transcript=artifact.get("transcript"),
         messages=artifact.get("messages"),
         recording_url=artifact.get("recordingUrl"),

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from bargein.call.record.call_log import CallLog
 from bargein.call.record.guard import Guard, GuardedSink
-from bargein.call.record.journal import Head, event_line, head_line
+from bargein.call.record.journal import Head, event_line, head_line, use_line
 from bargein.call.record.outcome import is_recorded
 from bargein.call.record.privacy import WordlessJournal, is_private, without_texts, without_words
 from bargein.call.record.recording import Recording
+from bargein.call.record.usage import Usage, Use
 from bargein.ports import JournalSink, NullRecorder, PrivateCalls, Recorder
 from bargein.turns.commands import Command
 from bargein.turns.events import Event
@@ -82,6 +83,10 @@ class CallFiles:
         if line is not None:
             self._journal.write(line)
 
+    def write_use(self, use: Use) -> None:
+        """Write a use of a provider to the journal; it has no words."""
+        self._guard.attempt("journal", lambda: self._journal.write(use_line(use)))
+
     def write_step(self, now_ms: int, event: Event, commands: Iterable[Command]) -> None:
         """Write one step of the engine to the call's log."""
         if self._log is not None:
@@ -92,8 +97,13 @@ class CallFiles:
         if self.private:
             self._guard.attempt("journal", lambda: self._journal.write(self._wordless.end_line(at_ms, reason)))
 
-    def switch_assistant(self, assistant: JsonObject) -> None:
-        """Follow another assistant's plans. If it is the first private one, what was stored is deleted."""
+    def switch_assistant(self, assistant: JsonObject, usage: Usage) -> None:
+        """Follow another assistant's plans. If it is the first private one, what was stored is deleted.
+
+        Args:
+            assistant: the assistant.
+            usage: the use of providers so far, which is kept.
+        """
         if is_private(assistant) and not self.private:
             self.recording.discard()
             self._journal.restart()
@@ -101,6 +111,8 @@ class CallFiles:
                 self._log_sink.restart()
             self._begin_private()
             self.write_head()
+            for use in usage.all():
+                self.write_use(use)
         self.recording.switch(on=is_recorded(assistant) and not self.private)
 
     def storable_assistant(self, assistant: JsonObject) -> JsonObject:

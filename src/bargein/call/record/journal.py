@@ -1,6 +1,7 @@
 """The journal: every event that the engine was given, one JSON value a line, so that a call can be replayed.
 
-The first line is the head with the call's plan. Each line after it is an event: the name of its class and its fields.
+The first line is the head with the call's plan. Each line after it is an event: the name of its class and its fields;
+or a use of a provider, which the engine does not get and from which the call's costs follow.
 The journal holds what was said and no secret: no part of an assistant but its plans gets in.
 
 Version 2 has the present names of events, their fields and the plan's fields. Journals of version 1 are converted while
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, cast, get_args
 
+from bargein.call.record.usage import Usage, Use
 from bargein.errors import BargeinError
 from bargein.turns import Plan
 from bargein.turns.events import (
@@ -26,6 +28,8 @@ from bargein.turns.events import (
 )
 
 VERSION = 2
+_USE = '{"use":'
+"""The beginning of a line that is no event."""
 _EVENTS: dict[str, type[Event]] = {event.__name__: event for event in get_args(Event)}
 
 _EVENTS_OF_1 = {
@@ -105,6 +109,23 @@ def event_line(event: Event) -> str:
     return json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False)
 
 
+def use_line(use: Use) -> str:
+    """Return the line of a use of a provider."""
+    return json.dumps({"use": use.to_json()}, ensure_ascii=False)
+
+
+def read_usage(lines: Iterable[str]) -> Usage:
+    """Return the use of providers in a journal, up to a line that cannot be read."""
+    usage = Usage()
+    for line in lines:
+        if line.startswith(_USE) and line.endswith("\n"):
+            try:
+                usage.add(Use(**json.loads(line)["use"]))
+            except (ValueError, TypeError, KeyError):
+                break
+    return usage
+
+
 def read(lines: Iterable[str]) -> tuple[Head, Iterator[Event]]:
     """Read a journal: the head at once, the events while they are iterated.
 
@@ -135,7 +156,7 @@ def _head(line: str) -> tuple[Head, int]:
 
 def _events(numbered: Iterator[tuple[int, str]], version: int) -> Iterator[Event]:
     for number, line in numbered:
-        if not line.strip():
+        if not line.strip() or line.startswith(_USE):
             continue
         if not line.endswith("\n"):
             return  # the last line was cut off while it was written

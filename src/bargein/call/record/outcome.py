@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bargein.call.plan.variables import given_values
+from bargein.call.record.costs import cost_fields
 from bargein.call.record.end import CallEnd
 from bargein.call.record.history import as_openai, history_messages
 from bargein.call.record.metrics import CallMetrics
 from bargein.call.record.privacy import is_private
+from bargein.call.record.usage import Usage
 from bargein.clock import iso_from_epoch_ms
 from bargein.turns.commands import Command, EndCall, Remember, SwitchAssistant
 from bargein.turns.events import Event, HandoffRequested, ToolReturned
@@ -23,6 +25,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.call import ACTIVE_ASSISTANT
 from bargein.wire.json import as_object
 from bargein.wire.plans import ArtifactPlan, TranscriptPlan
+from bargein.wire.prices import Prices
 
 _NOTHING: JsonObject = {"recordingEnabled": False, "loggingEnabled": False}
 """The part of an `artifactPlan` that is not up to the owner where nothing may be kept."""
@@ -41,6 +44,7 @@ class CallSummary:
         removed: the entries that handoffs have removed from the history.
         now_ms: the time of the last event, in milliseconds of the call.
         ended: why and how the call ended; None while it goes on, or if its server died.
+        usage: the use of providers.
     """
 
     first_activation: JsonObject | None = None
@@ -52,6 +56,7 @@ class CallSummary:
     removed: list[Remember] = field(default_factory=list[Remember])
     now_ms: int = 0
     ended: EndCall | None = None
+    usage: Usage = field(default_factory=Usage)
 
     def apply(self, state: State, event: Event, commands: tuple[Command, ...]) -> None:
         """Apply one step of the engine: the state after it, the event and its commands."""
@@ -83,7 +88,14 @@ class CallSummary:
 
 
 def ended_fields(
-    call: JsonObject, assistant: JsonObject, summary: CallSummary, *, epoch_ms: int, ended_at_ms: int, end: CallEnd
+    call: JsonObject,
+    assistant: JsonObject,
+    summary: CallSummary,
+    *,
+    epoch_ms: int,
+    ended_at_ms: int,
+    end: CallEnd,
+    prices: Prices | None = None,
 ) -> dict[str, Any]:
     """Return the fields that a call's record gets when the call is over.
 
@@ -94,13 +106,27 @@ def ended_fields(
         epoch_ms: when the call began, in milliseconds since 1970.
         ended_at_ms: when it ended, in milliseconds since 1970.
         end: why it ended.
+        prices: the owner's prices; None: there are none, and the costs are 0.
     """
     artifact = artifact_of(call, assistant, summary, epoch_ms=epoch_ms)
     return {
         **essential_fields(end, ended_at_ms),
         "messages": artifact["messages"],
         "artifact": artifact,
+        **duration_fields(ended_at_ms - epoch_ms),
+        **cost_fields(call, summary.usage, prices, ended_at_ms - epoch_ms),
+        "analysis": {},  # the call is analysed after its end, if at all (`analysed_fields`)
+        "summary": "",
         **(active_assistant_fields(assistant) if summary.later_activations else {}),
+    }
+
+
+def duration_fields(length_ms: int) -> dict[str, Any]:
+    """Return how long a call was, as receivers read it; Vapi's `Call` has no field for it."""
+    return {
+        "durationMs": length_ms,
+        "durationSeconds": length_ms / 1000,
+        "durationMinutes": round(length_ms / 60_000, 4),
     }
 
 

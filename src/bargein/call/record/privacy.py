@@ -21,7 +21,10 @@ _EVERY_MS = 1000
 _NEVER_MS = 1 << 50
 _TIMELESS = Plan(first_message_mode="assistant-waits-for-user", max_duration_ms=_NEVER_MS, silence_timeout_ms=_NEVER_MS)
 
-_ESSENTIAL = ("status", "endedReason", "endedAt")
+_ESSENTIAL = (
+    "status", "endedReason", "endedAt", "durationMs", "durationSeconds", "durationMinutes", "cost", "costs",
+    "costBreakdown",
+)  # fmt: skip
 _NUMBERS = ("assistantActivations", "performanceMetrics")
 _NEEDED = (
     "id", "name", "server", "serverUrl", "serverUrlSecret", "serverMessages", "credentials", "credentialIds",
@@ -44,7 +47,7 @@ def transport_configuration(assistant: JsonObject, provider: str) -> JsonObject:
 
 
 def without_words(outcome: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a call's end that may be stored: why and when it ended, and its latencies."""
+    """Return the fields of a call's end that may be stored: why and when it ended, its costs and its latencies."""
     artifact = as_object(outcome.get("artifact"))
     return {
         **{name: outcome[name] for name in _ESSENTIAL if name in outcome},

@@ -1,6 +1,6 @@
 """The speech pipeline: model tokens become sentences, sentences become speech."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from functools import partial
 from itertools import islice
@@ -14,12 +14,14 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from bargein.audio.resample import StreamResampler
 from bargein.call.plan.voice_text import VoiceTextPlan
+from bargein.call.record.usage import UsageMeter
 from bargein.call.speaking.audio_output import AHEAD_MS, LONGEST_AHEAD_MS, AudioOutput
 from bargein.call.speaking.formatter import Formatter
 from bargein.call.speaking.sentences import Chunks, Piece
 from bargein.call.speaking.spoken_text import HeardWords, SpokenText
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice, unexpected_error
+from bargein.ports.usage import collected_usage
 from bargein.turns import Plan
 from bargein.turns.events import (
     Event,
@@ -66,6 +68,7 @@ class SpeechPipeline:
         voice_text: how the text is cut and written for the voice.
         audio_output: receives the speech.
         rate_hz: the sample rate of `audio_output`.
+        meter: counts the use of the model and the voice.
         failed_reasons: the `endedReason`s for unexpected errors of the model and of the voice.
         now_ms: returns the time since the call began.
         post: receives the reply's events.
@@ -81,6 +84,7 @@ class SpeechPipeline:
         voice_text: VoiceTextPlan,
         audio_output: AudioOutput,
         rate_hz: int,
+        meter: UsageMeter,
         failed_reasons: FailedReasons,
         now_ms: Callable[[], float],
         post: Callable[[Event], None],
@@ -92,6 +96,7 @@ class SpeechPipeline:
         self._set_voice(voice, voice_text)
         self._audio_output = audio_output
         self._rate_hz = rate_hz
+        self._meter = meter
         self._failed_reasons = failed_reasons
         self._note_error = note_error
         self._now_ms = now_ms
@@ -164,7 +169,7 @@ class SpeechPipeline:
         calls: list[ToolCall] = []
         spoke = False
         room = MOST_REPLY_CHARS
-        async with aclosing(cast("Any", self._model.reply(messages, tools.declarations))) as tokens:
+        async with aclosing(cast("Any", self._metered(messages, tools))) as tokens:
             async for token in tokens:
                 if not isinstance(token, str):
                     calls.append(token)
@@ -185,6 +190,21 @@ class SpeechPipeline:
             self._call_tools(turn_id, calls, tools, spoke or bool(held))
         for piece in last:
             await pieces.send(piece)
+
+    async def _metered(
+        self, messages: Sequence[ChatMessage], tools: ToolDeclarations
+    ) -> AsyncGenerator[str | ToolCall]:
+        """Yield the model's answer and count its tokens, also if it is cut or fails: they are paid for."""
+        answered_chars = 0
+        with collected_usage() as collector:
+            try:
+                async with aclosing(cast("Any", self._model.reply(messages, tools.declarations))) as tokens:
+                    token: str | ToolCall
+                    async for token in tokens:
+                        answered_chars += len(token if isinstance(token, str) else token.name + token.arguments)
+                        yield token
+            finally:
+                self._meter.model(collector.reported, messages, answered_chars)
 
     async def _pass_on(
         self, turn_id: str, part: str, cut: Sequence[Piece], pieces: MemoryObjectSendStream[Piece]
@@ -224,6 +244,7 @@ class SpeechPipeline:
                 self._audio_output.queue(turn_id, pause)
             queued(done=True)
             return
+        self._meter.voice(spoken.text)
         async with aclosing(cast("Any", self._voice.speak(spoken.text))) as chunks:
             chunk: SpeechChunk
             async for chunk in chunks:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from bargein.ports import ProviderError, ToolCall
+from bargein.ports.usage import report_usage
 from bargein.providers.anthropic.messages import STATE, input_text
 from bargein.providers.chat_tools import MOST_ARGUMENT_CHARS, MOST_CALLS, new_call_id
 from bargein.providers.http import StreamError, json_object
 from bargein.providers.model_server import ModelServer, Progress, out_of_tokens
 from bargein.providers.thoughts import ThoughtFilter
 from bargein.providers.vendor_state import MOST_CHARS, state_text
+from bargein.wire.base import JsonObject
 from bargein.wire.json import TextJoiner, as_object, as_string, repair_text, repaired
 
 _STATUSES: Final = {
@@ -55,6 +57,7 @@ class MessageReader:
         self._joiner = TextJoiner()
         self._thoughts = ThoughtFilter()
         self._chars = 0
+        self._usage: dict[str, int] = {}
         self._thinks_silently = False
 
     def push(self, event: bytes) -> str | Progress | None:
@@ -70,7 +73,10 @@ class MessageReader:
                 return self._start(data)
             case "content_block_delta":
                 return self._delta(data)
+            case "message_start":
+                self._count(as_object(as_object(data.get("message")).get("usage")))
             case "message_delta":
+                self._count(as_object(data.get("usage")))
                 self._reason = as_string(as_object(data.get("delta")).get("stop_reason")) or self._reason
             case "message_stop":
                 self.finished = True
@@ -84,6 +90,13 @@ class MessageReader:
             case _:
                 raise StreamError("an event has no type")
         return None
+
+    def _count(self, usage: JsonObject) -> None:
+        """Report the tokens so far: the request's come with the first event, the answer's with the last."""
+        self._usage |= {name: count for name, count in usage.items() if isinstance(count, int)}
+        cached = self._usage.get("cache_read_input_tokens", 0)
+        prompt = self._usage.get("input_tokens", 0) + cached + self._usage.get("cache_creation_input_tokens", 0)
+        report_usage(prompt, self._usage.get("output_tokens", 0), cached)
 
     def error(self, error: dict[str, Any]) -> ProviderError:
         """Return the error that an event reports."""

@@ -14,6 +14,7 @@ import httpx
 from typing_extensions import override
 
 from bargein.ports import ChatMessage, ProviderError, ToolCall
+from bargein.ports.usage import report_usage
 from bargein.providers.chat_tools import MOST_ARGUMENT_CHARS, MOST_CALLS, new_call_id
 from bargein.providers.google.contents import STATE, generation_config, request_body
 from bargein.providers.google.settings import GoogleSettings
@@ -147,6 +148,10 @@ class _Reader:
         feedback = as_object(chunk.get("promptFeedback"))
         if (reason := as_string(feedback.get("blockReason"))) is not None:
             raise self._server.failure(f"refused the conversation: {_filter(reason)} blocked it")
+        if usage := as_object(chunk.get("usageMetadata")):
+            counts = [usage.get(name) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
+            answered = sum(count for count in counts if isinstance(count, int))
+            report_usage(usage.get("promptTokenCount"), answered, usage.get("cachedContentTokenCount"))
         candidates = as_objects(chunk.get("candidates"))
         if not candidates:
             if not chunk.keys() & {"usageMetadata", "promptFeedback", "modelVersion", "candidates"}:

@@ -183,6 +183,7 @@ def _body(config: OpenAiConfig, model: str) -> dict[str, Any]:
         # OpenAI's newer models know the limit by this name alone, compatible servers often by the older one alone
         if effort is None and _THINKS_BY_DEFAULT.match(model):
             effort = "minimal"
+        body["stream_options"] = {"include_usage": True}  # compatible servers may not know it
         body["max_completion_tokens"] = config.max_tokens + _thought_tokens(model, effort)
     else:
         body["max_tokens"] = config.max_tokens

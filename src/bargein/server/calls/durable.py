@@ -21,6 +21,7 @@ from bargein.store import Store
 from bargein.store.jobs import NewJob
 from bargein.store.nodes import NodeId
 from bargein.wire.base import JsonObject
+from bargein.wire.prices import Prices
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -62,20 +63,28 @@ class Durable:
         node_id: this server's id among the servers of its database.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, node: NodeId) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, clock: Clock, node: NodeId, prices: Prices | None = None
+    ) -> None:
         self.node_id = node.id
         self._node = node
         self._store = store
         store.calls.node_id = node.id
         self._worker: Worker | None = None
         records = _StoredCallRecords(store, node.id)
-        recovery = Recovery(store, settings.storage.data_dir, clock, records.finish)
+        recovery = Recovery(store, settings.storage.data_dir, clock, records.finish, prices)
         self._keeper = LeaseKeeper(store.nodes, node.id, clock, recovery.end, recovery.has_journal)
         self.ledger = Ledger(records, self._keeper.end_from_journal)
 
     @classmethod
-    async def open(cls, store: Store, settings: Settings, clock: Clock) -> "Durable":
+    async def open(cls, store: Store, settings: Settings, clock: Clock, prices: Prices | None = None) -> "Durable":
         """Read or make this server's id, and find the calls that it had when it was killed.
+
+        Args:
+            store: where calls are.
+            settings: the data folder.
+            clock: the time.
+            prices: the owner's prices; None: there are none.
 
         Raises:
             StoreError: the database cannot be reached.
@@ -83,7 +92,7 @@ class Durable:
         """
         node = await anyio.to_thread.run_sync(NodeId, settings.storage.data_dir)
         try:
-            durable = cls(store, settings, clock, node)
+            durable = cls(store, settings, clock, node, prices)
             await durable._keeper.recover_own_calls()
         except BaseException:
             node.close()

@@ -34,6 +34,7 @@ from bargein.webhooks.owner_channel import OwnerChannels
 from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.call import rejection_of
 from bargein.wire.ownership import author_of
+from bargein.wire.prices import Prices
 from bargein.wire.schedule import join_refusal
 from bargein.wire.telephony import spoken_reason
 
@@ -100,6 +101,7 @@ class LiveCalls:
         owner_channels: opens the calls' channels to their owners.
         records: where the records of live calls are written.
         private_calls: the ends of calls of which nothing is kept.
+        prices: the owner's prices; None: there are none.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class LiveCalls:
         owner_channels: OwnerChannels,
         records: CallRecords,
         private_calls: PrivateCallMemory,
+        prices: Prices | None = None,
     ) -> None:
         self._data_dir = settings.storage.data_dir
         self._clock = clock
@@ -125,6 +128,7 @@ class LiveCalls:
         self._owner_channels = owner_channels
         self._records = records
         self._private_calls = private_calls
+        self._prices = prices
         self._agents: dict[str, _Agents] = {}
         self._reserved: set[str] = set()
         self._callers_own: set[str] = set()
@@ -252,6 +256,7 @@ class LiveCalls:
             private_calls=self._private_calls,
             tells_details=tells_details,
             owners_client=owners_client,
+            prices=self._prices,
         )
         ready.owner_channel.artifact = session.artifact
         agents = _Agents(ready, handoffs)

@@ -9,7 +9,7 @@ import anyio.to_thread
 import structlog
 
 from bargein.call.record.end import CallEnd
-from bargein.call.record.journal import JournalError, read
+from bargein.call.record.journal import JournalError, read, read_usage
 from bargein.call.record.outcome import CallSummary, activation_of, ended_fields
 from bargein.call.record.replay import replay
 from bargein.clock import Clock
@@ -17,6 +17,7 @@ from bargein.server.agents.resolve import first_agent, last_assistant
 from bargein.store import Store
 from bargein.store.journals import journal_path
 from bargein.wire.base import JsonObject
+from bargein.wire.prices import Prices
 
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 KILLED = "the server was killed during the call"
@@ -47,9 +48,13 @@ class Recovery:
         data_dir: where their journals are.
         clock: the time of calls whose records and journals name none.
         finish: records a call's end (`bargein.fleet.ledger.CallRecordStore.finish`).
+        prices: the owner's prices; None: there are none.
     """
 
-    def __init__(self, store: Store, data_dir: Path, clock: Clock, finish: Finish) -> None:
+    def __init__(
+        self, store: Store, data_dir: Path, clock: Clock, finish: Finish, prices: Prices | None = None
+    ) -> None:
+        self._prices = prices
         self._store = store
         self._data_dir = data_dir
         self._clock = clock
@@ -79,6 +84,7 @@ class Recovery:
                 epoch_ms=begun_ms,
                 ended_at_ms=begun_ms,
                 end=CallEnd(WORKER_DIED, KILLED),
+                prices=self._prices,
             )
         else:
             epoch_ms, summary = recovered
@@ -92,6 +98,7 @@ class Recovery:
                 epoch_ms=epoch_ms,
                 ended_at_ms=min(epoch_ms + summary.now_ms, max(now_ms, epoch_ms)),
                 end=CallEnd(WORKER_DIED, KILLED) if ended is None else CallEnd(ended.reason, ended.detail),
+                prices=self._prices,
             )
         await self._finish(call_id, changes)
         if call.get("status", "ended") != "ended":
@@ -111,6 +118,8 @@ def recover_from_journal(path: Path) -> RecoveredCall | None:
                     summary.apply(moment.state, moment.event, moment.commands)
             except Exception as error:  # noqa: BLE001  # a broken line: the lines before it count
                 _log.warning("a journal is broken", file=path.name, reason=str(error) or type(error).__name__)
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            summary.usage = read_usage(lines)
     except (OSError, JournalError):
         return None
     return None if begun_ms is None else RecoveredCall(begun_ms, summary)
