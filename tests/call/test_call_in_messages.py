@@ -21,7 +21,10 @@ pytestmark = pytest.mark.anyio
 VALUES = {"userId": "u-7"}
 CUSTOMER = {"number": "+15551234567", "name": "Jo"}
 SIP = {"provider": "vapi", "sipUri": "sip:x@sip.example.com"}
-BOOK = {"type": "function", "function": {"name": "book", "parameters": {"type": "object", "properties": {}}}}
+BOOK: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "book", "parameters": {"type": "object", "properties": {}}},
+}
 SUBSCRIBED = [
     "assistant.started", "assistant.speechStarted", "conversation-update", "end-of-call-report", "function-call",
     "hang", "model-output", "speech-update", "status-update", "tool-calls", "transcript", "transfer-update",
@@ -65,7 +68,7 @@ def given(stage: Stage, url: str, **more: Any) -> dict[str, Any]:
 
 def same_call(told: dict[str, Any], returned: dict[str, Any], *, lean: bool = False) -> None:
     """Assert that a message's call is the one that the API returns, as far as it was known."""
-    beside = CHANGES | AFTER | {"phoneNumber"} | (DEFINITIONS if lean else set())
+    beside = CHANGES | AFTER | {"phoneNumber"} | (DEFINITIONS if lean else frozenset[str]())
     expected = call_in_messages(returned)
     assert {n: v for n, v in told.items() if n not in beside} == {n: v for n, v in expected.items() if n not in beside}
     for name in ("startedAt", "artifactPlan"):
@@ -148,7 +151,7 @@ def check_client(caller: Caller, record: dict[str, Any]) -> None:
 async def test_a_page_sees_no_more_of_the_call_than_before(tmp_path: Path) -> None:
     async with staged(tmp_path, transcriber=SAYS, api_key="private-key", public_key="public-key") as stage:
         overrides = {"variableValues": VALUES}
-        body = {"assistantOverrides": overrides, "metadata": {"a": 1}, "customer": CUSTOMER}
+        body: dict[str, Any] = {"assistantOverrides": overrides, "metadata": {"a": 1}, "customer": CUSTOMER}
         for key, shown in ((None, False), ("private-key", True)):
             made = stage.assistant(clientMessages=["status-update"])
             call = await create_call(stage.url, made, key="private-key", **body)

@@ -14,7 +14,7 @@ from bargein.ports import ChatMessage, ToolCall
 from bargein.ports.usage import TokenUsage, collected_usage, report_usage
 from bargein.providers.anthropic.events import MessageReader
 from bargein.providers.chat_chunks import ChunkReader
-from bargein.providers.google.llm import _Reader as GoogleReader
+from bargein.providers.google.llm import report_tokens
 from bargein.providers.http import endpoint
 from bargein.providers.model_server import ModelServer
 from bargein.server.calls.prices import read_prices
@@ -93,7 +93,7 @@ def test_without_prices_all_costs_are_0_and_say_so() -> None:
 
 
 def test_an_analysis_and_its_costs_become_part_of_the_record() -> None:
-    record = {"id": "c", **cost_fields({}, used(), PRICES, MINUTE)}
+    record: dict[str, Any] = {"id": "c", **cost_fields({}, used(), PRICES, MINUTE)}
     cost = analysis_cost("summary", Use(0, "model", "openai", "gpt-4o", 1000, 100), PRICES)
     for _ in range(2):  # an analysis that is repeated replaces the earlier one
         record |= analysed_fields(record, {"summary": "They talked."}, [cost])
@@ -111,7 +111,8 @@ def test_an_analysis_and_its_costs_become_part_of_the_record() -> None:
 
 
 def test_a_meter_counts_what_is_reported_and_estimates_the_rest() -> None:
-    usage, written = Usage(), []
+    usage = Usage()
+    written: list[Use] = []
     meter = UsageMeter(usage, lambda: 7.5, written.append)
     deepgram = {"provider": "deepgram", "model": "nova-3"}
     ada = {"transcriber": deepgram, "model": {"provider": "openai", "model": "gpt-4o"}}
@@ -147,7 +148,10 @@ def reported(*events: Any, reader: Any) -> TokenUsage | None:
 
 
 def as_bytes(push: Any) -> Any:
-    return lambda event: push(json.dumps(event).encode())
+    def read_event(event: Any) -> Any:
+        return push(json.dumps(event).encode())
+
+    return read_event
 
 
 def test_models_report_their_tokens() -> None:
@@ -161,7 +165,7 @@ def test_models_report_their_tokens() -> None:
     delta = {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 8}}
     assert reported(start, delta, reader=as_bytes(claude.push)) == TokenUsage(7, 8, 2)
     gemini = {"usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 1, "thoughtsTokenCount": 2}}
-    assert reported(gemini, reader=GoogleReader(SERVER)._read_chunk) == TokenUsage(5, 3)
+    assert reported(gemini, reader=report_tokens) == TokenUsage(5, 3)
     report_usage(1, 2)  # nobody collects
     with collected_usage() as collector:
         report_usage("many", -1, None)

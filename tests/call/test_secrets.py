@@ -17,7 +17,7 @@ from tests.call.harness import Caller, bearing, create_call, ended, joining
 from tests.call.stage import STORY, Stage, staged
 from tests.webhooks.receiver import Receiver
 
-TOLD = ({*CLIENT_MESSAGES} & {*get_args(ServerMessageType)}) - {"tool-calls", "transfer-update"}
+TOLD = ({*CLIENT_MESSAGES} & {*get_args(ServerMessageType)}) - {"function-call", "tool-calls", "transfer-update"}
 """The messages that client and server get in a call without tools and handoffs."""
 
 pytestmark = pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""The costs of a call (Vapi's `costs`, `costBreakdown` and `cost`), from its use of providers and the owner's prices."""
+"""The costs of a call (Vapi's `costs`, `costBreakdown`, `cost`), from its use of providers and the owner's prices."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -148,10 +148,7 @@ class _Reader:
         feedback = as_object(chunk.get("promptFeedback"))
         if (reason := as_string(feedback.get("blockReason"))) is not None:
             raise self._server.failure(f"refused the conversation: {_filter(reason)} blocked it")
-        if usage := as_object(chunk.get("usageMetadata")):
-            counts = [usage.get(name) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
-            answered = sum(count for count in counts if isinstance(count, int))
-            report_usage(usage.get("promptTokenCount"), answered, usage.get("cachedContentTokenCount"))
+        report_tokens(chunk)
         candidates = as_objects(chunk.get("candidates"))
         if not candidates:
             if not chunk.keys() & {"usageMetadata", "promptFeedback", "modelVersion", "candidates"}:
@@ -195,6 +192,14 @@ class _Reader:
         if self._reason == "STOP":
             return None
         return self._server.failure(f"gave no answer: {_filter(self._reason)} stopped it")
+
+
+def report_tokens(chunk: JsonObject) -> None:
+    """Report the tokens of an answer so far, if a piece of it has them; thoughts are a part of the answer."""
+    usage = as_object(chunk.get("usageMetadata"))
+    counts = [usage.get(name) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
+    answered = sum(count for count in counts if isinstance(count, int))
+    report_usage(usage.get("promptTokenCount"), answered, usage.get("cachedContentTokenCount"))
 
 
 def _filter(reason: str) -> str:
