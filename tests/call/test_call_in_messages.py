@@ -36,7 +36,8 @@ SAYS = TranscriberScript(
 )
 CHANGES = {"status", "updatedAt", "endedAt", "endedReason", "endedMessage", "startedAt", "artifactPlan"}
 """Fields that are not known from the beginning, or change."""
-AFTER = {"messages", "artifact", "analysis", "summary", "cost", "costs", "costBreakdown", "destination"}
+AFTER = {"messages", "artifact", "analysis", "summary", "cost", "costs", "costBreakdown", "destination", "durationMs",
+         "durationSeconds", "durationMinutes"}  # fmt: skip
 """Fields that a call's record gets at its end, or that the messages about the end have beside the call."""
 
 
