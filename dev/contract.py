@@ -317,6 +317,8 @@ def repair(definitions: dict[str, Schema]) -> None:
     for schema in definitions.values():
         for name in {"clientMessages"} & schema.get("properties", {}).keys():
             schema["properties"][name]["items"]["enum"].append('transcript[transcriptType="final"]')
+    _repair_by_documentation(definitions)
+    _add_newer_fields(definitions)
     _repair_hooks(definitions)
     _repair_json_schema(definitions)
     _repair_evals(definitions)
@@ -325,6 +327,41 @@ def repair(definitions: dict[str, Schema]) -> None:
 
 def _ref(name: str) -> Schema:
     return {"$ref": NEW + name}
+
+
+def _repair_by_documentation(definitions: dict[str, Schema]) -> None:
+    """Correct the document where Vapi's own pages contradict it."""
+    # "Can be '#', '*', or an empty array": Vapi's page on card numbers has an array.
+    keys = definitions["KeypadInputPlan"]["properties"]["delimiters"]
+    definitions["KeypadInputPlan"]["properties"]["delimiters"] = {
+        "oneOf": [keys, {"type": "array", "items": {"type": "string", "enum": ["#", "*"]}}]
+    }
+    # Vapi's page on transcribers has an example without a vocabulary.
+    for name in ("SpeechmaticsTranscriber", "FallbackSpeechmaticsTranscriber"):
+        definitions[name]["required"].remove("customVocabulary")
+    # A request without a method is a POST.
+    definitions["CreateApiRequestToolDTO"]["properties"]["method"]["default"] = "POST"
+    # The page on the voice pipeline has a fourth plan.
+    definitions["KrispSmartEndpointingPlan"] = {
+        "type": "object",
+        "properties": {
+            "provider": {"type": "string", "enum": ["krisp"]},
+            "threshold": {"type": "number", "minimum": 0, "maximum": 1},
+        },
+        "required": ["provider"],
+    }
+    plan = definitions["StartSpeakingPlan"]["properties"]["smartEndpointingPlan"]
+    plan["oneOf"].append(_ref("KrispSmartEndpointingPlan"))
+
+
+def _add_newer_fields(definitions: dict[str, Schema]) -> None:
+    """Add what Vapi's own clients have had since, and the document does not have yet."""
+    definitions["KeypadInputPlan"]["properties"] |= {
+        "variableName": {"type": "string", "minLength": 1, "maxLength": 40},
+        "triggerResponseEnabled": {"type": "boolean"},
+    }
+    for name in ("ElevenLabsTranscriber", "FallbackElevenLabsTranscriber"):
+        definitions[name]["properties"]["keyterms"] = {"type": "array", "items": {"type": "string", "maxLength": 100}}
 
 
 def _repair_hooks(definitions: dict[str, Schema]) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bargein.call.hearing.dtmf import DtmfInput
+from bargein.call.plan.variables import Variables
 from bargein.testing import TimedReply, TranscriberScript
-from bargein.turns.events import TranscriptReceived
+from bargein.turns.events import AddMessage, Event, TranscriptReceived, VariablesSet
 from bargein.wire.telephony import header_variables, overrides_with_variables
 from tests.call.test_audio_output import HandClock
 from tests.call.test_inbound import Speaking
@@ -96,16 +97,19 @@ class FakeCallContext:
     def __init__(self, **plan: Any) -> None:
         self.clock = HandClock()
         self.posted: list[str] = []
+        self.events: list[Event] = []
         self.setup: Any = self
+        self.variables = Variables()
         self.assistant_json = {"keypadInputPlan": plan} if plan else {}
 
     def now_ms(self) -> float:
         return self.clock.now_ms
 
-    def post(self, event: Any) -> None:
-        assert isinstance(event, TranscriptReceived)
-        assert event.final
-        self.posted.append(event.text)
+    def post(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, TranscriptReceived):
+            assert event.final
+            self.posted.append(event.text)
 
     def keypad(self) -> DtmfInput:
         return DtmfInput(self, self.clock)  # type: ignore[arg-type]
@@ -131,6 +135,25 @@ async def test_the_end_of_an_entry(plan: dict[str, Any], pressed: str, posted: l
     for key in pressed:
         keypad.receive_key(key)
     assert host.posted == posted
+
+
+async def test_an_entry_becomes_a_variable_and_can_be_silent() -> None:
+    host = FakeCallContext(enabled=True, delimiters=["#"], variableName="account")
+    keypad = host.keypad()
+    for key in "4711#":
+        keypad.receive_key(key)
+    at_ms = int(host.now_ms())
+    assert host.events == [VariablesSet(at_ms, '{"account": "4711"}'), TranscriptReceived(at_ms, "4711", final=True)]
+    assert host.variables.extracted.values == {"account": "4711"}
+
+    host.assistant_json["keypadInputPlan"]["triggerResponseEnabled"] = False
+    for key in "12#":
+        keypad.receive_key(key)
+    assert host.events[2:] == [
+        VariablesSet(at_ms, '{"account": "12"}'),
+        AddMessage(at_ms, "user", "12", respond=False),
+    ]
+    assert host.variables.extracted.values == {"account": "12"}
 
 
 async def test_a_pause_ends_an_entry_unless_the_call_is_over() -> None:

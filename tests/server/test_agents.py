@@ -126,8 +126,8 @@ def test_variables_that_tools_set_are_shared_and_go_first() -> None:
 @pytest.mark.parametrize(
     ("participants", "message"),
     [
-        ({}, "Need either `assistant` or `assistantId`."),
-        ({"assistantOverrides": {}}, "Need either `assistant` or `assistantId`."),
+        ({}, "Need either `assistant`, `assistantId`, `squad`, or `squadId`"),
+        ({"assistantOverrides": {}}, "Need either `assistant`, `assistantId`, `squad`, or `squadId`"),
         ({"assistant": {}, "squadId": "s"}, "Need either an assistant or a squad, not both."),
         ({"assistantId": "gone"}, "There is no assistant with the id gone."),
         ({"squadId": "gone"}, "There is no squad with the id gone."),

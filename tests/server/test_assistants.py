@@ -20,8 +20,8 @@ WHOLE: dict[str, Any] = {
         "messages": [{"role": "system", "content": "be kind"}],
     },
     "voice": {"provider": "custom-voice", "server": {"url": "https://example.org/say", "secret": "mine"}},
-    "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2, "later": {"kept": True}},
-    "metadata": {"a": [1, None]},
+    "stopSpeakingPlan": {"numWords": 0, "voiceSeconds": 0.2},
+    "metadata": {"a": [1, None], "later": {"kept": True}},
 }
 
 

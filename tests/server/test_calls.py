@@ -163,7 +163,7 @@ async def test_the_owner_sees_what_was_given_and_a_visitor_no_secret_of_it(clien
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        ({"transport": SOCKET}, 400, "Need either `assistant` or `assistantId`."),
+        ({"transport": SOCKET}, 400, "Need either `assistant`, `assistantId`, `squad`, or `squadId`"),
         ({"transport": SOCKET, "assistantId": "nobody"}, 400, "There is no assistant with the id nobody."),
         ({"assistant": {}}, 400, ["transport should not be null or undefined"]),
         (

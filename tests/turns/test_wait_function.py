@@ -14,8 +14,8 @@ from bargein.turns.plan import WAIT_FUNCTION
 LONGEST_MS = 60_000
 
 
-def value(expression: str, x: float = 0.5) -> float:
-    return compile_expression(expression)(x)
+def value(expression: str, x: float = 0.5, t: float = 0.0) -> float:
+    return compile_expression(expression)(x, t)
 
 
 @pytest.mark.parametrize(("x", "ms"), [(0.0, 20), (0.25, 309), (1.0, 3020)])
@@ -81,6 +81,16 @@ def test_the_grammar_is_that_of_arithmetic(expression: str, result: float) -> No
         ("ceil(-2.9)", -2),
         ("round(2.5)", 3),
         ("round(-2.5)", -2),
+        ("round(2.345, 2)", 2.35),
+        ("fix(-2.9)", -2),
+        ("sign(-3) + sign(0) + sign(2) + sign(2)", 1),
+        ("mod(-1, 3)", 2),
+        ("hypot(3, 4)", 5),
+        ("expm1(0)", 0),
+        ("log1p(0)", 0),
+        ("atan2(1, 1)", math.pi / 4),
+        ("sum(1, 2, 3)", 6),
+        ("mean(1, 2, 3)", 2),
         ("square(-3)", 9),
         ("cube(-2)", -8),
         ("pow(2, 10)", 1024),
@@ -95,13 +105,69 @@ def test_functions(expression: str, result: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("expression", "x", "t", "result"),
+    [
+        ("t < 30 ? (x * 500 + 300) : (20 + 500 * x)", 0.5, 29.9, 550),
+        ("t < 30 ? (x * 500 + 300) : (20 + 500 * x)", 0.5, 30, 270),
+        ("x > 0.8 ? 2000 : x > 0.4 ? 800 : 200", 0.9, 0, 2000),
+        ("x > 0.8 ? 2000 : x > 0.4 ? 800 : 200", 0.5, 0, 800),
+        ("x > 0.8 ? 2000 : x > 0.4 ? 800 : 200", 0.1, 0, 200),
+        ("x < 0.5 ? 1 / (x - x) : 7", 0.5, 0, 7),
+        ("x >= 0.5 and t <= 10", 0.5, 10, 1),
+        ("x >= 0.5 and t <= 10", 0.4, 10, 0),
+        ("x == 0.1 + 0.2", 0.3, 0, 1),
+        ("x != 0.3", 0.1 + 0.2, 0, 0),
+        ("x < 0.3", 0.1 + 0.2, 0, 0),
+        ("x > 0.3", 0.1 + 0.2, 0, 0),
+        ("x <= 0.3", 0.1 + 0.2, 0, 1),
+        ("x >= 0.3", 0.3 - 1e-17, 0, 1),
+        ("0.2 < x < 0.6", 0.5, 0, 1),
+        ("0.2 < x < 0.6", 0.7, 0, 0),
+        ("not (x > 0.4) or t > 5", 0.5, 6, 1),
+        ("not (x > 0.4) or t > 5", 0.5, 5, 0),
+        ("not not t", 0, 7, 1),
+        ("-not t", 0, 0, -1),
+        ("x > 0.4 xor t > 5", 0.5, 6, 0),
+        ("x > 0.4 xor t > 5", 0.5, 1, 1),
+        ("true or false and false", 0, 0, 1),
+        ("(x > 0.4) * 900 + 100", 0.5, 0, 1000),
+        ("(Infinity - Infinity) ? 1 : 2", 0, 0, 2),
+        ("t % 7", 0, 16, 2),
+        ("-t mod 7", 0, 16, 5),
+        ("t % 0", 0, 16, 16),
+        ("2x", 0.5, 0, 1),
+        ("2 x ^ 2", 0.5, 0, 0.5),
+        ("500sqrt(t)", 0, 4, 1000),
+        ("2(x + 1)(t + 1)", 1, 1, 8),
+        ("1/2 x", 3, 0, 1.5),
+        ("6 / 2x", 3, 0, 9),
+        ("6 / (2x)", 3, 0, 1),
+        ("6 / t x", 3, 2, 1),
+        ("8 / 2", 0, 0, 4),
+    ],
+)
+def test_conditions_and_the_time_of_the_call(expression: str, x: float, t: float, result: float) -> None:
+    assert value(expression, x, t) == pytest.approx(result)
+
+
+def test_the_time_is_given_in_seconds() -> None:
+    assert wait_ms("t < 30 ? 900 : 100", 0.5, 29.9) == 900
+    assert wait_ms("t < 30 ? 900 : 100", 0.5, 30.0) == 100
+
+
+@pytest.mark.parametrize(
     ("expression", "complaint"),
     [
         ("", "too early"),
         ("1 +", "too early"),
         ("* 2", "did not expect '*'"),
         ("1 2", "did not expect '2'"),
-        ("2x", "did not expect 'x'"),
+        ("2 or", "too early"),
+        ("x ? 1", "':' is missing"),
+        ("? 1 : 2", "did not expect '?'"),
+        ("2 not x", "did not expect 'not'"),
+        ("x < = 1", "cannot read '= 1'"),
+        ("x ? " * 60 + "1" + " : 2" * 60, "too deep"),
         ("(1", "')' is missing"),
         ("1)", "did not expect ')'"),
         ("sqrt 4", "'(' is missing"),
@@ -145,7 +211,8 @@ ONE_VALUE = [
     "tanh",
     "floor",
     "ceil",
-    "round",
+    "fix",
+    "sign",
     "square",
     "cube",
 ]
@@ -153,7 +220,14 @@ ONE_VALUE = [
 
 @pytest.mark.parametrize(
     ("name", "least", "most"),
-    [*((name, 1, 1) for name in ONE_VALUE), ("log", 1, 2), ("pow", 2, 2), ("min", 1, 16), ("max", 1, 16)],
+    [
+        *((name, 1, 1) for name in ONE_VALUE),
+        ("round", 1, 2),
+        ("log", 1, 2),
+        ("pow", 2, 2),
+        ("min", 1, 16),
+        ("max", 1, 16),
+    ],
 )
 def test_each_function_checks_its_number_of_values(name: str, least: int, most: int) -> None:
     for count in (least, most):
@@ -191,6 +265,7 @@ def test_integers_do_not_grow_without_limit(whole: str) -> None:
         st.one_of(
             st.sampled_from(["x", "(", ")", "+", "-", "*", "/", "^", ",", "1", "0.5", "1e300", "pi", " "]),
             st.sampled_from(["sqrt(", "log(", "pow(", "floor(", "round(", "square(", "max(", "tan("]),
+            st.sampled_from(["t", "<", ">=", "==", "?", ":", " and ", " or ", " xor ", "not ", "%", " mod ", "true"]),
             st.text(max_size=3),
         ),
         max_size=25,
@@ -207,7 +282,7 @@ def test_any_text_is_a_wait_or_a_refusal(expression: str, x: float) -> None:
     assert 0 <= wait <= LONGEST_MS
 
 
-KNOWN = {"x", "e", "pi"}
+KNOWN = {"x", "t", "e", "E", "pi", "PI", "tau", "LN2", "LN10", "SQRT2", "Infinity", "true", "false"}
 
 
 @given(name=st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}", fullmatch=True).filter(lambda n: n not in KNOWN))
@@ -246,7 +321,7 @@ def test_arithmetic_is_pythons_own(expression: str, x: float) -> None:
     except (ZeroDivisionError, OverflowError):
         expected = None
     try:
-        ours = compile_expression(expression)(x)
+        ours = compile_expression(expression)(x, 0.0)
     except (ValueError, ZeroDivisionError, OverflowError):
         ours = None
     if expected is None or isinstance(expected, complex):

@@ -330,6 +330,18 @@ class ToolReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class VariablesSet:
+    """Variables of the call have got values; the engine does not use them, and the call's record keeps them.
+
+    Attributes:
+        variables: JSON text of an object: the values by name.
+    """
+
+    at_ms: int
+    variables: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandoffRequested:
     """Another assistant is to take over, once everything to be said has been heard.
 
@@ -408,6 +420,7 @@ class EndpointingAnswered:
 Event = (
     CallStarted
     | EndpointingAnswered
+    | VariablesSet
     | VoiceStarted
     | VoiceStopped
     | InterruptionJudged

@@ -31,6 +31,7 @@ from bargein.turns.events import (
     ToolReturned,
     ToolsCalled,
     TranscriptReceived,
+    VariablesSet,
     VoiceStarted,
     VoiceStopped,
 )
@@ -115,7 +116,7 @@ def _apply(state: State, event: Event, plan: Plan) -> Change:
             return reply_events.route(state, event, plan)
         case HookToolCalled() | ToolReturned() | HandoffRequested() | EndpointingAnswered() | PauseJudged():
             return _apply_answer(state, event)
-        case Tick():
+        case Tick() | VariablesSet():
             return state, []
         case _:
             return _apply_control(state, event, plan)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from bargein.wire import validation_text
+from bargein.wire.accepted import FREE, accepted_fields
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
 
@@ -44,17 +45,22 @@ def endpoints() -> dict[str, list[str]]:
     return _data()["paths"]
 
 
-def problems(name: str, value: object) -> dict[str, str]:
+def problems(name: str, value: object, *, closed: bool = False) -> dict[str, str]:
     """Validate a value against the type `name`, and return the problems: dotted path -> text.
 
-    A null field is read as not given, as in Vapi's API. Fields that the type does not declare are accepted. A required
-    field with a default may be missing.
+    A null field is read as not given, as in Vapi's API. A required field with a default may be missing.
+
+    Args:
+        name: the type.
+        value: the value.
+        closed: True to report fields that a type does not declare, at every depth, as Vapi's API does, except for those
+            that are accepted nevertheless (`bargein.wire.accepted`). Objects without declared fields are free.
 
     Raises:
         KeyError: there is no type of that name.
     """
-    search = _Validation()
-    search.check(definitions()[name], value, ())
+    search = _Validation(closed=closed)
+    search.check({"$ref": _REF + name}, value, ())
     return search.found
 
 
@@ -108,10 +114,12 @@ def messages(prefix: str) -> dict[str, str]:
 class _Validation:
     """One validation of a value."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: bool) -> None:
         self.found: dict[str, str] = {}
+        self._closed = closed
 
     def check(self, schema: JsonObject, value: object, path: tuple[str, ...]) -> None:
+        name = _name_of(schema)
         schema = _resolved(schema)
         members = _members(schema)
         if members is not None:
@@ -122,6 +130,8 @@ class _Validation:
             self._add(path, text)
         elif (fields := as_object_or_none(value)) is not None:
             self._check_object(schema, fields, path)
+            if self._closed:
+                self._check_others(schema, name, fields, path)
         elif "items" in schema:
             for index, item in enumerate(as_list(value)):
                 if len(self.found) >= MAX_FINDINGS:
@@ -142,6 +152,23 @@ class _Validation:
             if known is not None and item is not None:
                 self.check(known, item, (*path, name))
 
+    def _check_others(self, schema: JsonObject, name: str, value: JsonObject, path: tuple[str, ...]) -> None:
+        """Report the fields of an object that its type does not declare, and check those that are accepted."""
+        known: JsonObject = schema.get("properties", {})
+        if not known or name in FREE or "additionalProperties" in schema:
+            return
+        accepted = accepted_fields(name)
+        for field, item in value.items():
+            if len(self.found) >= MAX_FINDINGS:
+                return
+            if field in known:
+                continue
+            if field not in accepted:
+                shown = field[: validation_text.LONGEST_NAME]
+                self._add((*path, shown), validation_text.unknown(shown))
+            elif item is not None and (like := accepted[field]) is not None:
+                self.check(definitions()[like]["properties"][field], item, (*path, field))
+
     def _check_union(self, schema: JsonObject, members: list[JsonObject], value: object, path: tuple[str, ...]) -> None:
         if not any(_allows_kind(member, value) for member in members):
             self._add(path, _kinds(members))
@@ -159,7 +186,7 @@ class _Validation:
         """Validate against any of the members; if none matches, report the problems of the one with the fewest."""
         best: dict[str, str] | None = None
         for member in members:
-            validation = _Validation()
+            validation = _Validation(closed=self._closed)
             validation.check(member, value, path)
             if best is None or len(validation.found) < len(best):
                 best = validation.found
@@ -167,6 +194,11 @@ class _Validation:
                 return
         for place, text in (best or {}).items():
             self.found.setdefault(place, text)
+
+
+def _name_of(schema: JsonObject) -> str:
+    """Return the name of the type that a schema refers to; an empty text for a type without a name."""
+    return str(schema.get("$ref", "")).removeprefix(_REF)
 
 
 def _resolved(schema: JsonObject) -> JsonObject:

@@ -5,7 +5,7 @@ Vapi's API is a NestJS application: an invalid request is answered with `{"messa
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -75,14 +75,16 @@ def phrase(status: int) -> str:
     return _PHRASES.get(known, known.phrase)
 
 
-def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
-    """Validate a request's body and return it as a model. Top-level fields that Vapi does not have are refused.
+def parse_request(model: type[M], data: object, *, whole: bool = True, closed: bool | Collection[str] = True) -> M:
+    """Validate a request's body and return it as a model. Fields that Vapi does not have are refused by name.
 
     Args:
         model: the type of the body.
         data: the body's JSON.
         whole: True to validate fields without a type in the model by Vapi's own type (`WireModel.contract`), and to
             refuse providers that nobody can call any more (`bargein.wire.retired`).
+        closed: where unknown fields are refused below the top level, if `whole`: everywhere, nowhere, or in these
+            fields of the body alone. What was stored before a field was refused must stay usable.
 
     Raises:
         WireError: 400, with all problems.
@@ -91,7 +93,7 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
     if body is None:
         raise bad_request("the body must be a JSON object")
     known = model.wire_names()
-    refused = [f"property {name} should not exist" for name in body if name not in known]
+    refused = [validation_text.unknown(name) for name in body if name not in known]
     parsed: M | None = None
     problems: dict[str, str] = {}
     too_long = False
@@ -103,7 +105,9 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
         too_long = any(detail["type"] == "too_long" for detail in error.errors(include_url=False, include_input=False))
     if whole and model.contract is not None and not too_long:
         # the model's own texts are more precise and come first
-        problems = problems | _contract_problems(model.contract, body, model.wider_fields) | problems
+        problems = problems | _contract_problems(model, body, closed=closed) | problems
+    if whole and model.contract is None and parsed is not None and closed is not False:
+        problems |= dict(_unknown_in_parts(parsed))
     if whole:
         problems |= find_retired(body)
     refused += [validation_text.sentence(path, text) for path, text in problems.items()]
@@ -112,11 +116,37 @@ def parse_request(model: type[M], data: object, *, whole: bool = True) -> M:
     return parsed
 
 
-def _contract_problems(name: str, body: JsonObject, wider: frozenset[str]) -> dict[str, str]:
-    if not wider:
-        return contract.problems(name, body)
-    found = contract.problems(name, {field: value for field, value in body.items() if field not in wider})
-    return {path: text for path, text in found.items() if path not in wider}
+def _contract_problems(model: type[WireModel], body: JsonObject, *, closed: bool | Collection[str]) -> dict[str, str]:
+    """Return the problems of a body by Vapi's own type; the model says which top-level fields there are."""
+    given = {name: value for name, value in body.items() if name not in model.wider_fields}
+    found = contract.problems(str(model.contract), given, closed=closed is not False)
+    kept: dict[str, str] = {}
+    for path, text in found.items():
+        field, dot, _ = path.partition(".")
+        if path in model.wider_fields or (
+            validation_text.is_unknown(text) and not (dot and _within(field, closed=closed))
+        ):
+            continue
+        kept[path] = text
+    return kept
+
+
+def _unknown_in_parts(parsed: WireModel) -> Iterator[tuple[str, str]]:
+    """Yield the unknown fields of the objects in a body of this server's own: path and text."""
+    for attribute, field in type(parsed).model_fields.items():
+        part: object = getattr(parsed, attribute)
+        if not isinstance(part, WireModel):
+            continue
+        if part.contract is None:
+            found = {name: validation_text.unknown(name) for name in part.model_extra or ()}
+        else:
+            found = contract.problems(part.contract, part.to_json(), closed=True)
+        within = field.serialization_alias or attribute
+        yield from ((f"{within}.{path}", text) for path, text in found.items() if validation_text.is_unknown(text))
+
+
+def _within(field: str, *, closed: bool | Collection[str]) -> bool:
+    return closed if isinstance(closed, bool) else field in closed
 
 
 def findings(error: ValidationError, data: object) -> list[str]:

@@ -88,6 +88,16 @@ class LivekitEndpointing(WireModel):
     wait_function: str | None = None
 
 
+class KrispEndpointing(WireModel):
+    """Smart endpointing by Krisp's model; here by bargein's end-of-turn model, with `threshold` as its threshold.
+
+    `threshold` is the probability from which the turn counts as over: a higher one waits longer.
+    """
+
+    provider: Literal["krisp"]
+    threshold: Annotated[Number, Field(ge=0, le=1)] | None = None
+
+
 class CustomEndpointing(WireModel):
     """Smart endpointing by requests to a server."""
 
@@ -96,7 +106,7 @@ class CustomEndpointing(WireModel):
 
 
 SmartEndpointingPlan = Annotated[
-    VapiEndpointing | LivekitEndpointing | CustomEndpointing, Field(discriminator="provider")
+    VapiEndpointing | LivekitEndpointing | KrispEndpointing | CustomEndpointing, Field(discriminator="provider")
 ]
 
 

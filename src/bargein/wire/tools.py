@@ -130,7 +130,7 @@ class ApiRequestTool(_Tool):
     """A request to any HTTP API (`CreateApiRequestToolDTO`)."""
 
     type: Literal["apiRequest"]
-    method: Literal["POST", "GET", "PUT", "PATCH", "DELETE"]
+    method: Literal["POST", "GET", "PUT", "PATCH", "DELETE"] | None = None
     url: str
     name: RequestName | None = None
     description: str | None = None
@@ -288,6 +288,8 @@ _FREE_FORM = ("body", "variableExtractionPlan", "rejectionPlan", "destinations")
 def without_null_fields(tool: JsonObject) -> JsonObject:
     """Return a tool without its null fields, which Vapi reads as not given; nulls inside of JSON Schemas are kept."""
     kept = without_nulls(tool)
+    if kept.get("type") == "apiRequest":
+        kept.setdefault("method", "POST")  # the default, which Vapi's clients expect in the answer
     kept |= {name: tool[name] for name in _FREE_FORM if tool.get(name) is not None}
     parameters: object = as_object(tool.get("function")).get("parameters")
     if parameters is not None:

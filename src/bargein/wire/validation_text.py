@@ -13,6 +13,10 @@ DATE = "must be a valid ISO 8601 date string"
 ADDRESS = "must be a URL address"
 UUID = "must be a UUID"
 
+LONGEST_NAME = 200
+"""The most characters of an unknown field's name that are quoted."""
+_UNKNOWN = ("property ", " should not exist")
+
 
 def one_of(values: Iterable[object]) -> str:
     """Return the text for a value outside of a fixed set."""
@@ -54,8 +58,24 @@ def matching(pattern: str) -> str:
     return f"must match /{pattern}/ regular expression"
 
 
+def unknown(name: str) -> str:
+    """Return the text for a field that a type does not have."""
+    return name.join(_UNKNOWN)
+
+
+def is_unknown(text: str) -> bool:
+    """Return True if a text is that for a field that a type does not have."""
+    return text.startswith(_UNKNOWN[0]) and text.endswith(_UNKNOWN[1])
+
+
 def sentence(path: str, text: str) -> str:
-    """Return a path and its text as one message; an array's item is called "each value in", as in class-validator."""
+    """Return a path and its text as one message, as in class-validator.
+
+    An array's item is called "each value in". The text for an unknown field has the field's name in it, and follows the
+    path of the object.
+    """
+    if is_unknown(text):
+        return path.removesuffix(text.removeprefix(_UNKNOWN[0]).removesuffix(_UNKNOWN[1])) + text
     *parents, name = path.split(".")
     if name.isdecimal() and parents:
         *parents, array = parents

@@ -1,8 +1,10 @@
-"""DTMF input: keys that the caller presses become a transcript (Vapi's `keypadInputPlan`)."""
+"""DTMF input: keys that the caller presses become the caller's words (Vapi's `keypadInputPlan`)."""
+
+import json
 
 from bargein.call.context import CallContext
 from bargein.clock import Clock, Timer
-from bargein.turns.events import TranscriptReceived
+from bargein.turns.events import AddMessage, TranscriptReceived, VariablesSet
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_object, as_string
 
@@ -17,7 +19,9 @@ class DtmfInput:
     """A collector of keys: they are posted as one transcript at a delimiter, or after a pause.
 
     Without a plan that is `enabled` keys are ignored, as with Vapi. With `timeoutSeconds` 0 only a delimiter ends an
-    entry; without delimiters as well, each key is an entry of its own.
+    entry; without delimiters as well, each key is an entry of its own. With `variableName` an entry becomes the value
+    of that variable, too. With `triggerResponseEnabled: false` it is added to the conversation, and the assistant goes
+    on as if nothing had been said.
 
     Args:
         context: the call.
@@ -54,8 +58,17 @@ class DtmfInput:
     def _post_entry(self) -> None:
         self._cancel_timer()
         pressed, self._pressed = self._pressed, ""
-        if pressed:
-            self._context.post(TranscriptReceived(int(self._context.now_ms()), pressed, final=True))
+        if not pressed:
+            return
+        at_ms = int(self._context.now_ms())
+        plan = as_object(self._context.setup.assistant_json.get("keypadInputPlan"))
+        if name := as_string(plan.get("variableName")):
+            self._context.setup.variables.extracted.save({name: pressed}, None)
+            self._context.post(VariablesSet(at_ms, json.dumps({name: pressed}, ensure_ascii=False)))
+        if plan.get("triggerResponseEnabled") is False:
+            self._context.post(AddMessage(at_ms, "user", pressed, respond=False))
+        else:
+            self._context.post(TranscriptReceived(at_ms, pressed, final=True))
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

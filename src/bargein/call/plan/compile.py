@@ -15,6 +15,7 @@ from bargein.wire.ended import failed_reason
 from bargein.wire.endpointing_rules import AssistantRule, BothRule, CustomerRule, patterns_of
 from bargein.wire.plans import (
     CustomEndpointing,
+    KrispEndpointing,
     LivekitEndpointing,
     StartSpeakingPlan,
     StopSpeakingPlan,
@@ -22,6 +23,8 @@ from bargein.wire.plans import (
 )
 from bargein.wire.providers import AssistantModel, AssistantTranscriber, AssistantVoice
 
+_KRISP_THRESHOLD = 0.5
+"""Vapi's default of the `krisp` plan's `threshold`."""
 _DEFAULT_ASK_MS = 1000
 _LONGEST_ASK_MS = 5000
 _LONGEST_DELAY_MS = 5000
@@ -177,9 +180,18 @@ def _wait_function(start: StartSpeakingPlan) -> str | None:
         except WaitFunctionError as error:
             raise PlanError(f"startSpeakingPlan.smartEndpointingPlan.waitFunction: {error}") from None
         return smart.wait_function
+    if isinstance(smart, KrispEndpointing):
+        return _with_threshold(_KRISP_THRESHOLD if smart.threshold is None else smart.threshold)
     if isinstance(smart, VapiEndpointing | LivekitEndpointing) or (smart is None and start.smart_endpointing_enabled):
         return WAIT_FUNCTION
     return None
+
+
+def _with_threshold(threshold: float) -> str:
+    """Return the default wait function with its x shifted, so that x is a half where the threshold is reached."""
+    over = min(max(threshold, 0.01), 0.99)
+    x = f"({over:g} * x / ({over:g} * x + {1 - over:g} * (1 - x)))"
+    return WAIT_FUNCTION.replace("x", x)
 
 
 def _endpointing_timeout_ms(start: StartSpeakingPlan) -> int | None:

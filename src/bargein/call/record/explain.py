@@ -82,6 +82,8 @@ def _explain_tool_event(event: events.Event) -> str | None:
         case events.ToolsCalled(_, turn_id, calls):
             asked = ", ".join(f"{call.name}({_cut(call.arguments)})" for call in calls)
             return f"  reply {_short(turn_id)} calls {asked}"
+        case events.VariablesSet(_, variables):
+            return f"  variables were set: {_cut(variables)}"
         case events.ToolReturned(_, call_id, text, failed):
             return f'  tool {call_id} {"failed" if failed else "answered"} "{_cut(text)}"'
         case _:

@@ -18,7 +18,7 @@ from bargein.call.record.privacy import is_private
 from bargein.call.record.usage import Usage
 from bargein.clock import iso_from_epoch_ms
 from bargein.turns.commands import Command, EndCall, Remember, SwitchAssistant
-from bargein.turns.events import Event, HandoffRequested, ToolReturned
+from bargein.turns.events import Event, HandoffRequested, ToolReturned, VariablesSet
 from bargein.turns.state import State
 from bargein.wire.artifact_urls import ArtifactUrls
 from bargein.wire.base import JsonObject
@@ -38,7 +38,7 @@ class CallSummary:
     Attributes:
         first_activation: the assistant that began the call (`Artifact.assistantActivations`); None: not known yet.
         later_activations: the assistants that took over, in order.
-        variables: the values that tools have extracted.
+        variables: the values that tools have extracted, and those of keys.
         metrics: latencies and interruptions.
         history: the conversation as the engine has it.
         removed: the entries that handoffs have removed from the history.
@@ -68,7 +68,7 @@ class CallSummary:
         match event:
             case HandoffRequested():
                 self._pending_activations[event.successor] = _activation(event.name, event.assistant_id)
-            case ToolReturned(variables=str(variables)):
+            case ToolReturned(variables=str(variables)) | VariablesSet(variables=str(variables)):
                 self.variables |= json.loads(variables)
             case _:
                 pass

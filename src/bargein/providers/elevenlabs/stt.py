@@ -42,6 +42,7 @@ class ElevenLabsTranscriberConfig(WireModel):
     confidence_threshold: Number | None = None
     min_speech_duration_ms: Number | None = None
     min_silence_duration_ms: Number | None = None
+    keyterms: list[str] | None = None
 
 
 class ScribeDialect(Dialect):
@@ -88,6 +89,7 @@ class ScribeDialect(Dialect):
         ]
         if self._config.language is not None:
             query.append(("language_code", self._config.language))
+        query += [("keyterms", term) for term in self._config.keyterms or () if term.strip()]
         headers = {"xi-api-key": self.account.key}
         return vendor_target(self._base_url, "/v1/speech-to-text/realtime", query, headers, account=self.account)
 

@@ -144,18 +144,21 @@ async def fill_in(assistant_json: JsonObject, variables: Variables, epoch_ms: in
     return await anyio.to_thread.run_sync(variables.render_assistant, assistant_json, epoch_ms, limiter=_RENDERING)
 
 
-def parse_assistant(assistant_json: JsonObject, *, whole: bool = False) -> Assistant:
+def parse_assistant(assistant_json: JsonObject, *, whole: bool = False, closed: bool = False) -> Assistant:
     """Parse an assistant's JSON. Fields that Vapi's assistant does not have (`id`, `orgId`, …) are left out.
 
     Args:
         assistant_json: the assistant, with overrides applied.
         whole: whether to check the fields that this server does not read against Vapi's schema, too.
+        closed: whether to refuse unknown fields in it; one that is stored may have been stored before they were.
 
     Raises:
         WireError: 400, naming the fields that are not valid.
     """
     known = Assistant.wire_names()
-    return parse_request(Assistant, {name: v for name, v in assistant_json.items() if name in known}, whole=whole)
+    return parse_request(
+        Assistant, {name: v for name, v in assistant_json.items() if name in known}, whole=whole, closed=closed
+    )
 
 
 async def phone_number_of(record: JsonObject, store: Store) -> JsonObject | None:

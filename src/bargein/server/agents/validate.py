@@ -16,6 +16,8 @@ from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.ownership import Author, author_of, credentials_named, without_marks
 from bargein.wire.squad import Squad, check_members
 
+NO_PARTICIPANT = "Need either `assistant`, `assistantId`, `squad`, or `squadId`"
+"""Vapi's answer to a call without any of them."""
 _PARTICIPANTS = ("assistant", "assistantId", "squad", "squadId", "workflow", "workflowId")
 
 
@@ -46,18 +48,19 @@ def check_credentials(body: JsonObject, author: Author) -> None:
         raise bad_request(*(f"{field} names a stored credential, which needs the private key" for field in fields))
 
 
-def check_assistant(assistant_json: JsonObject, within: str) -> None:
+def check_assistant(assistant_json: JsonObject, within: str, *, closed: bool = False) -> None:
     """Check an inline assistant's fields and plans.
 
     Args:
         assistant_json: the assistant as it was given, without nulls.
         within: the path of the assistant in the request, with a dot at its end.
+        closed: whether to refuse unknown fields in it.
 
     Raises:
         WireError: 400, naming the fields.
     """
     try:
-        assistant = parse_assistant(without_marks(assistant_json), whole=True)
+        assistant = parse_assistant(without_marks(assistant_json), whole=True, closed=closed)
     except WireError as error:
         raise bad_request(*(f"{within}{finding}" for finding in error.messages)) from None
     check_rules(assistant, within)
@@ -85,6 +88,11 @@ async def check_squad(store: Store, squad: Squad, within: str = "") -> None:
         raise error.as_bad_request() from None
 
 
+def names_participant(body: JsonObject) -> bool:
+    """Return True if a request names an assistant, a squad or a workflow."""
+    return any(body.get(name) is not None for name in _PARTICIPANTS)
+
+
 async def check_participants(participants: JsonObject, store: Store) -> None:
     """Check the assistant or squad that a call is to run, as it will run: with all overrides applied.
 
@@ -102,7 +110,7 @@ async def check_participants(participants: JsonObject, store: Store) -> None:
         if name in given:
             raise WireError(501, f"{name} is not supported by this server.")
     if not given:
-        raise WireError(400, "Need either `assistant` or `assistantId`.")
+        raise WireError(400, NO_PARTICIPANT)
     by_squad = given & {"squad", "squadId"}
     if by_squad and given - by_squad:
         raise WireError(400, "Need either an assistant or a squad, not both.")

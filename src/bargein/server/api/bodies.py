@@ -15,6 +15,7 @@ from bargein.wire import contract
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_object, as_object_or_none
+from bargein.wire.older import with_newer_values
 
 M = TypeVar("M", bound=WireModel)
 T = TypeVar("T")
@@ -27,6 +28,8 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 """JSON is UTF-8 (RFC 8259, section 8.1); ASCII is a part of it."""
 MAX_SECONDS = 10
 """The time limit for a body to arrive."""
+_OLDER_MODE = b"warm-transfer-with-"
+"""A body without it has none of the values of `bargein.wire.older`, and is not searched for them."""
 _LARGE_BYTES = 32 * 1024
 _PARSING = anyio.CapacityLimiter(1)
 """Threads share one interpreter: each that parses delays the event loop, so only one does at a time."""
@@ -52,7 +55,7 @@ async def read_request(
 
 
 def _as_model(raw: bytes, *, model: type[M], repair: Callable[[object], object] | None) -> tuple[M, JsonObject]:
-    data = parse_json(raw)
+    data = _parse_request(raw)
     if repair is not None:
         data = repair(data)
     parsed, body = parse_request(model, data), as_object(data)
@@ -80,7 +83,12 @@ async def read_json(request: Request) -> object:
         WireError: 400 for invalid JSON, 408 for a body that does not arrive in time, 413 for one over
             `MAX_BODY_BYTES`, 415 for another content type.
     """
-    return await _parsed(await _read_json_bytes(request), parse_json)
+    return await _parsed(await _read_json_bytes(request), _parse_request)
+
+
+def _parse_request(raw: bytes) -> object:
+    data = parse_json(raw)
+    return with_newer_values(data) if _OLDER_MODE in raw else data
 
 
 async def _parsed(raw: bytes, parse: Callable[[bytes], T]) -> T:

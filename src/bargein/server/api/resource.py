@@ -165,9 +165,9 @@ def check_updated(model: type[WireModel], record: JsonObject, body: JsonObject) 
 
     Raises:
         WireError: 400: the record would not be valid, or the body has a field that `model` does not have, even if it
-            is null.
+            is null. Unknown fields in what the body does not change are no problem.
     """
-    parse_request(model, record | unknown_fields(body, model.wire_names()))
+    parse_request(model, record | unknown_fields(body, model.wire_names()), closed=body.keys())
 
 
 def unknown_fields(body: JsonObject, known: Collection[str]) -> JsonObject:

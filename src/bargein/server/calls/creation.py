@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from bargein.clock import Clock
 from bargein.server.agents.resolve import first_agent
-from bargein.server.agents.validate import check_credentials, check_participants
+from bargein.server.agents.validate import NO_PARTICIPANT, check_credentials, check_participants, names_participant
 from bargein.server.calls.scheduler import Scheduler
 from bargein.store import Store
 from bargein.wire.base import JsonObject
@@ -64,7 +64,9 @@ class CallCreation:
         self._phone_requests = phone_requests
         self._join_s = join_s
 
-    async def create(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
+    async def create(
+        self, parsed: CreateCall, body: JsonObject, base_url: str, *, by_phone: bool = False
+    ) -> JsonObject:
         """Create a call, or with `customers` one for each of them, and return the answer of `POST /call`.
 
         A call over a WebSocket begins when its socket is opened; a telephone call is placed at once, or at the time of
@@ -74,13 +76,16 @@ class CallCreation:
             parsed: the request's body, parsed.
             body: its JSON; the call's record keeps what it holds.
             base_url: the address of this server, for the call's URLs.
+            by_phone: True if the path asks for a phone number.
 
         Raises:
             WireError: 400 or 501: the request asks for something that does not exist or is not supported.
         """
-        by_phone = _is_phone_request(parsed)
+        if not names_participant(body):
+            raise WireError(400, NO_PARTICIPANT)
+        by_phone = _is_phone_request(parsed, by_path=by_phone)
         if parsed.customers is not None:
-            return await self._create_batch(parsed, body, base_url)
+            return await self._create_batch(parsed, body, base_url, by_phone=by_phone)
         await check_participants(made_by(body, "owner"), self._store)
         call_id = str(uuid4())
         urls = CallUrls.of(base_url, call_id)
@@ -128,7 +133,7 @@ class CallCreation:
             join_s = min(join_s or math.inf, max(1, math.ceil(wanted)))
         return with_join_until(call, self._clock.epoch_ms(), int(join_s))
 
-    async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str) -> JsonObject:
+    async def _create_batch(self, parsed: CreateCall, body: JsonObject, base_url: str, *, by_phone: bool) -> JsonObject:
         """Create a call for each customer; return the calls and the errors (Vapi's `CallBatchResponse`)."""
         customers = as_objects(body["customers"])
         if parsed.customer is not None or parsed.customer_id is not None:
@@ -140,13 +145,13 @@ class CallCreation:
         for customer in customers:
             one = body_for_customer(body, customer)
             try:
-                results.append(await self.create(parse_request(CreateCall, one), one, base_url))
+                results.append(await self.create(parse_request(CreateCall, one), one, base_url, by_phone=by_phone))
             except WireError as error:
                 errors.append({"customer": customer, "error": str(error)})
         return {"results": results, "errors": errors}
 
 
-def _is_phone_request(parsed: CreateCall) -> bool:
+def _is_phone_request(parsed: CreateCall, *, by_path: bool) -> bool:
     """Return True if a call is asked for by a phone number, False if over a WebSocket.
 
     Raises:
@@ -160,7 +165,7 @@ def _is_phone_request(parsed: CreateCall) -> bool:
         return False
     if given:
         return True
-    if any(one is not None for one in (parsed.customer, parsed.customer_id, parsed.customers)):
+    if by_path or any(one is not None for one in (parsed.customer, parsed.customer_id, parsed.customers)):
         raise WireError(400, "Need either `phoneNumber` or `phoneNumberId`.")
     if parsed.transport is None:
         raise bad_request("transport should not be null or undefined")

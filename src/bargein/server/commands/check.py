@@ -124,7 +124,7 @@ class _Checker:
         assistant = without_nulls({name: value for name, value in given.items() if name not in _SET_BY_SERVERS})
         found = [Problem(name, "should not exist") for name in assistant if name not in Assistant.wire_names()]
         try:
-            check_assistant(within_limits(assistant), "")
+            check_assistant(within_limits(assistant), "", closed=True)
         except WireError as error:
             found += _found(error, "")
         told = {part.path for part in parts_of(assistant) if _is_unreadable(part) and _is_told(part.path, found)}

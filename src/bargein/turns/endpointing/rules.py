@@ -89,7 +89,7 @@ def find_endpoint(state: State, plan: Plan) -> Endpoint | None:
     if plan.wait_function is not None:
         probability = None if judgement is None else judgement.probability
         x = unfinished(said, plan.language) if probability is None else 1 - probability
-        pause_ms = wait_ms(plan.wait_function, x)
+        pause_ms = wait_ms(plan.wait_function, x, (silent_since_ms - state.started_ms) / 1000)
         at_ms = max(silent_since_ms + pause_ms, caller.words_at_ms, judged_by_ms)
         why = f"the turn is {x:.0%} likely unfinished: the wait function gives {pause_ms} ms"
         return Endpoint(at_ms, why, 0.0 if judged_by_ms else 1 - x)

@@ -1,7 +1,9 @@
-"""Evaluation of Vapi's `waitFunction`: an arithmetic expression in x, parsed by a grammar and never run as code.
+"""Evaluation of Vapi's `waitFunction`: an expression in x and t, parsed by a grammar and never run as code.
 
-The grammar is the part of mathjs that such expressions use: numbers, x, pi, e, + - * / ^ (right-associative, binds
-tighter than a sign before it), brackets, and the functions below. The value is in milliseconds.
+The grammar is the part of mathjs that such expressions use: numbers, constants, x, t (the seconds since the call
+began), `a ? b : c`, or, xor, and, comparisons (also in a chain, `0 < x < 1`), + - * / % mod, a product without a sign
+(`2 x`, `2(x + 1)`), not, ^ (right-associative, binds tighter than a sign before it), brackets, and the functions below.
+True is 1 and false is 0. The value is in milliseconds.
 
 `20 + 500 * sqrt(x) + 2500 * x^3`, Vapi's default, counts from the end of the voice:
 
@@ -19,9 +21,11 @@ from typing import NamedTuple
 
 from bargein.errors import BargeinError
 
-Term = Callable[[float], float]
+Term = Callable[[float, float], float]
+"""A compiled expression: a function of x and t."""
 
-_TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([-+*/^(),]))")
+_NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?"
+_TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([A-Za-z_]\w*)|([<>=!]=|[-+*/%^(),<>?:]))")
 _LONGEST_EXPRESSION = 500
 _DEEPEST = 50
 _LONGEST_WAIT_MS = 60_000
@@ -42,8 +46,37 @@ def _ceil(value: float) -> float:
     return float(math.ceil(value))
 
 
-def _round(value: float) -> float:
-    return float(math.floor(value + 0.5))  # as JavaScript does: halves go up
+def _round(value: float, digits: float = 0) -> float:
+    scale = math.pow(10, min(max(digits, 0), 15))
+    return math.floor(value * scale + 0.5) / scale  # as JavaScript does: halves go up
+
+
+def _fix(value: float) -> float:
+    return float(math.trunc(value))
+
+
+def _sign(value: float) -> float:
+    return float((value > 0) - (value < 0))
+
+
+def _mod(value: float, by: float) -> float:
+    return value if by == 0 else value - by * math.floor(value / by)  # as mathjs: the sign is that of the divisor
+
+
+def _sum(*values: float) -> float:
+    return math.fsum(values)
+
+
+def _mean(*values: float) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _equal(left: float, right: float) -> bool:
+    return math.isclose(left, right, rel_tol=1e-12, abs_tol=1e-15)  # the tolerances of mathjs
+
+
+def _is_true(value: float) -> bool:
+    return value != 0 and not math.isnan(value)
 
 
 def _square(value: float) -> float:
@@ -76,36 +109,84 @@ _FUNCTIONS = {
     "asin": _Function(1, 1, math.asin),
     "acos": _Function(1, 1, math.acos),
     "atan": _Function(1, 1, math.atan),
+    "atan2": _Function(2, 2, math.atan2),
     "sinh": _Function(1, 1, math.sinh),
     "cosh": _Function(1, 1, math.cosh),
     "tanh": _Function(1, 1, math.tanh),
     "floor": _Function(1, 1, _floor),
     "ceil": _Function(1, 1, _ceil),
-    "round": _Function(1, 1, _round),
+    "round": _Function(1, 2, _round),
+    "fix": _Function(1, 1, _fix),
+    "sign": _Function(1, 1, _sign),
+    "mod": _Function(2, 2, _mod),
+    "hypot": _Function(1, 16, math.hypot),
+    "expm1": _Function(1, 1, math.expm1),
+    "log1p": _Function(1, 1, math.log1p),
     "square": _Function(1, 1, _square),
     "cube": _Function(1, 1, _cube),
     "pow": _Function(2, 2, math.pow),
     "min": _Function(1, 16, _least),
     "max": _Function(1, 16, _greatest),
+    "sum": _Function(1, 16, _sum),
+    "mean": _Function(1, 16, _mean),
 }
-_CONSTANTS = {"pi": math.pi, "e": math.e}
+_CONSTANTS = {
+    "pi": math.pi,
+    "PI": math.pi,
+    "tau": math.tau,
+    "e": math.e,
+    "E": math.e,
+    "LN2": math.log(2),
+    "LN10": math.log(10),
+    "SQRT2": math.sqrt(2),
+    "Infinity": math.inf,
+    "true": 1.0,
+    "false": 0.0,
+}
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "==": _equal,
+    "!=": lambda left, right: not _equal(left, right),
+    "<": lambda left, right: left < right and not _equal(left, right),
+    ">": lambda left, right: left > right and not _equal(left, right),
+    "<=": lambda left, right: left <= right or _equal(left, right),
+    ">=": lambda left, right: left >= right or _equal(left, right),
+}
+_PRECEDENCE = {
+    "or": 1,
+    "xor": 2,
+    "and": 3,
+    **dict.fromkeys(_COMPARISONS, 4),
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "/": 6,
+    "%": 6,
+    "mod": 6,
+}
+"""Operators between two values; one with a higher number binds tighter."""
+_WORDS = frozenset({"or", "xor", "and", "not", "mod"})
 
 
 class WaitFunctionError(BargeinError, ValueError):
     """The expression cannot be parsed; the text says where."""
 
 
-def wait_ms(expression: str, x: float) -> int:
-    """Evaluate `expression` at `x`, the probability that the caller has not finished, to a wait in milliseconds.
+def wait_ms(expression: str, x: float, t_s: float = 0.0) -> int:
+    """Evaluate `expression` to a wait in milliseconds.
 
     A negative value, and an `x` at which the expression has no value, give 0. The wait is at most 60 s.
+
+    Args:
+        expression: the expression.
+        x: the probability that the caller has not finished.
+        t_s: t, the seconds from the beginning of the call to the end of the caller's voice.
 
     Raises:
         WaitFunctionError: the expression cannot be parsed.
     """
     term = compile_expression(expression)
     try:
-        value = term(x)
+        value = term(x, t_s)
     except (ValueError, ZeroDivisionError, OverflowError):
         return 0
     if math.isnan(value):
@@ -115,7 +196,7 @@ def wait_ms(expression: str, x: float) -> int:
 
 @lru_cache(maxsize=256)
 def compile_expression(expression: str) -> Term:
-    """Parse an expression to a function of x; the result is cached.
+    """Parse an expression to a function of x and t; the result is cached.
 
     Raises:
         WaitFunctionError: the expression cannot be parsed.
@@ -123,7 +204,7 @@ def compile_expression(expression: str) -> Term:
     if len(expression) > _LONGEST_EXPRESSION:
         raise WaitFunctionError(f"the expression is longer than {_LONGEST_EXPRESSION} characters")
     parser = _Parser(_tokens(expression))
-    term = parser.sum(0)
+    term = parser.conditional(0)
     parser.expect_end()
     return term
 
@@ -161,26 +242,74 @@ class _Parser:
         if self._peek():
             raise WaitFunctionError(f"did not expect {self._peek()!r}")
 
-    def sum(self, depth: int) -> Term:
+    def conditional(self, depth: int) -> Term:
         if depth > _DEEPEST:
             raise WaitFunctionError("the brackets are too deep")
-        term = self._product(depth)
-        while self._peek() in ("+", "-"):
-            term = _binary(self._next(), term, self._product(depth))
+        condition = self._operation(1, depth)
+        if self._peek() != "?":
+            return condition
+        self._next()
+        then = self.conditional(depth + 1)
+        self._expect(":")
+        other = self.conditional(depth + 1)
+        return lambda x, t: then(x, t) if _is_true(condition(x, t)) else other(x, t)
+
+    def _operation(self, least: int, depth: int) -> Term:
+        """Parse operators that bind at least as tight as `least`."""
+        term = self._product_without_sign(depth)
+        while (precedence := _PRECEDENCE.get(self._peek(), 0)) >= least:
+            if self._peek() in _COMPARISONS:
+                term = self._comparison(term, precedence, depth)
+            else:
+                term = _binary(self._next(), term, self._operation(precedence + 1, depth))
         return term
 
-    def _product(self, depth: int) -> Term:
-        term = self._signed(depth)
-        while self._peek() in ("*", "/"):
-            term = _binary(self._next(), term, self._signed(depth))
+    def _comparison(self, first: Term, precedence: int, depth: int) -> Term:
+        """Parse a chain of comparisons, which is true if each of them is."""
+        compared = [first]
+        signs: list[Callable[[float, float], bool]] = []
+        while (sign := self._peek()) in _COMPARISONS:
+            self._next()
+            signs.append(_COMPARISONS[sign])
+            compared.append(self._operation(precedence + 1, depth))
+
+        def holds(x: float, t: float) -> float:
+            values = [term(x, t) for term in compared]
+            return float(all(map(lambda sign, a, b: sign(a, b), signs, values, values[1:])))
+
+        return holds
+
+    def _product_without_sign(self, depth: int) -> Term:
+        """Parse factors next to each other; their product binds tighter than a sign for it, but not than a fraction."""
+        term = self._fraction(depth)
+        while self._begins_factor(self._peek()):
+            term = _binary("*", term, self._signed(depth))
         return term
+
+    def _fraction(self, depth: int) -> Term:
+        """Parse `1/2` before a factor as one value, as mathjs does: `1/2 x` is half of x."""
+        ahead = (*self._tokens[self._at : self._at + 4], "", "", "", "")
+        if _is_number(ahead[0]) and ahead[1] == "/" and _is_number(ahead[2]) and self._begins_factor(ahead[3]):
+            numerator, _, denominator = self._next(), self._next(), self._next()
+            return _binary("/", _constant(float(numerator)), _constant(float(denominator)))
+        return self._signed(depth)
+
+    @staticmethod
+    def _begins_factor(word: str) -> bool:
+        return word == "(" or (word[:1].isalpha() and word not in _WORDS)
 
     def _signed(self, depth: int) -> Term:
-        negative = False
-        while self._peek() in ("+", "-"):
-            negative ^= self._next() == "-"
+        signs: list[str] = []
+        while (sign := self._peek()) in ("+", "-", "not"):
+            self._next()
+            if sign == "-" == (signs or [""])[-1]:
+                signs.pop()  # two cancel each other, so that many do not nest
+            elif sign != "+":
+                signs.append(sign)
         term = self._power(depth)
-        return (lambda x: -term(x)) if negative else term
+        for sign in reversed(signs):
+            term = _unary(sign, term)
+        return term
 
     def _power(self, depth: int) -> Term:
         base = self._atom(depth)
@@ -194,43 +323,67 @@ class _Parser:
     def _atom(self, depth: int) -> Term:
         word = self._next()
         if word == "(":
-            term = self.sum(depth + 1)
+            term = self.conditional(depth + 1)
             self._expect(")")
             return term
-        if word[:1].isdigit() or word.startswith("."):
-            number = float(word)
-            return lambda _x: number
+        if _is_number(word):
+            return _constant(float(word))
         if word == "x":
-            return lambda x: x
+            return lambda x, _t: x
+        if word == "t":
+            return lambda _x, t: t
         if word in _CONSTANTS:
-            constant = _CONSTANTS[word]
-            return lambda _x: constant
+            return _constant(_CONSTANTS[word])
         if word in _FUNCTIONS:
             return self._call(word, depth)
         raise WaitFunctionError(f"did not expect {word!r}" if word else "the expression ends too early")
 
     def _call(self, name: str, depth: int) -> Term:
         self._expect("(")
-        arguments = [self.sum(depth + 1)]
+        arguments = [self.conditional(depth + 1)]
         while self._peek() == ",":
             self._next()
-            arguments.append(self.sum(depth + 1))
+            arguments.append(self.conditional(depth + 1))
         self._expect(")")
         function = _FUNCTIONS[name]
         if not function.least <= len(arguments) <= function.most:
             raise WaitFunctionError(f"{name} does not take {len(arguments)} values")
-        return lambda x: function.call(*(a(x) for a in arguments))
+        return lambda x, t: function.call(*(argument(x, t) for argument in arguments))
+
+
+def _is_number(token: str) -> bool:
+    return token[:1].isdigit() or token.startswith(".")
+
+
+def _constant(value: float) -> Term:
+    return lambda _x, _t: value
+
+
+def _unary(sign: str, term: Term) -> Term:
+    match sign:
+        case "-":
+            return lambda x, t: -term(x, t)
+        case _:
+            return lambda x, t: float(not _is_true(term(x, t)))
 
 
 def _binary(sign: str, left: Term, right: Term) -> Term:
     match sign:
         case "+":
-            return lambda x: left(x) + right(x)
+            return lambda x, t: left(x, t) + right(x, t)
         case "-":
-            return lambda x: left(x) - right(x)
+            return lambda x, t: left(x, t) - right(x, t)
         case "*":
-            return lambda x: left(x) * right(x)
+            return lambda x, t: left(x, t) * right(x, t)
         case "/":
-            return lambda x: left(x) / right(x)
+            return lambda x, t: left(x, t) / right(x, t)
+        case "%" | "mod":
+            return lambda x, t: _mod(left(x, t), right(x, t))
+        case "or":
+            return lambda x, t: float(_is_true(left(x, t)) or _is_true(right(x, t)))
+        case "and":
+            return lambda x, t: float(_is_true(left(x, t)) and _is_true(right(x, t)))
+        case "xor":
+            return lambda x, t: float(_is_true(left(x, t)) != _is_true(right(x, t)))
         case _:
-            return lambda x: math.pow(left(x), right(x))  # not **, whose value may be complex
+            return lambda x, t: math.pow(left(x, t), right(x, t))  # not **, whose value may be complex

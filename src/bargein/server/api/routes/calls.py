@@ -80,6 +80,23 @@ async def create_call(request: Request, services: ServicesDep) -> JSONResponse:
 
 
 @router.post(
+    "/call/phone",
+    status_code=201,
+    responses={
+        **RESOURCE.responses(201, *_ERRORS),
+        201: {"description": "Done", "content": {"application/json": {"schema": _CREATED}}},
+    },
+    openapi_extra=request_body(CreateCall),
+    dependencies=_private,
+)
+async def create_phone_call(request: Request, services: ServicesDep) -> JSONResponse:
+    """Create a call by a phone number: the older path, which Vapi's pages on SIP still use."""
+    parsed, body = await read_request(request, CreateCall)
+    created = await services.call_creation.create(parsed, body, base_url(services, request), by_phone=True)
+    return JSONResponse(created, 201, await participants_warning(services, made_by(body, "owner")))
+
+
+@router.post(
     "/call/web",
     status_code=201,
     responses=RESOURCE.responses(201, *_ERRORS, 429),

@@ -46,8 +46,17 @@ ABSENT: dict[str, tuple[str, ...]] = {
     "/provider/{provider}/{resource}": ("GET", "POST"),
     "/provider/{provider}/{resource}/{id}": ("GET", "PATCH", "DELETE"),
     "/analytics": ("POST",),
+    "/traffic-allocations": ("GET", "POST"),
+    "/traffic-allocations/latest": ("GET",),
+    "/traffic-allocations/{id}": ("GET",),
 }
 """Path -> methods, as in Vapi's OpenAPI document."""
+
+_REASONS = {
+    "traffic-allocations": ", which keeps only the latest version of an assistant, so that there are none to split"
+    " calls between",
+}
+"""By the first part of the path: why not, where there is one reason."""
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(require_private)])
 
@@ -58,8 +67,9 @@ async def _refuse(request: Request) -> None:
     Raises:
         WireError: 501, always.
     """
+    reason = _REASONS.get(request.url.path.split("/")[1], "")
     raise WireError(
-        501, f"{request.method} {request.url.path} is not supported by this server: see `bargein docs api`."
+        501, f"{request.method} {request.url.path} is not supported by this server{reason}: see `bargein docs api`."
     )
 
 
