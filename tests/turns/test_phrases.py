@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from bargein.turns.phrases import consists_of, count_words, find_phrase, normalise, word_spans
 from bargein.turns.plan import ACKNOWLEDGEMENT_PHRASES, INTERRUPTION_PHRASES
@@ -26,9 +26,20 @@ PHRASES = st.lists(st.lists(WORDS, max_size=3), max_size=4)
         ("uh-huh", 1),
         ("don't", 1),
         ("it is 4 7", 4),
-        ("你好吗", 3),
-        ("我想要 coffee please", 5),
-        ("カフェ。", 3),
+        ("你好吗", 2),
+        ("我想要 coffee please", 4),
+        ("カフェ。", 1),
+        ("はい、はい。", 2),
+        ("ちょっと待ってください", 5),
+        ("今日は天気がいいですね", 7),
+        ("我想取消我的订单", 4),
+        ("我想取消我嘅訂單", 5),
+        ("等一等", 2),
+        ("ผมอยากยกเลิกคำสั่งซื้อ", 6),
+        ("สวัสดีครับ", 2),
+        ("OK好的 thanks", 3),
+        ("12个", 2),
+        ("。、", 0),
     ],
 )
 def test_words_are_counted_as_vapi_counts_them(text: str, count: int) -> None:
@@ -124,13 +135,52 @@ def test_every_word_lies_inside_the_text_in_order_and_nothing_else_does(text: st
     assert all(start < end for start, end in spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert "".join(text[start:end] for start, end in spans) == "".join(text.split())
-    assert count_words(text) <= len(spans)
+    if text.isascii():
+        assert count_words(text) <= len(spans)
 
 
 @given(st.text(alphabet="ab '_.\u3042\u30fb\n", max_size=40), st.integers(1, 80))
 def test_words_of_a_long_text_are_counted_as_those_of_a_short_one(text: str, times: int) -> None:
     long = f"{text} " * times
     assert count_words(long) == count_words(text) * times
-    assert count_words(text * times) == sum(
-        1 for start, end in word_spans(text * times) if normalise((text * times)[start:end])
-    )
+    if text.isascii():
+        assert count_words(text * times) == sum(
+            1 for start, end in word_spans(text * times) if normalise((text * times)[start:end])
+        )
+
+
+UNSPACED = [
+    "我想",
+    "取消",
+    "一",
+    "等一等",
+    "請",
+    "キャンセル",
+    "して",
+    "は",
+    "い",
+    "ครับ",
+    "ขอ",
+    "โทษ",
+    "ก",
+    " ",
+    "。",
+    "a",
+    "7",
+]
+
+
+@given(st.lists(st.sampled_from(UNSPACED), max_size=30), st.lists(st.sampled_from(UNSPACED), max_size=5))
+def test_the_count_never_decreases_when_something_is_appended(said: list[str], more: list[str]) -> None:
+    text = "".join(said)
+    assert count_words(text) <= count_words(text + "".join(more))
+    for end in range(len(text)):
+        assert count_words(text[:end]) <= count_words(text[: end + 1])
+
+
+@settings(max_examples=20)
+@given(st.text(alphabet="我想取消 ครับ", min_size=1, max_size=30), st.integers(20, 60))
+def test_nor_does_that_of_a_long_text(text: str, times: int) -> None:
+    long = text * times
+    counts = [count_words(long[:end]) for end in range(len(long) - 80, len(long))]
+    assert counts == sorted(counts)

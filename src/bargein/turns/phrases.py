@@ -5,12 +5,18 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-# One word is a run of anything but white space; in scripts written without spaces, one character (as Vapi counts).
+from bargein.segmentation import UNSPACED, count_segments
+
+# For comparing, one word is a run of anything but white space; in scripts written without spaces, one character.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
+_LONGEST_RUN = 40
+_COUNTED = re.compile(rf"[{UNSPACED}]{{1,{_LONGEST_RUN}}}|[\uac00-\ud7af]|[^\s{UNSPACED}\uac00-\ud7af]+")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _NOT_SPOKEN = re.compile(r"[^\w\s]|_")
 _SPOKEN = re.compile(r"[^\W_]")
-_BOUNDARY = re.compile(rf"[\s{_CJK}]")
+_SPACE = re.compile(r"\s")
+_BOUNDARY = re.compile(rf"[\s{_CJK}{UNSPACED}]")
 _MARKS = ("Mn", "Mc")
 _BLOCK_CHARS = 500
 _SHORT = 1000
@@ -38,14 +44,17 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 
 def count_words(text: str) -> int:
-    """Count words as Vapi does; punctuation alone is not a word.
+    """Count words as Vapi does: by white space, or by a dictionary in scripts without; punctuation alone is not a word.
+
+    The count never decreases when something is appended: that would take back an interruption.
 
     A long text is counted in blocks that begin between two words. A reply's text grows with each token and is counted
     each time, and the blocks at its beginning stay the same.
     """
     count = at = 0
     while at < len(text):
-        boundary = _BOUNDARY.search(text, at + _BLOCK_CHARS)
+        space = _SPACE.search(text, at + _BLOCK_CHARS, at + 2 * _BLOCK_CHARS)
+        boundary = space or _BOUNDARY.search(text, at + 2 * _BLOCK_CHARS)
         end = len(text) if boundary is None else boundary.start()
         count += _count_in_block(text[at:end])
         at = end
@@ -54,7 +63,17 @@ def count_words(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _count_in_block(text: str) -> int:
-    return sum(1 for word in _WORD.finditer(text) if _SPOKEN.search(word.group()))
+    return sum(map(_count_in_run, _COUNTED.findall(text)))
+
+
+def _count_in_run(run: str) -> int:
+    """Count the words of a run: of its beginnings, the one with the most counts.
+
+    A dictionary may join what were two words when the next character comes.
+    """
+    if _UNSPACED.match(run) is None:
+        return int(_SPOKEN.search(run) is not None)
+    return max(count_segments(run[:end]) for end in range(1, len(run) + 1))
 
 
 def normalise(text: str) -> tuple[str, ...]:
