@@ -54,6 +54,12 @@ DISCRIMINATORS = ("type", "provider", "on", "role", "transport")
 
 NAMES_THAT_GO_ON_GROWING = re.compile(r"(Model|Voice|Transcriber|KnowledgeBase)$")
 _LONG = 300
+NEWER_PATHS = {
+    "/traffic-allocations": ["GET", "POST"],
+    "/traffic-allocations/latest": ["GET"],
+    "/traffic-allocations/{id}": ["GET"],
+}
+"""Paths that Vapi's own clients have, and the document does not have yet."""
 METHODS = ("get", "post", "put", "patch", "delete")
 GROWING = ("model", "fallbackModels", "voiceId")
 """Vendors release models and voices every week, so that a list of their names is soon out of date."""
@@ -110,10 +116,11 @@ def _as_in_the_document(node: Any, definitions: dict[str, Schema]) -> Any:
 
 def endpoints(document: Schema) -> dict[str, list[str]]:
     """Return every path of Vapi's API with its methods; path parameters are called `id`."""
-    return {
+    found = {
         re.sub(r"\{\w+\}", "{id}", path): [method.upper() for method in METHODS if method in operations]
         for path, operations in sorted(document["paths"].items())
     }
+    return dict(sorted({**NEWER_PATHS, **found}.items()))
 
 
 def rendered(definitions: dict[str, Schema], paths: dict[str, list[str]]) -> str:
