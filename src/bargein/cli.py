@@ -415,6 +415,29 @@ def check(
     raise typer.Exit(1 if problems else 0)
 
 
+@app.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(help="A folder of JSON files: assistants, squads, tools, phone numbers.")],
+    url: Annotated[str, typer.Option(help="The URL of a running server.")] = f"http://127.0.0.1:{DEFAULT_PORT}",
+    key: Annotated[str | None, typer.Option(envvar="BARGEIN_API_KEY", help="The server's private key.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files, and send nothing.")] = False,
+) -> None:
+    """Store an export of assistants, squads, tools and phone numbers on a running server.
+
+    Each record gets a new id, and what refers to it is changed. A file may hold one record, a list, or lists by kind.
+    """
+    import anyio  # noqa: PLC0415  # only this command needs them
+
+    from bargein.client import ClientError, Server  # noqa: PLC0415
+    from bargein.client.importing import import_folder as run  # noqa: PLC0415
+
+    try:
+        report = anyio.run(run, folder, None if dry_run else Server(url=url, key=key), typer.echo)
+    except ClientError as error:
+        raise _fail(str(error)) from None
+    raise typer.Exit(report.exit_code)
+
+
 @app.command()
 def docs(
     page: Annotated[str | None, typer.Argument(help="The page to print. Default: list all pages.")] = None,

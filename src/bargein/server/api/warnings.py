@@ -17,18 +17,22 @@ MAX_WARNING_CHARS = 2000
 """Proxies commonly accept 4 to 8 KiB of headers in all."""
 
 
-async def participants_warning(services: Services, participants: JsonObject) -> dict[str, str]:
+async def participants_warning(
+    services: Services, participants: JsonObject, more: Sequence[Problem] = ()
+) -> dict[str, str]:
     """Return the header for a call: empty if all will work.
 
     Args:
         services: the services.
         participants: the fields that name the assistant or squad, with their author (`made_by`). One that has been
             deleted since is not judged.
+        more: problems of the request itself, which come first.
     """
     try:
-        return warning_of(await problems_of_participants(participants, services.store, services.settings))
+        found = await problems_of_participants(participants, services.store, services.settings)
     except MissingAgentError:
-        return {}
+        found = []
+    return warning_of([*more, *found])
 
 
 def warning_of(problems: Sequence[Problem]) -> dict[str, str]:

@@ -1,12 +1,17 @@
 """`/assistant`: stored assistants."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
+from bargein.server.agents.problems import Problem
 from bargein.server.agents.validate import check_rules
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_request
 from bargein.server.api.filters import ListQuery
+from bargein.server.api.importing import Importer, ImportParameter
 from bargein.server.api.openapi import request_body
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of
 from bargein.server.api.services import Services, ServicesDep
@@ -29,12 +34,15 @@ RESOURCE = Resource(
 @router.post(
     "", status_code=201, responses=RESOURCE.responses(201, *BODY_ERRORS), openapi_extra=request_body(Assistant)
 )
-async def create_assistant(request: Request, services: ServicesDep) -> JSONResponse:
-    """Create an assistant."""
-    assistant, body = await read_request(request, Assistant)
+async def create_assistant(
+    request: Request, services: ServicesDep, *, is_import: ImportParameter = False
+) -> JSONResponse:
+    """Create an assistant. With `import=true` the body may be an export of one."""
+    importer = Importer(wanted=is_import)
+    assistant, body = await read_request(request, Assistant, partial(importer.body, Assistant))
     check_rules(assistant)
     response = await RESOURCE.create(services, without_nulls(body))
-    response.headers.update(await _warning(services, body))
+    response.headers.update(await _warning(services, body, importer.problems))
     return response
 
 
@@ -68,6 +76,6 @@ async def delete_assistant(assistant_id: str, services: ServicesDep) -> JSONResp
     return await RESOURCE.delete(services, assistant_id)
 
 
-async def _warning(services: Services, assistant_json: JsonObject) -> dict[str, str]:
+async def _warning(services: Services, assistant_json: JsonObject, more: Sequence[Problem] = ()) -> dict[str, str]:
     """Return the header that says what will not work in a call with the assistant."""
-    return await participants_warning(services, made_by({"assistant": assistant_json}, "owner"))
+    return await participants_warning(services, made_by({"assistant": assistant_json}, "owner"), more)

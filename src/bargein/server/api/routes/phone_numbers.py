@@ -17,6 +17,7 @@ from bargein.carriers.registry import NUMBER_TYPES, PHONE_NUMBERS
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_object, read_request
 from bargein.server.api.filters import ListQuery
+from bargein.server.api.importing import Importer, ImportParameter
 from bargein.server.api.openapi import request_body, responses
 from bargein.server.api.paging import PagingQuery
 from bargein.server.api.references import check_references
@@ -30,7 +31,7 @@ from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import CallUrls, Ring, new_inbound_call, public_call
 from bargein.wire.errors import bad_request, parse_request, unknown_id
-from bargein.wire.json import as_object
+from bargein.wire.json import as_object, as_string
 from bargein.wire.ownership import made_by
 
 router = APIRouter(tags=["phone numbers"], dependencies=[Depends(require_private)])
@@ -63,13 +64,18 @@ RESOURCE = Resource(
     responses=RESOURCE.responses(201, *BODY_ERRORS),
     openapi_extra=request_body(*NUMBER_TYPES.values()),
 )
-async def create_phone_number(request: Request, services: ServicesDep) -> JSONResponse:
+async def create_phone_number(
+    request: Request, services: ServicesDep, *, is_import: ImportParameter = False
+) -> JSONResponse:
     """Create a phone number. Its provider's secrets are stored and not returned.
 
     With BARGEIN_PUBLIC_URL set, the number's webhooks are pointed at this server. If that fails the number is stored
-    with `status` blocked and the header `X-Bargein-Warning` says why; a PATCH tries again.
+    with `status` blocked and the header `X-Bargein-Warning` says why; a PATCH tries again. With `import=true` the body
+    may be an export of one, to which its secrets have to be added.
     """
     body = await read_object(request)
+    if (model := NUMBER_TYPES.get(as_string(body.get("provider")) or "")) is not None:
+        body = as_object(Importer(wanted=is_import).body(model, body))
     _check(body)
     number = without_nulls(body)
     await check_references(services.store, number, "assistantId", "squadId")

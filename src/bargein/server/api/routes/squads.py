@@ -1,6 +1,7 @@
 """`/squad`: squads of assistants that hand a call over to each other."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -11,9 +12,11 @@ from bargein.server.agents.validate import check_squad
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_object, read_request
 from bargein.server.api.filters import ListQuery
+from bargein.server.api.importing import Importer, ImportParameter
 from bargein.server.api.openapi import request_body
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of, check_updated
 from bargein.server.api.services import ServicesDep
+from bargein.server.api.warnings import warning_of
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import parse_request
@@ -31,11 +34,14 @@ RESOURCE = Resource(
 
 
 @router.post("", status_code=201, responses=RESOURCE.responses(201, *BODY_ERRORS), openapi_extra=request_body(Squad))
-async def create_squad(request: Request, services: ServicesDep) -> JSONResponse:
-    """Create a squad."""
-    squad, body = await read_request(request, Squad)
+async def create_squad(request: Request, services: ServicesDep, *, is_import: ImportParameter = False) -> JSONResponse:
+    """Create a squad. With `import=true` the body may be an export of one; its assistants must be stored before."""
+    importer = Importer(wanted=is_import)
+    squad, body = await read_request(request, Squad, partial(importer.body, Squad))
     await check_squad(services.store, squad)
-    return await RESOURCE.create(services, without_nulls(body))
+    response = await RESOURCE.create(services, without_nulls(body))
+    response.headers.update(warning_of(importer.problems))
+    return response
 
 
 @router.get("", responses=RESOURCE.responses(200, 400, many=True))

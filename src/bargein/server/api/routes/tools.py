@@ -6,12 +6,14 @@ from starlette.responses import JSONResponse
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_json, read_object
 from bargein.server.api.filters import ListQuery
+from bargein.server.api.importing import Importer, ImportParameter
 from bargein.server.api.openapi import request_body
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of, check_unchanged, check_updated
 from bargein.server.api.services import ServicesDep
+from bargein.server.api.warnings import warning_of
 from bargein.wire import contract
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object
+from bargein.wire.json import as_object, as_string
 from bargein.wire.tools import TOOLS, parse_tool, without_null_fields
 
 router = APIRouter(prefix="/tool", tags=["tools"], dependencies=[Depends(require_private)])
@@ -30,11 +32,16 @@ RESOURCE = Resource(
 
 
 @router.post("", status_code=201, responses=RESOURCE.responses(201, *BODY_ERRORS), openapi_extra=request_body(*_MODELS))
-async def create_tool(request: Request, services: ServicesDep) -> JSONResponse:
-    """Create a tool."""
+async def create_tool(request: Request, services: ServicesDep, *, is_import: ImportParameter = False) -> JSONResponse:
+    """Create a tool. With `import=true` the body may be an export of one."""
+    importer = Importer(wanted=is_import)
     body = await read_json(request)
+    if (model := TOOLS.get(as_string(as_object(body).get("type")) or "")) is not None:
+        body = importer.body(model, body)
     parse_tool(body)
-    return await RESOURCE.create(services, without_null_fields(as_object(body)))
+    response = await RESOURCE.create(services, without_null_fields(as_object(body)))
+    response.headers.update(warning_of(importer.problems))
+    return response
 
 
 @router.get("", responses=RESOURCE.responses(200, 400, many=True))

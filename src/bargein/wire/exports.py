@@ -1,0 +1,119 @@
+"""Records as another server has given them out, made into bodies of requests.
+
+An export has what a server adds (`id`, `orgId`, times) and may have fields of older versions of Vapi's API, which a
+request may not. `as_request` leaves the former out, turns older fields into what they are now, and leaves out and names
+all others, so that a record can be brought in whole.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, cast
+
+from bargein.wire import contract
+from bargein.wire.base import JsonObject, WireModel
+from bargein.wire.json import as_list, as_object_or_none, as_objects, as_string
+from bargein.wire.older import with_newer_values
+from bargein.wire.validation_text import is_unknown
+
+SET_BY_SERVERS = frozenset({
+    "id", "orgId", "createdAt", "updatedAt", "latestVersion", "isServerUrlSecretSet", "modelDeprecations", "status",
+    "providerResourceId", "parentId",
+})  # fmt: skip
+"""Fields that servers set; they are left out without a word."""
+
+_MOST_ROUNDS = 20
+_REFERENCES = frozenset({"assistantId", "squadId", "toolId", "assistantIds", "toolIds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A record of an export as the body of a request.
+
+    Attributes:
+        body: the body.
+        left_out: the paths of the fields that were left out because Vapi's types do not have them.
+    """
+
+    body: JsonObject
+    left_out: tuple[str, ...]
+
+
+def as_request(model: type[WireModel], record: JsonObject) -> Exported:
+    """Return a record as the body of a request of the type `model`.
+
+    What is not valid for another reason stays, and is refused with the request.
+    """
+    body = cast("JsonObject", with_newer_values(deepcopy(record)))
+    _modernise_assistant(body)
+    for member in as_objects(body.get("members")):
+        _modernise_assistant(as_object_or_none(member.get("assistant")) or {})
+    left_out: list[str] = []
+    for name in [name for name in body if name not in model.wire_names()]:
+        del body[name]
+        if name not in SET_BY_SERVERS:
+            left_out.append(name)
+    for _ in range(_MOST_ROUNDS):  # each round finds at most so many as a refusal names
+        given = {name: value for name, value in body.items() if name not in model.wider_fields}
+        found = {} if model.contract is None else contract.problems(model.contract, given, closed=True)
+        unknown = [path for path, text in found.items() if is_unknown(text)]
+        removed = [path for path in unknown if _remove(body, path.split("."))]
+        left_out += [path for path in removed if path.rpartition(".")[2] not in SET_BY_SERVERS]
+        if not removed:
+            break
+    return Exported(body, tuple(left_out))
+
+
+def with_references(value: Any, ids: Mapping[str, str]) -> Any:
+    """Return JSON with the ids of assistants, squads and tools that it refers to replaced.
+
+    Args:
+        value: the JSON.
+        ids: the new ids by the old ones; others stay.
+    """
+    if (fields := as_object_or_none(value)) is not None:
+        return {
+            name: _replaced(item, ids) if name in _REFERENCES else with_references(item, ids)
+            for name, item in fields.items()
+        }
+    return [with_references(item, ids) for item in as_list(value)] if isinstance(value, list) else value
+
+
+def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_replaced(item, ids) for item in as_list(value)]
+    return ids.get(value, value) if isinstance(value, str) else value
+
+
+def _remove(body: JsonObject, path: list[str]) -> bool:
+    """Remove the field at a path; return False if the path leads nowhere (a name with a dot in it)."""
+    current: Any = body
+    for part in path[:-1]:
+        try:
+            current = current[int(part)] if isinstance(current, list) else current[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+    return isinstance(current, dict) and cast("JsonObject", current).pop(path[-1], path) is not path
+
+
+def _modernise_assistant(assistant: JsonObject) -> None:
+    """Turn a model's older `systemPrompt` into its first message, and its older `functions` into tools, in place."""
+    model = as_object_or_none(assistant.get("model"))
+    if model is None:
+        return
+    prompt = as_string(model.pop("systemPrompt", None))
+    messages = as_objects(model.get("messages"))
+    if prompt and not any(message.get("role") == "system" for message in messages):
+        model["messages"] = [{"role": "system", "content": prompt}, *messages]
+    functions = as_objects(model.pop("functions", None))
+    if functions:
+        model["tools"] = [*as_objects(model.get("tools")), *map(_tool_of, functions)]
+
+
+def _tool_of(function: JsonObject) -> JsonObject:
+    """Return an older function, whose server may stand beside its name, as a tool."""
+    declared = ("name", "description", "parameters", "strict")
+    tool: JsonObject = {"type": "function", "function": {n: function[n] for n in declared if n in function}}
+    if (url := as_string(function.get("serverUrl"))) is not None:
+        tool["server"] = {"url": url}
+    return tool | {name: function[name] for name in ("async", "messages") if name in function}
