@@ -184,10 +184,8 @@ def _items(folder: Path, fail: Callable[[str, str], None]) -> Iterator[Item]:
         except ValueError:
             fail(where, "is not valid JSON")
         else:
-            by_folder = next(
-                (_FIELDS[part] for part in reversed(path.relative_to(folder).parts) if part in _FIELDS), None
-            )
-            yield from _items_of(data, where, by_folder, path.stem)
+            kinds: list[Kind] = [_FIELDS[part] for part in path.relative_to(folder).parts if part in _FIELDS]
+            yield from _items_of(data, where, kinds[-1] if kinds else None, path.stem)
 
 
 def _items_of(data: object, where: str, kind: Kind | None, name: str = "") -> Iterator[Item]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from bargein.wire import contract
 from bargein.wire.base import JsonObject, WireModel
-from bargein.wire.json import as_list, as_object_or_none, as_objects, as_string
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects, as_string
 from bargein.wire.older import with_newer_values
 from bargein.wire.validation_text import is_unknown
 
@@ -76,24 +76,26 @@ def with_references(value: Any, ids: Mapping[str, str]) -> Any:
             name: _replaced(item, ids) if name in _REFERENCES else with_references(item, ids)
             for name, item in fields.items()
         }
-    return [with_references(item, ids) for item in as_list(value)] if isinstance(value, list) else value
+    items = as_list_or_none(value)
+    return value if items is None else [with_references(item, ids) for item in items]
 
 
 def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
-    if isinstance(value, list):
-        return [_replaced(item, ids) for item in as_list(value)]
+    if (items := as_list_or_none(value)) is not None:
+        return [_replaced(item, ids) for item in items]
     return ids.get(value, value) if isinstance(value, str) else value
 
 
 def _remove(body: JsonObject, path: list[str]) -> bool:
     """Remove the field at a path; return False if the path leads nowhere (a name with a dot in it)."""
-    current: Any = body
+    current: object = body
     for part in path[:-1]:
-        try:
-            current = current[int(part)] if isinstance(current, list) else current[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return False
-    return isinstance(current, dict) and cast("JsonObject", current).pop(path[-1], path) is not path
+        items = as_list_or_none(current)
+        if items is None:
+            current = as_object(current).get(part)
+        else:
+            current = items[int(part)] if part.isdecimal() and int(part) < len(items) else None
+    return as_object(current).pop(path[-1], path) is not path
 
 
 def _modernise_assistant(assistant: JsonObject) -> None:
