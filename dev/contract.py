@@ -29,6 +29,7 @@ ROOTS = (
     "Assistant", "CreateAssistantDTO", "UpdateAssistantDTO", "Call", "CreateCallDTO", "UpdateCallDTO",
     "CallBatchResponse", "CallPaginatedResponse", "Squad", "CreateSquadDTO", "UpdateSquadDTO", "Session",
     "CreateSessionDTO", "UpdateSessionDTO", "SessionPaginatedResponse", "Chat", "CreateChatDTO", "CreateWebChatDTO",
+    "StructuredOutput", "UpdateStructuredOutputDTO", "StructuredOutputPaginatedResponse", "StructuredOutputRunDTO",
     "WebChat", "ChatPaginatedResponse", "OpenAIResponsesRequest", "ResponseObject", "File", "UpdateFileDTO",
     "PhoneNumberPaginatedResponse", "Eval", "CreateEvalDTO", "UpdateEvalDTO", "EvalPaginatedResponse", "EvalRun",
     "CreateEvalRunDTO", "EvalRunPaginatedResponse", "Personality", "CreatePersonalityDTO", "UpdatePersonalityDTO",

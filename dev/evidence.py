@@ -86,6 +86,7 @@ FIELDS = {
         "works in outbound telephone calls: by the words and the beep of a voicemail, and with provider `twilio` by "
         "the carrier too; no model is asked"
     ),
+    "analysisPlan": "works: a summary, structured data and an evaluation of each call, by the assistant's model",
     "observabilityPlan": "works: a trace of each call is sent to Langfuse",
     "compliancePlan": "`hipaaEnabled` and `pciEnabled` work: nothing of what is said is stored; the rest is kept",
     "transportConfigurations": (

@@ -19,6 +19,10 @@ LONGEST_SUBJECT_BYTES = 500
 
 LONGEST_TEXT_BYTES = 50_000
 """The most bytes, in UTF-8, of a text that `Pattern.found_anywhere` looks through."""
+LONGEST_SEARCHED = 1_000_000
+"""The most characters of a text that a `Search` looks into: more than a day of talk."""
+MOST_MATCHES = 1000
+"""The most matches that a `Search` returns."""
 
 LARGEST_SIZE = 3000
 """The most instructions of a pattern: about one for each character, 600 for `\\p{L}` (`Pattern.size`)."""
@@ -110,6 +114,44 @@ class Pattern:
         """
         subject = text[:LONGEST_TEXT_BYTES].encode(errors="replace")[:LONGEST_TEXT_BYTES]
         return self._compiled.search(subject) is not None
+
+
+class Search:
+    """A compiled pattern that is looked for in a whole text, as a transcript. Search in a worker thread.
+
+    Args:
+        source: the pattern in RE2's syntax.
+        flags: JavaScript's `i`, `m` and `s`.
+
+    Raises:
+        PatternError: it is too large or not valid.
+    """
+
+    __slots__ = ("_compiled",)
+
+    def __init__(self, source: str, flags: str = "") -> None:
+        Pattern(source, flags)  # which refuses what is too large
+        prefix = "".join(flag for flag in "ims" if flag in flags)
+        options: Any = re2.Options()
+        options.log_errors = False
+        options.max_mem = _MOST_MEMORY_BYTES
+        try:
+            self._compiled = cast("Any", re2.compile((f"(?{prefix})" if prefix else "") + source, options))
+        except cast("type[Exception]", re2.error) as error:
+            raise PatternError(_why(error)) from None
+
+    def matches(self, text: str) -> list[str]:
+        """Return the first `MOST_MATCHES` matches in the first `LONGEST_SEARCHED` characters: of each its first group.
+
+        A pattern without groups has its whole matches returned.
+        """
+        found: list[str] = []
+        for match in self._compiled.finditer(text[:LONGEST_SEARCHED].encode(errors="replace").decode()):
+            groups = cast("tuple[str | None, ...]", match.groups())
+            found.append((groups[0] or "") if groups else str(match.group()))
+            if len(found) == MOST_MATCHES:
+                break
+        return found
 
 
 class Substitution:

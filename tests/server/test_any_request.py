@@ -24,7 +24,7 @@ from tests.server.small_schemas import with_small_bodies
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 SCHEMA = schemathesis.openapi.from_dict(with_small_bodies(create_app(make_settings()).openapi()))
-PATHS = "^/(assistant|call|chat|credential|file|session|squad|phone-number|tool|v2)"
+PATHS = "^/(assistant|call|chat|credential|file|session|squad|structured-output|phone-number|tool|v2)"
 OPERATIONS = [found.ok() for found in SCHEMA.include(path_regex=PATHS).get_all_operations()]
 
 

@@ -33,7 +33,7 @@ from bargein.ports.hearing import (
     VoiceDetector,
 )
 from bargein.ports.leg import Leg
-from bargein.ports.model import ChatMessage, Model, Role
+from bargein.ports.model import ChatMessage, Model, Role, SchemaModel
 from bargein.ports.owner import Credentials, OwnerMessenger
 from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
 from bargein.ports.storage import (
@@ -77,6 +77,7 @@ __all__ = [
     "ProviderError",
     "Recorder",
     "Role",
+    "SchemaModel",
     "ServerError",
     "SpeechChunk",
     "SpokenWord",

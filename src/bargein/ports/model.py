@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from bargein.ports.tools import ToolCall
 from bargein.wire.base import JsonObject
@@ -51,3 +51,18 @@ class Model(Protocol):
         Returns at once if there are none. A connection that cannot be opened is no error here: it is opened when it is
         needed, and fails then.
         """
+
+
+@runtime_checkable
+class SchemaModel(Protocol):
+    """A language model whose vendor can hold its answers to a JSON Schema."""
+
+    def held_to(self, schema: JsonObject) -> Model | None:
+        """Return the model with answers that are JSON of a schema; None: this one cannot be held to any.
+
+        Vendors know parts of JSON Schema only, so an answer is valid by most of it, and must be checked all the same.
+
+        Args:
+            schema: the schema, of objects: vendors accept no others.
+        """
+        ...

@@ -1,9 +1,10 @@
 """Chat completions by OpenAI's streaming protocol, for every vendor with a compatible API."""
 
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 import anyio
 import anyio.lowlevel
@@ -27,20 +28,26 @@ from bargein.providers.model_server import (
     paced,
     watched,
 )
+from bargein.providers.strict_schemas import response_format
 from bargein.wire.base import JsonObject
 
 __all__ = [
     "DEFAULT_MAX_TOKENS",
     "DEFAULT_TEMPERATURE",
     "DEFAULT_TIMEOUT_S",
+    "AnswerFormat",
     "ChatModel",
     "ChatServer",
     "completions_url",
+    "held_server",
     "models_url",
     "stream_chat",
 ]
 
 _COMPLETIONS = "/chat/completions"
+
+AnswerFormat = Literal["json_schema", "json_object"]
+"""How a server holds answers to JSON (`response_format`): by a schema, or to any object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +60,7 @@ class ChatServer(ModelServer):
         returned_fields: fields with the thoughts of an answer that it wants back with the answer's tool calls.
         alternating: whether it demands that messages of the user and the assistant alternate, a user's first and last.
         takes_tools: whether it accepts `tools`.
+        answer_format: how it holds answers to JSON; None: it does not.
     """
 
     body: Mapping[str, Any]
@@ -60,6 +68,7 @@ class ChatServer(ModelServer):
     returned_fields: tuple[str, ...] = ()
     alternating: bool = False
     takes_tools: bool = True
+    answer_format: AnswerFormat | None = None
 
 
 def completions_url(base_url: str) -> str:
@@ -95,10 +104,31 @@ class ChatModel(Model):
     def reply(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()) -> AsyncIterator[str | ToolCall]:
         return watched(stream_chat(self._client, self._server, messages, tools), self._connection)
 
+    def held_to(self, schema: JsonObject) -> Self | None:
+        """Return the model with answers that are JSON (`bargein.ports.SchemaModel`)."""
+        server = held_server(self._server, schema)
+        if server is None:
+            return None
+        held = copy.copy(self)
+        held._server = server  # noqa: SLF001  # a copy of its own
+        return held
+
     @override
     async def run(self) -> None:
         if self._connection is not None:
             await self._connection.run()
+
+
+def held_server(server: ChatServer, schema: JsonObject) -> ChatServer | None:
+    """Return a server whose answers are held to JSON of a schema, as far as it can; None: it cannot."""
+    match server.answer_format:
+        case "json_schema":
+            wanted = response_format(schema)
+        case "json_object":
+            wanted = {"type": "json_object"}
+        case None:
+            return None
+    return replace(server, body={**server.body, "response_format": wanted})
 
 
 def stream_chat(

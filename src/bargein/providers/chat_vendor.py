@@ -8,6 +8,7 @@ from bargein.ports import ProviderError
 from bargein.providers.chat import (
     DEFAULT_MAX_TOKENS,
     DEFAULT_TEMPERATURE,
+    AnswerFormat,
     ChatModel,
     ChatServer,
     completions_url,
@@ -57,6 +58,7 @@ def chat_model_part(
     alternating: bool = False,
     takes_tools: bool = True,
     lists_models: bool = True,
+    answer_format: AnswerFormat | None = None,
 ) -> ModelPart:
     """Return the model part of a vendor with chat completions.
 
@@ -74,6 +76,7 @@ def chat_model_part(
         alternating: `ChatServer.alternating`.
         takes_tools: `ChatServer.takes_tools`.
         lists_models: whether the vendor has a list of models, which a connection can be opened with.
+        answer_format: `ChatServer.answer_format`.
     """
     variables = {variable.field: variable.name or "" for variable in settings.variables()}
 
@@ -108,6 +111,7 @@ def chat_model_part(
             returned_fields=returned_fields,
             alternating=alternating,
             takes_tools=takes_tools,
+            answer_format=answer_format,
         )
         connection = (
             WarmConnection(resources.client, models_url(base), server.endpoint.headers) if lists_models else None

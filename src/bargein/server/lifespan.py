@@ -18,9 +18,11 @@ from bargein.server.agents.assemble import AgentAssembler
 from bargein.server.agents.egress import Egress, open_egress
 from bargein.server.agents.providers import ProviderFactory
 from bargein.server.agents.tool_runners import open_tool_runners
+from bargein.server.analysis.analyst import Analyst
 from bargein.server.api.errors import log_unexpected
 from bargein.server.api.rate_limits import RateLimits
 from bargein.server.api.services import Readiness, Services, Warmable
+from bargein.server.calls.analysis_jobs import CALL_ANALYSIS, STRUCTURED_OUTPUT, AnalysisJobs
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.durable import Durable
 from bargein.server.calls.inbound import InboundCalls, InboundResolver
@@ -71,6 +73,7 @@ class _Opened:
     private_calls: PrivateCallMemory
     assembler: AgentAssembler
     prices: Prices | None
+    analysis_jobs: AnalysisJobs
 
 
 def lifespan_of(
@@ -144,6 +147,19 @@ async def _open(
     provider_factory = ProviderFactory(settings, clock, client, providers, egress)
     private_calls = PrivateCallMemory()
     prices = await anyio.to_thread.run_sync(read_prices, settings.calls.prices)
+    analyses_all = settings.calls.analyze_all
+    owner_jobs = OwnerJobs(
+        store, egress.owner_channels, clock, settings.keys.api_key, private_calls, analyses_all=analyses_all
+    )
+    analysis_jobs = AnalysisJobs(
+        store,
+        Analyst(store, clock, provider_factory),
+        owner_jobs,
+        private_calls,
+        data_dir=settings.storage.data_dir,
+        clock=clock,
+        always=analyses_all,
+    )
     durable = await Durable.open(store, settings, clock, prices)
     stack.push_async_callback(durable.close)
     return _Opened(
@@ -154,7 +170,8 @@ async def _open(
         metrics=metrics,
         egress=egress,
         durable=durable,
-        owner_jobs=OwnerJobs(store, egress.owner_channels, clock, settings.keys.api_key, private_calls),
+        owner_jobs=owner_jobs,
+        analysis_jobs=analysis_jobs,
         private_calls=private_calls,
         assembler=AgentAssembler(store, clock, provider_factory, egress, tool_runners),
         prices=prices,
@@ -171,7 +188,12 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         TRACE: LangfuseTraces(store, opened.settings.storage.data_dir, opened.egress.client, clock).send,
     }
     eval_runs = EvalRuns(store, clock, opened.assembler)
-    opened.durable.start(tasks, handlers, long={EVAL_RUN: eval_runs.play})
+    long_handlers = {
+        EVAL_RUN: eval_runs.play,
+        CALL_ANALYSIS: opened.analysis_jobs.analyse,
+        STRUCTURED_OUTPUT: opened.analysis_jobs.rerun,
+    }
+    opened.durable.start(tasks, handlers, long_handlers)
     owner_events = OwnerEvents(store, opened.egress.owner_channels, owner_jobs)
     inbound_resolver = InboundResolver(store, opened.egress.owner_channels, clock)
     live_calls = _live_calls(opened)
@@ -202,6 +224,7 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         chats=ChatService(clock, store, opened.assembler, owner_events),
         eval_runs=eval_runs,
         owner_events=owner_events,
+        analysis_jobs=opened.analysis_jobs,
         scheduler=scheduler,
         recordings=opened.recordings,
         metrics=opened.metrics,

@@ -225,6 +225,10 @@ class CallSettings(Section):
     """1: a part of an assistant whose provider has no key runs on the embedded model instead, for laptops and CI; each
     answer, the log and the page say so. 0: such a call ends at its start."""
 
+    analyze_all: Switch = variable("BARGEIN_ANALYZE_ALL_CALLS", default=False, shown="0")
+    """1: each call with at least two messages gets a summary and an evaluation by its assistant's model, as with Vapi,
+    also where the assistant has no `analysisPlan`. 0: only where it has one (see [analysis](guides/analysis.md))."""
+
     def available_echo_cancellation(self) -> EchoCancellation:
         """Return `echo_cancellation`; `off` in place of `auto` where the canceller's package is not installed."""
         return "off" if find_spec(_CANCELLER) is None else self.echo_cancellation

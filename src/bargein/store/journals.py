@@ -1,6 +1,7 @@
 """Journals and logs of calls as files, written during the call on another thread than the event loop's."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -109,6 +110,22 @@ class JournalFile(JournalSink):
                 written = file.write(data)
                 at, data = at + written, data[written:]
         self._size = at
+
+
+def append_lines(path: Path, lines: Sequence[str]) -> None:
+    """Append lines to a file of a call that is over; one that this server does not have is not created.
+
+    A disk that is full is logged, and costs these lines alone.
+    """
+    try:
+        # "r+b", since "ab" would create the file
+        with open(path, "r+b", opener=private) as file:
+            file.seek(0, 2)
+            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        _log.error("a call's log cannot be written", file=path.name, reason=error.strerror or type(error).__name__)
 
 
 def journal_path(data_dir: Path, call_id: str) -> Path:

@@ -67,6 +67,7 @@ class Store:
         chats: the turns of text conversations.
         evals: the mock conversations.
         eval_runs: the runs of mock conversations, with their results.
+        structured_outputs: the values that are extracted from calls after their end.
         jobs: the jobs that are still to be run.
         nodes: the servers of this database.
     """
@@ -94,6 +95,7 @@ class Store:
         self.chats = records(tables.chats, _CHAT_FILTERS)
         self.evals = records(tables.evals)
         self.eval_runs = records(tables.eval_runs)
+        self.structured_outputs = records(tables.structured_outputs, {"name": "name"})
 
     @classmethod
     async def open(

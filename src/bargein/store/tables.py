@@ -149,6 +149,16 @@ meta = Table("meta", metadata, Column("key", String(64), primary_key=True), Colu
 # SQLite gives numbers of its own to a column of this very type only
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
+structured_outputs = Table(
+    "structured_outputs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("updated_at", BigInteger, nullable=False, index=True),
+    Column("name", Text, nullable=True, index=True),
+    Column("document", _DOCUMENT, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

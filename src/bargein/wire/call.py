@@ -232,7 +232,10 @@ def audio_format_of(call: JsonObject) -> AudioFormat:
 ACTIVE_ASSISTANT = "activeAssistant"
 """A field of the stored record only: the assistant that took over last. Vapi's `Call` has no field for it."""
 
-INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, MADE_BY, CALLER_LIMITS, JOIN_UNTIL})
+ANALYSIS_STATE = "analysisState"
+"""A field of the stored record only: the outcomes of a call's analysis so far, or that it is done."""
+
+INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, ANALYSIS_STATE, MADE_BY, CALLER_LIMITS, JOIN_UNTIL})
 """The fields of a stored call that nobody is shown."""
 
 

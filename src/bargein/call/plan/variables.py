@@ -206,6 +206,29 @@ class Variables:
         finally:
             self._allowance.give_back(budget)
 
+    def render_all(self, texts: Sequence[str], epoch_ms: int, more: Mapping[str, object]) -> list[str]:
+        """Return texts rendered that must not be used unrendered: the prompts of a call's analysis.
+
+        Call it in a worker thread: a conversation among the values is large.
+
+        Args:
+            texts: the templates.
+            epoch_ms: the time, in milliseconds since 1970.
+            more: further values, which take precedence.
+
+        Raises:
+            ValueError: one of them cannot be rendered.
+        """
+        at, budget = self._at(epoch_ms, more), Budget(_ASSISTANT_BUDGET)
+        found: list[str] = []
+        for text in texts:
+            seen = at.callers or at if is_callers_text(text) else at
+            try:
+                found.append(render_template(plain_text(text), seen.all_values(), seen.now, budget))
+            except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
+                raise ValueError(type(error).__name__) from None
+        return found
+
     def render_assistant(self, assistant: JsonObject, epoch_ms: int) -> JsonObject:
         """Return the assistant with its texts rendered; the given one is not changed.
 

@@ -5,6 +5,7 @@ From the API reference of Bedrock of 2026; not yet called for real.
 
 import base64
 import binascii
+import copy
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -20,6 +21,7 @@ from bargein.clock import Clock
 from bargein.ports import ChatMessage, ProviderError
 from bargein.providers.anthropic.aws_keys import KeySource, PermanentKeys, Role, RoleKeys
 from bargein.providers.anthropic.event_stream import stream_messages
+from bargein.providers.anthropic.held import ArgumentsModel, held_options
 from bargein.providers.anthropic.llm import options_of, read_events
 from bargein.providers.anthropic.messages import MessagesOptions, ThinkingConfig, request_body
 from bargein.providers.anthropic.settings import AnthropicSettings
@@ -141,6 +143,12 @@ class BedrockModel(StreamedModel):
         self._config = config
         self._options = options
         self._clock = clock
+
+    def held_to(self, schema: JsonObject) -> ArgumentsModel:
+        """Return the model with answers that are JSON of a schema (`bargein.ports.SchemaModel`)."""
+        held = copy.copy(self)
+        held._options = held_options(self._options, schema)  # noqa: SLF001  # a copy of its own
+        return ArgumentsModel(held)
 
     @override
     async def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:

@@ -3,6 +3,7 @@
 From its API reference of 2026; not yet called for real.
 """
 
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Literal
@@ -13,6 +14,7 @@ from typing_extensions import override
 
 from bargein.ports import ChatMessage
 from bargein.providers.anthropic.events import MessageReader
+from bargein.providers.anthropic.held import ArgumentsModel, held_options
 from bargein.providers.anthropic.messages import (
     MessagesOptions,
     ThinkingConfig,
@@ -64,6 +66,12 @@ class AnthropicModel(StreamedModel):
     ) -> None:
         super().__init__(server, client, connection)
         self._options = options
+
+    def held_to(self, schema: JsonObject) -> ArgumentsModel:
+        """Return the model with answers that are JSON of a schema (`bargein.ports.SchemaModel`)."""
+        held = copy.copy(self)
+        held._options = held_options(self._options, schema)  # noqa: SLF001  # a copy of its own
+        return ArgumentsModel(held)
 
     @override
     async def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:

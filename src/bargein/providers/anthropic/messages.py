@@ -41,12 +41,19 @@ class MessagesOptions:
         max_tokens: `maxTokens`, the longest reply; thinking has its budget beside it.
         temperature: from 0 to 1; None: Anthropic's default. Its newer models refuse any.
         thinking_tokens: `thinking.budgetTokens`; None: Claude does not think unless its model always does.
+        answer_schema: the schema of the arguments of `ANSWER_TOOL`, which Claude then has to call; None: it answers
+            freely. Where it thinks, it cannot be made to call a tool, so `thinking_tokens` must be None.
     """
 
     model: str
     max_tokens: int = DEFAULT_MAX_TOKENS
     temperature: float | None = None
     thinking_tokens: int | None = None
+    answer_schema: JsonObject | None = None
+
+
+ANSWER_TOOL: Final = "answer"
+"""The tool whose arguments are an answer that is held to a schema."""
 
 
 def request_body(
@@ -65,6 +72,11 @@ def request_body(
         body["system"] = [{"type": "text", "text": instructions, "cache_control": _CACHE}]
     if tools:
         body["tools"] = [_tool(tool) for tool in tools]
+    if options.answer_schema is not None:
+        body["tools"] = [
+            {"name": ANSWER_TOOL, "description": "Give the answer.", "input_schema": options.answer_schema}
+        ]
+        body["tool_choice"] = {"type": "tool", "name": ANSWER_TOOL}
     thinks = options.thinking_tokens is not None and _may_think(turns)
     if options.thinking_tokens is not None and thinks:
         adaptive = _ADAPTIVE.search(options.model) is not None

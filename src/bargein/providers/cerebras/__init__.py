@@ -15,6 +15,7 @@ VENDOR = VendorSpec(
             CerebrasSettings,
             "https://api.cerebras.ai/v1",
             limit_name="max_completion_tokens",
+            answer_format="json_schema",
             body_by_model={"gpt-oss": {"reasoning_effort": "low"}},
         )
     },

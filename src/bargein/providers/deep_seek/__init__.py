@@ -12,7 +12,11 @@ VENDOR = VendorSpec(
     name="deep_seek",
     models={
         "deep-seek": chat_model_part(
-            "deep-seek", DeepSeekSettings, "https://api.deepseek.com", returned_fields=("reasoning_content",)
+            "deep-seek",
+            DeepSeekSettings,
+            "https://api.deepseek.com",
+            returned_fields=("reasoning_content",),
+            answer_format="json_object",
         )
     },
     settings=DeepSeekSettings,

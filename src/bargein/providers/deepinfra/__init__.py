@@ -9,6 +9,10 @@ from bargein.providers.interface import VendorSpec
 
 VENDOR = VendorSpec(
     name="deepinfra",
-    models={"deepinfra": chat_model_part("deepinfra", DeepInfraSettings, "https://api.deepinfra.com/v1/openai")},
+    models={
+        "deepinfra": chat_model_part(
+            "deepinfra", DeepInfraSettings, "https://api.deepinfra.com/v1/openai", answer_format="json_object"
+        )
+    },
     settings=DeepInfraSettings,
 )

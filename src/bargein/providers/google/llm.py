@@ -3,10 +3,11 @@
 From its API reference of 2026; not yet called for real.
 """
 
+import copy
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 from urllib.parse import quote
 
 import anyio.lowlevel
@@ -93,6 +94,13 @@ class GoogleModel(StreamedModel):
         super().__init__(server, client, connection)
         self._model = model
         self._generation = generation
+
+    def held_to(self, schema: JsonObject) -> Self:
+        """Return the model with answers that are JSON of a schema (`bargein.ports.SchemaModel`)."""
+        held = copy.copy(self)
+        format_ = {"responseMimeType": "application/json", "responseJsonSchema": schema}
+        held._generation = self._generation | format_  # noqa: SLF001  # a copy of its own
+        return held
 
     @override
     async def pieces(self, messages: Sequence[ChatMessage], tools: Sequence[JsonObject]) -> AsyncGenerator[Piece]:

@@ -17,6 +17,7 @@ VENDOR = VendorSpec(
             GroqSettings,
             "https://api.groq.com/openai/v1",
             limit_name="max_completion_tokens",
+            answer_format="json_object",  # its schemas are for some models alone
             body_by_model={"gpt-oss": {"reasoning_effort": "low"}, "qwen3": {"reasoning_effort": "none"}},
         )
     },

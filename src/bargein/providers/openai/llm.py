@@ -1,10 +1,11 @@
 """Vapi's model provider `openai`, also for any server that speaks its protocol: Ollama, llama.cpp, vLLM."""
 
+import copy
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import httpx
 import structlog
@@ -17,6 +18,7 @@ from bargein.providers.chat import (
     DEFAULT_TIMEOUT_S,
     ChatServer,
     completions_url,
+    held_server,
     models_url,
     stream_chat,
 )
@@ -47,6 +49,9 @@ _THINKS_BY_DEFAULT = re.compile(r"^gpt-5(-mini|-nano)?(-\d{4}-\d\d-\d\d)?$")
 
 _SPEAKS_BY_ITSELF = re.compile(r"^gpt-(\w+-)*realtime")
 """Models that hear and speak, which are not in OpenAI's chat API."""
+
+_WITHOUT_SCHEMAS = re.compile(r"^(gpt-3\.5|gpt-4$|gpt-4-|gpt-4o-2024-05-13|chatgpt-|o1-mini)")
+"""OpenAI's older models, whose answers cannot be held to a schema."""
 
 _REASONS_BY_CODE = {
     (401, "invalid_api_key"): "401-incorrect-api-key",
@@ -142,7 +147,14 @@ class OpenAiModel(Model):
             url_setting="OPENAI_BASE_URL",
             tokens_setting="model.maxTokens or model.reasoningEffort",
         )
-        self._servers = tuple(replace(server, body=_body(config, name)) for name in names)
+        self._servers = tuple(
+            replace(
+                server,
+                body=_body(config, name),
+                answer_format=None if _WITHOUT_SCHEMAS.match(name) else "json_schema",
+            )
+            for name in names
+        )
         self._connection = WarmConnection(client, models_url(base_url), server.endpoint.headers)
 
     @override
@@ -170,6 +182,16 @@ class OpenAiModel(Model):
         async with aclosing(stream_chat(self._client, last, messages, tools)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def held_to(self, schema: JsonObject) -> Self | None:
+        """Return the model with answers that are JSON (`bargein.ports.SchemaModel`)."""
+        first, *others = self._servers
+        if (held_first := held_server(first, schema)) is None:
+            return None
+        held = copy.copy(self)
+        servers = (held_first, *(held_server(other, schema) or other for other in others))
+        held._servers = servers  # noqa: SLF001  # a copy of its own
+        return held
 
     @override
     async def run(self) -> None:

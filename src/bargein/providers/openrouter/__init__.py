@@ -12,7 +12,11 @@ VENDOR = VendorSpec(
     name="openrouter",
     models={
         "openrouter": chat_model_part(
-            "openrouter", OpenRouterSettings, "https://openrouter.ai/api/v1", returned_fields=("reasoning_details",)
+            "openrouter",
+            OpenRouterSettings,
+            "https://openrouter.ai/api/v1",
+            returned_fields=("reasoning_details",),
+            answer_format="json_schema",
         )
     },
     settings=OpenRouterSettings,

@@ -15,6 +15,7 @@ VENDOR = VendorSpec(
             "perplexity-ai",
             PerplexitySettings,
             "https://api.perplexity.ai",
+            answer_format="json_schema",
             alternating=True,
             takes_tools=False,
             lists_models=False,

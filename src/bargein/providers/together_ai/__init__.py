@@ -9,6 +9,10 @@ from bargein.providers.together_ai.settings import TogetherAiSettings
 
 VENDOR = VendorSpec(
     name="together_ai",
-    models={"together-ai": chat_model_part("together-ai", TogetherAiSettings, "https://api.together.xyz/v1")},
+    models={
+        "together-ai": chat_model_part(
+            "together-ai", TogetherAiSettings, "https://api.together.xyz/v1", answer_format="json_schema"
+        )
+    },
     settings=TogetherAiSettings,
 )

@@ -12,7 +12,11 @@ from bargein.providers.xai.tts import XaiVoiceConfig, create_voice
 VENDOR = VendorSpec(
     name="xai",
     transcribers={"xai": TranscriberPart(XaiTranscriberConfig, create_transcriber)},
-    models={"xai": chat_model_part("xai", XaiSettings, "https://api.x.ai/v1", limit_name="max_completion_tokens")},
+    models={
+        "xai": chat_model_part(
+            "xai", XaiSettings, "https://api.x.ai/v1", limit_name="max_completion_tokens", answer_format="json_schema"
+        )
+    },
     voices={"xai": VoicePart(XaiVoiceConfig, create_voice)},
     settings=XaiSettings,
 )

@@ -21,6 +21,7 @@ from bargein.providers.fallback_transcriber import FallbackTranscriber
 from bargein.providers.fallback_voice import FallbackVoice
 from bargein.providers.interface import (
     BUILT_IN,
+    CANNOT_START,
     EmbeddedProviders,
     ModelPart,
     PartName,
@@ -166,6 +167,27 @@ class ProviderFactory:
             ProviderError: the assistant names one that this server does not have; the text says what to do.
         """
         return self._model(assistant.model, self._resources(_context(assistant, call), keys))
+
+    def task_model(self, assistant: Assistant, call: JsonObject, keys: ProviderCredentials) -> Model:
+        """Return a model for a task about a call: a vendor's or the owner's, never the built-in script in its place.
+
+        Args:
+            assistant: an assistant with the model.
+            call: the call's JSON.
+            keys: the owner's credentials for the assistant's providers.
+
+        Raises:
+            ProviderError: the assistant names none that can do tasks on this server; the text says what to do.
+        """
+        given = assistant.model
+        if given is None or given.provider == BUILT_IN:
+            raise ProviderError(
+                "the built-in model is a script that can do no tasks: name a model of another provider",
+                ended_reason=CANNOT_START,
+                provider=BUILT_IN,
+            )
+        part, config = _find("model", MODELS, given)
+        return part.create(config, self._resources(_context(assistant, call), keys))
 
     def _resources(self, context: JsonObject, keys: ProviderCredentials, auth: httpx.Auth | None = None) -> Resources:
         return Resources(

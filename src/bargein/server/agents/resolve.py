@@ -4,6 +4,7 @@
 makes a running agent of the result.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -142,6 +143,17 @@ async def fill_in(assistant_json: JsonObject, variables: Variables, epoch_ms: in
         return assistant_json
     # A large template may take a few hundred milliseconds, which would delay the audio of other calls.
     return await anyio.to_thread.run_sync(variables.render_assistant, assistant_json, epoch_ms, limiter=_RENDERING)
+
+
+async def fill_in_prompts(
+    texts: Sequence[str], variables: Variables, epoch_ms: int, more: Mapping[str, object]
+) -> list[str]:
+    """Fill in the prompts of a call's analysis (`Variables.render_all`) in a worker thread.
+
+    Raises:
+        ValueError: one of them cannot be rendered.
+    """
+    return await anyio.to_thread.run_sync(variables.render_all, texts, epoch_ms, more, limiter=_RENDERING)
 
 
 def parse_assistant(assistant_json: JsonObject, *, whole: bool = False, closed: bool = False) -> Assistant:

@@ -12,6 +12,7 @@ from bargein.server.api.routes import (
     phone_numbers,
     sessions,
     squads,
+    structured_outputs,
     tools,
 )
 
@@ -26,5 +27,6 @@ RESOURCES: tuple[Resource, ...] = (
     phone_numbers.RESOURCE,
     sessions.RESOURCE,
     squads.RESOURCE,
+    structured_outputs.RESOURCE,
     tools.RESOURCE,
 )

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from bargein.clock import Clock
 from bargein.providers.interface import EmbeddedProviders
 from bargein.server.api.rate_limits import RateLimits
+from bargein.server.calls.analysis_jobs import AnalysisJobs
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.inbound import InboundCalls
 from bargein.server.calls.live_calls import LiveCalls
@@ -66,6 +67,7 @@ class Services:
         call_router: the telephone calls.
         chats: answers chats.
         eval_runs: begins runs of evals.
+        analysis_jobs: analyses calls that are over.
         owner_events: notifies owners' servers when records are created, changed or deleted.
         scheduler: starts scheduled calls.
         recordings: the recordings of calls.
@@ -85,6 +87,7 @@ class Services:
     chats: ChatService
     eval_runs: EvalRuns
     owner_events: OwnerEvents
+    analysis_jobs: AnalysisJobs
     scheduler: Scheduler
     recordings: Recordings
     metrics: Metrics

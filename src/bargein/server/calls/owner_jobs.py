@@ -9,9 +9,11 @@ from bargein.errors import BargeinError
 from bargein.fleet.lease import SILENT_MS
 from bargein.ports import ServerError, StoreError
 from bargein.server.agents.resolve import last_assistant, phone_number_of
+from bargein.server.analysis.outputs import plan_analysis
 from bargein.server.calls.langfuse import TRACE, plan_of
 from bargein.server.calls.private_calls import PrivateCallMemory
 from bargein.store import Store
+from bargein.store.jobs import NewJob
 from bargein.webhooks.owner_channel import OwnerChannel, OwnerChannels
 from bargein.wire.artifact_urls import presigned_urls
 from bargein.wire.assistant import Assistant, server_messages_of
@@ -25,10 +27,15 @@ CALL_ENDED = "call-ended"
 SERVER_MESSAGE = "server-message"
 """The kind of job that sends `payload["message"]` to the owner of the call `payload["callId"]`."""
 
+CALL_ANALYSIS = "call-analysis"
+"""The kind of job that analyses the call `payload["call"]`, and then submits the report about its end."""
+
 CALL_QUEUED = "call-queued"
 """The kind of job that sends the owner of the call `payload["callId"]` a `status-update`: that it is queued, so that it
 may be joined, or has the `payload["status"]`.
 """
+
+_REPORT = "end-of-call-report"
 
 WaitingStatus = Literal["queued", "ringing"]
 
@@ -54,6 +61,7 @@ class OwnerJobs:
         clock: the time in templates and presigned addresses.
         key: signs the addresses of artifacts; None: they need no signature.
         private_calls: the ends of this server's private calls.
+        analyses_all: whether calls of assistants without an `analysisPlan` are analysed, too.
     """
 
     def __init__(
@@ -63,7 +71,10 @@ class OwnerJobs:
         clock: Clock,
         key: str | None,
         private_calls: PrivateCallMemory,
+        *,
+        analyses_all: bool = False,
     ) -> None:
+        self._analyses_all = analyses_all
         self._key = key
         self._private_calls = private_calls
         self._store = store
@@ -72,17 +83,23 @@ class OwnerJobs:
 
     async def channel(self, call: JsonObject) -> tuple[OwnerChannel, JsonObject]:
         """Return a channel to a stored call's owner, and the assistant that had the call last."""
-        assistant = await last_assistant(call, self._store, self._clock.epoch_ms())
+        assistant = await self.assistant(call)
         return self._owner_channels.channel(call, assistant, await phone_number_of(call, self._store)), assistant
+
+    async def assistant(self, call: JsonObject) -> JsonObject:
+        """Return the assistant that had a stored call last."""
+        return await last_assistant(call, self._store, self._clock.epoch_ms())
 
     async def submit_ended(self, payload: JsonObject, key: str) -> None:
         """Do a job of the kind `CALL_ENDED`: submit the messages about the call's end, in their order.
+
+        Where the call is to be analysed, the report waits for that (`CALL_ANALYSIS`); nothing else does.
 
         Raises:
             WordsElsewhereError: the words of a private call are on another server.
         """
         call_id, node_id = str(payload.get("callId")), as_string(payload.get("nodeId"))
-        call = await self._ended_call(call_id, node_id)
+        call = await self.ended_call(call_id, node_id)
         if call is None:
             return
         channel, assistant = await self.channel(call)
@@ -91,15 +108,32 @@ class OwnerJobs:
             trace: JsonObject = {"call": call_id, "nodeId": payload.get("journalAt")}
             await self._store.jobs.submit(TRACE, trace, key=f"{call_id}:{TRACE}")
         messages = ended_messages(call, wanted_by(assistant)) if channel.has_server else ()
+        analysis = await plan_analysis(call, assistant, self._store, always=self._analyses_all)
         for message in messages:
-            job: JsonObject = {"callId": call_id, "message": message}
-            if node_id is not None:
-                job = {"callId": call_id, "message": {"type": message["type"]}, "nodeId": node_id}
-            await self._store.jobs.submit(SERVER_MESSAGE, job, key=f"{call_id}:{message['type']}")
-        if not messages:
+            if not analysis or message["type"] != _REPORT:
+                kind, job, job_key = _message_job(call_id, message, node_id)
+                await self._store.jobs.submit(kind, job, key=job_key)
+        if analysis:
+            # "call", not "callId": the analysis does not wait for the owner's server
+            work: JsonObject = {"call": call_id, **({} if node_id is None else {"nodeId": node_id})}
+            await self._store.jobs.submit(CALL_ANALYSIS, work, key=f"{call_id}:{CALL_ANALYSIS}")
+        elif not messages:
             self._private_calls.forget(call_id)
 
-    async def _ended_call(self, call_id: str, node_id: str | None) -> JsonObject | None:
+    async def report_job(self, call: JsonObject, node_id: str | None) -> NewJob | None:
+        """Return the job that sends the report about a call's end; None: nobody wants it.
+
+        Args:
+            call: the call's record, with its analysis.
+            node_id: the server whose memory has the words of a private call; None: it is not private.
+        """
+        channel, assistant = await self.channel(call)
+        wanted = wanted_by(assistant) & {_REPORT} if channel.has_server else frozenset[str]()
+        for message in ended_messages(call, wanted):
+            return _message_job(str(call["id"]), message, node_id)
+        return None
+
+    async def ended_call(self, call_id: str, node_id: str | None) -> JsonObject | None:
         """Return a call's record, that of a private call with what is in the memory of the server `node_id`."""
         home = node_id or self._store.calls.node_id
         if home != self._store.calls.node_id and await self._store.nodes.is_alive(home, SILENT_MS):
@@ -141,7 +175,7 @@ class OwnerJobs:
             WordsElsewhereError: the words of a private call are on another server.
         """
         call_id, node_id = str(payload.get("callId")), as_string(payload.get("nodeId"))
-        call = await self._ended_call(call_id, node_id)
+        call = await self.ended_call(call_id, node_id)
         if call is None:
             self._private_calls.forget(call_id)
             return
@@ -171,6 +205,14 @@ class OwnerJobs:
         if artifact is None:
             return message
         return {**message, "artifact": {**artifact, **presigned_urls(call, self._key, self._clock.epoch_ms() // 1000)}}
+
+
+def _message_job(call_id: str, message: JsonObject, node_id: str | None) -> NewJob:
+    """Return the job that sends a message; that of a private call has no words."""
+    payload: JsonObject = {"callId": call_id, "message": message}
+    if node_id is not None:
+        payload = {"callId": call_id, "message": {"type": message["type"]}, "nodeId": node_id}
+    return NewJob(SERVER_MESSAGE, payload, f"{call_id}:{message['type']}")
 
 
 def wanted_by(assistant: JsonObject) -> frozenset[str]:

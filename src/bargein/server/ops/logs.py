@@ -4,10 +4,10 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -64,15 +64,49 @@ class Redactor:
         return value if masked == text else masked
 
 
+class _Sink(Protocol):
+    """The place for the lines about one call."""
+
+    def write(self, line: str) -> None:
+        """Write a line; returns at once."""
+        ...
+
+
+class _Lines:
+    """Lines that are kept in memory, up to a number that no analysis reaches."""
+
+    _MOST = 1_000
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, line: str) -> None:
+        """Keep a line."""
+        if len(self.written) < self._MOST:
+            self.written.append(line)
+
+
 class CallLogs:
     """A log processor that also writes each line about a live call to the call's own log."""
 
     def __init__(self) -> None:
-        self._sinks: dict[str, JournalFile] = {}
+        self._sinks: dict[str, _Sink] = {}
+
+    @contextmanager
+    def collect(self, call_id: str) -> Generator[list[str]]:
+        """Collect the lines about a call that is over, for its log, until the context ends."""
+        lines = _Lines()
+        self._sinks[call_id] = lines
+        try:
+            yield lines.written
+        finally:
+            if self._sinks.get(call_id) is lines:
+                del self._sinks[call_id]
 
     def open(self, data_dir: Path, call_id: str) -> JournalFile:
         """Start the log of a call, and return it; the caller has to close it."""
-        sink = self._sinks[call_id] = JournalFile(call_log_path(data_dir, call_id), "log")
+        sink = JournalFile(call_log_path(data_dir, call_id), "log")
+        self._sinks[call_id] = sink
         return sink
 
     def close(self, call_id: str) -> None:
