@@ -41,6 +41,8 @@ _NOT_FOR_TASKS = frozenset({
     "emotionRecognitionEnabled", "thinking",
 })  # fmt: skip
 """Fields of the assistant's model that are for its conversation alone."""
+_NOT_SHOWN = frozenset({"artifact", "messages", "analysis"})
+"""Fields of a call that a custom model is not sent beside the prompt, which has the conversation, cut where it is long."""
 _OF_ASSISTANT = ("credentials", "credentialIds", "metadata")
 
 _SEARCHING = anyio.CapacityLimiter(1)
@@ -51,7 +53,7 @@ _log = structlog.get_logger("bargein.server")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a part.
+    """The outcome of a part.
 
     Attributes:
         value: its value; None if there is none.
@@ -158,7 +160,8 @@ class Analyst:
         assistant_json: JsonObject = {**of_assistant, **({"model": given} if given else {})}
         assistant = parse_assistant(assistant_json)
         keys = await credentials_for(assistant_json, self._store)
-        return self._provider_factory.task_model(assistant, about.call, keys)
+        shown = {name: value for name, value in about.call.items() if name not in _NOT_SHOWN}
+        return self._provider_factory.task_model(assistant, shown, keys)
 
     async def _messages(self, part: Part, about: "_About", model: JsonObject) -> list[ChatMessage]:
         """Return the prompt of a part with its placeholders filled in, a message of the user last.

@@ -3,6 +3,7 @@
 import json
 import re
 
+from bargein.errors import BargeinError
 from bargein.wire.base import JsonObject
 from bargein.wire.json import read_json
 
@@ -10,7 +11,7 @@ _FENCED = re.compile(r"```[a-zA-Z0-9]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 _MOST_STARTS = 20
 
 
-class AnswerError(ValueError):
+class AnswerError(BargeinError, ValueError):
     """An answer without a value that can be read; the text says what is missing, without words of the answer."""
 
 

@@ -8,6 +8,7 @@ import anyio.to_thread
 import structlog
 
 from bargein.clock import Clock, iso_from_epoch_ms
+from bargein.ports import StoreError
 from bargein.server.analysis.analyst import Analyst, Outcome
 from bargein.server.analysis.outputs import Planned, part_or_skipped, plan_analysis
 from bargein.server.analysis.plan import Part
@@ -113,6 +114,10 @@ class AnalysisJobs:
         try:
             with CALL_LOGS.collect(call_id) as lines:
                 await self._analyst.analyse(call, assistant, left, keep)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a bug costs the owner the rest of the analysis, not the report
+            _log.error("unexpected", call_id=call_id, error=type(error).__name__, during="analysis")
         finally:
             if private:
                 self._private_calls.close(call_id)
