@@ -42,7 +42,7 @@ _NOT_FOR_TASKS = frozenset({
 })  # fmt: skip
 """Fields of the assistant's model that are for its conversation alone."""
 _NOT_SHOWN = frozenset({"artifact", "messages", "analysis"})
-"""Fields of a call that a custom model is not sent beside the prompt, which has the conversation, cut where it is long."""
+"""Fields of a call that no custom model is sent beside the prompt, which has the conversation, cut if it is long."""
 _OF_ASSISTANT = ("credentials", "credentialIds", "metadata")
 
 _SEARCHING = anyio.CapacityLimiter(1)
