@@ -111,6 +111,7 @@ class AnalysisJobs:
         left = [part for part in planned.parts if part.name not in known]
         if private:
             self._private_calls.begin(call_id)
+        lines: list[str] = []
         try:
             with CALL_LOGS.collect(call_id) as lines:
                 await self._analyst.analyse(call, assistant, left, keep)
