@@ -115,6 +115,7 @@ async def test_a_call_is_analysed_whole_before_its_report(tmp_path: Path, log: L
 
         analysis = record["analysis"]
         assert (report["analysis"], report["summary"]) == (analysis, analysis["summary"])
+        assert record["summary"] == report["summary"]
         (problem,) = analysis.pop("problems")
         assert analysis == {
             "summary": "Ada gave her name.",

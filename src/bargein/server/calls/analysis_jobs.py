@@ -7,6 +7,7 @@ from typing import Any, Final
 import anyio.to_thread
 import structlog
 
+from bargein.call.record.costs import analysed_fields
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import StoreError
 from bargein.server.analysis.analyst import Analyst, Outcome
@@ -222,6 +223,7 @@ def _changes(record: JsonObject, found: JsonObject) -> JsonObject:
         changed["analysis"] = {**before, **found["analysis"]}
         if problems is None:
             changed["analysis"].pop("problems", None)
+        changed |= analysed_fields(record, changed["analysis"])
     return changed
 
 
