@@ -70,7 +70,12 @@ async def test_a_chat_is_answered_and_stored(client: httpx.AsyncClient, llm: Fak
     )
     assert more.status_code == 201, more.text
     assert messages_for(llm) == [SYSTEM, ("user", "Hi."), ("assistant", "Hello, Ada."), ("user", "Bye.")]
-    assert more.json()["messages"] == [{"role": "user", "content": "Hi."}, *chat["output"]]
+    asked = [{"role": "user", "content": text} for text in ("Hi.", "Bye.")]
+    assert chat["messages"] == asked[:1]
+    assert more.json()["messages"] == [asked[0], *chat["output"], asked[1]]
+    last = await client.post("/chat", json={"previousChatId": more.json()["id"], "input": "Well."})
+    assert [role for role, _ in messages_for(llm)] == ["system", *["user", "assistant"] * 2, "user"]
+    assert (await client.delete(f"/chat/{last.json()['id']}")).status_code == 200
     assert (await client.get(f"/chat?previousChatId={chat['id']}")).json()["results"] == [more.json()]
     assert (await client.delete(f"/chat/{chat['id']}")).json() == chat
     assert (await client.get(f"/chat/{chat['id']}")).status_code == 404

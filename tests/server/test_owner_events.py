@@ -8,6 +8,7 @@ import pytest
 from bargein.server.api import call_deletion
 from bargein.testing import FakeLlm, LlmScript
 from bargein.wire import contract
+from tests.call.documented import undefined
 from tests.call.harness import eventually
 from tests.published import validator
 from tests.server.conftest import Serve
@@ -29,6 +30,7 @@ def valid(message: dict[str, Any]) -> dict[str, Any]:
     name = contract.messages("ServerMessage")[message["type"]]
     assert [error.message for error in validator(name).iter_errors(checked)] == []
     assert "hush" not in str(message)
+    assert undefined(message) == []
     return message
 
 

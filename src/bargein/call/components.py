@@ -211,8 +211,9 @@ def _transfers(
     context: CallContext, messenger: ClientMessenger, owner: OwnerMessenger | None, environment: CallEnvironment
 ) -> Transfers:
     def on_forwarding(destination: JsonObject) -> None:
+        messenger.change_call({"destination": destination})
         messenger.transfer_update(destination)
-        messenger.status("forwarding")
+        messenger.status("forwarding", destination=destination)
 
     return Transfers(
         leg=environment.leg,

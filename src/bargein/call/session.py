@@ -19,7 +19,7 @@ from bargein.call.components import CallEnvironment, build_components
 from bargein.call.context import AgentSetup, Providers
 from bargein.call.hearing.audio_input import FloodError
 from bargein.call.hearing.voicemail import VOICEMAIL
-from bargein.call.record.end import INTERNAL_ERROR, CallEnd, EndReporter
+from bargein.call.record.end import HUNG_UP_BY_CALLER, INTERNAL_ERROR, CallEnd, EndReporter
 from bargein.call.record.files import CallFiles
 from bargein.call.record.guard import Guard, GuardedClock
 from bargein.call.record.journal import Head
@@ -451,6 +451,8 @@ class CallSession:
         self._guard.attempt(
             "client messages", self._components.messenger.ended, reason, self._reporter.client_message()
         )
+        if reason != HUNG_UP_BY_CALLER:
+            self._guard.attempt("hang-up", self._components.transfers.delegate_hang_up)
         self._guard.attempt("connection", self._leg.hang_up)
         self._ended.set()
         for action in self._at_end:
@@ -487,6 +489,8 @@ class CallSession:
                 end=self._reporter.end,
                 prices=self._prices,
             )
+            if (destination := self._components.transfers.forwarded_to) is not None:
+                fields["destination"] = destination
             outcome.update(as_object(repaired(fields)))
 
         self._guard.attempt("record", complete)

@@ -131,6 +131,7 @@ class StreamLeg(MediaLeg):
         self._scope = anyio.CancelScope()
         self._hanging_up = False
         self._transferred = False
+        self._released = False
         self._transferring: anyio.Event | None = None
         self._early: deque[MediaEvent] = deque()
         self._stopped = False
@@ -175,6 +176,10 @@ class StreamLeg(MediaLeg):
         self._hanging_up = True
         self._frames.clear()
         self._work.set()
+
+    @override
+    def release(self) -> None:
+        self._released = True
 
     @override
     def send_dtmf(self, keys: str) -> None:
@@ -320,10 +325,10 @@ class StreamLeg(MediaLeg):
                 _log.warning("keys could not be sent", reason=str(error) or "it took too long")
 
     async def _end(self) -> None:
-        """End the call at its carrier, unless it was transferred, and close the socket."""
+        """End the call at its carrier, unless it was transferred or is the owner's now, and close the socket."""
         self._queued_keys.close()
         self._keys_to_send.close()
-        if not self._transferred:
+        if not (self._transferred or self._released):
             try:
                 with anyio.fail_after(_HANG_UP_S):
                     await self._control.hang_up()

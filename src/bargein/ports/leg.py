@@ -63,6 +63,12 @@ class Leg(Protocol):
         """Send the queued text messages, then close the connection normally."""
         ...
 
+    def release(self) -> None:
+        """Leave the call at the carrier as it is when it is hung up here: the owner's server ends or forwards it.
+
+        A transport on which this server is the far end itself ignores it.
+        """
+
     def send_dtmf(self, keys: str) -> None:
         """Send DTMF keys, in order (0 to 9, *, #, A to D; w waits half a second, W one second).
 

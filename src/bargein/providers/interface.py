@@ -83,7 +83,8 @@ class Resources:
         embedded: the models inside the package.
         credentials: the owner's credentials by provider, with their secrets in the clear.
         auth: signs requests to the server that this part names (`server.credentialId`); None: nothing is signed.
-        context: the call as providers may see it: `call`, `metadata`, `customer`, `phoneNumber`, without secrets.
+        context: the call as providers may see it: `call`, `metadata`, `customer`, `phoneNumber`, without secrets, and
+            the `assistant` by its name.
     """
 
     settings: Settings

@@ -36,6 +36,11 @@ _NAMES_AN_ASSISTANT = frozenset({"transfer-destination-request", "handoff-destin
 """Messages whose answer has a destination, which is written by the owner of the server that answers."""
 _HIGH_RATE = frozenset({"model-output", "voice-input", "assistant.speechStarted"})
 """Messages sent many times a second: they carry the time and the call without its prompts only."""
+_WITH_ARTIFACT = frozenset({
+    "assistant.started", "function-call", "hang", "phone-call-control", "status-update", "tool-calls",
+    "transfer-update", "user-interrupted",
+})  # fmt: skip
+"""Messages that carry the call's artifact so far; those that come several times in a turn would repeat the history."""
 
 
 def server_of(*owners: JsonObject | None) -> JsonObject | None:
@@ -176,8 +181,14 @@ class OwnerChannel(OwnerMessenger):
                     "an owner's server does not keep up: its oldest messages are dropped", call_id=self.call_id
                 )
         # The receiver is decided now: another assistant may have taken over before the message is sent.
-        self._waiting.append((self._server, self._owner.credentials, _seen_by(self._server, self.enveloped(message))))
+        full = self._with_artifact(self.enveloped(message))
+        self._waiting.append((self._server, self._owner.credentials, _seen_by(self._server, full)))
         self._wakeup.set()
+
+    def _with_artifact(self, message: JsonObject) -> JsonObject:
+        if self.artifact is None or "artifact" in message or message.get("type") not in _WITH_ARTIFACT:
+            return message
+        return {**message, "artifact": self.artifact()}
 
     @override
     def reaches_caller(self, server: JsonObject | None) -> bool:

@@ -136,11 +136,16 @@ class ClientMessage(WireModel):
 
 
 class StatusUpdate(ClientMessage):
-    """The call's status changed (fields as in `ServerMessageStatusUpdate`; Vapi has no client schema for it)."""
+    """The call's status changed (fields as in `ServerMessageStatusUpdate`; Vapi has no client schema for it).
+
+    Attributes:
+        destination: the number or SIP address that a call with the status `forwarding` goes to.
+    """
 
     type: Literal["status-update"] = "status-update"
     status: CallStatus
     ended_reason: str | None = None
+    destination: JsonObject | None = None
 
 
 class SpeechUpdate(ClientMessage):

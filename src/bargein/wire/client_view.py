@@ -19,6 +19,7 @@ from bargein.wire.client_messages import (
     ChatEntry,
     ClientMessage,
     ConversationUpdate,
+    StatusUpdate,
     SystemMessage,
     ToolCalls,
     ToolCompleted,
@@ -212,7 +213,12 @@ def _call(call: JsonObject) -> JsonObject:
     return {**kept, "function": {**function, "arguments": none}}
 
 
+def _status_update(message: Any) -> JsonObject:
+    return {"destination": None if message.destination is None else _view(message.destination, _DESTINATION)}
+
+
 _CHANGED: dict[type[ClientMessage], Callable[[Any], JsonObject]] = {
+    StatusUpdate: _status_update,
     AssistantStarted: _assistant_started,
     TransferUpdate: _transfer_update,
     ConversationUpdate: _conversation_update,
@@ -274,6 +280,7 @@ _SERVER_MESSAGE: _Fields = {
     **dict.fromkeys(
         (
             "type", "timestamp", "status", "endedReason", "role", "turn", "turnId", "transcriptType", "transcript",
+            "isFiltered", "originalTranscript",
             "input", "output", "text", "source", "startedAt", "endedAt", "durationSeconds", "language", "request",
         ),
         _plain,
@@ -294,6 +301,7 @@ _SERVER_MESSAGE: _Fields = {
     "toolCall": _object(_call),
     "toolCallResult": _whole,
     "timing": _whole,
+    "detectedThreats": _whole,
     "parameters": _whole,
     "functionCall": _whole,
 }  # fmt: skip

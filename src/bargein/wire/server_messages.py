@@ -29,10 +29,15 @@ _Formatted = Annotated[
 ]
 
 
+def _nothing_said() -> JsonObject:
+    return {"messages": [], "messagesOpenAIFormatted": []}
+
+
 class AssistantRequest(ServerMessage):
     """A request for the assistant of a call to a number that has none."""
 
     type: Literal["assistant-request"] = "assistant-request"
+    artifact: JsonObject = Field(default_factory=_nothing_said)
 
 
 class EndpointingRequest(ServerMessage):
@@ -48,6 +53,7 @@ class WaitingUpdate(ServerMessage):
 
     type: Literal["status-update"] = "status-update"
     status: CallStatus = "queued"
+    artifact: JsonObject = Field(default_factory=_nothing_said)
 
 
 class EndedUpdate(ServerMessage):
@@ -72,6 +78,7 @@ class EndOfCallReport(ServerMessage):
         analysis: empty, unless the call was analysed.
         summary: `analysis.summary`; empty, unless the call was summarized.
         cost: the sum of `costs`, in US dollars, by the owner's prices; 0 without them.
+        destination: where the call was transferred to, if it was.
         duration_ms: like `summary` and the following fields not in Vapi's schema, but sent by Vapi and read by
             receivers.
     """
@@ -93,6 +100,7 @@ class EndOfCallReport(ServerMessage):
     messages: list[JsonObject] | None = None
     recording_url: str | None = None
     stereo_recording_url: str | None = None
+    destination: JsonObject | None = None
 
 
 SERVER_MESSAGES: dict[str, type[ServerMessage]] = {
@@ -162,4 +170,5 @@ def _report(call: JsonObject, artifact: JsonObject, reason: str) -> EndOfCallRep
         messages=artifact.get("messages"),
         recording_url=artifact.get("recordingUrl"),
         stereo_recording_url=artifact.get("stereoRecordingUrl"),
+        destination=call.get("destination"),
     )

@@ -159,12 +159,21 @@ class ClientMessenger:
         ended_reason: str | None = None,
         *,
         announce: bool = True,
+        destination: JsonObject | None = None,
     ) -> None:
-        """Set the call's status in the envelope and, with `announce`, send `status-update`."""
+        """Set the call's status in the envelope and, with `announce`, send `status-update`.
+
+        Args:
+            status: the status.
+            ended_reason: the `endedReason` of a call that has ended.
+            announce: whether to send the message.
+            destination: the number or SIP address that the call is forwarded to.
+        """
         reason: JsonObject = {} if ended_reason is None else {"endedReason": ended_reason}
         self.change_call({"status": status, **reason})
         if announce and "status-update" in self._wanted:
-            self._send(wire.StatusUpdate(timestamp=self._now_epoch_ms(), status=status, ended_reason=ended_reason))
+            now, shown = self._now_epoch_ms(), None if destination is None else without_secrets(destination)
+            self._send(wire.StatusUpdate(timestamp=now, status=status, ended_reason=ended_reason, destination=shown))
 
     def ended(self, reason: str, message: str) -> None:
         """Send the last `status-update`.
@@ -288,10 +297,23 @@ class ClientMessenger:
             return
         if isinstance(message, wire.StatusUpdate) and message.status == "ended":
             return  # the server gets this one with the call's outcome, once that is stored
+        told = message.without_envelope()
+        if isinstance(message, wire.Transcript):
+            told |= self._beside_a_transcript(message)
         if kind in self._for_server:
-            self._owner.send(message.without_envelope())
+            self._owner.send(told)
         elif final and FINALS_ONLY in self._for_server:
-            self._owner.send({**message.without_envelope(), "type": FINALS_ONLY})  # servers know it by this name
+            self._owner.send({**told, "type": FINALS_ONLY})  # servers know it by this name
+
+    def _beside_a_transcript(self, message: wire.Transcript) -> JsonObject:
+        """Return what a server is told with a transcript: that nothing was filtered, and which assistant speaks.
+
+        No transcript is filtered here. Receivers that are written to Vapi's page on server events read the fields.
+        """
+        unfiltered: JsonObject = {"isFiltered": False, "detectedThreats": [], "originalTranscript": message.transcript}
+        name: object = self._participants.assistant.get("name")
+        speaks = message.role == "assistant" and isinstance(name, str)
+        return {**unfiltered, "assistantName": name} if speaks else unfiltered
 
 
 def _told(invocation: ToolInvocation) -> JsonObject:

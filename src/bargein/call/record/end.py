@@ -27,6 +27,7 @@ class CallEnd:
     message: str = ""
 
 
+HUNG_UP_BY_CALLER = "customer-ended-call"
 INTERNAL_ERROR = CallEnd(
     "call.in-progress.error-vapifault-worker-died", "an internal error ended the call; the server's log has it"
 )

@@ -175,12 +175,11 @@ def artifact_of(call: JsonObject, assistant: JsonObject, summary: CallSummary, *
         "messagesOpenAIFormatted": as_openai(history),
         "assistantActivations": [first, *summary.later_activations],
         "performanceMetrics": summary.metrics.to_json(),
+        "variableValues": {**given_values(call), **summary.variables},
     }
     transcript_plan = plan.transcript_plan or TranscriptPlan()
     if transcript_plan.enabled is not False:
         artifact["transcript"] = transcript_of(history, transcript_plan)
-    if values := {**given_values(call), **summary.variables}:
-        artifact["variableValues"] = values
     return artifact | _addresses(call, plan)
 
 

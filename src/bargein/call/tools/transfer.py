@@ -77,6 +77,7 @@ class Transfers:
 
     Attributes:
         successors: the assistants of all handoffs so far; `HandoffRequested.successor` is an index into it.
+        forwarded_to: the number or SIP address that the caller was transferred to; None: it was not.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Transfers:
         self._now_ms = now_ms
         self._post = post
         self.successors: list[Successor] = []
+        self.forwarded_to: JsonObject | None = None
 
     async def handoff(self, tool: JsonObject, _call: ToolCall, arguments: JsonObject) -> ToolOutcome:
         """Carry out the tool `handoff`."""
@@ -187,9 +189,20 @@ class Transfers:
             raise CarrierError("the destination is neither a number nor a SIP address.")
         if self._delegated() and self._owner is not None:
             self._owner.send({"type": "phone-call-control", "request": "forward", "destination": destination})
+            self._leg.release()
         else:
             await self._leg.transfer(destination)
+        self.forwarded_to = destination
         self._on_forwarding(destination)
+
+    def delegate_hang_up(self) -> None:
+        """Have the owner's server hang up, if it controls telephone calls itself (`phone-call-control`)."""
+        owner = self._owner
+        if owner is None or not owner.has_server or not self._delegated():
+            return
+        if self._leg.can_transfer and self.forwarded_to is None:
+            owner.send({"type": "phone-call-control", "request": "hang-up"})
+            self._leg.release()
 
 
 def _chosen(tool: JsonObject, arguments: JsonObject) -> JsonObject | None:

@@ -98,6 +98,10 @@ class SipLeg(StreamLeg):
         self._failed = failed
 
     @override
+    def release(self) -> None:
+        """Do nothing: nobody else can end a call whose far end this server is."""
+
+    @override
     async def ended_reason(self) -> str:
         reason = await super().ended_reason()
         return self._failed if self._socket.lost else reason

@@ -313,6 +313,7 @@ def _context(assistant: Assistant, call: JsonObject) -> JsonObject:
     context: JsonObject = {
         "call": _without_monitor(call_in_messages(call)),
         "metadata": metadata,
+        "assistant": None if assistant.name is None else {"name": assistant.name},
     }
     for name in ("customer", "phoneNumber"):
         about = as_object_or_none(call.get(name))

@@ -32,7 +32,8 @@ class ResolvedAgent:
 
     Attributes:
         record: the call or chat; its fields are what templates and providers see of it.
-        assistant_json: the assistant, with the squad member's overrides and the record's applied.
+        assistant_json: the assistant, with the squad member's overrides and the record's applied; a stored one with
+            its `id`, which receivers of messages read.
         values: `variableValues` with their authors, in the order of their precedence.
         assistant_id: the id of a stored assistant; None for an inline one.
         rejection: what the caller hears instead of the assistant, before the call ends.
@@ -48,7 +49,8 @@ class ResolvedAgent:
     def of_member(cls, member: Member, record: JsonObject) -> "ResolvedAgent":
         """Return the agent of a squad member, which can hand the call over to the member's destinations."""
         values = (*member.values, *Values.of(record))
-        return cls(record=record, assistant_json=member.with_handoff_tool(), values=values, assistant_id=member.id)
+        assistant_json = _identified(member.with_handoff_tool(), member.id)
+        return cls(record=record, assistant_json=assistant_json, values=values, assistant_id=member.id)
 
     def variables(self, found: Extracted | None = None) -> Variables:
         """Return the variables that the agent's templates may name.
@@ -75,7 +77,12 @@ async def resolve_call(call: JsonObject, store: Store) -> ResolvedAgent:
     stored: JsonObject | None = None
     if call.get("assistant") is None and assistant_id is not None:
         stored = await stored_assistant(assistant_id, store)
-    return ResolvedAgent(record=call, assistant_json=effective_assistant(call, stored), assistant_id=assistant_id)
+    assistant_json = _identified(effective_assistant(call, stored), None if stored is None else assistant_id)
+    return ResolvedAgent(record=call, assistant_json=assistant_json, assistant_id=assistant_id)
+
+
+def _identified(assistant_json: JsonObject, assistant_id: str | None) -> JsonObject:
+    return assistant_json if assistant_id is None else {"id": assistant_id, **assistant_json}
 
 
 async def resolve_chat(record: JsonObject, store: Store, *, handoffs: bool = False) -> ResolvedAgent:
@@ -108,7 +115,7 @@ async def resolve_chat(record: JsonObject, store: Store, *, handoffs: bool = Fal
         values.append(Values(as_object(overrides.get("variableValues")), by))
     return ResolvedAgent(
         record=record,
-        assistant_json=without_ids(assistant),
+        assistant_json=_identified(without_ids(assistant), as_string(assistant_id) if inline is None else None),
         values=tuple(values),
         assistant_id=as_string(assistant_id),
     )

@@ -156,8 +156,8 @@ class ChatService:
             chat = with_layers(chat, by, layers)
         if overrides:
             chat["assistantOverrides"] = overrides
-        if history:
-            chat["messages"] = history
+        # with the input, as in the responses of Vapi's documentation
+        chat["messages"] = [*history, *(input_messages(chat["input"]) if "input" in chat else [])]
         customer: object = body.get("customer") or before.get("customer")
         context: JsonObject = {
             "id": chat_id,
@@ -289,4 +289,7 @@ def _history(session: JsonObject | None, previous: JsonObject) -> list[JsonObjec
     if session is not None:
         return session.get("messages") or []
     asked = input_messages(previous["input"]) if "input" in previous else []
-    return [*(previous.get("messages") or []), *asked, *(previous.get("output") or [])]
+    before: list[JsonObject] = previous.get("messages") or []
+    if before[-len(asked) :] == asked:  # older records have what came before the input alone
+        asked = []
+    return [*before, *asked, *(previous.get("output") or [])]
