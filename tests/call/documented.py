@@ -7,6 +7,8 @@ that is missing, or null, is an error here, whatever the schema says about it be
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bargein.wire.json import as_list_or_none, as_object
+
 CALL = (
     "call.id", "call.orgId", "call.createdAt", "call.updatedAt", "call.type", "call.status",
 )  # fmt: skip
@@ -123,16 +125,17 @@ def read(message: Mapping[str, Any], path: str) -> list[Any]:
 
 
 def _step(value: Any, name: str, selection: str, path: str) -> Iterator[Any]:
-    if not isinstance(value, Mapping) or value.get(name) is None:
+    inner: Any = as_object(value).get(name)
+    if inner is None:
         raise UndefinedFieldError(f"{path}: there is no {name}")
-    inner = value[name]
     if not selection:
         yield inner
         return
     field, _, wanted = selection.removesuffix("]").partition("=")
-    if not isinstance(inner, list):
+    items = as_list_or_none(inner)
+    if items is None:
         raise UndefinedFieldError(f"{path}: {name} is not a list")
-    yield from (item for item in inner if not field or item.get(field) == wanted)
+    yield from (item for item in items if not field or as_object(item).get(field) == wanted)
 
 
 def undefined(message: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
