@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 
 ODD: tuple[object, ...] = (
@@ -120,7 +121,8 @@ def _grow(parent: object, key: str | int, random: Random) -> None:
     elif isinstance(inner, dict):
         inner.update({f"x{n}": n for n in range(times)})
     elif isinstance(inner, int | float) and not isinstance(inner, bool):
-        parent[key] = inner * random.choice((-1, 1000, 10**9, 0.001))  # type: ignore[index]
+        with suppress(OverflowError):  # no float is a thousandth of 10**400
+            parent[key] = inner * random.choice((-1, 1000, 10**9, 0.001))  # type: ignore[index]
 
 
 def _rename(parent: object, key: str | int, random: Random) -> None:
