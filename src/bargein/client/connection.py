@@ -13,11 +13,11 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 import anyio
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from bargein.client.errors import ClientError, RefusedError, UnreachableError
@@ -60,6 +60,32 @@ class Message:
     at_ms: float
 
 
+class ClientSocket(Protocol):
+    """A client's WebSocket, as a connection uses it; `websockets` has one, and a server has one to itself."""
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code; None while it is open."""
+        ...
+
+    @property
+    def close_reason(self) -> str | None:
+        """The text that the server sent on closing."""
+        ...
+
+    async def send(self, message: bytes | str) -> None:
+        """Send a frame.
+
+        Raises:
+            ConnectionClosed: it is closed; `recv` raises it too.
+        """
+        ...
+
+    async def recv(self) -> bytes | str:
+        """Return the next frame."""
+        ...
+
+
 class Connection:
     """A call's open socket; made by `join`.
 
@@ -67,7 +93,7 @@ class Connection:
     may send.
     """
 
-    def __init__(self, socket: ClientConnection, call: CallInfo, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, socket: ClientSocket, call: CallInfo, clock: Clock, timeout_s: float) -> None:
         self.call = call
         self.clock = clock
         self._socket = socket

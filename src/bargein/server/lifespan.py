@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from bargein.clock import Clock
 from bargein.errors import BargeinError
+from bargein.fleet.jobs import LONG_JOBS
 from bargein.http_client import new_client
 from bargein.ports import ProviderError, StoreUnavailableError
 from bargein.providers.registry import open_embedded
@@ -36,6 +37,9 @@ from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
 from bargein.server.evals.runs import EVAL_RUN, EvalRuns
 from bargein.server.ops.metrics import Metrics
+from bargein.server.simulations.items import SimulationRunner
+from bargein.server.simulations.runs import SIMULATION_ITEM, SIMULATION_LIMITS, SimulationRuns
+from bargein.server.simulations.suggestions import Suggestions
 from bargein.server.telephony.call_router import PhoneCallRouter
 from bargein.server.telephony.inbound import InboundPhoneCalls
 from bargein.server.telephony.numbers import PhoneNumbers
@@ -187,13 +191,6 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         SERVER_MESSAGE: owner_jobs.deliver,
         TRACE: LangfuseTraces(store, opened.settings.storage.data_dir, opened.egress.client, clock).send,
     }
-    eval_runs = EvalRuns(store, clock, opened.assembler)
-    long_handlers = {
-        EVAL_RUN: eval_runs.play,
-        CALL_ANALYSIS: opened.analysis_jobs.analyse,
-        STRUCTURED_OUTPUT: opened.analysis_jobs.rerun,
-    }
-    opened.durable.start(tasks, handlers, long_handlers)
     owner_events = OwnerEvents(store, opened.egress.owner_channels, owner_jobs)
     inbound_resolver = InboundResolver(store, opened.egress.owner_channels, clock)
     live_calls = _live_calls(opened)
@@ -203,6 +200,23 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
     )
     scheduler = Scheduler(store, clock, opened.metrics, outbound_calls.dial)
     phone_requests = OutboundRequests(store, call_router.carriers, outbound_calls.dial)
+    call_creation = CallCreation(store, clock, scheduler, phone_requests, join_s=opened.settings.limits.join_s)
+    chats = ChatService(clock, store, opened.assembler, owner_events)
+    eval_runs = EvalRuns(store, clock, opened.assembler)
+    simulations = SimulationRunner(store, clock, opened.assembler, call_creation, live_calls, chats)
+    simulation_runs = SimulationRuns(store, clock, simulations, opened.egress.owner_channels)
+    long = (
+        (
+            LONG_JOBS,
+            {
+                EVAL_RUN: eval_runs.play,
+                CALL_ANALYSIS: opened.analysis_jobs.analyse,
+                STRUCTURED_OUTPUT: opened.analysis_jobs.rerun,
+            },
+        ),
+        (SIMULATION_LIMITS, {SIMULATION_ITEM: simulation_runs.do}),
+    )
+    opened.durable.start(tasks, handlers, long)
     tasks.start_soon(scheduler.run)
     tasks.start_soon(call_router.warm_up)
     for native in call_router.carriers.natives():
@@ -217,12 +231,14 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         store=store,
         embedded=embedded,
         readiness=readiness,
-        call_creation=CallCreation(store, clock, scheduler, phone_requests, join_s=opened.settings.limits.join_s),
+        call_creation=call_creation,
         inbound_calls=InboundCalls(inbound_resolver, opened.durable.ledger, opened.metrics, owner_jobs),
         live_calls=live_calls,
         call_router=call_router,
-        chats=ChatService(clock, store, opened.assembler, owner_events),
+        chats=chats,
         eval_runs=eval_runs,
+        simulation_runs=simulation_runs,
+        suggestions=Suggestions(simulations),
         owner_events=owner_events,
         analysis_jobs=opened.analysis_jobs,
         scheduler=scheduler,

@@ -41,6 +41,8 @@ _CHAT_FILTERS = {
     "session_id": "sessionId",
     "previous_chat_id": "previousChatId",
 }
+_RUN_FILTERS = {"status": "status", "target_type": "target.type", "target_id": "targetId"}
+_ITEM_FILTERS = {"run_id": "runId", "simulation_id": "simulationId", "status": "status"}
 
 
 class NewRecord(NamedTuple):
@@ -68,6 +70,12 @@ class Store:
         evals: the mock conversations.
         eval_runs: the runs of mock conversations, with their results.
         structured_outputs: the values that are extracted from calls after their end.
+        personalities: the testers of simulations.
+        scenarios: what testers do, and what is evaluated.
+        simulations: pairs of a scenario and a personality.
+        simulation_suites: groups of simulations.
+        simulation_runs: the runs of simulations.
+        simulation_items: the single conversations of these runs, with their results.
         jobs: the jobs that are still to be run.
         nodes: the servers of this database.
     """
@@ -96,6 +104,13 @@ class Store:
         self.evals = records(tables.evals)
         self.eval_runs = records(tables.eval_runs)
         self.structured_outputs = records(tables.structured_outputs, {"name": "name"})
+
+        self.personalities = records(tables.personalities)
+        self.scenarios = records(tables.scenarios, {"name": "name"})
+        self.simulations = records(tables.simulations)
+        self.simulation_suites = records(tables.simulation_suites, {"name": "name"})
+        self.simulation_runs = records(tables.simulation_runs, _RUN_FILTERS)
+        self.simulation_items = records(tables.simulation_items, _ITEM_FILTERS)
 
     @classmethod
     async def open(

@@ -47,6 +47,7 @@ class SharedToolResources:
         outbound: Outbound | None = None,
         headers: Mapping[str, str] | None = None,
         *,
+        mocks: Mapping[str, str] | None = None,
         render_as_owner: Render | None = None,
         render_as_caller: Render | None = None,
     ) -> "CallToolRunner":
@@ -57,6 +58,7 @@ class SharedToolResources:
             render: renders templates with the call's variables.
             outbound: sends requests with the credentials of the call's assistant; by default the shared one.
             headers: headers for MCP servers (`X-Call-Id`).
+            mocks: results of tools that are not run, by the tools' names.
             render_as_owner: renders templates with the variables that the owner set; by default all are the owner's.
             render_as_caller: renders the templates of tools that a caller wrote; by default with all variables.
         """
@@ -64,7 +66,7 @@ class SharedToolResources:
             "owner": Templates(render, render_as_owner),
             "caller": Templates(render_as_caller or render),
         }
-        return CallToolRunner(self, owner, templates, outbound or self.outbound, headers or {})
+        return CallToolRunner(self, owner, templates, outbound or self.outbound, headers or {}, mocks=mocks or {})
 
 
 @asynccontextmanager
@@ -85,7 +87,10 @@ class CallToolRunner(ToolRunner):
         templates: Mapping[Author, Templates],
         outbound: Outbound,
         headers: Mapping[str, str],
+        *,
+        mocks: Mapping[str, str],
     ) -> None:
+        self._mocks = mocks
         self._shared = shared
         self._owner = owner
         self._templates = templates
@@ -113,6 +118,8 @@ class CallToolRunner(ToolRunner):
 
     @override
     async def run(self, tool: JsonObject, call: ToolCall) -> ToolResult:
+        if call.name in self._mocks:
+            return ToolResult(self._mocks[call.name])
         try:
             return await self._run(tool, call)
         except ToolError as error:

@@ -235,7 +235,10 @@ ACTIVE_ASSISTANT = "activeAssistant"
 ANALYSIS_STATE = "analysisState"
 """A field of the stored record only: the outcomes of a call's analysis so far, or that it is done."""
 
-INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, ANALYSIS_STATE, MADE_BY, CALLER_LIMITS, JOIN_UNTIL})
+TOOL_MOCKS = "toolMocks"
+"""A field of a simulated call or session: the name of a tool -> its result, in place of running it."""
+
+INTERNAL_FIELDS = frozenset({ACTIVE_ASSISTANT, ANALYSIS_STATE, MADE_BY, CALLER_LIMITS, JOIN_UNTIL, TOOL_MOCKS})
 """The fields of a stored call that nobody is shown."""
 
 

@@ -15,7 +15,7 @@ from bargein.call.plan.compile import PlanError
 from bargein.call.plan.variables import Extracted, Variables
 from bargein.clock import Clock
 from bargein.errors import BargeinError
-from bargein.ports import ChatMessage, Model, ProviderError
+from bargein.ports import ChatMessage, Model, ProviderError, Voice
 from bargein.providers.interface import CANNOT_START
 from bargein.server.agents.credentials import ProviderCredentials, credentials_for
 from bargein.server.agents.egress import Egress
@@ -28,7 +28,9 @@ from bargein.tools.runner import CallToolRunner
 from bargein.webhooks.owner_channel import OwnerChannel
 from bargein.wire.assistant import Assistant, within_limits
 from bargein.wire.base import JsonObject
+from bargein.wire.call import TOOL_MOCKS
 from bargein.wire.errors import WireError
+from bargein.wire.json import as_object
 from bargein.wire.ownership import without_author
 from bargein.wire.redact import without_secrets
 
@@ -88,6 +90,21 @@ class ReadyChatAgent:
     model: Model
     tools: tuple[JsonObject, ...]
     tool_runner: CallToolRunner
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTester:
+    """A tester of simulations that is ready to speak.
+
+    Attributes:
+        instructions: the messages before the conversation (`model.messages`).
+        model: finds the tester's words.
+        voice: speaks them.
+    """
+
+    instructions: tuple[ChatMessage, ...]
+    model: Model
+    voice: Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +205,9 @@ class AgentAssembler:
         headers = {"X-Chat-Id": str(chat["id"])}
         if "sessionId" in chat:
             headers["X-Session-Id"] = str(chat["sessionId"])
-        runner = self._tool_runners.tools(prepared.assistant_json, channel, prepared.variables, headers)
+        runner = self._tool_runners.tools(
+            prepared.assistant_json, channel, prepared.variables, headers, _mocks(agent.record)
+        )
         with _closed_on_error(runner):
             tools = await gather_tools(prepared.assistant_json, self._store, runner)
         return ReadyChatAgent(instructions_of(prepared.assistant), model, tools, runner)
@@ -209,6 +228,25 @@ class AgentAssembler:
             assistant = parse_assistant(assistant_json)
             credentials = await credentials_for(assistant_json, self._store)
             return self._provider_factory.model(assistant, agent.record, credentials)
+
+    async def assemble_tester(self, agent: ResolvedAgent, rate_hz: int) -> ReadyTester:
+        """Assemble a tester of simulations: an assistant that speaks with a call instead of having one.
+
+        Args:
+            agent: the agent; its transcriber is not used.
+            rate_hz: sample rate of the voice.
+
+        Raises:
+            AssemblyError: the tester cannot be run on this server.
+        """
+        own = {name: value for name, value in agent.assistant_json.items() if name != "transcriber"}
+        with _assembly_errors():
+            prepared = await self._prepare(replace(agent, assistant_json=own), agent.variables())
+            auth = await self._egress.provider_auth(prepared.assistant_json)
+            made = self._provider_factory.providers(
+                prepared.assistant, agent.record, rate_hz, prepared.credentials, auth
+            )
+        return ReadyTester(instructions_of(prepared.assistant), made.model, made.voice)
 
     async def _prepare(self, agent: ResolvedAgent, variables: Variables) -> _Prepared:
         runnable = within_limits(agent.assistant_json)
@@ -233,7 +271,7 @@ class AgentAssembler:
         providers = self._provider_factory.providers(assistant, record, rate_hz, keys, auth, private=private)
         plan = self._provider_factory.plan(assistant, providers.transcriber)
         headers = {"X-Call-Id": str(record.get("id"))}
-        runner = self._tool_runners.tools(assistant_json, channel, prepared.variables, headers)
+        runner = self._tool_runners.tools(assistant_json, channel, prepared.variables, headers, _mocks(record))
         with _closed_on_error(runner):
             setup = AgentSetup(
                 call=record,
@@ -247,6 +285,11 @@ class AgentAssembler:
                 hook_tools=await gather_hook_tools(assistant_json, self._store, runner),
             )
         return ReadyAgent(setup, replace(providers, owner=channel, tools=runner), channel, runner)
+
+
+def _mocks(record: JsonObject) -> dict[str, str]:
+    """Return the results that a simulated call or chat has in place of its tools."""
+    return {name: str(result) for name, result in as_object(record.get(TOOL_MOCKS)).items()}
 
 
 @contextmanager

@@ -33,6 +33,7 @@ class ToolRunnerFactory:
         owner_channel: OwnerMessenger,
         variables: Variables,
         headers: Mapping[str, str],
+        mocks: Mapping[str, str],
     ) -> CallToolRunner:
         """Return a runner for an assistant's tools. Close it when the call or chat is over.
 
@@ -41,6 +42,7 @@ class ToolRunnerFactory:
             owner_channel: the channel to the owner's server, which runs function tools.
             variables: the variables that the templates of tools may name.
             headers: HTTP headers that tell MCP servers about the call or chat.
+            mocks: results of tools that are not run, by the tools' names.
         """
 
         def render(text: Template, more: Mapping[str, object], sees: Sees = "all") -> str:
@@ -52,6 +54,7 @@ class ToolRunnerFactory:
             render,
             outbound,
             headers,
+            mocks=mocks,
             render_as_owner=partial(render, sees="owner"),
             render_as_caller=partial(render, sees="callers"),
         )

@@ -18,6 +18,8 @@ from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
 from bargein.server.evals.runs import EvalRuns
 from bargein.server.ops.metrics import Metrics
+from bargein.server.simulations.runs import SimulationRuns
+from bargein.server.simulations.suggestions import Suggestions
 from bargein.server.telephony.call_router import PhoneCallRouter
 from bargein.settings import Settings
 from bargein.store import Store
@@ -68,6 +70,8 @@ class Services:
         chats: answers chats.
         eval_runs: begins runs of evals.
         analysis_jobs: analyses calls that are over.
+        simulation_runs: begins and cancels runs of simulations.
+        suggestions: asks models for scenarios and improvements.
         owner_events: notifies owners' servers when records are created, changed or deleted.
         scheduler: starts scheduled calls.
         recordings: the recordings of calls.
@@ -86,6 +90,8 @@ class Services:
     call_router: PhoneCallRouter
     chats: ChatService
     eval_runs: EvalRuns
+    simulation_runs: SimulationRuns
+    suggestions: Suggestions
     owner_events: OwnerEvents
     analysis_jobs: AnalysisJobs
     scheduler: Scheduler

@@ -1,6 +1,6 @@
 """The parts of a server that survive a crash: writes of call records, jobs, and the recovery of interrupted calls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from bargein.call.record.privacy import WITHHELD
 from bargein.clock import Clock
-from bargein.fleet.jobs import LONG_JOBS, Handler, Worker
+from bargein.fleet.jobs import Handler, Worker, WorkerLimits
 from bargein.fleet.lease import LeaseKeeper
 from bargein.fleet.ledger import CallRecordStore, Ledger
 from bargein.ports import JobKinds
@@ -99,24 +99,32 @@ class Durable:
             raise
         return durable
 
-    def start(self, tasks: "TaskGroup", handlers: Mapping[str, Handler], long: Mapping[str, Handler]) -> None:
+    def start(
+        self,
+        tasks: "TaskGroup",
+        handlers: Mapping[str, Handler],
+        long: Sequence[tuple[WorkerLimits, Mapping[str, Handler]]] = (),
+    ) -> None:
         """Start the ledger, the job workers and the lease keeper.
 
         Args:
             tasks: the server's task group.
             handlers: the handlers of jobs, by the jobs' kind.
-            long: the handlers of jobs that run for minutes; a server that stops does not wait for these.
+            long: those of jobs that run for minutes, each group with its own limits; a server that stops does not wait
+                for these.
         """
-        kinds = frozenset(long)
-        self._worker = worker = Worker(self._store.jobs, handlers, self.node_id, JobKinds(kinds, others=True))
-        slow = Worker(self._store.jobs, long, self.node_id, JobKinds(kinds), LONG_JOBS)
+        jobs = self._store.jobs
+        apart = frozenset(kind for _, group in long for kind in group)
+        self._worker = Worker(jobs, handlers, self.node_id, JobKinds(apart, others=True))
+        workers = [self._worker]
+        workers += [Worker(jobs, group, self.node_id, JobKinds(frozenset(group)), limits) for limits, group in long]
 
         def wake() -> None:
-            worker.wake()
-            slow.wake()
+            for worker in workers:
+                worker.wake()
 
-        self._store.jobs.on_submit = wake
-        for work in (self.ledger.run, worker.run, slow.run, self._keeper.run):
+        jobs.on_submit = wake
+        for work in (self.ledger.run, self._keeper.run, *(worker.run for worker in workers)):
             tasks.start_soon(work)
 
     async def settle(self, seconds: float) -> None:

@@ -21,6 +21,7 @@ from bargein.server.chats.tools import MAX_ROUNDS, ChatTools
 from bargein.store import Store
 from bargein.wire.assistant import merge_overrides
 from bargein.wire.base import JsonObject
+from bargein.wire.call import TOOL_MOCKS
 from bargein.wire.chat import DEFAULT_EXPIRATION_S, input_messages
 from bargein.wire.errors import WireError, bad_request, unknown_id
 from bargein.wire.json import as_object
@@ -164,6 +165,7 @@ class ChatService:
             "assistantOverrides": overrides,
             "transport": {"conversationType": "chat"},
             **({"customer": customer} if customer is not None else {}),
+            **({TOOL_MOCKS: before[TOOL_MOCKS]} if TOOL_MOCKS in before else {}),
         }
         try:
             agent = await resolve_chat(with_layers(participants, by, layers), self._store)

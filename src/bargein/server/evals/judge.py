@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ROLES: Mapping[str, Any] = {"user": "user", "assistant": "assistant"}
 _TEMPLATE_UNITS = 200_000
 _MOST_CHARS = 2_000
-"""The longest answer of a judge that is read."""
+"""The longest answer that is read, of a judge or a tester."""
 _RENDERING = anyio.CapacityLimiter(1)
 """Threads share one interpreter: each that renders delays the event loop, so only one does at a time."""
 
@@ -104,8 +104,8 @@ class Judge:
             raise JudgeError(f"the judge's instructions are not a valid template ({type(error).__name__})") from None
 
 
-async def whole_answer(model: Model, messages: Sequence[ChatMessage]) -> str:
-    """Return the beginning of a model's answer, as text.
+async def whole_answer(model: Model, messages: Sequence[ChatMessage], *, most_chars: int = _MOST_CHARS) -> str:
+    """Return a model's answer as text, or its first `most_chars`.
 
     Raises:
         ProviderError: the model failed.
@@ -115,9 +115,9 @@ async def whole_answer(model: Model, messages: Sequence[ChatMessage]) -> str:
         async for piece in reply:
             if isinstance(piece, str):
                 pieces.append(piece)
-            if sum(map(len, pieces)) > _MOST_CHARS:
+            if sum(map(len, pieces)) > most_chars:
                 break
-    return "".join(pieces)[:_MOST_CHARS]
+    return "".join(pieces)[:most_chars]
 
 
 def _text_of(messages: Sequence[JsonObject]) -> str:

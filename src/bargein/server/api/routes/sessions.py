@@ -19,6 +19,7 @@ from bargein.server.api.services import Services, ServicesDep
 from bargein.server.chats.service import is_over
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
+from bargein.wire.call import TOOL_MOCKS
 from bargein.wire.chat import CreateSession, UpdateSession
 from bargein.wire.ownership import made_by, without_author
 
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/session", tags=["sessions"], dependencies=[Depends(r
 
 def _with_current_status(services: Services, session: JsonObject) -> JsonObject:
     """Return a session with its status now: one that was not used for its `expirationSeconds` is completed."""
-    shown = without_author(session)
+    shown = {name: value for name, value in without_author(session).items() if name != TOOL_MOCKS}
     return shown | ({"status": "completed"} if is_over(session, services.clock.epoch_ms()) else {})
 
 
