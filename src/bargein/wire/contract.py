@@ -247,7 +247,13 @@ def _fields_without_nulls(schema: JsonObject, value: JsonObject) -> JsonObject:
 
 
 def _may_be_missing(schema: JsonObject, *, given: bool) -> bool:
-    return "default" in schema or (given and "null" in _types(_resolved(schema)))
+    return "default" in schema or (given and _has_null(schema))
+
+
+def _has_null(schema: JsonObject) -> bool:
+    schema = _resolved(schema)
+    members = _members(schema)
+    return "null" in _types(schema) if members is None else any(map(_has_null, members))
 
 
 def _types(schema: JsonObject) -> tuple[str, ...]:

@@ -189,10 +189,11 @@ async def test_a_tester_writes_and_the_conversation_is_evaluated(
         "target": [LlmScript(tokens=(), calls=[("get_weather", "{}")]), *says("It is 21 degrees.", "Bye.")],
         "judge": says('Sure: {"value": "polite"}'),
     }
+    tone = output("tone", "string", model=model(llm, "judge"))
     async with HttpPeer(take) as owner:
         ended_hook = {"type": "webhook", "server": {"url": owner.origin}, "include": {"transcript": True}}
         one = scenario(
-            {"structuredOutput": output("tone", "string", model=model(llm, "judge")), "comparator": "=", "value": "POLITE"},
+            {"structuredOutput": tone, "comparator": "=", "value": "POLITE"},
             {
                 "structuredOutput": output("degrees", "integer", type="regex", regex=r"(\d+) degrees"),
                 "comparator": ">", "value": 30, "required": False,

@@ -1,9 +1,9 @@
 """The tester of a simulation: its script, or a model that finds its next words from the conversation so far."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bargein.ports import ChatMessage
+from bargein.ports import ChatMessage, Role
 from bargein.server.agents.assemble import ReadyTester
 from bargein.server.evals.judge import whole_answer
 from bargein.server.simulations.steps import NOTATION, Step, habits_of, read_steps, script_of, with_habits
@@ -17,6 +17,8 @@ _ROLE = (
     "Speak as people do, one or two short sentences at a time.\n\nYour task:\n"
 )
 _NOTHING = "(silence)"
+_SIDES: Mapping[str, Role] = {"assistant": "user", "user": "assistant"}
+"""The roles of a conversation from the tester's side."""
 
 
 @dataclass(slots=True)
@@ -61,8 +63,8 @@ class Tester:
         asked = [*self.ready.instructions, ChatMessage("system", f"{_ROLE}{self.instructions}\n\n{NOTATION}")]
         for one in conversation:
             words = str(one.get("content") or "")
-            if words:
-                asked.append(ChatMessage("user" if one.get("role") == "assistant" else "assistant", words))
+            if words and (role := _SIDES.get(str(one.get("role")))) is not None:
+                asked.append(ChatMessage(role, words))
         if asked[-1].role != "user":
             asked.append(ChatMessage("user", _NOTHING))
         return tuple(asked)
