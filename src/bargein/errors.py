@@ -51,7 +51,6 @@ one of these.
         NoServerError  (server.ops.server_process)
         ExtractionError  (server.simulations.extraction)
         ItemError  (server.simulations.items)
-        _OverError  (server.simulations.runs)
         SettingsError  (settings.section)
         VaultError  (store.vault)
         RefusedError  (testing.sip_message)
