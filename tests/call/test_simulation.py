@@ -28,13 +28,13 @@ async def test_a_tester_interrupts_and_the_call_is_evaluated(tmp_path: Path) -> 
         await embedded.warm_up()
         model = {"provider": "custom-llm", "url": llm.url, "model": "m"}
         king: dict[str, Any] = {"name": "king", "type": "regex", "regex": "/king/i", "schema": {"type": "boolean"}}
-        scenario = {
+        scenario: dict[str, Any] = {
             "name": "Interruption",
             "instructions": SCRIPT,
             "evaluations": [{"structuredOutput": king, "comparator": "=", "value": True}],
             "latencyExpectations": [{"metric": "turn", "aggregation": "max", "thresholdMs": 60_000}],
         }
-        body = {
+        body: dict[str, Any] = {
             "simulations": [
                 {"type": "simulation", "scenario": scenario, "personality": {"name": "Ada", "assistant": {}}}
             ],

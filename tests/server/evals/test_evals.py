@@ -131,7 +131,7 @@ async def test_evals_are_stored_changed_and_listed(client: httpx.AsyncClient) ->
         ([{"role": "assistant"}], "messages.0.content should not be null or undefined"),
         (
             [{**user("Hi."), "judgePlan": {"type": "exact", "content": "a"}}],
-            "messages.0.judgePlan must not be on a message of the role user",
+            "messages.0.property judgePlan should not exist",
         ),
         ([{"role": "tool", "judgePlan": {"type": "exact", "content": "a"}}], "messages.0.content should not be null"),
         ([judged({"type": "exact"})], "messages.0.judgePlan needs content or toolCalls"),
@@ -165,8 +165,11 @@ async def test_a_wrong_run_is_refused(client: httpx.AsyncClient, llm: FakeLlm) -
         ({"target": target, "eval": one, "evalId": unknown}, "Need either `eval` or `evalId`."),
         ({"target": target, "evalId": unknown}, f"There is no eval with the id {unknown}."),
         ({"target": {"type": "assistant"}, "eval": one}, "target needs either assistantId or assistant"),
-        ({"target": {"type": "squad", "assistantId": unknown}, "eval": one}, "target needs either squadId or squad"),
-        ({"target": target | {"squadId": unknown}, "eval": one}, "target of type assistant must not have squad"),
+        (
+            {"target": {"type": "squad", "assistantId": unknown}, "eval": one},
+            "target.property assistantId should not exist",
+        ),
+        ({"target": target | {"squadId": unknown}, "eval": one}, "target.property squadId should not exist"),
         (
             {"target": {"type": "assistant", "assistantId": unknown}, "eval": one},
             f"There is no assistant with the id {unknown}.",

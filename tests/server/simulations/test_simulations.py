@@ -19,7 +19,10 @@ pytestmark = pytest.mark.anyio
 Body = dict[str, Any]
 ABSENT = "7b1c0f9e-6d1f-4c55-9a43-0e6a4a6f4d11"
 BASE = "/eval/simulation"
-WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}}
+WEATHER: Body = {
+    "type": "function",
+    "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}},
+}
 
 
 class Models:
@@ -117,7 +120,7 @@ async def test_wrong_bodies_are_refused(client: httpx.AsyncClient, llm: FakeLlm)
     good = {"structuredOutput": output("told", "boolean"), "comparator": "=", "value": True}
     target = {"type": "assistant", "assistant": {"model": model(llm, "target")}}
     entry = {"type": "simulation", "scenario": scenario(good), "personality": personality(llm)}
-    for path, body, problem in (
+    cases: tuple[tuple[str, Body, str], ...] = (
         ("/scenario", scenario({"comparator": "=", "value": 1}), "evaluations.0 needs either structuredOutputId or"),
         (
             "/scenario",
@@ -168,7 +171,8 @@ async def test_wrong_bodies_are_refused(client: httpx.AsyncClient, llm: FakeLlm)
             "iterations must not be greater than 10",
         ),
         ("/scenario/generate", {}, "Need either `assistantId` or `squadId`."),
-    ):
+    )
+    for path, body, problem in cases:
         answer = await client.post(BASE + path, json=body)
         assert answer.status_code == 400, (path, body)
         message = answer.json()["message"]
