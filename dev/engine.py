@@ -75,13 +75,16 @@ LAWS = (
     "The assistant resumes within its time limits once the caller is silent.",
     "Nothing of a prepared reply is sent or sounds before it is kept; if it is discarded, never.",
     "Each resumed reply has one `model-output` with all its text, before its `speech-update`.",
+    "What was said stands in the history in the order in which it began to be said or heard.",
+    "No request to the model ends with the assistant's words, unless it is told so or goes on by itself.",
+    "An end of the call that the caller's words have called off is in the history as called off.",
 )
 """The laws, in the order of their numbers, which the messages of the property tests name."""
 
 
 LAWS_TEXT = (
-    "Hypothesis properties over random conversations (`tests/turns/test_laws.py`, and `test_recovery_laws.py` from the"
-    " 19th on):"
+    "Hypothesis properties over random conversations (`tests/turns/test_laws.py`, and `test_recovery_laws.py` for the"
+    " 19th to the 25th):"
 )
 
 

@@ -192,6 +192,16 @@ async def test_without_a_microphone_a_person_can_type(tmp_path: Path) -> None:
         # The client's own `say` replaced the answer: that is no interruption by the caller.
         assert await text_of(page, ".turn.cut .cut-mark") == ["stopped"]
         assert await text_of(page, ".marks .mark") == []
+        # What is typed over a story interrupts it, and is heard behind the words that sounded.
+        await page.wait_for(
+            "document.querySelector('.turn.assistant.said:last-child .text')?.textContent === 'These are my words.'"
+        )
+        await submit_words(page, "Tell me a story.", "ask")
+        await page.wait_for("document.querySelector('.turn.assistant:last-child .heard')?.textContent.length > 12", 20)
+        await submit_words(page, "stop", "ask")
+        await page.wait_for("document.querySelectorAll('.turn.interrupted del.unheard').length === 1")
+        assert await inspect(page, "session.conversation.turns.find((turn) => turn.state === 'interrupted').turnId")
+        await page.wait_for("document.querySelector('.turn.assistant:last-child .heard')?.textContent.length > 8", 20)
         assert await complaints(page) == []
 
 

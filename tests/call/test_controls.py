@@ -140,13 +140,71 @@ async def test_an_added_message_never_cuts_and_is_answered(tmp_path: Path, steer
         # …until somebody does; what was added is known by then.
         await steer(caller, {"type": "add-message", "message": {"role": "user", "content": "Who am I?"}})
         await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 2)
-        await steer(caller, {"type": "add-message", "message": {"role": "user", "content": "And who are you?"}})
+        await steer(caller, {"type": "add-message", "message": {"role": "system", "content": "Say who you are."}})
         await until_spoken(caller, answer)
         await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 3)
         assert not caller.of("user-interrupted")
     contents = [[m["content"] for m in messages] for messages in asked(stage)]
-    assert contents[0] == [told["content"], "Hello there.", "Who am I?"]
-    assert contents[1] == [*contents[0], "And who are you?", answer]
+    assert contents[0] == ["Hello there.", told["content"], "Who am I?"]
+    assert contents[1] == [*contents[0], answer, "Say who you are."]
+
+
+@STEERS
+async def test_typed_words_stop_a_story_unless_they_acknowledge(tmp_path: Path, steer: Steer) -> None:
+    def typed(text: str) -> dict[str, Any]:
+        return {"type": "add-message", "message": {"role": "user", "content": text}, "triggerResponseEnabled": True}
+
+    async with (
+        staged(tmp_path, transcriber=SILENT) as stage,
+        calling(stage.url, stage.assistant()) as caller,
+    ):
+        await caller.until(lambda: caller.messages)
+        await steer(caller, typed("tell me a story"))
+        await caller.until(lambda: len(caller.audio) > 40)
+        await steer(caller, typed("okay"))
+        assert await holds_for(0.3, lambda: not caller.of("user-interrupted"))
+        await steer(caller, typed("stop"))
+        await caller.until(lambda: caller.of("user-interrupted"))
+        told = caller.of("model-output")[0]["turnId"]
+        assert [m["turnId"] for m in caller.of("user-interrupted")] == [told]
+        await caller.until(lambda: len(stage.llm.exchanges) == 2)
+        await caller.until(lambda: len(caller.of("speech-update", role="assistant", status="started")) == 2)
+        update = caller.of("conversation-update")[-1]["messagesOpenAIFormatted"]
+    history = [(m["role"], m["content"]) for m in asked(stage)[1]]
+    assert [role for role, _ in history] == ["user", "assistant", "user", "user"]
+    assert [history[0][1], history[2][1], history[3][1]] == ["tell me a story", "okay", "stop"]
+    assert history[1][1].startswith("word00 word01"), "it stands before what was typed meanwhile"
+    assert [(m["role"], m["content"]) for m in update] == history
+
+
+async def test_what_the_caller_said_before_a_say_stands_before_it(tmp_path: Path) -> None:
+    question, notice, answer = "hold on I have a question", "one two three.", "You are Ada."
+    slow = {"onPunctuationSeconds": 2.5, "onNoPunctuationSeconds": 2.5, "onNumberSeconds": 2.5}
+    async with (
+        staged(
+            tmp_path,
+            transcriber=TranscriberScript(timed=[TimedReply(300, question)]),
+            llm=LlmScript(tokens=("You ", "are ", "Ada.")),
+        ) as stage,
+        calling(
+            stage.url,
+            stage.assistant(startSpeakingPlan={"waitSeconds": 0.4, "transcriptionEndpointingPlan": slow}),
+        ) as caller,
+    ):
+        await caller.until(lambda: caller.of("transcript", role="user", transcriptType="final"))
+        await caller.send({"type": "say", "content": notice})
+        await until_spoken(caller, answer)
+        update = caller.of("conversation-update")[-1]["messagesOpenAIFormatted"]
+        await caller.send({"type": "end-call"})
+        await ended(stage.url, caller.id)
+        record = await stored(stage.url, caller.id)
+    assert [(m["role"], m["content"]) for m in update][:2] == [("user", question), ("assistant", notice)]
+    contents = [m["content"] for m in asked(stage)[0]]
+    assert contents[:2] == [question, notice]
+    assert asked(stage)[0][-1]["role"] == "system", "the model is told that its last words answered nothing"
+    assert [m["message"] for m in record["messages"]] == [question, notice, answer]
+    times = [m["secondsFromStart"] for m in record["messages"]]
+    assert times == sorted(times)
 
 
 async def test_a_muted_assistant_is_silent(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 
 from bargein.turns import Plan, State
 from bargein.turns.commands import CallHookTool, CloseReply, Command, Decide, EndCall, Play, StartReply, SwitchAssistant
-from bargein.turns.events import Event, HangUp, Say, TranscriptReceived
+from bargein.turns.events import AddMessage, Event, HangUp, Say, TranscriptReceived
 from bargein.turns.hooks.plan import Action, Hook
 from bargein.turns.hooks.triggers import CLOSING_MS, CLOSING_WITHOUT_CALLER_MS
 from bargein.turns.phrases import count_words
@@ -141,6 +141,9 @@ class HookWatch:
 
     def takes(self, event: Event, state: State, *, deaf: bool) -> None:
         """Note an event after it was applied: words count from here on."""
+        if isinstance(event, AddMessage) and event.role == "user" and event.respond and count_words(event.text):
+            self.counts.clear()
+            self.words_ms = state.now_ms
         if isinstance(event, TranscriptReceived) and not deaf and count_words(event.text):
             self.counts.clear()  # also where they were answered at the same time
             self.words_ms = state.now_ms if state.caller.said else self.words_ms

@@ -29,6 +29,7 @@ from bargein.turns.events import (
     VoiceStopped,
 )
 from bargein.turns.plan import FirstMessageMode
+from bargein.turns.roles import Role
 from tests.turns.talking import Call, waiting
 
 GREETING = "Hello, how can I help?"
@@ -191,17 +192,18 @@ def test_a_message_may_need_no_answer() -> None:
     assert call.remembered() == [("system", "The caller is a regular.")]
 
 
-def test_a_message_never_cuts_the_running_reply() -> None:
+@pytest.mark.parametrize(("role", "respond"), [("system", True), ("system", False), ("user", False)])
+def test_an_instruction_and_a_silent_message_never_cut_the_running_reply(role: Role, respond: bool) -> None:
     call = Call()
     call.talking()
-    call.feed(AddMessage(3500, "user", "Be brief."))
+    call.feed(AddMessage(3500, role, "Stop being long.", respond=respond))
     assert call.outcomes() == []
     call.spoken(4500)
     assert call.outcomes() == ["spoken"]
-    assert texts(call) == [None, None]
+    assert texts(call) == [None, None] if respond else [None]
     assert call.remembered()[1:] == [
-        ("user", "Be brief."),
         ("assistant", "one two three four five six seven eight nine ten"),
+        (role, "Stop being long."),
     ]
 
 
@@ -227,7 +229,7 @@ def test_a_message_is_answered_together_with_the_caller_who_is_speaking() -> Non
     call.feed(VoiceStopped(732, 700))
     call.feed(TranscriptReceived(1000, "A table, please.", final=True))
     call.until(1100)
-    assert call.remembered() == [("system", "The caller is a regular."), ("user", "A table, please.")]
+    assert call.remembered() == [("user", "A table, please."), ("system", "The caller is a regular.")]
     call.model_says(1200, "Yes.", 500)
     call.until(2000)
     call.spoken(2000)

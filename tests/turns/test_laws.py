@@ -59,6 +59,7 @@ from bargein.turns.interruption.explicit import BRIDGED_DIP_MS
 from bargein.turns.phrases import consists_of, count_words, find_phrase, word_spans
 from bargein.turns.tools import tool_calls
 from tests.turns.hook_watch import HOOKS, HookWatch
+from tests.turns.order_watch import OrderWatch
 from tests.turns.talking import CALL_ID, WAITING, Call
 from tests.turns.tool_watch import ANSWERS, CALLS, ToolWatch
 
@@ -130,6 +131,7 @@ class Conversation(RuleBasedStateMachine):
         self.ended = False
         self.tools = ToolWatch()
         self.hooks = HookWatch()
+        self.order = OrderWatch()
         self.successors: list[Plan] = []
         self.taken_over: list[int] = []
         # The caller's real voice and words.
@@ -165,6 +167,7 @@ class Conversation(RuleBasedStateMachine):
         before = self.state
         self.events.append(event)
         self.tools.hears(event)
+        self.order.take(event, before)
         self.tools.now_ms = max(self.tools.now_ms, event.at_ms)
         self.hooks.hears(event, before, deaf=self.deaf)
         self.state, commands = step(before, event, self.plan)
@@ -246,6 +249,7 @@ class Conversation(RuleBasedStateMachine):
             self.settled_words = 0
             news = final or self.utterance_final or text != self.utterance
             self.said_at = self.now if news else self.said_at
+            self.order.hear_words()
             self.utterance, self.utterance_final = text, final
         elif final and not self.utterance_final:
             self.utterance = ""
@@ -390,6 +394,28 @@ class Conversation(RuleBasedStateMachine):
             self.feed(ReplyEnded(self.now, second.turn_id))
         self.tool_returns(data.draw(GAPS), answer, data)
 
+    @rule(
+        text=st.sampled_from(["What are your hours?", "wait a second", "okay, sure"]),
+        say=st.sampled_from([None, "Done."]),
+        typed=st.booleans(),
+        data=st.data(),
+    )
+    def caller_speaks_before_the_end(self, text: str, say: str | None, typed: bool, data: st.DataObject) -> None:
+        """Let a tool ask for the end of the call while the assistant speaks, and the caller speak before that."""
+        self.assistant_comes_to_talk(gap=0, text="Hello there.", piece="Your order ", n=6, timed=False, heard=30)
+        reply = self.state.reply
+        if reply is None or reply.kind != "model":
+            return
+        drawn = {"name": "endCall", "arguments": "{}", "start": False}
+        self.feed(ToolsCalled(self.now, reply.turn_id, self.tools.new_calls([drawn], again=None)))
+        running = [t.call_id for t in self.state.tools if t.status == "running" and t.turn_id == reply.turn_id]
+        if running:
+            self.feed(ToolReturned(self.now, running[-1], "Ending.", say=say, end_call_reason="assistant-ended-call"))
+        if typed:
+            self.caller_types(data.draw(GAPS), text)
+        else:
+            self.caller_talks(data.draw(GAPS), text, data, 600)
+
     @rule(gap=GAPS, answer=ANSWERS, data=st.data())
     @precondition(lambda self: self.tools.asked)
     def tool_returns(self, gap: int, answer: dict[str, object], data: st.DataObject) -> None:
@@ -411,6 +437,17 @@ class Conversation(RuleBasedStateMachine):
     @rule(gap=GAPS, respond=st.booleans())
     def operator_adds(self, gap: int, respond: bool) -> None:
         self.feed(AddMessage(self.now + gap, "system", "The caller is a regular.", respond))
+
+    @rule(gap=GAPS, text=TEXTS)
+    def caller_types(self, gap: int, text: str) -> None:
+        at = self.now + gap
+        self.tick_until(at)
+        reply, stops = self.state.reply, find_phrase(text, self.plan.interruption_phrases)
+        sounds = reply is not None and reply.audible_ms is not None and reply.interruptible
+        self.feed(AddMessage(at, "user", text))
+        if sounds and stops:
+            assert reply is not None
+            assert reply.turn_id in self.closed, "law 6: an interruption phrase always interrupts"
 
     @rule(gap=GAPS, side=st.sampled_from(["assistant", "customer"]), on=st.booleans())
     def operator_mutes(self, gap: int, side: str, on: bool) -> None:
@@ -453,6 +490,7 @@ class Conversation(RuleBasedStateMachine):
             case Send(message):
                 self.observe_message(message, before, event)
             case Remember("user"):
+                self.order.commit(command, event)
                 self.settle_utterance()
             case Remember("assistant") if command.turn_id is not None and not command.tool_calls:
                 self.check_memory(command)
@@ -476,6 +514,7 @@ class Conversation(RuleBasedStateMachine):
             case StartReply(text=text):
                 assert turn not in self.started, "turn ids are unique"
                 assert set(self.started) == set(self.closed), "there is one reply at a time"
+                self.order.check_request(command, self.state)
                 self.started.append(turn)
                 if text is not None:
                     self.texts[turn] = text
@@ -488,6 +527,7 @@ class Conversation(RuleBasedStateMachine):
                 assert turn not in self.closed, "law 2: no audio of a closed turn"
                 assert turn not in self.playing
                 self.playing.add(turn)
+                self.order.sound(turn)
                 self.audible_at = self.now
             case StopPlayback():
                 self.stopped.add(turn)
@@ -501,7 +541,7 @@ class Conversation(RuleBasedStateMachine):
                 if isinstance(event, SpeechRequested | Played):
                     assert event.turn_id == self.started[-1], "law 2: a late mark does not move another turn"
             case UserInterrupted(turn):
-                self.check_interruption(turn, before)
+                self.check_interruption(turn, before, event)
             case _:
                 pass
 
@@ -517,7 +557,7 @@ class Conversation(RuleBasedStateMachine):
         assert event.text == text
         self.texts[turn] = self.texts.get(turn, "") + text
 
-    def check_interruption(self, turn: str | None, before: State) -> None:
+    def check_interruption(self, turn: str | None, before: State, event: Event) -> None:
         cut = self.closed[-1]
         assert cut in self.stopped, "the cut comes before the message"
         if turn is not None:
@@ -528,8 +568,19 @@ class Conversation(RuleBasedStateMachine):
             )
             self.interrupted.add(turn)
         assert cut not in self.protected, "law 6: protected speech is never cut"
-        if cut in self.playing:
+        if isinstance(event, AddMessage):
+            self.check_typed(event.text)
+        elif cut in self.playing:
             self.check_threshold(before)
+
+    def check_typed(self, text: str) -> None:
+        """Check law 6, and law 5 for words that are typed while the assistant speaks."""
+        if self.closed[-1] in self.playing and not find_phrase(text, self.plan.interruption_phrases):
+            assert count_words(text) >= self.plan.num_words, "law 5: never with fewer words than the plan wants"
+        if not find_phrase(text, self.plan.interruption_phrases):
+            assert not consists_of(text, self.plan.acknowledgement_phrases), (
+                "law 6: an acknowledgement never interrupts"
+            )
 
     def check_threshold(self, before: State) -> None:
         """Check laws 5 and 6 by the caller's real voice and words."""
@@ -576,6 +627,7 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def history_is_a_conversation(self) -> None:
         self.tools.check_history(self.state)
+        self.order.check_history(self.state)
 
     @invariant()
     def note_protection(self) -> None:

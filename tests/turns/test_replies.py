@@ -519,9 +519,9 @@ def test_the_end_of_a_call_remembers_what_was_heard_and_what_the_caller_was_sayi
     call.feed(AddMessage(2050, "system", "The caller is a regular.", respond=False))
     call.feed(ReplyFailed(2100, call.reply(), "pipeline-error-custom-voice-failed"))
     assert call.remembered()[1:] == [
-        ("system", "The caller is a regular."),
         ("assistant", "aaa"),
         ("user", "Table please"),
+        ("system", "The caller is a regular."),
     ]
 
 

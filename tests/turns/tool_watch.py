@@ -99,6 +99,8 @@ class ToolWatch:
             self.unanswered.clear()  # the results of a call that is ending need no answer, also after a handoff
 
     def observe_memory(self, entry: Remember, event: Event) -> None:
+        if entry.role == "user":  # an answer to the caller's words, also to those before a `say`
+            self.response_pending = True
         if entry.text == "Wrap up.":  # a hook has added it, and asks for an answer
             self.response_pending = True
         if entry.tool_call_id is not None:

@@ -33,7 +33,7 @@ from bargein.ports.hearing import (
     VoiceDetector,
 )
 from bargein.ports.leg import Leg
-from bargein.ports.model import ChatMessage, Model, Role, SchemaModel
+from bargein.ports.model import UNANSWERED, ChatMessage, Model, Role, SchemaModel
 from bargein.ports.owner import Credentials, OwnerMessenger
 from bargein.ports.speech import SpeechChunk, SpokenWord, Voice
 from bargein.ports.storage import (
@@ -52,6 +52,7 @@ from bargein.ports.tools import Files, StoredFile, ToolCall, ToolResult, ToolRun
 __all__ = [
     "ALL_JOBS",
     "TRANSCRIBER_RATE_HZ",
+    "UNANSWERED",
     "BargeinError",
     "CallRecords",
     "CarrierError",

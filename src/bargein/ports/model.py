@@ -9,6 +9,13 @@ from bargein.wire.base import JsonObject
 
 Role = Literal["system", "user", "assistant", "tool"]
 
+UNANSWERED = "What you said last did not answer the messages before it. Answer them now."
+"""The system message behind a conversation that ends with words of the assistant although an answer is due.
+
+The assistant was made to say something meanwhile (a `say`, a tool's message). Models take a conversation that ends with
+their own words for one that needs no answer, and several vendors refuse it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:

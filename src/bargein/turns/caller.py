@@ -165,9 +165,12 @@ def _settle_utterance(state: State, caller: Caller, plan: Plan) -> Caller:
 def _open_turn(state: State, caller: Caller, began_ms: int) -> tuple[State, Caller, int]:
     """Open the caller's turn with the first voice or word; a voice without words did not begin it.
 
+    A voice is detected late. Where the assistant has begun to sound meanwhile, the turn counts as begun over it.
+
     Returns:
         The state, the caller and the number of the turn.
     """
+    began_ms = max(began_ms, state.sounded_ms)
     if caller.turn is None:
         turn = state.turn_count
         return replace(state, turn_count=turn + 1), replace(caller, turn=turn, began_ms=began_ms), turn

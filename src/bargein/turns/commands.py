@@ -27,6 +27,7 @@ class StartReply:
             `KeepReply` or `CloseReply` follows.
         prepared: it is the rest of a reply that was cut, and `KeepReply` follows if that was a false interruption,
             otherwise `CloseReply`.
+        unanswered: the last words of the history are the assistant's, and do not answer what needs an answer.
     """
 
     turn_id: str
@@ -35,6 +36,7 @@ class StartReply:
     prompt: tuple[tuple[Role, str], ...] = ()
     said: str = ""
     prepared: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class CalledTool:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Add an entry to the history: at its end, or for a tool's result right after the call of the tool.
+    """Add an entry to the history: before what began to be said later, a tool's result right after its call.
 
     Attributes:
         role: who said it.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bargein.turns import conversation
 from bargein.turns.commands import Command, Decide, Remember, SwitchAssistant
 from bargein.turns.events import HandoffRequested
 from bargein.turns.item import Item
@@ -18,7 +19,8 @@ def greet(state: State, plan: Plan) -> Change:
         case "assistant-waits-for-user":
             return state, []
         case _:
-            return lifecycle.start(state, "model", interruptible=plan.first_message_interruptible)
+            asked = state.response_pending
+            return lifecycle.start(state, "model", interruptible=plan.first_message_interruptible, asked=asked)
 
 
 def history_for(history: tuple[Remember, ...], handoff: HandoffRequested) -> tuple[Remember, ...]:
@@ -60,13 +62,13 @@ def _hand_over(state: State, _plan: Plan) -> Change:
     if handoff is None:  # _due has checked it
         raise AssertionError
     unanswered = state.closing is not None and state.closing.unanswered
+    state, called_off = conversation.call_off_end(state, conversation.TAKEN_OVER)
     state = replace(
         state,
         handoff=None,
         closing=None,
         plan=handoff.plan,
         false_interruption=None,
-        end_call_reason=None,
         tool_rounds=0,
         history=history_for(state.history, handoff),
         idle_since_ms=state.idle_since_ms if state.closing is None else state.now_ms,
@@ -74,10 +76,11 @@ def _hand_over(state: State, _plan: Plan) -> Change:
     )
     commands: list[Command] = [
         SwitchAssistant(handoff.successor),
+        *called_off,
         Decide("handoff", "another assistant takes the call"),
     ]
     if unanswered and any(entry.role == "user" for entry in state.history):
-        return replace(state, response_pending=True), commands
+        return conversation.ask_for_response(state), commands
     if state.caller.said or state.assistant_muted:
         return state, commands
     state, greeting = greet(state, handoff.plan)

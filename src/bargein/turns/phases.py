@@ -78,10 +78,12 @@ TRANSITIONS = (
     Transition("ducked", "speaking", ("end duck",)),
     Transition("ducked", "interrupted", ("interruption",)),
     Transition(
-        "replying", "listening", ("reply finished", "Say", "Mute", "model timeout hook", "unneeded idle message")
+        "replying",
+        "listening",
+        ("reply finished", "Say", "Mute", "AddMessage", "model timeout hook", "unneeded idle message"),
     ),
     Transition("interrupted", "generating", ("false interruption", "end of turn", "pending say", "handoff")),
-    Transition("interrupted", "listening", ("false interruption", "Say", "handoff")),
+    Transition("interrupted", "listening", ("false interruption", "Say", "AddMessage", "handoff")),
     Transition("live", "closing", _ENDS),
     Transition("live", "ended", _ENDS),
     Transition("closing", "listening", ("handoff",)),

@@ -230,9 +230,12 @@ class State:
         preemptive: a reply that is generated before the turn is certainly over.
         tool_rounds: how often the model was asked because of tool results since the caller last spoke.
         end_call_reason: the call ends with this `endedReason` when nothing more is to be said.
+        ending_calls: ids of the tool calls that have asked for the end of the call.
         handoff: the requested handoff, which happens once nothing more is to be said.
         plan: the plan of the assistant that took over last; None: the call's first plan applies.
         response_pending: the model is to be asked as soon as possible, without waiting for the caller.
+        goes_on: only because a reply was cut, which the model is to go on with: nothing else needs an answer.
+        sounded_ms: when the assistant last began to sound.
         backoff_until_ms: no assistant audio before this time (`backoffSeconds`).
         idle_since_ms: when the caller's last words came, or the assistant was last heard (`silenceTimeoutSeconds`).
         assistant_muted: the assistant was muted by a control message.
@@ -261,9 +264,12 @@ class State:
     preemptive: PreemptiveReply | None = None
     tool_rounds: int = 0
     end_call_reason: str | None = None
+    ending_calls: tuple[str, ...] = ()
     handoff: HandoffRequested | None = None
     plan: Plan | None = None
     response_pending: bool = False
+    goes_on: bool = False
+    sounded_ms: int = 0
     backoff_until_ms: int = 0
     idle_since_ms: int = 0
     assistant_muted: bool = False

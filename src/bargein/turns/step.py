@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bargein.turns import caller, handoff
+from bargein.turns import added_messages, caller, handoff
 from bargein.turns.agenda import AGENDA
-from bargein.turns.commands import Command, Hang, Remember, Send
+from bargein.turns.commands import Command, Hang, Send
 from bargein.turns.endpointing import end_of_turn, smart
 from bargein.turns.events import (
     AddMessage,
@@ -147,7 +147,7 @@ def _apply_control(
         case Say():
             return _say(state, event, plan)
         case AddMessage():
-            return _add_message(state, event)
+            return added_messages.add_message(state, event, plan)
         case Mute():
             return _mute(state, event, plan)
         case SayFirstMessage():
@@ -180,18 +180,6 @@ def _say(state: State, event: Say, plan: Plan) -> Change:
     say = PendingSay(text=event.text, interruptible=event.interruptible, end_call_reason=end_call_reason)
     says = (say, *state.pending_says) if event.interrupts else (*state.pending_says, say)
     return replace(state, pending_says=says), commands
-
-
-def _add_message(state: State, event: AddMessage) -> Change:
-    entry = Remember(event.role, event.text, state.now_ms, state.now_ms)
-    state = replace(
-        state,
-        history=(*state.history, entry),
-        response_pending=state.response_pending or event.respond,
-        tool_rounds=0 if event.respond else state.tool_rounds,
-        idle_since_ms=state.now_ms,
-    )
-    return state, [entry]
 
 
 def _mute(state: State, event: Mute, plan: Plan) -> Change:

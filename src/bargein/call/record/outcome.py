@@ -62,8 +62,11 @@ class CallSummary:
         """Apply one step of the engine: the state after it, the event and its commands."""
         self.now_ms = state.now_ms
         if state.history is not self.history:
-            kept = set(map(id, state.history))
-            self.removed += [entry for entry in self.history if id(entry) not in kept]
+            kept = {one for entry in state.history for one in (id(entry), entry.tool_call_id)}
+            # a result may be replaced by another one
+            self.removed += [
+                one for one in self.history if id(one) not in kept and one.tool_call_id not in kept - {None}
+            ]
             self.history = state.history
         match event:
             case HandoffRequested():

@@ -12,7 +12,7 @@ from bargein.call.record.history import model_messages, transcript_of
 from bargein.call.speaking.audio_output import AudioOutput
 from bargein.call.speaking.speech import FailedReasons, SpeechPipeline
 from bargein.call.tools.declarations import ToolDeclarations
-from bargein.ports import ChatMessage
+from bargein.ports import UNANSWERED, ChatMessage
 from bargein.turns.commands import CloseReply, Duck, Play, StartReply, StopPlayback, Unduck
 from bargein.wire.base import Template
 
@@ -66,7 +66,14 @@ class ReplyRunner:
         self._audio_output.open(start.turn_id)
         history = self._context.state.history
         said = (ChatMessage("user", start.said),) if start.said else ()
-        messages = (*self._context.setup.instructions, *model_messages(history), *said, *self._prompt(start))
+        reminder = (ChatMessage("system", UNANSWERED),) if start.unanswered else ()
+        messages = (
+            *self._context.setup.instructions,
+            *model_messages(history),
+            *said,
+            *reminder,
+            *self._prompt(start),
+        )
         tools = self._tools if start.tools else ToolDeclarations(())
         self._background.start(partial(self._reply, _Request(start.turn_id, start.text, messages, tools)))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import anyio
 from typing_extensions import override
 
-from bargein.ports import ChatMessage, Model
+from bargein.ports import UNANSWERED, ChatMessage, Model
 from bargein.providers.embedded import llm_script as script
 from bargein.wire.base import JsonObject
 
@@ -82,7 +82,14 @@ def answer(messages: Sequence[ChatMessage]) -> str:
 
 
 def _prepare(messages: Sequence[ChatMessage]) -> _Talk | None:
-    """Find the words to answer; None if the caller has not spoken at all."""
+    """Find the words to answer; None if the caller has not spoken at all.
+
+    They stand behind the assistant's last words, or before those if the conversation ends with `UNANSWERED`.
+    """
+    if messages and messages[-1] == ChatMessage("system", UNANSWERED):
+        messages = messages[:-1]
+        while messages and messages[-1].role in ("assistant", "system"):
+            messages = messages[:-1]
     asked_at = len(messages)
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].role == "assistant":

@@ -87,6 +87,8 @@ def _due(state: State, plan: Plan) -> int | None:
     caller = state.caller
     if not plan.preemptive or state.preemptive is not None or not _only_caller_may_speak(state):
         return None
+    if state.history and state.history[-1].start_ms > caller.began_ms:
+        return None  # the words will not be the last in the history, as they would be for the model now
     if caller.preemptive_count >= MAX_IN_TURN or caller.preemptive_offset_ms == caller.offset_ms:
         return None
     found = find_endpoint(state, plan)

@@ -6,6 +6,7 @@ a hook never interrupts the caller or the assistant.
 
 from dataclasses import replace
 
+from bargein.turns import conversation
 from bargein.turns.commands import CallHookTool, Command, Decide, Remember
 from bargein.turns.hooks.plan import Action, Hook, HookOn
 from bargein.turns.item import Item
@@ -66,8 +67,8 @@ def _act(state: State, hook: Hook, action: Action, count: int, *, turn_id: str |
     match action.kind:
         case "add":
             entry = Remember(action.role, action.texts[0], state.now_ms, state.now_ms)
-            pending = state.response_pending or (action.respond and speaks)
-            return replace(state, history=(*state.history, entry), response_pending=pending), [entry]
+            state = replace(state, history=conversation.with_utterance(state.history, entry))
+            return (conversation.ask_for_response(state) if action.respond and speaks else state), [entry]
         case "tool":
             command = CallHookTool(state.next_turn_id, action.tool)
             state = replace(
@@ -111,6 +112,11 @@ def caller_spoke(state: State, plan: Plan) -> State:
     )
     says = tuple(one for one in state.pending_says if one.hook != _IDLE)
     return replace(state, silent_since_ms=state.now_ms, hook_counts=counts, pending_says=says)
+
+
+def is_unneeded(reply: Reply) -> bool:
+    """Return True if a reply that does not sound yet is about the silence of the caller, who then speaks."""
+    return reply.hook == _IDLE and reply.audible_ms is None
 
 
 def _timed_hook_due(state: State, plan: Plan) -> int | None:

@@ -82,11 +82,16 @@ def _find_by_voice(caller: Caller, plan: Plan) -> Interruption | None:
 
 def is_superseded(reply: Reply, caller: Caller, plan: Plan) -> bool:
     """Return True if the caller goes on talking before the reply sounds, so that it answers only a part."""
+    return bool(caller.said) and may_supersede(reply, caller.said, plan)
+
+
+def may_supersede(reply: Reply, said: str, plan: Plan) -> bool:
+    """Return True if these words before the reply sounds mean that it is not to be said: an answer, or a goodbye."""
+    answers = reply.by_model or reply.ends_for is not None
     return (
         reply.audible_ms is None
-        and reply.by_model
+        and answers
         and reply.hook is None  # a hook's message is no answer
         and reply.interruptible
-        and bool(caller.said)
-        and not is_backchannel(caller.said, plan)
+        and not is_backchannel(said, plan)
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bargein.turns.commands import Command, Decide, Duck, Unduck
+from bargein.turns.hooks import triggers
 from bargein.turns.interruption import recovery
 from bargein.turns.interruption.evidence import end_duck_at, should_duck
 from bargein.turns.interruption.explicit import find_interruption, is_superseded
@@ -80,9 +81,7 @@ def _drop_superseded_reply(state: State, plan: Plan) -> Change:
 
 def _unneeded_idle_message_due(state: State, _plan: Plan) -> int | None:
     reply = state.reply
-    if reply is None or reply.hook != "customer.speech.timeout" or reply.audible_ms is not None:
-        return None
-    return state.now_ms if state.caller.said else None
+    return state.now_ms if reply is not None and triggers.is_unneeded(reply) and state.caller.said else None
 
 
 def _drop_idle_message(state: State, plan: Plan) -> Change:

@@ -24,6 +24,7 @@ Where the model had not finished the text, its complete sentences are said, and 
 
 from dataclasses import replace
 
+from bargein.turns import conversation
 from bargein.turns.commands import Decide, StartReply
 from bargein.turns.interruption.evidence import may_be_false
 from bargein.turns.interruption.join import complete_sentences, resume_char
@@ -53,6 +54,7 @@ def open_cut(reply: Reply, backoff_until_ms: int, plan: Plan) -> FalseInterrupti
         repeated_chars=max(0, heard - begin),
         asks_model=not complete,
         end_call_reason=reply.end_call_reason,
+        ends_for=reply.ends_for,
         starts_tool=reply.starts_tool,
         backoff_until_ms=backoff_until_ms,
     )
@@ -74,7 +76,7 @@ def _resume(state: State, plan: Plan) -> Change:
     state = replace(
         tool_calls.drop_pending_says(state, cut.turn_id),
         false_interruption=None,
-        caller=lifecycle.close_turn(state.caller),
+        caller=conversation.close_turn(state.caller),
     )
     if plan.adaptive_interruption:  # nobody interrupted, so the backoff does not apply
         state = replace(state, backoff_until_ms=cut.backoff_until_ms)

@@ -6,6 +6,7 @@ another turn are dropped by that id (`bargein.turns.replies.reply_events`).
 
 from dataclasses import replace
 
+from bargein.turns import conversation
 from bargein.turns.commands import (
     CloseReply,
     Command,
@@ -66,16 +67,20 @@ def start(
     not_before_ms: int = 0,
     interruptible: bool = True,
     end_call_reason: str | None = None,
+    ends_for: str | None = None,
     starts_tool: str | None = None,
     prompt: tuple[tuple[Role, str], ...] = (),
     hook: HookOn | None = None,
+    asked: bool = False,
 ) -> Change:
     """Start a reply; none may be running. An open interruption is settled by it.
 
-    Only a reply of the model without a `prompt` answers the conversation, so that no further response is pending.
+    Only a reply of the model without a `prompt` answers the conversation, so that no further response is pending. Where
+    it was `asked` for, and the assistant has said something since, the model is told that this is no answer yet.
     """
     answers = kind == "model" and not prompt
     text = None if text is None else text[:MOST_REPLY_CHARS]
+    unanswered = answers and text is None and conversation.ends_unanswered(state, asked=asked)
     state, before = preemptive.discard(state)
     reply = Reply(
         turn_id=state.next_turn_id,
@@ -85,6 +90,7 @@ def start(
         not_before_ms=max(not_before_ms, state.backoff_until_ms),
         interruptible=interruptible and state.closing is None,
         end_call_reason=end_call_reason,
+        ends_for=ends_for,
         starts_tool=starts_tool,
         text=without_flush_tags(text or ""),
         model_output_sent=kind == "resumed",
@@ -96,10 +102,12 @@ def start(
         false_interruption=None,
         reply_count=state.reply_count + 1,
         response_pending=state.response_pending and not answers,
+        goes_on=state.goes_on and not answers,
     )
     state = tool_calls.mark_results_seen(state) if answers else state
     may_call = answers and state.tool_rounds < tool_calls.MAX_ROUNDS and state.closing is None
-    commands: list[Command] = [*before, StartReply(reply.turn_id, text, may_call or text is not None, prompt)]
+    tools = may_call or text is not None
+    commands: list[Command] = [*before, StartReply(reply.turn_id, text, tools, prompt, unanswered=unanswered)]
     return state, [*commands, *_resumed_output(reply)]
 
 
@@ -112,7 +120,7 @@ def keep_preemptive(state: State, kept: PreemptiveReply, *, not_before_ms: int) 
         last_activity_ms=state.now_ms,
         not_before_ms=max(not_before_ms, state.backoff_until_ms),
     )
-    state = replace(state, reply=reply, preemptive=None, false_interruption=None, response_pending=False)
+    state = replace(state, reply=reply, preemptive=None, false_interruption=None, response_pending=False, goes_on=False)
     return tool_calls.mark_results_seen(state), [KeepReply(reply.turn_id)]
 
 
@@ -120,7 +128,12 @@ def resume(state: State, cut: FalseInterruption, kept: PreemptiveReply | None) -
     """Start the rest of a reply that was cut, or keep it where it is prepared; none may be running."""
     if kept is None:
         state, commands = start(
-            state, cut.kind, cut.rest, end_call_reason=cut.end_call_reason, starts_tool=cut.starts_tool
+            state,
+            cut.kind,
+            cut.rest,
+            end_call_reason=cut.end_call_reason,
+            ends_for=cut.ends_for,
+            starts_tool=cut.starts_tool,
         )
         reply = current_reply(state)
     else:
@@ -131,14 +144,17 @@ def resume(state: State, cut: FalseInterruption, kept: PreemptiveReply | None) -
             last_activity_ms=state.now_ms,
             not_before_ms=state.backoff_until_ms,
             end_call_reason=cut.end_call_reason,
+            ends_for=cut.ends_for,
             starts_tool=cut.starts_tool,
             text=cut.rest,
             model_output_sent=cut.kind == "resumed",
         )
         state = replace(state, preemptive=None, false_interruption=None)
         commands = [KeepReply(reply.turn_id), *_resumed_output(reply)]
-    asks = state.response_pending or cut.asks_model
-    return replace(state, reply=replace(reply, repeated_chars=cut.repeated_chars), response_pending=asks), commands
+    state = replace(state, reply=replace(reply, repeated_chars=cut.repeated_chars))
+    if cut.asks_model and not state.response_pending:
+        state = replace(state, response_pending=True, goes_on=True)
+    return state, commands
 
 
 def _resumed_output(reply: Reply) -> list[Command]:
@@ -217,12 +233,14 @@ def update_playout(state: State, reply: Reply, event: Played) -> Change:
     return replace(state, reply=reply), commands
 
 
-def start_playout(state: State, reply: Reply) -> Change:
-    """Let the reply sound."""
+def start_playout(state: State, reply: Reply, plan: Plan) -> Change:
+    """Let the reply sound; what the caller has said before stands before it."""
+    state, settled = conversation.settle_before(state, reply, plan)
     reply = replace(reply, audible_ms=state.now_ms, turn=state.turn_count, last_activity_ms=state.now_ms)
-    commands: list[Command] = [Play(reply.turn_id), Send(SpeechUpdate("assistant", "started", reply.turn))]
+    commands: list[Command] = [*settled, Play(reply.turn_id), Send(SpeechUpdate("assistant", "started", reply.turn))]
     reply, progress = _report_progress(reply)
-    return replace(state, reply=reply, turn_count=state.turn_count + 1), [*commands, *progress]
+    state = replace(state, reply=reply, turn_count=state.turn_count + 1, sounded_ms=state.now_ms)
+    return state, [*commands, *progress]
 
 
 def _report_progress(reply: Reply) -> tuple[Reply, list[Command]]:
@@ -265,25 +283,8 @@ def finish(state: State, reply: Reply, plan: Plan) -> Change:
         and not text.endswith("?")
     ):
         commands.append(Decide("ignored", f'"{caller.said}" was a backchannel', reply.turn_id))
-        state = replace(state, caller=close_turn(caller))
+        state = replace(state, caller=conversation.close_turn(caller))
     return state, commands
-
-
-def close_turn(caller: Caller) -> Caller:
-    """Close the caller's open turn, which is answered or needs no answer; a voice that still sounds opens the next."""
-    return replace(
-        caller,
-        final_text="",
-        utterance="",
-        utterance_final=False,
-        final_confidence=None,
-        utterance_confidence=None,
-        turn=None,
-        answered_ms=caller.offset_ms,
-        preemptive_count=0,
-        preemptive_offset_ms=None,
-        committed_words=0 if caller.utterance_final else count_words(caller.utterance),
-    )
 
 
 def cut(state: State, reply: Reply, outcome: Outcome, plan: Plan) -> Change:
@@ -310,7 +311,7 @@ def _close(state: State, reply: Reply, outcome: Outcome, text: str, plan: Plan) 
         entry = Remember(
             "assistant", text, start_ms, state.now_ms, reply.turn_id, interrupted=by_caller, source=_source(reply)
         )
-        state = replace(state, history=tool_calls.with_text(state.history, entry))
+        state = replace(state, history=conversation.with_reply(state.history, entry))
         commands.append(entry)
     if by_caller and reply.by_model:
         state = tool_calls.drop_pending_says(state, reply.turn_id)
@@ -362,17 +363,18 @@ def end_call(
         commands = [*commands, *closing]
     if said := state.caller.said:
         entry = Remember("user", said, state.caller.began_ms, state.now_ms)
-        state = replace(state, history=(*state.history, entry))
+        state = replace(state, history=conversation.with_utterance(state.history, entry))
         commands = [*commands, entry]
     state, closing = tool_calls.close_all(state)
     commands = [*commands, *closing]
     state = replace(
         state,
-        caller=close_turn(state.caller),
+        caller=conversation.close_turn(state.caller),
         pending_says=(),
         false_interruption=None,
         response_pending=False,
         end_call_reason=None,
+        ending_calls=(),
     )
     if (hooked := triggers.start_closing(state, reason, detail, plan, caller_present=caller_present)) is not None:
         return hooked[0], [*commands, *hooked[1]]

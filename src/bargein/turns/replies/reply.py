@@ -33,6 +33,7 @@ class PendingSay:
         interruptible: the caller may interrupt it.
         end_call_reason: the `endedReason` with which the call ends once it has been heard; None: the call goes on.
         starts_tool: id of the tool call that runs once it has been heard.
+        ends_for: id of the tool call that asked for the end; None: no tool did.
         tool_call_id: id of the unanswered tool call that it is about.
         turn_id: the reply that called that tool; it is dropped when the caller interrupts that reply.
         only_while_running: it is dropped once the tool has answered.
@@ -44,6 +45,7 @@ class PendingSay:
     interruptible: bool = True
     end_call_reason: str | None = None
     starts_tool: str | None = None
+    ends_for: str | None = None
     tool_call_id: str | None = None
     turn_id: str | None = None
     only_while_running: bool = False
@@ -88,6 +90,7 @@ class Reply:
         not_before_ms: it must not sound before this time.
         interruptible: the caller may interrupt it.
         end_call_reason: the `endedReason` with which the call ends once it has been heard; None: the call goes on.
+        ends_for: id of the tool call that asked for that end; None: no tool did.
         starts_tool: id of the tool call that runs once it has been heard.
         called_tools: it has called tools, so the model will not add text to it.
         turn: Vapi's `turn`, once it is audible.
@@ -115,6 +118,7 @@ class Reply:
     not_before_ms: int
     interruptible: bool = True
     end_call_reason: str | None = None
+    ends_for: str | None = None
     starts_tool: str | None = None
     called_tools: bool = False
     turn: int = -1
@@ -182,6 +186,7 @@ class FalseInterruption:
         asks_model: the model had not finished, so that it is asked for another answer after `rest`.
         prepared: the voice has been asked for `rest` already.
         end_call_reason: as in the reply.
+        ends_for: as in the reply.
         starts_tool: as in the reply.
         backoff_until_ms: `State.backoff_until_ms` before the cut.
     """
@@ -195,4 +200,5 @@ class FalseInterruption:
     end_call_reason: str | None
     starts_tool: str | None
     backoff_until_ms: int
+    ends_for: str | None = None
     prepared: bool = False

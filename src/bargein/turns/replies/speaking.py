@@ -26,7 +26,8 @@ is shorter; a reply that was requested late in it gets up to `DEAD_AIR_GRACE_MS`
 
 from dataclasses import replace
 
-from bargein.turns.commands import Decide, Hang, Remember, Send
+from bargein.turns import conversation
+from bargein.turns.commands import Decide, Hang, Send
 from bargein.turns.endpointing.rules import find_endpoint
 from bargein.turns.hooks import triggers
 from bargein.turns.item import Item
@@ -40,9 +41,11 @@ DEAD_AIR_GRACE_MS = 10_000
 """The most time that a reply which begins late has beyond the limit of the time in which nobody is heard."""
 
 
-def _pending_say_due(state: State, _plan: Plan) -> int | None:
+def _pending_say_due(state: State, plan: Plan) -> int | None:
     if state.reply is not None or not state.pending_says or not state.may_speak:
         return None
+    if state.pending_says[0].ends_for is not None and conversation.needs_answer(state.caller, plan):
+        return None  # the caller's words call that end off
     # A false interruption is resumed first; whether it was one is known once the caller has finished.
     return None if state.false_interruption is not None and state.caller.holds_turn else state.now_ms
 
@@ -56,6 +59,7 @@ def _start_pending_say(state: State, _plan: Plan) -> Change:
         None if say.prompt else say.text,
         interruptible=say.interruptible,
         end_call_reason=say.end_call_reason,
+        ends_for=say.ends_for,
         starts_tool=say.starts_tool,
         prompt=say.prompt,
         hook=say.hook,
@@ -73,24 +77,17 @@ def _answer(state: State, plan: Plan) -> Change:
     found = find_endpoint(state, plan)
     if found is None:  # _end_of_turn_due has found it
         raise AssertionError
-    caller, preemptive = state.caller, state.preemptive
-    entry = Remember("user", caller.said, caller.began_ms, max(caller.offset_ms, caller.began_ms))
-    # A caller who speaks again is answered: an end of the call that a tool has asked for is cancelled.
-    state = replace(
-        state,
-        history=(*state.history, entry),
-        caller=lifecycle.close_turn(caller),
-        tool_rounds=0,
-        end_call_reason=None,
-    )
+    preemptive = state.preemptive
+    state, committed = conversation.commit_turn(state)
     # waitSeconds is the least time between the request to the model and the first sound of the answer.
     not_before_ms = state.now_ms + (plan.adaptive_wait_ms if found.judged else plan.wait_ms)
     why = Decide("answering", found.why)
     if preemptive is not None:
         state, commands = reply_events.keep_preemptive(state, preemptive, not_before_ms, plan)
     else:
-        state, commands = lifecycle.start(state, "model", not_before_ms=not_before_ms)
-    return state, [entry, why, *commands]
+        state = replace(state, goes_on=False)
+        state, commands = lifecycle.start(state, "model", not_before_ms=not_before_ms, asked=True)
+    return state, [*committed, why, *commands]
 
 
 def _pending_response_due(state: State, _plan: Plan) -> int | None:
@@ -100,7 +97,7 @@ def _pending_response_due(state: State, _plan: Plan) -> int | None:
 
 
 def _start_response(state: State, _plan: Plan) -> Change:
-    return lifecycle.start(state, "model")
+    return lifecycle.start(state, "model", asked=True)
 
 
 def _start_playout_due(state: State, _plan: Plan) -> int | None:
@@ -110,8 +107,8 @@ def _start_playout_due(state: State, _plan: Plan) -> int | None:
     return max(reply.not_before_ms, state.now_ms)
 
 
-def _start_playout(state: State, _plan: Plan) -> Change:
-    return lifecycle.start_playout(state, lifecycle.current_reply(state))
+def _start_playout(state: State, plan: Plan) -> Change:
+    return lifecycle.start_playout(state, lifecycle.current_reply(state), plan)
 
 
 def _reply_finished_due(state: State, _plan: Plan) -> int | None:
@@ -152,7 +149,7 @@ def _trigger_model_timeout(state: State, plan: Plan) -> Change:
         return state, commands
     # A hook has something to say while the model is silent: the model is asked anew after that.
     state, closing = lifecycle.cut(state, reply, "replaced", plan)
-    return replace(state, response_pending=True), [*commands, *closing]
+    return conversation.ask_for_response(state), [*commands, *closing]
 
 
 def _stalled_reply_due(state: State, plan: Plan) -> int | None:

@@ -16,6 +16,7 @@ A blocking start message, and a `request-response-delayed` message after 2 s:
 
 from dataclasses import replace
 
+from bargein.turns import conversation
 from bargein.turns.commands import CalledTool, Command, Decide, Remember, RunTools, StopTool
 from bargein.turns.events import HookToolCalled, ToolCallRequest, ToolReturned, ToolsCalled
 from bargein.turns.item import Item
@@ -27,6 +28,9 @@ MAX_RUNNING = 16
 """At most this many tools of a call run at the same time."""
 MAX_ROUNDS = 20
 """After this many requests because of tool results, without a word of the caller, the model gets no more tools."""
+
+_CARRIED_OUT = frozenset({"assistant-forwarded-call"})
+"""Reasons of an end that nothing calls off: the caller has been transferred."""
 
 _TOO_MANY = f"Not run: more than {MAX_RUNNING} tools at once."
 _TOO_OFTEN = "Not run: too many tool calls in a row. Talk to the caller."
@@ -169,8 +173,11 @@ def apply_result(state: State, event: ToolReturned) -> Change:
         entry = Remember("system", event.system_message, state.now_ms, state.now_ms)
         state = replace(state, history=(*state.history, entry))
         commands.append(entry)
+    if event.end_call_reason is not None and event.end_call_reason not in _CARRIED_OUT:
+        state = replace(state, ending_calls=(*state.ending_calls, tool.call_id))
     if event.say:
-        say = PendingSay(text=event.say, end_call_reason=event.end_call_reason)
+        ends_for = tool.call_id if tool.call_id in state.ending_calls else None
+        say = PendingSay(text=event.say, end_call_reason=event.end_call_reason, ends_for=ends_for)
         state = replace(state, pending_says=(*state.pending_says, say))
     elif event.end_call_reason is not None:
         state = replace(state, end_call_reason=event.end_call_reason)
@@ -195,7 +202,7 @@ def _close(
             failed=failed,
             metadata=metadata,
         )
-        state = replace(state, history=with_result(state.history, entry))
+        state = replace(state, history=conversation.with_result(state.history, entry))
         answer = not one.by_hook and (needs_response or (one.is_async and one.needs_response))
         state = _replace_tool(state, replace(one, status="done", needs_response=answer))
         commands.append(entry)
@@ -270,12 +277,8 @@ def _tool_results_due(state: State, _plan: Plan) -> int | None:
 def _request_response(state: State, _plan: Plan) -> Change:
     turn_ids = _turns_with_results(state)
     answer = any(t.needs_response for t in state.tools if t.turn_id in turn_ids)
-    return replace(
-        state,
-        tools=_without_results(state.tools, turn_ids),
-        response_pending=state.response_pending or answer,
-        tool_rounds=state.tool_rounds + answer,
-    ), []
+    state = replace(state, tools=_without_results(state.tools, turn_ids), tool_rounds=state.tool_rounds + answer)
+    return (conversation.ask_for_response(state) if answer else state), []
 
 
 def _turns_with_results(state: State) -> set[str]:
@@ -320,26 +323,6 @@ def is_awaited(state: State) -> bool:
 
 def _running(state: State) -> list[Tool]:
     return [t for t in state.tools if t.status == "running" and t.duplicate_of is None]
-
-
-def with_result(history: tuple[Remember, ...], entry: Remember) -> tuple[Remember, ...]:
-    """Insert a tool's result where chat models expect it: after the call and the results of the calls beside it."""
-    found = (i for i, one in enumerate(history) if any(c.id == entry.tool_call_id for c in one.tool_calls))
-    at = 1 + next(found, -1)
-    if at == 0:  # after a handoff, the new assistant's history may not have the call
-        return history
-    ids = {called.id for called in history[at - 1].tool_calls}
-    while at < len(history) and history[at].tool_call_id in ids:
-        at += 1
-    return (*history[:at], entry, *history[at:])
-
-
-def with_text(history: tuple[Remember, ...], entry: Remember) -> tuple[Remember, ...]:
-    """Insert the heard text of a reply before the tools that it called."""
-    for index, one in enumerate(history):
-        if one.tool_calls and one.turn_id == entry.turn_id:
-            return (*history[:index], entry, *history[index:])
-    return (*history, entry)
 
 
 TOOL_TIMEOUT = Item(
