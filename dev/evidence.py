@@ -83,8 +83,8 @@ NOTES = {
 
 FIELDS = {
     "voicemailDetection": (
-        "works in outbound telephone calls: by the words and the beep of a voicemail, and with provider `twilio` by "
-        "the carrier too; no model is asked"
+        "works in outbound telephone calls: voicemails, call screening services and menus are known by their words in "
+        "16 languages, a voicemail by its beep too, and with provider `twilio` by the carrier; no model is asked"
     ),
     "analysisPlan": "works: a summary, structured data and an evaluation of each call, by the assistant's model",
     "observabilityPlan": "works: a trace of each call is sent to Langfuse",

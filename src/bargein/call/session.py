@@ -347,7 +347,7 @@ class CallSession:
             for command in commands:
                 self._perform(command)
             if isinstance(one, TranscriptReceived):
-                self._components.voicemail.receive_transcript(one.text)
+                self._components.voicemail.receive_transcript(one.text, final=one.final)
             self._send_conversation()
         if self._next_step is not None:
             self._next_step.set()
