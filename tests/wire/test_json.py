@@ -38,7 +38,8 @@ OWN = {
     "wire/json.py", "wire/contract.py", "server/api/bodies.py", "server/api/routes/files.py",
     "providers/embedded/tts.py",
     "call/record/journal.py", "call/record/outcome.py", "call/record/history.py", "call/clients/messages.py",
-    "call/tuning/marks.py", "store/vault.py", "store/migrations/versions/v0003_resources.py", "cli.py",
+    "call/tuning/marks.py", "store/vault.py", "store/migrations/versions/v0003_resources.py", "cli/records.py",
+    "cli/checking.py",
     "testing/http_peer.py", "testing/fake_transcriber.py",
 }  # fmt: skip
 """Modules that read JSON that bargein wrote itself, the command line's, or request bodies by stricter rules."""
