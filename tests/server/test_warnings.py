@@ -144,7 +144,7 @@ def test_a_tool_that_is_not_available_is_told() -> None:
         {"type": "sms", "server": {"url": "https://a.example"}},
     ]
     assert texts({"model": {"provider": "vapi", "tools": tools}}) == [
-        "model.tools.1: a tool of type slack.message.send is not available here; give it a server"
+        f"model.tools.1: a tool of type slack.message.send {NEEDS['slack.message.send']}"
     ]
 
 
