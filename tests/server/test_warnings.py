@@ -11,6 +11,7 @@ from bargein.server.agents.problems import Problem, problems_of
 from bargein.server.api.warnings import MAX_WARNING_CHARS, WARNING_HEADER, warning_of
 from bargein.settings import Settings
 from bargein.testing.settings import make_settings
+from bargein.tools.kinds import NEEDS
 from tests.server.conftest import OWNER, PRIVATE, PUBLIC, VISITOR, Serve
 from tests.server.test_provider_factory import PARTS
 
