@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from bargein.call.tools.declarations import BUILTIN_TYPES
 from bargein.providers.interface import PartName
 from bargein.providers.registry import RETIRED, served
 from bargein.server.api.routes.unsupported import ABSENT
 from bargein.server.app import create_app
 from bargein.testing.settings import make_settings
+from bargein.tools.kinds import need_of
 from bargein.wire import contract
 from bargein.wire.assistant import Assistant, ClientMessageType, ServerMessageType
 from bargein.wire.client_controls import parse_client_control
@@ -264,9 +264,8 @@ def tools() -> Table:
 def _tool(kind: str) -> tuple[str, str]:
     if kind in evidence.TOOLS:
         return evidence.NOTES.get(kind, "works"), f"`{evidence.TOOLS[kind]}`"
-    if kind in BUILTIN_TYPES:
-        return "kept; the model gets an error when it calls it", ""
-    return "kept; a call of it goes to its `server`, or the model gets an error", ""
+    need = need_of({"type": kind}, code=True)
+    return f"kept; a call of it goes to its `server`, or the model gets an error. It {need}", ""
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ INBOUND = {
     "hangup": f"{_CONTROLS}::test_a_call_is_ended_by_its_caller_or_from_outside",
 }
 
+_CARRIERS = "tests/carriers/test_conformance.py"
+
 TOOLS = {
     "function": "tests/tools/test_function.py::test_the_request_is_vapis_tool_calls_message",
     "apiRequest": "tests/tools/test_api_request.py::TestRequest::test_the_models_arguments_are_the_body",
@@ -67,13 +69,23 @@ TOOLS = {
     "query": "tests/tools/test_query.py::TestFinding::test_the_passage_that_answers_comes_first_with_its_file",
     "handoff": f"{_HANDOFF}::test_the_owners_server_names_who_takes_over",
     "transferCall": f"{_HANDOFF}::test_an_owner_who_forwards_calls_himself_is_told_where_to",
-    "dtmf": "tests/carriers/test_conformance.py::test_the_model_sends_keys_where_the_carrier_can",
+    "dtmf": f"{_CARRIERS}::test_the_model_sends_keys_and_text_messages_where_the_carrier_can",
+    "sms": f"{_CARRIERS}::test_the_model_sends_keys_and_text_messages_where_the_carrier_can",
+    "code": "tests/tools/test_code.py::test_code_gets_its_arguments_and_returns_a_result",
+    "bash": "tests/tools/test_kinds.py::test_anthropics_tools_are_sent_to_the_owners_server",
+    "computer": "tests/tools/test_kinds.py::test_anthropics_tools_are_sent_to_the_owners_server",
+    "textEditor": "tests/tools/test_kinds.py::test_anthropics_tools_are_sent_to_the_owners_server",
     "voicemail": "tests/call/test_endings.py::test_an_answering_machine_gets_the_message_before_the_end",
     "endCall": "tests/call/test_tools.py::test_end_call_ends_the_call_once_the_goodbye_has_been_heard",
 }
 
 NOTES = {
     "transfer": "works where the carrier can transfer; over a WebSocket it is refused with 501",
+    "sms": "works in calls over Twilio, Telnyx and Vonage; elsewhere the model gets an error",
+    "code": "works with `BARGEIN_CODE_RUNTIME`; without it, the model gets an error that says so",
+    "bash": "works: sent to the owner's server",
+    "computer": "works: sent to the owner's server",
+    "textEditor": "works: sent to the owner's server",
     "dtmf": "works where the carrier can press keys; elsewhere the model gets an error",
     "transferCall": (
         "works where the carrier can transfer or the owner's server forwards; elsewhere the model gets an error"

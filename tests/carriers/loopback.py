@@ -311,6 +311,7 @@ class Loopback(abc.ABC):
     Attributes:
         provider: the provider of its phone numbers.
         can_send_dtmf: True if keys can be sent into a call.
+        can_send_sms: True if text messages can be sent from its numbers.
         marks: True if it reports that a mark was reached.
         signs_once: True if each of its signatures is valid for one request.
         native: True if it brings its calls itself, without webhooks and media sockets.
@@ -325,6 +326,7 @@ class Loopback(abc.ABC):
 
     provider: ClassVar[str]
     can_send_dtmf: ClassVar[bool]
+    can_send_sms: ClassVar[bool] = False
     marks: ClassVar[bool] = True
     signs_once: ClassVar[bool] = False
     native: ClassVar[bool] = False

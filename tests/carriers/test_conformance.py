@@ -226,15 +226,21 @@ async def test_the_callers_keys_are_a_turn(tmp_path: Path, carrier: Loopback) ->
         await setup.ended(call["id"])
 
 
-async def test_the_model_sends_keys_where_the_carrier_can(tmp_path: Path, carrier: Loopback) -> None:
+async def test_the_model_sends_keys_and_text_messages_where_the_carrier_can(tmp_path: Path, carrier: Loopback) -> None:
     says = TranscriberScript(timed=[TimedReply(300, "Press seven.")])
+    asks = [("dtmf", '{"dtmf": "7#"}'), ("sms", '{"message": "It is booked."}')]
 
     def presses(body: dict[str, Any]) -> LlmScript:
         told = [m for m in body["messages"] if m["role"] == "tool"]
-        return LlmScript(tokens=["Done. "]) if told else LlmScript(tokens=[], calls=[("dtmf", '{"dtmf": "7#"}')])
+        return LlmScript(tokens=["Done. "]) if told else LlmScript(tokens=[], calls=asks)
 
     async with on_the_phone(tmp_path, carrier, llm=presses, transcriber=says) as setup:
-        model = {"provider": "custom-llm", "url": setup.llm.url, "model": "x", "tools": [{"type": "dtmf"}]}
+        model = {
+            "provider": "custom-llm",
+            "url": setup.llm.url,
+            "model": "x",
+            "tools": [{"type": "dtmf"}, {"type": "sms"}],
+        }
         await setup.answers(setup.assistant(model=model))
         phone = await carrier.rings()
         call = await setup.the_call(phone)
@@ -243,8 +249,17 @@ async def test_the_model_sends_keys_where_the_carrier_can(tmp_path: Path, carrie
             await phone.until(lambda: phone.pressed == "7#")
         await phone.hang_up()
         over = await setup.ended(call["id"])
-    (result,) = [m for m in over["artifact"]["messages"] if m["role"] == "tool_call_result"]
-    assert ("Sent." in result["result"]) == carrier.can_send_dtmf
+    results = {m["name"]: m["result"] for m in over["artifact"]["messages"] if m["role"] == "tool_call_result"}
+    assert ("Sent." in results["dtmf"]) == carrier.can_send_dtmf
+    texts = [body for method, path, body in carrier.asked if method == "POST" and "messages" in path.lower()]
+    if carrier.can_send_sms:
+        assert results["sms"] == f"Sent to {CALLER}."
+        assert len(texts) == 1
+        assert b"booked" in texts[0]
+        assert CALLER.removeprefix("+").encode() in texts[0]
+    else:
+        assert "sends no text messages" in results["sms"]
+        assert texts == []
 
 
 async def test_a_caller_is_transferred(tmp_path: Path, carrier: Loopback) -> None:

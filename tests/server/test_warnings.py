@@ -11,6 +11,7 @@ from bargein.server.agents.problems import Problem, problems_of
 from bargein.server.api.warnings import MAX_WARNING_CHARS, WARNING_HEADER, warning_of
 from bargein.settings import Settings
 from bargein.testing.settings import make_settings
+from bargein.tools.kinds import NEEDS
 from tests.server.conftest import OWNER, PRIVATE, PUBLIC, VISITOR, Serve
 from tests.server.test_provider_factory import PARTS
 
@@ -144,7 +145,7 @@ def test_a_tool_that_is_not_available_is_told() -> None:
         {"type": "sms", "server": {"url": "https://a.example"}},
     ]
     assert texts({"model": {"provider": "vapi", "tools": tools}}) == [
-        "model.tools.1: a tool of type slack.message.send is not available here; give it a server"
+        f"model.tools.1: a tool of type slack.message.send {NEEDS['slack.message.send']}"
     ]
 
 

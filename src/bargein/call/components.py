@@ -32,7 +32,7 @@ from bargein.call.tools.transfer import Handoffs, Successor, Transfers
 from bargein.clock import Clock
 from bargein.ports import Leg, OwnerMessenger, Pcm16, Recorder, ToolCall
 from bargein.wire.base import JsonObject
-from bargein.wire.json import as_object
+from bargein.wire.json import as_object, as_string
 from bargein.wire.ownership import without_marks
 from bargein.wire.plans import CustomEndpointing
 
@@ -227,9 +227,12 @@ def _transfers(
 
 
 def _tools(context: CallContext, providers: Providers, leg: Leg, transfers: Transfers) -> ToolExecutor:
+    def customer() -> str | None:
+        return as_string(as_object(context.setup.call.get("customer")).get("number"))
+
     return ToolExecutor(
         runner=providers.tools,
-        builtin=builtin_tools(leg, lambda: context.setup.assistant, transfers),
+        builtin=builtin_tools(leg, lambda: context.setup.assistant, transfers, customer),
         render=context.render,
         save_variables=context.setup.variables.extracted.save,
         history=lambda: context.state.history,

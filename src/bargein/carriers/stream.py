@@ -85,6 +85,10 @@ class CallControl:
         """Send keys, as `Carrier.send_dtmf`."""
         await self.carrier.send_dtmf(self.phone_line, self.carrier_call_id, keys)
 
+    async def send_sms(self, to: str, text: str) -> None:
+        """Send a text message, as `Carrier.send_sms`."""
+        await self.carrier.send_sms(self.phone_line, to, text)
+
     async def transfer(self, destination: JsonObject) -> None:
         """Transfer the caller, as `Carrier.transfer`."""
         await self.carrier.transfer(self.phone_line, self.carrier_call_id, destination, self.addresses)
@@ -189,6 +193,10 @@ class StreamLeg(MediaLeg):
             self._queued_keys.send_nowait(keys)
         except anyio.WouldBlock:
             raise CarrierError("too many keys wait to be sent.") from None
+
+    @override
+    async def send_sms(self, to: str, text: str) -> None:
+        await self._control.send_sms(to, text)
 
     @override
     async def transfer(self, destination: JsonObject) -> None:

@@ -3,11 +3,12 @@
 from typing import Protocol
 
 from bargein.ports.audio import Pcm16
+from bargein.ports.errors import CarrierError
 from bargein.wire.base import JsonObject
 
 
 class Leg(Protocol):
-    """A caller's live connection. Every method but `transfer` returns at once; the carrier does the waiting.
+    """A caller's live connection. Every method that is not awaited returns at once; the carrier does the waiting.
 
     Attributes:
         rate_hz: the sample rate of the audio in both directions.
@@ -76,6 +77,18 @@ class Leg(Protocol):
             CarrierError: this transport has no DTMF.
         """
         ...
+
+    async def send_sms(self, to: str, text: str) -> None:
+        """Send a text message from the number of the call; returns once the carrier has accepted it.
+
+        Args:
+            to: the number of the recipient, in E.164.
+            text: the text.
+
+        Raises:
+            CarrierError: this transport sends no text messages, or the carrier refused.
+        """
+        raise CarrierError("text messages need a call over a number at Twilio, Telnyx or Vonage.")
 
     async def transfer(self, destination: JsonObject) -> None:
         """Transfer the caller to a number or SIP address (`TransferDestinationNumber`, `TransferDestinationSip`).

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Annotated, ClassVar, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +29,7 @@ from bargein.settings.section import (
 DEFAULT_PORT = 8700
 MIN_SECRET_KEY_CHARS = 32
 _CANCELLER = "pywebrtc_audio"
+_CODE_RUNTIMES = ("deno", "bun", "node")
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -182,6 +184,15 @@ def _denoiser(value: object) -> str | None:
     return f"{module}:{factory}"
 
 
+def _code_runtime(value: object) -> str | None:
+    if value is None or not str(value).strip():
+        return None
+    path = which(str(value).strip())
+    if path is None or Path(path).stem.lower() not in _CODE_RUNTIMES:
+        raise SettingsError("BARGEIN_CODE_RUNTIME must be deno, bun or node, or the path of one that is installed")
+    return path
+
+
 def _turn_model(value: object) -> TurnModel:
     match value:
         case "embedded":
@@ -195,7 +206,7 @@ def _turn_model(value: object) -> TurnModel:
 
 
 class CallSettings(Section):
-    """The processing of calls' audio, and the start of replies."""
+    """The processing of calls' audio, the start of replies, and tools of type code."""
 
     table: ClassVar[str] = "calls"
     title: ClassVar[str] = "Calls"
@@ -228,6 +239,11 @@ class CallSettings(Section):
     analyze_all: Switch = variable("BARGEIN_ANALYZE_ALL_CALLS", default=False, shown="0")
     """1: each call with at least two messages gets a summary and an evaluation by its assistant's model, as with Vapi,
     also where the assistant has no `analysisPlan`. 0: only where it has one (see [analysis](guides/analysis.md))."""
+
+    code_runtime: Annotated[Text | None, BeforeValidator(_code_runtime)] = variable("BARGEIN_CODE_RUNTIME")
+    """Runs tools of type `code`: `deno`, `bun` or `node`, or the path of one. Not set: they are off. Their code is
+    written by whoever may write assistants and tools, and runs on this machine with its network
+    (see [tools](reference/tools.md#code))."""
 
     def available_echo_cancellation(self) -> EchoCancellation:
         """Return `echo_cancellation`; `off` in place of `auto` where the canceller's package is not installed."""

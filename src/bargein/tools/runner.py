@@ -11,7 +11,9 @@ from typing_extensions import override
 
 from bargein.ports import Files, OwnerMessenger, ServerError, ToolCall, ToolResult, ToolRunner
 from bargein.tools.api_request import expand_api_request, run_api_request
+from bargein.tools.code import CodeRuntime, run_code
 from bargein.tools.function import run_function
+from bargein.tools.kinds import CLIENT_TOOLS, NEEDS, has_server, need_of
 from bargein.tools.mcp import McpTools
 from bargein.tools.outbound import Outbound
 from bargein.tools.outcome import ToolError, failed
@@ -23,7 +25,7 @@ from bargein.wire.ownership import Author, is_callers
 
 _log = structlog.get_logger("bargein.tools")
 
-_UNAVAILABLE_TEXT = "The tool {} ({}) is not available on this server. Go on without it."
+_UNAVAILABLE_TEXT = "Not run: a tool of type {} {}. Go on without it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class SharedToolResources:
         tasks: the task group of connections that outlive a single tool call.
         library: the files of knowledge bases.
         outbound: sends requests.
+        code: runs tools of type code; None: they are off.
     """
 
     tasks: TaskGroup
     library: Library
     outbound: Outbound
+    code: CodeRuntime | None = None
 
     def runner(
         self,
@@ -70,10 +74,12 @@ class SharedToolResources:
 
 
 @asynccontextmanager
-async def open_shared_tools(files: Files, outbound: Outbound) -> AsyncGenerator[SharedToolResources]:
+async def open_shared_tools(
+    files: Files, outbound: Outbound, code: CodeRuntime | None = None
+) -> AsyncGenerator[SharedToolResources]:
     """Open the shared resources of a server; connections that calls left open are closed with them."""
     async with anyio.create_task_group() as tasks:
-        yield SharedToolResources(tasks, Library(files), outbound)
+        yield SharedToolResources(tasks, Library(files), outbound, code)
         tasks.cancel_scope.cancel()
 
 
@@ -108,8 +114,12 @@ class CallToolRunner(ToolRunner):
                     return (expand_query(tool),)
                 case "mcp":
                     return await self._mcp.expand(tool)
-                case str(kind) if kind in UNAVAILABLE:
-                    return (_declared_anyway(tool, kind),)
+                case str(kind) if kind in CLIENT_TOOLS:
+                    return (_declared(tool, CLIENT_TOOLS[kind]),)
+                case "code":
+                    return (_declared(tool, {"name": "run_code", "parameters": _NOTHING}),)
+                case str(kind) if kind in NEEDS:
+                    return (_declared(tool, {"name": kind.replace(".", "_"), "parameters": _NOTHING}),)
                 case _:
                     return (tool,)
         except Exception as error:  # noqa: BLE001  # one broken tool must not prevent a call
@@ -145,24 +155,22 @@ class CallToolRunner(ToolRunner):
             "query": lambda: run_query(tool, call, self._shared.library),
             "function": lambda: run_function(tool, call, self._owner, templates),
         }
-        has_server = bool(as_object(tool.get("server")).get("url"))
-        run = runners.get(kind) or (runners["function"] if has_server else None)
+        if (need := need_of(tool, code=self._shared.code is not None)) is not None:
+            return failed(_UNAVAILABLE_TEXT.format(kind, need))
+        if kind == "code" and self._shared.code is not None and not has_server(tool):
+            return await run_code(tool, call, self._shared.code, templates)
+        by_owner = has_server(tool) or kind in CLIENT_TOOLS
+        run = runners.get(kind) or (runners["function"] if by_owner else None)
         if run is None:
-            return failed(_UNAVAILABLE_TEXT.format(call.name, kind))
+            return failed(_UNAVAILABLE_TEXT.format(kind, "is unknown to this server"))
         return await run()
 
 
-UNAVAILABLE = frozenset({
-    "code", "bash", "computer", "textEditor", "google.calendar.event.create", "google.calendar.availability.check",
-    "google.sheets.row.append", "slack.message.send", "sms", "gohighlevel.calendar.availability.check",
-    "gohighlevel.calendar.event.create", "gohighlevel.contact.create", "gohighlevel.contact.get",
-})  # fmt: skip
-"""Tools that Vapi's cloud or its vendors run. One with a `server` is sent there like a function."""
+_NOTHING: JsonObject = {"type": "object", "properties": {}}
 
 
-def _declared_anyway(tool: JsonObject, kind: str) -> JsonObject:
-    """Declare an unavailable tool to the model, as Vapi would; calling it returns that it is not available."""
+def _declared(tool: JsonObject, function: JsonObject) -> JsonObject:
+    """Declare a tool to the model by a function, in which the tool's own fields take precedence."""
     given = as_object(tool.get("function"))
-    name = tool.get("name") or kind.replace(".", "_")
-    function: JsonObject = {"name": name, "parameters": {"type": "object", "properties": {}}}
-    return {**tool, "function": {**function, **{key: value for key, value in given.items() if value}}}
+    named = {} if tool.get("name") is None else {"name": tool["name"]}
+    return {**tool, "function": {**function, **named, **{key: value for key, value in given.items() if value}}}

@@ -91,6 +91,7 @@ class TelnyxLoopback(Loopback):
 
     provider = "telnyx"
     can_send_dtmf = True
+    can_send_sms = True
 
     def __init__(self) -> None:
         super().__init__()

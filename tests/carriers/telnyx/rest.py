@@ -78,6 +78,8 @@ class Api:
                 return self._applications(self.call_control, rest, body)
             case ["texml_applications", *rest]:
                 return self._applications(self.texml, rest, body)
+            case ["messages"]:
+                return 200, {"data": {"record_type": "message", "id": "m1", "to": [{"phone_number": body["to"]}]}}
             case ["outbound_voice_profiles"]:
                 return listed(self.profiles)
             case _:

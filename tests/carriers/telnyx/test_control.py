@@ -344,3 +344,13 @@ async def test_a_server_with_a_number_of_telnyxs_loads_its_sdk_at_its_start(
 
     async with serving(tmp_path):
         await eventually(look, lambda found: found == ["loaded"])
+
+
+async def test_a_text_message_goes_out_from_the_number(cloud: Cloud, telnyx: TelnyxCarrier) -> None:
+    await telnyx.send_sms(LINE, "+15551234567", "It is booked.")
+    sent = {"from": OURS, "to": "+15551234567", "text": "It is booked.", "type": "SMS"}
+    assert cloud.api.of("POST", "/messages") == [sent]
+    cloud.refuses["/messages"] = error(422, "40310", "Invalid 'to' address")
+    with pytest.raises(CarrierError, match="Invalid 'to' address"):
+        await telnyx.send_sms(LINE, "+15551234567", "Again.")
+    assert len(cloud.api.of("POST", "/messages")) == 2, "none is sent twice"

@@ -105,6 +105,7 @@ class TwilioPhone(Phone):
 class TwilioLoopback(Loopback):
     provider = "twilio"
     can_send_dtmf = False
+    can_send_sms = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,6 +225,8 @@ class TwilioLoopback(Loopback):
             phone = self.new_call(placed=True)
             self.options[phone.id] = fields
             return JSONResponse({"sid": phone.id, "account_sid": ACCOUNT, "status": "queued"}, 201)
+        if path == "/Messages":
+            return JSONResponse({"sid": "SM1", "account_sid": ACCOUNT, "status": "queued", "to": fields["To"]}, 201)
         if path == "/IncomingPhoneNumbers":
             wanted = parse_qs(request.url.query).get("PhoneNumber", [""])[0]
             found = [{"sid": "PN1", "account_sid": ACCOUNT, "phone_number": NUMBER}] if wanted == NUMBER else []

@@ -102,6 +102,7 @@ class VonageLoopback(Loopback):
 
     provider = "vonage"
     can_send_dtmf = True
+    can_send_sms = True
     signs_once = True
 
     def __init__(self) -> None:

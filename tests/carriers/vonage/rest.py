@@ -103,7 +103,7 @@ class Api:
     def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> tuple[int, Any]:
         """Status and JSON; None stands for no body."""
         path = urlsplit(target).path
-        known = _by_application(headers) if path.startswith("/v1/calls") else _by_owner(headers)
+        known = _by_application(headers) if path.startswith(("/v1/calls", "/v1/messages")) else _by_owner(headers)
         if not known:
             return 401, {"type": "UNAUTHORIZED", "title": "Unauthorized", "detail": headers.get("authorization")}
         form = headers.get("content-type") == "application/x-www-form-urlencoded"
@@ -112,6 +112,8 @@ class Api:
         for start, answer in self.refuses.items():
             if path.startswith(start):
                 return answer
+        if path == "/v1/messages":
+            return 202, {"message_uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"}
         if path.startswith("/v1/calls"):
             return self._call(method, path.split("/")[3:], body)
         if path.startswith("/v2/applications/"):

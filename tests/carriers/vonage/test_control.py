@@ -327,3 +327,16 @@ async def test_concurrent_requests_keep_their_accounts_apart(
             tasks.start_soon(carrier.hang_up, phone_line, f"u-{n}")
             tasks.start_soon(carrier.configure_webhooks, phone_line, PLACES)
     assert {one.path for one in cloud.of("PUT", "/v1/calls")} == {f"/v1/calls/u-{n}" for n in range(12)}
+
+
+async def test_a_text_message_goes_out_from_the_number(
+    cloud: Cloud, carrier: VonageCarrier, phone_line: PhoneLine
+) -> None:
+    await carrier.send_sms(phone_line, "+15551234567", "It is booked.")
+    [asked] = cloud.of("POST", "/v1/messages")
+    sent = {"to": "15551234567", "from": NUMBER, "channel": "sms", "message_type": "text", "text": "It is booked."}
+    assert asked.body == sent
+    cloud.refuses["/v1/messages"] = (402, {"title": "Low balance"})
+    with pytest.raises(CarrierError, match="Low balance"):
+        await carrier.send_sms(phone_line, "+15551234567", "Again.")
+    assert len(cloud.of("POST", "/v1/messages")) == 2, "none is sent twice"

@@ -24,14 +24,19 @@ FILLERS = ("One moment.", "Just a second.", "Give me a moment.")
 """Said when a tool has no `request-start` message, its reply had no words, and it takes long (Vapi's schema has the
 assistant say something of that kind at the start of every such call)."""
 
-BUILTIN_TYPES = frozenset({"endCall", "dtmf", "transferCall", "handoff", "voicemail"})
+BUILTIN_TYPES = frozenset({"endCall", "dtmf", "transferCall", "handoff", "voicemail", "sms", "sipRequest"})
 """The types that the call itself carries out; every other type reaches outside the call."""
+
+_OR_BY_A_SERVER = frozenset({"sms", "sipRequest"})
+"""Those of them that go to the tool's server instead, where it has one."""
 
 _DESCRIPTIONS = {
     "endCall": "End the phone call. Use it when the conversation is over.",
     "dtmf": "Press keys on the telephone's keypad.",
     "transferCall": "Transfer the call.",
     "handoff": "Hand the call to another assistant, when your instructions or the caller's wish call for it.",
+    "sms": "Send a text message to the caller, or to another telephone number.",
+    "sipRequest": "Send a SIP request within the call.",
     "voicemail": "Leave a message when an answering machine has taken the call.",
 }
 _KEYS: JsonObject = {
@@ -40,6 +45,17 @@ _KEYS: JsonObject = {
         "dtmf": {"type": "string", "description": "The keys, in order: 0 to 9, * and #; w waits half a second."}
     },
     "required": ["dtmf"],
+}
+_TEXT_MESSAGE: JsonObject = {
+    "type": "object",
+    "properties": {
+        "message": {"type": "string", "description": "The text."},
+        "to": {
+            "type": "string",
+            "description": "The number of the recipient with its country code (+15551234567); by default the caller.",
+        },
+    },
+    "required": ["message"],
 }
 _NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 _BAD_NAME = re.compile(r"[^a-zA-Z0-9_-]")
@@ -99,6 +115,11 @@ def _parameters(tool: JsonObject) -> JsonObject:
     match tool.get("type"):
         case "dtmf":
             return _KEYS
+        case "sms":
+            return _TEXT_MESSAGE
+        case "sipRequest":
+            given = {name: tool[name] for name in ("headers", "body") if isinstance(tool.get(name), dict)}
+            return {"type": "object", "properties": given}
         case "transferCall" | "handoff":
             return _destinations(tool)
         case _:
@@ -131,7 +152,14 @@ def label_of(destination: JsonObject) -> str:
 
 def is_async(tool: JsonObject) -> bool:
     """Return whether the assistant goes on without the tool's answer (`async`)."""
-    return tool.get("async") is True and tool.get("type") not in BUILTIN_TYPES
+    return tool.get("async") is True and not is_builtin(tool)
+
+
+def is_builtin(tool: JsonObject) -> bool:
+    """Return whether the call itself carries out a tool."""
+    kind: object = tool.get("type")
+    by_server = kind in _OR_BY_A_SERVER and bool(as_object(tool.get("server")).get("url"))
+    return kind in BUILTIN_TYPES and not by_server
 
 
 def timeout_s(tool: JsonObject) -> float:

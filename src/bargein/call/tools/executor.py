@@ -150,12 +150,7 @@ class ToolExecutor:
             return asked
         start = declarations.start_of(tool, arguments, number)
         delayed = declarations.delayed_of(tool, arguments, number)
-        unsaid = (
-            start is None
-            and not spoke
-            and not declarations.is_async(tool)
-            and tool.get("type") not in declarations.BUILTIN_TYPES
-        )
+        unsaid = start is None and not spoke and not declarations.is_async(tool) and not declarations.is_builtin(tool)
         if unsaid and not any(staged.after_ms <= declarations.FILLER_AFTER_MS for staged in delayed):
             delayed = (declarations.filler(number), *delayed)
         start = start or declarations.StartMessage()
@@ -239,9 +234,8 @@ class ToolExecutor:
         self._post_result(invocation, outcome)
 
     async def _run_tool(self, tool: JsonObject, invocation: ToolInvocation, arguments: JsonObject) -> ToolOutcome:
-        builtin = self._builtin.get(str(tool.get("type")))
-        if builtin is not None:
-            return await builtin(tool, invocation.call, arguments)
+        if declarations.is_builtin(tool):
+            return await self._builtin[str(tool["type"])](tool, invocation.call, arguments)
         if invocation.runner is None:
             return ToolOutcome(ToolResult("This server cannot run tools of that type.", failed=True))
         return ToolOutcome(await invocation.runner.run(tool, invocation.call))

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from bargein.carriers.interface.media import Codec
 from bargein.carriers.interface.webhooks import Answer, Incoming, Notice, WebhookRequest
+from bargein.ports import CarrierError
 from bargein.wire.base import JsonObject
 
 
@@ -141,6 +142,10 @@ class Carrier(Protocol):
     async def send_dtmf(self, phone_line: PhoneLine, carrier_call_id: str, keys: str) -> None:
         """Send keys (as `Leg.send_dtmf`); only where `can_send_dtmf`."""
         ...
+
+    async def send_sms(self, phone_line: PhoneLine, to: str, text: str) -> None:
+        """Send a text message from the number (as `Leg.send_sms`)."""
+        raise CarrierError(f"a number of the provider {self.provider} sends no text messages.")
 
     async def transfer(
         self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses

@@ -166,6 +166,12 @@ class TelnyxCarrier(Carrier, SlowCarrier):
             await client.calls.actions.send_dtmf(carrier_call_id, digits=keys)
 
     @override
+    async def send_sms(self, phone_line: PhoneLine, to: str, text: str) -> None:
+        """Send a text message. The request is never repeated, because that might send it twice."""
+        async with self._clients.use(phone_line, retries=0) as client:
+            await client.messages.send(from_=requests.number(phone_line), to=to, text=text, type="SMS")
+
+    @override
     async def transfer(
         self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:

@@ -32,7 +32,9 @@ _NOT_THERE = 404
 _NOT_THERE_CODES = frozenset({"90015", "90018"})
 """Telnyx's error codes for commands to an unknown call or one that has ended; their status is 422."""
 
-_RESOURCES = ("calls", "phone_numbers", "call_control_applications", "texml_applications", "outbound_voice_profiles")
+_RESOURCES = (
+    "calls", "messages", "phone_numbers", "call_control_applications", "texml_applications", "outbound_voice_profiles",
+)  # fmt: skip
 
 
 class NotThereError(CarrierError):

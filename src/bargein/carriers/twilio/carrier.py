@@ -176,6 +176,11 @@ class TwilioCarrier(Carrier):
         raise CarrierError("Twilio cannot send keys without ending the media stream.")
 
     @override
+    async def send_sms(self, phone_line: PhoneLine, to: str, text: str) -> None:
+        async with self._client(phone_line) as client:
+            await client.messages.create_async(to=to, from_=str(phone_line.number.get("number")), body=text)
+
+    @override
     async def transfer(
         self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:

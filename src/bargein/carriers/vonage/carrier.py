@@ -104,6 +104,11 @@ class VonageCarrier(Carrier, SlowCarrier):
         await control.send_dtmf(account_of(phone_line), carrier_call_id, keys, self._regions.get(carrier_call_id))
 
     @override
+    async def send_sms(self, phone_line: PhoneLine, to: str, text: str) -> None:
+        control = await self._loaded()
+        await control.send_sms(account_of(phone_line), phone_line.number.get("number"), to, text)
+
+    @override
     async def transfer(
         self, phone_line: PhoneLine, carrier_call_id: str, destination: JsonObject, addresses: Addresses
     ) -> None:

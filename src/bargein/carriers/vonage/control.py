@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 from vonage import Vonage
+from vonage_messages.models import Sms
 from vonage_numbers.requests import ListOwnedNumbersFilter, UpdateNumberParams
 from vonage_utils import VonageError
 from vonage_voice.models import NccoAction
@@ -84,6 +85,12 @@ class Control:
         await self._rest.run(
             account, lambda vonage: vonage.voice.play_dtmf_into_call(call, pressed), host=region or API_HOST
         )
+
+    async def send_sms(self, account: Account, number: object, to: str, text: str) -> None:
+        """Send a text message over the Messages API, which the application must be allowed to use."""
+        _ = account.application
+        message = Sms.model_validate({"to": ncco.digits_of(to), "from_": ncco.digits_of(number), "text": text})
+        await self._rest.run(account, lambda vonage: vonage.messages.send(message))
 
     async def transfer(self, account: Account, call: str, actions: Sequence[NccoAction], region: str | None) -> None:
         """Replace a call's NCCO."""

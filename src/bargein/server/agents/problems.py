@@ -26,7 +26,7 @@ from bargein.server.agents.squads import members_of, squad_of
 from bargein.server.agents.substitution import may_substitute
 from bargein.settings import Settings, is_loopback
 from bargein.store import Store
-from bargein.tools.runner import UNAVAILABLE
+from bargein.tools.kinds import CLIENT_TOOLS, has_server, need_of
 from bargein.webhooks.guard import is_public
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject, WireModel
@@ -70,7 +70,7 @@ def problems_of(assistant_json: JsonObject, credentials: Mapping[str, JsonObject
     found = [problem for part in parts for problem in _problems_of_part(part, credentials, settings)]
     if not settings.private_addresses_allowed:
         found += _private_addresses(assistant_json, "", 0)
-    found += _unavailable_tools(assistant_json)
+    found += _unavailable_tools(assistant_json, settings)
     found += [problem for part in parts for problem in _fields_without_effect(part)]
     if settings.calls.denoiser is None and (field := denoising_field(assistant_json)) is not None:
         found.append(Problem(field, NO_DENOISER))
@@ -150,12 +150,30 @@ def _fields_without_effect(part: GivenPart) -> Iterator[Problem]:
             yield Problem(f"{part.path}.{field}", f"has no effect with provider {part.provider} on this server")
 
 
-def _unavailable_tools(assistant_json: JsonObject) -> Iterator[Problem]:
-    """Yield the tools that Vapi's cloud or its vendors run, where no server is given that could run them."""
+def _unavailable_tools(assistant_json: JsonObject, settings: Settings) -> Iterator[Problem]:
+    """Yield the tools that this server cannot run, where no server is given that could."""
+    given = as_object(assistant_json.get("server")).get("url") or assistant_json.get("serverUrl")
     for index, tool in enumerate(as_objects(as_object(assistant_json.get("model")).get("tools"))):
-        kind = as_string(tool.get("type"))
-        if kind in UNAVAILABLE and not as_object(tool.get("server")).get("url"):
-            yield Problem(f"model.tools.{index}", f"a tool of type {kind} is not available here; give it a server")
+        problem = problem_of_tool(tool, settings, owned=bool(given))
+        if problem is not None:
+            yield Problem(f"model.tools.{index}", problem)
+
+
+def problem_of_tool(tool: JsonObject, settings: Settings, *, owned: bool = False) -> str | None:
+    """Return why this server cannot run a tool, and what it needs; None: it can.
+
+    Args:
+        tool: the tool.
+        settings: the settings.
+        owned: whether its assistant has a server.
+    """
+    kind = as_string(tool.get("type"))
+    need = need_of(tool, code=settings.calls.code_runtime is not None)
+    if need is not None:
+        return f"a tool of type {kind} {need}"
+    if kind in CLIENT_TOOLS and not (owned or has_server(tool) or settings.webhooks.server is not None):
+        return f"a tool of type {kind} is run by your server: give the tool, the assistant or the number one"
+    return None
 
 
 def _private_addresses(given: JsonObject, within: str, depth: int) -> Iterator[Problem]:

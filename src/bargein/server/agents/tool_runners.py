@@ -9,6 +9,7 @@ from bargein.call.plan.variables import Sees, Variables
 from bargein.clock import Clock
 from bargein.ports import Files, OwnerMessenger
 from bargein.server.agents.egress import Egress
+from bargein.tools.code import find_runtime
 from bargein.tools.outbound import Outbound
 from bargein.tools.runner import CallToolRunner, SharedToolResources, open_shared_tools
 from bargein.webhooks.owner_channel import credentials_of
@@ -61,13 +62,17 @@ class ToolRunnerFactory:
 
 
 @asynccontextmanager
-async def open_tool_runners(files: Files, egress: Egress, clock: Clock) -> AsyncGenerator[ToolRunnerFactory]:
+async def open_tool_runners(
+    files: Files, egress: Egress, clock: Clock, code_runtime: str | None = None
+) -> AsyncGenerator[ToolRunnerFactory]:
     """Open the resources that a server's tool runners share.
 
     Args:
         files: the uploaded files, for knowledge bases.
         egress: sends requests to the addresses that tools name.
         clock: the time that templates may name.
+        code_runtime: the program that runs tools of type code; None: they are off.
     """
-    async with open_shared_tools(files, Outbound(egress.client, egress.authentication)) as shared:
+    outbound = Outbound(egress.client, egress.authentication)
+    async with open_shared_tools(files, outbound, find_runtime(code_runtime)) as shared:
         yield ToolRunnerFactory(shared, clock)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from bargein.call.tools.declarations import BUILTIN_TYPES, ToolDeclarations, timeout_s
+from bargein.call.tools.declarations import ToolDeclarations, is_builtin, timeout_s
 from bargein.ports import ToolCall, ToolRunner
 from bargein.wire.base import JsonObject
 
@@ -56,7 +56,7 @@ class ChatTools:
         tool = self._declared.find(call.name)
         if tool is None:
             return _UNKNOWN
-        if tool.get("type") in BUILTIN_TYPES:
+        if is_builtin(tool):
             return _NEEDS_A_CALL
         seconds = timeout_s(tool)
         with anyio.move_on_after(seconds):

@@ -3,13 +3,14 @@
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
+from bargein.server.agents.problems import Problem, problem_of_tool
 from bargein.server.api.auth import require_private
 from bargein.server.api.bodies import read_json, read_object
 from bargein.server.api.filters import ListQuery
 from bargein.server.api.importing import Importer, ImportParameter
 from bargein.server.api.openapi import request_body
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of, check_unchanged, check_updated
-from bargein.server.api.services import ServicesDep
+from bargein.server.api.services import Services, ServicesDep
 from bargein.server.api.warnings import warning_of
 from bargein.wire import contract
 from bargein.wire.base import JsonObject
@@ -40,7 +41,7 @@ async def create_tool(request: Request, services: ServicesDep, *, is_import: Imp
         body = importer.body(model, body)
     parse_tool(body)
     response = await RESOURCE.create(services, without_null_fields(as_object(body)))
-    response.headers.update(warning_of(importer.problems))
+    response.headers.update(warning_of([*importer.problems, *_problems(services, as_object(body))]))
     return response
 
 
@@ -76,3 +77,9 @@ async def update_tool(tool_id: str, request: Request, services: ServicesDep) -> 
 async def delete_tool(tool_id: str, services: ServicesDep) -> JSONResponse:
     """Delete a tool."""
     return await RESOURCE.delete(services, tool_id)
+
+
+def _problems(services: Services, tool: JsonObject) -> list[Problem]:
+    """Return why this server cannot run the tool; an assistant may still have a server for it."""
+    problem = problem_of_tool(tool, services.settings, owned=True)
+    return [] if problem is None else [Problem("type", problem)]
