@@ -8,7 +8,7 @@ import pytest
 
 from bargein.providers.registry import MODELS, TRANSCRIBERS, VENDORS, VOICES
 from bargein.server.agents.problems import Problem, problems_of
-from bargein.server.api.warnings import MAX_WARNING_CHARS, WARNING_HEADER, warning_of
+from bargein.server.api.warnings import MAX_WARNING_CHARS, WARNING_HEADER, warning_header, warning_of
 from bargein.settings import Settings
 from bargein.testing.settings import make_settings
 from bargein.tools.kinds import NEEDS
@@ -235,7 +235,7 @@ async def test_a_page_is_told_about_its_own_assistant_alone(client_with_keys: ht
     others = await client_with_keys.post("/call/web", json={"assistantId": stored}, headers=VISITOR)
     assert others.status_code == 201
     assert WARNING_HEADER not in others.headers
-    owners = await client_with_keys.post("/call/web", json={"assistantId": stored}, headers=OWNER)
+    owners = await client_with_keys.post("/call/web", json={"assistantId": stored})
     assert owners.headers[WARNING_HEADER] == NO_KEY
 
 
@@ -261,3 +261,14 @@ async def test_a_malformed_assistant_is_refused_without_the_header(client: httpx
     answer = await client.post("/assistant", json={"voice": {"provider": "nobody"}})
     assert answer.status_code == 400
     assert WARNING_HEADER not in answer.headers
+
+
+def test_a_fields_name_cannot_break_the_header() -> None:
+    value = warning_header(["a \x00\x1b\x7f field, größer\r\nSet-Cookie: x"])[WARNING_HEADER]
+    assert value == "a ??? field, gr??er Set-Cookie: x"
+
+
+async def test_an_import_names_a_left_out_field_of_any_characters(client: httpx.AsyncClient) -> None:
+    response = await client.post("/assistant?import=true", json={"name": "n", "z\x01\U0010ffffé": 1})
+    assert response.status_code == 201
+    assert "z???" in response.headers[WARNING_HEADER]

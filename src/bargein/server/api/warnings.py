@@ -36,8 +36,13 @@ async def participants_warning(
 
 
 def warning_of(problems: Sequence[Problem]) -> dict[str, str]:
-    """Return the header for some problems: ASCII, at most `MAX_WARNING_CHARS` characters; empty if there are none."""
-    texts = [_plain(str(problem)) for problem in problems]
+    """Return the header for some problems; empty if there are none."""
+    return warning_header([str(problem) for problem in problems])
+
+
+def warning_header(warnings: Sequence[str]) -> dict[str, str]:
+    """Return the header for some warnings: ASCII, at most `MAX_WARNING_CHARS` characters; empty if there are none."""
+    texts = [_plain(warning) for warning in warnings]
     if not texts:
         return {}
     value = SEPARATOR.join(texts)
@@ -49,6 +54,6 @@ def warning_of(problems: Sequence[Problem]) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Return a text on one line, in ASCII, without the separator."""
+    """Return a text on one line, in printable ASCII (RFC 9110, 5.5), without the separator; a field's name is in it."""
     line = " ".join(text.split()).replace(SEPARATOR, ", ")
-    return line.encode("ascii", "replace").decode("ascii")
+    return "".join(character if " " <= character <= "~" else "?" for character in line)

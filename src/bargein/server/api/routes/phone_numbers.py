@@ -24,6 +24,7 @@ from bargein.server.api.references import check_references
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of, check_updated
 from bargein.server.api.services import Services, ServicesDep
 from bargein.server.api.urls import base_url
+from bargein.server.api.warnings import warning_header
 from bargein.server.telephony.provisioning import with_webhooks_configured
 from bargein.store import Query
 from bargein.wire import contract
@@ -38,7 +39,6 @@ router = APIRouter(tags=["phone numbers"], dependencies=[Depends(require_private
 
 _ONLY_ON_CREATION = "numberDesiredAreaCode"
 _STATUS = "status"
-_WARNING_HEADER = "X-Bargein-Warning"
 _MAX_SEARCH = 100
 
 
@@ -89,7 +89,7 @@ async def _respond_configured(services: Services, number: JsonObject, status: in
     new_status = "active" if problem is None else "blocked"
     if number.get(_STATUS) != new_status:
         number = await services.store.phone_numbers.patch(str(number["id"]), {_STATUS: new_status}) or number
-    headers = {} if problem is None else {_WARNING_HEADER: " ".join(problem.split())}
+    headers = warning_header([] if problem is None else [problem])
     return RESOURCE.respond(services, number, status, headers)
 
 
