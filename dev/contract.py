@@ -294,6 +294,8 @@ def repair(definitions: dict[str, Schema]) -> None:
     # The document calls a language's code and an HTTP status (or a range of these) objects.
     for name in ("NeuphonicVoice", "FallbackNeuphonicVoice"):
         definitions[name]["properties"]["language"] = {"type": "string"}
+        # Vapi's page on this vendor has voices without a language.
+        definitions[name]["required"].remove("language")
     definitions["BackoffPlan"]["properties"]["excludedStatusCodes"]["items"] = {"type": ["number", "object"]}
     # The embedded voice of this server has no name.
     for name in ("VapiVoice", "FallbackVapiVoice"):
@@ -347,6 +349,20 @@ def _repair_by_documentation(definitions: dict[str, Schema]) -> None:
     # Vapi's page on transcribers has an example without a vocabulary.
     for name in ("SpeechmaticsTranscriber", "FallbackSpeechmaticsTranscriber"):
         definitions[name]["required"].remove("customVocabulary")
+    # The page on assistant-based warm transfers has this field; the document has its type, which no field refers to.
+    definitions["TransferPlan"]["properties"]["transferAssistant"] = _ref("TransferAssistant")
+    # The fields before there was a plan for each part of an analysis, which Vapi's pages still have.
+    timeout = {"type": "number", "minimum": 1, "maximum": 60}
+    definitions["AnalysisPlan"]["properties"] |= {
+        "summaryPrompt": {"type": "string"},
+        "summaryRequestTimeoutSeconds": timeout,
+        "structuredDataPrompt": {"type": "string"},
+        "structuredDataSchema": _ref("JsonSchema"),
+        "structuredDataRequestTimeoutSeconds": timeout,
+        "successEvaluationPrompt": {"type": "string"},
+        "successEvaluationRubric": definitions["SuccessEvaluationPlan"]["properties"]["rubric"],
+        "successEvaluationRequestTimeoutSeconds": timeout,
+    }
     # A request without a method is a POST.
     definitions["CreateApiRequestToolDTO"]["properties"]["method"]["default"] = "POST"
     # The page on the voice pipeline has a fourth plan.

@@ -124,7 +124,7 @@ async def test_an_export_is_the_body_of_a_request(tmp_path: Path) -> None:
         refused = await api.post("/assistant", json=BOOKING)
         assert refused.status_code == 400
         assert "property id should not exist" in refused.json()["message"]
-        assert "model.property systemPrompt should not exist" in refused.json()["message"]
+        assert not any("systemPrompt" in message for message in refused.json()["message"])
         made = await api.post("/assistant?import=true", json=BOOKING)
         assert made.status_code == 201, made.text
         assert made.json()["model"]["messages"] == [{"role": "system", "content": "You take bookings."}]

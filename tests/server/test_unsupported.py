@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bargein.server.api.routes.unsupported import ABSENT
+from bargein.server.api.routes.unsupported import ABSENT, ABSENT_OF_PAGES
 from bargein.server.app import create_app
 from bargein.testing.settings import make_settings
 from tests.conftest import REPOSITORY
@@ -32,6 +32,26 @@ async def test_an_unsupported_route_responds_501(client: httpx.AsyncClient, meth
     reason = ", which keeps only the latest version" if url.startswith("/traffic-allocations") else ": see"
     assert body["message"].startswith(f"{method} {url} is not supported by this server{reason}")
     assert body["message"].endswith(": see `bargein docs api`.")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/knowledge-base", ": its models search files with a tool of type query"),
+        ("/knowledge-base/x/y", ": its models search files with a tool of type query"),
+        ("/monitoring/monitor", ", whose calls are watched by its metrics"),
+        ("/monitoring/monitor/x", ", whose calls are watched by its metrics"),
+    ],
+)
+async def test_a_route_of_vapis_pages_responds_501_with_a_reason(
+    client: httpx.AsyncClient, path: str, reason: str
+) -> None:
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        answer = await client.request(method, path)
+        assert answer.status_code == 501
+        assert answer.json()["message"].startswith(f"{method} {path} is not supported by this server{reason}")
+    text = (REPOSITORY / "docs" / "reference" / "api.md").read_text()
+    assert [one for one in ABSENT_OF_PAGES if f"`{one.partition('/{')[0]}`" not in text] == []
 
 
 async def test_unsupported_routes_need_the_private_key(client_with_keys: httpx.AsyncClient) -> None:

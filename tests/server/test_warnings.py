@@ -138,6 +138,26 @@ def test_a_field_without_effect_is_told_if_it_asks_for_something() -> None:
     assert texts({"model": {**GROQ["model"], "emotionRecognitionEnabled": False, "tools": []}}, groq="k") == []
 
 
+def test_fields_that_are_accepted_without_effect_are_told() -> None:
+    plan = {"mode": "warm-transfer-experimental", "transferAssistant": {"model": GROQ["model"]}}
+    tool = {"type": "transferCall", "destinations": [{"type": "number", "number": "+1", "transferPlan": plan}]}
+    hook = {"on": "call.ending", "do": [{"type": "transfer", "destination": {"transferPlan": plan}}]}
+    given = {
+        "model": {**GROQ["model"], "knowledgeBaseId": "k", "tools": [tool]},
+        "compliancePlan": {"forceStoreOnHipaaEnabled": True},
+        "hooks": [hook],
+    }
+    elsewhere = "has no effect on an assistant; set it in the compliancePlan of a structured output"
+    nobody = "has no effect on this server: no second assistant speaks to who answers a transfer"
+    assert texts(given, groq="k") == [
+        "model.knowledgeBaseId: has no effect with provider groq on this server",
+        f"compliancePlan.forceStoreOnHipaaEnabled: {elsewhere}",
+        f"model.tools.0.destinations.0.transferPlan.transferAssistant: {nobody}",
+        f"hooks.0.do.0.destination.transferPlan.transferAssistant: {nobody}",
+    ]
+    assert texts({"compliancePlan": {"forceStoreOnHipaaEnabled": False}}) == []
+
+
 def test_a_tool_that_is_not_available_is_told() -> None:
     tools = [
         {"type": "endCall"},

@@ -106,14 +106,15 @@ def test_secrets_are_removed_and_the_rest_is_still_valid(schema: str, branches: 
 
 
 REPAIRED = {
-    "Assistant", "AssistantOverrides", "AudioFormat", "BackoffPlan", "BotMessage", "CallHookAssistantSpeechInterrupted",
-    "CallHookCallEnding", "CallHookCustomerSpeechInterrupted", "CallHookCustomerSpeechTimeout",
+    "AnalysisPlan", "Assistant", "AssistantOverrides", "AudioFormat", "BackoffPlan", "BotMessage",
+    "CallHookAssistantSpeechInterrupted", "CallHookCallEnding", "CallHookCustomerSpeechInterrupted",
+    "CallHookCustomerSpeechTimeout",
     "CallHookModelResponseTimeout", "CallHookTranscriberEndpointedSpeechLowConfidence",
     "ClientMessageConversationUpdate", "ClientMessageModelOutput", "ClientMessageToolCalls", "CreateAssistantDTO",
     "CustomEndpointingModelSmartEndpointingPlan", "FallbackNeuphonicVoice", "FallbackVapiVoice", "JsonSchema",
     "LivekitSmartEndpointingPlan", "NeuphonicVoice", "SayHookAction", "ServerMessageConversationUpdate",
     "ServerMessageModelOutput", "ServerMessageToolCalls", "SystemMessage", "ToolCallMessage", "ToolCallResultMessage",
-    "ToolCallFunction", "UpdateAssistantDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
+    "ToolCallFunction", "TransferPlan", "UpdateAssistantDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
 }  # fmt: skip
 """Types whose structure differs from Vapi's document; `repair` in `dev/contract.py` gives the reason of each."""
 

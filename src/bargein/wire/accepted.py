@@ -94,6 +94,18 @@ ACCEPTED: tuple[Accepted, ...] = (
         "newer than the document",
     ),
     Accepted("(Fallback)?DeepgramVoice", _names("speed expressivity"), "newer than the document"),
+    Accepted(
+        "(Anthropic|AnthropicBedrock|Anyscale|Cerebras|CustomLLM|DeepInfra|DeepSeek|Google|Groq|InflectionAI|MinimaxLLM"
+        "|OpenAI|OpenRouter|PerplexityAI|TogetherAI|Xai|Vapi)Model",
+        _names("knowledgeBaseId"),
+        "Vapi's older pages on knowledge bases; here the query tool searches files, and the field has no effect",
+    ),
+    Accepted(
+        "CompliancePlan",
+        _names("forceStoreOnHipaaEnabled"),
+        "clients send it with an assistant's plan; only the plan of a structured output has an effect",
+        like="ComplianceOverride",
+    ),
     Accepted("OpenAIModel", _names("serviceTier speaker reasoner"), "newer than the document"),
     Accepted("AnthropicBedrockModel", _names("fallbackModels"), "newer than the document"),
     Accepted(r"TransferDestination\w+", _names("name"), "newer than the document"),

@@ -16,6 +16,7 @@ from bargein.errors import BargeinError
 from bargein.wire import contract, validation_text
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.json import as_object_or_none
+from bargein.wire.older import find_older_problems
 from bargein.wire.retired import find_retired
 from bargein.wire.validation_text import one_of
 
@@ -110,6 +111,7 @@ def parse_request(model: type[M], data: object, *, whole: bool = True, closed: b
         problems |= dict(_unknown_in_parts(parsed))
     if whole:
         problems |= find_retired(body)
+        problems = _with_older_problems(problems, body, closed=closed)
     refused += [validation_text.sentence(path, text) for path, text in problems.items()]
     if parsed is None or refused:
         raise bad_request(*refused[:_MAX_MESSAGES])
@@ -129,6 +131,20 @@ def _contract_problems(model: type[WireModel], body: JsonObject, *, closed: bool
             continue
         kept[path] = text
     return kept
+
+
+def _with_older_problems(
+    problems: dict[str, str], body: JsonObject, *, closed: bool | Collection[str]
+) -> dict[str, str]:
+    """Return problems with the reasons why older forms were not replaced, instead of "should not exist"."""
+    older = {
+        path: text for path, text in find_older_problems(body).items() if _within(path.partition(".")[0], closed=closed)
+    }
+    replaced = {".".join(path.split(".")[:count]) for path in older for count in range(1, path.count(".") + 2)}
+    kept = {
+        path: text for path, text in problems.items() if not (path in replaced and validation_text.is_unknown(text))
+    }
+    return kept | older
 
 
 def _unknown_in_parts(parsed: WireModel) -> Iterator[tuple[str, str]]:

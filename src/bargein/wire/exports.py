@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from bargein.wire import contract
 from bargein.wire.base import JsonObject, WireModel
-from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects, as_string
-from bargein.wire.older import with_newer_values
+from bargein.wire.json import as_list_or_none, as_object, as_object_or_none
+from bargein.wire.older import find_older_problems, with_newer_values, without_newer_form
 from bargein.wire.validation_text import is_unknown
 
 SET_BY_SERVERS = frozenset({
@@ -44,11 +44,10 @@ def as_request(model: type[WireModel], record: JsonObject) -> Exported:
 
     What is not valid for another reason stays, and is refused with the request.
     """
-    body = cast("JsonObject", with_newer_values(deepcopy(record)))
-    _modernise_assistant(body)
-    for member in as_objects(body.get("members")):
-        _modernise_assistant(as_object_or_none(member.get("assistant")) or {})
-    left_out: list[str] = []
+    body = deepcopy(record)
+    left_out = [path for path in without_newer_form(body) if _remove(body, path.split("."))]
+    body = cast("JsonObject", with_newer_values(body))
+    refused = find_older_problems(body)
     for name in [name for name in body if name not in model.wire_names()]:
         del body[name]
         if name not in SET_BY_SERVERS:
@@ -56,7 +55,11 @@ def as_request(model: type[WireModel], record: JsonObject) -> Exported:
     for _ in range(_MOST_ROUNDS):  # each round finds at most so many as a refusal names
         given = {name: value for name, value in body.items() if name not in model.wider_fields}
         found = {} if model.contract is None else contract.problems(model.contract, given, closed=True)
-        unknown = [path for path, text in found.items() if is_unknown(text)]
+        unknown = [
+            path
+            for path, text in found.items()
+            if is_unknown(text) and not any(one == path or one.startswith(f"{path}.") for one in refused)
+        ]
         removed = [path for path in unknown if _remove(body, path.split("."))]
         left_out += [path for path in removed if path.rpartition(".")[2] not in SET_BY_SERVERS]
         if not removed:
@@ -96,26 +99,3 @@ def _remove(body: JsonObject, path: list[str]) -> bool:
         else:
             current = items[int(part)] if part.isdecimal() and int(part) < len(items) else None
     return as_object(current).pop(path[-1], path) is not path
-
-
-def _modernise_assistant(assistant: JsonObject) -> None:
-    """Turn a model's older `systemPrompt` into its first message, and its older `functions` into tools, in place."""
-    model = as_object_or_none(assistant.get("model"))
-    if model is None:
-        return
-    prompt = as_string(model.pop("systemPrompt", None))
-    messages = as_objects(model.get("messages"))
-    if prompt and not any(message.get("role") == "system" for message in messages):
-        model["messages"] = [{"role": "system", "content": prompt}, *messages]
-    functions = as_objects(model.pop("functions", None))
-    if functions:
-        model["tools"] = [*as_objects(model.get("tools")), *map(_tool_of, functions)]
-
-
-def _tool_of(function: JsonObject) -> JsonObject:
-    """Return an older function, whose server may stand beside its name, as a tool."""
-    declared = ("name", "description", "parameters", "strict")
-    tool: JsonObject = {"type": "function", "function": {n: function[n] for n in declared if n in function}}
-    if (url := as_string(function.get("serverUrl"))) is not None:
-        tool["server"] = {"url": url}
-    return tool | {name: function[name] for name in ("async", "messages") if name in function}

@@ -26,7 +26,7 @@ _ELSEWHERE = {
 }
 _PARTS_BY_FIELD = {"transcriber": "transcriber", "transcribers": "transcriber", "voice": "voice", "voices": "voice"}
 """The fields that hold a part: of an assistant or its overrides, and of a `fallbackPlan`."""
-_FREE_FORM = frozenset({
+FREE_FORM = frozenset({
     "metadata", "variableValues", "headers", "parameters", "properties", "body", "schema", "messages",
 })  # fmt: skip
 """Fields whose contents the owner defines."""
@@ -48,7 +48,7 @@ def _search(given: JsonObject, path: tuple[str, ...], depth: int) -> Iterator[tu
     if depth > _DEEPEST:
         return
     for name, value in given.items():
-        if name in _FREE_FORM:
+        if name in FREE_FORM:
             continue
         items = as_list_or_none(value)
         placed = [((*path, name), value)] if items is None else _numbered((*path, name), items)

@@ -28,7 +28,7 @@ class NeuphonicVoiceConfig(WireModel):
 
     provider: Literal["neuphonic"]
     voice_id: str
-    language: str
+    language: str = "en"
     model: str | None = None
     speed: Number | None = None
 

@@ -18,6 +18,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError
 from bargein.wire.json import as_object, as_object_or_none, as_string
 from bargein.wire.limits import AssistantLimits
+from bargein.wire.older import with_newer_values
 from bargein.wire.ownership import Author, author_of, is_callers, marked
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class HandoffResolver(Handoffs):
         Raises:
             WireError: 403: the limits of the token that made the call do not allow it to the call's client.
         """
-        destination = marked(destination, author)
+        destination = marked(as_object(with_newer_values(destination)), author)
         author = _author_of(destination)
         limits = AssistantLimits() if author == "owner" else AssistantLimits.of_record(self._call)
         limits.check_written({name: value for name, value in destination.items() if name != "assistantName"})

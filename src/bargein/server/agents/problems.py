@@ -72,6 +72,7 @@ def problems_of(assistant_json: JsonObject, credentials: Mapping[str, JsonObject
         found += _private_addresses(assistant_json, "", 0)
     found += _unavailable_tools(assistant_json, settings)
     found += [problem for part in parts for problem in _fields_without_effect(part)]
+    found += _plans_without_effect(assistant_json)
     if settings.calls.denoiser is None and (field := denoising_field(assistant_json)) is not None:
         found.append(Problem(field, NO_DENOISER))
     return found
@@ -176,23 +177,46 @@ def problem_of_tool(tool: JsonObject, settings: Settings, *, owned: bool = False
     return None
 
 
+def _plans_without_effect(assistant_json: JsonObject) -> Iterator[Problem]:
+    """Yield the fields of plans that are accepted as Vapi's pages show them, and that nothing reads."""
+    if as_object(assistant_json.get("compliancePlan")).get("forceStoreOnHipaaEnabled") is True:
+        text = "has no effect on an assistant; set it in the compliancePlan of a structured output"
+        yield Problem("compliancePlan.forceStoreOnHipaaEnabled", text)
+    tools = as_object(assistant_json.get("model")).get("tools")
+    yield from _transfer_assistants({"model": {"tools": tools}, "hooks": assistant_json.get("hooks")}, "", 0)
+
+
+def _transfer_assistants(given: JsonObject, within: str, depth: int) -> Iterator[Problem]:
+    for path, inner in _objects_in(given, within, depth):
+        if path.endswith("transferPlan") and inner.get("transferAssistant") is not None:
+            text = "has no effect on this server: no second assistant speaks to who answers a transfer"
+            yield Problem(f"{path}.transferAssistant", text)
+        else:
+            yield from _transfer_assistants(inner, f"{path}.", depth + 1)
+
+
+def _objects_in(given: JsonObject, within: str, depth: int) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the objects that an object holds, by themselves or in an array: path, and object."""
+    for name, value in given.items():
+        if name in _FREE_FORM or depth > _DEEPEST:
+            continue
+        items = as_list_or_none(value)
+        places = [(name, value)] if items is None else [(f"{name}.{n}", item) for n, item in enumerate(items)]
+        for path, one in places:
+            if (inner := as_object_or_none(one)) is not None:
+                yield f"{within}{path}", inner
+
+
 def _private_addresses(given: JsonObject, within: str, depth: int) -> Iterator[Problem]:
     """Yield the URLs whose hosts are private by their own text; a name is resolved by the call alone."""
     for name, value in given.items():
         if name in _FREE_FORM or depth > _DEEPEST:
             continue
         path = f"{within}{name}"
-        if name.lower().endswith("url") and (text := as_string(value)) is not None:
-            if _is_private(text):
-                yield Problem(path, "its address is private, which BARGEIN_ALLOW_PRIVATE_ADDRESSES does not allow")
-            continue
-        items = as_list_or_none(value)
-        if items is None:
-            yield from _private_addresses(as_object(value), f"{path}.", depth + 1)
-            continue
-        for index, item in enumerate(items):
-            if (inner := as_object_or_none(item)) is not None:
-                yield from _private_addresses(inner, f"{path}.{index}.", depth + 1)
+        if name.lower().endswith("url") and (text := as_string(value)) is not None and _is_private(text):
+            yield Problem(path, "its address is private, which BARGEIN_ALLOW_PRIVATE_ADDRESSES does not allow")
+    for path, inner in _objects_in(given, within, depth):
+        yield from _private_addresses(inner, f"{path}.", depth + 1)
 
 
 def _is_private(url: str) -> bool:

@@ -40,7 +40,7 @@ _OLDER: Final = {
         "successEvaluationRequestTimeoutSeconds": "timeoutSeconds",
     },
 }
-"""The fields of `analysisPlan` before Vapi had a plan for each part, which stored assistants may still have."""
+"""The fields of `analysisPlan` before Vapi had a plan for each part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

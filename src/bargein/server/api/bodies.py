@@ -15,7 +15,7 @@ from bargein.wire import contract
 from bargein.wire.base import JsonObject, WireModel
 from bargein.wire.errors import WireError, bad_request, parse_request
 from bargein.wire.json import as_object, as_object_or_none
-from bargein.wire.older import with_newer_values
+from bargein.wire.older import MARKS, with_newer_values
 
 M = TypeVar("M", bound=WireModel)
 T = TypeVar("T")
@@ -28,8 +28,6 @@ _CHARSETS = ("utf-8", "utf8", "us-ascii")
 """JSON is UTF-8 (RFC 8259, section 8.1); ASCII is a part of it."""
 MAX_SECONDS = 10
 """The time limit for a body to arrive."""
-_OLDER_MODE = b"warm-transfer-with-"
-"""A body without it has none of the values of `bargein.wire.older`, and is not searched for them."""
 _LARGE_BYTES = 32 * 1024
 _PARSING = anyio.CapacityLimiter(1)
 """Threads share one interpreter: each that parses delays the event loop, so only one does at a time."""
@@ -88,7 +86,7 @@ async def read_json(request: Request) -> object:
 
 def _parse_request(raw: bytes) -> object:
     data = parse_json(raw)
-    return with_newer_values(data) if _OLDER_MODE in raw else data
+    return with_newer_values(data) if any(mark in raw for mark in MARKS) else data
 
 
 async def _parsed(raw: bytes, parse: Callable[[bytes], T]) -> T:

@@ -16,7 +16,8 @@ from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.call import AssistantRequestAnswer, participants_of
 from bargein.wire.errors import WireError, findings
-from bargein.wire.json import as_object_or_none
+from bargein.wire.json import as_object, as_object_or_none
+from bargein.wire.older import with_newer_values
 from bargein.wire.ownership import made_by
 from bargein.wire.server_messages import AssistantRequest
 
@@ -90,9 +91,10 @@ class InboundResolver:
     async def _requested(self, channel: OwnerChannel, number: JsonObject, cannot: str) -> JsonObject | _Ended:
         """Ask the owner's server (`assistant-request`)."""
         try:
-            given = await channel.request(AssistantRequest().without_envelope(), timeout_s=REQUEST_S)
+            answered = await channel.request(AssistantRequest().without_envelope(), timeout_s=REQUEST_S)
         except ServerError as error:
             return _fallback(number, _Ended("assistant-request-failed", str(error)), cannot)
+        given = as_object(with_newer_values(answered))
         try:
             answer = AssistantRequestAnswer.from_json(without_nulls(given))
         except ValidationError as error:

@@ -19,6 +19,7 @@ from bargein.wire.assistant import Assistant, merge_overrides, within_limits, wi
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, parse_request
 from bargein.wire.json import as_list_or_none, as_object, as_object_or_none, as_objects, as_string
+from bargein.wire.older import with_newer_values
 from bargein.wire.squad import Squad
 
 _SET_BY_SERVERS = frozenset({"id", "orgId", "createdAt", "updatedAt", "latestVersion", "isServerUrlSecretSet"})
@@ -196,7 +197,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 def _read(path: Path) -> object:
     """Return a file's JSON, or the problem that it cannot be read."""
     try:
-        return parse_json(path.read_bytes())
+        return with_newer_values(parse_json(path.read_bytes()))
     except OSError as error:
         return Problem("file", f"cannot be read: {error.strerror or type(error).__name__}")
     except WireError as error:

@@ -34,9 +34,20 @@ ABSENT: dict[str, tuple[str, ...]] = {
 }
 """Path -> methods, as in Vapi's OpenAPI document."""
 
+_ALL = ("GET", "POST", "PATCH", "DELETE")
+ABSENT_OF_PAGES: dict[str, tuple[str, ...]] = {
+    "/knowledge-base": _ALL,
+    "/knowledge-base/{path:path}": _ALL,
+    "/monitoring/monitor": _ALL,
+    "/monitoring/monitor/{path:path}": _ALL,
+}
+"""The same for paths that Vapi's pages have and its document does not."""
+
 _REASONS = {
     "traffic-allocations": ", which keeps only the latest version of an assistant, so that there are none to split"
     " calls between",
+    "knowledge-base": ": its models search files with a tool of type query, whose knowledgeBases name them",
+    "monitoring": ", whose calls are watched by its metrics and its messages to servers",
 }
 """By the first part of the path: why not, where there is one reason."""
 
@@ -55,5 +66,5 @@ async def _refuse(request: Request) -> None:
     )
 
 
-for _path, _methods in ABSENT.items():
+for _path, _methods in (*ABSENT.items(), *ABSENT_OF_PAGES.items()):
     router.add_api_route(_path, _refuse, methods=[*_methods])
