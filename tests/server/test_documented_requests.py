@@ -214,25 +214,25 @@ async def test_older_functions_and_prompts_become_tools_and_messages(client: htt
     assert squad["membersOverrides"]["model"] == newer
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        ({"functions": 1}, "model.functions must be an array"),
-        ({"functions": [1]}, "model.each value in functions must be an object"),
-        ({"functions": [FUNCTION, {}]}, "model.functions.1.name should not be null or undefined"),
-        ({"functions": [{"name": "a b"}]}, "model.functions.0.name must match /^[a-zA-Z0-9_-]{1,64}$/"),
-        ({"functions": [{**FUNCTION, "nam": 1}]}, "model.functions.0.property nam should not exist"),
-        ({"functions": [{**FUNCTION, "serverUrl": 1}]}, "model.functions.0.serverUrl must be a string"),
-        ({"functions": [{**FUNCTION, "parameters": []}]}, "model.functions.0.parameters must be an object"),
-        ({"functions": [FUNCTION], "tools": 1}, "model.tools must be an array"),
-        ({"systemPrompt": 1}, "model.systemPrompt must be a string"),
-        ({"systemPrompt": "x", "messages": 1}, "model.messages must be an array"),
-        (
-            {"systemPrompt": "x", "messages": [{"role": "system", "content": "y"}]},
-            "model.systemPrompt cannot be given together with a system message in messages",
-        ),
-    ],
-)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"functions": 1}, "model.functions must be an array"),
+    ({"functions": [1]}, "model.each value in functions must be an object"),
+    ({"functions": [FUNCTION, {}]}, "model.functions.1.name should not be null or undefined"),
+    ({"functions": [{"name": "a b"}]}, "model.functions.0.name must match /^[a-zA-Z0-9_-]{1,64}$/"),
+    ({"functions": [{**FUNCTION, "nam": 1}]}, "model.functions.0.property nam should not exist"),
+    ({"functions": [{**FUNCTION, "serverUrl": 1}]}, "model.functions.0.serverUrl must be a string"),
+    ({"functions": [{**FUNCTION, "parameters": []}]}, "model.functions.0.parameters must be an object"),
+    ({"functions": [FUNCTION], "tools": 1}, "model.tools must be an array"),
+    ({"systemPrompt": 1}, "model.systemPrompt must be a string"),
+    ({"systemPrompt": "x", "messages": 1}, "model.messages must be an array"),
+    (
+        {"systemPrompt": "x", "messages": [{"role": "system", "content": "y"}]},
+        "model.systemPrompt cannot be given together with a system message in messages",
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "message"), REFUSED)
 async def test_older_fields_that_are_not_valid_are_refused_at_their_place(
     client: httpx.AsyncClient, model: dict[str, Any], message: str
 ) -> None:

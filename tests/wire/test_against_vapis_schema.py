@@ -34,9 +34,10 @@ def test_an_assistant_with_every_field_of_vapis_schema_is_accepted_and_kept(bran
             whole[part]["server"]["url"] = "https://example.org/part"
     if "server" in whole["startSpeakingPlan"]["smartEndpointingPlan"]:
         whole["startSpeakingPlan"]["smartEndpointingPlan"]["server"]["url"] = "https://example.org/end"
-    # the schema allows all three names for each of these plans
-    plans = ("vapi", "livekit", "custom-endpointing-model")
-    whole["startSpeakingPlan"]["smartEndpointingPlan"]["provider"] = plans[branch % 3]
+    # each of these plans has fields of its own, which no other name may have
+    named = {"server": "custom-endpointing-model", "waitFunction": "livekit", "threshold": "krisp"}
+    plan = whole["startSpeakingPlan"]["smartEndpointingPlan"]
+    plan["provider"] = next((provider for field, provider in named.items() if field in plan), "vapi")
     assert parse_request(AssistantOverrides, whole).to_json() == whole
 
 
@@ -60,7 +61,7 @@ HARMLESS_FIELDS = {
     "authMode", "authProviderX509CertUrl", "authUri", "authUsername", "authorizationId", "bearerPrefixEnabled",
     "budgetTokens", "cachedPromptTokens", "completionAudioTokens", "completionTextTokens", "completionTokens",
     "controlAuthenticationEnabled", "credentialId", "credentialIds", "filterPassed", "key", "keypadInputPlan",
-    "keyterm", "keytermsPrompt", "keywords", "listenAuthenticationEnabled", "llmCachedPromptTokens",
+    "keyterm", "keyterms", "keytermsPrompt", "keywords", "listenAuthenticationEnabled", "llmCachedPromptTokens",
     "llmCompletionTokens", "llmPromptTokens", "maxTokens", "passed", "privateKeyId", "promptAudioTokens",
     "promptCacheKey", "promptTextTokens", "promptTokens", "providerConfigKey", "publicKey", "reasoningTokens",
     "secretIsBase64", "sipHeadersInReferToEnabled", "structuredDataCachedPromptTokens",
@@ -106,22 +107,27 @@ def test_secrets_are_removed_and_the_rest_is_still_valid(schema: str, branches: 
 
 
 REPAIRED = {
-    "AnalysisPlan", "Assistant", "AssistantOverrides", "AudioFormat", "BackoffPlan", "BotMessage",
+    "AnalysisPlan", "Assistant", "AssistantMessageJudgePlanAI", "AssistantMessageJudgePlanExact",
+    "AssistantMessageJudgePlanRegex", "AssistantOverrides", "AudioFormat", "BackoffPlan", "BotMessage",
     "CallHookAssistantSpeechInterrupted", "CallHookCallEnding", "CallHookCustomerSpeechInterrupted",
-    "CallHookCustomerSpeechTimeout",
-    "CallHookModelResponseTimeout", "CallHookTranscriberEndpointedSpeechLowConfidence",
-    "ClientMessageConversationUpdate", "ClientMessageModelOutput", "ClientMessageToolCalls", "CreateAssistantDTO",
-    "CustomEndpointingModelSmartEndpointingPlan", "FallbackNeuphonicVoice", "FallbackVapiVoice", "JsonSchema",
-    "LivekitSmartEndpointingPlan", "NeuphonicVoice", "SayHookAction", "ServerMessageConversationUpdate",
-    "ServerMessageModelOutput", "ServerMessageToolCalls", "SystemMessage", "ToolCallMessage", "ToolCallResultMessage",
-    "ToolCallFunction", "TransferPlan", "UpdateAssistantDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
+    "CallHookCustomerSpeechTimeout", "CallHookModelResponseTimeout",
+    "CallHookTranscriberEndpointedSpeechLowConfidence", "ChatEvalAssistantMessageMock",
+    "ChatEvalToolResponseMessageMock", "ClientMessageConversationUpdate", "ClientMessageModelOutput",
+    "ClientMessageToolCalls", "CreateApiRequestToolDTO", "CreateAssistantDTO", "CreateScenarioDTO",
+    "CustomEndpointingModelSmartEndpointingPlan", "ElevenLabsTranscriber", "EvalRun",
+    "FallbackElevenLabsTranscriber", "FallbackNeuphonicVoice", "FallbackSpeechmaticsTranscriber",
+    "FallbackVapiVoice", "JsonSchema", "KeypadInputPlan", "LivekitSmartEndpointingPlan", "NeuphonicVoice",
+    "SayHookAction", "Scenario", "ServerMessageConversationUpdate", "ServerMessageModelOutput",
+    "ServerMessageToolCalls", "SimulationRunItemResults", "SpeechmaticsTranscriber", "StartSpeakingPlan",
+    "SystemMessage", "ToolCallFunction", "ToolCallMessage", "ToolCallResultMessage", "TransferPlan",
+    "UpdateAssistantDTO", "UpdateScenarioDTO", "UserMessage", "VapiSmartEndpointingPlan", "VapiVoice",
 }  # fmt: skip
 """Types whose structure differs from Vapi's document; `repair` in `dev/contract.py` gives the reason of each."""
 
 ADDED = {
     "CallHookTimeElapsed", "ClientMessageFunctionCall", "ClientMessageStatusUpdate", "ClientMessageToolCompleted",
-    "EndedReason", "OpenAIPromptMessage", "OtherToolWithToolCall", "ServerMessageAssistantStarted",
-    "ServerMessageFunctionCall",
+    "EndedReason", "KrispSmartEndpointingPlan", "LatencyEvaluationResult", "LatencyExpectation",
+    "OpenAIPromptMessage", "OtherToolWithToolCall", "ServerMessageAssistantStarted", "ServerMessageFunctionCall",
 }  # fmt: skip
 """Types that Vapi's document does not have, or has without a name."""
 
