@@ -255,7 +255,7 @@ async def test_a_page_is_told_about_its_own_assistant_alone(client_with_keys: ht
     others = await client_with_keys.post("/call/web", json={"assistantId": stored}, headers=VISITOR)
     assert others.status_code == 201
     assert WARNING_HEADER not in others.headers
-    owners = await client_with_keys.post("/call/web", json={"assistantId": stored})
+    owners = await client_with_keys.post("/call/web", json={"assistantId": stored}, headers=OWNER)
     assert owners.headers[WARNING_HEADER] == NO_KEY
 
 
