@@ -77,8 +77,7 @@ def full_of_secrets(stage: Stage, hook: Receiver) -> dict[str, Any]:
             {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": secret("webhook")}},
         ],
         "hooks": [{"on": "call.ending", "do": [{"type": "tool", "tool": tool}]}],
-        "transportConfigurations": [{"provider": "twilio", "authToken": secret("transport")}],
-        "observabilityPlan": {"provider": "langfuse", "secretKey": secret("langfuse"), "tags": []},
+        "observabilityPlan": {"provider": "langfuse", "metadata": {"secretKey": secret("langfuse")}, "tags": []},
         "metadata": {"apiToken": secret("metadata"), "plan": "gold"},
     }
 

@@ -61,6 +61,12 @@ ACCEPTED: tuple[Accepted, ...] = (
         "Vapi's pages on tools show them for tools of several types",
     ),
     Accepted(
+        r"(Create|Update)DtmfToolDTO",
+        _names("parameters"),
+        "a hook that presses keys has no model to name them; this server reads them",
+        like="CreateFunctionToolDTO",
+    ),
+    Accepted(
         "OpenAIMessage|OpenAIPromptMessage",
         _names("name tool_calls tool_call_id function_call refusal"),
         "OpenAI's own fields of a message, which clients send with a conversation",

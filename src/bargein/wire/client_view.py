@@ -102,6 +102,8 @@ _PHONE_NUMBER: _Fields = {
     "twilioAccountSid": _masked,
 }
 
+_PHONE_NUMBER_IN_CALL: _Fields = {**_PHONE_NUMBER, "twilioPhoneNumber": _plain}
+
 _CALL: _Fields = {
     **dict.fromkeys(
         (
@@ -111,7 +113,7 @@ _CALL: _Fields = {
         _plain,
     ),
     "customer": _CUSTOMER,
-    "phoneNumber": {**_PHONE_NUMBER, "twilioPhoneNumber": _plain},
+    "phoneNumber": _PHONE_NUMBER_IN_CALL,
     "transport": {
         "provider": _plain,
         "conversationType": _plain,
@@ -145,7 +147,10 @@ def assistant_view(assistant: JsonObject) -> JsonObject:
 def call_view(call: JsonObject) -> JsonObject:
     """Return what clients see of a call's record."""
     number = as_object_or_none(call.get("phoneNumber"))
-    return _view(call if number is None else {**call, "phoneNumber": number_in_call(number)}, _CALL)
+    if number is None:
+        return _view(call, _CALL)
+    # the required fields are filled in from what is shown: a SIP address of the owner's is not
+    return _view({**call, "phoneNumber": number_in_call(_shown(number, _PHONE_NUMBER_IN_CALL))}, _CALL)
 
 
 def customer_view(customer: JsonObject) -> JsonObject:

@@ -23,7 +23,7 @@ from bargein.server.analysis.schemas import (
 )
 from bargein.wire import contract
 from bargein.wire.errors import WireError
-from bargein.wire.ownership import callers_text
+from bargein.wire.ownership import Author, callers_text, marked
 
 TALK = [
     {"role": "system", "message": "Be brief."},
@@ -273,6 +273,25 @@ def test_a_prompt_of_its_own_without_a_rubric_is_answered_by_any_text() -> None:
     assert (summary.messages[0]["content"], summary.timeout_s) == ("Briefly.", 9)
     assert "{{transcript}}" in summary.messages[-1]["content"]
     assert rated.rubric is RUBRICS["LikertScale"]
+
+
+@pytest.mark.parametrize("author", ["owner", "caller"])
+def test_a_part_knows_whether_its_prompt_or_schema_is_the_owners(author: Author) -> None:
+    prompt = [{"role": "system", "content": "Judge it."}]
+    plan = {
+        "summaryPlan": {"messages": prompt},
+        "structuredDataPlan": {"enabled": True, "schema": PERSON},
+        "structuredDataMultiPlan": [{"key": "who", "plan": {"schema": PERSON}}],
+        "successEvaluationPrompt": "Judge it.",
+    }
+    given = {"artifactPlan": {"structuredOutputs": [{"name": "Who", "type": "ai", "schema": PERSON}]}}
+    assistant = marked({"analysisPlan": plan, **given}, author)
+    parts = [*plan_parts(assistant, CALL), *map(output_part, inline_outputs(assistant, CALL))]
+    assert [part.is_owners for part in parts] == [author == "owner"] * 5
+    # what a caller adds to the owner's plan does not make the plan the caller's
+    mixed = {"analysisPlan": {**plan, "successEvaluationPlan": marked({"timeoutSeconds": 3}, author)}}
+    assert all(part.is_owners for part in plan_parts(mixed, CALL))
+    assert not any(part.is_owners for part in plan_parts({"analysisPlan": {}}, CALL))
 
 
 def test_outputs_of_the_assistant_itself_have_an_id_of_the_call() -> None:

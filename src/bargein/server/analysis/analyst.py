@@ -145,6 +145,8 @@ class Analyst:
             search = partial(value_of, as_string(part.output.get("regex")) or "", part.schema or {})
             return await anyio.to_thread.run_sync(search, transcript_of(about.call), limiter=_SEARCHING)
         given = _model_json(part, about.assistant)
+        if part.is_owners and leads_to_caller(given):
+            raise AskError("its prompt and schema are the owner's, and the model is at an address that a caller set")
         model = await self._model(given, about)
         messages = await self._messages(part, about, given)
         if part.schema is None:

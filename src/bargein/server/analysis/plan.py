@@ -14,6 +14,8 @@ from bargein.server.analysis.conditions import DEFAULT_LEAST_MESSAGES, message_c
 from bargein.server.analysis.rubrics import DEFAULT, RUBRICS, Rubric
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_object_or_none, as_objects, as_string
+from bargein.wire.ownership import is_callers
+from bargein.wire.redact import AUTHOR_MARK
 
 PLAN_TIMEOUT_S = 5.0
 """Default of `timeoutSeconds` of the plans of Vapi's `AnalysisPlan`."""
@@ -57,6 +59,7 @@ class Part:
         rubric: the rubric of an evaluation.
         output: the structured output; empty: it is none.
         values: the values of placeholders that this part alone has.
+        is_owners: whether it has a prompt or a schema that the owner wrote, which a caller's model is not sent.
     """
 
     target: Target
@@ -67,6 +70,7 @@ class Part:
     rubric: Rubric | None = None
     output: JsonObject = field(default_factory=dict[str, Any])
     values: JsonObject = field(default_factory=dict[str, Any])
+    is_owners: bool = False
 
     @property
     def name(self) -> str:
@@ -117,6 +121,7 @@ def output_part(output: JsonObject) -> Part:
         schema=schema,
         output=output,
         values={"structuredOutput": {**shown, "schema": schema}, "schema": json.dumps(schema, ensure_ascii=False)},
+        is_owners=not is_callers(output),
     )
 
 
@@ -135,8 +140,18 @@ def _with_newer_fields(plan: JsonObject) -> JsonObject:
         moved = {newer: plan[old] for old, newer in older.items() if plan.get(old) is not None}
         if moved:
             enabled = {"enabled": True} if "schema" in moved else {}
-            found[name] = {**enabled, **moved, **as_object(plan.get(name))}
+            newer = as_object(plan.get(name))
+            found[name] = {**enabled, **moved, **newer}
+            if is_callers(plan) and (not newer or is_callers(newer)):
+                found[name][AUTHOR_MARK] = "caller"
+            else:
+                found[name].pop(AUTHOR_MARK, None)  # some of it is the owner's
     return found
+
+
+def _is_owners(plan: JsonObject) -> bool:
+    """Return whether a plan has a prompt or a schema that the owner wrote."""
+    return not is_callers(plan) and any(plan.get(name) for name in ("messages", "prompt", "schema"))
 
 
 def _timeout_s(plan: JsonObject) -> float:
@@ -155,7 +170,12 @@ def _messages(plan: JsonObject, default: Sequence[JsonObject]) -> Sequence[JsonO
 def _summary(plan: JsonObject) -> Part | None:
     if plan.get("enabled") is False:
         return None
-    return Part(target="summary", messages=_messages(plan, prompts.SUMMARY), timeout_s=_timeout_s(plan))
+    return Part(
+        target="summary",
+        messages=_messages(plan, prompts.SUMMARY),
+        timeout_s=_timeout_s(plan),
+        is_owners=_is_owners(plan),
+    )
 
 
 def _data(plan: JsonObject, key: str = "") -> Part | None:
@@ -169,6 +189,7 @@ def _data(plan: JsonObject, key: str = "") -> Part | None:
         timeout_s=_timeout_s(plan),
         schema=schema,
         values={"schema": json.dumps(schema, ensure_ascii=False)},
+        is_owners=_is_owners(plan),
     )
 
 
@@ -186,4 +207,5 @@ def _evaluation(plan: JsonObject) -> Part | None:
         schema=None if rubric is None else rubric.schema,
         rubric=rubric,
         values={"rubric": "" if rubric is None else f"{rubric.name}: {rubric.description}"},
+        is_owners=_is_owners(plan),
     )
