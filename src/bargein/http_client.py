@@ -115,14 +115,24 @@ async def read_bounded(response: httpx.Response, max_bytes: int) -> bytes | None
     return bytes(body)
 
 
-def request_bounded(method: str, url: str, *, timeout_s: float, max_bytes: int) -> httpx.Response:
+def request_bounded(
+    method: str, url: str, *, timeout_s: float, max_bytes: int, trust_env: bool = True
+) -> httpx.Response:
     """Send one request without a body, for a command that has no event loop, and return the whole answer.
+
+    Args:
+        method: the method.
+        url: the URL.
+        timeout_s: time limit of one network operation.
+        max_bytes: the longest body that is read.
+        trust_env: whether the proxies of the environment are used.
 
     Raises:
         httpx.HTTPError: there is no answer, or it is refused.
     """
     plain = {"Accept-Encoding": "identity"}
-    with httpx.Client(timeout=timeout_s, headers=plain) as client, client.stream(method, url) as response:
+    made = httpx.Client(timeout=timeout_s, headers=plain, trust_env=trust_env)
+    with made as client, client.stream(method, url) as response:
         _refuse_compressed(response)
         body = b""
         for chunk in response.iter_raw():

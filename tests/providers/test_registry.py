@@ -26,9 +26,12 @@ SERVED: dict[PartName, Any] = {"transcriber": TRANSCRIBERS, "model": MODELS, "vo
 VAPIS_OWN = {
     "providers/chat_vendor.py": "models of one family think, whoever serves them; a vendor has the name of its family",
     "call/clients/messages.py": "Vapi names custom-voice as the source of assistant.speechStarted",
+    "providers/chat_chunks.py": "servers that are compatible with OpenAI's send usage in a field with a vendor's name",
     "providers/model_server.py": "a header that is no secret has the name of a vendor",
-    "tools/runner.py": "types of Vapi's tools have the names of vendors' products",
+    "tools/kinds.py": "types of Vapi's tools have the names of vendors' products",
     "carriers/telnyx/__init__.py": "its credential has the fields of Vapi's type for the credential of openai",
+    "testing/agents.py": "Vapi names custom-llm as the model of an owner's own server, which a test's model is",
+    "testing/plugin.py": "callers of tests speak with the embedded voice, which needs no key",
 }
 """Modules that name a provider because Vapi's protocol singles it out, or its models."""
 

@@ -43,6 +43,8 @@ TO_SET = {"anyscale": "ANYSCALE_BASE_URL", "anthropic-bedrock": "AWS_ACCESS_KEY_
 class NoModels:
     """A placeholder for the embedded models; none of them is used."""
 
+    voice = SimpleNamespace(marks=frozenset())
+
     def __getattr__(self, name: str) -> None:
         return None
 
@@ -151,7 +153,7 @@ PLACES: dict[str, Callable[[str, JsonObject], tuple[str, JsonObject, str]]] = {
     ),
     "a fallback": lambda part, given: (
         "/assistant",
-        {part: {**PARTS[part, "vapi"], "fallbackPlan": {f"{part}s": [given]}}},
+        {part: {**PARTS[part, "11labs"], "fallbackPlan": {f"{part}s": [given]}}},
         f"{part}.fallbackPlan.{part}s.0",
     ),
     "a chat": lambda part, given: ("/chat", {"assistant": {part: given}, "input": "Hello"}, f"assistant.{part}"),

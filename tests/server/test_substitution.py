@@ -32,11 +32,18 @@ WHOLE: dict[str, Any] = {
 }
 
 
+class NamedVoice(str):
+    """A voice that is a text, and carries out no marks."""
+
+    __slots__ = ()
+    marks = frozenset[str]()
+
+
 class Embedded:
     """The embedded models by name; each is a text."""
 
     detector = interruption_classifier = end_of_turn_detector = None
-    voice, model = "the embedded voice", "the embedded model"
+    voice, model = NamedVoice("the embedded voice"), "the embedded model"
 
     def __init__(self) -> None:
         self.tags: list[str] = []

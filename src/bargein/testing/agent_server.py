@@ -8,10 +8,12 @@ import httpx
 
 from bargein.client.server_api import Server
 from bargein.configuration import variable_names
+from bargein.http_client import request_bounded
 from bargein.server.ops.server_process import NoServerError, run_server
 
 _READY_S = 120.0
 _POLL_S = 0.05
+_MAX_ANSWER_BYTES = 65_536
 
 
 @contextmanager
@@ -34,12 +36,14 @@ def run_agent_server(settings: Mapping[str, str]) -> Generator[Server]:
 
 
 def _wait_until_ready(url: str) -> None:
-    with httpx.Client(trust_env=False, timeout=_READY_S) as http:
-        for _ in range(int(_READY_S / _POLL_S)):
-            try:
-                if http.get(f"{url}/ready").is_success:
-                    return
-            except httpx.TransportError as error:
-                raise NoServerError(f"the server ended while it loaded its models ({type(error).__name__})") from None
-            time.sleep(_POLL_S)
+    for _ in range(int(_READY_S / _POLL_S)):
+        try:
+            ready = request_bounded(
+                "GET", f"{url}/ready", timeout_s=_READY_S, max_bytes=_MAX_ANSWER_BYTES, trust_env=False
+            )
+        except httpx.HTTPError as error:
+            raise NoServerError(f"the server ended while it loaded its models ({type(error).__name__})") from None
+        if ready.is_success:
+            return
+        time.sleep(_POLL_S)
     raise NoServerError(f"the server did not load its models within {_READY_S:g} s")
