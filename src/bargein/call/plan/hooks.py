@@ -13,6 +13,7 @@ from bargein.turns.hooks.plan import Action, Hook, HookOn
 from bargein.turns.roles import Role
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_objects, as_strings
+from bargein.wire.ownership import is_callers, leads_to_caller
 from bargein.wire.plans import MOST_HOOKS
 
 _log = structlog.get_logger("bargein.call")
@@ -83,6 +84,10 @@ def _hook(given: JsonObject, assistant: JsonObject, tools: list[JsonObject]) -> 
     on, more = str(given.get("on")), as_objects(given.get("do"))
     if not more or len(more) > _MOST_ACTIONS:
         raise HookError("do is empty" if not more else f"do has more than {_MOST_ACTIONS} actions")
+    if leads_to_caller(as_object(assistant.get("model"))):
+        more = [action for action in more if is_callers(action) or not _instructs(action)]
+        if not more:
+            raise HookError("its instructions are the owner's, and the model is at an address that a caller set")
     do = tuple(_action(action, tools) for action in more)
     options, name = as_object(given.get("options")), str(given.get("name") or "")[:80]
     kind, _, inline = on.partition("[")
@@ -134,6 +139,13 @@ def _reasons(given: object) -> tuple[tuple[str, ...], ...]:
     if any(one.get("type") != "oneOf" or one.get("key") != "call.endedReason" for one in filters):
         raise HookError("a filter must be oneOf on call.endedReason")
     return tuple(tuple(str(value) for value in as_list(one["oneOf"])) for one in filters)
+
+
+def _instructs(given: JsonObject) -> bool:
+    """Return whether an action gives the model words that nobody else sees: a prompt, or a message of the system's."""
+    if given.get("type") == "message.add":
+        return _ROLES.get(str(as_object(given.get("message")).get("role"))) == "system"
+    return given.get("type") == "say" and given.get("exact") is None
 
 
 def _action(given: JsonObject, tools: list[JsonObject]) -> Action:
