@@ -44,7 +44,7 @@ async def test_a_calls_own_overrides_are_applied_to_its_assistant(store: Store) 
     overrides = {"firstMessage": "Hello.", "variableValues": {"city": "Berlin"}}
     call = {"assistantId": stored["id"], "assistantOverrides": overrides}
     agent = await resolve_call(call, store)
-    assert agent.assistant_json == {"name": "Ada", "firstMessage": "Hello."}
+    assert agent.assistant_json == {"id": stored["id"], "name": "Ada", "firstMessage": "Hello."}
     assert agent.assistant_id == stored["id"]
     assert agent.variables().values["city"] == "Berlin"
 
