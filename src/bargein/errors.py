@@ -49,7 +49,6 @@ one of these.
         TrialError  (server.commands.trial)
         JudgeError  (server.evals.judge)
         NoServerError  (server.ops.server_process)
-        ExtractionError  (server.simulations.extraction)
         ItemError  (server.simulations.items)
         SettingsError  (settings.section)
         VaultError  (store.vault)

@@ -256,24 +256,6 @@ def compile_literal(text: str) -> Pattern:
     return compile_javascript(*_literal_parts(text))
 
 
-def first_match(literal: str, text: str) -> str | None:
-    """Return the first match of a pattern in a text, or its first group; None if there is none.
-
-    The pattern is written as for `compile_literal`. As with `Pattern.found_anywhere`, the first `LONGEST_TEXT_BYTES`
-    are looked through, in a worker thread.
-
-    Raises:
-        PatternError: as `compile_javascript`.
-    """
-    pattern, flags = _literal_parts(literal)
-    subject = text[:LONGEST_TEXT_BYTES]
-    for value in ("$1", "$&"):
-        found = next(iter(compile_substitution(pattern, value, flags).edits(subject)), None)
-        if found is None or found[2] != "$1":
-            return None if found is None else found[2]
-    return None
-
-
 def _literal_parts(text: str) -> tuple[str, str]:
     literal = _LITERAL.match(text)
     return (text, "") if literal is None else (literal[1], "".join(flag for flag in literal[2] if flag in "ims"))

@@ -42,9 +42,12 @@ class WorkerLimits:
     lease_ms: int = 330_000
 
 
-LONG_JOBS = WorkerLimits(running=16, job_s=560.0, lease_ms=590_000)
-"""The limits of jobs that run for minutes, as simulated calls do. They have a worker of their own, so that no message
-to an owner waits behind them."""
+MOST_LONG_JOBS = 16
+"""The most evals and analyses of calls that one server does at once; the others wait."""
+
+LONG_JOBS = WorkerLimits(running=MOST_LONG_JOBS, job_s=560.0, lease_ms=590_000)
+"""The limits of jobs that run for minutes, as evals and analyses do. They have a worker of their own, so
+that no message to an owner waits behind them."""
 
 
 class JobQueue(Protocol):

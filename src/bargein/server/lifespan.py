@@ -1,6 +1,6 @@
 """The lifespan of the app: opens the database, builds the parts of the server and starts its background tasks."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from bargein.clock import Clock
 from bargein.errors import BargeinError
-from bargein.fleet.jobs import LONG_JOBS
+from bargein.fleet.jobs import LONG_JOBS, Handler, WorkerLimits
 from bargein.http_client import new_client
 from bargein.ports import ProviderError, StoreUnavailableError
 from bargein.providers.registry import open_embedded
@@ -37,6 +37,7 @@ from bargein.server.calls.scheduler import Scheduler
 from bargein.server.chats.service import ChatService
 from bargein.server.evals.runs import EVAL_RUN, EvalRuns
 from bargein.server.ops.metrics import Metrics
+from bargein.server.simulations.evaluator import Evaluator
 from bargein.server.simulations.items import SimulationRunner
 from bargein.server.simulations.runs import SIMULATION_ITEM, SIMULATION_LIMITS, SimulationRuns
 from bargein.server.simulations.suggestions import Suggestions
@@ -77,6 +78,7 @@ class _Opened:
     private_calls: PrivateCallMemory
     assembler: AgentAssembler
     prices: Prices | None
+    analyst: Analyst
     analysis_jobs: AnalysisJobs
 
 
@@ -156,9 +158,10 @@ async def _open(
     owner_jobs = OwnerJobs(
         store, egress.owner_channels, clock, settings.keys.api_key, private_calls, analyses_all=analyses_all
     )
+    analyst = Analyst(store, clock, provider_factory)
     analysis_jobs = AnalysisJobs(
         store,
-        Analyst(store, clock, provider_factory),
+        analyst,
         owner_jobs,
         private_calls,
         data_dir=settings.storage.data_dir,
@@ -176,6 +179,7 @@ async def _open(
         egress=egress,
         durable=durable,
         owner_jobs=owner_jobs,
+        analyst=analyst,
         analysis_jobs=analysis_jobs,
         private_calls=private_calls,
         assembler=AgentAssembler(store, clock, provider_factory, egress, tool_runners),
@@ -185,15 +189,9 @@ async def _open(
 
 def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Services:
     """Build the parts that work in the background and start their tasks."""
-    store, clock, owner_jobs = opened.store, opened.clock, opened.owner_jobs
-    handlers = {
-        CALL_ENDED: owner_jobs.submit_ended,
-        CALL_QUEUED: owner_jobs.send_waiting,
-        SERVER_MESSAGE: owner_jobs.deliver,
-        TRACE: LangfuseTraces(store, opened.settings.storage.data_dir, opened.egress.client, clock).send,
-    }
-    owner_events = OwnerEvents(store, opened.egress.owner_channels, owner_jobs)
-    inbound_resolver = InboundResolver(store, opened.egress.owner_channels, clock)
+    store, clock, egress = opened.store, opened.clock, opened.egress
+    owner_events = OwnerEvents(store, egress.owner_channels, opened.owner_jobs)
+    inbound_resolver = InboundResolver(store, egress.owner_channels, clock)
     live_calls = _live_calls(opened)
     call_router = _call_router(opened, live_calls, inbound_resolver, tasks)
     outbound_calls = OutboundPhoneCalls(
@@ -203,37 +201,19 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
     phone_requests = OutboundRequests(store, call_router.carriers, outbound_calls.dial)
     call_creation = CallCreation(store, clock, scheduler, phone_requests, join_s=opened.settings.limits.join_s)
     chats = ChatService(clock, store, opened.assembler, owner_events)
-    eval_runs = EvalRuns(store, clock, opened.assembler)
-    simulations = SimulationRunner(store, clock, opened.assembler, call_creation, live_calls, chats)
-    simulation_runs = SimulationRuns(store, clock, simulations, opened.egress.owner_channels)
-    long = (
-        (
-            LONG_JOBS,
-            {
-                EVAL_RUN: eval_runs.play,
-                CALL_ANALYSIS: opened.analysis_jobs.analyse,
-                STRUCTURED_OUTPUT: opened.analysis_jobs.rerun,
-            },
-        ),
-        (SIMULATION_LIMITS, {SIMULATION_ITEM: simulation_runs.do}),
-    )
-    opened.durable.start(tasks, handlers, long)
-    tasks.start_soon(scheduler.run)
-    tasks.start_soon(call_router.warm_up)
-    for native in call_router.carriers.natives():
-        tasks.start_soon(native.run, call_router)
-    readiness = Readiness()
-    if embedded is not None:
-        readiness.missing[_EMBEDDED] = "still loading"
-        tasks.start_soon(_warm_up, embedded, readiness)
+    eval_runs = EvalRuns(store, clock, opened.assembler, opened.prices)
+    evaluator = Evaluator(store, clock, opened.analyst)
+    simulations = SimulationRunner(store, clock, opened.assembler, call_creation, live_calls, chats, evaluator)
+    simulation_runs = SimulationRuns(store, clock, simulations, egress.owner_channels)
+    opened.durable.start(tasks, _jobs(opened), _long_jobs(opened, eval_runs, simulation_runs))
     return Services(
         settings=opened.settings,
         clock=clock,
         store=store,
         embedded=embedded,
-        readiness=readiness,
+        readiness=_start_tasks(tasks, scheduler, call_router, embedded),
         call_creation=call_creation,
-        inbound_calls=InboundCalls(inbound_resolver, opened.durable.ledger, opened.metrics, owner_jobs),
+        inbound_calls=InboundCalls(inbound_resolver, opened.durable.ledger, opened.metrics, opened.owner_jobs),
         live_calls=live_calls,
         call_router=call_router,
         chats=chats,
@@ -247,6 +227,47 @@ def _start(opened: _Opened, tasks: TaskGroup, embedded: Warmable | None) -> Serv
         metrics=opened.metrics,
         rate_limits=RateLimits(opened.settings.limits),
     )
+
+
+def _jobs(opened: _Opened) -> Mapping[str, Handler]:
+    """Return the handlers of the jobs that are done in seconds."""
+    owner_jobs, traces = (
+        opened.owner_jobs,
+        LangfuseTraces(opened.store, opened.settings.storage.data_dir, opened.egress.client, opened.clock),
+    )
+    return {
+        CALL_ENDED: owner_jobs.submit_ended,
+        CALL_QUEUED: owner_jobs.send_waiting,
+        SERVER_MESSAGE: owner_jobs.deliver,
+        TRACE: traces.send,
+    }
+
+
+def _long_jobs(
+    opened: _Opened, eval_runs: EvalRuns, simulation_runs: SimulationRuns
+) -> Sequence[tuple[WorkerLimits, Mapping[str, Handler]]]:
+    """Return the handlers of the jobs that run for minutes, in groups that do not wait for each other."""
+    jobs = {
+        EVAL_RUN: eval_runs.play,
+        CALL_ANALYSIS: opened.analysis_jobs.analyse,
+        STRUCTURED_OUTPUT: opened.analysis_jobs.rerun,
+    }
+    return (LONG_JOBS, jobs), (SIMULATION_LIMITS, {SIMULATION_ITEM: simulation_runs.do})
+
+
+def _start_tasks(
+    tasks: TaskGroup, scheduler: Scheduler, call_router: PhoneCallRouter, embedded: Warmable | None
+) -> Readiness:
+    """Start the tasks beside the jobs, and return what is not ready yet."""
+    tasks.start_soon(scheduler.run)
+    tasks.start_soon(call_router.warm_up)
+    for native in call_router.carriers.natives():
+        tasks.start_soon(native.run, call_router)
+    readiness = Readiness()
+    if embedded is not None:
+        readiness.missing[_EMBEDDED] = "still loading"
+        tasks.start_soon(_warm_up, embedded, readiness)
+    return readiness
 
 
 def _live_calls(opened: _Opened) -> LiveCalls:

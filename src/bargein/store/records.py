@@ -92,6 +92,19 @@ class Records:
             total = (await connection.execute(counted)).scalar_one()
         return Page(await self._views(rows), total)
 
+    async def counts(self, query: Query, *by: str) -> Mapping[tuple[str, ...], int]:
+        """Return the numbers of matching documents by the values of some columns; no document is read.
+
+        Args:
+            query: its conditions; its limit and order do not count.
+            by: the columns.
+        """
+        columns = [self._column(name) for name in by]
+        counted = select(*columns, func.count()).where(*self._conditions(query)).group_by(*columns)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(counted)).all()
+        return {tuple(row[:-1]): row[-1] for row in rows}
+
     async def patch(self, record_id: str, changes: JsonObject, *, check: Check | None = None) -> JsonObject | None:
         """Replace top-level fields; a field that is None is removed. Return the new document, or None if there is none.
 

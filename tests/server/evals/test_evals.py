@@ -2,16 +2,22 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bargein.fleet.jobs import MOST_LONG_JOBS
+from bargein.server.app import create_app
+from bargein.server.calls.owner_jobs import SERVER_MESSAGE
 from bargein.server.evals import runs
-from bargein.testing import FakeLlm, LlmScript
+from bargein.testing import FakeLlm, HttpPeer, LlmScript
+from bargein.testing.http_peer import Exchange
+from bargein.testing.settings import make_settings
 from bargein.wire import contract
 from tests.call.harness import eventually
-from tests.server.conftest import OWNER, VISITOR, Serve
+from tests.server.conftest import BASE, OWNER, VISITOR, Serve
 
 pytestmark = pytest.mark.anyio
 
@@ -217,7 +223,9 @@ async def test_a_conversation_is_played_and_every_check_is_told(
     found = await run(client, evalId=eval_id, target=target)
     (result,) = found["results"]
     assert (found["endedReason"], result["status"]) == ("mockConversation.done", "fail")
-    assert (found["cost"], found["costs"]) == (0, [])
+    assert found["cost"] == 0
+    assert [one["model"]["model"] for one in found["costs"]] == ["m", "judge"]
+    assert all(one["promptTokens"] > 0 and "no price" in one["note"] for one in found["costs"])
     assert found["createdAt"] <= found["startedAt"] <= found["endedAt"]
     passed, call = {"status": "pass"}, {"name": "get_weather", "arguments": {"city": "Rome"}}
     assert [{**one} for one in result["messages"]] == [
@@ -386,3 +394,60 @@ async def test_evals_need_the_private_key(client_with_keys: httpx.AsyncClient) -
         assert (await client_with_keys.get(path)).status_code == 401
         assert (await client_with_keys.get(path, headers=VISITOR)).status_code == 403
         assert (await client_with_keys.get(path, headers=OWNER)).status_code == 200
+
+
+async def test_an_eval_costs_what_the_owners_prices_say(
+    serve: Serve, llm: FakeLlm, model: Model, tmp_path: Path
+) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps({"model": {"custom-llm/m": {"prompt": 1000, "completion": 2000}}}))
+    model.answers = [LlmScript(tokens=("Hello.",))]
+    async with serve(allow_private_addresses=True, prices=prices) as client:
+        target = {"type": "assistant", "assistant": assistant(llm)}
+        check = judged({"type": "exact", "content": "Hello."})
+        found = await run(client, eval=evaluation(user("Hi."), check), target=target)
+    (cost,) = found["costs"]
+    assert cost["completionTokens"] > 0
+    spent = (cost["promptTokens"] * 1000 + cost["completionTokens"] * 2000) / 1_000_000
+    assert found["cost"] == cost["cost"] == pytest.approx(spent)
+
+
+async def test_an_owners_message_is_delivered_while_evals_fill_their_slots(
+    llm: FakeLlm, model: Model, tmp_path: Path
+) -> None:
+    heard: list[str] = []
+
+    async def take(exchange: Exchange) -> None:
+        heard.append(exchange.body["message"]["type"])
+        await exchange.respond(200, b"{}", content_type="application/json")
+
+    async def asked() -> int:
+        return len(model.asked)
+
+    async def told() -> list[str]:
+        return heard
+
+    model.answers = [LlmScript(tokens=(), ending="hang") for _ in range(MOST_LONG_JOBS)]
+    model.answers.append(LlmScript(tokens=("Hello.",)))
+    body = {
+        "type": "eval",
+        "eval": evaluation(user("Hi."), judged({"type": "exact", "content": "Hello."})),
+        "target": {"type": "assistant", "assistant": assistant(llm)},
+    }
+    app = create_app(make_settings(data_dir=tmp_path, allow_private_addresses=True))
+    transport = httpx.ASGITransport(app)
+    async with (
+        HttpPeer(take) as owner,
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=BASE) as client,
+    ):
+        store = app.state.services.store
+        begun = [(await client.post("/eval/run", json=body)).json()["id"] for _ in range(MOST_LONG_JOBS + 1)]
+        await eventually(asked, lambda count: count == MOST_LONG_JOBS, seconds=10)
+        told_to = {**assistant(llm), "server": {"url": owner.origin}}
+        call = await store.calls.create({"status": "ended", "assistant": told_to})
+        message = {"type": "status-update", "status": "ended"}
+        await store.jobs.submit(SERVER_MESSAGE, {"callId": call["id"], "message": message}, key="one")
+        assert await eventually(told, bool, seconds=3)
+        waiting = (await client.get(f"/eval/run/{begun[-1]}")).json()
+        assert waiting["status"] == "queued"

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from bargein.patterns import first_match
 from bargein.server.simulations.evaluation import aggregated, holds, latency_metrics, latency_results, passed, value_at
+from bargein.server.simulations.evaluator import call_of
+from bargein.server.simulations.outcome import Conversation
 from bargein.server.simulations.steps import Step, habits_of, read_steps, script_of, with_habits
 from bargein.wire import contract
 
@@ -94,9 +95,15 @@ def test_latencies_are_held_against_their_ceilings() -> None:
     assert latency_metrics(performance) == {"turnCount": 2, "avgTurn": 350.2}
 
 
-@pytest.mark.parametrize(
-    ("pattern", "found"),
-    [(r"/a-?(\d+)/i", "17"), (r"\d+\s?x", "17 x"), ("nothing", None), (r"/CODE (?<n>\w+)/i", "A-17"[:1])],
-)
-def test_a_patterns_first_match_or_group(pattern: str, found: str | None) -> None:
-    assert first_match(pattern, "The code A-17 17 x") == found
+def test_a_chat_is_evaluated_as_a_call_without_times() -> None:
+    said = [
+        {"role": "system", "content": "x"},
+        {"role": "user", "content": "Hi."},
+        {"role": "assistant", "content": ""},
+    ]
+    held = Conversation(said, "User: Hi.\n", {"id": "1", "status": "completed"})
+    call = call_of(held)
+    assert (call["id"], call["artifact"]["transcript"], "startedAt" in call) == ("1", "User: Hi.\n", False)
+    assert call["artifact"]["messages"] == [{"role": "user", "message": "Hi."}, {"role": "bot", "message": ""}]
+    record = {"artifact": {"transcript": "AI: Hello.\n"}}
+    assert call_of(Conversation(said, "", record, performance={})) is record

@@ -142,6 +142,16 @@ async def test_wrong_bodies_are_refused(client: httpx.AsyncClient, llm: FakeLlm)
             {"name": "x", "assistant": {"voice": {"provider": "nobody"}}},
             "assistant.voice.provider must be",
         ),
+        (
+            "/scenario",
+            scenario({"structuredOutputId": ABSENT, "comparator": "=", "value": 1}),
+            "There is no structured output with the id",
+        ),
+        (
+            "/scenario",
+            scenario(good, {**good, "structuredOutput": output("x", "string", type="regex", regex="(")}),
+            "evaluations.1.structuredOutput.regex",
+        ),
         ("", {"scenarioId": ABSENT, "personalityId": ABSENT}, "There is no scenario with the id"),
         ("/suite", {"name": "x", "simulationIds": [ABSENT]}, "There is no simulation with the id"),
         (
@@ -172,6 +182,10 @@ async def test_wrong_bodies_are_refused(client: httpx.AsyncClient, llm: FakeLlm)
         ),
         ("/scenario/generate", {}, "Need either `assistantId` or `squadId`."),
     )
+    stored = (await client.post(f"{BASE}/scenario", json=scenario(good))).json()["id"]
+    unknown = {"evaluations": [{"structuredOutputId": ABSENT, "comparator": "=", "value": 1}]}
+    changed = await client.patch(f"{BASE}/scenario/{stored}", json=unknown)
+    assert (changed.status_code, "There is no structured output" in changed.text) == (400, True)
     for path, body, problem in cases:
         answer = await client.post(BASE + path, json=body)
         assert answer.status_code == 400, (path, body)
@@ -191,9 +205,15 @@ async def test_a_tester_writes_and_the_conversation_is_evaluated(
     models.answers = {
         "tester": says("Weather?", "Thanks. [cough] [hang up]"),
         "target": [LlmScript(tokens=(), calls=[("get_weather", "{}")]), *says("It is 21 degrees.", "Bye.")],
-        "judge": says('Sure: {"value": "polite"}'),
+        "judge": says("polite"),
     }
-    tone = output("tone", "string", model=model(llm, "judge"))
+    asked = [{"role": "system", "content": "Judge the tone in {{transcript}}"}]
+    tone = output("tone", "string", model=model(llm, "judge", messages=asked))
+    patient = output(
+        "patient", "boolean", type="regex", regex="/please/", conditions=[{"type": "minMessages", "count": 9}]
+    )
+    gone = (await client.post("/structured-output", json=output("gone", "boolean"))).json()["id"]
+    kept = await client.post("/structured-output", json=output("words", "string", type="regex", regex="/thanks/i"))
     async with HttpPeer(take) as owner:
         ended_hook = {"type": "webhook", "server": {"url": owner.origin}, "include": {"transcript": True}}
         one = scenario(
@@ -202,7 +222,10 @@ async def test_a_tester_writes_and_the_conversation_is_evaluated(
                 "structuredOutput": output("degrees", "integer", type="regex", regex=r"(\d+) degrees"),
                 "comparator": ">", "value": 30, "required": False,
             },
-            {"structuredOutputId": ABSENT, "comparator": "=", "value": 1, "required": False},
+            {"structuredOutputId": gone, "comparator": "=", "value": 1, "required": False},
+            {"structuredOutput": patient, "comparator": "=", "value": True},
+            {"structuredOutputId": kept.json()["id"], "comparator": "=", "value": "thanks"},
+            {"structuredOutputId": kept.json()["id"], "comparator": "!=", "value": "sorry"},
             toolMocks=[{"toolName": "get_weather", "result": "21 degrees"}],
             targetOverrides={"variableValues": {"name": "Bob"}},
             latencyExpectations=[{"metric": "turn", "aggregation": "p95", "thresholdMs": 1}],
@@ -214,6 +237,7 @@ async def test_a_tester_writes_and_the_conversation_is_evaluated(
         stored = await made(client, "/scenario", one, "Scenario")
         ada = await made(client, "/personality", personality(llm), "Personality")
         pair = await client.post(BASE, json={"scenarioId": stored["id"], "personalityId": ada["id"]})
+        assert (await client.delete(f"/structured-output/{gone}")).status_code == 200
         system = {"role": "system", "content": "You serve {{name}}."}
         target = {"model": model(llm, "target", messages=[system], tools=[WEATHER])}
         begun = await made(
@@ -233,9 +257,10 @@ async def test_a_tester_writes_and_the_conversation_is_evaluated(
     assert (run["endedReason"], run["itemCounts"]["passed"], item["status"]) == ("completed", 1, "passed"), item
     results = item["results"]
     assert [(one["passed"], one["extractedValue"]) for one in results["evaluations"]] == [
-        (True, "polite"), (False, 21), (False, None),
+        (True, "polite"), (False, 21), (False, None), (False, None), (True, "Thanks"), (True, "Thanks"),
     ]  # fmt: skip
     assert results["evaluations"][2]["error"].startswith("There is no structured output")
+    assert "minMessages" in results["evaluations"][3]["skipReason"]
     assert (results["passed"], results["latencyEvaluations"][0]["isSkipped"]) == (True, True)
     call = item["metadata"]["call"]
     assert call["transcript"] == "User: Weather?\nAI: It is 21 degrees.\nUser: Thanks.\nAI: Bye.\n"
@@ -247,7 +272,8 @@ async def test_a_tester_writes_and_the_conversation_is_evaluated(
     assert [one["role"] for one in first["messages"]] == ["system", "system", "user"]
     assert [one["content"] for one in second["messages"][2:]] == ["Weather?", "It is 21 degrees."]
     assert [one["role"] for one in second["messages"][2:]] == ["assistant", "user"]
-    assert "AI: It is 21 degrees." in models.asked["judge"][0]["messages"][1]["content"]
+    texts = [one["content"] for one in models.asked["judge"][0]["messages"]]
+    assert any(one.startswith("Judge the tone in User: Weather?\nAI: It is 21 degrees.") for one in texts)
     assert [one["type"] for one in heard] == ["simulation.run.started", "simulation.run.ended"]
     assert (heard[1]["simulationRunItem"]["status"], heard[1]["transcript"]) == ("passed", call["transcript"])
     assert item["metadata"]["hooks"] == {"simulation.run.started:0": "sent", "simulation.run.ended:0": "sent"}
@@ -282,7 +308,7 @@ async def test_a_failed_item_says_why_and_the_model_suggests_how_to_pass(
     assert (run["itemCounts"]["total"], run["itemCounts"]["failed"]) == (2, 2)
     items = (await client.get(f"{BASE}/run/{begun['id']}/item?status=failed")).json()
     assert sorted(one["iterationNumber"] for one in items) == [1, 2]
-    assert items[0]["failureReason"] == "told = True: the value must be of the type boolean"
+    assert items[0]["failureReason"].startswith("told = True: the model's answer is not valid, twice: ")
     path = f"{BASE}/run/{begun['id']}/item/{items[0]['id']}"
     models.answers["target"] = says("nothing", f"```json\n{json.dumps(advice)}\n```")
     assert (await client.post(f"{path}/generate")).json() == advice

@@ -94,6 +94,17 @@ def analysis_cost(kind: str, use: Use, prices: Prices | None) -> JsonObject:
     return {**_model(use, prices or Prices()), "type": "analysis", "analysisType": kind}
 
 
+def model_costs(usage: Usage, prices: Prices | None) -> JsonObject:
+    """Return `cost` and `costs` of models alone, as an eval has them; each without a price says so in its `note`.
+
+    Args:
+        usage: the use of the models.
+        prices: the owner's prices; None: there are none, and every cost is 0.
+    """
+    costs = [_model(use, prices or Prices()) for use in usage.of("model")]
+    return {"cost": _rounded(sum(one["cost"] for one in costs)), "costs": costs}
+
+
 def analysed_fields(call: JsonObject, analysis: JsonObject, costs: Sequence[JsonObject] = ()) -> JsonObject:
     """Return the fields that a call's record gets when the call has been analysed: the analysis, and its costs.
 

@@ -1,12 +1,14 @@
 """The use of providers in a call: tokens, characters and minutes, from which its costs follow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from bargein.ports import ChatMessage
-from bargein.ports.usage import TokenUsage
+from bargein.ports import ChatMessage, Model, ToolCall
+from bargein.ports.usage import TokenUsage, collected_usage
 from bargein.wire.assistant import Assistant
+from bargein.wire.base import JsonObject
 from bargein.wire.json import as_string
 
 Part = Literal["transcriber", "model", "voice"]
@@ -138,6 +140,25 @@ class UsageMeter:
         use = Use(int(self._now_ms()), part, provider, model, **counts)
         self._usage.add(use)
         self._write(use)
+
+
+async def metered_reply(
+    model: Model, meter: UsageMeter, messages: Sequence[ChatMessage], tools: Sequence[JsonObject] = ()
+) -> AsyncGenerator[str | ToolCall]:
+    """Yield a model's answer and count its tokens, also if it is cut or fails: they are paid for.
+
+    Raises:
+        ProviderError: the model failed.
+    """
+    answered_chars = 0
+    with collected_usage() as collector:
+        try:
+            async with aclosing(cast("AsyncGenerator[str | ToolCall]", model.reply(messages, tools))) as pieces:
+                async for piece in pieces:
+                    answered_chars += len(piece if isinstance(piece, str) else piece.name + piece.arguments)
+                    yield piece
+        finally:
+            meter.model(collector.reported, messages, answered_chars)
 
 
 def _name(part: Any, *fields: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The speech pipeline: model tokens become sentences, sentences become speech."""
 
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from functools import partial
 from itertools import islice
@@ -14,14 +14,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from bargein.audio.resample import StreamResampler
 from bargein.call.plan.voice_text import VoiceTextPlan
-from bargein.call.record.usage import UsageMeter
+from bargein.call.record.usage import UsageMeter, metered_reply
 from bargein.call.speaking.audio_output import AHEAD_MS, LONGEST_AHEAD_MS, AudioOutput
 from bargein.call.speaking.formatter import Formatter
 from bargein.call.speaking.sentences import Chunks, Piece
 from bargein.call.speaking.spoken_text import HeardWords, SpokenText
 from bargein.call.tools.declarations import ToolDeclarations
 from bargein.ports import ChatMessage, Model, ProviderError, SpeechChunk, ToolCall, Voice, unexpected_error
-from bargein.ports.usage import collected_usage
 from bargein.turns import Plan
 from bargein.turns.events import (
     Event,
@@ -169,7 +168,9 @@ class SpeechPipeline:
         calls: list[ToolCall] = []
         spoke = False
         room = MOST_REPLY_CHARS
-        async with aclosing(cast("Any", self._metered(messages, tools))) as tokens:
+        async with aclosing(
+            cast("Any", metered_reply(self._model, self._meter, messages, tools.declarations))
+        ) as tokens:
             async for token in tokens:
                 if not isinstance(token, str):
                     calls.append(token)
@@ -190,21 +191,6 @@ class SpeechPipeline:
             self._call_tools(turn_id, calls, tools, spoke or bool(held))
         for piece in last:
             await pieces.send(piece)
-
-    async def _metered(
-        self, messages: Sequence[ChatMessage], tools: ToolDeclarations
-    ) -> AsyncGenerator[str | ToolCall]:
-        """Yield the model's answer and count its tokens, also if it is cut or fails: they are paid for."""
-        answered_chars = 0
-        with collected_usage() as collector:
-            try:
-                async with aclosing(cast("Any", self._model.reply(messages, tools.declarations))) as tokens:
-                    token: str | ToolCall
-                    async for token in tokens:
-                        answered_chars += len(token if isinstance(token, str) else token.name + token.arguments)
-                        yield token
-            finally:
-                self._meter.model(collector.reported, messages, answered_chars)
 
     async def _pass_on(
         self, turn_id: str, part: str, cut: Sequence[Piece], pieces: MemoryObjectSendStream[Piece]

@@ -14,6 +14,7 @@ from bargein.server.analysis.schemas import Schema, is_object_schema, unwrapped,
 from bargein.wire.base import JsonObject
 
 _MOST_ANSWER_CHARS = 200_000
+"""The most characters of a model's answer about a call."""
 _TRIES = 3
 _FIRST_WAIT_S = 0.5
 _LASTING = ("-400-", "-401-", "-403-", "error-get-resources-validation")
@@ -28,8 +29,14 @@ class AskError(BargeinError):
     """A question without a usable answer. The text may be shown; it quotes nothing of the answer."""
 
 
-async def ask(model: Model, messages: Sequence[ChatMessage]) -> str:
+async def ask(model: Model, messages: Sequence[ChatMessage], *, cut_at: int | None = None) -> str:
     """Return a model's answer; a failure that may pass is tried again, twice.
+
+    Args:
+        model: the model.
+        messages: the prompt.
+        cut_at: the most characters that are read of an answer, which may be empty; None: an empty or very long one is
+            an error.
 
     Raises:
         ProviderError: the model failed.
@@ -37,7 +44,7 @@ async def ask(model: Model, messages: Sequence[ChatMessage]) -> str:
     """
     for attempt in range(_TRIES):
         try:
-            return await _answer(model, messages)
+            return await _answer(model, messages, cut_at)
         except ProviderError as error:
             if attempt == _TRIES - 1 or any(mark in error.ended_reason for mark in _LASTING):
                 raise
@@ -83,7 +90,7 @@ async def ask_for_value(
     return value
 
 
-async def _answer(model: Model, messages: Sequence[ChatMessage]) -> str:
+async def _answer(model: Model, messages: Sequence[ChatMessage], cut_at: int | None) -> str:
     parts: list[str] = []
     size = 0
     async with aclosing(cast("AsyncGenerator[object]", model.reply(messages))) as pieces:
@@ -91,9 +98,13 @@ async def _answer(model: Model, messages: Sequence[ChatMessage]) -> str:
             if isinstance(piece, str):
                 parts.append(piece)
                 size += len(piece)
+            if cut_at is not None and size > cut_at:
+                break
             if size > _MOST_ANSWER_CHARS:
                 raise AskError(f"the model's answer is longer than {_MOST_ANSWER_CHARS} characters")
     answer = "".join(parts).strip()
+    if cut_at is not None:
+        return answer[:cut_at]
     if not answer:
         raise AskError("the model's answer is empty")
     return answer

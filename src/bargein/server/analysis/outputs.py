@@ -68,8 +68,12 @@ def part_or_skipped(output: JsonObject, call: JsonObject) -> tuple[Part | None, 
     return output_part(output), {}
 
 
-def check_output(output: JsonObject) -> None:
+def check_output(output: JsonObject, within: str = "") -> None:
     """Check what Vapi's schema does not say of a structured output: its JSON Schema, its pattern, its conditions.
+
+    Args:
+        output: the structured output.
+        within: its path in the request, with a dot at its end.
 
     Raises:
         WireError: 400, with what is wrong.
@@ -91,7 +95,7 @@ def check_output(output: JsonObject) -> None:
         if condition.get("type") == "endedReason" and not as_strings(condition.get("values")):
             found.append(f"conditions.{number}.values should not be empty")
     if found:
-        raise bad_request(*found)
+        raise bad_request(*(within + one for one in found))
 
 
 async def _outputs_of(call: JsonObject, assistant: JsonObject, store: Store, *, tells: bool) -> list[JsonObject]:

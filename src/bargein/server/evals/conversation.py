@@ -23,7 +23,7 @@ from bargein.wire.json import as_list_or_none, as_object, as_objects, as_string
 _MATCHING = anyio.CapacityLimiter(1)
 """Threads share one interpreter: a pattern that takes a second must not hold several of them."""
 _MOST_CHARS = 50_000
-"""The longest answer that is kept."""
+"""The most characters that are kept of an assistant's answer in an eval."""
 
 JudgeFactory = Callable[[JsonObject], Awaitable[Judge]]
 """Makes the judge of a `judgePlan` of type `ai`. Raises `AssemblyError` if its model cannot be used here."""

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -13,18 +12,16 @@ from typing_extensions import override
 
 from bargein.call.plan.liquid import Budget, render_template, worth_rendering
 from bargein.errors import BargeinError
-from bargein.ports import ChatMessage, Model, ToolCall
+from bargein.ports import ChatMessage, Model
+from bargein.server.analysis.asking import ask
 from bargein.server.evals.judging import verdict_of
 from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_objects, as_string
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
 _ROLES: Mapping[str, Any] = {"user": "user", "assistant": "assistant"}
 _TEMPLATE_UNITS = 200_000
 _MOST_CHARS = 2_000
-"""The longest answer that is read, of a judge or a tester."""
+"""The most characters that are read of a judge's answer."""
 _RENDERING = anyio.CapacityLimiter(1)
 """Threads share one interpreter: each that renders delays the event loop, so only one does at a time."""
 
@@ -69,11 +66,11 @@ class Judge:
             ProviderError: its model failed.
         """
         asked = await anyio.to_thread.run_sync(self._request, messages, limiter=_RENDERING)
-        text = await whole_answer(self.model, asked)
+        text = await ask(self.model, asked, cut_at=_MOST_CHARS)
         verdict = verdict_of(text)
         if verdict is None:
             again = (*asked, ChatMessage("assistant", text), ChatMessage("user", _ASK_AGAIN))
-            verdict = verdict_of(await whole_answer(self.model, again))
+            verdict = verdict_of(await ask(self.model, again, cut_at=_MOST_CHARS))
         if verdict is None:
             raise JudgeError(f"the judge answered neither pass nor fail, but {json.dumps(text[:200])}")
         return verdict
@@ -102,22 +99,6 @@ class Judge:
             return render_template(text, values, now, Budget(_TEMPLATE_UNITS))
         except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
             raise JudgeError(f"the judge's instructions are not a valid template ({type(error).__name__})") from None
-
-
-async def whole_answer(model: Model, messages: Sequence[ChatMessage], *, most_chars: int = _MOST_CHARS) -> str:
-    """Return a model's answer as text, or its first `most_chars`.
-
-    Raises:
-        ProviderError: the model failed.
-    """
-    pieces: list[str] = []
-    async with aclosing(cast("AsyncGenerator[str | ToolCall]", model.reply(messages))) as reply:
-        async for piece in reply:
-            if isinstance(piece, str):
-                pieces.append(piece)
-            if sum(map(len, pieces)) > most_chars:
-                break
-    return "".join(pieces)[:most_chars]
 
 
 def _text_of(messages: Sequence[JsonObject]) -> str:

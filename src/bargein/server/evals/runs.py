@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import anyio
 
+from bargein.call.record.costs import model_costs
+from bargein.call.record.usage import Usage
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.ports import ProviderError, StoreError
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError
@@ -14,6 +16,7 @@ from bargein.server.agents.resolve import resolve_chat
 from bargein.server.agents.squads import MissingAgentError
 from bargein.server.evals.conversation import MockConversation
 from bargein.server.evals.judge import Judge
+from bargein.server.evals.metering import MeteredModel
 from bargein.store import Store
 from bargein.store.jobs import NewJob
 from bargein.store.records import Records
@@ -22,12 +25,13 @@ from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, unknown_id
 from bargein.wire.json import as_object, as_objects
 from bargein.wire.ownership import made_by
+from bargein.wire.prices import Prices
 
 EVAL_RUN = "eval-run"
 """The kind of job that plays the run `payload["evalRunId"]`."""
 
 TIMEOUT_S = 240.0
-"""The time that a run may take in all."""
+"""The longest time of an eval's run."""
 _LOOK_S = 1.0
 """How often a job looks whether its run was deleted, perhaps on another server."""
 
@@ -47,12 +51,14 @@ class EvalRuns:
         store: where evals and runs are.
         clock: the time.
         assembler: assembles the assistants and the judges' models.
+        prices: the owner's prices; None: there are none, and the costs are 0.
     """
 
-    def __init__(self, store: Store, clock: Clock, assembler: AgentAssembler) -> None:
+    def __init__(self, store: Store, clock: Clock, assembler: AgentAssembler, prices: Prices | None = None) -> None:
         self._store = store
         self._clock = clock
         self._assembler = assembler
+        self._prices = prices
 
     async def begin(self, body: JsonObject) -> JsonObject:
         """Store a run, which a job plays, and return it.
@@ -84,7 +90,8 @@ class EvalRuns:
         run |= {"startedAt": began}
         await self._store.eval_runs.patch(run_id, {"status": "running", "startedAt": began})
         async with cancelled_without(self._store.eval_runs, run_id, lambda found: found is None):
-            end, results = await self._played(run)
+            usage = Usage()
+            end, results = await self._played(run, usage)
             await self._store.eval_runs.patch(
                 run_id,
                 {
@@ -93,10 +100,11 @@ class EvalRuns:
                     "endedMessage": end.message,
                     "endedAt": iso_from_epoch_ms(self._clock.epoch_ms()),
                     "results": results,
+                    **model_costs(usage, self._prices),
                 },
             )
 
-    async def _played(self, run: JsonObject) -> tuple[_End, list[JsonObject]]:
+    async def _played(self, run: JsonObject, usage: Usage) -> tuple[_End, list[JsonObject]]:
         """Play a run, and return its end and results."""
         messages = await self._messages(run)
         if messages is None:
@@ -105,7 +113,7 @@ class EvalRuns:
         end = _End("mockConversation.done")
         try:
             with anyio.fail_after(TIMEOUT_S):
-                conversation = await self._conversation(run)
+                conversation = await self._conversation(run, usage)
                 await conversation.play(messages)
         except TimeoutError:
             end = _End("timeout", f"The run was not complete within {TIMEOUT_S:g} s.")
@@ -133,8 +141,8 @@ class EvalRuns:
             found = await self._store.evals.get(str(run.get("evalId")))
         return None if found is None else as_objects(as_object(found).get("messages"))
 
-    async def _conversation(self, run: JsonObject) -> MockConversation:
-        """Assemble the target of a run, as a chat does.
+    async def _conversation(self, run: JsonObject, usage: Usage) -> MockConversation:
+        """Assemble the target of a run, as a chat does; the tokens of its models are counted.
 
         Raises:
             MissingAgentError: it is not stored any more.
@@ -145,12 +153,13 @@ class EvalRuns:
         context: JsonObject = {"id": run["id"], "transport": {"conversationType": "chat"}}
         agent = replace(await resolve_chat(record, self._store, handoffs=True), record=context)
         ready = await self._assembler.assemble_chat(agent, {"id": run["id"]})
+        ready = replace(ready, model=MeteredModel(ready.model, agent.assistant_json.get("model"), usage))
 
         async def judge_of(plan: JsonObject) -> Judge:
             given = as_object(plan.get("model"))
             model = ready.model
             if given.get("provider") is not None:
-                model = await self._assembler.assemble_model(given, agent)
+                model = MeteredModel(await self._assembler.assemble_model(given, agent), given, usage)
             return Judge(model, plan, self._clock.epoch_ms())
 
         return MockConversation(ready, judge_of)

@@ -5,14 +5,14 @@ from uuid import uuid4
 
 from bargein.clock import Clock
 from bargein.errors import BargeinError
-from bargein.ports import Model, ProviderError
+from bargein.ports import Model
 from bargein.server.agents.assemble import AgentAssembler, AssemblyError
 from bargein.server.agents.resolve import ResolvedAgent, resolve_chat
 from bargein.server.calls.creation import CallCreation
 from bargein.server.calls.live_calls import LiveCalls
 from bargein.server.chats.service import ChatService
-from bargein.server.simulations.evaluation import holds, latency_metrics, latency_results, passed, plain, value_at
-from bargein.server.simulations.extraction import ExtractionError, Extractor
+from bargein.server.simulations.evaluation import latency_metrics, latency_results, passed
+from bargein.server.simulations.evaluator import Evaluator
 from bargein.server.simulations.local_socket import RATE_HZ
 from bargein.server.simulations.outcome import Conversation
 from bargein.server.simulations.tester import Tester
@@ -27,8 +27,8 @@ from bargein.wire.json import as_object, as_object_or_none, as_objects, as_strin
 from bargein.wire.ownership import made_by
 
 CHAT = "vapi.webchat"
-CALL_S = 300.0
-"""The longest conversation; then the tester hangs up."""
+LONGEST_S = 300.0
+"""The longest simulated conversation; then the tester hangs up."""
 
 
 class ItemError(BargeinError):
@@ -46,6 +46,7 @@ class SimulationRunner:
         call_creation: creates the calls.
         live_calls: runs them.
         chats: answers testers that write.
+        evaluator: judges what came of a conversation.
     """
 
     store: Store
@@ -54,6 +55,7 @@ class SimulationRunner:
     call_creation: CallCreation
     live_calls: LiveCalls
     chats: ChatService
+    evaluator: Evaluator
 
     async def conversation(self, item: JsonObject, base_url: str) -> "VoiceCall | TextChat":
         """Prepare the conversation of an item: its call or session is stored.
@@ -73,7 +75,7 @@ class SimulationRunner:
             session = await self.store.sessions.create(
                 made_by({"status": "active", **given, TOOL_MOCKS: mocks}, "owner")
             )
-            return TextChat(self.chats, self.store, session, tester, CALL_S)
+            return TextChat(self.chats, self.store, session, tester, LONGEST_S)
         body: JsonObject = {**target, "transport": {"provider": "vapi.websocket"}}
         field = "squadOverrides" if "squad" in target or "squadId" in target else "assistantOverrides"
         body[field] = merge_overrides(overrides, {"clientMessages": list(NEEDED_MESSAGES)})
@@ -81,7 +83,7 @@ class SimulationRunner:
             body[field]["variableValues"] = overrides["variableValues"]
         created = await self.call_creation.create(CreateCall.from_json(body), {**body, TOOL_MOCKS: mocks}, base_url)
         call = await self.store.calls.get(str(created["id"])) or created
-        return VoiceCall(self.live_calls, self.store, call, tester, CALL_S)
+        return VoiceCall(self.live_calls, self.store, call, tester, LONGEST_S)
 
     async def _tester(self, item_id: str, scenario: JsonObject, assistant: JsonObject) -> Tester:
         record: JsonObject = made_by({"id": item_id, "assistant": assistant}, "owner")
@@ -98,45 +100,13 @@ class SimulationRunner:
         `interruptions` is bargein's own: what the tester let be heard over the assistant, and how soon that was silent.
         """
         scenario = as_object(as_object(item.get("metadata")).get("scenario"))
-        evaluations = [await self._evaluated(one, item, held) for one in as_objects(scenario.get("evaluations"))]
+        evaluations = await self.evaluator.results(scenario, held)
         expectations = as_objects(scenario.get("latencyExpectations"))
         latencies = latency_results(expectations, held.performance)
         results: JsonObject = {"evaluations": evaluations, "passed": passed(evaluations) and passed(latencies)}
         if held.performance is not None:
             results |= {"latencyMetrics": latency_metrics(held.performance), "interruptions": held.interruptions}
         return {**results, "latencyEvaluations": latencies} if expectations else results
-
-    async def _evaluated(self, given: JsonObject, item: JsonObject, held: Conversation) -> JsonObject:
-        output_id = as_string(given.get("structuredOutputId"))
-        result: JsonObject = {
-            "structuredOutputId": output_id or "inline",
-            "name": "",
-            "extractedValue": None,
-            "expectedValue": given["value"],
-            "comparator": given["comparator"],
-            "passed": False,
-            "required": given.get("required") is not False,
-            **({"path": given["path"]} if "path" in given else {}),
-        }
-        output = await self._output(output_id, given)
-        if output is None:
-            return {**result, "error": f"There is no structured output with the id {output_id}."}
-        for name in ("name", "description", "schema"):
-            if name in output:
-                result[name] = output[name]
-        try:
-            extractor = Extractor(output, await self.model_of(item, as_object_or_none(output.get("model"))))
-            value = value_at(await extractor.value(held), as_string(given.get("path")))
-        except (ExtractionError, AssemblyError, ProviderError) as error:
-            return {**result, "error": str(error)}
-        passes = holds(value, given["comparator"], given["value"])
-        return {**result, "extractedValue": plain(value), "passed": passes}
-
-    async def _output(self, output_id: str | None, given: JsonObject) -> JsonObject | None:
-        if output_id is None:
-            return as_object(given.get("structuredOutput"))
-        records = getattr(self.store, "structured_outputs", None)
-        return None if records is None else await records.get(output_id)
 
     async def model_of(self, item: JsonObject, given: JsonObject | None) -> Model:
         """Return a model beside the target of an item: the one that is given, or the target's own.

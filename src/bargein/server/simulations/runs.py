@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import anyio
@@ -10,7 +10,7 @@ import anyio
 from bargein.client.errors import ClientError
 from bargein.clock import Clock, iso_from_epoch_ms
 from bargein.errors import BargeinError
-from bargein.fleet.jobs import WorkerLimits
+from bargein.fleet.jobs import LONG_JOBS
 from bargein.ports import ProviderError, ServerError
 from bargein.server.agents.assemble import AssemblyError
 from bargein.server.agents.squads import MissingAgentError
@@ -31,16 +31,21 @@ from bargein.wire.simulations import MOST_ITEMS
 SIMULATION_ITEM = "simulation-item"
 """The kind of job that does the item `payload["itemId"]`."""
 
-SIMULATION_LIMITS = WorkerLimits(running=4, job_s=560.0, lease_ms=590_000)
-"""Conversations that one server holds at once; each with voices takes two call slots, as Vapi counts them."""
+MOST_AT_ONCE = 4
+"""The most simulated conversations that one server holds at once; the others wait."""
 
-SLOTS = 2 * SIMULATION_LIMITS.running
-"""The call slots for simulations."""
+SIMULATION_LIMITS = replace(LONG_JOBS, running=MOST_AT_ONCE)
+"""The limits of the jobs that hold conversations."""
+
+SLOTS = 2 * MOST_AT_ONCE
+"""The call slots for simulations; a conversation with voices takes two, as Vapi counts them."""
 
 OVER = frozenset({"passed", "failed", "canceled"})
 _HOOK_S = 20.0
-_ITEM_S = 500.0
+LONGEST_ITEM_S = 500.0
+"""The longest time of a simulated conversation with its evaluation; then it fails."""
 _LONGEST_REASON = 2000
+"""The most characters of a `failureReason`."""
 
 
 class _OverError(BargeinError):
@@ -80,17 +85,15 @@ class SimulationRuns:
         now = iso_from_epoch_ms(self.clock.epoch_ms())
         run_id, target = str(uuid4()), as_object(body["target"])
         transport = as_object(body.get("transport")) or {"provider": "vapi.websocket"}
+        shared = {"runId": run_id, "status": "queued", "queuedAt": now, "target": target}
+        shared["configurations"] = {"transport": transport}
         snapshot = await self._snapshot(target)
-        items = [
+        items: list[JsonObject] = [
             {
                 **pair,
+                **shared,
                 "metadata": {**snapshot, **pair["metadata"]},
-                "runId": run_id,
-                "status": "queued",
-                "queuedAt": now,
                 "iterationNumber": number,
-                "target": target,
-                "configurations": {"transport": transport},
             }
             for pair in pairs
             for number in range(1, iterations + 1)
@@ -112,7 +115,7 @@ class SimulationRuns:
             NewJob(SIMULATION_ITEM, {"itemId": one, "baseUrl": base_url}, f"{one}:{SIMULATION_ITEM}") for one in ids
         ]
         stored, *_ = await self.store.create_all(new, jobs)
-        shown = await self.with_counts(stored)
+        (shown,) = await self.with_counts([stored])
         return {**shown, "simulationRunItemIds": ids, "url": f"{base_url}/eval/simulation/run/{run_id}"}
 
     async def _simulations(self, entry: JsonObject) -> list[JsonObject]:
@@ -160,13 +163,18 @@ class SimulationRuns:
         """Return all items of a run."""
         return await self.store.simulation_items.list(Query(limit=MOST_ITEMS, where={"run_id": run_id}))
 
-    async def with_counts(self, run: JsonObject) -> JsonObject:
-        """Return a run as it is shown, with the numbers of its items by status."""
-        statuses = [str(one["status"]) for one in await self.items(str(run["id"]))]
-        counts = {name: statuses.count(name) for name in ("passed", "failed", "queued", "canceled")}
-        running = statuses.count("running") + statuses.count("evaluating")
-        shown = {name: value for name, value in run.items() if name != "targetId"}
-        return {**shown, "itemCounts": {"total": len(statuses), "running": running, **counts}}
+    async def with_counts(self, runs: Sequence[JsonObject]) -> list[JsonObject]:
+        """Return runs as they are shown, with the numbers of their items by status."""
+        statuses = await self._statuses([str(run["id"]) for run in runs])
+        return [_shown(run, statuses[str(run["id"])]) for run in runs]
+
+    async def _statuses(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Return the numbers of the items of runs by status."""
+        found: dict[str, dict[str, int]] = {one: {} for one in run_ids}
+        counted = await self.store.simulation_items.counts(Query(where={"run_id": run_ids}), "run_id", "status")
+        for (run_id, status), count in counted.items():
+            found[run_id][status] = count
+        return found
 
     async def active(self) -> int:
         """Return the number of call slots that simulations use now."""
@@ -210,7 +218,7 @@ class SimulationRuns:
         await self._hook("simulation.run.started", item)
         changes: JsonObject
         try:
-            with anyio.fail_after(_ITEM_S):
+            with anyio.fail_after(LONGEST_ITEM_S):
                 conversation = await self.runner.conversation(item, base_url)
                 calls = isinstance(conversation, VoiceCall)
                 held_in = {"callId": conversation.call["id"]} if calls else {"sessionId": conversation.session["id"]}
@@ -224,7 +232,7 @@ class SimulationRuns:
                 if not results["passed"]:
                     changes["failureReason"] = _why(results)
         except TimeoutError:
-            changes = {"status": "failed", "failureReason": f"It was not complete within {_ITEM_S:g} s."}
+            changes = {"status": "failed", "failureReason": f"It was not complete within {LONGEST_ITEM_S:g} s."}
         except MissingAgentError as error:
             changes = {"status": "failed", "failureReason": str(error.as_bad_request())}
         except (ItemError, AssemblyError, ProviderError, WireError, RefusedError, StartError, ClientError) as error:
@@ -244,7 +252,7 @@ class SimulationRuns:
 
     async def _end_run(self, run_id: str) -> None:
         """Record the end of a run whose items are all over."""
-        statuses = [str(one["status"]) for one in await self.items(run_id)]
+        statuses = (await self._statuses([run_id]))[run_id]
         run = await self.store.simulation_runs.get(run_id)
         if run is None or run["status"] == "ended" or not OVER.issuperset(statuses):
             return
@@ -276,6 +284,13 @@ class SimulationRuns:
             await self.store.simulation_items.patch(str(item["id"]), {"metadata": {**metadata, "hooks": hooks}})
 
 
+def _shown(run: JsonObject, statuses: Mapping[str, int]) -> JsonObject:
+    counts = {name: statuses.get(name, 0) for name in ("passed", "failed", "queued", "canceled")}
+    running = statuses.get("running", 0) + statuses.get("evaluating", 0)
+    shown = {name: value for name, value in run.items() if name != "targetId"}
+    return {**shown, "itemCounts": {"total": sum(statuses.values()), "running": running, **counts}}
+
+
 def _hook_message(event: str, item: JsonObject, include: JsonObject) -> JsonObject:
     names = ("id", "runId", "simulationId", "scenarioId", "personalityId", "status", "iterationNumber", "callId",
              "sessionId", "startedAt", "completedAt", "failedAt", "failureReason", "results")  # fmt: skip
@@ -301,7 +316,7 @@ def _why(results: Mapping[str, object]) -> str:
     """Return what of the results was required and has not passed."""
     reasons: list[str] = []
     for one in as_objects(results.get("evaluations")):
-        if one["required"] and not one["passed"]:
+        if one["required"] and not one["passed"] and not one.get("isSkipped"):
             found = one.get("error") or f"it is {one['extractedValue']!r}"
             reasons.append(
                 f"{one['name'] or one['structuredOutputId']} {one['comparator']} {one['expectedValue']!r}: {found}"

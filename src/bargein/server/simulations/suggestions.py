@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from bargein.ports import ChatMessage, Model, ProviderError
 from bargein.server.agents.assemble import AssemblyError
 from bargein.server.agents.squads import MissingAgentError
-from bargein.server.evals.judge import whole_answer
-from bargein.server.simulations.extraction import json_in
+from bargein.server.analysis.answers import AnswerError, value_in
+from bargein.server.analysis.asking import ask
 from bargein.server.simulations.items import SimulationRunner
 from bargein.wire import contract
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import WireError, bad_request
-from bargein.wire.json import as_object, as_objects
+from bargein.wire.json import as_object, as_object_or_none, as_objects
 
 _MOST_CHARS = 20_000
+"""The most characters that a model is sent of a prompt and of a transcript for suggestions."""
 _LONGEST_ANSWER = 20_000
+"""The most characters that are read of a model's suggestions."""
 
 _SCENARIOS = (
     "You plan tests of the voice assistant below. Answer with one JSON object and nothing else: "
@@ -91,14 +93,18 @@ class Suggestions:
             raise bad_request(str(error)) from None
         asked = (ChatMessage("system", task), ChatMessage("user", about or "(it has no instructions)"))
         for _ in range(2):
-            found = json_in(await _answer(model, asked))
+            found = await _answer(model, asked)
             if found is not None and not contract.problems(kind, found):
                 return found
         raise WireError(502, "the assistant's model gave no suggestions of the form that was asked for")
 
 
-async def _answer(model: Model, asked: Sequence[ChatMessage]) -> str:
+async def _answer(model: Model, asked: Sequence[ChatMessage]) -> JsonObject | None:
+    """Return the JSON object that a model answers with; None: its answer is none."""
     try:
-        return await whole_answer(model, asked, most_chars=_LONGEST_ANSWER)
+        answer = await ask(model, asked, cut_at=_LONGEST_ANSWER)
+        return as_object_or_none(value_in(answer, {"type": "object"}))
+    except AnswerError:
+        return None
     except ProviderError as error:
         raise WireError(502, str(error)) from None

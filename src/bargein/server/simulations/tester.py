@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 
 from bargein.ports import ChatMessage, Role
 from bargein.server.agents.assemble import ReadyTester
-from bargein.server.evals.judge import whole_answer
+from bargein.server.analysis.asking import ask
 from bargein.server.simulations.steps import NOTATION, Step, habits_of, read_steps, script_of, with_habits
 from bargein.wire.base import JsonObject
 
 MOST_TURNS = 40
-"""The most turns of a tester; then it hangs up."""
+"""The most turns of a simulated caller; then it hangs up."""
+
+_MOST_CHARS = 2_000
+"""The most characters of a simulated caller's turn."""
 
 _ROLE = (
     "You are a caller who talks with an assistant, to test it. Stay in this role: you are not the assistant. "
@@ -55,7 +58,7 @@ class Tester:
         if self._script is not None:
             steps, self._script = self._script, []
         else:
-            steps = read_steps(await whole_answer(self.ready.model, self._request(conversation)))
+            steps = read_steps(await ask(self.ready.model, self._request(conversation), cut_at=_MOST_CHARS))
         return with_habits(steps, habits_of(self.metadata))
 
     def _request(self, conversation: Sequence[JsonObject]) -> tuple[ChatMessage, ...]:

@@ -14,6 +14,8 @@ from bargein.server.api.references import check_references
 from bargein.server.api.resource import BODY_ERRORS, Resource
 from bargein.server.api.services import Services, ServicesDep
 from bargein.server.api.urls import base_url
+from bargein.server.simulations.references import check_evaluations
+from bargein.store import Store
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.errors import unknown_id
@@ -48,7 +50,7 @@ async def create_simulation_run(request: Request, services: ServicesDep) -> JSON
     for index, entry in enumerate(parsed.simulations):
         check_run_entry(entry, f"simulations.{index}.")
     for index, given in enumerate(as_objects(body["simulations"])):
-        _check_inline(given, f"simulations.{index}.")
+        await _check_inline(services.store, given, f"simulations.{index}.")
     target = as_object(body["target"])
     check_target(EvalTarget.from_json(target))
     if (inline := as_object_or_none(target.get("assistant"))) is not None:
@@ -59,9 +61,10 @@ async def create_simulation_run(request: Request, services: ServicesDep) -> JSON
     return JSONResponse(await services.simulation_runs.begin(body, base_url(services, request)), 201)
 
 
-def _check_inline(given: JsonObject, within: str) -> None:
+async def _check_inline(store: Store, given: JsonObject, within: str) -> None:
     if (scenario := as_object_or_none(given.get("scenario"))) is not None:
         check_scenario(scenario, f"{within}scenario.")
+        await check_evaluations(store, scenario, f"{within}scenario.")
     if (personality := as_object_or_none(given.get("personality"))) is not None:
         check_assistant(as_object(personality.get("assistant")), f"{within}personality.assistant.")
 
@@ -82,9 +85,9 @@ async def list_simulation_runs(  # noqa: PLR0917  # one parameter for each of Va
     query = replace(paging.query, where=where)
     runs = services.simulation_runs
     if "page" not in request.query_params:
-        return JSONResponse([await runs.with_counts(one) for one in await services.store.simulation_runs.list(query)])
+        return JSONResponse(await runs.with_counts(await services.store.simulation_runs.list(query)))
     page = await services.store.simulation_runs.page(query)
-    shown = [{**await runs.with_counts(one), "summary": _summary(one)} for one in page.records]
+    shown = [{**one, "summary": _summary(one)} for one in await runs.with_counts(page.records)]
     return JSONResponse(replace(paging, query=query).body(shown, page.total))
 
 
@@ -104,7 +107,8 @@ def _summary(run: JsonObject) -> JsonObject:
 @router.get("/{run_id}", responses=RESOURCE.responses(200, 404))
 async def get_simulation_run(run_id: str, services: ServicesDep) -> JSONResponse:
     """Return a run with the numbers of its conversations by status."""
-    return JSONResponse(await services.simulation_runs.with_counts(await RESOURCE.find(services, run_id)))
+    (run,) = await services.simulation_runs.with_counts([await RESOURCE.find(services, run_id)])
+    return JSONResponse(run)
 
 
 @router.patch("/{run_id}", responses=RESOURCE.responses(200, 404))

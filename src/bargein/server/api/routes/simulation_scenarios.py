@@ -13,6 +13,7 @@ from bargein.server.api.openapi import request_body, responses
 from bargein.server.api.paging import PagingQuery
 from bargein.server.api.resource import BODY_ERRORS, Resource, changes_of, check_updated
 from bargein.server.api.services import ServicesDep
+from bargein.server.simulations.references import check_evaluations, check_own_outputs, check_references_of
 from bargein.wire.assistant import without_nulls
 from bargein.wire.base import JsonObject
 from bargein.wire.simulations import CreateScenario, GenerateScenarios, check_scenario
@@ -35,6 +36,7 @@ async def create_scenario(request: Request, services: ServicesDep) -> JSONRespon
     """Create a scenario."""
     _, body = await read_request(request, CreateScenario)
     check_scenario(body)
+    await check_evaluations(services.store, body)
     return await RESOURCE.create(services, without_nulls(body))
 
 
@@ -76,10 +78,12 @@ async def get_scenario(scenario_id: str, services: ServicesDep) -> JSONResponse:
 async def update_scenario(scenario_id: str, request: Request, services: ServicesDep) -> JSONResponse:
     """Replace the given top-level fields, each as a whole; one that is null is removed."""
     body = await read_object(request)
+    await check_references_of(services.store, {"evaluations": body.get("evaluations")})
 
     def check(_before: JsonObject, after: JsonObject) -> None:
         check_updated(CreateScenario, after, body)
         check_scenario(after)
+        check_own_outputs(after)
 
     return await RESOURCE.update(services, scenario_id, changes_of(body), check=check)
 
