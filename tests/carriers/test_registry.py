@@ -21,6 +21,9 @@ NAMED_BY = re.compile("|".join(spec.name for spec in CARRIERS if not spec.native
 ALLOWED = {
     "carriers/registry.py": "the list of carriers",
     "wire/contract.json": "Vapi's own types, generated from its OpenAPI document",
+    "call/record/costs.py": "the transports that Vapi's type of a cost may name",
+    "ports/leg.py": "an error that says which calls can send text messages",
+    "wire/prices.py": "an example of a transport in the docstring of the owner's prices",
     "wire/call.py": "the values of Vapi's `transport.provider`, with which it refuses others",
     "wire/client_view.py": "a field of a phone number that Vapi's type requires, sent without its value",
     "wire/telephony.py": "the one kind of inline phone number that Vapi's `POST /call` takes",
