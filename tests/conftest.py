@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from dev.test_stages import PARTLY_TIMED, TIMED
 
 from tests import postgres, programs
+
+# An example's time says something about the machine; tests that measure time do so themselves.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
