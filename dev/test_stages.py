@@ -81,18 +81,18 @@ STAGES = (
         again=False,
     ),
     Stage("laws", ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *LAWS)),
-    # Tests that neither measure time nor wait for a call. Some wait a little, so that three processes fill two cores.
+    # Tests that neither measure time nor wait for a call. Some wait a little, so that four processes fill two cores.
     # Those that take longest come first.
     Stage(
         "side-by-side",
         (
-            "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder",
+            "-n", "4", "--dist", "loadfile", "--no-loadscope-reorder",
             "tests/sdk", "tests/web", "tests/browser", "tests",
             *_apart(*ENGINE, *CALLS, *WAITING, *TIMED),
         ),
         marked="not timed",
     ),
-    Stage("calls", ("-n", "4", "--dist", "worksteal", *CALLS, *WAITING), marked="not timed"),
+    Stage("calls", ("-n", "6", "--dist", "worksteal", *CALLS, *WAITING), marked="not timed"),
     # These measure time: one after the other, without a tracer, and with nothing beside them.
     Stage("in-turn", (*PARTLY_TIMED, *TIMED), marked="timed"),
 )  # fmt: skip
