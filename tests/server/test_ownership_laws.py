@@ -412,7 +412,7 @@ async def test_a_tool_of_a_caller_does_not_see_the_variables_of_the_owner() -> N
         outbound = Outbound(opened.client, opened.authentication)
         async with open_shared_tools(StoredFiles(Path()), outbound) as shared:
             runner = ToolRunnerFactory(shared, CLOCK).tools(
-                agent.assistant_json, cast("Any", ScriptedMessenger()), variables, {}
+                agent.assistant_json, cast("Any", ScriptedMessenger()), variables, {}, mocks={}
             )
             *_, mine = [tool for tool in agent.assistant_json["model"]["tools"] if tool.get("name") == "mine"]
             await runner.run({**mine, "url": api.url}, call("mine"))

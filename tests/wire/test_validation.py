@@ -53,7 +53,7 @@ def refusal(model: Any, data: object) -> list[str]:
             {"startSpeakingPlan": {"smartEndpointingPlan": {"provider": "mine"}}},
             (
                 "startSpeakingPlan.smartEndpointingPlan.provider must be one of the following values: "
-                "vapi, livekit, custom-endpointing-model"
+                "vapi, livekit, krisp, custom-endpointing-model"
             ),
         ),
         (
