@@ -81,19 +81,7 @@ class Pattern:
     def __init__(self, source: str, flags: str = "") -> None:
         if len(source) > 10 * LONGEST_PATTERN:  # translated, it may be longer than the one that was given
             raise PatternError(_TOO_LARGE)
-        prefix = "".join(flag for flag in "ims" if flag in flags)
-        options: Any = re2.Options()
-        options.log_errors = False
-        options.max_mem = _MOST_MEMORY_BYTES
-        options.never_capture = True
-        try:
-            # bytes, so that no offsets of characters are computed
-            given = (f"(?{prefix})" if prefix else "") + source
-            self._compiled = cast("Any", re2.compile(given.encode(), options))
-        except UnicodeEncodeError:
-            raise PatternError("must be a regular expression without lone surrogates") from None
-        except cast("type[Exception]", re2.error) as error:
-            raise PatternError(_why(error)) from None
+        self._compiled = _compile(source, flags, searched_only=True)
         self.source = source
         self.flags = flags
         self.size: int = self._compiled.programsize
@@ -131,14 +119,7 @@ class Search:
 
     def __init__(self, source: str, flags: str = "") -> None:
         Pattern(source, flags)  # which refuses what is too large
-        prefix = "".join(flag for flag in "ims" if flag in flags)
-        options: Any = re2.Options()
-        options.log_errors = False
-        options.max_mem = _MOST_MEMORY_BYTES
-        try:
-            self._compiled = cast("Any", re2.compile((f"(?{prefix})" if prefix else "") + source, options))
-        except cast("type[Exception]", re2.error) as error:
-            raise PatternError(_why(error)) from None
+        self._compiled = _compile(source, flags)
 
     def matches(self, text: str) -> list[str]:
         """Return the first `MOST_MATCHES` matches in the first `LONGEST_SEARCHED` characters: of each its first group.
@@ -171,14 +152,7 @@ class Substitution:
 
     def __init__(self, pattern: str, value: str, flags: str = "", *, whole_word: bool = False) -> None:
         source = compile_javascript(pattern, flags, whole_word=whole_word).source
-        prefix = "".join(flag for flag in "ims" if flag in flags)
-        options: Any = re2.Options()
-        options.log_errors = False
-        options.max_mem = _MOST_MEMORY_BYTES
-        try:
-            self._compiled = cast("Any", re2.compile((f"(?{prefix})" if prefix else "") + source, options))
-        except cast("type[Exception]", re2.error) as error:
-            raise PatternError(_why(error)) from None
+        self._compiled = _compile(source, flags)
         self._value = value
 
     def edits(self, text: str) -> list[tuple[int, int, str]]:
@@ -362,6 +336,31 @@ class _Translation:
             return r"\\c"
         self._at += 1
         return rf"\x{{{ord(letter) % 32:x}}}"
+
+
+def _compile(source: str, flags: str, *, searched_only: bool = False) -> Any:  # the library has no types
+    """Compile a pattern in RE2's syntax.
+
+    Args:
+        source: the pattern.
+        flags: JavaScript's; `i`, `m` and `s` count.
+        searched_only: compile it for UTF-8 bytes and without groups, so that no offsets of characters are computed.
+
+    Raises:
+        PatternError: it is not valid, or needs too much memory.
+    """
+    prefix = "".join(flag for flag in "ims" if flag in flags)
+    given = (f"(?{prefix})" if prefix else "") + source
+    options: Any = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MOST_MEMORY_BYTES
+    options.never_capture = searched_only
+    try:
+        return re2.compile(given.encode() if searched_only else given, options)
+    except UnicodeEncodeError:
+        raise PatternError("must be a regular expression without lone surrogates") from None
+    except cast("type[Exception]", re2.error) as error:
+        raise PatternError(_why(error)) from None
 
 
 def _why(error: Exception) -> str:
