@@ -20,9 +20,9 @@ PHONE = (
     "call.phoneNumber.number", "call.customer.number", "call.phoneCallProvider", "call.phoneCallProviderId",
     "call.phoneCallTransport", "call.transport.provider",
 )  # fmt: skip
-"""What a telephone call adds to each message with an envelope."""
+"""Fields that a telephone call adds to each message with an envelope."""
 STORED = ("assistant.id", "call.assistantId")
-"""What a message with an envelope adds for an assistant that is stored: receivers of many tenants go by it."""
+"""Fields that a message with an envelope adds for an assistant that is stored: receivers of many tenants go by it."""
 ASSISTANT = ("assistant.name", "assistant.model.provider", "assistant.voice.provider", "assistant.transcriber.provider")
 HISTORY = (
     "messages[].role", "messages[].time", "messages[].secondsFromStart", "messages[role=user].message",

@@ -37,7 +37,7 @@ SAYS = TranscriberScript(timed=[TimedReply(200, "My illness is pellagra."), Time
 """Words of the caller, the second of which interrupt."""
 LONG = LlmScript(tokens=["Take ", "arsenicum ", "twice. ", *(f"dose{n:02d} " for n in range(60))])
 WORDS = (b"pellagra", b"quinine", b"arsenicum", b"dose0", b"antimony")
-"""What the caller, the model and the owner's `say` said."""
+"""Words that the caller, the model and the owner's `say` said."""
 REPORTS = ["status-update", "end-of-call-report"]
 
 

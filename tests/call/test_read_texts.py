@@ -237,7 +237,7 @@ READ = {
     "1 mi": "one mile",
     "5 kWh": "five kilowatt hours",
 }  # fmt: skip
-"""What is written out, or taken out."""
+"""Texts in which something is written out or taken out."""
 
 KEPT = (
     "3/4 cup", "1/2", "7:45:30", "24:00", "Jan 5, 2024", "5 March 2025", "March 5", "12/25", "1990s", "the '90s",
@@ -254,7 +254,7 @@ KEPT = (
     "192.168.1.1", "::1", "SW1A 1AA", "ABC-123", "2024-02-30", "13/45/2024", "2024-1-5", "10:30Z",
     "2024-01-15T10:30:00Z", "kW", "50/50", "1:1",
 )  # fmt: skip
-"""What a voice reads well as it is, or what nobody can be sure of."""
+"""Texts that a voice reads well as they are, or of which nobody can be sure."""
 
 
 def test_each_kind_of_text_is_read_as_people_say_it() -> None:

@@ -1,6 +1,5 @@
 """Tools of type code: what runs, what does not get out, and where they are off."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,10 @@ from bargein.tools.kinds import need_of
 from bargein.tools.outcome import ToolError
 from bargein.tools.templates import Templates
 from bargein.wire.ownership import marked
+from tests.programs import needs
 from tests.tools.tool_calls import call, tools
 
 pytestmark = pytest.mark.anyio
-
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="needs node")
 
 
 async def run(code: str, arguments: str = "{}", **tool: Any) -> ToolResult:
@@ -29,7 +26,7 @@ async def run(code: str, arguments: str = "{}", **tool: Any) -> ToolResult:
     return await run_code({"type": "code", "code": code, **tool}, ToolCall("c1", "run", arguments), runtime, templates)
 
 
-@needs_node
+@needs("node")
 async def test_code_gets_its_arguments_and_returns_a_result() -> None:
     plan = {"aliases": [{"key": "sum", "value": "{{ sum }}"}]}
     result = await run(
@@ -44,7 +41,7 @@ async def test_code_gets_its_arguments_and_returns_a_result() -> None:
     assert (await run("")).text == "null"
 
 
-@needs_node
+@needs("node")
 @pytest.mark.parametrize(
     ("code", "why"),
     [
@@ -61,7 +58,7 @@ async def test_a_failure_is_told_and_files_and_programs_are_out_of_reach(code: s
         await run(code)
 
 
-@needs_node
+@needs("node")
 async def test_code_has_no_environment_and_is_ended_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "of the operator")
     assert "OPENAI_API_KEY" not in (await run("return Object.keys(process.env)")).text

@@ -20,7 +20,7 @@ THINKING_MS = 12
 
 _TALK = ("noise.other_voices", "noise.babble", CHATTER)
 _WORST_MS = 1_500.0
-"""What a missed interruption counts as, in the mean that the thresholds minimise."""
+"""Weight of a missed interruption, in the mean that the thresholds minimise."""
 
 _YOUNGEST = (0.80, 0.84, 0.88, 0.91, 0.94, 0.97)
 _OLDEST = (0.40, 0.45, 0.50, 0.55, 0.61, 0.67, 0.73, 0.80, 0.86)

@@ -47,7 +47,7 @@ __all__ = [
 _COMPLETIONS = "/chat/completions"
 
 AnswerFormat = Literal["json_schema", "json_object"]
-"""How a server holds answers to JSON (`response_format`): by a schema, or to any object."""
+"""Ways in which a server holds answers to JSON (`response_format`): by a schema, or to any object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 _MOST_OF_ONE_BYTES = MOST_BYTES // 16
 _CHUNK_BYTES, _WORD_BYTES = 200, 120
-"""What a chunk and a word take beside the samples."""
+"""Bytes that a chunk and a word take beside the samples."""
 
 _BESIDE_THE_SOUND = ("cachingEnabled", "chunkPlan", "fallbackPlan")
 """Fields of a voice that say nothing about how a text sounds."""

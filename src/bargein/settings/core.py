@@ -138,7 +138,7 @@ class WebhookSettings(Section):
     title: ClassVar[str] = "Webhooks"
 
     server_url: Text | None = variable("BARGEIN_SERVER_URL")
-    """Where server messages go of calls whose assistant and phone number name no server (Vapi's org server)."""
+    """The address for server messages of calls whose assistant and phone number name no server (Vapi's org server)."""
 
     server_secret: Text | None = variable("BARGEIN_SERVER_SECRET", secret=True)
     """Sent to that server in the header `X-Vapi-Secret`."""

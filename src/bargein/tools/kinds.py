@@ -37,7 +37,7 @@ NEEDS: Mapping[str, str] = {
     "make": _by_vapi("a scenario of a Make account, which Vapi's dashboard imports"),
     "output": _by_vapi("Vapi's workflows, whose nodes return their output by it"),
 }
-"""What a tool needs that this server has not, by its type."""
+"""Needs of tools that this server does not meet, by the type of the tool."""
 
 NO_SIP_REQUEST = (
     "needs a SIP stack that can send requests within a call, which that of this server cannot; give the tool a "

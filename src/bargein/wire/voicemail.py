@@ -6,7 +6,7 @@ from bargein.wire.base import JsonObject
 from bargein.wire.json import as_object, as_object_or_none, as_objects
 
 LISTEN_MS = 30_000
-"""How much of a call is listened to for a machine, unless the plan says otherwise."""
+"""The part of a call that is listened to for a machine, unless the plan says otherwise."""
 
 RING_S = 60
 _MAX_RING_S = 600

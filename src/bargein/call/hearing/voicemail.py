@@ -31,7 +31,7 @@ SCREENED = (
     "A call screening service has answered, not a person. Say in one or two short sentences who you are and why you"
     " call, and ask for nothing. Then wait until a person speaks."
 )
-"""What the model is told when a screening service answers."""
+"""The message to the model when a screening service answers."""
 
 IN_A_MENU = "An automatic menu has answered, not a person. Do not greet it and do not talk to it."
 _WITH_KEYS = " Press the keys that it asks for with the tool {name}, without a word, until a person speaks."

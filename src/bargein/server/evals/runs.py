@@ -33,7 +33,7 @@ EVAL_RUN = "eval-run"
 TIMEOUT_S = 240.0
 """The longest time of an eval's run."""
 _LOOK_S = 1.0
-"""How often a job looks whether its run was deleted, perhaps on another server."""
+"""Interval at which a job looks whether its run was deleted, perhaps on another server."""
 
 
 @dataclass(frozen=True, slots=True)

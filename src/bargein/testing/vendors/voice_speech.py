@@ -18,8 +18,8 @@ KEY = "fake-key-0123456789"
 """The key that the fakes take."""
 
 Trouble = Literal["none", "hang", "hang-between", "broken", "error", "die", "double", "empty"]
-"""What goes wrong: no answer at all, no more audio after the first word, a frame that is not JSON, an error frame after
-the first word, the connection breaks after the first word, twice the audio, or no audio."""
+"""Faults of a vendor: no answer at all, no more audio after the first word, a frame that is not JSON, an error frame
+after the first word, the connection breaks after the first word, twice the audio, or no audio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

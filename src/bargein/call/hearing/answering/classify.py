@@ -11,7 +11,7 @@ from bargein.call.hearing.answering.phrases import LANGUAGES, Phrases
 Machine = Literal["voicemail", "screening", "menu"]
 
 MOST_CHARS = 1000
-"""How much of what was said counts: its end. A greeting is shorter."""
+"""Characters at the end of what was said that count. A greeting is shorter."""
 
 # No single phrase that a person may say as well is enough for a voicemail; two different ones are.
 _ENOUGH = 2
@@ -26,7 +26,8 @@ _NOT_SPOKEN = re.compile(r"[^\w\s\u0900-\u0963\u0971-\u097f]|_")
 _SPACES = re.compile(r"\s+")
 _BETWEEN_CJK = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff]) (?=[\u3040-\u30ff\u3400-\u9fff])")
 _BEGINS = {"zh": "", "ja": "", "ko": "", "ar": r"(?<!\w)[\u0648\u0641\u0628\u0644]?"}
-"""Where a phrase begins, if not with a word: without spaces anywhere, in Arabic also behind a short preposition."""
+"""Patterns of the place where a phrase begins, where it is no word's beginning: anywhere in scripts without spaces; in
+Arabic also behind a short preposition."""
 
 _ARABIC = str.maketrans(
     {"\u0622": "\u0627", "\u0623": "\u0627", "\u0625": "\u0627", "\u0649": "\u064a", "\u0629": "\u0647"}
