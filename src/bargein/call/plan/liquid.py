@@ -38,7 +38,7 @@ _NO_TAGS = ("include", "render", "doc", "ifchanged")
 
 
 class TemplateError(BargeinError, ValueError):
-    """A template is not valid, or exceeds a limit."""
+    """A template is not valid, or exceeds a limit; the text has nothing of the template's values in it."""
 
 
 class Budget:
@@ -183,15 +183,18 @@ def render_template(text: str, values: Mapping[str, object], now: datetime, budg
         budget: pays for the rendering.
 
     Raises:
-        TemplateError: it exceeds a limit.
-        LiquidError: it is not valid.
-        Exception: other errors that the library raises on unusual values.
+        TemplateError: it is not valid, or exceeds a limit.
     """
     _check(text, budget)
-    template = _LIQUID.from_string(text)
-    buffer = template._get_buffer()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the buffer with a limit; it has no public accessor
-    template.render_with_context(_Context(template, values, now, budget), buffer)
-    return buffer.getvalue()
+    try:
+        template = _LIQUID.from_string(text)
+        buffer = template._get_buffer()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # the buffer with a limit; it has no public accessor
+        template.render_with_context(_Context(template, values, now, budget), buffer)
+        return buffer.getvalue()
+    except TemplateError:
+        raise
+    except Exception as error:  # noqa: BLE001  # on unusual values the library raises more than its own errors
+        raise TemplateError(type(error).__name__) from None  # its text may hold values of the call
 
 
 def _check(text: str, budget: Budget) -> None:

@@ -16,7 +16,7 @@ import structlog
 from typing_extensions import override
 
 from bargein.call.plan.hooks import hook_texts, render_hooks
-from bargein.call.plan.liquid import Budget, render_template, worth_rendering
+from bargein.call.plan.liquid import Budget, TemplateError, render_template, worth_rendering
 from bargein.call.plan.liquid_dates import format_date
 from bargein.wire.base import JsonObject, Template
 from bargein.wire.json import as_list, as_list_or_none, as_object, as_object_or_none, as_string
@@ -190,7 +190,7 @@ class Variables:
             sees: the values that it may use: all of them, those that the owner set, or those of callers.
 
         Raises:
-            ValueError: it cannot be rendered.
+            TemplateError: it cannot be rendered.
         """
         budget = self._allowance.budget(_TOOL_BUDGET, epoch_ms)
         try:
@@ -200,9 +200,6 @@ class Variables:
             elif sees == "callers":
                 at = at.callers or at
             return render_template(text, at.all_values(), at.now, budget)
-        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
-            # the error's text may hold values of the call
-            raise ValueError(type(error).__name__) from None
         finally:
             self._allowance.give_back(budget)
 
@@ -217,16 +214,13 @@ class Variables:
             more: further values, which take precedence.
 
         Raises:
-            ValueError: one of them cannot be rendered.
+            TemplateError: one of them cannot be rendered.
         """
         at, budget = self._at(epoch_ms, more), Budget(_ASSISTANT_BUDGET)
         found: list[str] = []
         for text in texts:
             seen = at.callers or at if is_callers_text(text) else at
-            try:
-                found.append(render_template(plain_text(text), seen.all_values(), seen.now, budget))
-            except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
-                raise ValueError(type(error).__name__) from None
+            found.append(render_template(plain_text(text), seen.all_values(), seen.now, budget))
         return found
 
     def render_assistant(self, assistant: JsonObject, epoch_ms: int) -> JsonObject:
@@ -262,9 +256,8 @@ class Variables:
             text, at = plain_text(text), at.callers or at
         try:
             rendered = render_template(text, at.all_values(), at.now, budget)
-        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
-            # The error's text may hold values of the call: only its name is logged.
-            self._log_failure(where, type(error).__name__)
+        except TemplateError as error:
+            self._log_failure(where, str(error))
             return text
         if most is not None and len(rendered) > most:
             self._log_failure(where, f"more than {most} characters")

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 from typing_extensions import override
 
-from bargein.call.plan.liquid import Budget, render_template, worth_rendering
+from bargein.call.plan.liquid import Budget, TemplateError, render_template, worth_rendering
 from bargein.errors import BargeinError
 from bargein.ports import ChatMessage, Model
 from bargein.server.analysis.asking import ask
@@ -97,8 +97,8 @@ class Judge:
         now = datetime.fromtimestamp(self.epoch_ms / 1000, UTC)
         try:
             return render_template(text, values, now, Budget(_TEMPLATE_UNITS))
-        except Exception as error:  # noqa: BLE001  # the library raises more than its own errors
-            raise JudgeError(f"the judge's instructions are not a valid template ({type(error).__name__})") from None
+        except TemplateError as error:
+            raise JudgeError(f"the judge's instructions are not a valid template ({error})") from None
 
 
 def _text_of(messages: Sequence[JsonObject]) -> str:
